@@ -1,0 +1,227 @@
+"""The manners of a command line: help, exit codes, errors, broken pipes, questions about itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+import typer
+
+from mind_core import options
+from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
+from mind_core.plugins import Plugins
+from mind_core.progress import say
+from mind_core.summary import version_of
+
+# typer keeps click to itself; its public BadParameter is the way to the class above it.
+_ClickUsageError: Any = typer.BadParameter.__mro__[1]
+_ClickException: Any = typer.BadParameter.__mro__[2]
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 called wrongly, 3 a required result was not reached, "
+    "130 interrupted."
+)
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+MakePlugins = Callable[[Sequence[Path]], Plugins]
+
+
+def new_app() -> typer.Typer:
+    """Make the typer app of a tool: plain help, plain errors."""
+    return typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=CONTEXT,
+        add_completion=True,
+    )
+
+
+def help_text(what: str, examples: Sequence[str]) -> str:
+    """Return a command's help: what it does, then examples that can be copied."""
+    return f"{what}\n\n\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+
+
+def epilog(cost: str) -> str:
+    """Return the end of a command's help: exit codes, memory and order."""
+    return f"{EXIT_CODES}\n\n{cost}"
+
+
+def add_front_door(
+    app: typer.Typer,
+    tool: str,
+    make_plugins: MakePlugins | None,
+    what: str,
+    examples: Sequence[str],
+) -> None:
+    """Give a tool with verbs its own --version, --list and --plugins."""
+
+    @app.callback(invoke_without_command=True, help=help_text(what, examples), epilog=EXIT_CODES)
+    def front_door(
+        context: typer.Context,
+        version: options.Version = False,
+        list_components: options.ListComponents = False,
+        list_plugins: options.ListPlugins = False,
+        plugin: options.PluginFiles = None,
+        json: options.Json = False,
+    ) -> None:
+        if answer_questions(
+            tool, make_plugins, plugin or [], version, list_components, list_plugins, json
+        ):
+            raise typer.Exit(DONE)
+        if context.invoked_subcommand is None:
+            sys.stderr.write(context.get_help() + "\n")
+            raise typer.Exit(USAGE)
+
+
+def answer_questions(
+    tool: str,
+    make_plugins: MakePlugins | None,
+    files: Sequence[Path],
+    version: bool,
+    list_components: bool,
+    list_plugins: bool,
+    json: bool,
+) -> bool:
+    """Answer --version, --list and --plugins on stdout; return whether one of them was asked."""
+    if version:
+        write_out(
+            f"{tool} {version_of(tool)} (mind-core {version_of('mind-core')}, "
+            f"python {platform.python_version()})\n"
+        )
+    elif (list_components or list_plugins) and make_plugins is not None:
+        plugins = make_plugins(files)
+        plugins.load_installed()
+        rows = _component_rows(plugins) if list_components else _plugin_rows(plugins)
+        write_out(_as_json(rows) if json else _as_text(rows, list_components))
+    else:
+        return False
+    return True
+
+
+def require_input(inputs: Sequence[str] | None, context_help: Callable[[], str]) -> None:
+    """Print help and exit 2 if nothing was given and stdin is a terminal."""
+    if not inputs and sys.stdin.isatty():
+        sys.stderr.write(context_help() + "\n")
+        raise typer.Exit(USAGE)
+
+
+def write_out(text: str) -> None:
+    """Write text to stdout, where answers go."""
+    sys.stdout.write(text)
+
+
+def run(app: typer.Typer, tool: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a tool and exit with the code that tells how it went."""
+    try:
+        code = _run(app, tool, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = DONE  # the reader has what it wanted: `| head`
+    if code == DONE or not sys.stdout.closed:
+        _detach_stdout()
+    sys.exit(code)
+
+
+def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
+    try:
+        result = app(args=arguments, prog_name=tool, standalone_mode=False)
+    except MindError as error:
+        return _complain(error, tool)
+    except BrokenPipeError:
+        raise
+    except SystemExit as error:
+        # typer answers a reader that went away with exit 1, and wraps the streams.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        raise BrokenPipeError from None
+    except (KeyboardInterrupt, typer.Abort):
+        result = INTERRUPTED
+    except _ClickUsageError as error:
+        return _complain(
+            UsageError(error.format_message(), hint=f"`{tool} --help` shows the usage"), tool
+        )
+    except _ClickException as error:
+        return _complain(MindError(error.format_message()), tool)
+    except OSError as error:
+        return _complain(MindError("the system refused", cause=error), tool)
+    except Exception:
+        sys.stderr.write(traceback.format_exc())
+        return _complain(
+            MindError("this should not happen", hint="please report it with the lines above"), tool
+        )
+    if result == INTERRUPTED:
+        say(tool, "interrupted")
+    return result if isinstance(result, int) else DONE
+
+
+def _complain(error: MindError, tool: str) -> int:
+    sys.stderr.write("\n".join(error.lines(tool)) + "\n")
+    return error.code
+
+
+def _detach_stdout() -> None:
+    """Let the interpreter's last flush go nowhere, if the reader is gone."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _component_rows(plugins: Plugins) -> list[dict[str, Any]]:
+    rows = []
+    for component in plugins.all_components():
+        row: dict[str, Any] = {
+            "name": component.name,
+            "kind": component.kind,
+            "plugin": component.plugin,
+            "version": component.version,
+        }
+        try:
+            row["summary"] = component.summary()
+            row["options"] = {
+                name: None if default is ... else default
+                for name, default in component.options().items()
+            }
+        except MindError as error:
+            row["error"] = f"{error.message} ({error.cause})"
+        rows.append(row)
+    return rows
+
+
+def _plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": status.name,
+            "version": status.version,
+            "status": "broken" if status.error else "loaded",
+            "hooks": list(status.hooks),
+            **({"error": f"{type(status.error).__name__}: {status.error}"} if status.error else {}),
+        }
+        for status in plugins.status.values()
+    ]
+
+
+def _as_json(rows: list[dict[str, Any]]) -> str:
+    return orjson.dumps(
+        rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str
+    ).decode()
+
+
+def _as_text(rows: list[dict[str, Any]], components: bool) -> str:
+    lines = []
+    for row in rows:
+        if components:
+            lines.append(f"{row['name']}  ({row['kind']}, {row['plugin']} {row['version']})")
+            lines.append(f"    {row.get('summary') or row.get('error', '')}")
+            lines += [f"    {name} = {value!r}" for name, value in row.get("options", {}).items()]
+        else:
+            hooks = ", ".join(row["hooks"]) or row.get("error", "")
+            lines.append(f"{row['name']} {row['version']}  {row['status']}  {hooks}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,105 @@
+"""Errors that say what happened, why, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+GATE = 3
+INTERRUPTED = 130
+
+QUOTE_CHARACTERS = 80
+
+
+class MindError(Exception):
+    """Report a failure to a person: what, its cause, and a hint that helps.
+
+    The command line prints the three on lines of their own and exits with `code`.
+    """
+
+    code = FAILED
+
+    def __init__(
+        self, message: str, *, cause: str | BaseException | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if isinstance(cause, BaseException):
+            cause = f"{type(cause).__name__}: {cause}"
+        self.cause = cause
+        self.hint = hint
+
+    def lines(self, tool: str) -> list[str]:
+        """Return the lines for stderr, the first one prefixed with the tool's name."""
+        lines = [f"{tool}: error: {self.message}"]
+        if self.cause:
+            lines.append(f"  cause: {self.cause}")
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return lines
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross from worker processes; Exception's own pickling would drop the keywords.
+        return (_rebuild, (type(self), self.message, self.cause, self.hint, self.__dict__))
+
+
+class UsageError(MindError):
+    """Report that the command was called wrongly (exit 2)."""
+
+    code = USAGE
+
+
+class GateError(MindError):
+    """Report that a required result was not reached (exit 3)."""
+
+    code = GATE
+
+
+class BadRecord(MindError):
+    """Report a line that is no record, with its position and the start of its text."""
+
+    def __init__(self, reason: str, position: str, raw: bytes = b"", *, cause: str = "") -> None:
+        quote = raw[: QUOTE_CHARACTERS * 4].decode("utf-8", "backslashreplace")
+        quote = "".join(c if c.isprintable() else "·" for c in quote)[:QUOTE_CHARACTERS]
+        super().__init__(
+            f"{position}: {BAD_REASONS.get(reason, reason)}",
+            cause="; ".join(
+                part for part in (cause, quote and f"the line begins {quote!r}") if part
+            ),
+            hint="mend the line, or let bad records pass with --skip-bad N (counted, and "
+            "written to --rejects)",
+        )
+        self.reason = reason
+
+
+BAD_REASONS = {
+    "not_json": "not a JSON value",
+    "not_an_object": "a record is a JSON object, this is another JSON value",
+    "broken_utf8": "not valid UTF-8",
+    "missing_field": "a field is missing",
+    "wrong_type": "a field has the wrong type",
+    "line_too_long": "the line is longer than the limit",
+}
+
+
+def _rebuild(
+    kind: type[MindError],
+    message: str,
+    cause: str | None,
+    hint: str | None,
+    attributes: dict[str, object],
+) -> MindError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, message)
+    error.message, error.cause, error.hint = message, cause, hint
+    error.__dict__.update(attributes)
+    return error
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean …?" for a name close to a known one, else an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else ""

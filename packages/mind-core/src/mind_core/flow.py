@@ -1,0 +1,167 @@
+"""The corridor of the stream tools: batches → workers → in-order settling → outputs and counts.
+
+A tool brings `work` (a batch in, an outcome out; runs in the workers) and, if records depend on the
+ones before them, `settle` (runs here, in order). Everything else about a stream is done here once.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mind_core.errors import BadRecord
+from mind_core.output import Output, open_output
+from mind_core.parallel import engine_for
+from mind_core.progress import Progress, say
+from mind_core.reasons import describe
+from mind_core.records import Record, annotate, decode, encode
+from mind_core.stream import Batch, read_batches
+from mind_core.summary import Summary
+
+ALL = -1
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """What a user may say about any stream tool; the fields are the shared options."""
+
+    inputs: tuple[str, ...] = ()
+    output: Path | None = None
+    rejects: Path | None = None
+    summary: Path | None = None
+    jobs: int = 1
+    level: int | None = None
+    limit: int | None = None
+    skip_bad: int = 0
+    quiet: bool = False
+    progress: bool | None = None
+
+
+@dataclass
+class Outcome:
+    """What became of one batch: lines to pass on, lines to reject, and their counts."""
+
+    records_in: int = 0
+    bytes_in: int = 0
+    kept: list[bytes] = field(default_factory=list)
+    rejects: list[bytes] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+    marked: Counter[str] = field(default_factory=Counter)
+    bad: list[tuple[BadRecord, bytes]] = field(default_factory=list)
+    details: Counter[str] = field(default_factory=Counter)
+    payload: Any = None
+
+    def records(self, batch: Batch) -> Iterator[tuple[str, bytes, Record]]:
+        """Yield position, line and record of each line; what is no record goes to `bad`."""
+        self.bytes_in += len(batch.data)
+        for number, line in batch.lines():
+            self.records_in += 1
+            position = batch.position(number)
+            try:
+                record = decode(line, position)
+            except BadRecord as error:
+                self.bad.append((error, line))
+            else:
+                yield position, line, record
+
+    def keep(self, line: bytes) -> None:
+        """Pass a line on: as it came, without line feed, or as `encode` made it."""
+        self.kept.append(line if line.endswith(b"\n") else line + b"\n")
+
+    def reject(self, record: Record, tool: str, step: str, reason: str, **more: Any) -> None:
+        """Count a drop and note on the record who dropped it and why."""
+        self.rejected[f"{step}.{reason}" if step and step != reason else str(reason)] += 1
+        annotate(record, "rejected", tool=tool, step=step, **describe(reason), **more)
+        self.rejects.append(encode(record))
+
+
+Work = Callable[[Batch], Outcome]
+Settle = Callable[[Outcome], Outcome]
+
+
+def run_flow(
+    summary: Summary, work: Work, options: StreamOptions, settle: Settle | None = None
+) -> Summary:
+    """Run a stream from its inputs to its outputs and return the completed summary.
+
+    Raises the first bad record's error when `skip_bad` is used up, before any output is complete.
+    """
+    batches = read_batches(options.inputs)
+    if options.limit is not None:
+        batches = _limited(batches, options.limit)
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(summary.tool, options.progress))
+        rejects = stack.enter_context(open_output(options.rejects)) if options.rejects else None
+        output = stack.enter_context(open_output(options.output, options.level))
+        for outcome in engine_for(options.jobs).map(work, batches):
+            if settle is not None:
+                outcome = settle(outcome)
+            _write_bad(outcome, summary, options, rejects)
+            output.write(b"".join(outcome.kept))
+            if rejects is not None:
+                rejects.write(b"".join(outcome.rejects))
+            _count(summary, outcome)
+            progress.count(summary.records_in)
+        summary.check()
+    summary.bytes_out = output.bytes
+    if options.summary is not None:
+        summary.write(options.summary)
+    if not options.quiet:
+        say(summary.tool, summary.line())
+    return summary
+
+
+def _count(summary: Summary, outcome: Outcome) -> None:
+    summary.records_in += outcome.records_in
+    summary.bytes_in += outcome.bytes_in
+    summary.kept += len(outcome.kept)
+    summary.rejected.update(outcome.rejected)
+    summary.marked.update(outcome.marked)
+    for name, number in outcome.details.items():
+        summary.details[name] = summary.details.get(name, 0) + number
+
+
+def _write_bad(
+    outcome: Outcome, summary: Summary, options: StreamOptions, rejects: Output | None
+) -> None:
+    for error, line in outcome.bad:
+        if options.skip_bad != ALL and summary.bad.total() >= options.skip_bad:
+            raise error
+        summary.bad[error.reason] += 1
+        if rejects is not None:
+            rejects.write(encode(_bad_line(error, line, summary.tool)))
+
+
+def _bad_line(error: BadRecord, line: bytes, tool: str) -> Record:
+    """Return a record that carries a line which was none: as text, or in base64 if it is not."""
+    position = error.message.rsplit(": ", 1)[0]
+    record: Record = {}
+    annotate(record, "rejected", tool=tool, step="read", reason=error.reason, position=position)
+    try:
+        annotate(record, "rejected", line=line.decode("utf-8"))
+    except UnicodeDecodeError:
+        annotate(record, "rejected", line_base64=base64.b64encode(line).decode("ascii"))
+    return record
+
+
+def _limited(batches: Iterator[Batch], limit: int) -> Iterator[Batch]:
+    """Cut the stream after `limit` records."""
+    left = limit
+    for batch in batches:
+        if left <= 0:
+            return
+        lines = list(batch.lines())
+        if len(lines) <= left:
+            yield batch
+            left -= len(lines)
+        else:
+            first = lines[0][0]
+            last = lines[left - 1][0]
+            rows = batch.data.split(b"\n")[first - batch.first_line : last - batch.first_line + 1]
+            yield Batch(batch.name, first, b"\n".join(rows) + b"\n")
+            return

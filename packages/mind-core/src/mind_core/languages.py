@@ -1,0 +1,48 @@
+"""Which language a record is in: as its metadata says, else by the scripts of its text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from mind_core.records import Record, annotation
+
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+"""Chinese characters: the CJK Unified Ideographs with their extensions and compatibility block."""
+
+HAN_SHARE_OF_CHINESE = 0.2
+"""A text is Chinese from one Han character in five letters on: a Han character carries about as
+much as four to five Latin letters, so at this share half of the content is Chinese."""
+
+_NOT_HAN = re.compile(f"[^{HAN}]+")
+_NOT_LETTER = re.compile(r"[\W\d_]+")
+
+
+def count_han(text: str) -> int:
+    """Count the Chinese characters of a text."""
+    return len(_NOT_HAN.sub("", text))
+
+
+def language_of_text(text: str) -> str:
+    """Return "zh", "en", or "und" for a text without letters, by its share of Han characters."""
+    letters = len(_NOT_LETTER.sub("", text))
+    if letters == 0:
+        return "und"
+    return "zh" if count_han(text) >= HAN_SHARE_OF_CHINESE * letters else "en"
+
+
+def language_of(record: Record) -> str:
+    """Return a record's language as a two-letter code.
+
+    `metadata.mind.clean.language` (what the text turned out to be) comes before a look at the text:
+    the edition that a page was shipped in (`metadata.lang`) is not the language that it is in.
+    """
+    found: Any = annotation(record, "clean").get("language")
+    if isinstance(found, str):
+        return found
+    text = record.get("text")
+    if isinstance(text, str) and text:
+        return language_of_text(text)
+    metadata = record.get("metadata")
+    declared = metadata.get("lang") if isinstance(metadata, dict) else None
+    return declared.split("-")[0].lower() if isinstance(declared, str) and declared else "und"

@@ -1,0 +1,136 @@
+"""The shared options: the same flag with the same meaning in every tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from mind_core.errors import UsageError
+from mind_core.flow import ALL
+
+# typer reads these at run time, so the annotations keep Optional and List spelled out for it.
+
+Inputs = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Argument(
+        metavar="[FILE]...",
+        help="JSONL files: zstd, gzip or plain; '-' or none is stdin.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("-o", "--output", metavar="FILE", help="Write records here, not to stdout."),
+]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "-j",
+        "--jobs",
+        metavar="N",
+        min=1,
+        envvar="MIND_JOBS",
+        show_envvar=False,
+        help="Worker processes; the output is the same for any number.",
+    ),
+]
+Level = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "-z",
+        "--level",
+        metavar="N",
+        min=0,
+        max=22,
+        envvar="MIND_LEVEL",
+        show_envvar=False,
+        help="zstd level; 0 is plain JSONL. Default 1 into a pipe, 3 into a file.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No summary line at the end.")]
+DryRun = Annotated[
+    bool, typer.Option("-n", "--dry-run", help="Check everything, print the plan, read nothing.")
+]
+RecipeName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--recipe",
+        metavar="NAME|FILE",
+        envvar="MIND_RECIPE",
+        show_envvar=False,
+        help="A built-in recipe by name, or a TOML file.",
+    ),
+]
+Set = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", metavar="NAME.OPTION=VALUE", help="Change one value of the recipe."),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        envvar="MIND_SEED",
+        show_envvar=False,
+        help="Where chance is involved, it starts here.",
+    ),
+]
+SummaryFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--summary", metavar="FILE", help="Write counts, reasons and versions as JSON."),
+]
+Rejects = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--rejects", metavar="FILE", help="Write each dropped record with its reason."),
+]
+Mark = Annotated[
+    bool, typer.Option("--mark", help="Note reasons on the records instead of dropping them.")
+]
+Limit = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--limit", metavar="N", min=0, help="Read only the first N records."),
+]
+SkipBad = Annotated[
+    str,
+    typer.Option(
+        "--skip-bad",
+        metavar="N|all",
+        envvar="MIND_SKIP_BAD",
+        show_envvar=False,
+        help="Let N lines that are no records pass, counted and in --rejects.",
+    ),
+]
+PluginFiles = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a Python file as well."),
+]
+ShowProgress = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option(
+        "--progress/--no-progress",
+        envvar="MIND_PROGRESS",
+        show_envvar=False,
+        help="Paint a live line. Default: on a terminal, last of a chain.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+ListComponents = Annotated[
+    bool, typer.Option("--list", help="List every component with its options, and exit.")
+]
+ListPlugins = Annotated[bool, typer.Option("--plugins", help="List the plugins, and exit.")]
+PrintRecipe = Annotated[
+    bool, typer.Option("--print-recipe", help="Print the effective recipe as TOML, and exit.")
+]
+Version = Annotated[bool, typer.Option("--version", help="Print the versions, and exit.")]
+
+
+def parse_skip_bad(value: str) -> int:
+    """Return the number that --skip-bad allows, `ALL` for "all"."""
+    if value == "all":
+        return ALL
+    if value.isdecimal():
+        return int(value)
+    raise UsageError(f"--skip-bad {value!r} is neither a number nor 'all'")

@@ -1,0 +1,111 @@
+"""Write streams of records: one zstd frame, closed on success only."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+
+from mind_core.files import atomic_file
+from mind_core.records import Record, encode
+from mind_core.stream import widen_pipe
+
+PIPE_LEVEL = 1
+FILE_LEVEL = 3
+PLAIN = 0
+
+_CHUNK = 1 << 20
+
+
+class Output:
+    """Take blocks of lines and compress them into one frame with a checksum.
+
+    The compressor is fed in chunks of a fixed size, so that the bytes depend on the content alone,
+    not on how it arrived.
+    """
+
+    def __init__(self, file: BinaryIO, level: int) -> None:
+        self.file = file
+        self.bytes = 0
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._frame = (
+            zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
+            if level != PLAIN
+            else None
+        )
+
+    def write(self, block: bytes) -> None:
+        """Take whole lines."""
+        if not block:
+            return
+        self._waiting.append(block)
+        self._size += len(block)
+        if self._size >= _CHUNK:
+            data = b"".join(self._waiting)
+            cut = len(data) - len(data) % _CHUNK
+            for start in range(0, cut, _CHUNK):
+                self._pass_on(data[start : start + _CHUNK])
+            self._waiting, self._size = [data[cut:]], len(data) - cut
+
+    def close(self) -> None:
+        """Finish the frame. Only success may call this: an open frame tells of failure."""
+        self._pass_on(b"".join(self._waiting))
+        self._waiting, self._size = [], 0
+        if self._frame is not None:
+            self.file.write(self._frame.flush())
+        self.file.flush()
+
+    def _pass_on(self, data: bytes) -> None:
+        self.bytes += len(data)
+        out = self._frame.compress(data) if self._frame is not None else data
+        if out:
+            self.file.write(out)
+            if self._frame is None:
+                self.file.flush()
+
+
+@contextmanager
+def open_output(path: str | Path | None = None, level: int | None = None) -> Iterator[Output]:
+    """Open a stream of records for writing: a file, or stdout for None or "-".
+
+    `level` is a zstd level, 0 for plain JSONL; by default 3 into a file, 1 into a pipe, plain to a
+    terminal. A file appears under its name only if the block succeeds; a pipe's frame is closed
+    only then.
+    """
+    if path is None or str(path) == "-":
+        stdout = sys.stdout.buffer
+        output = Output(stdout, stdout_level() if level is None else level)
+        widen_pipe(stdout)
+        yield output
+        output.close()
+        return
+    with atomic_file(path) as file:
+        output = Output(file, FILE_LEVEL if level is None else level)
+        yield output
+        output.close()
+
+
+def write_records(
+    path: str | Path | None, records: Iterable[Record], *, level: int | None = None
+) -> int:
+    """Write records to a file or stdout; return how many."""
+    count = 0
+    with open_output(path, level) as output:
+        for record in records:
+            output.write(encode(record))
+            count += 1
+    return count
+
+
+def stdout_level() -> int:
+    """Return the level that suits what stdout is: a terminal, a file or a pipe."""
+    if sys.stdout.isatty():
+        return PLAIN
+    return FILE_LEVEL if stat.S_ISREG(os.fstat(1).st_mode) else PIPE_LEVEL

@@ -1,0 +1,286 @@
+"""Load plugins, list what they offer, and set aside what is broken.
+
+Built-ins register through the same door as third parties. Third parties are loaded only when a name
+is asked for that no built-in has, or when everything is listed: installing a plugin never changes a
+result, and never slows a start that does not use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from mind_core.errors import MindError, UsageError, nearest
+from mind_core.progress import say
+from mind_core.summary import version_of
+
+ENVIRONMENT = "MIND_PLUGINS"
+
+
+@dataclass(frozen=True)
+class Component:
+    """One thing that a plugin offers under a name."""
+
+    name: str
+    hook: str
+    plugin: str
+    version: str
+    target: Callable[..., Any] | str
+
+    @property
+    def kind(self) -> str:
+        """Return what the hook registers, in the singular: "filter" for `register_filters`."""
+        return kind_of(self.hook)
+
+    def factory(self) -> Callable[..., Any]:
+        """Import the factory if it is named by a string; raise `MindError` if that fails."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            factory: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            raise MindError(
+                f"{self.kind} {self.name!r} of plugin {self.plugin} cannot be imported",
+                cause=error,
+                hint=_install_hint(error),
+            ) from error
+        return factory
+
+    def summary(self) -> str:
+        """Return the first line of the factory's docstring."""
+        return (inspect.getdoc(self.factory()) or "").strip().split("\n")[0]
+
+    def options(self) -> dict[str, Any]:
+        """Return the factory's options with their defaults; `...` marks one without a default."""
+        parameters = inspect.signature(self.factory()).parameters.values()
+        return {
+            p.name: ... if p.default is p.empty else p.default
+            for p in parameters
+            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        }
+
+
+@dataclass(frozen=True)
+class PluginStatus:
+    """What became of one plugin."""
+
+    name: str
+    version: str
+    hooks: tuple[str, ...] = ()
+    error: Exception | None = None
+
+
+class Plugins:
+    """Hold the plugins of one tool.
+
+    `project` is its import name, entry-point group and pluggy name in one.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        hookspecs: ModuleType,
+        builtins: ModuleType,
+        files: Sequence[str | Path] = (),
+    ) -> None:
+        self.project = project
+        self.tool = project.replace("_", "-")
+        self.manager = pluggy.PluginManager(project)
+        self.manager.add_hookspecs(hookspecs)
+        self.status: dict[str, PluginStatus] = {}
+        self._offered: dict[str, dict[str, list[Component]]] = {}
+        self._used: dict[str, str] = {}
+        self._loaded_installed = False
+        self._add(self.tool, version_of(self.tool), lambda: builtins)
+        if broken := self.status[self.tool].error:
+            raise broken
+        for file in files:
+            self._add_file(Path(file))
+
+    @property
+    def hooks(self) -> list[str]:
+        """Return the names of the tool's hooks."""
+        return sorted(name for name in vars(self.manager.hook) if name.startswith("register_"))
+
+    def components(self, hook: str) -> dict[str, Component]:
+        """Return everything that the loaded plugins offer for a hook, built-ins first."""
+        return {name: offers[0] for name, offers in self._offered.get(hook, {}).items()}
+
+    def all_components(self) -> list[Component]:
+        """Load every installed plugin; return all components in the order of hooks and names."""
+        self.load_installed()
+        return [
+            offer
+            for hook in self.hooks
+            for _, offers in sorted(self._offered.get(hook, {}).items())
+            for offer in offers
+        ]
+
+    def find(self, hook: str, name: str) -> Component:
+        """Return the component of a name; raise `UsageError` with near names if there is none."""
+        offers = self._offered.get(hook, {}).get(name)
+        if offers is None:
+            self.load_installed()
+            offers = self._offered.get(hook, {}).get(name)
+        kind = kind_of(hook)
+        if not offers:
+            known = self._offered.get(hook, {})
+            broken = [s.name for s in self.status.values() if s.error]
+            hint = nearest(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
+            if broken:
+                hint += f"; a plugin that failed to load may offer it: {', '.join(broken)}"
+            raise UsageError(
+                f"there is no {kind} {name!r}",
+                hint=f"{hint}; `{self.tool} --list` shows all {len(known)}",
+            )
+        if len(offers) > 1 and offers[0].plugin != self.tool:
+            raise UsageError(
+                f"{kind} {name!r} is offered by several plugins: "
+                + " and ".join(offer.plugin for offer in offers),
+                hint=f"name the one to load: {ENVIRONMENT}={offers[0].plugin}",
+            )
+        return offers[0]
+
+    def make(self, hook: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+        """Make a component with the given options.
+
+        Raises `UsageError` for an unknown name or option, or one of the wrong type.
+        """
+        component = self.find(hook, name)
+        factory = component.factory()
+        options = dict(options or {})
+        _check_options(component, options)
+        try:
+            made = factory(**options)
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"{component.kind} {name!r} refuses its options",
+                cause=error,
+                hint=f"`{self.tool} --list` shows the options with their defaults",
+            ) from error
+        self._used[name] = f"{component.plugin}=={component.version}"
+        return made
+
+    def used(self) -> dict[str, str]:
+        """Return "plugin==version" for each component that was made, for the summary."""
+        return dict(self._used)
+
+    def load_installed(self) -> None:
+        """Load the plugins that are installed, sorted by name; complain about broken ones once."""
+        if self._loaded_installed:
+            return
+        self._loaded_installed = True
+        wanted = os.environ.get(ENVIRONMENT)
+        names = None if wanted is None else {n for n in wanted.split(",") if n}
+        points = metadata.entry_points(group=self.project)
+        for point in sorted(points, key=lambda point: point.name):
+            if names is not None and point.name not in names:
+                continue
+            version = point.dist.version if point.dist else "unknown"
+            self._add(point.name, version, point.load)
+            if error := self.status[point.name].error:
+                say(self.tool, f"warning: plugin {point.name} is set aside: {error}")
+
+    def _add_file(self, path: Path) -> None:
+        if not path.is_file():
+            raise UsageError(f"there is no plugin file {path}", hint="--plugin takes a Python file")
+        name = f"{path.name}"
+        version = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        self._add(name, version, lambda: _import_file(path))
+        if error := self.status[name].error:
+            raise MindError(
+                f"plugin {path} failed to load", cause=error, hint=_install_hint(error)
+            ) from error
+
+    def _add(self, name: str, version: str, load: Callable[[], Any]) -> None:
+        """Register one plugin and collect its offers; a failure undoes all of it."""
+        try:
+            plugin = load()
+            self.manager.register(plugin, name=name)
+            self.manager.check_pending()  # a misspelt hook is an error, not silence
+            hooks = self._collect(name, version)
+        except Exception as error:
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
+            self.status[name] = PluginStatus(name, version, error=error)
+        else:
+            self.status[name] = PluginStatus(name, version, tuple(hooks))
+
+    def _collect(self, plugin: str, version: str) -> list[str]:
+        found: list[Component] = []
+        for hook in self.hooks:
+            for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+                if implementation.plugin_name != plugin:
+                    continue
+                offers = implementation.function()
+                if not isinstance(offers, Mapping):
+                    raise TypeError(f"{hook}() must return a mapping, not {type(offers).__name__}")
+                for name, target in offers.items():
+                    if not (callable(target) or (isinstance(target, str) and ":" in target)):
+                        raise TypeError(f"{hook}(): {name!r} must be a callable or 'module:name'")
+                    found.append(Component(name, hook, plugin, version, target))
+        for component in found:
+            self._offered.setdefault(component.hook, {}).setdefault(component.name, []).append(
+                component
+            )
+        return sorted({component.hook for component in found})
+
+
+def kind_of(hook: str) -> str:
+    """Return what a hook registers, in the singular."""
+    plural = hook.removeprefix("register_")
+    return (plural[:-3] + "y" if plural.endswith("ies") else plural.removesuffix("s")).replace(
+        "_", " "
+    )
+
+
+def _check_options(component: Component, options: Mapping[str, Any]) -> None:
+    known = component.options()
+    for name, value in options.items():
+        if name not in known:
+            hint = nearest(name, known) or f"its options: {', '.join(known) or 'none'}"
+            raise UsageError(
+                f"{component.kind} {component.name!r} has no option {name!r}", hint=hint
+            )
+        default = known[name]
+        if default is ... or default is None:
+            continue
+        wanted = (int, float) if type(default) is float else type(default)
+        if isinstance(default, (bool, int, float, str)) and (
+            not isinstance(value, wanted)
+            or (isinstance(value, bool) and not isinstance(default, bool))
+        ):
+            raise UsageError(
+                f"{component.kind} {component.name!r}: option {name!r} is {value!r}",
+                hint=f"give a value like its default, {default!r}",
+            )
+
+
+def _import_file(path: Path) -> ModuleType:
+    import sys
+
+    name = f"mind_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # so that what it defines can be pickled
+    spec.loader.exec_module(module)
+    return module
+
+
+def _install_hint(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"pip install {error.name.split('.')[0].replace('_', '-')}"
+    return f"mend the plugin, or set {ENVIRONMENT}=none to run without third-party plugins"

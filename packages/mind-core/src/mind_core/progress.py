@@ -1,0 +1,95 @@
+"""One live line for people, painted by the last tool of a chain only."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from types import TracebackType
+
+_SECONDS_BETWEEN = 0.2
+
+
+def may_paint(choice: bool | None = None) -> bool:
+    """Say whether to paint: as asked, else if stderr is a terminal and stdout is no pipe."""
+    if choice is not None:
+        return choice
+    if os.environ.get("TERM") == "dumb" or not sys.stderr.isatty():
+        return False
+    try:
+        return not stat.S_ISFIFO(os.fstat(1).st_mode)
+    except OSError:
+        return False
+
+
+def say(tool: str, message: str) -> None:
+    """Write one line for people to stderr, prefixed with the tool's name."""
+    sys.stderr.write(f"{tool}: {message}\n")
+    sys.stderr.flush()
+
+
+class Progress:
+    """Show one line that is painted over, at most five times a second.
+
+    Where a line cannot be painted over (`--progress` into a file), it is written every ten seconds.
+    """
+
+    def __init__(self, tool: str, choice: bool | None = None) -> None:
+        self.tool = tool
+        self.active = may_paint(choice)
+        self.in_place = sys.stderr.isatty()
+        self.started = time.monotonic()
+        self._last = 0.0
+        self._width = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.clear()
+
+    def show(self, message: str) -> None:
+        """Paint the message if enough time has passed since the last one."""
+        if not self.active:
+            return
+        now = time.monotonic()
+        if now - self._last < (_SECONDS_BETWEEN if self.in_place else 10.0):
+            return
+        self._last = now
+        line = f"{self.tool}: {message}"
+        if self.in_place:
+            sys.stderr.write("\r" + line.ljust(self._width))
+            self._width = len(line)
+        else:
+            sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    def count(self, done: int, what: str = "records") -> None:
+        """Show a count with its rate."""
+        seconds = max(time.monotonic() - self.started, 1e-6)
+        self.show(f"{done:,} {what}, {done / seconds:,.0f}/s")
+
+    def clear(self) -> None:
+        """Wipe the line, so that what follows starts on a clean one."""
+        if self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()
+            self._width = 0
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: 8.3 s, 41 s, 3 min 20 s, 2 h 05 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 120:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

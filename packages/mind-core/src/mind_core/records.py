@@ -1,0 +1,86 @@
+"""The record: one JSON object a line, in dolma's envelope.
+
+`id`, `text`, `source`, `url`, `added`, `created` at the top, all else under `metadata`; a web page
+carries `html`. What these tools add sits under `metadata.mind.<tool>`. Unknown keys pass untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import orjson
+
+from mind_core.errors import BadRecord
+
+Record: TypeAlias = dict[str, Any]
+
+T = TypeVar("T")
+Offers: TypeAlias = Mapping[str, Callable[..., T] | str]
+"""What a hook returns: a name, and a factory or the string "package.module:attribute" of one."""
+
+BOM = b"\xef\xbb\xbf"
+
+
+def decode(line: bytes, position: str) -> Record:
+    """Parse one line; raise `BadRecord` naming `position` if it is no JSON object."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise BadRecord(_why_unreadable(line), position, line, cause=str(error)) from None
+    if type(record) is not dict:
+        raise BadRecord("not_an_object", position, line)
+    return record
+
+
+def encode(record: Record) -> bytes:
+    """Serialise a record to one UTF-8 line with its line feed."""
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def field(record: Record, name: str, position: str, kind: type[T]) -> T:
+    """Return a required top-level field of the given type, or raise `BadRecord`."""
+    value = record.get(name)
+    if isinstance(value, kind):
+        return value
+    reason = "wrong_type" if name in record else "missing_field"
+    wanted = {str: "a string", int: "a whole number", list: "a list", dict: "an object"}.get(
+        kind, kind.__name__
+    )
+    raise BadRecord(reason, position, encode(record), cause=f"{name!r} must be {wanted}")
+
+
+def text_of(record: Record, position: str = "record") -> str:
+    """Return the record's `text`, or raise `BadRecord`."""
+    return field(record, "text", position, str)
+
+
+def annotate(record: Record, tool: str, /, **values: Any) -> None:
+    """Set `metadata.mind.<tool>` values on the record, in place.
+
+    A `metadata` or `mind` that is no object is kept under `value` rather than lost.
+    """
+    target = record
+    for key in ("metadata", "mind", tool):
+        inner = target.get(key)
+        if not isinstance(inner, dict):
+            inner = {} if inner is None else {"value": inner}
+            target[key] = inner
+        target = inner
+    target.update(values)
+
+
+def annotation(record: Record, tool: str) -> Mapping[str, Any]:
+    """Return `metadata.mind.<tool>`, or an empty mapping."""
+    value: Any = record
+    for key in ("metadata", "mind", tool):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _why_unreadable(line: bytes) -> str:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "broken_utf8"
+    return "not_json"

@@ -1,0 +1,79 @@
+"""What a run did: counts, reasons, components; one line for people, JSON for machines."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mind_core.files import write_json
+from mind_core.progress import duration
+
+
+@dataclass
+class Summary:
+    """Count what went in and what became of it; in = kept + rejected + bad, always."""
+
+    tool: str
+    records_in: int = 0
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    marked: Counter[str] = field(default_factory=Counter)
+    bad: Counter[str] = field(default_factory=Counter)
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seed: int | None = None
+    recipe: dict[str, Any] = field(default_factory=dict)
+    components: dict[str, str] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def check(self) -> None:
+        """Assert that no record was lost."""
+        total = self.kept + self.rejected.total() + self.bad.total()
+        assert self.records_in == total, f"{self.records_in} in, but {total} accounted for"
+
+    def line(self) -> str:
+        """Return the one line for people, without the tool's name."""
+        share = f" ({self.kept / self.records_in:.1%})" if self.records_in else ""
+        bad = f", {self.bad.total():,} bad" if self.bad else ""
+        seconds = duration(time.monotonic() - self.started)
+        return f"{self.records_in:,} in, {self.kept:,} kept{share}{bad}, {seconds}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON values. `seconds` is the only value that varies."""
+        return {
+            "tool": self.tool,
+            "version": version_of(self.tool),
+            "complete": True,
+            "in": self.records_in,
+            "kept": self.kept,
+            "rejected": dict(sorted(self.rejected.items())),
+            "marked": dict(sorted(self.marked.items())),
+            "bad": dict(sorted(self.bad.items())),
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "seed": self.seed,
+            "recipe": self.recipe,
+            "components": dict(sorted(self.components.items())),
+            "python": platform.python_version(),
+            "details": self.details,
+            "seconds": round(time.monotonic() - self.started, 3),
+        }
+
+    def write(self, path: str | Path) -> None:
+        """Write the summary as JSON, atomically; a file that exists is of a run that succeeded."""
+        self.check()
+        write_json(path, self.as_dict())
+
+
+def version_of(distribution: str) -> str:
+    """Return a distribution's version, or "unknown" where it runs without being installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,269 @@
+"""The corridor and the manners of a command line, on a small tool made for it."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+import zstandard
+from mind_core.files import read_json
+from mind_core.records import encode
+from mind_core.stream import read_records
+from mind_core.testing import ToolResult
+
+PROBE = '''
+"""A stream tool of twenty lines: it drops what is marked, and crashes where it is told to."""
+import os, signal, sys, time
+import typer
+from mind_core import Reason, options
+from mind_core.cli import epilog, help_text, new_app, run
+from mind_core.errors import GateError
+from mind_core.flow import Outcome, StreamOptions, run_flow
+from mind_core.records import encode
+from mind_core.summary import Summary
+
+def work(batch):
+    outcome = Outcome()
+    for position, line, record in outcome.records(batch):
+        if record.get("do") == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if record.get("do") == "crash":
+            raise ZeroDivisionError(position)
+        if record.get("do") == "gate":
+            raise GateError("not reached", hint="try more")
+        if record.get("do") == "wait":
+            time.sleep(60)
+        if record.get("do") == "drop":
+            outcome.reject(record, "mind-probe", "probe", Reason("asked", 1, 2))
+        else:
+            record["seen"] = True
+            outcome.keep(encode(record))
+    return outcome
+
+app = new_app()
+
+@app.command(help=help_text("Probe.", ["mind-probe < a"]), epilog=epilog("Memory: little."))
+def probe(inputs: options.Inputs = None, output: options.Output = None, jobs: options.Jobs = 1,
+          level: options.Level = None, quiet: options.Quiet = False,
+          rejects: options.Rejects = None,
+          summary: options.SummaryFile = None, limit: options.Limit = None,
+          skip_bad: options.SkipBad = "0", progress: options.ShowProgress = None) -> None:
+    chosen = StreamOptions(inputs=tuple(inputs or ()), output=output, rejects=rejects,
+        summary=summary, jobs=jobs, level=level, limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad), quiet=quiet, progress=progress)
+    run_flow(Summary("mind-probe"), work, chosen)
+
+if __name__ == "__main__":
+    run(app, "mind-probe")
+'''
+
+RECORDS = [
+    {"id": str(i), "text": "文" * (i % 50), "do": "drop"}
+    if i % 7 == 0
+    else {"id": str(i), "text": "t" * (i % 50)}
+    for i in range(5_000)
+]
+DATA = b"".join(map(encode, RECORDS))
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("probe") / "probe.py"
+    path.write_text(PROBE)
+    return path
+
+
+def probe(program: Path, *arguments: object, stdin: bytes = DATA) -> ToolResult:
+    done = subprocess.run(
+        [sys.executable, program, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    return ToolResult(done.returncode, done.stdout, done.stderr.decode())
+
+
+def shell(program: Path, command: str, folder: Path) -> ToolResult:
+    command = command.replace("PROBE", f"{sys.executable} {program}")
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    return ToolResult(done.returncode, done.stdout, done.stderr.decode())
+
+
+def test_every_record_is_accounted_for(program: Path, tmp_path: Path) -> None:
+    result = probe(
+        program, "--rejects", tmp_path / "r.zst", "--summary", tmp_path / "s.json", "-j", 2
+    )
+    assert result.code == 0, result.stderr
+    summary = read_json(tmp_path / "s.json")
+    rejected = list(read_records([tmp_path / "r.zst"]))
+    assert summary["complete"] and summary["in"] == 5_000
+    assert summary["kept"] == len(result.records) == 5_000 - 715
+    assert summary["rejected"] == {"probe.asked": 715} and len(rejected) == 715
+    assert rejected[0]["metadata"]["mind"]["rejected"] == {
+        "tool": "mind-probe",
+        "step": "probe",
+        "reason": "asked",
+        "value": 1,
+        "threshold": 2,
+    }
+    assert "5,000 in, 4,285 kept (85.7%)" in result.stderr
+
+
+def test_the_same_bytes_for_any_number_of_workers(program: Path, tmp_path: Path) -> None:
+    for jobs in (1, 2, 4):
+        probe(program, "-j", jobs, "-o", tmp_path / f"{jobs}", "--rejects", tmp_path / f"r{jobs}")
+    for jobs in (2, 4):
+        assert (tmp_path / f"{jobs}").read_bytes() == (tmp_path / "1").read_bytes()
+        assert (tmp_path / f"r{jobs}").read_bytes() == (tmp_path / "r1").read_bytes()
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2_999, 5_000, 9_999])
+def test_limit_counts_records(program: Path, tmp_path: Path, limit: int) -> None:
+    probe(program, "--limit", limit, "--summary", tmp_path / "s.json")
+    assert read_json(tmp_path / "s.json")["in"] == min(limit, 5_000)
+
+
+def test_a_bad_line_stops_the_run_and_leaves_nothing(program: Path, tmp_path: Path) -> None:
+    bad = encode({"id": "1"}) + b"{broken\n" + encode({"id": "2"})
+    result = probe(program, "-o", tmp_path / "o", "--rejects", tmp_path / "r", stdin=bad)
+    assert result.code == 1
+    assert "mind-probe: error: stdin:2: not a JSON value" in result.stderr
+    assert "hint: " in result.stderr and "--skip-bad" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_lines_may_pass_up_to_a_number(program: Path, tmp_path: Path) -> None:
+    bad = encode({"id": "1"}) + b"{broken\n\xff\n" + encode({"id": "2"})
+    assert probe(program, "--skip-bad", 1, stdin=bad).code == 1
+    assert probe(program, "--skip-bad", "some", stdin=bad).code == 2
+    result = probe(
+        program,
+        "--skip-bad",
+        "all",
+        "--rejects",
+        tmp_path / "r",
+        "--summary",
+        tmp_path / "s",
+        stdin=bad,
+    )
+    assert result.code == 0 and len(result.records) == 2
+    assert read_json(tmp_path / "s")["bad"] == {"broken_utf8": 1, "not_json": 1}
+    first, second = (r["metadata"]["mind"]["rejected"] for r in read_records([tmp_path / "r"]))
+    assert first["line"] == "{broken" and first["position"] == "stdin:2"
+    assert second["line_base64"] == "/w=="
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("do", "code"), [("crash", 1), ("gate", 3)])
+def test_errors_end_with_their_code(
+    program: Path, tmp_path: Path, jobs: int, do: str, code: int
+) -> None:
+    result = probe(program, "-j", jobs, "-o", tmp_path / "o", stdin=DATA + encode({"do": do}))
+    assert result.code == code
+    assert "mind-probe: error: " in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("do", ["crash", "die"])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_tool_that_dies_fails_the_whole_chain(
+    program: Path, tmp_path: Path, do: str, jobs: int
+) -> None:
+    (tmp_path / "in").write_bytes(DATA + encode({"do": do}))
+    result = shell(program, f"PROBE -j {jobs} in | PROBE | PROBE -o out", tmp_path)
+    assert result.code != 0
+    assert not (tmp_path / "out").exists()
+    last = shell(program, f"set +o pipefail; PROBE -j {jobs} in | PROBE -o out", tmp_path)
+    assert last.code == 1, "the last tool alone must notice"
+    assert "the stream ends inside" in last.stderr or "no input at all" in last.stderr
+
+
+def test_a_mistyped_first_command_fails_the_chain(program: Path, tmp_path: Path) -> None:
+    result = shell(program, "set +o pipefail; PROBE --no-such-option | PROBE -o out", tmp_path)
+    assert result.code == 1
+    assert "No such option" in result.stderr and "no input at all" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reader_that_goes_away_ends_all_quietly(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(DATA * 40)
+    for jobs in (1, 2):
+        result = shell(
+            program,
+            f"PROBE -j {jobs} in | PROBE -z 0 | head -n 2; echo ${{PIPESTATUS[@]}}",
+            tmp_path,
+        )
+        assert result.stdout.split(b"\n")[2] == b"0 0 0", result.stderr
+        assert "error" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--no-such"], ["-j", "0"], ["-z", "99"], ["-j", "x"]])
+def test_wrong_usage_is_2(program: Path, arguments: list[str]) -> None:
+    result = probe(program, *arguments)
+    assert result.code == 2
+    assert result.stderr.startswith("mind-probe: error: ") and "hint: " in result.stderr
+    assert result.stdout == b""
+
+
+def test_help_teaches(program: Path) -> None:
+    for flag in ("-h", "--help"):
+        result = probe(program, flag)
+        text = result.stdout.decode()
+        assert result.code == 0
+        for part in ("Examples:\n", "mind-probe < a", "Exit codes: ", "Memory: little."):
+            assert part in text
+
+
+def test_levels(program: Path, tmp_path: Path) -> None:
+    plain = probe(program, "-z", 0).stdout
+    assert plain.startswith(b"{")
+    packed = probe(program).stdout
+    assert zstandard.ZstdDecompressor().decompressobj().decompress(packed) == plain
+    assert orjson.loads(plain.split(b"\n")[0])["seen"] is True
+
+
+def test_variables_come_after_flags(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIND_LEVEL", "0")
+    assert probe(program).stdout.startswith(b"{")
+    assert probe(program, "-z", 1).stdout.startswith(b"\x28\xb5\x2f\xfd")
+
+
+def test_quiet_and_progress(program: Path) -> None:
+    assert probe(program, "-q").stderr == ""
+    assert "records" in probe(program, "-q", "--progress").stderr
+
+
+def test_an_interrupt_is_130(program: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, program, "-j", "2"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    process.stdin.write(DATA * 10 + encode({"do": "wait"}) * 3)
+    process.stdin.close()
+    time.sleep(1.5)
+    process.send_signal(2)
+    process.stdin = None
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130, stderr
+    assert b"interrupted" in stderr
+
+
+def test_a_full_disk_behind_stdout_is_told(program: Path, tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    (tmp_path / "in").write_bytes(DATA)
+    result = shell(program, "PROBE in > /dev/full", tmp_path)
+    assert result.code == 1
+    assert "No space left" in result.stderr
