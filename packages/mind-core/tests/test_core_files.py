@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from mind_core.errors import MindError
 from mind_core.files import (
     atomic_file,

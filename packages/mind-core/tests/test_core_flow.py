@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 import zstandard
+
 from mind_core.files import read_json
 from mind_core.records import encode
 from mind_core.stream import read_records

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from mind_core.errors import BadRecord, MindError
 from mind_core.parallel import Processes, Serial, WorkerDied, engine_for
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pluggy
 import pytest
+
 from mind_core.errors import MindError, UsageError
 from mind_core.plugins import Plugins, kind_of
 

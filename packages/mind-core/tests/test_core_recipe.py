@@ -1,6 +1,7 @@
 """Recipes: printed ones can be fed back, misspelt ones are told."""
 
 import pytest
+
 from mind_core.errors import UsageError
 from mind_core.recipe import Recipe, load_recipe, merged, parse_recipe
 

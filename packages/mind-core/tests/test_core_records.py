@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+
 from mind_core import Reason
 from mind_core.errors import BadRecord, MindError, UsageError, nearest
 from mind_core.languages import count_han, language_of, language_of_text

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from mind_core import stream, zstd_frames
 from mind_core.errors import BadRecord, MindError
 from mind_core.output import open_output, write_records

@@ -1,0 +1,42 @@
+"""What the docs quote from the tools: help texts and component tables, inserted by cog."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import cog
+import orjson
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "MIND_PLUGINS": ""}
+
+
+def run(tool: str, *arguments: str) -> str:
+    """Return what a tool prints."""
+    command = [sys.executable, "-m", tool.replace("-", "_"), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env=ENVIRONMENT
+    ).stdout
+
+
+def help_of(tool: str, *verbs: str) -> None:
+    """Write the help of a tool, or of one of its verbs, as a block."""
+    cog.out(f"```text\n$ {' '.join([tool, *verbs])} --help\n{run(tool, *verbs, '--help').strip()}\n```\n")
+
+
+def components_of(tool: str) -> None:
+    """Write the components of a tool as a table."""
+    rows = orjson.loads(run(tool, "--list", "--json"))
+    cog.out("| name | kind | what it does | options and defaults |\n|---|---|---|---|\n")
+    for row in rows:
+        options = ", ".join(
+            f"`{name}` = {value!r}" if value is not None else f"`{name}`"
+            for name, value in row.get("options", {}).items()
+        )
+        cog.out(f"| `{row['name']}` | {row['kind']} | {row['summary']} | {options or '–'} |\n")
+
+
+def recipe_of(tool: str, *arguments: str) -> None:
+    """Write what `--print-recipe` prints."""
+    cog.out(f"```toml\n{run(tool, *arguments, '--print-recipe').strip()}\n```\n")

@@ -1,0 +1,78 @@
+"""Checks and chores, run in the environment that bin/setup made: `bin/test -s SESSION`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "docs", "test"]
+
+PACKAGES = sorted(Path("packages").iterdir())
+PLUGINS = sorted(Path("plugins").glob("mind-*"))
+PYTHON_FILES = ["packages", "plugins", "tests", "benchmarks", "noxfile.py"]
+BENCHMARKS = sorted(Path("benchmarks").glob("*.py"))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style and spelling."""
+    session.run("ruff", "format", "--check", *PYTHON_FILES)
+    session.run("ruff", "check", *PYTHON_FILES)
+    session.run("codespell", "packages", "plugins", "docs", "bin", "README.md", "CONTRIBUTING.md")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.run("mypy", *(str(folder / "src") for folder in [*PACKAGES, *PLUGINS]))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Check that help texts and component tables in the docs are what the tools print."""
+    session.run("cog", "--check", "--diff", *map(str, sorted(Path("docs").rglob("*.md"))))
+
+
+@nox.session(name="docs-update", default=False)
+def docs_update(session: nox.Session) -> None:
+    """Rewrite what the docs quote from the tools."""
+    session.run("cog", "-r", *map(str, sorted(Path("docs").rglob("*.md"))))
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run every test; arguments after -- go to pytest."""
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure, and print figures with their ratios; `-- NAME` runs one of benchmarks/."""
+    names = session.posargs or [path.stem for path in BENCHMARKS]
+    for name in names:
+        session.log(f"benchmarks/{name}.py")
+        session.run("python", f"benchmarks/{name}.py")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build release wheels and sdists into dist/, with plain names for the siblings."""
+    session.install("build")
+    for folder in [*PACKAGES, Path()]:
+        session.run(
+            "python", "-m", "build", "--outdir", "dist", str(folder),
+            env={**os.environ, "MIND_SIBLINGS": "name"},
+        )  # fmt: skip
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Write constraints.txt from what is installed in this environment."""
+    path = Path("constraints.txt")
+    head = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    frozen = session.run("python", "-m", "pip", "freeze", "--exclude-editable", silent=True) or ""
+    lines = [line.split("+")[0] if line.startswith("torch==") else line for line in frozen.split()]
+    path.write_text("\n".join([*head, *lines]) + "\n")

@@ -1,0 +1,106 @@
+"""The docs are true: every option, hook, component, recipe and exit code is in them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+TOOLS = sorted(p.name for p in (ROOT / "packages").iterdir() if p.name != "mind-core")
+PAGES = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+
+
+def printed(tool: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", tool.replace("-", "_"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def verbs(tool: str) -> list[str]:
+    _, found, commands = printed(tool, "--help").partition("\nCommands:\n")
+    return re.findall(r"^  (\S+)", commands, re.MULTILINE) if found else []
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_option_is_documented(tool: str) -> None:
+    page = (DOCS / "tools" / f"{tool}.md").read_text("utf-8")
+    for verb in [[], *([v] for v in verbs(tool))]:
+        for option in re.findall(r"^\s+(?:-\w, )?(--[a-z-]+)", printed(tool, *verb, "--help"), re.M):
+            assert option in page, f"docs/tools/{tool}.md says nothing of {' '.join(verb)} {option}"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_component_is_documented(tool: str) -> None:
+    page = (DOCS / "tools" / f"{tool}.md").read_text("utf-8")
+    rows = json.loads(printed(tool, "--list", "--json"))
+    assert rows
+    for row in rows:
+        if row["plugin"] == tool:
+            assert f"`{row['name']}`" in page, f"docs/tools/{tool}.md has no {row['name']}"
+            assert row.get("summary"), f"{tool}: {row['name']} has no docstring"
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_hook_is_documented_and_used(tool: str) -> None:
+    module = tool.replace("-", "_")
+    hookspecs = importlib.import_module(f"{module}.hookspecs")
+    page = (DOCS / "plugins" / "hooks.md").read_text("utf-8")
+    hooks = [name for name in vars(hookspecs) if name.startswith("register_")]
+    kinds = {row["kind"] for row in json.loads(printed(tool, "--list", "--json"))}
+    assert hooks
+    assert len(kinds) == len(hooks), f"{tool}: a hook without a component that uses it"
+    for hook in hooks:
+        assert f"`{hook}`" in page, f"docs/plugins/hooks.md has no {hook}"
+        assert (getattr(hookspecs, hook).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_recipe_is_documented(tool: str) -> None:
+    from mind_core.recipe import recipe_names
+
+    page = (DOCS / "tools" / f"{tool}.md").read_text("utf-8")
+    for name in recipe_names(tool.replace("-", "_")):
+        assert f"`{name}`" in page, f"docs/tools/{tool}.md has no recipe {name}"
+
+
+def test_exit_codes_are_in_the_docs() -> None:
+    from mind_core import errors
+
+    page = (DOCS / "tools" / "index.md").read_text("utf-8")
+    for code in (errors.DONE, errors.FAILED, errors.USAGE, errors.GATE, errors.INTERRUPTED):
+        assert f"| {code} |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_readmes_show_the_two_commands_and_every_tool() -> None:
+    for name in ("README.md", "README.zh.md"):
+        text = (ROOT / name).read_text("utf-8")
+        for wanted in ("bin/quickstart", "bin/test", *TOOLS):
+            assert wanted in text, f"{name} says nothing of {wanted}"
+
+
+def test_the_example_plugin_of_the_docs_works(tmp_path: Path) -> None:
+    """The first filter of docs/plugins/index.md, and its test from testing.md, as they stand there."""
+    blocks = {}
+    for page in ("index", "testing"):
+        text = (DOCS / "plugins" / f"{page}.md").read_text("utf-8")
+        blocks[page] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "shouting.py").write_text(blocks["index"][0])
+    (tmp_path / "test_shouting.py").write_text(blocks["testing"][0])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_shouting.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "2 passed" in done.stdout, done.stdout

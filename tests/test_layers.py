@@ -1,0 +1,165 @@
+"""The house holds: who may import whom, how long a file may be, what --help may import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {path.name.replace("-", "_"): path for path in sorted((ROOT / "packages").iterdir())}
+TOOLS = sorted(set(PACKAGES) - {"mind_core"})
+
+ARROWS = {
+    "mind_core": set(),
+    "mind_clean": {"mind_core"},
+    "mind_dedup": {"mind_core"},
+    "mind_tok": {"mind_core"},
+    "mind_train": {"mind_core", "mind_tok"},
+    "mind_sft_select": {"mind_core", "mind_tok", "mind_train"},
+    "mind_eval": {"mind_core", "mind_tok", "mind_train"},
+    "mind_domain": {"mind_core", "mind_tok", "mind_train", "mind_eval"},
+}
+HEAVY = {
+    "torch", "numpy", "sklearn", "scipy", "sentencepiece", "datasketch", "lm_eval", "rich",
+    "pydantic", "datasets", "resiliparse", "safetensors", "pandas", "xxhash", "tokenizers",
+}  # fmt: skip
+SOURCES = [
+    path
+    for folder in ("packages", "plugins")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "build" not in path.parts
+]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the top-level names of everything that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_eight_distributions_are_there() -> None:
+    assert set(PACKAGES) == set(ARROWS)
+
+
+@pytest.mark.parametrize("package", sorted(ARROWS))
+def test_import_arrows(package: str) -> None:
+    allowed = ARROWS[package] | {package}
+    for path in sorted((PACKAGES[package] / "src").rglob("*.py")):
+        ours = {name for name in imports_of(path) if name.startswith("mind_")}
+        assert ours <= allowed, f"{path} imports {ours - allowed}"
+
+
+@pytest.mark.parametrize("package", TOOLS)
+def test_the_floor_plan_is_the_same_in_every_tool(package: str) -> None:
+    folder = PACKAGES[package] / "src" / package
+    for name in ("__init__", "__main__", "cli", "hookspecs", "builtins", "pipeline"):
+        assert (folder / f"{name}.py").is_file(), f"{package} has no {name}.py"
+    assert (folder / "py.typed").is_file()
+    assert (PACKAGES[package] / "README.md").is_file()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_short_and_well_named(path: Path) -> None:
+    if "tests" not in path.parts:
+        assert len(path.read_text("utf-8").splitlines()) <= 300
+    assert path.stem not in {"utils", "helpers", "common", "misc", "manager"}
+
+
+def functions() -> list[tuple[str, int]]:
+    found = []
+    for path in SOURCES:
+        if "tests" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                length = (node.end_lineno or 0) - node.body[0].lineno + 1
+                found.append((f"{path.relative_to(ROOT)}:{node.name}", length))
+    return found
+
+
+def test_functions_are_short() -> None:
+    long = [f"{name} ({length} lines)" for name, length in functions() if length > 60]
+    assert not long, "\n".join(long)
+
+
+def test_no_bare_print_in_the_tools() -> None:
+    for path in SOURCES:
+        if "tests" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            assert not (called and node.func.id == "print"), f"{path}:{node.lineno}"
+
+
+def test_public_names_have_docstrings() -> None:
+    missing = []
+    for path in SOURCES:
+        if "tests" in path.parts:
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        if not ast.get_docstring(tree) and path.stem not in {"__main__"}:
+            missing.append(f"{path}: the module")
+        for node in tree.body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                if not ast.get_docstring(node):
+                    missing.append(f"{path}: {node.name}")
+    assert not missing, "\n".join(missing)
+
+
+def test_pickle_is_never_read_from_a_file() -> None:
+    """Only the pipe between our own processes carries pickles, and the checks' round trip."""
+    allowed = {"parallel.py", "testing.py"}
+    for path in SOURCES:
+        if "tests" not in path.parts and path.name not in allowed:
+            assert not imports_of(path) & {"pickle", "dill", "joblib", "shelve"}, path
+            assert "torch.load(" not in path.read_text("utf-8"), path
+
+
+@pytest.mark.parametrize("package", TOOLS)
+@pytest.mark.parametrize("question", ["--help", "--version"])
+def test_questions_import_nothing_heavy(package: str, question: str) -> None:
+    program = (
+        "import sys, resource\n"
+        f"sys.argv = ['{package.replace('_', '-')}', '{question}']\n"
+        f"from {package}.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert end.code == 0, end.code\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stderr.split())
+    assert not loaded & HEAVY, f"{package} {question} imports {sorted(loaded & HEAVY)}"
+
+
+def verbs_of(package: str) -> list[str]:
+    """Return a tool's verbs, read from its help."""
+    done = subprocess.run(
+        [sys.executable, "-m", package, "--help"], capture_output=True, text=True, check=True
+    )
+    _, found, commands = done.stdout.partition("\nCommands:\n")
+    return [line.split()[0] for line in commands.splitlines() if line.startswith("  ") and line[2] != " "] if found else []
+
+
+@pytest.mark.parametrize("package", TOOLS)
+def test_every_help_teaches(package: str) -> None:
+    """Each command says what it does, shows examples, and ends with exit codes."""
+    for verb in [[], *([verb] for verb in verbs_of(package))]:
+        for flag in ("-h", "--help"):
+            done = subprocess.run(
+                [sys.executable, "-m", package, *verb, flag],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            for part in ("Usage: ", "Examples:", "Exit codes:"):
+                assert part in done.stdout, f"{package} {verb}: no {part}"
+            assert "Traceback" not in done.stderr

@@ -1,0 +1,111 @@
+"""Each distribution stands alone, and all of them keep step."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = sorted((ROOT / "packages").iterdir())
+
+
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+
+
+def test_the_build_hook_is_the_same_everywhere() -> None:
+    assert len({(folder / "hatch_build.py").read_bytes() for folder in PACKAGES}) == 1
+
+
+def test_versions_keep_step() -> None:
+    versions = {project(folder)["project"]["version"] for folder in [*PACKAGES, ROOT]}
+    assert len(versions) == 1
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda folder: folder.name)
+def test_metadata(folder: Path) -> None:
+    table = project(folder)["project"]
+    assert table["name"] == folder.name
+    assert table["requires-python"] == ">=3.11"
+    assert table["license"] == "Apache-2.0"
+    if folder.name != "mind-core":
+        module = folder.name.replace("-", "_")
+        assert table["scripts"] == {folder.name: f"{module}.cli:main"}
+
+
+def requirements(folder: Path, siblings: str) -> list[str]:
+    """Return the dependencies that a build of this folder declares."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "metadata", "--compact"],
+        cwd=folder, capture_output=True, text=True, check=True,
+        env={**os.environ, "MIND_SIBLINGS": siblings},
+    )  # fmt: skip
+    found: list[str] = json.loads(done.stdout)["dependencies"]
+    return found
+
+
+@pytest.mark.parametrize("folder", [*PACKAGES, ROOT], ids=lambda folder: folder.name)
+def test_siblings_come_from_the_checkout_and_by_name_in_a_release(folder: Path) -> None:
+    local = [r for r in requirements(folder, "path") if r.startswith("mind-")]
+    named = [r for r in requirements(folder, "name") if r.startswith("mind-")]
+    assert all(r.split(" @ ")[1].startswith("file://") for r in local)
+    assert all(" @ " not in r and "==" in r for r in named)
+    assert len(local) == len(named)
+    assert bool(local) == (folder.name != "mind-core")
+
+
+def test_the_meta_package_needs_all_eight() -> None:
+    named = {r.split("==")[0] for r in requirements(ROOT, "name") if r.startswith("mind-")}
+    assert named == {folder.name for folder in PACKAGES}
+
+
+def test_the_constraints_satisfy_every_range() -> None:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    pins = {}
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            name, _, version = line.partition("==")
+            pins[canonicalize_name(name)] = version
+    for folder in PACKAGES:
+        for text in requirements(folder, "name"):
+            needed = Requirement(text)
+            if needed.name.startswith("mind-"):
+                continue
+            version = pins.get(canonicalize_name(needed.name))
+            assert version is not None, f"{folder.name} needs {needed.name}, which has no pin"
+            assert needed.specifier.contains(version), f"{folder.name}: {text}, pinned {version}"
+
+
+def test_one_tool_installs_alone_with_plain_pip(tmp_path: Path) -> None:
+    """`pip install ./packages/mind-clean` in an empty environment brings mind-core from beside it."""
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    python = environment / "bin" / "python"
+    variables = {k: v for k, v in os.environ.items() if k not in {"MIND_SIBLINGS", "PYTHONPATH"}}
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
+         "-c", ROOT / "constraints.txt", "./packages/mind-clean"],
+        cwd=ROOT, env=variables, check=True, capture_output=True,
+    )  # fmt: skip
+    listed = subprocess.run(
+        [python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "mind-core==" in listed and "mind-clean==" in listed
+    assert "torch" not in listed and "numpy" not in listed
+    page = b'{"id":"1","text":"hello"}\n'
+    done = subprocess.run(
+        [environment / "bin" / "mind-clean", "-z", "0", "--step", "whitespace"],
+        input=page, capture_output=True, check=False, env=variables,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["text"] == "hello"
