@@ -172,11 +172,11 @@ def check_signature(
 def check_schedule(
     factory: Callable[..., Callable[[int, int], float]], steps: int = 100, **options: Any
 ) -> None:
-    """Assert that a schedule is a pure factor between 0 and 1 over all steps."""
+    """Assert that a schedule is a pure factor between 0 and 1 over all steps, 1 … `steps`."""
     made = _pickled(factory(**options))
-    values = [made(step, steps) for step in range(steps)]
+    values = [made(step, steps) for step in range(1, steps + 1)]
     assert all(0.0 <= value <= 1.0 for value in values), f"outside 0…1: {values}"
-    assert values == [made(step, steps) for step in range(steps)], "not the same twice"
+    assert values == [made(step, steps) for step in range(1, steps + 1)], "not the same twice"
     assert max(values) > 0.0
 
 
