@@ -1,4 +1,4 @@
-"""Golden case folders: `cmd` run in its folder gives `out.jsonl`, `err` and the exit code in `code`.
+"""Golden case folders: `cmd`, run in its folder, gives `out.jsonl`, `err` and exit code `code`.
 
 `bin/test tests/test_cases.py --update` rewrites the expectations; look at the diff.
 """

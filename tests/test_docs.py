@@ -31,7 +31,9 @@ def verbs(tool: str) -> list[str]:
 def test_every_option_is_documented(tool: str) -> None:
     page = (DOCS / "tools" / f"{tool}.md").read_text("utf-8")
     for verb in [[], *([v] for v in verbs(tool))]:
-        for option in re.findall(r"^\s+(?:-\w, )?(--[a-z-]+)", printed(tool, *verb, "--help"), re.M):
+        for option in re.findall(
+            r"^\s+(?:-\w, )?(--[a-z-]+)", printed(tool, *verb, "--help"), re.M
+        ):
             assert option in page, f"docs/tools/{tool}.md says nothing of {' '.join(verb)} {option}"
 
 
@@ -92,7 +94,7 @@ def test_readmes_show_the_two_commands_and_every_tool() -> None:
 
 
 def test_the_example_plugin_of_the_docs_works(tmp_path: Path) -> None:
-    """The first filter of docs/plugins/index.md, and its test from testing.md, as they stand there."""
+    """The first filter of docs/plugins/index.md and its test, as they stand there."""
     blocks = {}
     for page in ("index", "testing"):
         text = (DOCS / "plugins" / f"{page}.md").read_text("utf-8")

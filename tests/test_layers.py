@@ -109,9 +109,9 @@ def test_public_names_have_docstrings() -> None:
         if not ast.get_docstring(tree) and path.stem not in {"__main__"}:
             missing.append(f"{path}: the module")
         for node in tree.body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-                if not ast.get_docstring(node):
-                    missing.append(f"{path}: {node.name}")
+            named = isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            if named and not node.name.startswith("_") and not ast.get_docstring(node):
+                missing.append(f"{path}: {node.name}")
     assert not missing, "\n".join(missing)
 
 
@@ -148,7 +148,15 @@ def verbs_of(package: str) -> list[str]:
         [sys.executable, "-m", package, "--help"], capture_output=True, text=True, check=True
     )
     _, found, commands = done.stdout.partition("\nCommands:\n")
-    return [line.split()[0] for line in commands.splitlines() if line.startswith("  ") and line[2] != " "] if found else []
+    return (
+        [
+            line.split()[0]
+            for line in commands.splitlines()
+            if line.startswith("  ") and line[2] != " "
+        ]
+        if found
+        else []
+    )
 
 
 @pytest.mark.parametrize("package", TOOLS)

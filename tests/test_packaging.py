@@ -86,7 +86,7 @@ def test_the_constraints_satisfy_every_range() -> None:
 
 
 def test_one_tool_installs_alone_with_plain_pip(tmp_path: Path) -> None:
-    """`pip install ./packages/mind-clean` in an empty environment brings mind-core from beside it."""
+    """`pip install ./packages/mind-clean` in an empty environment brings mind-core along."""
     environment = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     python = environment / "bin" / "python"

@@ -1,4 +1,4 @@
-"""Chains of real tools, as they are typed: what ends well ends with 0, what fails fails the chain."""
+"""Chains of real tools, as they are typed: a failure of one fails the chain, `head` does not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shell(command: str, folder: Path, *, pipefail: bool = False) -> subprocess.CompletedProcess[str]:
+def shell(
+    command: str, folder: Path, *, pipefail: bool = False
+) -> subprocess.CompletedProcess[str]:
     options = ["-o", "pipefail"] if pipefail else []
     scripts = str(Path(sys.executable).parent)
     return subprocess.run(
@@ -95,7 +97,10 @@ def test_killing_a_tool_in_the_middle_of_a_chain(folder: Path) -> None:
     """kill -9 of the second of three tools while records flow."""
     feed = "for i in $(seq 400); do cat in.plain; sleep 0.05; done"
     (folder / "in.plain").write_bytes(b"".join(map(encode, read_records([folder / "in.zst"]))))
-    chain = f"({feed}) | mind-clean --step unicode | (echo $BASHPID > pid; exec mind-dedup) | mind-dedup -o out.zst"
+    chain = (
+        f"({feed}) | mind-clean --step unicode"
+        " | (echo $BASHPID > pid; exec mind-dedup) | mind-dedup -o out.zst"
+    )
     scripts = str(Path(sys.executable).parent)
     process = subprocess.Popen(
         ["bash", "-c", chain], cwd=folder, stderr=subprocess.PIPE, text=True,

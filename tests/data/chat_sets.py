@@ -30,8 +30,9 @@ def disc_finllm(corpus: Corpus) -> Iterator[tuple[bytes, Row]]:
             if row["history"] or not (part == "computing" or FINANCE_WORDS.search(prompt)):
                 continue
             turns = [prompt, row["output"]]
-            yield dump(row), chat(
-                f"disc-finllm:{part}:{n}", turns, "disc-finllm", "zh-CN", "Apache-2.0"
+            yield (
+                dump(row),
+                chat(f"disc-finllm:{part}:{n}", turns, "disc-finllm", "zh-CN", "Apache-2.0"),
             )
 
 

@@ -82,14 +82,21 @@ class Outcome:
 
 Work = Callable[[Batch], Outcome]
 Settle = Callable[[Outcome], Outcome]
+Finish = Callable[[Summary], None]
 
 
 def run_flow(
-    summary: Summary, work: Work, options: StreamOptions, settle: Settle | None = None
+    summary: Summary,
+    work: Work,
+    options: StreamOptions,
+    settle: Settle | None = None,
+    finish: Finish | None = None,
 ) -> Summary:
     """Run a stream from its inputs to its outputs and return the completed summary.
 
-    Raises the first bad record's error when `skip_bad` is used up, before any output is complete.
+    `finish` is called after the last record and before any output is completed: what it raises (a
+    guard's `GateError`, say) leaves no output. Raises the first bad record's error when `skip_bad`
+    is used up.
     """
     batches = read_batches(options.inputs)
     if options.limit is not None:
@@ -108,6 +115,8 @@ def run_flow(
             _count(summary, outcome)
             progress.count(summary.records_in)
         summary.check()
+        if finish is not None:
+            finish(summary)
     summary.bytes_out = output.bytes
     if options.summary is not None:
         summary.write(options.summary)

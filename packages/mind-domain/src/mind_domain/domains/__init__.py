@@ -1,0 +1,1 @@
+"""Domains that ship: one folder each."""

@@ -1,0 +1,1 @@
+"""Finance: the label of a text is what the share did after it was published."""

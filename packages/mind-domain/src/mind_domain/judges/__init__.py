@@ -1,0 +1,1 @@
+"""Judges that ship: each compares an answer with a reference."""

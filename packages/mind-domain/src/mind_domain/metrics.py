@@ -1,0 +1,124 @@
+"""How good labels are: accuracy, macro-F1, MCC, with intervals that respect shared answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+
+AT_ONCE = 50
+LEVEL = 0.95
+
+
+def confusion(pairs: Sequence[tuple[str, str | None]], labels: Sequence[str]) -> Counts:
+    """Count (truth, prediction) pairs into [K, K+1]; the last column is unparsed answers."""
+    place = {label: n for n, label in enumerate(labels)}
+    table = np.zeros((len(labels), len(labels) + 1), dtype=np.int64)
+    for truth, guess in pairs:
+        table[place[truth], len(labels) if guess is None else place[guess]] += 1
+    return table
+
+
+def measure(tables: npt.NDArray[Any], majority: int) -> dict[str, Values]:
+    """Compute the metrics of confusion tables [..., K, K+1]; each result has shape [...].
+
+    An unparsed answer is wrong. macro_f1 is the mean F1 over the classes that are in the truth or
+    the predictions. mcc is the K-class correlation of Gorodkin (2004), here with "unparsed" as a
+    class of its own, and 0 where it is not defined. majority_accuracy is the share of the class
+    of index `majority`, what always guessing it would reach; gain is accuracy minus that.
+    """
+    table = np.asarray(tables, dtype=np.float64)
+    n_labels = table.shape[-2]
+    total = table.sum(axis=(-2, -1))
+    truth = table.sum(axis=-1)  # (..., K)
+    guess = table.sum(axis=-2)  # (..., K+1)
+    right = np.diagonal(table[..., :n_labels], axis1=-2, axis2=-1)  # (..., K)
+    correct = right.sum(axis=-1)
+    both = truth + guess[..., :n_labels]
+    f1 = np.divide(2.0 * right, both, out=np.zeros_like(both), where=both > 0)
+    present = np.maximum((both > 0).sum(axis=-1), 1)
+    covariance = correct * total - (truth * guess[..., :n_labels]).sum(axis=-1)
+    spread = (total**2 - (guess**2).sum(axis=-1)) * (total**2 - (truth**2).sum(axis=-1))
+    root = np.sqrt(np.maximum(spread, 0.0))
+    return {
+        "accuracy": correct / total,
+        "macro_f1": f1.sum(axis=-1) / present,
+        "mcc": np.divide(covariance, root, out=np.zeros_like(root), where=root > 0),
+        "unparsed": guess[..., n_labels] / total,
+        "majority_accuracy": truth[..., majority] / total,
+        "gain": (correct - truth[..., majority]) / total,
+    }
+
+
+def intervals(
+    pairs: Sequence[tuple[str, str | None]],
+    clusters: Sequence[str],
+    labels: Sequence[str],
+    majority: int,
+    draws: int,
+    seed: int,
+) -> dict[str, tuple[float, float]]:
+    """Bootstrap a 95 % interval of each metric over whole clusters (percentiles).
+
+    Texts on one share on one day have one answer: drawing them one by one would claim far more
+    evidence than there is. The majority class stays that of the whole: the most frequent class of
+    each draw would make the baseline look better than it is.
+    """
+    names = {name: n for n, name in enumerate(dict.fromkeys(clusters))}
+    cells = np.zeros((len(names), len(labels), len(labels) + 1), dtype=np.float64)
+    for pair, cluster in zip(pairs, clusters, strict=True):
+        cells[names[cluster]] += confusion([pair], labels)
+    flat = cells.reshape(len(names), -1)  # (C, K·(K+1))
+    chooser = np.random.Generator(np.random.PCG64(seed))
+    share = np.full(len(names), 1.0 / len(names))
+    drawn: dict[str, list[Values]] = {}
+    for start in range(0, draws, AT_ONCE):
+        weights = chooser.multinomial(len(names), share, size=min(AT_ONCE, draws - start))
+        tables = (weights @ flat).reshape(-1, *cells.shape[1:])  # (draws, K, K+1)
+        for name, value in measure(tables, majority).items():
+            drawn.setdefault(name, []).append(value)
+    edges = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    return {name: _edges(np.concatenate(rows), edges) for name, rows in drawn.items()}
+
+
+def score_table(
+    pairs: Sequence[tuple[str, str | None]],
+    clusters: Sequence[str],
+    labels: Sequence[str],
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Give all metrics as {"value", "low", "high"}, with the confusion table and the counts."""
+    table = confusion(pairs, labels)
+    majority = int(table.sum(axis=1).argmax())
+    values = {name: float(value) for name, value in measure(table, majority).items()}
+    edges = intervals(pairs, clusters, labels, majority, draws, seed) if draws else {}
+    metrics: dict[str, Mapping[str, float]] = {
+        name: {
+            "value": round(value, 6),
+            **({"low": edges[name][0], "high": edges[name][1]} if draws else {}),
+        }
+        for name, value in values.items()
+    }
+    counts = table.tolist()
+    columns = [*labels, "unparsed"]
+    return {
+        "records": len(pairs),
+        "clusters": len(set(clusters)),
+        "metrics": metrics,
+        "majority": labels[majority],
+        "confusion": {
+            truth: dict(zip(columns, row, strict=True))
+            for truth, row in zip(labels, counts, strict=True)
+        },
+    }
+
+
+def _edges(values: Values, edges: list[float]) -> tuple[float, float]:
+    low, high = np.quantile(values, edges)
+    return round(float(low), 6), round(float(high), 6)
