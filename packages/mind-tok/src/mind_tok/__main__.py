@@ -1,0 +1,5 @@
+"""Run `python -m mind_tok`."""
+
+from mind_tok.cli import main
+
+main()

@@ -1,0 +1,19 @@
+"""What is plugged into mind-tok already, through the same door as everything else."""
+
+from __future__ import annotations
+
+import pluggy
+
+from mind_core import Offers
+from mind_tok.tokenizer import TokenizerKind
+
+hookimpl = pluggy.HookimplMarker("mind_tok")
+
+
+@hookimpl
+def register_tokenizers() -> Offers[TokenizerKind]:
+    """Offer the two models of SentencePiece."""
+    return {
+        "bpe": "mind_tok.sentencepiece:Bpe",
+        "unigram": "mind_tok.sentencepiece:Unigram",
+    }

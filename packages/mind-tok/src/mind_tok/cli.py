@@ -1,0 +1,41 @@
+"""The door of mind-tok: one file for each verb in `verbs/`, all behind the same front door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from mind_core import cli
+from mind_tok.verbs import decode, encode, inspect, train
+
+if TYPE_CHECKING:
+    from mind_core.plugins import Plugins
+
+TOOL = "mind-tok"
+WHAT = "Train a bilingual tokenizer, turn text into token shards, and look inside both."
+
+
+def make_plugins(files: Sequence[Path] = ()) -> Plugins:
+    """Return the plugins of mind-tok, with those in the given files."""
+    from mind_tok.tokenizer import make_plugins as make
+
+    return make(files)
+
+
+app = cli.new_app()
+cli.add_front_door(
+    app, TOOL, make_plugins, WHAT, [verb.EXAMPLES[0] for verb in (train, encode, inspect)]
+)
+for verb, command in (
+    (train, train.train),
+    (encode, encode.encode),
+    (decode, decode.decode),
+    (inspect, inspect.inspect),
+):
+    app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
+
+
+def main() -> NoReturn:
+    """Run mind-tok."""
+    cli.run(app, TOOL)

@@ -1,0 +1,237 @@
+"""The corridor: each verb from its options to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mind_core.errors import BadRecord, GateError, UsageError
+from mind_core.flow import Outcome, StreamOptions, run_flow
+from mind_core.languages import language_of
+from mind_core.output import PLAIN, write_records
+from mind_core.plugins import Plugins
+from mind_core.progress import Progress, say
+from mind_core.records import text_of
+from mind_core.stream import Batch
+from mind_core.summary import Summary
+from mind_tok.background import run_beside
+from mind_tok.decode import Decode, shard_records
+from mind_tok.encode import TOOL, Encoded, Encoder, ToShards, ToStream
+from mind_tok.inspect import Found, Inspect, report
+from mind_tok.provenance import describe_inputs
+from mind_tok.sampling import Sample, record_key
+from mind_tok.shard_writer import SHARD_TOKENS, ShardWriter
+from mind_tok.split import Splitter
+from mind_tok.tokenizer import HOOK, Tokenizer, TokenizerKind
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a user may say about training a tokenizer."""
+
+    output: Path
+    vocab_size: int = 32_000
+    kind: str = "bpe"
+    kind_options: Mapping[str, Any] = field(default_factory=dict)
+    sample_bytes: int = 50_000_000
+    shares: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What a user may say about encoding into shards."""
+
+    output: Path
+    validation: float = 0.01
+    shard_tokens: int = SHARD_TOKENS
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Work on a batch for a sample: the place, text and language of each record."""
+
+    seed: int
+    wants: frozenset[str] | None
+
+    def __call__(self, batch: Batch) -> Outcome:
+        outcome = Outcome(payload=[])
+        for position, line, record in outcome.records(batch):
+            try:
+                text = text_of(record, position)
+            except BadRecord as error:
+                outcome.bad.append((error, line))
+                continue
+            language = language_of(record)
+            if self.wants is not None and language not in self.wants:
+                outcome.reject(record, TOOL, "", "language_without_share")
+                continue
+            outcome.kept.append(b"")
+            outcome.payload.append((record_key(record, text, self.seed), text.encode(), language))
+        return outcome
+
+
+def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> Tokenizer:
+    """Train a tokenizer on a sample of the records and write its folder."""
+    refuse_existing(options.output)
+    kind: TokenizerKind = plugins.make(HOOK, options.kind, options.kind_options)
+    sample = Sample(options.sample_bytes, options.shares)
+    summary = _summary(plugins, options.seed)
+
+    def settle(outcome: Outcome) -> Outcome:
+        for key, data, language in outcome.payload:
+            sample.offer(key, data, language)
+        return outcome
+
+    wants = frozenset(options.shares) if options.shares else None
+    run_flow(summary, _Texts(options.seed, wants), _no_stdout(stream), settle)
+    texts = sample.texts()
+    size = sum(count["bytes"] for count in sample.drawn.values())
+    with Progress(TOOL, stream.progress) as progress:
+        tokenizer = run_beside(
+            progress,
+            f"training {options.kind} on {size / 1e6:,.1f} MB",
+            lambda: kind.train(texts, options.vocab_size),
+        )
+    tokenizer.manifest.update(
+        plugin=plugins.used(),
+        seed=options.seed,
+        sample=sample.as_dict(),
+        inputs=describe_inputs(stream.inputs),
+    )
+    tokenizer.save(options.output)
+    summary.details.update(vocab_size=tokenizer.vocab_size, sample=sample.as_dict())
+    _end(
+        summary,
+        stream,
+        f"{tokenizer.vocab_size:,} entries from {size / 1e6:,.1f} MB of "
+        + _languages(sample)
+        + f" in {options.output}",
+    )
+    return tokenizer
+
+
+def encode_shards(
+    encoder: Encoder, options: EncodeOptions, stream: StreamOptions, plugins: Plugins
+) -> None:
+    """Encode records into a shard folder."""
+    splitter: Splitter[Encoded] = Splitter(options.validation)
+    summary = _summary(plugins, encoder.seed)
+    writer = ShardWriter(
+        options.output,
+        encoder.tokenizer,
+        kind="chat" if encoder.chat else "text",
+        shard_tokens=options.shard_tokens,
+        inputs=describe_inputs(stream.inputs),
+        settings={"validation": options.validation, "seed": encoder.seed},
+    )
+
+    def add(split: str, document: Encoded) -> None:
+        writer.add(
+            document.ids,
+            size=document.size,
+            split=split,
+            source=document.group.source,
+            language=document.group.language,
+            mask=document.mask,
+        )
+
+    def settle(outcome: Outcome) -> Outcome:
+        for document in outcome.payload:
+            for split, settled in splitter.place(document.group, document.key, document):
+                add(split, settled)
+        return outcome
+
+    with writer:
+        run_flow(summary, ToShards(encoder), _no_stdout(stream), settle)
+        for split, document in splitter.finish():
+            add(split, document)
+    summary.details["counts"] = writer.counts
+    _end(summary, stream, f"{_tokens(writer.counts)} in {options.output}")
+
+
+def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:
+    """Pass records on with their `ids`."""
+    run_flow(_summary(plugins, encoder.seed), ToStream(encoder), stream)
+
+
+def decode_stream(decode: Decode, stream: StreamOptions, plugins: Plugins) -> None:
+    """Turn the `ids` of records back into `text`."""
+    run_flow(_summary(plugins, None), decode, stream)
+
+
+def decode_shards(
+    folder: Path, show_control: bool, stream: StreamOptions, plugins: Plugins
+) -> None:
+    """Write the documents of a shard folder as records."""
+    records = islice(shard_records(folder, show_control, plugins), stream.limit)
+    count = write_records(stream.output, records, level=stream.level)
+    if not stream.quiet:
+        say(TOOL, f"{count:,} documents from {folder}")
+
+
+def inspect(
+    tokenizer: Tokenizer, top: int, stream: StreamOptions, plugins: Plugins
+) -> dict[str, Any]:
+    """Return what a tokenizer makes of the records, as JSON values."""
+    found = Found()
+    summary = _summary(plugins, None)
+
+    def settle(outcome: Outcome) -> Outcome:
+        found.add(outcome.payload)
+        return outcome
+
+    run_flow(summary, Inspect(tokenizer), _no_stdout(stream), settle)
+    if stream.summary is not None:
+        summary.write(stream.summary)
+    return report(tokenizer, found, top)
+
+
+def require_round_trip(found: Mapping[str, Any]) -> None:
+    """Raise `GateError` if a text did not come back as it was."""
+    if different := found["round_trip"]["different"]:
+        raise GateError(
+            f"{different:,} documents do not come back as they were",
+            hint="look at the first difference above; a lossy tokenizer needs its own decision",
+        )
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise `UsageError` before any work for a result that is there already."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"{folder} exists", hint="give another folder with -o, or remove this one first"
+        )
+
+
+def _summary(plugins: Plugins, seed: int | None) -> Summary:
+    return Summary(TOOL, seed=seed, components=plugins.used())
+
+
+def _no_stdout(stream: StreamOptions) -> StreamOptions:
+    """Return the options for a run whose result is a folder: nothing for stdout, words later."""
+    return replace(stream, output=None, level=PLAIN, summary=None, quiet=True)
+
+
+def _end(summary: Summary, stream: StreamOptions, result: str) -> None:
+    if stream.summary is not None:
+        summary.write(stream.summary)
+    if not stream.quiet:
+        say(TOOL, f"{summary.line()}; {result}")
+
+
+def _languages(sample: Sample) -> str:
+    return " and ".join(
+        f"{language} ({count['bytes'] / 1e6:,.1f})" for language, count in sample.drawn.items()
+    )
+
+
+def _tokens(counts: Mapping[str, Any]) -> str:
+    parts = []
+    for split, sources in counts.items():
+        rows = [count for languages in sources.values() for count in languages.values()]
+        parts.append(f"{sum(row['tokens'] for row in rows):,} {split} tokens")
+    return ", ".join(parts) or "no tokens"

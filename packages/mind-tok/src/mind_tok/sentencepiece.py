@@ -1,0 +1,237 @@
+"""SentencePiece as a tokenizer without loss: what goes in comes out, and no text forges a token."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import sentencepiece
+from numpy.typing import NDArray
+
+from mind_core import MindError
+from mind_core.files import atomic_file, atomic_folder, write_manifest
+from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
+from mind_core.summary import version_of
+from mind_tok.sentencepiece_training import train_model
+from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
+
+MODEL = "tokenizer.model"
+SPACE = "\u2581"
+"""SentencePiece's stand-in for a space. Decoding makes every one of them a space again, so one that
+is really in a text has to travel as its bytes."""
+
+_CROSSES_A_CUT = re.compile(f"\n|[^{SPACE}]{SPACE}")
+
+LONG_TEXT = 1 << 20
+"""Characters from which on a text is encoded in parts: SentencePiece needs about 50 bytes for each
+character of a text, measured on 93 MB."""
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """Hold one SentencePiece model."""
+
+    def __init__(self, model: bytes, manifest: dict[str, Any]) -> None:
+        self.model = model
+        self.manifest = manifest
+        self.sha256 = hashlib.sha256(model).hexdigest()
+        self._processor: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self.vocab_size = int(self._processor.vocab_size())
+        known = {self._processor.id_to_piece(i): i for i in range(self.vocab_size)}
+        self.special_ids = {n: known[n] for n in (*CONTROL_TOKENS, *PII_TOKENS) if n in known}
+        self._space_ids = np.array(
+            [known[f"<0x{byte:02X}>"] for byte in SPACE.encode()], dtype=np.int32
+        )
+        # No entry reaches over a line feed, or from a word over a space into the next one: ids stay
+        # the same when a text is cut there.
+        self._may_cut = not any(_CROSSES_A_CUT.search(piece) for piece in known)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (SentencePieceTokenizer, (self.model, self.manifest))
+
+    def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Return SentencePiece's ids of each text; a literal U+2581 becomes its three bytes."""
+        plain = [t for t in texts if SPACE not in t and len(t) <= LONG_TEXT]
+        encoded = iter(self._encode(plain))
+        if len(plain) == len(texts):
+            return list(encoded)
+        return [
+            next(encoded) if SPACE not in t and len(t) <= LONG_TEXT else self._encode_special(t)
+            for t in texts
+        ]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids; bytes that are no UTF-8 become U+FFFD."""
+        row = [int(i) for i in ids]
+        for i in row:
+            if not 0 <= i < self.vocab_size:
+                raise MindError(
+                    f"there is no token {i} in a vocabulary of {self.vocab_size:,}",
+                    hint="decode with the tokenizer that the ids were made with",
+                )
+        text: str = self._processor.decode(row)
+        return text
+
+    def vocabulary(self) -> list[Token]:
+        """Return all entries; a space is a space here."""
+        return [self._token(i) for i in range(self.vocab_size)]
+
+    def save(self, folder: str | Path) -> None:
+        """Write `tokenizer.model` and the manifest."""
+        with atomic_folder(folder) as partial:
+            with atomic_file(partial / MODEL) as file:
+                file.write(self.model)
+            write_manifest(partial, self.manifest)
+
+    def _encode(self, texts: list[str]) -> list[NDArray[np.int32]]:
+        try:
+            rows: list[NDArray[np.int32]] = self._processor.encode(
+                texts, out_type="numpy", num_threads=1
+            )
+        except (RuntimeError, TypeError, UnicodeEncodeError):
+            for text in texts:
+                refuse_surrogates(text)
+            raise
+        return rows
+
+    def _encode_special(self, text: str) -> NDArray[np.int32]:
+        rows: list[NDArray[np.int32]] = []
+        for number, part in enumerate(text.split(SPACE)):
+            if number:
+                rows.append(self._space_ids)
+            for piece in _pieces(part) if self._may_cut else [part]:
+                rows += self._encode([piece])
+        return np.concatenate(rows)
+
+    def _token(self, i: int) -> Token:
+        piece: str = self._processor.id_to_piece(i)
+        if self._processor.is_byte(i):
+            return Token(bytes([int(piece[3:5], 16)]), "byte")
+        if self._processor.is_control(i):
+            return Token(piece.encode(), "control")
+        if self._processor.is_unknown(i):
+            return Token(piece.encode(), "unknown")
+        if piece in PII_TOKENS:
+            return Token(piece.encode(), "mask")
+        return Token(piece.replace(SPACE, " ").encode(), "text")
+
+
+@dataclass(frozen=True)
+class _SentencePiece:
+    model: ClassVar[str]
+
+    character_coverage: float = 0.9995
+    """The share of characters with an entry of their own; the rest is written in bytes. 0.9995 is
+    what SentencePiece advises for languages with many characters."""
+    split_digits: bool = True
+    max_piece_characters: int = 16
+    trainer_log: bool = False
+    """Let SentencePiece report on stderr while it trains."""
+
+    def __post_init__(self) -> None:
+        if not 0.98 <= self.character_coverage <= 1:
+            raise ValueError(
+                "character_coverage is a share from 0.98 to 1 (SentencePiece's bounds), "
+                f"not {self.character_coverage}"
+            )
+        if not 1 <= self.max_piece_characters <= 512:
+            raise ValueError(
+                "max_piece_characters is from 1 to 512 (SentencePiece's bounds), "
+                f"not {self.max_piece_characters}"
+            )
+
+    def train(self, texts: Iterable[str], vocab_size: int) -> SentencePieceTokenizer:
+        """Return a tokenizer trained on texts; raise `MindError` if they are too few for it."""
+        model = train_model(
+            texts,
+            vocab_size,
+            model_type=self.model,
+            character_coverage=self.character_coverage,
+            split_digits=self.split_digits,
+            max_piece_characters=self.max_piece_characters,
+            log=self.trainer_log,
+        )
+        tokenizer = SentencePieceTokenizer(model, {})
+        options = {name: value for name, value in asdict(self).items() if name != "trainer_log"}
+        tokenizer.manifest.update(
+            format=FORMAT,
+            version=VERSION,
+            kind="sentencepiece",
+            component=self.model,
+            vocab_size=tokenizer.vocab_size,
+            special_tokens=tokenizer.special_ids,
+            sha256=tokenizer.sha256,
+            size=len(model),
+            options=options,
+            versions={name: version_of(name) for name in ("mind-tok", "sentencepiece")},
+        )
+        return tokenizer
+
+    def load(self, folder: Path, manifest: dict[str, Any]) -> SentencePieceTokenizer:
+        """Return the tokenizer of a folder; raise `MindError` if its model is not what it was."""
+        path = folder / MODEL
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise MindError(f"cannot read {path}", cause=error.strerror) from None
+        if hashlib.sha256(model).hexdigest() != manifest.get("sha256"):
+            raise MindError(
+                f"{path} is not the file that its manifest describes",
+                cause="its SHA-256 differs: it was changed, or cut",
+                hint="take the folder again from where it was made",
+            )
+        return SentencePieceTokenizer(model, manifest)
+
+
+@dataclass(frozen=True)
+class Bpe(_SentencePiece):
+    """Merge the most frequent pairs: SentencePiece BPE with byte fallback, as in MindLLM-3B."""
+
+    model: ClassVar[str] = "bpe"
+
+
+@dataclass(frozen=True)
+class Unigram(_SentencePiece):
+    """Choose entries by likelihood: SentencePiece unigram with byte fallback."""
+
+    model: ClassVar[str] = "unigram"
+
+
+def refuse_surrogates(text: str) -> None:
+    """Raise `MindError` for a text that no UTF-8 can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MindError(
+            f"the text holds half of a surrogate pair at character {error.start:,}",
+            hint="mend it with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')",
+        ) from None
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut a text behind line feeds or before spaces into parts of up to `LONG_TEXT` characters.
+
+    A text with neither stays longer.
+    """
+    start = 0
+    while len(text) - start > LONG_TEXT:
+        cut = _last_cut(text, start, start + LONG_TEXT) or text.find("\n", start) + 1
+        if not cut:
+            break
+        yield text[start:cut]
+        start = cut
+    yield text[start:]
+
+
+def _last_cut(text: str, start: int, end: int) -> int:
+    """Return the last place to cut a text between two places, or 0."""
+    if line := text.rfind("\n", start, end) + 1:
+        return line
+    space = text.rfind(" ", start + 1, end)
+    while space > 0 and text[space - 1] == " ":
+        space = text.rfind(" ", start + 1, space)
+    return max(space, 0)

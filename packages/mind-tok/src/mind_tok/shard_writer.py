@@ -1,0 +1,240 @@
+"""Write token shards: documents in, files and counts out, the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mind_core import MindError
+from mind_core.files import atomic_folder, write_manifest
+from mind_core.summary import version_of
+from mind_tok.tokenizer import Tokenizer
+
+FORMAT = "mind-shards"
+VERSION = 1
+SPLITS = ("train", "validation")
+KINDS = ("text", "chat")
+TOKENIZER = "tokenizer"
+SHARD_TOKENS = 1 << 28
+"""Tokens after which a new shard begins: half a gigabyte of 16-bit ids."""
+
+ENDS = np.dtype("<u8")
+SIZES = np.dtype("<u8")
+GROUPS = np.dtype("<u2")
+MASK = np.dtype("u1")
+
+
+class Group(NamedTuple):
+    """Where documents come from, and in which language they are."""
+
+    source: str
+    language: str
+
+
+def id_type(vocab_size: int) -> np.dtype[Any]:
+    """Return the type of ids: 16 bits if every id of the vocabulary fits, else 32 bits.
+
+    Ids stay below 2³¹, so the wide form reads the same as signed numbers, as Megatron wants it.
+    """
+    return np.dtype("<u2") if vocab_size <= 1 << 16 else np.dtype("<u4")
+
+
+class ShardWriter:
+    """Fill a shard folder; it appears under its name only if the `with` block succeeds.
+
+    Ids outside of the vocabulary are refused with `MindError`: cut to 16 bits they would silently
+    become others.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        tokenizer: Tokenizer,
+        *,
+        kind: str = "text",
+        shard_tokens: int = SHARD_TOKENS,
+        inputs: Sequence[Mapping[str, Any]] = (),
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        assert kind in KINDS, kind
+        self.path = Path(folder)
+        self.tokenizer = tokenizer
+        self.kind = kind
+        self.shard_tokens = shard_tokens
+        self.dtype = id_type(tokenizer.vocab_size)
+        self.counts: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
+        self._about = {"inputs": [dict(i) for i in inputs], "settings": dict(settings or {})}
+        self._groups: dict[Group, int] = {}
+        self._open: dict[str, _OpenShard] = {}
+        self._numbers = dict.fromkeys(SPLITS, 0)
+        self._done: list[dict[str, Any]] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> ShardWriter:
+        self.folder = self._stack.enter_context(atomic_folder(self.path))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Inside the folder's own block, so that a manifest which cannot be written undoes it.
+        with self._stack:
+            if error is not None:
+                for shard in self._open.values():
+                    shard.close()
+                raise error
+            self._finish()
+
+    def add(
+        self,
+        ids: ArrayLike,
+        *,
+        size: int,
+        split: str = "train",
+        source: str = "unknown",
+        language: str = "und",
+        mask: ArrayLike | None = None,
+    ) -> None:
+        """Add one document: its ids with the end token last, and the UTF-8 bytes of its text."""
+        row = np.asarray(ids)
+        assert split in SPLITS, split
+        assert (mask is not None) == (self.kind == "chat"), "conversations have a mask, texts not"
+        self._check(row)
+        marks = None if mask is None else np.asarray(mask, dtype=MASK)
+        assert marks is None or len(marks) == len(row), "one mark for each id"
+        shard = self._open.get(split)
+        if shard is None or (shard.documents and shard.tokens + len(row) > self.shard_tokens):
+            shard = self._next_shard(split)
+        shard.add(row.astype(self.dtype), size, self._group(Group(source, language)), marks)
+        count = (
+            self.counts.setdefault(split, {})
+            .setdefault(source, {})
+            .setdefault(language, {"tokens": 0, "documents": 0, "bytes": 0})
+        )
+        count["tokens"] += len(row)
+        count["documents"] += 1
+        count["bytes"] += size
+
+    def _check(self, row: NDArray[Any]) -> None:
+        if len(row) == 0 or row[-1] != self.tokenizer.end_id:
+            raise MindError(
+                "a document does not end with the end token",
+                hint=f"append token {self.tokenizer.end_id} to its ids",
+            )
+        low, high = int(row.min()), int(row.max())
+        if low < 0 or high >= self.tokenizer.vocab_size:
+            raise MindError(
+                f"token {low if low < 0 else high} does not fit into a vocabulary of "
+                f"{self.tokenizer.vocab_size:,}",
+                hint="the ids were made with another tokenizer",
+            )
+
+    def _group(self, group: Group) -> int:
+        number = self._groups.setdefault(group, len(self._groups))
+        if number > np.iinfo(GROUPS).max:
+            raise MindError(
+                f"more than {np.iinfo(GROUPS).max + 1:,} pairs of source and language",
+                cause=f"{group.source!r} is one too many",
+                hint="`source` names a collection, not a page: use few values",
+            )
+        return number
+
+    def _next_shard(self, split: str) -> _OpenShard:
+        if split in self._open:
+            self._done.append(self._open.pop(split).finish(split))
+        name = f"{split}-{self._numbers[split]:05d}"
+        self._numbers[split] += 1
+        self._open[split] = _OpenShard(self.folder, name, with_mask=self.kind == "chat")
+        return self._open[split]
+
+    def _finish(self) -> None:
+        for split, shard in self._open.items():
+            self._done.append(shard.finish(split))
+        self.tokenizer.save(self.folder / TOKENIZER)
+        write_manifest(
+            self.folder,
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "kind": self.kind,
+                "dtype": self.dtype.newbyteorder("=").name,
+                "tokenizer": {
+                    "sha256": self.tokenizer.sha256,
+                    "vocab_size": self.tokenizer.vocab_size,
+                    "end_id": self.tokenizer.end_id,
+                },
+                "groups": [group._asdict() for group in self._groups],
+                "shards": sorted(self._done, key=lambda shard: str(shard["name"])),
+                "counts": self.counts,
+                "versions": {name: version_of(name) for name in ("mind-tok", "mind-core")},
+                **self._about,
+            },
+        )
+
+
+class _HashedFile:
+    """A file that knows its size and hash when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._file: BinaryIO = path.open("wb")
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self._size += len(data)
+
+    def finish(self) -> dict[str, Any]:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return {"size": self._size, "sha256": self._hash.hexdigest()}
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _OpenShard:
+    def __init__(self, folder: Path, name: str, *, with_mask: bool) -> None:
+        self.name = name
+        self.tokens = self.documents = self.bytes = 0
+        suffixes = ("bin", "ends", "sizes", "groups", *(("mask",) if with_mask else ()))
+        self._files = {suffix: _HashedFile(folder / f"{name}.{suffix}") for suffix in suffixes}
+
+    def add(self, ids: NDArray[Any], size: int, group: int, mask: NDArray[Any] | None) -> None:
+        self.tokens += len(ids)
+        self.documents += 1
+        self.bytes += size
+        self._files["bin"].write(ids.tobytes())
+        self._files["ends"].write(self.tokens.to_bytes(ENDS.itemsize, "little"))
+        self._files["sizes"].write(size.to_bytes(SIZES.itemsize, "little"))
+        self._files["groups"].write(group.to_bytes(GROUPS.itemsize, "little"))
+        if mask is not None:
+            self._files["mask"].write(mask.tobytes())
+
+    def finish(self, split: str) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "split": split,
+            "tokens": self.tokens,
+            "documents": self.documents,
+            "bytes": self.bytes,
+            "files": {file.name: file.finish() for file in self._files.values()},
+        }
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()

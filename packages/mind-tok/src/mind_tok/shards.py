@@ -1,0 +1,211 @@
+"""Token shards: flat files of ids that a trainer maps into memory, and a manifest written last.
+
+The layout is in `docs/formats.md`: for each shard `.bin` (ids), `.ends` (cumulative document ends
+in tokens), `.sizes` (UTF-8 bytes of each document), `.groups` (source and language of each
+document) and, for conversations, `.mask` (1 = trained on). Everything is little-endian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mind_core import MindError
+from mind_core.errors import nearest
+from mind_core.files import read_manifest, sha256_file
+from mind_core.plugins import Plugins
+from mind_tok.shard_writer import (
+    ENDS,
+    FORMAT,
+    GROUPS,
+    MASK,
+    SIZES,
+    SPLITS,
+    TOKENIZER,
+    VERSION,
+    Group,
+    ShardWriter,
+    id_type,
+)
+from mind_tok.tokenizer import Tokenizer, load_tokenizer
+
+__all__ = ["Document", "Group", "Shard", "ShardSet", "ShardWriter", "id_type"]
+
+
+class Document(NamedTuple):
+    """One document: its ids with the end token, and what is known about it."""
+
+    ids: NDArray[Any]
+    size: int
+    """UTF-8 bytes of its text; in chat shards, of its answers."""
+    group: Group
+    mask: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One shard, mapped into memory read-only.
+
+    Shapes: `ids` and `mask` (tokens,), `ends`, `sizes` and `groups` (documents,).
+    """
+
+    name: str
+    tokens: int
+    documents: int
+    bytes: int
+    ids: NDArray[Any]
+    ends: NDArray[np.uint64]
+    sizes: NDArray[Any]
+    groups: NDArray[np.uint16]
+    mask: NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True)
+class ShardSet:
+    """Hold all shards of one split."""
+
+    folder: Path
+    split: str
+    kind: str
+    manifest: Mapping[str, Any]
+    groups: tuple[Group, ...]
+    shards: tuple[Shard, ...]
+
+    @classmethod
+    def open(cls, folder: str | Path, split: str = "train", *, verify: bool = False) -> ShardSet:
+        """Open a split of a shard folder; a split without documents has no shards.
+
+        Raises `MindError` if the folder is incomplete or a file has another size than the manifest
+        says; with `verify`, also if its SHA-256 differs (reads everything once).
+        """
+        folder = Path(folder)
+        if split not in SPLITS:
+            raise MindError(
+                f"there is no split {split!r}",
+                hint=nearest(split, SPLITS) or f"splits: {', '.join(SPLITS)}",
+            )
+        manifest = read_manifest(folder, format=FORMAT)
+        if manifest.get("version") != VERSION:
+            raise MindError(
+                f"{folder} is of version {manifest.get('version')!r}, known is {VERSION}",
+                hint="use a newer mind-tok, or encode again",
+            )
+        try:
+            kind = manifest["kind"]
+            groups = tuple(Group(g["source"], g["language"]) for g in manifest["groups"])
+            described = [s for s in manifest["shards"] if s["split"] == split]
+            shards = tuple(_open_shard(folder, manifest, shard, verify) for shard in described)
+        except (KeyError, TypeError, ValueError) as error:
+            raise MindError(
+                f"{folder}: the manifest does not describe its shards",
+                cause=error,
+                hint="it was changed after it was written; encode again",
+            ) from None
+        return cls(folder, split, kind, manifest, groups, shards)
+
+    @property
+    def tokens(self) -> int:
+        """Return the number of tokens, end tokens included."""
+        return sum(shard.tokens for shard in self.shards)
+
+    @property
+    def documents(self) -> int:
+        """Return the number of documents."""
+        return sum(shard.documents for shard in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        """Return the UTF-8 bytes of all documents."""
+        return sum(shard.bytes for shard in self.shards)
+
+    @property
+    def vocab_size(self) -> int:
+        """Return the vocabulary size of the tokenizer that made the ids."""
+        return int(self.manifest["tokenizer"]["vocab_size"])
+
+    @property
+    def end_id(self) -> int:
+        """Return the id that ends each document."""
+        return int(self.manifest["tokenizer"]["end_id"])
+
+    @property
+    def tokenizer_sha256(self) -> str:
+        """Return the hash that names the tokenizer, as `Tokenizer.sha256`."""
+        return str(self.manifest["tokenizer"]["sha256"])
+
+    def load_tokenizer(self, plugins: Plugins | None = None) -> Tokenizer:
+        """Load the tokenizer that the folder carries."""
+        return load_tokenizer(self.folder / TOKENIZER, plugins)
+
+    def document(self, shard: int, number: int) -> Document:
+        """Return one document by the index of its shard and its number in there."""
+        at = self.shards[shard]
+        start = int(at.ends[number - 1]) if number else 0
+        end = int(at.ends[number])
+        return Document(
+            at.ids[start:end],
+            int(at.sizes[number]),
+            self.groups[int(at.groups[number])],
+            None if at.mask is None else at.mask[start:end],
+        )
+
+
+def _open_shard(
+    folder: Path, manifest: Mapping[str, Any], described: Mapping[str, Any], verify: bool
+) -> Shard:
+    name, tokens, documents = described["name"], described["tokens"], described["documents"]
+    columns: dict[str, tuple[np.dtype[Any], int]] = {
+        ".bin": (np.dtype(manifest["dtype"]).newbyteorder("<"), tokens),
+        ".ends": (ENDS, documents),
+        ".sizes": (SIZES, documents),
+        ".groups": (GROUPS, documents),
+    }
+    if manifest["kind"] == "chat":
+        columns[".mask"] = (MASK, tokens)
+    arrays = {}
+    for suffix, (dtype, length) in columns.items():
+        file = f"{name}{suffix}"
+        _check(folder / file, described["files"][file], dtype.itemsize * length, verify)
+        # An empty file cannot be mapped.
+        arrays[suffix] = (
+            np.memmap(folder / file, dtype=dtype, mode="r", shape=(length,))
+            if length
+            else np.empty(0, dtype)
+        )
+    return Shard(
+        name,
+        tokens,
+        documents,
+        described["bytes"],
+        arrays[".bin"],
+        arrays[".ends"],
+        arrays[".sizes"],
+        arrays[".groups"],
+        arrays.get(".mask"),
+    )
+
+
+def _check(path: Path, described: Mapping[str, Any], size: int, verify: bool) -> None:
+    try:
+        found = path.stat().st_size
+    except OSError as error:
+        raise MindError(
+            f"cannot read {path}", cause=error.strerror, hint="the shard folder lost a file"
+        ) from None
+    if not found == described["size"] == size:
+        raise MindError(
+            f"{path} is {found:,} bytes long, the manifest says {described['size']:,}",
+            cause="it was changed or cut after it was written",
+            hint="encode again, or copy the folder again",
+        )
+    if verify and sha256_file(path) != described["sha256"]:
+        raise MindError(
+            f"{path} is not the file that its manifest describes",
+            cause="its SHA-256 differs: it was changed after it was written",
+            hint="encode again, or copy the folder again",
+        )

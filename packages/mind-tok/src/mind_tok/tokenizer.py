@@ -1,0 +1,132 @@
+"""The tokenizer as every other tool sees it, whatever made it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mind_core import MindError
+from mind_core.files import read_manifest
+from mind_core.plugins import Plugins
+from mind_core.special_tokens import END, PAD
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT = "mind-tokenizer"
+VERSION = 1
+HOOK = "register_tokenizers"
+
+
+@dataclass(frozen=True)
+class Token:
+    """One entry of a vocabulary: its bytes in a text, and what kind of entry it is."""
+
+    data: bytes
+    kind: str
+    """"text", "byte" (one byte of a character that has no entry), "mask" (stands for private data,
+    found in texts), "control" (never made from text) or "unknown"."""
+
+
+class Tokenizer(ABC):
+    """Turn texts into ids and back, without loss: `decode(encode(text)) == text`.
+
+    `manifest` is the content of the folder's manifest; `sha256` names the vocabulary and its rules.
+    """
+
+    manifest: dict[str, Any]
+    vocab_size: int
+    sha256: str
+    special_ids: dict[str, int]
+    """The ids of control tokens and masks by their names in `mind_core.special_tokens`."""
+
+    @abstractmethod
+    def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Return the ids of each text. No text ever makes a control token.
+
+        Raises `MindError` for a text that holds half of a surrogate pair.
+        """
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids; control tokens give none.
+
+        Raises `MindError` for an id outside of the vocabulary.
+        """
+
+    @abstractmethod
+    def vocabulary(self) -> list[Token]:
+        """Return all `vocab_size` entries in the order of their ids."""
+
+    @abstractmethod
+    def save(self, folder: str | Path) -> None:
+        """Write the tokenizer as a new folder, whole or not at all, manifest last."""
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of one text."""
+        ids: list[int] = self.encode_arrays([text])[0].tolist()
+        return ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text."""
+        return [ids.tolist() for ids in self.encode_arrays(texts)]
+
+    @property
+    def end_id(self) -> int:
+        """Return the id that ends a document and an answer."""
+        return self.special_id(END)
+
+    @property
+    def pad_id(self) -> int:
+        """Return the id that fills a batch up."""
+        return self.special_id(PAD)
+
+    def special_id(self, name: str) -> int:
+        """Return the id of a special token; raise `MindError` if this vocabulary has none."""
+        if name not in self.special_ids:
+            raise MindError(
+                f"the tokenizer has no token {name}",
+                hint="train one with `mind-tok train`, which registers the table of the tools",
+            )
+        return self.special_ids[name]
+
+
+class TokenizerKind(Protocol):
+    """What a factory of `register_tokenizers` makes: it trains and loads one kind of tokenizer."""
+
+    def train(self, texts: Iterable[str], vocab_size: int) -> Tokenizer:
+        """Return a tokenizer of exactly `vocab_size` entries; the same texts give the same bytes.
+
+        Raises `MindError` if the texts are too few for that many entries.
+        """
+
+    def load(self, folder: Path, manifest: dict[str, Any]) -> Tokenizer:
+        """Return the tokenizer of a folder whose manifest names this kind."""
+
+
+def make_plugins(files: Sequence[Path] = ()) -> Plugins:
+    """Return the plugins of mind-tok, with those in the given files."""
+    from mind_tok import builtins, hookspecs
+
+    return Plugins("mind_tok", hookspecs, builtins, files)
+
+
+def load_tokenizer(folder: str | Path, plugins: Plugins | None = None) -> Tokenizer:
+    """Load a tokenizer folder of any kind.
+
+    Raises `MindError` if it is incomplete, was changed after it was written, or needs a plugin that
+    is not there.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder, format=FORMAT)
+    if manifest.get("version") != VERSION:
+        raise MindError(
+            f"{folder} is a tokenizer of version {manifest.get('version')!r}, known is {VERSION}",
+            hint="use a newer mind-tok, or train it again",
+        )
+    kind: TokenizerKind = (plugins or make_plugins()).make(HOOK, str(manifest.get("component")))
+    return kind.load(folder, manifest)

@@ -1,0 +1,86 @@
+"""mind-tok decode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from mind_core import cli, options
+from mind_core.errors import UsageError
+from mind_core.flow import StreamOptions
+
+WHAT = "Turn ids back into text: the ids of records, or a whole shard folder."
+EXAMPLES = [
+    "mind-tok decode shards | zstdcat | head",
+    "mind-tok decode chat-shards --control -z 0 | jq -r .text | less",
+    "mind-tok encode in.jsonl.zst -t tokenizer | mind-tok decode -t tokenizer -o same.jsonl.zst",
+]
+COST = "Memory: a few batches of 1 MiB for each worker. The order is that of the input."
+
+Inputs = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Argument(
+        metavar="[FILE]...|SHARDS",
+        help="Records with `ids`, or one shard folder; '-' or none is stdin.",
+        show_default=False,
+    ),
+]
+TokenizerFolder = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "-t", "--tokenizer", metavar="FOLDER", help="The tokenizer; a shard folder has its own."
+    ),
+]
+Control = Annotated[
+    bool,
+    typer.Option("--control", help="Write control tokens by their names; else they are left out."),
+]
+
+
+def decode(
+    context: typer.Context,
+    inputs: Inputs = None,
+    tokenizer: TokenizerFolder = None,
+    control: Control = False,
+    output: options.Output = None,
+    jobs: options.Jobs = 1,
+    level: options.Level = None,
+    quiet: options.Quiet = False,
+    summary: options.SummaryFile = None,
+    rejects: options.Rejects = None,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    plugin: options.PluginFiles = None,
+    progress: options.ShowProgress = None,
+) -> None:
+    """Read the options, then decode records or a folder."""
+    cli.require_input(inputs, context.get_help)
+    from mind_tok import pipeline
+    from mind_tok.decode import Decode
+    from mind_tok.tokenizer import load_tokenizer, make_plugins
+
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()),
+        output=output,
+        rejects=rejects,
+        summary=summary,
+        jobs=jobs,
+        level=level,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+        progress=progress,
+    )
+    plugins = make_plugins(plugin or [])
+    folders = [Path(item) for item in stream.inputs if Path(item).is_dir()]
+    if folders and len(stream.inputs) > 1:
+        raise UsageError("a shard folder is decoded alone", hint="give one folder, or files only")
+    if folders:
+        pipeline.decode_shards(folders[0], control, stream, plugins)
+    elif tokenizer is None:
+        raise UsageError("-t is missing", hint="name the tokenizer that the ids were made with")
+    else:
+        work = Decode(load_tokenizer(tokenizer, plugins), control)
+        pipeline.decode_stream(work, stream, plugins)

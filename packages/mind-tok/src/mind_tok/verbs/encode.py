@@ -1,0 +1,92 @@
+"""mind-tok encode."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mind_core import cli, options
+from mind_core.flow import StreamOptions
+from mind_tok.options import NewFolder, TokenizerFolder
+
+WHAT = "Turn records into token shards; without -o, pass them on with their ids."
+EXAMPLES = [
+    "mind-tok encode distinct.jsonl.zst -t tokenizer -o shards -j 4",
+    "mind-tok encode selected.jsonl.zst --chat -t tokenizer -o chat-shards",
+    "mind-tok encode in.jsonl.zst -t tokenizer | zstdcat | jq -c .ids | head",
+]
+COST = (
+    "Memory: a few batches of 1 MiB for each worker. Documents lie in the order of the input, save "
+    "the one of each source and language that is kept back until validation has one; the bytes are "
+    "the same for any -j. --validation goes by the hash of the text, so copies never lie on both "
+    "sides; a source with 10 documents in a language gives at least one."
+)
+
+Chat = Annotated[
+    bool,
+    typer.Option(
+        "--chat",
+        help="Records are instructions: MindLLM's chat format, and a mask that is 1 on answers.",
+    ),
+]
+Validation = Annotated[
+    float, typer.Option("--validation", metavar="SHARE", help="Share of documents held out.")
+]
+ShardTokens = Annotated[
+    int,
+    typer.Option("--shard-tokens", metavar="N", min=1, help="Tokens of a shard, at most."),
+]
+
+
+def encode(
+    context: typer.Context,
+    tokenizer: TokenizerFolder,
+    inputs: options.Inputs = None,
+    output: NewFolder = None,
+    chat: Chat = False,
+    validation: Validation = 0.01,
+    shard_tokens: ShardTokens = 1 << 28,
+    seed: options.Seed = 0,
+    jobs: options.Jobs = 1,
+    level: options.Level = None,
+    quiet: options.Quiet = False,
+    dry_run: options.DryRun = False,
+    summary: options.SummaryFile = None,
+    rejects: options.Rejects = None,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    plugin: options.PluginFiles = None,
+    progress: options.ShowProgress = None,
+) -> None:
+    """Read the options, then encode into a folder or the stream, or print the plan."""
+    cli.require_input(inputs, context.get_help)
+    from mind_tok import pipeline
+    from mind_tok.encode import Encoder
+    from mind_tok.tokenizer import load_tokenizer, make_plugins
+
+    plugins = make_plugins(plugin or [])
+    encoder = Encoder(load_tokenizer(tokenizer, plugins), chat, seed)
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()),
+        rejects=rejects,
+        summary=summary,
+        jobs=jobs,
+        level=level,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+        progress=progress,
+    )
+    if output is not None:
+        pipeline.refuse_existing(output)
+    if dry_run:
+        cli.write_out(
+            f"encode {'conversations' if chat else 'texts'} with {tokenizer} "
+            f"({encoder.tokenizer.vocab_size:,} entries)\n  into {output or 'the stream'}\n"
+        )
+    elif output is None:
+        pipeline.encode_stream(encoder, stream, plugins)
+    else:
+        wanted = pipeline.EncodeOptions(output, validation, shard_tokens)
+        pipeline.encode_shards(encoder, wanted, stream, plugins)

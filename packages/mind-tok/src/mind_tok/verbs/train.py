@@ -1,0 +1,136 @@
+"""mind-tok train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mind_core import cli, options
+from mind_core.errors import UsageError
+from mind_core.flow import StreamOptions
+from mind_tok.options import NewFolder
+
+if TYPE_CHECKING:
+    from mind_core.plugins import Plugins
+    from mind_tok.pipeline import TrainOptions
+
+WHAT = "Train a tokenizer on a sample of records and write its folder."
+EXAMPLES = [
+    "mind-tok train distinct.jsonl.zst --vocab-size 32000 --share zh=0.5,en=0.5 -o tokenizer",
+    "cat a.zst b.zst | mind-tok train --kind unigram --sample 100M -o tokenizer",
+    "mind-tok train in.jsonl.zst --set bpe.character_coverage=1.0 -o tokenizer",
+]
+COST = (
+    "Memory: the sample, and about 25 bytes more for each of its bytes while it trains. The sample "
+    "depends on the ids of the records and --seed, not on their order; the same sample gives the "
+    "same bytes."
+)
+
+VocabSize = Annotated[
+    int,
+    typer.Option(
+        "--vocab-size", metavar="N", min=1, help="Entries, special tokens and bytes included."
+    ),
+]
+Kind = Annotated[str, typer.Option("--kind", metavar="NAME", help="bpe, unigram, or a plugin's.")]
+SampleBytes = Annotated[
+    str,
+    typer.Option("--sample", metavar="BYTES", help="UTF-8 bytes of text to train on, at most."),
+]
+Share = Annotated[
+    str,
+    typer.Option(
+        "--share",
+        metavar="LANGUAGE=SHARE,…",
+        help="Share of each language in the bytes of the sample; other languages are left out. "
+        "Default: as they come.",
+        show_default=False,
+    ),
+]
+TrainerLog = Annotated[
+    bool, typer.Option("--trainer-log", help="Show what SentencePiece says while it trains.")
+]
+
+
+def train(
+    context: typer.Context,
+    inputs: options.Inputs = None,
+    output: NewFolder = None,
+    vocab_size: VocabSize = 32_000,
+    kind: Kind = "bpe",
+    sample: SampleBytes = "50M",
+    share: Share = "",
+    set_: options.Set = None,
+    trainer_log: TrainerLog = False,
+    seed: options.Seed = 0,
+    jobs: options.Jobs = 1,
+    quiet: options.Quiet = False,
+    dry_run: options.DryRun = False,
+    summary: options.SummaryFile = None,
+    rejects: options.Rejects = None,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    plugin: options.PluginFiles = None,
+    progress: options.ShowProgress = None,
+) -> None:
+    """Read the options, then train, or print the plan."""
+    cli.require_input(inputs, context.get_help)
+    if output is None:
+        raise UsageError("-o is missing", hint="name the folder to write: -o tokenizer")
+    from mind_tok import pipeline
+    from mind_tok.sampling import parse_bytes, parse_shares
+    from mind_tok.tokenizer import make_plugins
+
+    wanted = pipeline.TrainOptions(
+        output,
+        vocab_size,
+        kind,
+        _kind_options(kind, set_ or [], trainer_log),
+        parse_bytes(sample),
+        parse_shares(share) if share else {},
+        seed,
+    )
+    plugins = make_plugins(plugin or [])
+    if dry_run:
+        cli.write_out(_plan(wanted, plugins))
+        return
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()),
+        rejects=rejects,
+        summary=summary,
+        jobs=jobs,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+        progress=progress,
+    )
+    pipeline.train(wanted, stream, plugins)
+
+
+def _kind_options(kind: str, assignments: Sequence[str], trainer_log: bool) -> dict[str, Any]:
+    """Return the options of a tokenizer kind from `--set kind.option=value`."""
+    from mind_core.recipe import Recipe
+
+    recipe = Recipe("--set", {kind: {}})
+    for assignment in assignments:
+        recipe.set(assignment)
+    recipe.check_keys({kind: {}})
+    chosen: dict[str, Any] = recipe.values[kind]
+    return {**chosen, "trainer_log": True} if trainer_log else chosen
+
+
+def _plan(wanted: TrainOptions, plugins: Plugins) -> str:
+    from mind_tok.pipeline import refuse_existing
+    from mind_tok.tokenizer import HOOK
+
+    refuse_existing(wanted.output)
+    component = plugins.make(HOOK, wanted.kind, wanted.kind_options)
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in wanted.shares.items())
+    return (
+        f"train {component!r}\n"
+        f"  {wanted.vocab_size:,} entries from at most {wanted.sample_bytes:,} bytes "
+        f"({shares or 'languages as they come'}), seed {wanted.seed}\n"
+        f"  into {wanted.output}\n"
+    )
