@@ -1,0 +1,33 @@
+"""What is plugged already, through the same door as everybody else's plugins."""
+
+from __future__ import annotations
+
+from mind_clean.hookspecs import Extractor, Filter, Transform, hookimpl
+from mind_core import Offers
+
+
+@hookimpl
+def register_extractors() -> Offers[Extractor]:
+    """Offer the extractors that ship with the tool."""
+    return {"resiliparse": "mind_clean.extractors.resiliparse:Resiliparse"}
+
+
+@hookimpl
+def register_transforms() -> Offers[Transform]:
+    """Offer the transforms that ship with the tool."""
+    return {
+        "unicode": "mind_clean.transforms.unicode:Unicode",
+        "emoji": "mind_clean.transforms.emoji:Emoji",
+        "whitespace": "mind_clean.transforms.whitespace:Whitespace",
+        "script": "mind_clean.transforms.script:Script",
+        "pii": "mind_clean.transforms.pii:Pii",
+    }
+
+
+@hookimpl
+def register_filters() -> Offers[Filter]:
+    """Offer the filters that ship with the tool."""
+    return {
+        "text_density": "mind_clean.filters.text_density:TextDensity",
+        "han_count": "mind_clean.filters.han_count:HanCount",
+    }

@@ -1,0 +1,114 @@
+"""The door of mind-clean: options → recipe → pipeline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from mind_core import options
+from mind_core.cli import (
+    answer_questions,
+    epilog,
+    help_text,
+    new_app,
+    require_input,
+    run,
+    write_out,
+)
+from mind_core.flow import StreamOptions
+
+TOOL = "mind-clean"
+
+WHAT = (
+    "Turn web pages into text worth training on, and say why each other page was dropped.\n\n"
+    "Reads records with `html` (or `text`), takes them through the steps of a recipe and writes "
+    "those that are left, with `text` in the place of `html`."
+)
+EXAMPLES = (
+    "mind-clean pages.jsonl.zst -o text.jsonl.zst --rejects dropped.jsonl.zst",
+    "zstdcat pages.jsonl.zst | mind-clean --set text_density.min=0.6 -j 4 | mind-dedup > text.zst",
+    "mind-clean --step resiliparse pages.jsonl.zst | mind-clean --step pii | zstdcat | head",
+)
+COST = (
+    "Memory: a few MiB per worker, whatever the size of the input. Output keeps the order of the "
+    "input and is the same for any -j."
+)
+
+app = new_app()
+
+Steps = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads this at run time
+    typer.Option(
+        "--step",
+        metavar="NAME",
+        help="Run only this step, with the recipe's options; repeat it for more, in that order.",
+    ),
+]
+KeepHtml = Annotated[
+    bool, typer.Option("--keep-html", help="Leave `html` on the record after extraction.")
+]
+
+
+@app.command(help=help_text(WHAT, EXAMPLES), epilog=epilog(COST))
+def clean(
+    context: typer.Context,
+    inputs: options.Inputs = None,
+    output: options.Output = None,
+    recipe: options.RecipeName = None,
+    step: Steps = None,
+    assignments: options.Set = None,
+    rejects: options.Rejects = None,
+    mark: options.Mark = False,
+    keep_html: KeepHtml = False,
+    summary: options.SummaryFile = None,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    jobs: options.Jobs = 1,
+    level: options.Level = None,
+    dry_run: options.DryRun = False,
+    print_recipe: options.PrintRecipe = False,
+    plugin: options.PluginFiles = None,
+    list_components: options.ListComponents = False,
+    list_plugins: options.ListPlugins = False,
+    json: options.Json = False,
+    progress: options.ShowProgress = None,
+    quiet: options.Quiet = False,
+    version: options.Version = False,
+) -> None:
+    """Clean a stream of records, or answer a question about the tool."""
+    from mind_clean.pipeline import make_plugins, run_clean
+    from mind_clean.plan import check_inputs, plan, recipe_text
+    from mind_clean.steps import effective_recipe
+
+    files = plugin or []
+    if answer_questions(TOOL, make_plugins, files, version, list_components, list_plugins, json):
+        return
+    plugins = make_plugins(files)
+    effective = effective_recipe(plugins, recipe, step or [], assignments or [], mark)
+    if print_recipe:
+        write_out(recipe_text(plugins, effective))
+        return
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()),
+        output=output,
+        rejects=rejects,
+        summary=summary,
+        jobs=jobs,
+        level=level,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+        progress=progress,
+    )
+    if dry_run:
+        check_inputs(stream.inputs)
+        write_out(plan(plugins, effective))
+        return
+    require_input(inputs, context.get_help)
+    run_clean(plugins, effective, stream, mark, keep_html)
+
+
+def main() -> None:
+    """Run mind-clean."""
+    run(app, TOOL)

@@ -1,0 +1,1 @@
+"""Ways from the HTML of a page to its main text."""

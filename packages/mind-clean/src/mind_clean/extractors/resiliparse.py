@@ -1,0 +1,48 @@
+"""Main text with resiliparse: lexbor's parser and rules on element names and classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.html import HTMLTree
+
+from mind_clean.extractors.bounds import bounded
+from mind_clean.extractors.line_breaks import join_han_lines
+from mind_clean.main_text import MainText, visible_characters
+
+
+@dataclass(frozen=True)
+class Resiliparse:
+    """Keep the main text of a page with resiliparse; a page without any is dropped."""
+
+    list_bullets: bool = True
+    alt_texts: bool = False
+    """Texts in place of images; most on real pages are the likes of "Icon"."""
+
+    def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
+        """Return the main text with the page's count of visible characters."""
+        tree = parse(html)
+        text: str = extract_plain_text(
+            tree,
+            main_content=True,
+            preserve_formatting=True,
+            list_bullets=self.list_bullets,
+            alt_texts=self.alt_texts,
+        )
+        return MainText(text, visible_characters(whole_text(tree))) if text.strip() else None
+
+
+def parse(html: str) -> HTMLTree:
+    """Parse a page, hostile ones too; Chinese lines that the source breaks are joined."""
+    try:
+        html.encode("utf-8")
+    except UnicodeEncodeError:  # lone surrogates, which JSON input cannot bring but a plugin can
+        html = html.encode("utf-8", "replace").decode("utf-8")
+    return HTMLTree.parse(bounded(join_han_lines(html)))
+
+
+def whole_text(tree: HTMLTree) -> str:
+    """Return all the visible text of a page."""
+    text: str = extract_plain_text(tree, main_content=False, list_bullets=True, alt_texts=False)
+    return text

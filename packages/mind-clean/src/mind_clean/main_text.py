@@ -1,0 +1,46 @@
+"""The main text of a page, and what share of the page it is.
+
+Density = visible characters of the kept text / visible characters of the whole page, where visible
+characters are the code points that are not white space, and a page's are those of all its text
+without scripts, styles, comments, form fields and hidden elements. MindLLM (§2) gives the threshold
+(0.75) and "the ratio of text to content in the page", not the denominator. The source of the page
+would not do: text length / HTML length has a median of 0.1 on real Chinese pages.
+"""
+
+from __future__ import annotations
+
+
+class MainText(str):
+    """The main text of a page that knows how much text the whole page has."""
+
+    __slots__ = ("page_characters",)
+
+    page_characters: int
+    """Visible characters of the whole page."""
+
+    def __new__(cls, text: str, page_characters: int) -> MainText:
+        """Make it from the kept text and the page's count of visible characters."""
+        self = super().__new__(cls, text)
+        self.page_characters = page_characters
+        return self
+
+
+def visible_characters(text: str) -> int:
+    """Count the characters that are not white space."""
+    return len("".join(text.split()))
+
+
+def page_characters(html: str) -> int:
+    """Count the visible characters of a whole page."""
+    from mind_clean.extractors.resiliparse import parse, whole_text
+
+    return visible_characters(whole_text(parse(html)))
+
+
+def density(text: str, html: str) -> float:
+    """Return the share of a page's visible characters that its main text holds, to four places.
+
+    List bullets that an extractor adds can lift the share above one; it is cut there.
+    """
+    page = text.page_characters if isinstance(text, MainText) else page_characters(html)
+    return round(min(1.0, visible_characters(text) / max(1, page)), 4)

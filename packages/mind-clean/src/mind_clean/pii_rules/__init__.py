@@ -1,0 +1,1 @@
+"""Rules that find private data: each yields spans, in code points, of one kind."""

@@ -1,0 +1,63 @@
+"""Mobile telephone numbers of mainland China: 1[3-9] and nine digits, perhaps with +86."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_CORE = re.compile("1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}")
+"""What every number holds; it begins with a fixed character, so that looking for it is quick."""
+
+_CANDIDATE = re.compile(
+    # Not inside a word, a longer number, a decimal or a version; a cue may be glued to it.
+    r"(?:(?<![0-9A-Za-z_])|(?<=[Tt][Ee][Ll])|(?<=[Pp]hone)|(?<=[Mm]obile))(?<![0-9A-Za-z][.\-])"
+    r"(?P<country>\(?(?:\+|00)?86\)?[ -]?)?"
+    r"1[3-9][0-9](?P<gap>[ -]?)[0-9]{4}(?P=gap)[0-9]{4}"
+    r"(?![0-9A-Za-z_])(?!\.[0-9])(?!-[0-9]{5})"
+)
+# Eleven bare digits may also be an amount or the number of an order: look around.
+_AMOUNT_BEFORE = re.compile(r"[$¥￥€£#]\s?$|[(=,]-$")
+_OTHER_NUMBER_BEFORE = re.compile(
+    r"(?:订单|訂單|单号|單號|编号|編號|流水号|序列号|货号|型号|批号|账号|帐号|号段"
+    r"|\b(?:order|invoice|serial|tracking|sku|isbn|qq|id|uid|pid|no))[^0-9\n]{0,6}$",
+    re.IGNORECASE,
+)
+_UNIT_AFTER = re.compile(
+    r"\s?(?:bytes?\b|bits?\b|[KMGTP]i?B\b|B\b|[mµn]s\b|Hz\b|%|字节|字節|比特|元|美元|人民币|人次|公里|千米|平方)"
+)
+_FRACTION_AFTER = re.compile("/(?!1[3-9][0-9]{9})[0-9]")
+_LOOK_BACK = 20
+_MIB = 1 << 20
+
+
+def find_phones(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of mobile numbers, with their country code."""
+    if _CORE.search(text) is None:
+        return
+    for match in _CANDIDATE.finditer(text):
+        if match["gap"]:
+            if not _in_a_row_of_numbers(text, match):
+                yield match.span()
+        elif match["country"] or not _is_another_number(text, match):
+            yield match.span()
+
+
+def _in_a_row_of_numbers(text: str, match: re.Match[str]) -> bool:
+    """Say whether 139 1024 2048 has more numbers beside it, as in a table."""
+    before = text[max(0, match.start() - 2) : match.start()]
+    after = text[match.end() : match.end() + 2]
+    return match["gap"] == " " and (
+        (before[:1].isdecimal() and before[1:] == " ")
+        or (after[:1] == " " and after[1:].isdecimal())
+    )
+
+
+def _is_another_number(text: str, match: re.Match[str]) -> bool:
+    before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
+    return bool(
+        _AMOUNT_BEFORE.search(before)
+        or _OTHER_NUMBER_BEFORE.search(before)
+        or _UNIT_AFTER.match(text, match.end())
+        or _FRACTION_AFTER.match(text, match.end())
+        or int(match[0]) % _MIB == 0  # 17179869184 is 16 GiB: a size in bytes
+    )

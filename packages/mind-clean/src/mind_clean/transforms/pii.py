@@ -1,0 +1,115 @@
+"""Replace private data by special tokens (MindLLM §2, step 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mind_clean.notes import TOOL, noted
+from mind_clean.pii_rules.email import find_emails
+from mind_clean.pii_rules.id_number import find_id_numbers
+from mind_clean.pii_rules.phone import find_phones
+from mind_core import Record
+from mind_core.records import annotation
+from mind_core.special_tokens import EMAIL, ID_NUMBER, PHONE
+
+Span = tuple[int, int, str]
+Find = Callable[[str], Iterator[tuple[int, int]]]
+
+# In the order of precedence: a part of an ID number is no telephone number, nor is that of an
+# address such as 13800138000@example.com.
+RULES: dict[str, tuple[Find, str]] = {
+    "id_number": (find_id_numbers, ID_NUMBER),
+    "email": (find_emails, EMAIL),
+    "phone": (find_phones, PHONE),
+}
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_HAS_FULL_WIDTH = re.compile("[０-９＠]")
+_FOUR_DIGITS = re.compile("[0-9]{4}")
+
+
+@dataclass(frozen=True)
+class Pii:
+    """Replace resident ID numbers, mobile numbers and e-mail addresses by special tokens.
+
+    Counts are noted as `metadata.mind.clean.pii`; with `spans`, which --mark turns on, also
+    `pii_spans`: [start, end, kind] in code points of the text as it leaves this step. With
+    `mask = false` the text stays and the spans hold the data itself.
+    """
+
+    kinds: tuple[str, ...] = tuple(RULES)
+    mask: bool = True
+    spans: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that has no rule."""
+        object.__setattr__(self, "kinds", tuple(self.kinds))
+        for kind in self.kinds:
+            if kind not in RULES:
+                raise ValueError(f"no rule for {kind!r}; there are {', '.join(RULES)}")
+
+    def __call__(self, record: Record) -> Record:
+        """Return the record with its private data replaced and counted."""
+        text = record["text"]
+        found = find_pii(text, self.kinds)
+        if not found:
+            return record
+        known = annotation(record, TOOL).get("pii")
+        counts: dict[str, Any] = dict(known) if isinstance(known, dict) else {}
+        for _, _, kind in found:
+            counts[kind] = counts.get(kind, 0) + 1
+        notes: dict[str, Any] = {"pii": counts}
+        if self.mask:
+            text, found = masked(text, found)
+        if self.spans:
+            notes["pii_spans"] = [list(span) for span in found]
+        return noted({**record, "text": text}, **notes)
+
+
+def find_pii(text: str, kinds: Iterable[str] = tuple(RULES)) -> list[Span]:
+    """Return the spans of private data in order; none overlaps another.
+
+    Full-width digits and letters are read as plain ones; the spans are those of the text itself.
+    """
+    folded = text if text.isascii() else _folded(text)
+    if "@" not in folded and _FOUR_DIGITS.search(folded) is None:
+        return []
+    wanted = set(kinds)
+    found: list[Span] = []
+    for kind, (find, _) in RULES.items():
+        if kind not in wanted:
+            continue
+        spans = [(start, end, kind) for start, end in find(folded)]
+        if spans:
+            # What one rule has taken, the next ones do not see.
+            folded = _replaced(folded, spans, lambda start, end, _: "\0" * (end - start))
+            found += spans
+    return sorted(found)
+
+
+def _folded(text: str) -> str:
+    return text.translate(_FULL_WIDTH) if _HAS_FULL_WIDTH.search(text) else text
+
+
+def masked(text: str, spans: list[Span]) -> tuple[str, list[Span]]:
+    """Return the text with tokens for the spans, and where the tokens are."""
+    moved: list[Span] = []
+    shift = 0
+    for start, end, kind in spans:
+        token = RULES[kind][1]
+        moved.append((start + shift, start + shift + len(token), kind))
+        shift += len(token) - (end - start)
+    return _replaced(text, spans, lambda _start, _end, kind: RULES[kind][1]), moved
+
+
+def _replaced(text: str, spans: list[Span], by: Callable[[int, int, str], str]) -> str:
+    parts: list[str] = []
+    last = 0
+    for start, end, kind in spans:
+        parts += (text[last:start], by(start, end, kind))
+        last = end
+    parts.append(text[last:])
+    return "".join(parts)

@@ -1,0 +1,98 @@
+"""The plugins of the repository, installed as anybody would install theirs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from mind_core.testing import run_tool
+
+PLUGINS = Path(__file__).parents[3] / "plugins"
+
+if not PLUGINS.is_dir():
+    pytest.skip("the repository's plugins are not here", allow_module_level=True)
+
+
+def installed(source: Path, folder: Path) -> dict[str, str]:
+    """Install a plugin into a folder of its own; return the environment that sees it."""
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+         "--no-deps", "--no-build-isolation", "--target", folder, source],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return {"PYTHONPATH": str(folder), "MIND_PLUGINS": next(
+        line.split(" =")[0] for line in (source / "pyproject.toml").read_text().splitlines()
+        if re.fullmatch(r'\w+ = "mind_filter_\w+"', line)
+    )}  # fmt: skip
+
+
+def run_tests_of(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "."],
+        cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""},
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+def test_the_classical_filter_is_found_listed_and_run(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(
+        PLUGINS / "mind-filter-classical-zh", source, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    environment = installed(source, tmp_path / "site")
+    listed = run_tool("mind-clean", ["--plugins", "--json"], environment=environment)
+    row = next(r for r in orjson.loads(listed.stdout) if r["name"] == "classical_zh")
+    assert (row["status"], row["version"]) == ("loaded", "0.1.0")
+    text = "子曰學而時習之不亦說乎有朋自遠方來不亦樂乎人不知而不慍不亦君子乎" * 2
+    summary, rejects = tmp_path / "s.json", tmp_path / "r"
+    done = run_tool(
+        "mind-clean",
+        ["--step", "classical_chinese", "--set", "classical_chinese.max_ratio=0.05", "-z", "0",
+         "--summary", summary, "--rejects", rejects],
+        [{"id": "1", "text": text}, {"id": "2", "text": "这是一段现代文字。" * 10}],
+        environment=environment,
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert [record["id"] for record in done.records] == ["2"]
+    written = orjson.loads(summary.read_bytes())
+    assert written["rejected"] == {"classical_chinese": 1}
+    assert written["components"] == {"classical_chinese": "classical_zh==0.1.0"}
+
+
+def test_the_template_is_copied_as_its_readme_says_installed_and_tested(tmp_path: Path) -> None:
+    shutil.copytree(
+        PLUGINS / "template",
+        tmp_path / "plugins" / "template",
+        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+    )
+    readme = (PLUGINS / "template" / "README.md").read_text("utf-8")
+    script = re.search(r"```bash\n(.*?)```", readme, re.DOTALL)
+    assert script is not None
+    subprocess.run(["bash", "-euc", script[1]], cwd=tmp_path, check=True, capture_output=True)
+    copy = tmp_path / "mind-filter-url-depth"
+    left = [
+        path
+        for path in copy.rglob("*")
+        if "template" in path.name.lower()
+        or (path.suffix in {".py", ".toml"} and "template" in path.read_text("utf-8").lower())
+    ]
+    assert left == []
+    run_tests_of(copy)
+    environment = installed(copy, tmp_path / "site")
+    done = run_tool(
+        "mind-clean",
+        ["--step", "url_depth", "-z", "0"],
+        [{"text": "Home"}, {"text": "A sentence of more than twenty characters."}],
+        environment=environment,
+    )
+    assert done.code == 0, done.stderr
+    assert len(done.records) == 1
