@@ -1,0 +1,5 @@
+"""Run the tool as `python -m mind_dedup`."""
+
+from mind_dedup.cli import main
+
+main()

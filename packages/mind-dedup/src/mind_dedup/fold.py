@@ -1,0 +1,92 @@
+"""What a character is worth in a shingle: nothing, a part of a word, or a token of its own.
+
+A character is folded by its own NFKC form and case folding where that is one character again: full
+width to plain, compatibility ideographs to unified ones, capitals to small letters. The tables hold
+the answer for every character, so that a text is folded by looking up an array.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+SEPARATOR, PART_OF_WORD, TOKEN = 0, 1, 2
+
+TABLE_SIZE = 0x40000
+"""Characters from here on are private use and marks without a shape: separators, all of them."""
+
+_FOLDED_BELOW = 0x20000
+_IDEOGRAPHS = range(0x20000, 0x323B0)
+_COMPATIBILITY_IDEOGRAPHS = range(0x2F800, 0x2FA20)
+
+# Written without spaces between words, so that a run of letters would be a whole sentence.
+_WITHOUT_SPACES = (
+    range(0x0E00, 0x1000),  # Thai, Lao, Tibetan
+    range(0x1000, 0x10A0),  # Myanmar
+    range(0x1780, 0x1800),  # Khmer
+    range(0x3005, 0x3008),  # 々〆〇
+    range(0x3021, 0x302A),  # Hangzhou numerals
+    range(0x3040, 0x3100),  # kana
+    range(0x3100, 0x3130),  # bopomofo
+    range(0x31A0, 0x31C0),
+    range(0x31F0, 0x3200),
+    range(0x3400, 0x4DC0),  # CJK extension A
+    range(0x4E00, 0xA000),  # CJK unified ideographs
+    range(0xF900, 0xFB00),
+    range(0x1B000, 0x1B170),  # kana supplement
+)
+
+Bytes = npt.NDArray[np.uint8]
+Hashes = npt.NDArray[np.uint64]
+
+
+class Tables(NamedTuple):
+    """Hold the kind and the hash value of every character below `TABLE_SIZE`."""
+
+    kinds: Bytes  # (TABLE_SIZE,)
+    values: Hashes  # (TABLE_SIZE,), 0 for separators
+
+
+@cache
+def tables() -> Tables:
+    """Build the tables once a process; takes a few hundredths of a second."""
+    kinds = np.zeros(TABLE_SIZE, np.uint8)
+    folded = np.arange(TABLE_SIZE, dtype=np.uint64)
+    normalize, category = unicodedata.normalize, unicodedata.category
+    for code in [*range(_FOLDED_BELOW), *_COMPATIBILITY_IDEOGRAPHS]:
+        character = chr(code)
+        if character.isalnum() or category(character) in ("Mn", "Mc"):
+            kinds[code] = PART_OF_WORD
+            fold = normalize("NFKC", character).casefold()
+            if len(fold) == 1:
+                folded[code] = ord(fold)
+    kinds[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = TOKEN
+    for block in _WITHOUT_SPACES:
+        part = kinds[block.start : block.stop]
+        part[part == PART_OF_WORD] = TOKEN
+    # A half-width kana and its full-width twin are one character, so they are of one kind.
+    kinds[folded != np.arange(TABLE_SIZE)] = kinds[folded[folded != np.arange(TABLE_SIZE)]]
+    values = mix(folded + np.uint64(1))
+    values[kinds == SEPARATOR] = 0
+    return Tables(kinds, values)
+
+
+def composed(text: str) -> str:
+    """Return the text in composed form (NFC), so that é is one character however it was typed."""
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", text)
+
+
+def mix(values: Hashes) -> Hashes:
+    """Spread 64-bit values over all 64 bits (the finaliser of MurmurHash3, Appleby 2011)."""
+    values = values ^ (values >> np.uint64(33))
+    values *= np.uint64(0xFF51AFD7ED558CCD)
+    values ^= values >> np.uint64(33)
+    values *= np.uint64(0xC4CEB9FE1A85EC53)
+    values ^= values >> np.uint64(33)
+    return values

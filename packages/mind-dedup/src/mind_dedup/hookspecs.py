@@ -1,0 +1,18 @@
+"""What may be plugged into mind-dedup."""
+
+from __future__ import annotations
+
+import pluggy
+
+from mind_core import Offers
+from mind_dedup.signature import Signature
+
+hookspec = pluggy.HookspecMarker("mind_dedup")
+
+
+@hookspec
+def register_signatures() -> Offers[Signature]:
+    """Offer signatures: records that share a key are candidates for being duplicates.
+
+    A factory makes a `Signature`, a callable `(record) -> Sequence[bytes]`.
+    """

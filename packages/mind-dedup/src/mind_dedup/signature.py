@@ -1,0 +1,53 @@
+"""What a signature is: keys, and perhaps a word on what sharing one means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from mind_core.records import Record
+
+if TYPE_CHECKING:  # a plugin that only registers need not wait for numpy
+    from mind_dedup.fold import Hashes
+    from mind_dedup.shingles import ShingleSets
+
+DEFAULT_THRESHOLD = 0.8
+
+
+class Signature(Protocol):
+    """Return the keys of a record; no keys means that it has no duplicates.
+
+    Attributes, each of which may be left out:
+
+    - `threshold: float = 0.8`: a candidate is removed if the exact Jaccard similarity of its
+      shingles with those of a kept record reaches this;
+    - `decides: str`: sharing a key is enough; nothing is compared, and this is the reason given;
+    - `needs_text: bool = True`: whether a record without `text` is a bad record (with `decides`).
+    """
+
+    def __call__(self, record: Record) -> Sequence[bytes]:
+        """Return the keys of one record."""
+
+
+@runtime_checkable
+class BatchSignature(Protocol):
+    """A signature that can also make the keys of a whole batch from its shingle sets at once."""
+
+    def keys_of_sets(self, sets: ShingleSets) -> Hashes:
+        """Return the keys as evenly spread 64-bit numbers: (texts, keys)."""
+
+
+def reason_of(signature: Signature) -> str | None:
+    """Return the reason that a shared key gives, or None if similarity decides."""
+    reason: str | None = getattr(signature, "decides", None)
+    return reason
+
+
+def threshold_of(signature: Signature) -> float:
+    """Return the similarity from which on a candidate is a duplicate."""
+    return float(getattr(signature, "threshold", DEFAULT_THRESHOLD))
+
+
+def needs_text(signature: Signature) -> bool:
+    """Say whether a record without text is a bad one."""
+    return reason_of(signature) is None or bool(getattr(signature, "needs_text", True))

@@ -1,0 +1,1 @@
+"""The signatures that ship: what makes two records candidates for being duplicates."""

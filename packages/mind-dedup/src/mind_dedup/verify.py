@@ -1,0 +1,27 @@
+"""The exact comparison that decides about a candidate."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Set = npt.NDArray[np.unsignedinteger]
+
+
+def jaccard(one: Set, other: Set, least: float = 0.0) -> float:
+    """Return |one ∩ other| / |one ∪ other| of two sorted sets.
+
+    Returns 0.0 at once if their sizes alone rule out that it reaches `least`.
+    """
+    small, large = sorted((len(one), len(other)))
+    if small < least * large or not large:
+        return 0.0
+    both = np.concatenate((one, other))
+    both.sort()
+    common = int(np.count_nonzero(both[1:] == both[:-1]))
+    return common / (len(both) - common)
+
+
+def share(one: Set, other: Set) -> bool:
+    """Say whether two sets have a member in common."""
+    return bool(np.isin(one, other).any())
