@@ -1,0 +1,42 @@
+"""What other tools and plugin authors import from mind-train.
+
+Everything is imported on first use, so that ``import mind_train`` alone does not load torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mind_train.checkpoint import Checkpoint, load_checkpoint
+    from mind_train.generate import generate
+    from mind_train.hookspecs import hookimpl
+    from mind_train.loss import token_losses
+    from mind_train.models.language_model import Config, LanguageModel
+
+__all__ = [
+    "Checkpoint",
+    "Config",
+    "LanguageModel",
+    "generate",
+    "hookimpl",
+    "load_checkpoint",
+    "token_losses",
+]
+
+_HOMES = {
+    "Checkpoint": "mind_train.checkpoint",
+    "load_checkpoint": "mind_train.checkpoint",
+    "generate": "mind_train.generate",
+    "hookimpl": "mind_train.hookspecs",
+    "token_losses": "mind_train.loss",
+    "Config": "mind_train.models.language_model",
+    "LanguageModel": "mind_train.models.language_model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'mind_train' has no attribute {name!r}")

@@ -1,0 +1,38 @@
+"""What mind-train offers by itself, through the door that plugins use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mind_core import Offers
+from mind_train.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from mind_train.hookspecs import MakeOptimizer, Schedule
+    from mind_train.models.language_model import Config
+
+
+@hookimpl
+def register_architectures() -> Offers[Config]:
+    """Offer the two architectures of the paper."""
+    return {
+        "gpt-neo": "mind_train.models.gpt_neo:GPTNeoConfig",
+        "mindllm": "mind_train.models.mindllm:MindLLMConfig",
+    }
+
+
+@hookimpl
+def register_optimizers() -> Offers[MakeOptimizer]:
+    """Offer AdamW."""
+    return {"adamw": "mind_train.optim.adamw:AdamW"}
+
+
+@hookimpl
+def register_schedules() -> Offers[Schedule]:
+    """Offer the four usual shapes."""
+    return {
+        "constant": "mind_train.optim.schedules:Constant",
+        "linear": "mind_train.optim.schedules:Linear",
+        "cosine": "mind_train.optim.schedules:Cosine",
+        "wsd": "mind_train.optim.schedules:WarmupStableDecay",
+    }

@@ -1,0 +1,233 @@
+"""Checkpoints: whole or not at all, found by themselves, read without pickle.
+
+``checkpoints/step-00000100/`` holds model.safetensors, config.json, optimizer.safetensors,
+trainer.json, tokenizer/ and, written last, manifest.json with the size and SHA-256 of each file.
+The folder is filled under a temporary name, synced and renamed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mind_core import MindError
+from mind_core.files import (
+    MANIFEST,
+    PARTIAL,
+    atomic_folder,
+    read_json,
+    read_manifest,
+    sha256_file,
+    write_json,
+    write_manifest,
+)
+from mind_core.plugins import Plugins
+from mind_core.progress import say
+from mind_train.components import TOOL, load_plugins
+from mind_train.models.language_model import Config, LanguageModel
+
+if TYPE_CHECKING:
+    from mind_tok import Tokenizer
+
+FORMAT = "mind-checkpoint"
+FOLDER = "checkpoints"
+MODEL = "model.safetensors"
+CONFIG = "config.json"
+STATE = "optimizer.safetensors"
+TRAINER = "trainer.json"
+TOKENIZER = "tokenizer"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model as it was after a step; ``fingerprint`` is the SHA-256 of its weights file."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    architecture: str
+    config: Config
+    context: int
+    step: int
+    fingerprint: str
+    folder: Path
+
+
+def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Load a checkpoint, or the newest complete one of a run folder: eval mode, fp32.
+
+    Raises MindError when there is none, or when what is there is damaged.
+    """
+    from mind_tok import load_tokenizer
+
+    found, manifest = find_checkpoint(Path(folder))
+    architecture, config = read_config(found)
+    model = bare_model(config)
+    load_weights(model, found)
+    return Checkpoint(
+        model=model.eval().to(device),
+        tokenizer=load_tokenizer(found / TOKENIZER),
+        architecture=architecture,
+        config=config,
+        context=config.context,
+        step=int(manifest["step"]),
+        fingerprint=str(manifest["files"][MODEL]["sha256"]),
+        folder=found,
+    )
+
+
+def bare_model(config: Config) -> LanguageModel:
+    """Make a model without drawing its weights, nor touching the random generator's state."""
+    with torch.device("meta"):
+        model = config.build()
+    if any(buffer.is_meta for buffer in model.buffers()):
+        # An architecture that makes its tables on the default device has to be built for real.
+        with torch.random.fork_rng(devices=[]):
+            return config.build()
+    for module in model.modules():
+        for name, p in module.named_parameters(recurse=False):
+            setattr(module, name, torch.nn.Parameter(torch.empty_like(p, device="cpu")))
+    return model
+
+
+def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Config]:
+    """Read the architecture's name and its config from a checkpoint."""
+    described = read_json(folder / CONFIG)
+    architecture = described["architecture"]
+    config: Config = (plugins or load_plugins()).make(
+        "register_architectures", architecture, described["config"]
+    )
+    return architecture, config
+
+
+def load_weights(model: LanguageModel, folder: Path) -> None:
+    """Copy a checkpoint's weights into a model of the same shape."""
+    try:
+        weights = load_file(folder / MODEL)
+        with torch.no_grad():
+            wanted = dict(model.named_parameters())
+            if wanted.keys() != weights.keys():
+                odd = sorted(wanted.keys() ^ weights.keys())[0]
+                raise MindError(
+                    f"{folder} holds another architecture: tensor {odd} is on one side only",
+                    hint="check which checkpoint was meant",
+                )
+            for name, p in wanted.items():
+                p.copy_(weights[name])
+    except (SafetensorError, RuntimeError) as error:
+        raise MindError(
+            f"{folder / MODEL} does not fit the model", cause=error, hint="it may be damaged"
+        ) from error
+
+
+def save_checkpoint(
+    run: Path,
+    step: int,
+    architecture: str,
+    model: LanguageModel,
+    state: dict[str, Tensor],
+    trainer: dict[str, Any],
+    tokenizer: Path,
+) -> Path:
+    """Write one checkpoint atomically; give its folder.
+
+    ``state`` is the optimizer's and the random generators' tensors, ``trainer`` the rest as JSON.
+    """
+    target = run / FOLDER / f"step-{step:08d}"
+    # Whatever has this name was found damaged before training came here again.
+    shutil.rmtree(target, ignore_errors=True)
+    with atomic_folder(target) as folder:
+        weights = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters()}
+        save_file(weights, folder / MODEL)
+        save_file({n: t.detach().cpu().contiguous() for n, t in state.items()}, folder / STATE)
+        config = dataclasses.asdict(model.config)  # type: ignore[call-overload]
+        write_json(folder / CONFIG, {"architecture": architecture, "config": config})
+        write_json(folder / TRAINER, trainer)
+        shutil.copytree(tokenizer, folder / TOKENIZER)
+        files = {}
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            _sync(path)
+            name = path.relative_to(folder).as_posix()
+            files[name] = {"size": path.stat().st_size, "sha256": sha256_file(path)}
+        write_manifest(
+            folder,
+            {
+                "format": FORMAT,
+                "version": 1,
+                "step": step,
+                "architecture": architecture,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "fingerprint": files[MODEL]["sha256"],
+                "torch": torch.__version__,
+                "files": files,
+            },
+        )
+    return target
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """List a run's checkpoint folders, newest first, sound or not."""
+    return sorted((run / FOLDER).glob("step-*"), reverse=True)
+
+
+def find_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Find the newest sound checkpoint of a run folder, or check the one that was given.
+
+    A damaged one is named on stderr and the one before it taken.
+    """
+    if (folder / MANIFEST).exists() and not (folder / FOLDER).is_dir():
+        return folder, verify(folder)
+    for candidate, manifest in sound_checkpoints(folder):
+        return candidate, manifest
+    raise MindError(
+        f"{folder} holds no complete checkpoint",
+        cause="no folder" if not folder.exists() else f"nothing sound under {folder / FOLDER}",
+        hint="give the run folder of `mind-train pretrain`, or one of its checkpoints",
+    )
+
+
+def sound_checkpoints(run: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield a run's checkpoints that are whole, newest first; name the others on stderr."""
+    for candidate in checkpoints(run):
+        try:
+            manifest = verify(candidate)
+        except MindError as error:
+            say(TOOL, f"warning: passing over a damaged checkpoint: {error.message}")
+            continue
+        yield candidate, manifest
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check the size and the SHA-256 of each file; give the manifest, or raise MindError."""
+    manifest = read_manifest(folder, format=FORMAT)
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != expected["size"]:
+            raise MindError(f"{path} is missing or cut short", hint="take another checkpoint")
+        if sha256_file(path) != expected["sha256"]:
+            raise MindError(f"{path} was changed or damaged", hint="take another checkpoint")
+    return manifest
+
+
+def keep_newest(run: Path, keep: int) -> None:
+    """Remove all but the newest checkpoints, and what a killed save left behind; 0 keeps all."""
+    for leftover in (run / FOLDER).glob(f".step-*{PARTIAL}"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for old in checkpoints(run)[keep:] if keep else []:
+        # The manifest goes first: a folder half removed is no checkpoint.
+        (old / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

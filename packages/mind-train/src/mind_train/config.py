@@ -1,0 +1,170 @@
+"""From a recipe to settings: every key checked, with the nearest name for a misspelt one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mind_core.errors import MindError, UsageError, nearest
+from mind_core.plugins import Plugins
+from mind_core.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from mind_train.hookspecs import MakeOptimizer, Schedule
+    from mind_train.models.language_model import Config
+
+TABLES = ("model", "train", "optimizer", "schedule")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The ``[train]`` table: how long, how much at a time, what is measured and kept when.
+
+    ``steps`` 0 takes as many as ``epochs`` need; ``micro_batch`` 0 is the whole batch in one pass;
+    ``sequence`` 0 is the model's context; ``keep`` 0 keeps every checkpoint.
+    ``document_mask`` keeps attention inside a document of a row.
+    """
+
+    steps: int = 0
+    epochs: float = 0.0
+    batch: int = 8
+    micro_batch: int = 0
+    sequence: int = 0
+    document_mask: bool = False
+    clip: float = 1.0
+    evaluate_every: int = 100
+    evaluate_tokens: int = 16_384
+    save_every: int = 100
+    keep: int = 2
+    device: str = "auto"
+    dtype: str = "auto"
+
+    def __post_init__(self) -> None:
+        if (self.steps > 0) == (self.epochs > 0):
+            raise UsageError(
+                f"train.steps is {self.steps} and train.epochs is {self.epochs:g}",
+                hint="set one of them: --set train.steps=300 --set train.epochs=0, for example",
+            )
+        if self.batch < 1 or self.micro_batch < 0 or self.sequence < 0 or self.keep < 0:
+            raise UsageError(
+                "train.batch must be at least 1, micro_batch, sequence and keep not negative",
+                hint=f"they are {self.batch}, {self.micro_batch}, {self.sequence}, {self.keep}",
+            )
+        if self.clip <= 0 or self.save_every < 1 or self.evaluate_every < 1:
+            raise UsageError(
+                "train.clip, save_every and evaluate_every must be above 0",
+                hint=f"they are {self.clip}, {self.save_every} and {self.evaluate_every}",
+            )
+
+    def total(self, rows: int) -> int:
+        """Count the steps over a number of rows."""
+        return self.steps or max(1, round(self.epochs * rows / self.batch))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A recipe, resolved: what to train, how, and with which components."""
+
+    recipe: Recipe
+    seed: int
+    train: TrainOptions
+    optimizer: MakeOptimizer
+    schedule: Schedule
+
+
+def effective_recipe(name: str, changes: Sequence[str], seed: int | None) -> Recipe:
+    """Load a recipe, apply ``--set`` and ``--seed``; check the names of its tables and keys."""
+    recipe = load_recipe(name, "mind_train")
+    for change in changes:
+        recipe.set(change)
+    if seed is not None:
+        recipe.values["seed"] = seed
+    recipe.values.setdefault("seed", 0)
+    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict)})
+    for table in TABLES:
+        if not isinstance(recipe.values.get(table, {}), dict):
+            raise UsageError(f"recipe {name}: {table} must be a table", hint=f"write [{table}]")
+    known = [field.name for field in dataclasses.fields(TrainOptions)]
+    _check_keys("train", recipe.values.get("train", {}), known)
+    return recipe
+
+
+def settings(recipe: Recipe, plugins: Plugins) -> Settings:
+    """Resolve everything of a recipe but the model."""
+    values = recipe.values
+    seed = values["seed"]
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise UsageError(f"seed {seed!r} is not a whole number from 0 on", hint="--seed 1")
+    train = values.get("train", {})
+    defaults = {field.name: field.default for field in dataclasses.fields(TrainOptions)}
+    for key, value in train.items():
+        wanted = (int, float) if type(defaults[key]) is float else type(defaults[key])
+        if not isinstance(value, wanted) or (
+            isinstance(value, bool) and defaults[key] not in (True, False)
+        ):
+            raise UsageError(
+                f"train.{key} is {value!r}", hint=f"give a value like its default, {defaults[key]}"
+            )
+    return Settings(
+        recipe,
+        seed,
+        TrainOptions(**train),
+        _component(plugins, "register_optimizers", values.get("optimizer", {}), "adamw"),
+        _component(plugins, "register_schedules", values.get("schedule", {}), "constant"),
+    )
+
+
+def model_config(recipe: Recipe, plugins: Plugins, vocab: int) -> tuple[str, Config]:
+    """Make the model's config: preset, then the recipe's keys; ``vocab`` where none is given."""
+    table = dict(recipe.values.get("model", {}))
+    architecture = table.pop("architecture", None)
+    if not isinstance(architecture, str):
+        raise UsageError(
+            "the recipe names no model.architecture", hint="--set model.architecture=mindllm"
+        )
+    component = plugins.find("register_architectures", architecture)
+    presets: Mapping[str, Mapping[str, Any]] = getattr(component.factory(), "presets", {})
+    _check_keys("model", table, ["preset", *component.options()])
+    preset = table.pop("preset", None)
+    if preset is not None and preset not in presets:
+        raise UsageError(
+            f"architecture {architecture!r} has no preset {preset!r}",
+            hint=_preset_hint(plugins, str(preset), presets),
+        )
+    options = {"vocab": vocab, **presets.get(preset, {}), **table}
+    missing = [n for n, d in component.options().items() if d is ... and n not in options]
+    if missing:
+        raise UsageError(
+            f"the recipe does not say model.{missing[0]}",
+            hint=f"choose a preset: --set model.preset=NAME ({', '.join(presets)})",
+        )
+    config: Config = plugins.make("register_architectures", architecture, options)
+    if config.vocab < vocab:
+        raise MindError(
+            f"the tokenizer has {vocab:,} tokens, the model's vocabulary only {config.vocab:,}",
+            hint=f"--set model.vocab={vocab}",
+        )
+    return architecture, config
+
+
+def _preset_hint(plugins: Plugins, preset: str, presets: Mapping[str, Any]) -> str:
+    for name, component in plugins.components("register_architectures").items():
+        if preset in getattr(component.factory(), "presets", {}):
+            return f"it is one of {name!r}: --set model.architecture={name}"
+    return nearest(preset, presets) or f"it has {', '.join(presets)}"
+
+
+def _component(plugins: Plugins, hook: str, table: Mapping[str, Any], default: str) -> Any:
+    options = dict(table)
+    return plugins.make(hook, str(options.pop("name", default)), options)
+
+
+def _check_keys(table: str, values: Mapping[str, Any], known: Sequence[str]) -> None:
+    for key in values:
+        if key not in known:
+            raise UsageError(
+                f"there is no {table}.{key}",
+                hint=nearest(key, known) or f"{table} has {', '.join(known)}",
+            )

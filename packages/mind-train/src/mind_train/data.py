@@ -1,0 +1,172 @@
+"""Token shards and what training reads from them: rows, documents, batches.
+
+Shards are memory-mapped. A row is T+1 tokens; which row is read at which index is a pure function
+(``order.py``), and what a row holds is another (``text_rows.py``, ``chat_rows.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mind_core import MindError
+from mind_core.files import read_manifest, sha256_file
+from mind_tok.shards import ShardSet
+from mind_train.order import row_of
+
+Ids = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+@dataclass(frozen=True)
+class Row:
+    """T+1 tokens; ``mask`` says which of the T targets count, None is all of them."""
+
+    ids: Ids
+    documents: Ids
+    mask: Flags | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as tensors: ids [B, T+1], documents [B, T] of the inputs, mask [B, T] of the targets."""
+
+    ids: Tensor
+    documents: Tensor | None
+    mask: Tensor | None
+
+    @property
+    def valid(self) -> int:
+        """Count the targets that are trained on."""
+        return self.inputs if self.mask is None else int(self.mask.sum())
+
+    @property
+    def inputs(self) -> int:
+        """Count the tokens that go in."""
+        return self.ids.shape[0] * (self.ids.shape[1] - 1)
+
+    def part(self, start: int, stop: int, device: torch.device) -> Batch:
+        """Give some of the rows, on a device."""
+
+        def cut(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[start:stop].to(device)
+
+        return Batch(self.ids[start:stop].to(device), cut(self.documents), cut(self.mask))
+
+
+class Rows(Protocol):
+    """Rows of one split, found by number."""
+
+    sequence: int
+
+    def __len__(self) -> int: ...
+
+    def row(self, number: int) -> Row: ...
+
+    def notes(self) -> list[str]:
+        """Say what was left out."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shards:
+    """A shard folder, opened and checked."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    fingerprint: str
+
+    @classmethod
+    def open(cls, folder: str | Path, kind: str) -> Shards:
+        """Open a finished shard folder of a kind: "text" or "chat"."""
+        folder = Path(folder)
+        manifest = read_manifest(folder, format="mind-shards")
+        if manifest["kind"] != kind:
+            wanted = "mind-tok encode --chat" if kind == "chat" else "mind-tok encode"
+            raise MindError(
+                f"{folder} holds {manifest['kind']} shards, wanted are {kind} shards",
+                hint=f"make them with `{wanted}`",
+            )
+        return cls(folder, manifest, sha256_file(folder / "manifest.json"))
+
+    @property
+    def tokenizer(self) -> dict[str, Any]:
+        """Give the tokenizer's ``sha256``, ``vocab_size`` and ``end_id``."""
+        described: dict[str, Any] = self.manifest["tokenizer"]
+        return described
+
+    def train(self) -> ShardSet:
+        """Map the training split into memory; raise MindError if it is empty."""
+        shards = ShardSet.open(self.folder, TRAIN)
+        if not shards.tokens:
+            raise MindError(
+                f"{self.folder} has no training tokens", hint="encode more text into it"
+            )
+        return shards
+
+    def validation(self) -> ShardSet | None:
+        """Map the held-out split into memory; None if it is empty."""
+        shards = ShardSet.open(self.folder, VALIDATION)
+        return shards if shards.tokens else None
+
+
+class Documents:
+    """Find documents by number through all shards of a set."""
+
+    def __init__(self, shards: ShardSet) -> None:
+        self.shards = shards.shards
+        counts = [len(s.ends) for s in self.shards]
+        self.first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        ends = [np.asarray(s.ends, dtype=np.int64) for s in self.shards]
+        self.lengths: Ids = np.concatenate([np.diff(e, prepend=0) for e in ends])
+        self.sizes: Ids = np.concatenate([np.asarray(s.sizes, np.int64) for s in self.shards])
+        self.groups: Ids = np.concatenate([np.asarray(s.groups, np.int64) for s in self.shards])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def read(self, number: int) -> tuple[Ids, Flags | None]:
+        """Read one document's ids and, in chat shards, its mask."""
+        place = int(np.searchsorted(self.first, number, side="right")) - 1
+        shard = self.shards[place]
+        inside = number - int(self.first[place])
+        stop = int(shard.ends[inside])
+        start = stop - int(self.lengths[number])
+        mask = None if shard.mask is None else np.asarray(shard.mask[start:stop], dtype=np.bool_)
+        return np.asarray(shard.ids[start:stop], dtype=np.int64), mask
+
+
+def make_batch(
+    rows: Rows, first: int, size: int, *, seed: int, documents: bool, vocab: int
+) -> Batch:
+    """Assemble the rows that training reads at first … first + size - 1."""
+    picked = [rows.row(row_of(first + i, len(rows), seed)) for i in range(size)]
+    return stack(picked, documents=documents, vocab=vocab)
+
+
+def stack(rows: list[Row], *, documents: bool, vocab: int) -> Batch:
+    """Make tensors of rows; the documents too if attention is to stay inside them.
+
+    Raises MindError for an id that is not below ``vocab``.
+    """
+    ids = np.stack([row.ids for row in rows])
+    if (largest := int(ids.max())) >= vocab:
+        raise MindError(
+            f"the shards hold token {largest:,}, beyond the model's vocabulary of {vocab:,}",
+            hint="they were not made with the tokenizer that their manifest names: encode again",
+        )
+    masks = [row.mask for row in rows if row.mask is not None]
+    numbers = np.stack([row.documents[:-1] for row in rows]) if documents else None
+    return Batch(
+        torch.from_numpy(ids),
+        None if numbers is None else torch.from_numpy(numbers),
+        torch.from_numpy(np.stack(masks)) if masks else None,
+    )

@@ -1,0 +1,70 @@
+"""Where to compute and in which type: the GPU if there is one, fp32 on a plain processor."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from mind_core import MindError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device, and the type that matrix products are computed in; weights stay fp32."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def precision(self) -> AbstractContextManager[object]:
+        """Enter autocast where the compute type is not fp32."""
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)
+
+    def describe(self) -> str:
+        """Name the device and the type for people."""
+        name = (
+            torch.cuda.get_device_name(self.device)
+            if self.device.type == "cuda"
+            else f"{self.device.type} with {torch.get_num_threads()} threads"
+        )
+        return f"{name}, {str(self.dtype).removeprefix('torch.')}"
+
+
+def choose_machine(device: str = "auto", dtype: str = "auto") -> Machine:
+    """Choose the device and the compute type; refuse what the hardware does not have."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        where = torch.device(device)
+    except RuntimeError as error:
+        raise MindError(
+            f"train.device {device!r} is no device", cause=error, hint="auto, cpu, cuda or cuda:1"
+        ) from None
+    if where.type == "cuda" and not torch.cuda.is_available():
+        raise MindError(
+            f"train.device {device!r}: torch sees no GPU here",
+            hint="--set train.device=cpu, or install a CUDA build of torch",
+        )
+    if dtype == "auto":
+        fast = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = "bfloat16" if fast else "float32"
+    if dtype not in DTYPES:
+        raise MindError(f"train.dtype {dtype!r} is not known", hint="auto, float32 or bfloat16")
+    if dtype == "bfloat16" and where.type == "cpu" and not cpu_has_bf16():
+        raise MindError(
+            "train.dtype bfloat16: this processor has no bf16 instructions",
+            cause="torch would emulate them, about 18 times slower than float32",
+            hint="--set train.dtype=float32",
+        )
+    return Machine(where, DTYPES[dtype])
+
+
+def cpu_has_bf16() -> bool:
+    """Tell whether the processor multiplies bf16 in hardware (AVX512-BF16 or AMX)."""
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, probe, bool)()) for probe in probes)

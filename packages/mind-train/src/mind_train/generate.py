@@ -1,0 +1,104 @@
+"""Write text: one token at a time from a key-value cache, greedy or sampled, repeatable by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mind_core import MindError
+from mind_train.models.language_model import LanguageModel
+
+
+class _Tokenizer(Protocol):
+    @property
+    def end_id(self) -> int: ...
+
+
+class _Checkpoint(Protocol):
+    """The part of a checkpoint that generation reads."""
+
+    @property
+    def model(self) -> LanguageModel: ...
+
+    @property
+    def tokenizer(self) -> _Tokenizer: ...
+
+
+def generate(
+    checkpoint: _Checkpoint,
+    prompt_ids: Sequence[int],
+    max_new: int = 128,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+) -> list[int]:
+    """Continue a prompt; give the new ids only, without the end token that stopped it.
+
+    Temperature 0 is greedy; ``top_p`` keeps the smallest set of tokens with that much probability.
+    An empty prompt begins a document.
+    """
+    end = checkpoint.tokenizer.end_id
+    stream = continue_ids(
+        checkpoint.model, list(prompt_ids) or [end], end, temperature, top_p, seed
+    )
+    return [token for token, _ in zip(stream, range(max_new), strict=False)]
+
+
+def continue_ids(
+    model: LanguageModel,
+    prompt: Sequence[int],
+    end_id: int,
+    temperature: float,
+    top_p: float,
+    seed: int,
+) -> Iterator[int]:
+    """Yield new token ids until the end token, for as long as the caller asks.
+
+    When the context is full the second half of it is read again and generation goes on.
+    """
+    check_sampling(temperature, top_p)
+    context = model.config.context
+    chooser = torch.Generator(device="cpu").manual_seed(seed)
+    tokens = list(prompt)[-context:]
+    cache = model.new_cache(1, context)
+    fresh = tokens
+    while True:
+        if cache.length + len(fresh) > context:
+            tokens = tokens[-max(1, context // 2) :]
+            cache = model.new_cache(1, context)
+            fresh = tokens
+        with torch.no_grad():
+            ids = torch.tensor([fresh], device=model.device)
+            logits = model.logits(model(ids, cache=cache)[0, -1]).float().cpu()  # (V,)
+        token = choose(logits, temperature, top_p, chooser)
+        if token == end_id:
+            return
+        yield token
+        tokens.append(token)
+        fresh = [token]
+
+
+def choose(logits: Tensor, temperature: float, top_p: float, chooser: torch.Generator) -> int:
+    """Choose an id from logits [V]: the best one at temperature 0, else by nucleus sampling.
+
+    Nucleus: Holtzman et al. 2020; the best token is always kept.
+    """
+    if temperature == 0.0:
+        return int(logits.argmax())
+    p, order = (logits / temperature).softmax(dim=0).sort(descending=True, stable=True)
+    before = p.cumsum(dim=0) - p
+    p = torch.where(before < top_p, p, torch.zeros_like(p))
+    return int(order[torch.multinomial(p, 1, generator=chooser)])
+
+
+def check_sampling(temperature: float, top_p: float) -> None:
+    """Refuse values that have no meaning."""
+    if not temperature >= 0.0:
+        raise MindError(
+            f"temperature {temperature} is below 0", hint="0 is greedy, 0.8 is lively, 1 is plain"
+        )
+    if not 0.0 < top_p <= 1.0:
+        raise MindError(f"top-p {top_p} is not in (0, 1]", hint="1 keeps every token; 0.9 is usual")

@@ -1,0 +1,1 @@
+"""The architectures: a frozen config dataclass each, whose ``build()`` gives the module."""

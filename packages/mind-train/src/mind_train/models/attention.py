@@ -1,0 +1,110 @@
+"""Attention through torch's SDPA: causal, inside a window, inside a document, with a cache.
+
+The one seam for other kernels: an architecture calls ``attend`` with a ``Scope`` and never builds
+a mask itself. ``is_causal`` is used wherever it says all there is to say, a boolean mask elsewhere.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Cache:
+    """Hold keys and values of every layer for generation: [layers, B, H, length, d_head] each."""
+
+    def __init__(
+        self,
+        layers: int,
+        shape: tuple[int, int, int, int],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.keys = [torch.empty(shape, device=device, dtype=dtype) for _ in range(layers)]
+        self.values = [torch.empty(shape, device=device, dtype=dtype) for _ in range(layers)]
+        self.room = shape[2]
+        self.length = 0
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Append k, v [B, H, T, d_head] of one layer; give all of that layer's up to here.
+
+        ``length`` moves only with ``advance``, after the last layer.
+        """
+        end = self.length + k.shape[2]
+        assert end <= self.room, "the cache is full"
+        self.keys[layer][:, :, self.length : end] = k
+        self.values[layer][:, :, self.length : end] = v
+        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
+
+    def advance(self, tokens: int) -> None:
+        """Count tokens as held, once every layer has stored them."""
+        self.length += tokens
+
+
+class Scope:
+    """Say which keys each query of one forward pass may see; masks are made once per window."""
+
+    def __init__(self, ids: Tensor, documents: Tensor | None, cache: Cache | None) -> None:
+        assert documents is None or cache is None, "a cache holds one document"
+        self.queries = ids.shape[1]
+        self.start = cache.length if cache is not None else 0
+        self.device = ids.device
+        self.documents = documents
+        self._masks: dict[int, Tensor] = {}
+
+    def positions(self) -> Tensor:
+        """Number the queries: [T], or [B, T] counted from the start of each document."""
+        steps = torch.arange(self.start, self.start + self.queries, device=self.device)
+        if self.documents is None:
+            return steps
+        fresh = torch.ones_like(self.documents, dtype=torch.bool)
+        fresh[:, 1:] = self.documents[:, 1:] != self.documents[:, :-1]
+        begins = torch.where(fresh, steps, torch.zeros_like(steps))
+        return steps - begins.cummax(dim=1).values
+
+    def mask(self, window: int) -> Tensor | None:
+        """Make the boolean mask [T, S] or [B, 1, T, S]; None where plain causal order says it all.
+
+        ``window`` w lets query i see keys i-w+1 … i: w keys with itself; 0 is no window.
+        """
+        keys = self.start + self.queries
+        windowed = 0 < window < keys
+        if self.documents is None and not windowed and self.start == 0:
+            return None
+        if window not in self._masks:
+            distance = (
+                torch.arange(self.start, keys, device=self.device)[:, None]
+                - torch.arange(keys, device=self.device)[None, :]
+            )  # (T, S)
+            mask = distance >= 0
+            if windowed:
+                mask &= distance < window
+            if self.documents is not None:
+                same = self.documents[:, :, None] == self.documents[:, None, :]  # (B, T, S)
+                mask = (mask & same)[:, None]
+            self._masks[window] = mask
+        return self._masks[window]
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, scope: Scope, *, window: int = 0, scale: float | None = None
+) -> Tensor:
+    """Mix values by softmax(scale · q kᵀ): q [B, H, T, d], k and v [B, H, S, d] → [B, H, T, d].
+
+    ``scale`` None is 1/√d.
+    """
+    if q.shape[2] == 1:  # one new token: every cached key is in its past
+        if 0 < window < k.shape[2]:
+            k, v = k[:, :, -window:], v[:, :, -window:]
+        return F.scaled_dot_product_attention(q, k, v, scale=scale)
+    mask = scope.mask(window)
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale
+    )
+
+
+def mean_keys(sequence: int, window: int = 0) -> float:
+    """Count the keys that the queries of a causal row see on average; ``window`` 0 is none."""
+    seen = min(window, sequence) if window else sequence
+    return seen - seen * (seen - 1) / (2 * sequence)

@@ -1,0 +1,81 @@
+"""Parts that architectures share: RMSNorm, rotary positions, the gated feed-forward."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Gelu = Literal["tanh", "exact"]
+
+
+class RMSNorm(nn.Module):
+    """Scale each vector to root mean square 1, times a gain (Zhang & Sennrich 2019)."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise [..., D]; computed in fp32, given back in the input's type."""
+        return F.rms_norm(x.float(), self.weight.shape, self.weight, self.eps).to(x.dtype)
+
+
+def rope_table(length: int, d_head: int, base: float) -> tuple[Tensor, Tensor]:
+    """Make cosines and signed sines [length, d_head] of RoPE (Su et al. 2021), half-split pairing.
+
+    Pair i is (x_i, x_{i+d/2}), turned by position · base^(-2i/d). The sines carry the sign of the
+    rotation, so that ``rotate`` needs no negation. Always made on the CPU, so that a model whose
+    weights wait on the meta device has its real table.
+    """
+    rates = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64, device="cpu") / d_head)
+    angles = torch.outer(torch.arange(length, dtype=torch.float64, device="cpu"), rates)
+    cos, sin = angles.cos().float(), angles.sin().float()
+    return torch.cat((cos, cos), dim=1), torch.cat((-sin, sin), dim=1)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn the pairs of x [..., d_head] by the table's angles (broadcast over heads)."""
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+
+
+class GeGLU(nn.Module):
+    """Compute down(gelu(gate(x)) ⊙ up(x)) (Shazeer 2020), gate and up in one matrix [2F, D]."""
+
+    def __init__(self, dim: int, inner: int, gelu: Gelu) -> None:
+        super().__init__()
+        self.gate_up = nn.Linear(dim, 2 * inner, bias=False)
+        self.down = nn.Linear(inner, dim, bias=False)
+        self.approximate = "tanh" if gelu == "tanh" else "none"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, T, D] → [B, T, D]."""
+        gate, up = self.gate_up(x).chunk(2, dim=-1)  # (B, T, F) each
+        hidden: Tensor = self.down(F.gelu(gate, approximate=self.approximate) * up)
+        return hidden
+
+    def matrices(self) -> dict[str, Tensor]:
+        """Name the three matrices; gate and up are views of one parameter."""
+        gate, up = self.gate_up.weight.chunk(2)
+        return {"gate": gate, "up": up, "down": self.down.weight}
+
+
+def split_qkv(weight: Tensor) -> dict[str, Tensor]:
+    """Name the views q, k, v [D, D] of one projection [3D, D]."""
+    q, k, v = weight.chunk(3)
+    return {"q": q, "k": k, "v": v}
+
+
+def xavier_normal(weight: Tensor, gain: float) -> None:
+    """Draw a matrix [out, in] from N(0, 2 gain² / (in + out)) (Glorot & Bengio 2010)."""
+    rows, columns = weight.shape
+    nn.init.normal_(weight, std=gain * math.sqrt(2.0 / (rows + columns)))
+
+
+def count(parts: dict[str, list[Tensor]]) -> dict[str, int]:
+    """Count the elements of each named list of parameters."""
+    return {name: sum(p.numel() for p in tensors) for name, tensors in parts.items()}

@@ -1,0 +1,1 @@
+"""Optimisers and schedules: frozen dataclasses whose fields are the recipe's options."""

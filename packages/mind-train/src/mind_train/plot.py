@@ -1,0 +1,133 @@
+"""The `plot` verb: loss curves of one or more runs as one plain SVG, from metrics.jsonl.
+
+Left the training loss (a running mean over it), right the held-out loss of each language in bits
+per byte, so that Chinese and English share an axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from mind_core import MindError
+from mind_train.metrics import METRICS, read_metrics
+
+WIDTH, HEIGHT = 460, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 34, 40
+COLOURS = ("#2563eb", "#dc2626", "#059669", "#9333ea", "#d97706", "#0891b2")
+DASHES = ("", "6 3", "2 3", "8 3 2 3")
+POINTS = 400
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a panel."""
+
+    name: str
+    points: list[Point]
+    colour: str
+    dash: str = ""
+
+
+def draw(runs: Sequence[Path]) -> str:
+    """Draw the curves of run folders; give the SVG. Raises MindError for a run without metrics."""
+    training: list[Curve] = []
+    held_out: list[Curve] = []
+    for number, run in enumerate(runs):
+        colour = COLOURS[number % len(COLOURS)]
+        losses: list[Point] = []
+        languages: dict[str, list[Point]] = {}
+        for line in read_metrics(run / METRICS):
+            if "loss" in line:
+                losses.append((line["step"], line["loss"]))
+            for language, score in line.get("languages", {}).items():
+                if score["bits_per_byte"] is not None:
+                    point = (line["step"], score["bits_per_byte"])
+                    languages.setdefault(language, []).append(point)
+        if not losses:
+            raise MindError(f"{run} has no steps in {METRICS}", hint="give a run folder")
+        training.append(Curve(run.name, smooth(losses), colour))
+        for place, (language, points) in enumerate(sorted(languages.items())):
+            name = f"{run.name} {language}"
+            shade = colour if len(runs) > 1 else COLOURS[place % len(COLOURS)]
+            held_out.append(Curve(name, points, shade, DASHES[place % len(DASHES)]))
+    panels = [("training loss, nats per token", training)]
+    if held_out:
+        panels.append(("held-out loss, bits per byte", held_out))
+    return _document([panel(title, curves) for title, curves in panels])
+
+
+def smooth(points: Sequence[Point], share: float = 0.02) -> list[Point]:
+    """Take the mean over a window of that share of all points; thin out to what can be seen."""
+    window = max(1, round(len(points) * share))
+    means, total = [], 0.0
+    for i, (step, value) in enumerate(points):
+        total += value - (points[i - window][1] if i >= window else 0.0)
+        means.append((step, total / min(i + 1, window)))
+    stride = max(1, len(means) // POINTS)
+    return [p for i, p in enumerate(means) if i % stride == 0 or i == len(means) - 1]
+
+
+def ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Choose round numbers between two values."""
+    if high <= low:
+        return [low]
+    raw = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw)
+    first = math.ceil(low / step)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def panel(title: str, curves: Sequence[Curve]) -> str:
+    """Draw one panel with axes, grid, curves and a legend; give SVG elements."""
+    finite = [p for c in curves for p in c.points if math.isfinite(p[1])]
+    last = max(p[0] for p in finite)
+    low, high = min(p[1] for p in finite), max(p[1] for p in finite)
+    margin = (high - low) * 0.05 or 0.5
+    low, high = low - margin, high + margin
+
+    def x(step: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * step / max(last, 1)
+
+    def y(value: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
+
+    out = [f'<text x="{LEFT}" y="18" class="title">{escape(title)}</text>']
+    for value in ticks(low, high):
+        at = y(value)
+        out.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" class="grid"/>')
+        out.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" class="y">{value:g}</text>')
+    for value in ticks(0, last):
+        out.append(
+            f'<text x="{x(value):.1f}" y="{HEIGHT - BOTTOM + 16}" class="x">{value:,.0f}</text>'
+        )
+    out.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" class="x">step</text>')
+    for number, curve in enumerate(curves):
+        path = "L".join(f"{x(s):.1f} {y(v):.1f}" for s, v in curve.points if math.isfinite(v))
+        style = f'stroke="{curve.colour}" stroke-dasharray="{curve.dash}"'
+        out.append(f'<path d="M{path}" class="curve" {style}/>')
+        key = TOP + 12 + 16 * number
+        out.append(f'<path d="M{WIDTH - 150} {key - 4}h20" class="curve" {style}/>')
+        out.append(f'<text x="{WIDTH - 124}" y="{key}">{escape(curve.name)}</text>')
+    return "\n".join(out)
+
+
+def _document(panels: Sequence[str]) -> str:
+    width = WIDTH * len(panels)
+    groups = "\n".join(
+        f'<g transform="translate({i * WIDTH} 0)">\n{p}\n</g>' for i, p in enumerate(panels)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '
+        f'width="{width}" height="{HEIGHT}">\n'
+        "<style>text{font:12px system-ui,sans-serif;fill:#333}"
+        ".title{font-weight:600;font-size:13px}.y{text-anchor:end}.x{text-anchor:middle}.grid{stroke:#ddd}"
+        ".curve{fill:none;stroke-width:1.6}</style>\n"
+        f'<rect width="{width}" height="{HEIGHT}" fill="#fff"/>\n{groups}\n</svg>\n'
+    )

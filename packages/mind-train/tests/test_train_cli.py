@@ -1,0 +1,160 @@
+"""The command line, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mind_core import cli
+from mind_core.testing import ToolResult, run_tool
+from mind_train.cli import app
+
+HEAVY = ("torch", "numpy", "sentencepiece", "safetensors", "rich")
+Call = Callable[..., ToolResult]
+
+
+@pytest.fixture
+def mind_train(capfd: pytest.CaptureFixture[str]) -> Call:
+    """Run the tool in this process: importing torch anew for each call would take minutes."""
+
+    def call(*arguments: str | Path) -> ToolResult:
+        with pytest.raises(SystemExit) as ended:
+            cli.run(app, "mind-train", [str(a) for a in arguments])
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ToolResult(ended.value.code, out.encode(), err)
+
+    return call
+
+
+def sets(changes: list[str]) -> list[str]:
+    return [f"--set={change}" for change in changes]
+
+
+@pytest.mark.parametrize("verb", ["", "pretrain", "sft", "sample", "plan", "plot"])
+def test_help_is_light(verb: str) -> None:
+    code = (
+        "import sys; from mind_train.cli import app\n"
+        f"try: app({[verb, '--help'] if verb else ['--help']!r})\n"
+        f"except SystemExit: pass\nprint([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Examples:" in done.stdout and done.stdout.strip().endswith("[]")
+
+
+def test_list_names_the_components(mind_train: Call) -> None:
+    rows = json.loads(mind_train("--list", "--json").stdout)
+    kinds = {(row["kind"], row["name"]) for row in rows}
+    assert {("architecture", "mindllm"), ("architecture", "gpt-neo")} <= kinds
+    assert {("optimizer", "adamw"), ("schedule", "wsd"), ("schedule", "cosine")} <= kinds
+    assert all(row["summary"] for row in rows)
+
+
+def test_the_printed_recipe_can_be_fed_back(mind_train: Call, tmp_path: Path) -> None:
+    once = mind_train("pretrain", "--print-recipe", "--set=train.steps=77", "--seed", "5").stdout
+    values = tomllib.loads(once.decode())
+    assert values["train"]["steps"] == 77 and values["seed"] == 5
+    (tmp_path / "mine.toml").write_bytes(once)
+    again = mind_train("pretrain", "--print-recipe", "--recipe", tmp_path / "mine.toml")
+    assert again.stdout == once
+
+
+def test_pretrain_sft_and_sample(
+    mind_train: Call,
+    shards: Path,
+    chat_shards: Path,
+    small_run: Callable[..., list[str]],
+    tmp_path: Path,
+) -> None:
+    run, chat = tmp_path / "run", tmp_path / "chat"
+    changes = sets(["model={}", *small_run()])
+    dry = mind_train("pretrain", shards, "-o", run, "-n", *changes)
+    assert dry.code == 0 and "12 steps" in dry.stderr and not run.exists()
+
+    done = run_tool("mind-train", ["pretrain", shards, "-o", run, *changes])
+    assert done.code == 0 and done.stdout == b"", done.stderr
+    assert "held-out" in done.stderr and "bits/byte" in done.stderr
+    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [line for line in metrics if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(1, 13))
+    assert set(steps[0]) >= {"step", "loss", "lr", "grad_norm", "tokens", "seconds"}
+    first, *_, last = (line["validation"] for line in metrics if "validation" in line)
+    assert set(first) == {"sayings/en", "sayings/zh"}
+    assert set(first["sayings/en"]) == {"nats_per_token", "bits_per_byte", "tokens", "bytes"}
+    assert last["sayings/en"]["nats_per_token"] < first["sayings/en"]["nats_per_token"]
+
+    tuning = sets(["train.epochs=2", "train.batch=4", "train.save_every=10"])
+    tuned = mind_train("sft", chat_shards, "--from", run, "-o", chat, *tuning)
+    assert tuned.code == 0, tuned.stderr
+    assert json.loads((chat / "manifest.json").read_text())["inputs"]["command"] == "sft"
+
+    options = ("--max-new", "8", "--json")
+    drawn = mind_train("sample", chat, "--chat", "3?", "4?", "--count", "2", *options)
+    assert drawn.code == 0, drawn.stderr
+    assert [r["prompt"] for r in drawn.records] == ["3?", "3?", "4?", "4?"]
+    assert (
+        drawn.stdout
+        == mind_train("sample", chat, "--chat", "3?", "4?", "--count", "2", *options).stdout
+    )
+    plain = mind_train("sample", run, "Still waters", "--max-new", "4", "--temperature", "0")
+    assert plain.stdout.decode().startswith("Still waters")
+
+
+def test_plan_counts_three_billion_on_a_laptop(mind_train: Call) -> None:
+    result = mind_train(
+        "plan", "--set=model.preset='mindllm-3b'", "--set=train.steps=80_000",
+        "--set=train.batch=3072", "--json",
+    )  # fmt: skip
+    (plan,) = result.records
+    assert plan["parameters"]["total"] == 3_174_082_560
+    assert plan["tokens"] == 80_000 * 3072 * 2048
+    body = plan["parameters"]["attention"] + plan["parameters"]["ffn"]
+    assert plan["flops_per_token"]["weights"] == 6 * (body + 125_700 * 2560)
+    extra = plan["flops_per_token"]["with_full_attention"] - plan["flops_per_token"]["weights"]
+    assert extra == 12 * 32 * 2560 * 2048
+
+
+def test_plan_of_shards(
+    mind_train: Call, shards: Path, small_run: Callable[..., list[str]]
+) -> None:
+    result = mind_train("plan", shards, *sets(["model={}", *small_run()]))
+    assert result.code == 0, result.stderr
+    text = result.stdout.decode()
+    assert "sayings/zh" in text and "epochs" in text and "12 steps" in text
+
+
+def test_plot_draws_every_run(mind_train: Call, trained: Path, tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    picture = tmp_path / "curves.svg"
+    assert mind_train("plot", trained, trained, "-o", picture).code == 0
+    root = ElementTree.fromstring(picture.read_text())
+    curves = [p for p in root.iter() if p.get("class") == "curve"]
+    assert len(curves) == 2 * (2 + 4)  # each with its key: two runs, two languages each
+    missing = mind_train("plot", tmp_path)
+    assert missing.code == 1 and "hint:" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["pretrain"], "SHARDS"),
+        (["pretrain", "nowhere", "-o", "run"], "nowhere"),
+        (["sft", "nowhere", "-o", "run"], "--from"),
+        (["sample"], "MODEL"),
+        (["sample", "nowhere", "hello"], "nowhere"),
+        (["plan", "--set=model.preset='big'"], "big"),
+        (["train"], "train"),
+    ],
+)
+def test_wrong_calls_are_explained(mind_train: Call, arguments: list[str], word: str) -> None:
+    result = mind_train(*arguments)
+    assert result.code in (1, 2) and result.stdout == b""
+    assert result.stderr.startswith("mind-train: error:") and word in result.stderr
+    assert "Traceback" not in result.stderr

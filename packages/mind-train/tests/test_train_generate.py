@@ -1,0 +1,108 @@
+"""Generation: the cache changes nothing, seeds repeat, the end token ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pytest
+import torch
+
+from mind_core import MindError
+from mind_train.generate import choose, continue_ids, generate
+from mind_train.models.gpt_neo import GPTNeoConfig
+from mind_train.models.language_model import LanguageModel
+from mind_train.models.mindllm import MindLLMConfig
+
+
+@dataclass
+class Ends:
+    end_id: int = 0
+
+
+@dataclass
+class Loaded:
+    model: LanguageModel
+    tokenizer: Ends
+
+
+def build(config: Any) -> LanguageModel:
+    torch.manual_seed(4)
+    extra = {"window": 6} if config is GPTNeoConfig else {"beta": 1.0, "embedding_std": 0.3}
+    model: LanguageModel = config(
+        vocab=60, dim=32, layers=3, heads=2, ffn_dim=48, context=24, **extra
+    ).build()
+    return model.eval()
+
+
+both = pytest.mark.parametrize("config", [GPTNeoConfig, MindLLMConfig])
+
+
+@both
+def test_cached_logits_equal_uncached_ones(config: Any) -> None:
+    """Token by token, after a prompt, and after a second piece of several tokens."""
+    model = build(config)
+    ids = torch.randint(0, 60, (1, 20))
+    with torch.no_grad():
+        whole = model.logits(model(ids))
+        cache = model.new_cache(1, 24)
+        pieces = [model(ids[:, a:b], cache=cache) for a, b in ((0, 7), (7, 12))]
+        pieces += [model(ids[:, i : i + 1], cache=cache) for i in range(12, 20)]
+        stepwise = model.logits(torch.cat(pieces, dim=1))
+    torch.testing.assert_close(stepwise, whole, rtol=1e-5, atol=1e-5)
+
+
+@both
+def test_greedy_equals_the_argmax_without_cache(config: Any) -> None:
+    model = build(config)
+    prompt = [5, 9, 11]
+    ids, expected = list(prompt), []
+    with torch.no_grad():
+        for _ in range(12):
+            token = int(model.logits(model(torch.tensor([ids]))[0, -1]).argmax())
+            expected.append(token)
+            ids.append(token)
+    found = list(islice(continue_ids(model, prompt, -1, 0.0, 1.0, 0), 12))
+    assert found == expected
+
+
+@both
+def test_generation_goes_on_past_the_context(config: Any) -> None:
+    found = list(islice(continue_ids(build(config), [1] * 40, -1, 1.0, 1.0, 3), 60))
+    assert len(found) == 60
+
+
+def test_a_seed_repeats_and_another_differs() -> None:
+    loaded = Loaded(build(MindLLMConfig), Ends(-1))
+    first = generate(loaded, [3], 16, temperature=1.0, seed=1)
+    assert first == generate(loaded, [3], 16, temperature=1.0, seed=1)
+    assert first != generate(loaded, [3], 16, temperature=1.0, seed=2)
+
+
+def test_the_end_token_ends_and_is_not_given() -> None:
+    model = build(MindLLMConfig)
+    free = generate(Loaded(model, Ends(-1)), [3], 16, temperature=1.0, seed=5)
+    end = free[6]
+    stopped = generate(Loaded(model, Ends(end)), [3], 16, temperature=1.0, seed=5)
+    assert stopped == free[: free.index(end)]
+
+
+def test_top_p_keeps_the_smallest_sufficient_set() -> None:
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    chooser = torch.Generator().manual_seed(0)
+
+    def seen(top_p: float) -> set[int]:
+        return {choose(logits, 1.0, top_p, chooser) for _ in range(300)}
+
+    assert seen(0.1) == {0}
+    assert seen(0.6) == {0, 1}
+    assert seen(0.81) == {0, 1, 2}
+    assert seen(1.0) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(-0.1, 1.0), (float("nan"), 1.0), (1.0, 0.0)])
+def test_values_without_meaning_are_refused(temperature: float, top_p: float) -> None:
+    with pytest.raises(MindError) as caught:
+        generate(Loaded(build(MindLLMConfig), Ends()), [1], 2, temperature, top_p)
+    assert caught.value.hint

@@ -1,0 +1,120 @@
+"""The chunked loss equals the plain one, in value and gradient, however the batch is split."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mind_train.loss import head_loss, row_losses, token_losses
+from mind_train.models.gpt_neo import GPTNeoConfig
+from mind_train.models.mindllm import MindLLMConfig
+
+
+def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(2)
+    hidden = torch.randn(3, 11, 16, requires_grad=True)
+    head = torch.randn(40, 16, requires_grad=True)
+    return hidden, head, torch.randint(0, 40, (3, 11))
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 33, 1000])
+@pytest.mark.parametrize("masked", [False, True])
+def test_chunks_change_nothing(chunk: int, masked: bool) -> None:
+    hidden, head, targets = inputs()
+    mask = torch.rand(3, 11) > 0.4 if masked else None
+    scale = 0.37
+    plain = F.cross_entropy((hidden @ head.t()).flatten(0, 1), targets.flatten(), reduction="none")
+    kept = plain if mask is None else plain[mask.flatten()]
+    expected = kept.sum() * scale
+    wanted = torch.autograd.grad(expected * 2.0, (hidden, head))
+    loss = head_loss(hidden, head, targets, mask, scale, chunk)
+    found = torch.autograd.grad(loss * 2.0, (hidden, head))
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+    rows = row_losses(hidden.detach().flatten(0, 1), head.detach(), targets.flatten(), chunk)
+    torch.testing.assert_close(rows, plain.detach())
+
+
+def test_logits_are_never_whole() -> None:
+    """The largest tensor that the loss makes is a chunk of scores, or the head's gradient."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            nonlocal largest
+            out = func(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor):
+                largest = max(largest, out.numel())
+            return out
+
+    hidden = torch.randn(4, 64, 8, requires_grad=True)
+    head = torch.randn(500, 8, requires_grad=True)
+    with Watch():
+        head_loss(hidden, head, torch.zeros(4, 64, dtype=torch.long), chunk=16).backward()
+    assert largest <= 16 * 500 < 4 * 64 * 500
+
+
+def test_a_large_score_does_not_overflow() -> None:
+    hidden = torch.full((1, 2, 4), 500.0, requires_grad=True)
+    head = torch.eye(4).mul(100.0).requires_grad_()
+    loss = head_loss(hidden, head, torch.tensor([[0, 1]]))
+    loss.backward()
+    assert torch.isfinite(loss) and hidden.grad is not None and torch.isfinite(hidden.grad).all()
+
+
+def test_autocast_chooses_the_type_and_leaves_weights_alone() -> None:
+    hidden, head, targets = inputs()
+    expected = torch.autograd.grad(head_loss(hidden, head, targets), (hidden, head))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = head_loss(hidden, head, targets)
+    found = torch.autograd.grad(loss, (hidden, head))
+    assert loss.dtype == torch.float32 and [g.dtype for g in found] == [torch.float32] * 2
+    assert not torch.equal(found[0], expected[0])
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("config", [GPTNeoConfig, MindLLMConfig])
+def test_token_losses_are_log_likelihoods(config: Any) -> None:
+    torch.manual_seed(0)
+    model = config(vocab=30, dim=16, layers=2, heads=2, ffn_dim=16, context=20).build()
+    ids = torch.randint(0, 30, (2, 12))
+    losses = token_losses(model, ids, chunk=5)
+    log_p = model.logits(model(ids)).log_softmax(-1)
+    expected = -log_p[:, :-1].gather(2, ids[:, 1:, None]).squeeze(2)
+    assert losses.shape == (2, 11) and not losses.requires_grad
+    torch.testing.assert_close(losses, expected.detach(), rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.sets(st.integers(1, 5)), seed=st.integers(0, 99))
+def test_any_split_of_a_batch_gives_the_same_gradient(cuts: set[int], seed: int) -> None:
+    """Masks leave different counts in each part; the denominator is the whole batch's."""
+    torch.manual_seed(seed)
+    model = MindLLMConfig(vocab=30, dim=16, layers=1, heads=2, ffn_dim=16, context=8).build()
+    ids = torch.randint(0, 30, (6, 9))
+    mask = torch.rand(6, 8) > 0.5
+    mask[:, 0] = True
+    scale = 1.0 / int(mask.sum())
+
+    def gradient(bounds: list[int]) -> list[torch.Tensor]:
+        model.zero_grad()
+        for start, stop in pairwise(bounds):
+            part = slice(start, stop)
+            head_loss(
+                model(ids[part, :-1]), model.head, ids[part, 1:], mask[part], scale
+            ).backward()
+        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    torch.testing.assert_close(
+        gradient([0, *sorted(cuts), 6]), gradient([0, 6]), rtol=1e-4, atol=1e-6
+    )

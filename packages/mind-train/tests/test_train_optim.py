@@ -1,0 +1,75 @@
+"""AdamW decays matrices alone; its state survives a trip through named tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from mind_core import MindError
+from mind_train.loss import head_loss
+from mind_train.models.gpt_neo import GPTNeoConfig
+from mind_train.models.mindllm import MindLLMConfig
+from mind_train.optim.adamw import AdamW
+from mind_train.state import pack_state, unpack_state
+
+SIZES: dict[str, Any] = {
+    "vocab": 20, "dim": 8, "layers": 1, "heads": 1, "ffn_dim": 8, "context": 8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("config", [GPTNeoConfig, MindLLMConfig])
+def test_norms_biases_and_embeddings_do_not_decay(config: Any) -> None:
+    model = config(**SIZES).build()
+    optimizer = AdamW(lr=0.5, weight_decay=0.1)(model)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    for name, p in model.named_parameters():
+        matrix = name.endswith(("qkv.weight", "o.weight", "up.weight", "down.weight"))
+        factor = 1 - 0.5 * 0.1 if matrix else 1.0
+        torch.testing.assert_close(p.detach(), before[name] * factor, msg=name)
+
+
+def test_saved_state_continues_the_same_way() -> None:
+    def step(model: Any, optimizer: torch.optim.Optimizer) -> None:
+        ids = torch.arange(9)[None] % 20
+        head_loss(model(ids[:, :-1]), model.head, ids[:, 1:]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    torch.manual_seed(0)
+    one = MindLLMConfig(**SIZES).build()
+    first = AdamW(lr=0.01)(one)
+    for _ in range(3):
+        step(one, first)
+    tensors, values = pack_state(one, first)
+    other = MindLLMConfig(**SIZES).build()
+    other.load_state_dict(one.state_dict())
+    second = AdamW(lr=0.01)(other)
+    unpack_state(other, second, {n: t.clone() for n, t in tensors.items()}, values)
+    for _ in range(2):
+        step(one, first)
+        step(other, second)
+    for (name, a), (_, b) in zip(one.named_parameters(), other.named_parameters(), strict=True):
+        assert torch.equal(a, b), name
+    larger = MindLLMConfig(**SIZES | {"layers": 2}).build()
+    with pytest.raises(MindError, match=r"blocks\.1"):
+        unpack_state(one, first, *pack_state_after_a_step(larger))
+
+
+def pack_state_after_a_step(model: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    optimizer = AdamW()(model)
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    return pack_state(model, optimizer)
+
+
+@pytest.mark.parametrize("options", [{"lr": 0.0}, {"beta1": 1.0}, {"eps": 0.0}])
+def test_values_out_of_range_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(MindError) as caught:
+        AdamW(**options)
+    assert caught.value.hint

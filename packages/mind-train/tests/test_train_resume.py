@@ -1,0 +1,189 @@
+"""A run that was stopped and taken up again is, bit for bit, the run that never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mind_core import MindError
+from mind_train.metrics import read_metrics
+
+CLOCK = {"seconds", "tokens_per_second"}
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [
+        {key: value for key, value in line.items() if key not in CLOCK}
+        for line in read_metrics(run / "metrics.jsonl")
+    ]
+
+
+def weights(run: Path, step: int) -> bytes:
+    folder = run / "checkpoints" / f"step-{step:08d}"
+    return b"".join(
+        (folder / n).read_bytes() for n in ("model.safetensors", "optimizer.safetensors")
+    )
+
+
+def stop_after(run: Path, step: int) -> None:
+    """Make a finished run look as if it had been killed in the middle of writing a later line."""
+    (run / "manifest.json").unlink()
+    for folder in (run / "checkpoints").iterdir():
+        if int(folder.name.removeprefix("step-")) > step:
+            shutil.rmtree(folder)
+    with (run / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"step": 13, "lo')
+
+
+@pytest.mark.parametrize("architecture", ["mindllm", "gpt-neo"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_resume_equals_no_interruption(
+    architecture: str,
+    masked: bool,
+    shards: Path,
+    small_run: Callable[..., list[str]],
+    pretrain: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    changes = small_run(
+        architecture, keep=0, micro_batch=2, document_mask=str(masked).lower(), steps=10
+    )
+    whole = pretrain(shards, tmp_path / "whole", changes)
+    for step in (4, 8):
+        stopped = tmp_path / f"stopped-{step}"
+        shutil.copytree(whole, stopped)
+        stop_after(stopped, step)
+        pretrain(shards, stopped, changes)
+        assert lines(stopped) == lines(whole)
+        assert weights(stopped, 10) == weights(whole, 10)
+        assert [line["step"] for line in lines(whole) if "loss" in line] == list(range(1, 11))
+
+
+def test_two_runs_are_equal_and_another_seed_is_not(
+    shards: Path, small_run: Callable[..., list[str]], pretrain: Callable[..., Path], tmp_path: Path
+) -> None:
+    runs = [pretrain(shards, tmp_path / name, small_run(steps=4)) for name in "ab"]
+    assert lines(runs[0]) == lines(runs[1])
+    assert weights(runs[0], 4) == weights(runs[1], 4)
+    other = pretrain(shards, tmp_path / "c", [*small_run(steps=4), "seed=8"])
+    assert lines(other) != lines(runs[0])
+
+
+def test_kill_9_while_training(
+    shards: Path, small_run: Callable[..., list[str]], pretrain: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The process dies at an arbitrary moment; the same command goes on to the same result."""
+    changes = small_run(steps=40, save_every=5, evaluate_every=20)
+    whole = pretrain(shards, tmp_path / "whole", changes)
+    run = tmp_path / "killed"
+    command = [sys.executable, "-m", "mind_train", "pretrain", str(shards), "-o", str(run), "-q"]
+    command += [f"--set={change}" for change in ["model={}", *changes, "seed=7"]]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    deaths = 0
+    for wanted in (7, 40):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+        while process.poll() is None:
+            if wanted < 40 and len(lines(run)) > wanted:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                deaths += 1
+            time.sleep(0.02)
+        assert process.stderr is not None
+        message = process.stderr.read().decode()
+        process.stderr.close()
+        assert process.returncode in (0, -signal.SIGKILL), message
+    assert deaths == 1
+    assert lines(run) == lines(whole)
+    assert weights(run, 40) == weights(whole, 40)
+
+
+def test_a_damaged_checkpoint_is_made_again(
+    shards: Path, small_run: Callable[..., list[str]], pretrain: Callable[..., Path], tmp_path: Path
+) -> None:
+    changes = small_run(keep=0)
+    whole = pretrain(shards, tmp_path / "whole", changes)
+    broken = tmp_path / "broken"
+    shutil.copytree(whole, broken)
+    (broken / "manifest.json").unlink()
+    (broken / "checkpoints" / "step-00000012" / "model.safetensors").write_bytes(b"half")
+    pretrain(shards, broken, changes)
+    assert lines(broken) == lines(whole)
+    assert weights(broken, 12) == weights(whole, 12)
+
+
+def test_a_failing_save_leaves_the_last_good_one(
+    shards: Path,
+    small_run: Callable[..., list[str]],
+    pretrain: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The disk fills up during the second save."""
+    import errno
+
+    from mind_train import checkpoint
+
+    write = checkpoint.write_json
+    seen = []
+
+    def full(path: Path, value: Any) -> None:
+        seen.append(path)
+        if len(seen) > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, value)
+
+    monkeypatch.setattr(checkpoint, "write_json", full)
+    with pytest.raises(MindError, match="cannot write") as caught:
+        pretrain(shards, tmp_path / "run", small_run())
+    assert "disk is full" in str(caught.value.hint)
+    monkeypatch.undo()
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000004"]
+    pretrain(shards, tmp_path / "run", small_run())
+    whole = pretrain(shards, tmp_path / "whole", small_run())
+    assert weights(tmp_path / "run", 12) == weights(whole, 12)
+
+
+def test_a_finished_run_is_left_alone(
+    trained: Path,
+    shards: Path,
+    small_run: Callable[..., list[str]],
+    pretrain: Callable[..., Path],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    before = {p: p.stat().st_mtime_ns for p in trained.rglob("*")}
+    pretrain(shards, trained, small_run())
+    assert "is complete" in capfd.readouterr().err
+    assert before == {p: p.stat().st_mtime_ns for p in trained.rglob("*")}
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert manifest["checkpoint"] == "checkpoints/step-00000012"
+
+
+def test_another_recipe_or_other_data_is_refused(
+    trained: Path,
+    shards: Path,
+    chat_shards: Path,
+    small_run: Callable[..., list[str]],
+    pretrain: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(MindError, match=r"optimizer\.lr was") as caught:
+        pretrain(shards, trained, [*small_run(), "optimizer.lr=0.1"])
+    assert caught.value.hint
+    copy = tmp_path / "shards"
+    shutil.copytree(shards, copy)
+    manifest = copy / "manifest.json"
+    manifest.write_text(manifest.read_text() + " ")
+    with pytest.raises(MindError, match="another shards"):
+        pretrain(copy, trained, small_run())
+    with pytest.raises(MindError, match="no run folder"):
+        pretrain(shards, chat_shards, small_run())
