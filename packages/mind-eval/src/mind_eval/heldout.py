@@ -1,0 +1,162 @@
+"""Bits per byte and nats per token of held-out text, by language and source.
+
+Every document is read after an end token, in windows of the model's context; each token is
+predicted once, and past the first window with at least `overlap` tokens before it. Nats per token
+count the end of a document too; bits per byte count the text's tokens over its UTF-8 bytes, so that
+they compare across tokenizers and languages. Both are as in mind-train's validation, except that
+there documents of a group stand one after another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mind_core import MindError, Record
+from mind_core.languages import language_of
+from mind_core.records import text_of
+from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
+
+WINDOWS_AT_ONCE = 1024
+"""Windows that are sorted by length together: bounds memory, and keeps batches even."""
+
+Key = tuple[str, str]
+
+
+@dataclass
+class Sums:
+    """Sums over documents; ratios are taken at the end, so that they add up rightly."""
+
+    documents: int = 0
+    tokens: int = 0
+    bytes: int = 0
+    nats: float = 0.0
+    text_nats: float = 0.0
+
+    def add(self, other: Sums) -> None:
+        """Add another group's sums."""
+        self.documents += other.documents
+        self.tokens += other.tokens
+        self.bytes += other.bytes
+        self.nats += other.nats
+        self.text_nats += other.text_nats
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give counts and ratios; a ratio over nothing is None."""
+        return {
+            "documents": self.documents,
+            "tokens": self.tokens,
+            "bytes": self.bytes,
+            "nats_per_token": self.nats / self.tokens if self.tokens else None,
+            "bits_per_byte": self.text_nats / math.log(2) / self.bytes if self.bytes else None,
+        }
+
+
+@dataclass
+class HeldOut:
+    """The measurement: sums for each (language, source)."""
+
+    overlap: int
+    context: int
+    groups: dict[Key, Sums] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the section of `scores.json`: each language with its sources, and all together."""
+        everything = Sums()
+        languages: dict[str, Sums] = {}
+        for (language, _), sums in sorted(self.groups.items()):
+            languages.setdefault(language, Sums()).add(sums)
+            everything.add(sums)
+        return {
+            "context": self.context,
+            "overlap": self.overlap,
+            "all": everything.as_dict(),
+            "languages": {
+                language: {
+                    **sums.as_dict(),
+                    "sources": {
+                        source: inner.as_dict()
+                        for (of, source), inner in sorted(self.groups.items())
+                        if of == language
+                    },
+                }
+                for language, sums in languages.items()
+            },
+        }
+
+
+def measure(
+    checkpoint: Checkpoint,
+    records: Iterable[Record],
+    *,
+    overlap: int | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+    done: Callable[[int], None] | None = None,
+) -> HeldOut:
+    """Measure a checkpoint on records with `text`; `overlap` is half of the context by default.
+
+    Raises `MindError` for an overlap outside 1 … context, and if there is no text at all.
+    """
+    context = checkpoint.context
+    overlap = max(1, context // 2) if overlap is None else overlap
+    if not 1 <= overlap <= context:
+        raise MindError(
+            f"an overlap of {overlap} tokens does not fit a context of {context}",
+            hint="1 is fastest, half of the context is the default, the context is slowest",
+        )
+    result = HeldOut(overlap, context)
+    waiting: list[tuple[Key, Sequenced, bool]] = []
+    for number, record in enumerate(records, 1):
+        text = text_of(record, f"held-out record {number}")
+        key = (language_of(record), str(record.get("source") or "unnamed"))
+        sums = result.groups.setdefault(key, Sums())
+        sums.documents += 1
+        sums.bytes += len(text.encode())
+        end = checkpoint.tokenizer.end_id
+        tokens = [end, *checkpoint.tokenizer.encode(text), end]
+        sums.tokens += len(tokens) - 1
+        waiting += [(key, *window) for window in windows(tokens, context, overlap)]
+        if len(waiting) >= WINDOWS_AT_ONCE:
+            _settle(checkpoint, waiting, result, batch_tokens)
+            waiting = []
+            if done is not None:
+                done(number)
+    _settle(checkpoint, waiting, result, batch_tokens)
+    if not result.groups:
+        raise MindError("the held-out stream has no record", hint="check --heldout")
+    return result
+
+
+def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Sequenced, bool]]:
+    """Cut tokens so that each but the first is predicted once; tell whether a window is the last.
+
+    The model reads at most `context` tokens; what is predicted past the first window has at least
+    `overlap` tokens before it.
+    """
+    predicted, size = 1, len(tokens)
+    while predicted < size:
+        stop = min(size, predicted + (context if predicted == 1 else context - overlap + 1))
+        start = max(0, stop - 1 - context)
+        yield Sequenced(tuple(tokens[start:stop]), stop - predicted), stop == size
+        predicted = stop
+
+
+def _settle(
+    checkpoint: Checkpoint,
+    waiting: list[tuple[Key, Sequenced, bool]],
+    result: HeldOut,
+    batch_tokens: int,
+) -> None:
+    answers = score(
+        checkpoint.model, [window for _, window, _ in waiting], batch_tokens=batch_tokens
+    )
+    for (key, _, last), answer in zip(waiting, answers, strict=True):
+        sums = result.groups[key]
+        nats = -math.fsum(answer.logprobs)
+        sums.nats += nats
+        sums.text_nats += nats + (answer.logprobs[-1] if last else 0.0)

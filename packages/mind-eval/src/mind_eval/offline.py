@@ -1,0 +1,22 @@
+"""Keep lm-eval and its libraries off the network, and their chatter off stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
+
+
+def stay_offline() -> None:
+    """Set the libraries' own switches; called before lm-eval is imported, for they read them then.
+
+    Progress bars and warnings of lm-eval are turned off: mind-eval says the same in its own words.
+    """
+    for name in OFFLINE:
+        os.environ[name] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if "tqdm" not in sys.modules:
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)

@@ -1,0 +1,1 @@
+"""Prompts: templates that are compiled once, shots that depend on the item alone."""

@@ -1,0 +1,110 @@
+"""Where tasks come from: a benchmark folder, or any lm-eval task YAML with data on this disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # it has no types
+from lm_eval.tasks._yaml_loader import load_yaml
+
+from mind_core import MindError
+from mind_core.errors import UsageError
+from mind_core.files import sha256_file
+from mind_eval.benchmarks.benchmark import Benchmark
+from mind_eval.benchmarks.rows import Row, read_rows
+from mind_eval.prompts.task import RowsTask
+
+Fits = Callable[[str], bool]
+
+_LOCAL = ("json", "csv")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A task that can be run, and what the report says about it."""
+
+    name: str
+    task: RowsTask
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def benchmark_task(
+    name: str, benchmark: Benchmark, fits: Fits, *, data_root: Path | None, seed: int
+) -> Prepared:
+    """Prepare a benchmark of `register_benchmarks` under its own name."""
+    data = benchmark.load(data_root)
+    config = {**_read_yaml(benchmark.yaml), "task": name}
+    rules = benchmark.rules
+    about = {
+        "language": rules["language"],
+        "form": benchmark.form,
+        "licence": rules["licence"],
+        "data": data.origin,
+        "data_sha256": data.sha256,
+        "delimiter": config.get("target_delimiter", " "),
+    }
+    task = RowsTask(config, data.splits, shots=benchmark.shots, fits=fits, seed=seed)
+    return Prepared(name, task, about)
+
+
+def yaml_task(path: Path, fits: Fits, *, shots: int | None, seed: int) -> Prepared:
+    """Prepare a task from lm-eval YAML whose data lies on this disk.
+
+    `dataset_path` is `json` or `csv` with `dataset_kwargs.data_files` (relative to the YAML), or
+    `custom_dataset` is a function beside it. A name on a hub is refused: nothing is downloaded.
+    """
+    config = _read_yaml(path)
+    if "task" not in config or not isinstance(config["task"], str):
+        raise UsageError(f"{path} is not the YAML of one task", hint="it needs a 'task: name'")
+    splits, hashes = _splits(config, path)
+    if shots is None:
+        shots = int(config.get("num_fewshot") or 0)
+    about = {
+        "language": (config.get("metadata") or {}).get("language", "und"),
+        "form": "task",
+        "data": str(path),
+        "data_sha256": hashes,
+        "delimiter": config.get("target_delimiter", " "),
+    }
+    local = {k: v for k, v in config.items() if k not in ("dataset_kwargs", "custom_dataset")}
+    return Prepared(
+        config["task"], RowsTask(local, splits, shots=shots, fits=fits, seed=seed), about
+    )
+
+
+def _splits(config: dict[str, Any], path: Path) -> tuple[Any, dict[str, str]]:
+    custom = config.get("custom_dataset")
+    if callable(custom):
+        options = {**(config.get("metadata") or {}), **(config.get("dataset_kwargs") or {})}
+        return dict(custom(**options)), {}
+    named = (config.get("dataset_kwargs") or {}).get("data_files")
+    if config.get("dataset_path") not in _LOCAL or not named:
+        raise UsageError(
+            f"{path}: the data set {config.get('dataset_path')!r} is not on this disk",
+            hint="write dataset_path: json and dataset_kwargs: {data_files: {test: FILE}}",
+        )
+    files = named if isinstance(named, dict) else {"train": named}
+    splits: dict[str, list[Row]] = {}
+    hashes: dict[str, str] = {}
+    for split, names in files.items():
+        splits[split] = []
+        for name in [names] if isinstance(names, str) else names:
+            found = path.parent / name
+            splits[split] += read_rows(found)
+            hashes[str(name)] = sha256_file(found)
+    return splits, hashes
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UsageError(f"there is no task file {path}", hint="--task takes lm-eval task YAML")
+    try:
+        config: dict[str, Any] = load_yaml(path)
+    except (yaml.YAMLError, ValueError, ImportError, AttributeError) as error:
+        raise MindError(f"{path} cannot be read as a task", cause=error) from error
+    for name in ("tag", "group", "task_list"):
+        config.pop(name, None)
+    return config

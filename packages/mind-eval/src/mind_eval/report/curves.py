@@ -1,0 +1,100 @@
+"""Draw how training went: the loss of each step, and the held-out loss of each language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mind_eval.report.page import Section, number, table
+from mind_eval.report.svg import Line, line_chart
+
+LANGUAGES = {"zh": "Chinese", "en": "English", "und": "no letters"}
+SMOOTHING = 25
+
+
+def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section | None:
+    """Return the section of one training run, or None where there are no metrics."""
+    lines = _read(run / "metrics.jsonl")
+    steps = [line for line in lines if "loss" in line]
+    tests = [line for line in lines if "languages" in line]
+    if not steps:
+        return None
+    every = max(1, len(steps) // 300)
+    train = Line("training batch", smooth([(s["step"], s["loss"]) for s in steps])[::every])
+    nats = [train, *_by_language(tests, "nats_per_token", dashed=True)]
+    body = line_chart(nats, "step", "nats per token")
+    body += line_chart(_by_language(tests, "bits_per_byte"), "step", "bits per byte, held out")
+    if tests:
+        body += _sources(tests[-1]["validation"])
+    return Section(anchor, heading, body, lead)
+
+
+def last_losses(run: Path) -> dict[str, float]:
+    """Return the last held-out bits per byte of each language of a run."""
+    tests = [line for line in _read(run / "metrics.jsonl") if "languages" in line]
+    return (
+        {
+            name: figures["bits_per_byte"]
+            for name, figures in tests[-1]["languages"].items()
+            if figures.get("bits_per_byte") is not None
+        }
+        if tests
+        else {}
+    )
+
+
+def smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return a running mean over the last points, so that a curve shows its course."""
+    result = []
+    total = 0.0
+    for position, (x, y) in enumerate(points):
+        total += y
+        if position >= SMOOTHING:
+            total -= points[position - SMOOTHING][1]
+        result.append((x, total / min(position + 1, SMOOTHING)))
+    return result
+
+
+def language_name(code: str) -> str:
+    """Return a language's name for people."""
+    return LANGUAGES.get(code, code)
+
+
+def _by_language(tests: Sequence[dict[str, Any]], key: str, *, dashed: bool = False) -> list[Line]:
+    names = sorted({name for test in tests for name in test["languages"]})
+    return [
+        Line(
+            f"{language_name(name)}, held out",
+            [
+                (test["step"], test["languages"][name][key])
+                for test in tests
+                if name in test["languages"] and test["languages"][name].get(key) is not None
+            ],
+            dashed,
+        )
+        for name in names
+    ]
+
+
+def _sources(groups: dict[str, Any]) -> str:
+    rows = [
+        (
+            escape(name),
+            number(figures["tokens"]),
+            number(figures["nats_per_token"]),
+            "–" if figures["bits_per_byte"] is None else number(figures["bits_per_byte"]),
+        )
+        for name, figures in sorted(groups.items())
+    ]
+    head = ["held-out source", "tokens", "nats per token", "bits per byte"]
+    return "<h3>At the end, by source and language</h3>" + table(head, rows)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [orjson.loads(line) for line in path.read_bytes().split(b"\n") if line]

@@ -1,0 +1,123 @@
+"""Tell what each stream tool let through and what it dropped, with examples of each reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mind_core.files import read_json
+from mind_core.records import Record, annotation
+from mind_core.stream import read_records
+from mind_eval.report.page import Section, number, table
+from mind_eval.report.svg import bar
+
+EXAMPLES = 3
+QUOTE = 180
+SUMMARY = ".summary.json"
+
+
+@dataclass
+class Stage:
+    """Hold one tool's summary, and examples of what it rejected by reason."""
+
+    name: str
+    summary: dict[str, Any]
+    examples: dict[str, list[Record]] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Return how many records each reason took, bad ones among them."""
+        bad = {f"bad: {reason}": count for reason, count in self.summary.get("bad", {}).items()}
+        return {**self.summary.get("rejected", {}), **bad}
+
+
+def read_stages(run: Path) -> list[Stage]:
+    """Return the stages of a run folder: every `NAME.summary.json`, in the order of names."""
+    stages = []
+    for path in sorted(run.glob(f"*{SUMMARY}")):
+        summary = read_json(path)
+        name = path.name.removesuffix(SUMMARY)
+        stage = Stage(name, summary)
+        rejects = run / f"{name}.rejects.jsonl.zst"
+        if rejects.exists():
+            for record in read_records([rejects]):
+                found = stage.examples.setdefault(_reason(record), [])
+                if len(found) < EXAMPLES:
+                    found.append(record)
+        stages.append(stage)
+    return stages
+
+
+def funnel_section(stages: Sequence[Stage]) -> Section:
+    """Return the section with the funnel and, below, the reasons of each stage."""
+    rows = []
+    for stage in stages:
+        into, kept = stage.summary["in"], stage.summary["kept"]
+        share = kept / into if into else 0.0
+        rows.append(
+            (
+                f"<b>{escape(stage.summary['tool'])}</b>",
+                bar(share, f"{kept:,} of {into:,}"),
+                number(into),
+                number(kept),
+                f"{share:.1%}",
+            )
+        )
+    body = table(["stage", "", "in", "kept", "share"], rows, text_columns=2)
+    body += "".join(_reasons(stage) for stage in stages if stage.lost)
+    return Section(
+        "funnel",
+        "What was kept, what was dropped",
+        body,
+        "Every record that went in was kept, rejected with a reason, or counted as bad. "
+        "Open a reason to see examples.",
+    )
+
+
+def _reasons(stage: Stage) -> str:
+    parts = [f"<h3>{escape(stage.summary['tool'])}</h3>"]
+    for reason, count in sorted(stage.lost.items(), key=lambda item: (-item[1], item[0])):
+        examples = "".join(_example(record) for record in stage.examples.get(reason, []))
+        parts.append(
+            f"<details><summary><code>{escape(reason)}</code> <b>{number(count)}</b></summary>"
+            f"{examples or '<p class=lead>No examples were written.</p>'}</details>"
+        )
+    return "".join(parts)
+
+
+def _example(record: Record) -> str:
+    rejected = annotation(record, "rejected")
+    where = record.get("url") or record.get("id") or rejected.get("position", "")
+    facts = [
+        f"{name} {_short(rejected[name])}"
+        for name in ("value", "threshold", "similarity", "duplicate_of", "gap")
+        if name in rejected
+    ]
+    quote = _quote(record, rejected)
+    return (
+        f"<blockquote>{escape(quote)}<cite>{escape(str(where))}"
+        f"{' · ' + escape(', '.join(facts)) if facts else ''}</cite></blockquote>"
+    )
+
+
+def _quote(record: Record, rejected: Any) -> str:
+    text = record.get("text") or rejected.get("line") or ""
+    if not text and isinstance(record.get("messages"), list):
+        text = "\n".join(str(message.get("content", "")) for message in record["messages"])
+    text = " ".join(str(text or record.get("html", "")).split())
+    return text[:QUOTE] + ("…" if len(text) > QUOTE else "")
+
+
+def _reason(record: Record) -> str:
+    rejected = annotation(record, "rejected")
+    step, reason = rejected.get("step"), str(rejected.get("reason", "unknown"))
+    if step == "read":
+        return f"bad: {reason}"
+    return f"{step}.{reason}" if step and step != reason else reason
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,104 @@
+"""Show how the models score: held-out text, benchmarks, and the domain task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mind_core.files import read_json
+from mind_eval.report.curves import language_name
+from mind_eval.report.page import Section, number, table
+
+METRICS = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
+
+
+def read_all_scores(run: Path) -> dict[str, dict[str, Any]]:
+    """Return the scores of a run folder by name: every `*/scores.json`."""
+    return {path.parent.name: read_json(path) for path in sorted(run.glob("*/scores.json"))}
+
+
+def scores_section(runs: Mapping[str, Mapping[str, Any]]) -> Section | None:
+    """Return one section with the held-out text and the benchmarks of every scores folder."""
+    if not runs:
+        return None
+    body = "".join(
+        (f"<h3>{escape(name)}</h3>" if len(runs) > 1 else "")
+        + _heldout(scores.get("heldout"))
+        + _benchmarks(scores)
+        for name, scores in runs.items()
+    )
+    return Section(
+        "scores",
+        "How it scores",
+        body,
+        "Bits per byte compare languages and tokenizers fairly: lower is better. Benchmarks run "
+        "through lm-eval, offline; ± is one standard error.",
+    )
+
+
+def domain_section(scores: Mapping[str, Any]) -> Section:
+    """Return the section of the domain task: metrics with intervals, and the confusions."""
+    rows = []
+    for name, metric in scores["metrics"].items():
+        interval = f"{metric['low']:.3f} … {metric['high']:.3f}" if "low" in metric else ""
+        rows.append((escape(name.replace("_", " ")), number(metric["value"]), interval))
+    body = table(["metric", "value", "95 % interval"], rows)
+    confusion = scores["confusion"]
+    columns = list(next(iter(confusion.values())))
+    body += "<h3>What was taken for what</h3>" + table(
+        ["truth \\ answer", *columns],
+        [(escape(truth), *(number(row[c]) for c in columns)) for truth, row in confusion.items()],
+    )
+    return Section(
+        "domain",
+        "The domain task",
+        body,
+        f"{scores['records']:,} dated texts of the test side, each labelled by what the price did "
+        f"after it; answers by {scores['method']}.",
+    )
+
+
+def _heldout(held: Mapping[str, Any] | None) -> str:
+    if not held:
+        return ""
+    rows = []
+    for language, values in held["languages"].items():
+        rows.append(_heldout_row(f"<b>{escape(language_name(language))}</b>", values))
+        if len(values["sources"]) > 1:
+            rows += [_heldout_row(escape(n), v) for n, v in values["sources"].items()]
+    head = ["held-out text", "documents", "tokens", "nats per token", "bits per byte"]
+    return table(head, rows)
+
+
+def _heldout_row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    ratios = (values["nats_per_token"], values["bits_per_byte"])
+    cells = ("–" if ratio is None else number(ratio) for ratio in ratios)
+    return (name, number(values["documents"]), number(values["tokens"]), *cells)
+
+
+def _benchmarks(scores: Mapping[str, Any]) -> str:
+    results: Mapping[str, Mapping[str, Any]] = scores.get("results", {})
+    if not results:
+        return ""
+    rows: list[Sequence[str]] = []
+    for task, values in results.items():
+        about = scores.get("benchmarks", {}).get(task, {})
+        for key, value in values.items():
+            metric, comma, rest = key.partition(",")
+            if not comma or metric not in METRICS or not isinstance(value, float):
+                continue
+            error = values.get(f"{metric}_stderr,{rest}")
+            rows.append(
+                (
+                    f"<b>{escape(task)}</b>",
+                    escape(language_name(about.get("language", ""))),
+                    escape(metric),
+                    number(scores["n-samples"][task]["effective"]),
+                    f"{value:.3f}" + (f" ± {error:.3f}" if isinstance(error, float) else ""),
+                )
+            )
+    return "<h3>Benchmarks</h3>" + table(
+        ["benchmark", "language", "metric", "items", "score"], rows, text_columns=3
+    )

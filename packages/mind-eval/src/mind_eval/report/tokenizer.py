@@ -1,0 +1,53 @@
+"""Show how a tokenizer fits the text: what `mind-tok inspect --json` found."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from mind_eval.report.curves import language_name
+from mind_eval.report.page import Section, number, table
+
+
+def tokenizer_section(found: dict[str, Any]) -> Section:
+    """Return the section of one inspection."""
+    rows = [
+        (
+            escape(language_name(row["language"])),
+            number(row["documents"]),
+            number(row["bytes"]),
+            number(row["tokens"]),
+            number(row["bytes_per_token"], 2),
+            number(row["tokens_per_character"]),
+            f"{row['coverage']:.2%}",
+        )
+        for row in found["languages"]
+    ]
+    head = [
+        "language",
+        "documents",
+        "bytes",
+        "tokens",
+        "bytes per token",
+        "tokens per character",
+        "coverage",
+    ]
+    longest = ", ".join(
+        f"<code>{escape(token['text'].strip())}</code>" for token in found["vocabulary"]["longest"]
+    )
+    trip = found["round_trip"]
+    exact = (
+        f"All {number(trip['documents'])} texts come back exactly as they were."
+        if not trip["different"]
+        else f"{number(trip['different'])} of {number(trip['documents'])} texts come back changed."
+    )
+    body = table(head, rows)
+    body += f"<p>{escape(exact)} Longest tokens: {longest}</p>"
+    entries = found["tokenizer"]["vocab_size"]
+    return Section(
+        "tokenizer",
+        "The tokenizer",
+        body,
+        f"{entries:,} entries ({found['tokenizer']['component']}); coverage is the share of "
+        "characters that are not spelt in bytes.",
+    )

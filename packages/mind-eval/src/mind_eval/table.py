@@ -1,0 +1,82 @@
+"""Scores as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SHOWN = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
+
+
+def scores_table(scores: Mapping[str, Any]) -> str:
+    """Lay out held-out text by language and source, then one row a task and metric."""
+    parts = []
+    if held := scores.get("heldout"):
+        parts.append(_heldout(held))
+    if results := scores.get("results"):
+        parts.append(_tasks(results, scores["benchmarks"], scores["n-samples"]))
+    return "\n".join(parts)
+
+
+def aligned(rows: Sequence[Sequence[str]], numbers: int) -> str:
+    """Align columns: text to the left, the last `numbers` columns to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    text = len(widths) - numbers
+    lines = (
+        "  ".join(
+            cell.ljust(width) if column < text else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _heldout(held: Mapping[str, Any]) -> str:
+    rows = [["held-out text", "source", "documents", "tokens", "nats/token", "bits/byte"]]
+    for language, values in held["languages"].items():
+        sources = values["sources"]
+        rows.append(_heldout_row(language, "all" if len(sources) > 1 else next(iter(sources)),
+                                 values))  # fmt: skip
+        if len(sources) > 1:
+            rows += [_heldout_row(language, name, inner) for name, inner in sources.items()]
+    if len(held["languages"]) > 1:
+        rows.append(_heldout_row("all", "all", held["all"]))
+    return aligned(rows, 4)
+
+
+def _heldout_row(language: str, source: str, values: Mapping[str, Any]) -> list[str]:
+    ratios = (values["nats_per_token"], values["bits_per_byte"])
+    return [
+        language,
+        source,
+        f"{values['documents']:,}",
+        f"{values['tokens']:,}",
+        *("-" if ratio is None else f"{ratio:.4f}" for ratio in ratios),
+    ]
+
+
+def _tasks(results: Mapping[str, Any], notes: Mapping[str, Any], counts: Mapping[str, Any]) -> str:
+    rows = [["task", "lang", "form", "data", "metric", "items", "shots", "value", "± error"]]
+    for task, values in results.items():
+        about = notes[task]
+        kept = about["shots"]["kept_mean"]
+        for name in values:
+            metric, comma, _ = name.partition(",")
+            if not comma or metric not in SHOWN:
+                continue
+            error = values.get(f"{metric}_stderr,{name.partition(',')[2]}")
+            rows.append(
+                [
+                    task,
+                    about["language"],
+                    about["form"],
+                    "shipped" if about["data"] == "shipped" else "given",
+                    metric,
+                    f"{counts[task]['effective']:,}",
+                    f"{kept:.1f} of {about['shots']['asked']}",
+                    f"{values[name]:.4f}",
+                    f"{error:.4f}" if isinstance(error, float) else "-",
+                ]
+            )
+    return aligned(rows, 4)

@@ -1,0 +1,60 @@
+"""A tiny checkpoint with weights drawn at random: what is tested is arithmetic, not quality."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from mind_eval.benchmarks.rows import read_rows
+from mind_eval.builtins import FOLDER
+from mind_eval.offline import stay_offline
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
+
+stay_offline()
+torch.set_num_threads(1)
+
+
+def shipped_texts() -> list[str]:
+    """Return texts in both languages to make a vocabulary of."""
+    rows = [
+        row for name in ("piqa", "gaokao") for row in read_rows(FOLDER / name / "test.jsonl.zst")
+    ]
+    return [f"{row.get('goal') or row['question']}\n" + "\n".join(row["choices"]) for row in rows]
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mind_tok.tokenizer import HOOK, make_plugins
+
+    folder = tmp_path_factory.mktemp("tokenizer") / "tokenizer"
+    make_plugins().make(HOOK, "bpe").train(shipped_texts(), 2400).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model_folder(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mind_train.checkpoint import save_checkpoint
+    from mind_train.models.mindllm import MindLLMConfig
+
+    torch.manual_seed(0)
+    config = MindLLMConfig(vocab=2400, dim=32, layers=2, heads=2, ffn_dim=64, context=96)
+    model = config.build()
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.ndim > 1:
+                p.mul_(6.0)  # far from uniform, so that a wrong position or target shows
+    folder = tmp_path_factory.mktemp("model")
+    save_checkpoint(folder, 1, "mindllm", model, {}, {}, tokenizer_folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint(model_folder: Path) -> Checkpoint:
+    from mind_train import load_checkpoint
+
+    return load_checkpoint(model_folder)

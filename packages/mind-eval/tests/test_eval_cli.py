@@ -1,0 +1,39 @@
+"""The door: quick answers import nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "lm_eval", "datasets", "numpy", "sentencepiece", "rich", "jinja2", "yaml")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["compare", "--help"], ["--list"], ["--version"],
+                  ["run", "--model", "x", "--print-recipe"]]
+)  # fmt: skip
+def test_quick_answers_import_nothing_heavy(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom mind_eval.cli import main\n"
+        f"sys.argv = ['mind-eval', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    code = end.code\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not loaded, loaded\nassert not code, code\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_printed_recipe_can_be_fed_back() -> None:
+    from mind_core.recipe import parse_recipe
+    from mind_eval.suites import suite_recipe
+
+    first = suite_recipe("mindllm-ci", (), 3, "letter")
+    again = parse_recipe(first.to_toml(), "printed")
+    assert again.values == first.values
+    assert [options for _, _, options in again.steps(["benchmark"])] == [
+        {"shots": 3, "form": "letter"}
+    ] * 3

@@ -1,0 +1,92 @@
+"""Held-out text: exact sums, each token once, enough context, languages apart."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mind_core import MindError, Record
+from mind_eval.heldout import measure, windows
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
+
+TEXTS: list[Record] = [
+    {"text": "水的沸点是一百度。", "source": "a"},
+    {"text": "Water boils at a hundred degrees.", "source": "a"},
+    {"text": "北京是中国的首都。", "source": "b"},
+    {"text": "", "source": "b"},
+]
+
+
+@given(st.integers(2, 200), st.integers(1, 40), st.data())
+def test_each_token_is_predicted_once_with_enough_before_it(
+    size: int, context: int, data: st.DataObject
+) -> None:
+    overlap = data.draw(st.integers(1, context))
+    predicted: list[int] = []
+    made = list(windows(list(range(size)), context, overlap))
+    for window, _ in made:
+        assert len(window.input) <= context
+        first = len(window.tokens) - window.scored
+        assert predicted == [] or first >= overlap
+        predicted += window.tokens[first:]
+    assert predicted == list(range(1, size))
+    assert [last for _, last in made] == [False] * (len(made) - 1) + [True]
+
+
+def nats(checkpoint: Checkpoint, text: str) -> tuple[float, float, int]:
+    end = checkpoint.tokenizer.end_id
+    ids = [end, *checkpoint.tokenizer.encode(text), end]
+    with torch.no_grad():
+        logits = checkpoint.model.logits(checkpoint.model(torch.tensor([ids[:-1]])))[0].double()
+    losses = [-float(row.log_softmax(-1)[i]) for row, i in zip(logits, ids[1:], strict=True)]
+    return sum(losses), sum(losses[:-1]), len(losses)
+
+
+def test_sums_equal_a_direct_computation(checkpoint: Checkpoint) -> None:
+    held = measure(checkpoint, TEXTS).as_dict()
+    assert set(held["languages"]) == {"zh", "en", "und"}
+    for language, texts in (("zh", [TEXTS[0], TEXTS[2]]), ("en", [TEXTS[1]])):
+        parts = [nats(checkpoint, record["text"]) for record in texts]
+        size = sum(len(record["text"].encode()) for record in texts)
+        found = held["languages"][language]
+        assert found["tokens"] == sum(part[2] for part in parts)
+        assert found["bytes"] == size
+        assert found["nats_per_token"] == pytest.approx(
+            sum(part[0] for part in parts) / found["tokens"], rel=1e-5
+        )
+        assert found["bits_per_byte"] == pytest.approx(
+            sum(part[1] for part in parts) / math.log(2) / size, rel=1e-5
+        )
+    assert set(held["languages"]["zh"]["sources"]) == {"a", "b"}
+    assert held["languages"]["und"]["bits_per_byte"] is None, "an empty text has no bytes"
+    assert held["all"]["documents"] == 4
+
+
+def test_overlap_changes_what_is_read_but_not_what_is_counted(
+    checkpoint: Checkpoint,
+) -> None:
+    records: list[Record] = [{"text": TEXTS[0]["text"] * 40}]
+    little = measure(checkpoint, records, overlap=1).as_dict()["all"]
+    much = measure(checkpoint, records, overlap=checkpoint.context).as_dict()["all"]
+    assert little["tokens"] == much["tokens"]
+    assert little["nats_per_token"] != much["nats_per_token"]
+
+
+@pytest.mark.parametrize("overlap", [0, 97])
+def test_an_overlap_outside_the_context_is_refused(checkpoint: Checkpoint, overlap: int) -> None:
+    with pytest.raises(MindError, match="does not fit a context of 96"):
+        measure(checkpoint, TEXTS, overlap=overlap)
+
+
+def test_no_text_is_an_error_and_a_record_without_text_is_named(checkpoint: Checkpoint) -> None:
+    with pytest.raises(MindError, match="no record"):
+        measure(checkpoint, [])
+    with pytest.raises(MindError, match="held-out record 2"):
+        measure(checkpoint, [TEXTS[0], {"html": "x"}])

@@ -1,0 +1,15 @@
+"""What mind-sft-select offers by itself, through the door that plugins use."""
+
+from __future__ import annotations
+
+from mind_core import Offers
+from mind_sft_select.hookspecs import Scorer, hookimpl
+
+
+@hookimpl
+def register_scorers() -> Offers[Scorer]:
+    """Offer the entropy of the paper, and the length that it has to be seen beside."""
+    return {
+        "entropy": "mind_sft_select.scorers.entropy:Entropy",
+        "length": "mind_sft_select.scorers.length:Length",
+    }

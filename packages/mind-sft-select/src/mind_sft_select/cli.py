@@ -1,0 +1,190 @@
+"""The door of mind-sft-select: options → recipe → pipeline. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+from mind_core import options
+from mind_core.cli import (
+    answer_questions,
+    epilog,
+    help_text,
+    new_app,
+    require_input,
+    run,
+    write_out,
+)
+from mind_core.flow import StreamOptions
+
+TOOL = "mind-sft-select"
+WHAT = (
+    "Select the instructions that teach: measure the entropy of each answer under a checkpoint and "
+    "keep the band above the model's own.\n\n"
+    "Reads records with `messages`, `conversations`, or `instruction`, `input` and `output`; "
+    "writes `messages`, with the scores under metadata.mind.sft-select."
+)
+EXAMPLES = (
+    "mind-sft-select --model run/ --reference heldout.jsonl.zst instructions.zst -o few.zst",
+    "mind-sft-select --model run/ --quantile 0.25,0.75 --max 50000 instructions.zst > few.zst",
+    "mind-sft-select --model run/ --clusters 8 --mark instructions.zst --summary clusters.json",
+)
+COST = (
+    "Memory: the model, one batch, and 20 to 40 bytes a record for the figures. Order: output is "
+    "in input order and the same for every -j: workers parse, the model runs in this process. "
+    "With --quantile, --max or --clusters the input is read twice; stdin waits in a file."
+)
+
+app = new_app()
+
+# typer reads these at run time, so the annotations keep Optional spelled out for it.
+Model = Annotated[
+    str,
+    typer.Option("--model", metavar="FOLDER", help="A mind-train run, or one checkpoint."),
+]
+ReferenceFile = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--reference",
+        metavar="FILE",
+        help="Measure the model's own entropy on these held-out texts, by language.",
+    ),
+]
+ReferenceEntropy = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--reference-entropy",
+        metavar="X|zh=X,en=X",
+        help="The model's own entropy in nats per token, as measured before.",
+    ),
+]
+BandOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--band",
+        metavar="LOW,HIGH",
+        help="Keep what lies this far above the reference (recipe: 1.0,1.5).",
+    ),
+]
+Quantile = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--quantile", metavar="LOW,HIGH", help="Keep what lies between these shares of the gaps."
+    ),
+]
+Scope = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--scope", metavar="answer|all", help="Tokens that count: the answers, or everything."
+    ),
+]
+PerLanguage = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option(
+        "--per-language/--no-per-language",
+        help="A reference and quantiles for each language (recipe: yes).",
+        show_default=False,
+    ),
+]
+Max = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--max", metavar="N", min=1, help="Draw at most N of those that lie in the band."),
+]
+ClusterCount = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--clusters", metavar="K", min=1, help="Note which of K clusters each is in."),
+]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, cuda or cuda:1.")]
+
+
+@app.command(help=help_text(WHAT, EXAMPLES), epilog=epilog(COST))
+def select(
+    context: typer.Context,
+    inputs: options.Inputs = None,
+    output: options.Output = None,
+    model: Model = "",
+    reference: ReferenceFile = None,
+    reference_entropy: ReferenceEntropy = None,
+    band: BandOption = None,
+    quantile: Quantile = None,
+    scope: Scope = None,
+    per_language: PerLanguage = None,
+    max_records: Max = None,
+    clusters: ClusterCount = None,
+    mark: options.Mark = False,
+    rejects: options.Rejects = None,
+    summary: options.SummaryFile = None,
+    seed: options.Seed = 0,
+    device: Device = "cpu",
+    recipe: options.RecipeName = None,
+    assignments: options.Set = None,
+    jobs: options.Jobs = 1,
+    level: options.Level = None,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    dry_run: options.DryRun = False,
+    print_recipe: options.PrintRecipe = False,
+    plugin: options.PluginFiles = None,
+    list_components: options.ListComponents = False,
+    list_plugins: options.ListPlugins = False,
+    json: options.Json = False,
+    progress: options.ShowProgress = None,
+    quiet: options.Quiet = False,
+    version: options.Version = False,
+) -> None:
+    """Select from a stream of instructions, or answer a question about the tool."""
+    from mind_sft_select.bands import parse_pair
+    from mind_sft_select.pipeline import make_plugins, run_selection
+    from mind_sft_select.plan import effective_recipe, make_plan
+
+    if answer_questions(
+        TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
+    ):
+        return
+    flags: dict[str, Any] = {
+        "band": parse_pair(band, "--band") if band is not None else None,
+        "quantile": parse_pair(quantile, "--quantile") if quantile is not None else None,
+        "scope": scope,
+        "per_language": per_language,
+        "max": max_records,
+        "clusters": clusters,
+    }
+    effective = effective_recipe(recipe, flags, assignments or [])
+    if print_recipe:
+        write_out(effective.to_toml())
+        return
+    if not dry_run:
+        require_input(inputs, context.get_help)
+    plugins = make_plugins(plugin or [])
+    plan = make_plan(
+        effective,
+        plugins,
+        model=model,
+        device=device,
+        mark=mark,
+        seed=seed,
+        reference_file=None if dry_run else reference,
+        reference_entropy=reference_entropy or ("0" if dry_run and reference else None),
+    )
+    if dry_run:
+        write_out(effective.to_toml())
+        return
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()),
+        output=output,
+        rejects=rejects,
+        summary=summary,
+        jobs=jobs,
+        level=level,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+        progress=progress,
+    )
+    run_selection(plan, effective, plugins, stream)
+
+
+def main() -> None:
+    """Run mind-sft-select."""
+    run(app, TOOL)

@@ -1,0 +1,162 @@
+"""What is to be done: the effective recipe, checked, with its scorers and its reference made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mind_core.errors import UsageError
+from mind_core.plugins import Plugins
+from mind_core.recipe import STEP, Recipe, load_recipe
+from mind_sft_select.bands import Band
+from mind_sft_select.hookspecs import Scorer
+from mind_sft_select.judge import Rule
+from mind_sft_select.references import Reference, measured_reference, parse_reference
+
+HOOK = "register_scorers"
+KIND = "scorer"
+KEYS = {"band": None, "quantile": None, "per_language": None, "max": None, "clusters": None,
+        STEP: None}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked plan; the first scorer decides."""
+
+    names: Sequence[str]
+    scorers: Sequence[Scorer]
+    reference: Reference | None
+    band: tuple[float, float] | None
+    quantile: tuple[float, float] | None
+    per_language: bool
+    max: int | None
+    clusters: int | None
+    mark: bool
+    seed: int
+    model: str
+    device: str
+
+    @property
+    def needs_all(self) -> bool:
+        """Tell whether a decision needs the scores of all records."""
+        return any(value is not None for value in (self.quantile, self.max, self.clusters))
+
+    def rule(self) -> Rule:
+        """Return the rule as far as it is known before any record is read."""
+        first = self.scorers[0]
+        return Rule(
+            step=self.names[0],
+            notes=[
+                str(getattr(scorer, "note", name))
+                for name, scorer in zip(self.names, self.scorers, strict=True)
+            ],
+            unscored=str(getattr(first, "unscored", "unscored")),
+            reference=self.reference,
+            band=Band(*self.band) if self.band is not None else None,
+        )
+
+    def model_details(self) -> dict[str, Any]:
+        """Identify the checkpoint for the summary; empty if no scorer read one."""
+        from mind_sft_select.scorers.conversations import checkpoint_of
+
+        if not self.model:
+            return {}
+        checkpoint = checkpoint_of(self.model, self.device)
+        return {"fingerprint": checkpoint.fingerprint, "step": checkpoint.step,
+                "context": checkpoint.context}  # fmt: skip
+
+
+def effective_recipe(name: str | None, flags: dict[str, Any], assignments: Sequence[str]) -> Recipe:
+    """Return the recipe with --set and flags applied; flags that are None change nothing.
+
+    `scope` and `long` are options of each scorer that has them. A band and a quantile exclude each
+    other: the flag wins over the recipe, and two flags are an error.
+    """
+    recipe = load_recipe(name or "mindllm", "mind_sft_select")
+    for assignment in assignments:
+        recipe.set(assignment, [KIND] if "." in assignment.partition("=")[0] else [])
+    recipe.check_keys(KEYS)
+    if flags.get("band") is not None and flags.get("quantile") is not None:
+        raise UsageError("--band and --quantile exclude each other")
+    for key in ("band", "quantile", "per_language", "max", "clusters"):
+        if flags.get(key) is not None:
+            value = flags[key]
+            recipe.values[key] = list(value) if isinstance(value, tuple) else value
+    if flags.get("quantile") is not None:
+        recipe.values.pop("band", None)
+    if flags.get("scope") is not None:
+        for step in recipe.values.get(STEP, []):
+            if "scope" in step or step.get(KIND) in ("entropy", "length"):
+                step["scope"] = flags["scope"]
+    if "band" in recipe.values and "quantile" in recipe.values:
+        raise UsageError(f"recipe {recipe.name} has a band and a quantile: leave one out")
+    return recipe
+
+
+def make_plan(
+    recipe: Recipe,
+    plugins: Plugins,
+    *,
+    model: str,
+    device: str,
+    mark: bool,
+    seed: int,
+    reference_file: str | None = None,
+    reference_entropy: str | None = None,
+    reference_limit: int | None = None,
+) -> Plan:
+    """Make the scorers and the reference; raise `UsageError` for what cannot be done."""
+    names, scorers = [], []
+    for _, name, options in recipe.steps([KIND]):
+        known = plugins.find(HOOK, name).options()
+        given = {"model": model, "device": device}
+        options = {**{k: v for k, v in given.items() if k in known}, **options}
+        names.append(name)
+        scorers.append(plugins.make(HOOK, name, options))
+    if not scorers:
+        raise UsageError(f"recipe {recipe.name} names no scorer")
+    values = recipe.values
+    per_language = bool(values.get("per_language", True))
+    if reference_file is not None and reference_entropy is not None:
+        raise UsageError("--reference and --reference-entropy exclude each other")
+    reference = None
+    if reference_entropy is not None:
+        reference = parse_reference(reference_entropy, per_language)
+    elif reference_file is not None:
+        reference = measured_reference(scorers[0], reference_file, per_language, reference_limit)
+    band = values.get("band")
+    if reference is None and band is not None:
+        if not mark and not values.get("clusters"):
+            raise UsageError(
+                "the band is measured from a reference, and none was given",
+                hint="--reference HELDOUT.jsonl.zst, --reference-entropy X, or --quantile LOW,HIGH",
+            )
+        band = None  # scores are noted, nothing is decided by them
+    return Plan(
+        names=names,
+        scorers=scorers,
+        reference=reference,
+        band=_pair(band, "band"),
+        quantile=_pair(values.get("quantile"), "quantile"),
+        per_language=per_language,
+        max=values.get("max"),
+        clusters=values.get("clusters"),
+        mark=mark,
+        seed=seed,
+        model=model,
+        device=device,
+    )
+
+
+def _pair(value: Any, name: str) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    if (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+        and value[0] <= value[1]
+    ):
+        return float(value[0]), float(value[1])
+    raise UsageError(f"recipe: {name} must be two numbers, the lower one first, not {value!r}")

@@ -1,0 +1,1 @@
+"""Scorers: a number for each instruction."""

@@ -1,0 +1,63 @@
+"""Instructions as token ids, with the places where a score counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mind_core import Record
+from mind_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from mind_tok import Tokenizer
+    from mind_train import Checkpoint
+
+SCOPES = ("answer", "all")
+
+
+@lru_cache(maxsize=2)
+def checkpoint_of(model: str, device: str) -> Checkpoint:
+    """Load a checkpoint once for all scorers; raise `UsageError` if none was named."""
+    from mind_train import load_checkpoint
+
+    if not model:
+        raise UsageError("no model was named", hint="--model takes a mind-train run or checkpoint")
+    return load_checkpoint(model, device)
+
+
+def check_scope(scope: str) -> None:
+    """Refuse a scope that is not known, before a model is loaded."""
+    if scope not in SCOPES:
+        raise ValueError(f"scope is one of {', '.join(SCOPES)}, not {scope!r}")
+
+
+def encoded(tokenizer: Tokenizer, record: Record, scope: str) -> tuple[list[int], list[int]]:
+    """Return ids after an end token, and their mask: answers with their ends, or everything.
+
+    The chat format is `mind_tok.chat`'s, the same that fine-tuning will use. Shapes: (T,) both.
+    """
+    from mind_tok.chat import encode_chat
+
+    ids, mask = encode_chat(tokenizer, record["messages"])
+    if scope == "all":
+        mask = [1] * len(ids)
+    return [tokenizer.end_id, *ids], [0, *mask]
+
+
+def answers_of(messages: Sequence[dict[str, str]]) -> str:
+    """Join the answers of a conversation."""
+    return "\n".join(m["content"] for m in messages if m["role"] == "assistant")
+
+
+def languages_of(records: Sequence[Record]) -> list[str]:
+    """Tell the language of each record's answers; of the whole where answers have no letters."""
+    from mind_core.languages import language_of, language_of_text
+
+    found = []
+    for record in records:
+        language = language_of_text(answers_of(record["messages"]))
+        if language == "und":
+            language = language_of_text("\n".join(m["content"] for m in record["messages"]))
+        found.append(language_of(record) if language == "und" else language)
+    return found

@@ -1,0 +1,150 @@
+"""Entropy and length equal a plain computation; the reference is measured alike."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mind_core import Record
+from mind_core.errors import UsageError
+from mind_sft_select.scorers.entropy import Entropy, windows_of
+from mind_sft_select.scorers.length import Length
+from mind_sft_select.scorers.losses import batches
+from mind_tok.chat import encode_chat
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
+
+TALK: Record = {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "请介绍水。"},
+        {"role": "assistant", "content": "水是很常见的。"},
+        {"role": "user", "content": "And boiling water?"},
+        {"role": "assistant", "content": "It is about boiling water."},
+    ]
+}
+SHORT: Record = {
+    "messages": [
+        {"role": "user", "content": "1"},
+        {"role": "assistant", "content": "numbers"},
+    ]
+}
+LONG: Record = {
+    "messages": [
+        {"role": "user", "content": "地理"},
+        {"role": "assistant", "content": "地理和历史。" * 80},
+    ]
+}
+
+
+def losses(checkpoint: Checkpoint, ids: list[int]) -> list[float]:
+    with torch.no_grad():
+        logits = checkpoint.model.logits(checkpoint.model(torch.tensor([ids[:-1]])))[0].double()
+    return [-float(row.log_softmax(-1)[i]) for row, i in zip(logits, ids[1:], strict=True)]
+
+
+@pytest.mark.parametrize("scope", ["answer", "all"])
+@pytest.mark.parametrize("batch_tokens", [1, 8192])
+def test_entropy_equals_a_direct_computation(
+    checkpoint: Checkpoint, model_folder: Path, scope: str, batch_tokens: int
+) -> None:
+    scorer = Entropy(model=str(model_folder), scope=scope, batch_tokens=batch_tokens)
+    counter = Length(model=str(model_folder), scope=scope)
+    for record, score, length in zip(
+        [TALK, SHORT], scorer([TALK, SHORT]), counter([TALK, SHORT]), strict=True
+    ):
+        ids, mask = encode_chat(checkpoint.tokenizer, record["messages"])
+        every = losses(checkpoint, [checkpoint.tokenizer.end_id, *ids])
+        counted = [x for x, on in zip(every, mask, strict=True) if on or scope == "all"]
+        assert score == pytest.approx(sum(counted) / len(counted), abs=1e-4)
+        assert length == len(counted)
+
+
+def test_the_prompt_is_masked_but_read(model_folder: Path) -> None:
+    other: Record = {"messages": [{**SHORT["messages"][0], "content": "2"}, SHORT["messages"][1]]}
+    scorer, counter = Entropy(model=str(model_folder)), Length(model=str(model_folder))
+    first, second = scorer([SHORT, other])
+    assert first != second
+    assert counter([SHORT]) == counter([other])
+
+
+def test_what_is_too_long_is_not_scored_or_cut(checkpoint: Checkpoint, model_folder: Path) -> None:
+    drop, cut = Entropy(model=str(model_folder)), Entropy(model=str(model_folder), long="cut")
+    scores = drop([SHORT, LONG])
+    assert math.isnan(scores[1]) and scores[0] == pytest.approx(cut([SHORT])[0], abs=1e-5)
+    ids, mask = encode_chat(checkpoint.tokenizer, LONG["messages"])
+    most = checkpoint.context + 1
+    kept = [checkpoint.tokenizer.end_id, *ids][:most]
+    every = losses(checkpoint, kept)
+    counted = [x for x, on in zip(every, mask, strict=False) if on]
+    assert cut([LONG])[0] == pytest.approx(sum(counted) / len(counted), abs=1e-4)
+    endless: Record = {
+        "messages": [{"role": "user", "content": "地理" * 200}, SHORT["messages"][1]]
+    }
+    assert math.isnan(cut([endless])[0]), "no answer token within the context"
+
+
+def test_own_entropy_is_the_mean_loss_of_held_out_texts(
+    checkpoint: Checkpoint, model_folder: Path
+) -> None:
+    texts = ["水是很常见的。", "Tell me about the capital.", "历史和地理。"]
+    own = Entropy(model=str(model_folder)).own([{"text": text} for text in texts])
+    end = checkpoint.tokenizer.end_id
+    parts = {text: losses(checkpoint, [end, *checkpoint.tokenizer.encode(text), end])
+             for text in texts}  # fmt: skip
+    chinese = parts[texts[0]] + parts[texts[2]]
+    everything = chinese + parts[texts[1]]
+    assert own == pytest.approx(
+        {
+            "zh": sum(chinese) / len(chinese),
+            "en": sum(parts[texts[1]]) / len(parts[texts[1]]),
+            "all": sum(everything) / len(everything),
+        },
+        abs=1e-4,
+    )
+
+
+def test_own_entropy_agrees_with_mind_eval(checkpoint: Checkpoint, model_folder: Path) -> None:
+    heldout = pytest.importorskip("mind_eval.heldout")
+    records: list[Record] = [
+        {"text": "水是很常见的。" * 40, "source": "a"},
+        {"text": "It is about a poem. " * 3, "source": "b"},
+    ]
+    measured = heldout.measure(checkpoint, records).as_dict()["languages"]
+    own = Entropy(model=str(model_folder)).own(records)
+    for language in ("zh", "en"):
+        assert own[language] == pytest.approx(measured[language]["nats_per_token"], rel=1e-5)
+
+
+@given(st.integers(2, 150), st.integers(1, 30))
+def test_windows_mask_each_token_once_with_enough_before_it(size: int, context: int) -> None:
+    seen: list[int] = []
+    for ids, mask in windows_of(list(range(size)), context):
+        assert len(ids) == len(mask) <= context + 1
+        masked = [token for token, on in zip(ids, mask, strict=True) if on]
+        assert not seen or masked[0] - ids[0] >= context // 2
+        seen += masked
+    assert seen == list(range(1, size))
+
+
+@given(st.lists(st.integers(1, 60), max_size=40), st.integers(1, 200))
+def test_batches_hold_every_index_once(lengths: list[int], budget: int) -> None:
+    made = batches(lengths, budget)
+    assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
+    for batch in made:
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget
+
+
+def test_options_that_mean_nothing_are_refused() -> None:
+    for wrong in ({"scope": "question"}, {"long": "wrap"}, {"batch_tokens": 0}):
+        with pytest.raises(ValueError):
+            Entropy(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no model was named"):
+        Entropy()([SHORT])
