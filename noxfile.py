@@ -33,13 +33,15 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Check that help texts and component tables in the docs are what the tools print."""
-    session.run("cog", "--check", "--diff", *map(str, sorted(Path("docs").rglob("*.md"))))
+    session.run(
+        "cog", "-I", "docs", "--check", "--diff", *map(str, sorted(Path("docs").rglob("*.md")))
+    )
 
 
 @nox.session(name="docs-update", default=False)
 def docs_update(session: nox.Session) -> None:
     """Rewrite what the docs quote from the tools."""
-    session.run("cog", "-r", *map(str, sorted(Path("docs").rglob("*.md"))))
+    session.run("cog", "-I", "docs", "-r", *map(str, sorted(Path("docs").rglob("*.md"))))
 
 
 @nox.session
