@@ -152,6 +152,12 @@ def test_the_threshold_itself_counts() -> None:
         assert (decide([text, short], MinHash(threshold=threshold))[1] is not None) is removed
 
 
+def test_sizes_that_just_allow_the_threshold_are_compared() -> None:
+    # 11 of 20 shingles are 0.55 exactly, though 0.55 * 20 is a little more than 11 in floats.
+    text = han_text(6, 24)
+    assert decide([text, text[:15]], MinHash(threshold=0.55))[1] is not None
+
+
 def test_a_deciding_key_needs_no_comparison() -> None:
     decisions = decide(["a", "b", "a", "A"], Exact())
     assert [m and (m.reason, m.kept_id, m.similarity) for m in decisions] == [

@@ -25,7 +25,7 @@ LINE_LIMIT = 1 << 26
 
 PIPE_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_AT_ONCE = 1 << 22
+_GZIP_AT_ONCE = 1 << 20
 _F_SETPIPE_SZ = 1031
 
 
@@ -153,7 +153,7 @@ class _Joined:
 
 
 def _gunzip(source: ByteSource, name: str) -> Iterator[bytes]:
-    """Yield the content of all members, at most 4 MiB at a time."""
+    """Yield the content of all members, at most 1 MiB at a time."""
     member = None
     data = b""
     while data or (data := source.read(zstd_frames.INPUT_CHUNK)):

@@ -3,7 +3,7 @@
 python-zstandard either accepts a truncated stream in silence or inflates a whole chunk of input at
 once, however large it grows. So this module walks the frames itself: frame header, then the three
 bytes before every block (RFC 8878 §3.1), and hands whole runs of blocks to the decompressor. A
-block inflates to at most 128 KiB, so a run of 32 inflates to at most 4 MiB, whatever a hostile file
+block inflates to at most 128 KiB, so a run of 8 inflates to at most 1 MiB, whatever a hostile file
 says.
 """
 
@@ -21,7 +21,7 @@ SKIPPABLE_MAGIC = range(0x184D2A50, 0x184D2A60)
 WINDOW_LIMIT = 1 << 27
 """128 MiB, the limit of the zstd command line without --long=31 and --memory."""
 
-BLOCKS_AT_ONCE = 32
+BLOCKS_AT_ONCE = 8
 INPUT_CHUNK = 1 << 18
 
 _DICTIONARY_ID_BYTES = (0, 1, 2, 4)
@@ -48,7 +48,7 @@ class TruncatedStream(MindError):
 
 
 def decompress(source: ByteSource, name: str) -> Iterator[bytes]:
-    """Yield the content of all frames of a zstd stream, a few MiB at most at a time.
+    """Yield the content of all frames of a zstd stream, at most 1 MiB at a time.
 
     Raises `TruncatedStream` if the last frame never ends, and `MindError` for damaged data or a
     window over `WINDOW_LIMIT` bytes.

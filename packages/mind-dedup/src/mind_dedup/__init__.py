@@ -1,4 +1,4 @@
-"""What a plugin author imports from mind-dedup: what a signature is, and the marker of the hooks."""
+"""What a plugin author imports: what a signature is, and the marker of the hooks."""
 
 import pluggy
 

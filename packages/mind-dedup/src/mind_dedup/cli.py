@@ -146,11 +146,12 @@ def _effective(
             recipe.values["signature"] = {"use": used}
     if signature not in (None, used):
         recipe.values["signature"] = {}
-    flags = {
+    flags: dict[str, dict[str, Any]] = {
         "signature": {"use": signature, "threshold": threshold},
         "guard": {"max_removed": max_removed},
     }
-    given = {t: v for t, v in flags.items() if any(value is not None for value in v.values())}
+    # A table of the recipe that is none is left for the check, which says so.
+    given = {name: t for name, t in flags.items() if any(v is not None for v in t.values())}
     return merged(recipe, given)
 
 

@@ -7,6 +7,7 @@ resembles a second, that a third, and all but one go although the ends have noth
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from heapq import nsmallest
 from typing import NamedTuple
 
 import numpy as np
@@ -72,25 +73,30 @@ class Decider:
     def _match(self, batch: _Batch, row: int) -> Match | None:
         """Return the first candidate that holds, those that share most keys first."""
         counts, same_text = batch.candidates(row)
-        order = sorted(counts, key=lambda number: (-counts[number], number))
         own = batch.prints.set_of(row)
-        for number in order[:MOST_COMPARED]:
-            other, kept_id = self._kept(batch, number)
+        by_rank = ((-shared, number) for number, shared in counts.items())
+        for _, number in nsmallest(MOST_COMPARED, by_rank):
+            other = self._set_of(batch, number)
             if self.reason is not None:
                 if share(own, other):
-                    return Match(number, kept_id, self.reason, None)
+                    return Match(number, self._id_of(batch, number), self.reason, None)
                 continue
             similarity = jaccard(own, other, self.threshold)
             if similarity >= self.threshold:
                 exact = number in same_text and similarity == 1.0
-                return Match(number, kept_id, EXACT if exact else NEAR, similarity)
+                reason = EXACT if exact else NEAR
+                return Match(number, self._id_of(batch, number), reason, similarity)
         return None
 
-    def _kept(self, batch: _Batch, number: int) -> tuple[Set, bytes]:
+    def _set_of(self, batch: _Batch, number: int) -> Set:
         if number < len(self.kept):
-            return self.kept.set_of(number), self.kept.id_of(number)
-        row = batch.row_of[number]
-        return batch.prints.set_of(row), batch.prints.ids[row]
+            return self.kept.set_of(number)
+        return batch.prints.set_of(batch.row_of[number])
+
+    def _id_of(self, batch: _Batch, number: int) -> bytes:
+        if number < len(self.kept):
+            return self.kept.id_of(number)
+        return batch.prints.ids[batch.row_of[number]]
 
 
 class _Batch:

@@ -17,7 +17,7 @@ from mind_core.records import annotate, encode
 from mind_core.summary import Summary
 from mind_dedup import builtins, hookspecs
 from mind_dedup.decide import Decider, Match
-from mind_dedup.guard import Guard, GuardedSummary
+from mind_dedup.guard import Guard, SummaryBySource
 from mind_dedup.prints import Prints, TakePrints
 from mind_dedup.signature import Signature, threshold_of
 
@@ -72,11 +72,15 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
 
 def deduplicate(plan: Plan, options: StreamOptions, mark: bool = False) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
-    summary = GuardedSummary(
-        TOOL, recipe=plan.recipe.values, components=plan.components, guard=plan.guard
-    )
+    summary = SummaryBySource(TOOL, recipe=plan.recipe.values, components=plan.components)
     settle = Settle(plan, summary, mark, want_rejects=options.rejects is not None)
-    run_flow(summary, TakePrints(plan.signature), options, settle)
+    run_flow(
+        summary,
+        TakePrints(plan.signature),
+        options,
+        settle,
+        finish=lambda _: plan.guard.check(summary.sources),
+    )
     return summary
 
 
@@ -85,7 +89,7 @@ class Settle:
     """Settle a batch in its turn: pass the lines of what stays on as they came."""
 
     plan: Plan
-    summary: GuardedSummary
+    summary: SummaryBySource
     mark: bool
     want_rejects: bool
     decider: Decider = field(init=False)

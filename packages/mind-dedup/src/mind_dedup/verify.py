@@ -9,12 +9,12 @@ Set = npt.NDArray[np.unsignedinteger]
 
 
 def jaccard(one: Set, other: Set, least: float = 0.0) -> float:
-    """Return |one ∩ other| / |one ∪ other| of two sorted sets.
+    """Return |one ∩ other| / |one ∪ other| of two sets, at least one of which has members.
 
     Returns 0.0 at once if their sizes alone rule out that it reaches `least`.
     """
-    small, large = sorted((len(one), len(other)))
-    if small < least * large or not large:
+    small, large = min(len(one), len(other)), max(len(one), len(other))
+    if small / large < least:  # divided like the result, so that both round alike
         return 0.0
     both = np.concatenate((one, other))
     both.sort()
