@@ -23,8 +23,8 @@ def printed(tool: str, *arguments: str) -> str:
 
 
 def verbs(tool: str) -> list[str]:
-    _, found, commands = printed(tool, "--help").partition("\nCommands:\n")
-    return re.findall(r"^  (\S+)", commands, re.MULTILINE) if found else []
+    _, _, commands = printed(tool, "--help").partition("\nCommands:\n")
+    return re.findall(r"^  (\S+)", commands.split("\n\n")[0], re.MULTILINE)
 
 
 @pytest.mark.parametrize("tool", TOOLS)

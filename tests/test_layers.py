@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,16 +148,8 @@ def verbs_of(package: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-m", package, "--help"], capture_output=True, text=True, check=True
     )
-    _, found, commands = done.stdout.partition("\nCommands:\n")
-    return (
-        [
-            line.split()[0]
-            for line in commands.splitlines()
-            if line.startswith("  ") and line[2] != " "
-        ]
-        if found
-        else []
-    )
+    _, _, commands = done.stdout.partition("\nCommands:\n")
+    return re.findall(r"^  (\S+)", commands.split("\n\n")[0], re.MULTILINE)
 
 
 @pytest.mark.parametrize("package", TOOLS)

@@ -9,6 +9,7 @@ import pytest
 from mind_clean.extractors.bounds import MAX_DEPTH, bounded
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.resiliparse import Resiliparse
+from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import MainText, density, page_characters, visible_characters
 from mind_core.testing import check_extractor
 
@@ -27,6 +28,8 @@ def test_main_text_in_both_languages() -> None:
             (ZH, ["采茶", "一芽一叶的嫩芽最为珍贵。"], ["首页", "版权"]),
             (EN, ["Tea", "and dry them in the shade."], ["Home", "never"]),
             ("<p>短文也要留下。</p>", ["短文也要留下。"], []),
+            ("<p>他<b>的</b>书、<i>我</i>和<b>你</b>的</p>", ["他的书、我和你的"], []),
+            ("<table><tr><td>是<td> 否 <td>…</table>", ["是", "否", "…"], ["\ufdd0"]),
             ("<img alt='Icon'><p>A picture.</p>", ["A picture."], ["Icon"]),
         ],
     )
@@ -66,6 +69,14 @@ def test_chinese_lines_are_joined_outside_preformatted_text() -> None:
     )
     unclosed = "一\n二<pre>三\n四"
     assert join_han_lines(unclosed) == "一二<pre>三\n四"
+
+
+def test_empty_elements_of_xhtml_hold_nothing() -> None:
+    body = '<h1><a id="top"/>Tea</h1><p>Pick the leaves in spring.</p><p>Dry them.</p>'
+    page = '<?xml version="1.0"?><html><head><script src="x.js"/></head>' + f"<body>{body}</body>"
+    assert Resiliparse()(page, None) == "Tea\n\nPick the leaves in spring.\n\nDry them."
+    assert with_end_tags("<?xml?><a/><br/><img src='/'/>") == "<?xml?><a></a><br/><img src='/'/>"
+    assert with_end_tags("<a href=http://example.com/>HTML</a>").count("</a>") == 1
 
 
 HOSTILE = {

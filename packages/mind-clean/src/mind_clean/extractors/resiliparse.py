@@ -9,6 +9,8 @@ from resiliparse.parse.html import HTMLTree
 
 from mind_clean.extractors.bounds import bounded
 from mind_clean.extractors.line_breaks import join_han_lines
+from mind_clean.extractors.lone_characters import accompanied, alone_again
+from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import MainText, visible_characters
 
 
@@ -30,6 +32,7 @@ class Resiliparse:
             list_bullets=self.list_bullets,
             alt_texts=self.alt_texts,
         )
+        text = alone_again(text)
         return MainText(text, visible_characters(whole_text(tree))) if text.strip() else None
 
 
@@ -39,10 +42,10 @@ def parse(html: str) -> HTMLTree:
         html.encode("utf-8")
     except UnicodeEncodeError:  # lone surrogates, which JSON input cannot bring but a plugin can
         html = html.encode("utf-8", "replace").decode("utf-8")
-    return HTMLTree.parse(bounded(join_han_lines(html)))
+    return HTMLTree.parse(bounded(accompanied(join_han_lines(with_end_tags(html)))))
 
 
 def whole_text(tree: HTMLTree) -> str:
     """Return all the visible text of a page."""
     text: str = extract_plain_text(tree, main_content=False, list_bullets=True, alt_texts=False)
-    return text
+    return alone_again(text)

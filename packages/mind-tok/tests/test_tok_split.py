@@ -1,0 +1,58 @@
+"""Copies of a text never lie on both sides, and no group of some size goes without validation."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mind_core.errors import UsageError
+from mind_tok.sampling import hash64
+from mind_tok.split import TRAIN, VALIDATION, Splitter
+
+Placed = list[tuple[str, tuple[str, int]]]
+
+
+def place(documents: list[tuple[str, int]], share: float) -> Placed:
+    splitter: Splitter[tuple[str, int]] = Splitter(share, least=3)
+    placed: Placed = []
+    for group, key in documents:
+        placed += splitter.place(group, key, (group, key))
+    return placed + list(splitter.finish())
+
+
+keys = st.sampled_from([hash64(b"%d" % i, 0) for i in range(12)])
+documents = st.lists(st.tuples(st.sampled_from("ab"), keys), max_size=40)
+
+
+@given(documents=documents, share=st.sampled_from([0.0, 1e-12, 0.1, 0.5]))
+def test_every_document_is_placed_once_and_copies_go_together(
+    documents: list[tuple[str, int]], share: float
+) -> None:
+    placed = place(documents, share)
+    assert Counter(document for _, document in placed) == Counter(documents)
+    sides: dict[tuple[str, int], set[str]] = {}
+    for split, document in placed:
+        sides.setdefault(document, set()).add(split)
+    assert all(len(splits) == 1 for splits in sides.values())
+    for group in "ab":
+        count = sum(g == group for g, _ in documents)
+        has = any(split == VALIDATION and g == group for split, (g, _) in placed)
+        assert has or count < 3 or share == 0
+
+
+def test_the_share_is_met_on_many_documents() -> None:
+    placed = place([("a", hash64(b"%d" % i, 0)) for i in range(20_000)], 0.1)
+    assert sum(split == VALIDATION for split, _ in placed) == pytest.approx(2000, rel=0.1)
+
+
+def test_a_small_group_stays_in_training() -> None:
+    assert [split for split, _ in place([("a", 1 << 63), ("a", 1 << 62)], 1e-9)] == [TRAIN, TRAIN]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_what_is_no_share_is_refused(share: float) -> None:
+    with pytest.raises(UsageError):
+        Splitter[None](share)
