@@ -145,6 +145,6 @@ def test_batches_hold_every_index_once(lengths: list[int], budget: int) -> None:
 def test_options_that_mean_nothing_are_refused() -> None:
     for wrong in ({"scope": "question"}, {"long": "wrap"}, {"batch_tokens": 0}):
         with pytest.raises(ValueError):
-            Entropy(**wrong)  # type: ignore[arg-type]
+            Entropy(**wrong)
     with pytest.raises(UsageError, match="no model was named"):
         Entropy()([SHORT])

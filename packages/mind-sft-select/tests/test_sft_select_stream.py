@@ -7,17 +7,21 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mind_core import Record
 from mind_core.errors import BadRecord, UsageError
+from mind_core.files import write_manifest
 from mind_core.flow import StreamOptions
 from mind_core.records import encode
 from mind_core.stream import read_records
 from mind_core.summary import Summary
 from mind_core.testing import run_tool
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
 
 HEAVY = ("torch", "sklearn", "numpy", "sentencepiece", "rich", "mind_train", "mind_tok")
 
@@ -158,6 +162,23 @@ def test_the_reference_is_measured_on_held_out_text(
     assert notes(record)["reference"] == own["zh"]
 
 
+def test_the_reference_can_come_from_scores_of_the_same_checkpoint(
+    model_folder: Path, source: Path, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    scores = {"heldout": {"languages": {"zh": {"nats_per_token": 5.25}, "en": {}},
+                          "all": {"nats_per_token": 5.5}}}  # fmt: skip
+    (tmp_path / "scores.json").write_text(json.dumps(scores))
+    manifest = {"format": "mind-scores", "model": {"fingerprint": checkpoint.fingerprint}}
+    write_manifest(tmp_path, manifest)
+    options = StreamOptions((str(source),), tmp_path / "out")
+    summary = select(model_folder, options, file=str(tmp_path), mark=True)
+    assert summary.details["reference"] == {"zh": 5.25, "all": 5.5}
+    (tmp_path / "manifest.json").unlink()
+    write_manifest(tmp_path, {**manifest, "model": {"fingerprint": "0" * 64}})
+    with pytest.raises(UsageError, match="another checkpoint"):
+        select(model_folder, options, file=str(tmp_path), mark=True)
+
+
 def test_a_language_without_a_reference_is_rejected_as_such(
     model_folder: Path, source: Path, tmp_path: Path
 ) -> None:
@@ -197,7 +218,7 @@ def test_the_command_gives_the_same_bytes_for_any_j_from_stdin_and_from_a_file(
     environment = {"OMP_NUM_THREADS": "1"}
     whole = run_tool("mind-sft-select", [*arguments, source], environment=environment)
     assert whole.code == 0, whole.stderr
-    assert "26 in, 16 kept" in whole.stderr
+    assert "26 in, 12 kept" in whole.stderr
     piped = run_tool("mind-sft-select", [*arguments, "-j", "2", "-"], source.read_bytes(),
                      environment=environment)  # fmt: skip
     assert piped.stdout == whole.stdout
@@ -208,7 +229,7 @@ def test_an_empty_band_says_where_the_gaps_lie(
 ) -> None:
     options = StreamOptions((str(source),), tmp_path / "out")
     select(model_folder, options, reference="-100")
-    assert "no record lies in the band; gaps run from 10" in capsys.readouterr().err
+    assert "no record lies in the band; gaps run from 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--list"], ["--print-recipe"]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -12,6 +14,7 @@ from mind_core.flow import StreamOptions
 from mind_core.recipe import Recipe, load_recipe, merged
 
 if TYPE_CHECKING:
+    from mind_core.plugins import Plugins
     from mind_dedup.pipeline import Plan
 
 TOOL = "mind-dedup"
@@ -68,6 +71,13 @@ PlanFor = Annotated[
 app = cli.new_app()
 
 
+def make_plugins(files: Sequence[Path] = ()) -> Plugins:
+    """Return the plugins of this tool; numpy is imported here, not for --version."""
+    from mind_dedup import pipeline
+
+    return pipeline.make_plugins(files)
+
+
 @app.command(help=cli.help_text(WHAT, EXAMPLES), epilog=cli.epilog(COST))
 def dedup(
     context: typer.Context,
@@ -97,12 +107,12 @@ def dedup(
     progress: options.ShowProgress = None,
     version: options.Version = False,
 ) -> None:
-    from mind_dedup import pipeline
-
     if cli.answer_questions(
-        TOOL, pipeline.make_plugins, plugin or [], version, list_components, list_plugins, json
+        TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
     ):
         return
+    from mind_dedup import pipeline
+
     stream = StreamOptions(
         inputs=tuple(inputs or ()),
         output=output,
@@ -116,7 +126,7 @@ def dedup(
         progress=progress,
     )
     effective = _effective(recipe or "default", signature, threshold, max_removed, assignments)
-    plan = pipeline.plan(effective, pipeline.make_plugins(plugin or []), allow)
+    plan = pipeline.plan(effective, make_plugins(plugin or []), allow)
     if print_recipe:
         cli.write_out(plan.recipe.to_toml())
     elif plan_for is not None:

@@ -118,6 +118,14 @@ Runs = Annotated[
     list[Path], typer.Argument(metavar="FOLDER FOLDER...", help="Scores folders; the first is A.")
 ]
 
+RunFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER",
+        help="Holds NAME.summary.json, NAME.rejects.jsonl.zst, training runs and scores.",
+    ),
+]
+
 
 def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
     """Load the built-ins and the given plugin files; installed plugins wait to be asked for."""
@@ -229,6 +237,37 @@ def compare_command(folders: Runs, json: options.Json = False) -> None:
         write_out(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         write_out(compare_table(rows))
+
+
+@app.command(
+    "report",
+    help=help_text(
+        "Tell a whole run folder on one self-contained page: what was dropped and why, loss "
+        "curves, scores, samples. What is not there is left out.",
+        (
+            "mind-eval report run/ -o report.html",
+            "mind-eval report run/ -o report.html --title 'A first corpus'",
+            "mind-clean … --rejects run/1-clean.rejects.jsonl.zst "
+            "--summary run/1-clean.summary.json",
+        ),
+    ),
+    epilog=epilog("Memory: three examples of each reason; streams are read through."),
+)
+def report_command(
+    folder: RunFolder,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write.")
+    ] = Path("report.html"),
+    title: Annotated[
+        str, typer.Option("--title", metavar="TEXT", help="The page's heading.")
+    ] = "From web pages to a small language model",
+) -> None:
+    """Write the page of a run folder."""
+    from mind_core.progress import say
+    from mind_eval.report.run_report import write_report
+
+    headings = write_report(folder, output, title)
+    say(TOOL, f"{output}: {', '.join(headings)}")
 
 
 def main() -> None:

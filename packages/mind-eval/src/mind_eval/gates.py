@@ -77,4 +77,4 @@ def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
         if not COMPARISONS[gate.comparison](flat[gate.name], gate.bound)
     ]
     if missed:
-        raise GateError("; ".join(missed), hint="the scores are written all the same")
+        raise GateError("; ".join(missed), hint="the scores stand as they were measured")

@@ -47,8 +47,9 @@ ReferenceFile = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         "--reference",
-        metavar="FILE",
-        help="Measure the model's own entropy on these held-out texts, by language.",
+        metavar="FILE|FOLDER",
+        help="Held-out texts to measure the model's own entropy on, by language; or a scores "
+        "folder of mind-eval that has them.",
     ),
 ]
 ReferenceEntropy = Annotated[

@@ -18,7 +18,8 @@ class Scorer(Protocol):
 
     NaN is for a record that cannot be scored; an attribute `unscored` names the reason to drop it.
     An attribute `note` is the name that scores are noted under, instead of the scorer's own. With a
-    method `own(records) -> {language: score}` the scorer can measure a reference on plain texts.
+    method `own(records) -> {language: score}` the scorer can measure a reference on plain texts,
+    and with `metric` and `fingerprint` too it takes one from the scores that mind-eval wrote.
     """
 
     def __call__(self, records: Sequence[Record]) -> Sequence[float]: ...

@@ -40,7 +40,13 @@ def run_selection(plan: Plan, recipe: Recipe, plugins: Plugins, options: StreamO
     With fixed bounds a record is decided as it passes. Quantiles, clusters and --max need all
     scores first: then the input is read twice, and stdin waits in a temporary file.
     """
-    summary = Summary(TOOL, seed=plan.seed, recipe=dict(recipe.values), components=plugins.used())
+    summary = Summary(
+        TOOL,
+        seed=plan.seed,
+        recipe=dict(recipe.values),
+        components=plugins.used(),
+        started=plan.started,
+    )
     live = Live(plan.scorers)
     rule = plan.rule()
     if not plan.needs_all:

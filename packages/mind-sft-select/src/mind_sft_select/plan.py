@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ class Plan:
     seed: int
     model: str
     device: str
+    started: float
 
     @property
     def needs_all(self) -> bool:
@@ -104,9 +106,9 @@ def make_plan(
     seed: int,
     reference_file: str | None = None,
     reference_entropy: str | None = None,
-    reference_limit: int | None = None,
 ) -> Plan:
     """Make the scorers and the reference; raise `UsageError` for what cannot be done."""
+    started = time.monotonic()
     names, scorers = [], []
     for _, name, options in recipe.steps([KIND]):
         known = plugins.find(HOOK, name).options()
@@ -124,7 +126,7 @@ def make_plan(
     if reference_entropy is not None:
         reference = parse_reference(reference_entropy, per_language)
     elif reference_file is not None:
-        reference = measured_reference(scorers[0], reference_file, per_language, reference_limit)
+        reference = measured_reference(scorers[0], reference_file, per_language)
     band = values.get("band")
     if reference is None and band is not None:
         if not mark and not values.get("clusters"):
@@ -146,6 +148,7 @@ def make_plan(
         seed=seed,
         model=model,
         device=device,
+        started=started,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mind_core import MindError
 from mind_core.errors import UsageError
+from mind_core.files import read_json, read_manifest
 from mind_core.stream import read_records
 
 ALL = "all"
@@ -42,20 +44,40 @@ def parse_reference(text: str, per_language: bool = True) -> Reference:
     return _checked(Reference(values, per_language))
 
 
-def measured_reference(scorer: Any, file: str, per_language: bool, limit: int | None) -> Reference:
-    """Measure a scorer's own score on held-out texts; raise `UsageError` if it has none."""
+def measured_reference(scorer: Any, source: str, per_language: bool) -> Reference:
+    """Return a scorer's own score: measured on a file of held-out texts, or read from a scores
+    folder of `mind-eval run --heldout` for the same checkpoint.
+
+    Raises `UsageError` if the scorer has no such thing, or the folder is of another checkpoint.
+    """
     own = getattr(scorer, "own", None)
     if own is None:
         raise UsageError(
             f"the scorer {type(scorer).__name__} measures no reference",
             hint="give a number with --reference-entropy",
         )
-    values = {language: round(value, 6) for language, value in own(
-        read_records([file], limit=limit)
-    ).items()}  # fmt: skip
-    if not values:
-        raise MindError(f"{file} has no text to measure", hint="check --reference")
-    return _checked(Reference(values, per_language))
+    if Path(source).is_dir():
+        found = _from_scores(Path(source), scorer)
+    else:
+        found = own(read_records([source]))
+    if not found:
+        raise MindError(f"{source} has no text to measure", hint="check --reference")
+    return _checked(Reference({k: round(v, 6) for k, v in found.items()}, per_language))
+
+
+def _from_scores(folder: Path, scorer: Any) -> dict[str, float]:
+    manifest = read_manifest(folder, format="mind-scores")
+    metric, mine = getattr(scorer, "metric", None), str(getattr(scorer, "fingerprint", "unknown"))
+    theirs = str(manifest["model"]["fingerprint"])
+    if metric is None or mine != theirs:
+        raise UsageError(
+            f"{folder} holds the scores of another checkpoint",
+            cause=f"its weights are {theirs[:12]}…, those of the model are {mine[:12]}…",
+            hint="run mind-eval on the same --model, or give a file of held-out texts",
+        )
+    held = read_json(folder / "scores.json").get("heldout") or {}
+    groups = {**held.get("languages", {}), ALL: held.get("all", {})}
+    return {language: values[metric] for language, values in groups.items() if values.get(metric)}
 
 
 def _checked(reference: Reference) -> Reference:

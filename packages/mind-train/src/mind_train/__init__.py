@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mind_train.checkpoint import Checkpoint, load_checkpoint
-    from mind_train.generate import generate
     from mind_train.hookspecs import hookimpl
     from mind_train.loss import token_losses
     from mind_train.models.language_model import Config, LanguageModel
@@ -19,7 +18,6 @@ __all__ = [
     "Checkpoint",
     "Config",
     "LanguageModel",
-    "generate",
     "hookimpl",
     "load_checkpoint",
     "token_losses",
@@ -28,7 +26,6 @@ __all__ = [
 _HOMES = {
     "Checkpoint": "mind_train.checkpoint",
     "load_checkpoint": "mind_train.checkpoint",
-    "generate": "mind_train.generate",
     "hookimpl": "mind_train.hookspecs",
     "token_losses": "mind_train.loss",
     "Config": "mind_train.models.language_model",

@@ -62,15 +62,18 @@ class Checkpoint:
     folder: Path
 
 
-def load_checkpoint(folder: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+def load_checkpoint(
+    folder: str | Path, device: str | torch.device = "cpu", plugins: Plugins | None = None
+) -> Checkpoint:
     """Load a checkpoint, or the newest complete one of a run folder: eval mode, fp32.
 
-    Raises MindError when there is none, or when what is there is damaged.
+    ``plugins`` may hold an architecture from a plugin file. Raises MindError when there is none, or
+    when what is there is damaged.
     """
     from mind_tok import load_tokenizer
 
     found, manifest = find_checkpoint(Path(folder))
-    architecture, config = read_config(found)
+    architecture, config = read_config(found, plugins)
     model = bare_model(config)
     load_weights(model, found)
     return Checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
@@ -178,6 +179,7 @@ def sample(
     top_p: Annotated[float, typer.Option(metavar="X", help="Sample from this share.")] = 0.95,
     count: Annotated[int, typer.Option(metavar="N", min=1, help="Samples of each prompt.")] = 1,
     seed: options.Seed = 0,
+    plugin: options.PluginFiles = None,
     json: options.Json = False,
 ) -> None:
     folder = _required(context, model, "MODEL, a run folder or a checkpoint")
@@ -186,7 +188,7 @@ def sample(
     from mind_train.sample import sample as draw
 
     how = Sampling(max_new, temperature, top_p, seed, chat)
-    for record in draw(folder, prompts or [""], how, count):
+    for record in draw(folder, prompts or [""], how, count, _plugins(plugin)):
         if json:
             cli.write_out(encode(record).decode())
         else:
@@ -292,4 +294,6 @@ def _carry_out(
 
 def main() -> None:
     """Run mind-train."""
+    # Waiting threads should sleep: where other work shares the cores, spinning halves the speed.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     cli.run(app, TOOL)

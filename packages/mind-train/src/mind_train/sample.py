@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mind_core import Record
+from mind_core.plugins import Plugins
 from mind_tok.chat import encode_prompt
 from mind_train.checkpoint import Checkpoint, load_checkpoint
 from mind_train.generate import check_sampling, generate
@@ -26,12 +27,14 @@ class Sampling:
         check_sampling(self.temperature, self.top_p)
 
 
-def sample(folder: Path, prompts: Sequence[str], how: Sampling, count: int) -> Iterator[Record]:
+def sample(
+    folder: Path, prompts: Sequence[str], how: Sampling, count: int, plugins: Plugins
+) -> Iterator[Record]:
     """Yield {"prompt", "text", "tokens", "step"} for each prompt, ``count`` times each.
 
     Sample i of a prompt is drawn with seed + i.
     """
-    checkpoint = load_checkpoint(folder)
+    checkpoint = load_checkpoint(folder, plugins=plugins)
     for prompt in prompts:
         ids = prompt_ids(checkpoint, prompt, how.chat)
         for turn in range(count):

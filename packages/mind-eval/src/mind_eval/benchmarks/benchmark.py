@@ -20,6 +20,7 @@ reader = "package.module:function"   # (folder) -> {split: rows}
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import tomllib
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from typing import Any
 
 from mind_core import MindError
 from mind_core.errors import UsageError, nearest
-from mind_core.files import sha256_file
+from mind_core.records import encode
 from mind_eval.benchmarks.rows import Row, read_rows
 
 RULES = "benchmark.toml"
@@ -38,11 +39,18 @@ RULES = "benchmark.toml"
 
 @dataclass(frozen=True)
 class Data:
-    """The rows of each split, where they came from, and what identifies them."""
+    """The rows of each split, and where they came from."""
 
     splits: dict[str, list[Row]]
     origin: str
-    sha256: dict[str, str]
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """Identify the rows of each split by what they say, wherever they came from."""
+        return {
+            split: hashlib.sha256(b"".join(encode(row) for row in rows)).hexdigest()
+            for split, rows in self.splits.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class Benchmark:
         authors = self.rules.get("authors")
         if data_root is not None and authors and (data_root / authors["folder"]).is_dir():
             folder = data_root / authors["folder"]
-            return Data(_reader(authors["reader"])(folder), str(folder), {})
+            return Data(_reader(authors["reader"])(folder), str(folder))
         shipped = self.rules.get("shipped")
         if not shipped:
             wanted = authors["folder"] if authors else "…"
@@ -88,10 +96,8 @@ class Benchmark:
                 cause=f"none ships with it, and --data-root has no folder {wanted!r}",
                 hint=f"its authors publish it at {self.rules['source']}",
             )
-        files = {split: self.folder / name for split, name in shipped.items()}
-        splits = {split: read_rows(path) for split, path in files.items()}
-        hashes = {path.name: sha256_file(path) for path in files.values()}
-        return Data(splits, "shipped", hashes)
+        splits = {split: read_rows(self.folder / name) for split, name in shipped.items()}
+        return Data(splits, "shipped")
 
 
 def benchmark_folder(folder: str | Path) -> Callable[..., Benchmark]:

@@ -13,6 +13,8 @@ from mind_eval.report.page import Section, number, table
 from mind_eval.report.svg import Line, line_chart
 
 LANGUAGES = {"zh": "Chinese", "en": "English", "und": "no letters"}
+COLOURS = {"zh": "#c2410c", "en": "#1d4ed8", "und": "#15803d"}
+BATCH_COLOUR = "#a8a29e"
 SMOOTHING = 25
 
 
@@ -24,7 +26,11 @@ def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section |
     if not steps:
         return None
     every = max(1, len(steps) // 300)
-    train = Line("training batch", smooth([(s["step"], s["loss"]) for s in steps])[::every])
+    train = Line(
+        "training batch",
+        smooth([(s["step"], s["loss"]) for s in steps])[::every],
+        colour=BATCH_COLOUR,
+    )
     nats = [train, *_by_language(tests, "nats_per_token", dashed=True)]
     body = line_chart(nats, "step", "nats per token")
     body += line_chart(_by_language(tests, "bits_per_byte"), "step", "bits per byte, held out")
@@ -75,6 +81,7 @@ def _by_language(tests: Sequence[dict[str, Any]], key: str, *, dashed: bool = Fa
                 if name in test["languages"] and test["languages"][name].get(key) is not None
             ],
             dashed,
+            COLOURS.get(name, ""),
         )
         for name in names
     ]

@@ -59,7 +59,7 @@ def funnel_section(stages: Sequence[Stage]) -> Section:
         share = kept / into if into else 0.0
         rows.append(
             (
-                f"<b>{escape(stage.summary['tool'])}</b>",
+                f"<b>{escape(stage.summary['tool'])}</b> {escape(stage.name)}",
                 bar(share, f"{kept:,} of {into:,}"),
                 number(into),
                 number(kept),
@@ -78,7 +78,7 @@ def funnel_section(stages: Sequence[Stage]) -> Section:
 
 
 def _reasons(stage: Stage) -> str:
-    parts = [f"<h3>{escape(stage.summary['tool'])}</h3>"]
+    parts = [f"<h3>{escape(stage.summary['tool'])}, {escape(stage.name)}</h3>"]
     for reason, count in sorted(stage.lost.items(), key=lambda item: (-item[1], item[0])):
         examples = "".join(_example(record) for record in stage.examples.get(reason, []))
         parts.append(

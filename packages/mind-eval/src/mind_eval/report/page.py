@@ -65,7 +65,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: i
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
     heading = cells([escape(name) for name in head], "th")
-    return f"<div class=scroll><table><thead><tr>{heading}</tr></thead><tbody>{body}</tbody></table></div>"
+    return (
+        f"<div class=scroll><table><thead><tr>{heading}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def number(value: float, digits: int = 3) -> str:

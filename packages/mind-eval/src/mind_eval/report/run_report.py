@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ def _sections(
         if isinstance(content, dict) and "round_trip" in content:
             sections.append(tokenizer_section(content))
     for number, (folder, chat) in enumerate(trainings):
-        heading = "Fine-tuning" if chat else "Pretraining"
-        lead = "the loss is on the answers alone" if chat else "batch loss is a running mean"
-        lead = f"{folder.name}: {lead}. Held-out texts never enter training."
+        heading = f"Fine-tuning: {folder.name}" if chat else f"Pretraining: {folder.name}"
+        lead = "The loss is on the answers alone. " if chat else ""
+        lead += "The batch loss is a running mean; held-out texts never enter training."
         sections.append(curves_section(f"training-{number}", heading, lead, folder))
     sections.append(scores_section(read_all_scores(run)))
     for stage in stages:
@@ -66,11 +67,10 @@ def _sections(
 
 
 def _trainings(run: Path) -> list[tuple[Path, bool]]:
-    """Return the training runs in a folder, and whether each learnt from conversations."""
+    """Return the training runs in a folder, and whether each began from another's weights."""
     found = []
     for path in sorted(run.rglob("metrics.jsonl")):
-        first = path.read_bytes().split(b"\n", 1)[0]
-        found.append((path.parent, "chat" in path.parent.name or b'"answers"' in first))
+        found.append((path.parent, "model" not in _recipe(path.parent)))
     return found
 
 
@@ -89,6 +89,12 @@ def _figures(
     for name, value in losses.items():
         figures.append(Figure(f"{value:.2f}", f"bits per byte, {language_name(name)}"))
     return figures
+
+
+def _recipe(training: Path) -> dict[str, Any]:
+    """Return the recipe of a training run; fine-tuning takes its model from a checkpoint."""
+    path = training / "recipe.toml"
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {"model": {}}
 
 
 def _tokens(run: Path) -> int:

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from mind_core.files import read_json
+from mind_core.records import Record
+from mind_core.stream import read_records
 from mind_eval.report.page import Section
 
 
-def read_samples(run: Path) -> list[dict[str, Any]]:
-    """Return the samples of a run folder: every `*samples*.json`, a list of prompt and text."""
-    found: list[dict[str, Any]] = []
-    for path in sorted(run.glob("*samples*.json")):
-        content = read_json(path)
-        found += content if isinstance(content, list) else [content]
-    return found
+def read_samples(run: Path) -> list[Record]:
+    """Return the samples of a run folder: every `*samples.jsonl` of `mind-train sample --json`."""
+    paths = sorted(run.glob("*samples.jsonl"))
+    return list(read_records(paths)) if paths else []
 
 
-def samples_section(samples: Sequence[dict[str, Any]]) -> Section | None:
+def samples_section(samples: Sequence[Record]) -> Section | None:
     """Return the section with prompts in bold and their continuations."""
     if not samples:
         return None

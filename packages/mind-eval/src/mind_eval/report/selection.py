@@ -7,7 +7,7 @@ from pathlib import Path
 from mind_core.languages import language_of_text
 from mind_core.records import Record, annotation
 from mind_core.stream import read_records
-from mind_eval.report.curves import language_name
+from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.page import Section
 from mind_eval.report.svg import Line, histogram
 
@@ -30,7 +30,10 @@ def selection_section(run: Path, stage: str) -> Section | None:
                     kept.append(gap)
     if not kept:
         return None
-    lines = [Line(language_name(name), points) for name, points in sorted(gaps.items())]
+    lines = [
+        Line(language_name(name), points, colour=COLOURS.get(name, ""))
+        for name, points in sorted(gaps.items())
+    ]
     body = histogram(lines, "nats per answer token above the model's own", (min(kept), max(kept)))
     return Section(
         "selection",

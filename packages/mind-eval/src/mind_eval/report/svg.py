@@ -19,6 +19,11 @@ class Line:
     name: str
     points: Sequence[tuple[float, float]]
     dashed: bool = False
+    colour: str = ""
+
+    def paint(self, number: int) -> str:
+        """Return its own colour, or the one for its place among the others."""
+        return self.colour or COLOURS[number % len(COLOURS)]
 
 
 def line_chart(lines: Sequence[Line], x_label: str, y_label: str) -> str:
@@ -43,7 +48,7 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str) -> str:
         x, _ = place(value, low_y)
         parts.append(_text(x, HEIGHT - BOTTOM + 16, f"{value:g}", "middle"))
     for number, line in enumerate(lines):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = line.paint(number)
         path = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line.points))
         dash = ' stroke-dasharray="5 4"' if line.dashed else ""
         parts.append(
@@ -85,7 +90,7 @@ def histogram(groups: Sequence[Line], x_label: str, band: tuple[float, float] | 
             parts.append(
                 f'<rect x="{LEFT + position * step:.1f}" y="{HEIGHT - BOTTOM - height:.1f}" '
                 f'width="{step - 1:.1f}" height="{height:.1f}" '
-                f'fill="{COLOURS[number % len(COLOURS)]}" fill-opacity="0.55"/>'
+                f'fill="{groups[number].paint(number)}" fill-opacity="0.55"/>'
             )
     for value in ticks(low, high):
         parts.append(
@@ -145,7 +150,7 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
 
 def _legend(lines: Sequence[Line]) -> str:
     items = "".join(
-        f'<li><i style="background:{COLOURS[number % len(COLOURS)]}"></i>{escape(line.name)}</li>'
+        f'<li><i style="background:{line.paint(number)}"></i>{escape(line.name)}</li>'
         for number, line in enumerate(lines)
     )
     return f'<ul class="legend">{items}</ul>'

@@ -29,6 +29,7 @@ class Entropy:
     """
 
     unscored: ClassVar[str] = "too_long"
+    metric: ClassVar[str] = "nats_per_token"
 
     model: str = ""
     scope: str = "answer"
@@ -59,6 +60,11 @@ class Entropy:
         for place, mean in zip(places, self._means(sequences), strict=True):
             scores[place] = mean
         return scores
+
+    @property
+    def fingerprint(self) -> str:
+        """Identify the weights that score."""
+        return checkpoint_of(self.model, self.device).fingerprint
 
     def own(self, records: Iterable[Record]) -> dict[str, float]:
         """Measure the model's own entropy on held-out texts: nats per token, by language.
