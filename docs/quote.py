@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import resources
 
 import cog
 import orjson
@@ -37,6 +38,22 @@ def components_of(tool: str) -> None:
             for name, value in row.get("options", {}).items()
         )
         cog.out(f"| `{row['name']}` | {row['kind']} | {row['summary']} | {options or '–'} |\n")
+
+
+def recipes_of(tool: str) -> None:
+    """Write the names of the recipes that ship with a tool, with the comment that each opens with."""
+    from mind_core.recipe import recipe_names
+
+    package = tool.replace("-", "_")
+    folder = resources.files(package).joinpath("recipes")
+    for name in recipe_names(package):
+        text = folder.joinpath(f"{name}.toml").read_text("utf-8")
+        comment = []
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                break
+            comment.append(line.lstrip("# ").strip())
+        cog.out(f"* `{name}`: {' '.join(comment)}\n")
 
 
 def recipe_of(tool: str, *arguments: str) -> None:

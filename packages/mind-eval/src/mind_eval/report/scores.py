@@ -11,6 +11,7 @@ from mind_core.files import read_json
 from mind_eval.report.curves import language_name
 from mind_eval.report.page import Section, number, table
 
+DOMAIN_METRICS = ("accuracy", "majority_accuracy", "gain", "macro_f1", "mcc", "unparsed")
 METRICS = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
 
 
@@ -41,7 +42,9 @@ def scores_section(runs: Mapping[str, Mapping[str, Any]]) -> Section | None:
 def domain_section(scores: Mapping[str, Any]) -> Section:
     """Return the section of the domain task: metrics with intervals, and the confusions."""
     rows = []
-    for name, metric in scores["metrics"].items():
+    known = [name for name in DOMAIN_METRICS if name in scores["metrics"]]
+    for name in [*known, *sorted(set(scores["metrics"]) - set(known))]:
+        metric = scores["metrics"][name]
         interval = f"{metric['low']:.3f} … {metric['high']:.3f}" if "low" in metric else ""
         rows.append((escape(name.replace("_", " ")), number(metric["value"]), interval))
     body = table(["metric", "value", "95 % interval"], rows)

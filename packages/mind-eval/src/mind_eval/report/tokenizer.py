@@ -33,7 +33,9 @@ def tokenizer_section(found: dict[str, Any]) -> Section:
         "coverage",
     ]
     longest = ", ".join(
-        f"<code>{escape(token['text'].strip())}</code>" for token in found["vocabulary"]["longest"]
+        f"<code>{escape(token['text'].strip())}</code>"
+        for token in found["vocabulary"]["longest"]
+        if any(character.isalnum() for character in token["text"])
     )
     trip = found["round_trip"]
     exact = (

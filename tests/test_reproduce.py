@@ -1,0 +1,110 @@
+"""The main job runs, ends with a page, and gives the same bytes and losses twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import orjson
+import pytest
+
+from mind_core.files import read_json
+from mind_core.stream import read_records
+
+STREAMS = (
+    "01-clean.jsonl.zst",
+    "01-clean.rejects.jsonl.zst",
+    "02-distinct.jsonl.zst",
+    "02-distinct.rejects.jsonl.zst",
+    "03-tokenizer/tokenizer.model",
+    "04-shards/train-00000.bin",
+    "04-shards/validation-00000.bin",
+    "06-scores/scores.json",
+    "07-selected.jsonl.zst",
+    "08-chat-shards/train-00000.bin",
+    "10-labelled.jsonl.zst",
+    "10-test.jsonl.zst",
+    "10-domain.json",
+    "11-samples.jsonl",
+)
+TIMES = {"seconds", "tokens_per_second"}
+
+
+def quickstart(root: Path, run: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [root / "bin" / "quickstart", "--run", run, "--quick", "yes", *more],
+        capture_output=True, text=True, check=False, timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two_runs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    runs = []
+    for name in ("first", "second"):
+        run = tmp_path_factory.mktemp(name) / "run"
+        done = quickstart(root, run)
+        assert done.returncode == 0, done.stderr[-4000:]
+        runs.append(run)
+    return runs[0], runs[1]
+
+
+@pytest.mark.timeout(900)
+def test_every_stage_leaves_its_result(two_runs: tuple[Path, Path]) -> None:
+    run = two_runs[0]
+    for path in STREAMS:
+        assert (run / path).stat().st_size > 0, path
+    for name in ("01-clean", "02-distinct", "07-selected", "10-labelled", "10-split"):
+        summary = read_json(run / f"{name}.summary.json")
+        rejected, bad = sum(summary["rejected"].values()), sum(summary["bad"].values())
+        assert summary["in"] == summary["kept"] + rejected + bad
+        assert len(list(read_records([run / f"{name}.rejects.jsonl.zst"]))) == rejected + bad
+
+
+def test_the_page_tells_all_of_it_and_needs_no_network(two_runs: tuple[Path, Path]) -> None:
+    page = (two_runs[0] / "report.html").read_text("utf-8")
+    for heading in (
+        "What was kept", "The tokenizer", "Pretraining", "Fine-tuning", "How it scores",
+        "The domain task", "What it writes",
+    ):  # fmt: skip
+        assert f"<h2>{heading}" in page
+    assert "<script" not in page and "src=" not in page and "@import" not in page
+    for link in page.split('href="')[1:]:
+        assert link.startswith("#")
+
+
+def test_two_runs_give_the_same_bytes(two_runs: tuple[Path, Path]) -> None:
+    hashes = [
+        {path: hashlib.sha256((run / path).read_bytes()).hexdigest() for path in STREAMS}
+        for run in two_runs
+    ]
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.parametrize("model", ["05-model", "09-chat-model", "10-domain-model"])
+def test_two_runs_give_the_same_losses(two_runs: tuple[Path, Path], model: str) -> None:
+    def lines(run: Path) -> list[dict[str, object]]:
+        found = []
+        for raw in (run / model / "metrics.jsonl").read_bytes().splitlines():
+            line = orjson.loads(raw)
+            found.append({key: value for key, value in line.items() if key not in TIMES})
+        return found
+
+    first, second = map(lines, two_runs)
+    assert len(first) > 2
+    assert first == second
+
+
+def test_the_same_command_again_changes_nothing(root: Path, two_runs: tuple[Path, Path]) -> None:
+    run = two_runs[0]
+    before = {path: (run / path).stat().st_mtime_ns for path in STREAMS}
+    done = quickstart(root, run)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {path: (run / path).stat().st_mtime_ns for path in STREAMS} == before
+
+
+def test_other_questions_need_another_folder(root: Path, two_runs: tuple[Path, Path]) -> None:
+    done = quickstart(root, two_runs[0], "--steps", "99")
+    assert done.returncode == 2 and "another folder" in done.stderr
