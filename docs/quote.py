@@ -41,7 +41,7 @@ def components_of(tool: str) -> None:
 
 
 def recipes_of(tool: str) -> None:
-    """Write the names of the recipes that ship with a tool, with the comment that each opens with."""
+    """Write the recipes that ship with a tool, each with the comment that it opens with."""
     from mind_core.recipe import recipe_names
 
     package = tool.replace("-", "_")
