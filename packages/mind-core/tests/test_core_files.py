@@ -57,9 +57,37 @@ def test_a_run_folder_is_complete_with_its_manifest(tmp_path: Path) -> None:
     assert read_manifest(folder, format="x") == {"format": "x"}
     with pytest.raises(MindError, match="exists and is complete"), atomic_folder(folder):
         pass
-    with atomic_folder(folder, replace=True) as partial:
-        write_manifest(partial, {"format": "y"})
-    assert not (folder / "part").exists()
+    assert (folder / "part").exists()
+
+
+def test_a_folder_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(MindError, match="other things"), atomic_folder(folder) as partial:
+        write_manifest(partial, {"format": "x"})
+        folder.mkdir()
+        (folder / "thesis").write_text("years of work")
+    assert (folder / "thesis").read_text() == "years of work"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_link_is_followed_and_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with atomic_file(tmp_path / "link") as file:
+        file.write(b"through")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"through"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_file(tmp_path / "pipe") as file:
+        file.write(b"on")
+    assert os.read(reader, 10) == b"on" and (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(MindError, match="cannot write"), atomic_file(tmp_path):
+        pass
 
 
 def test_a_folder_with_other_things_is_not_taken(tmp_path: Path) -> None:

@@ -268,3 +268,67 @@ def test_a_full_disk_behind_stdout_is_told(program: Path, tmp_path: Path) -> Non
     result = shell(program, "PROBE in > /dev/full", tmp_path)
     assert result.code == 1
     assert "No space left" in result.stderr
+
+
+@pytest.mark.parametrize("side", ["--rejects", "--summary"])
+def test_a_side_output_that_fails_leaves_no_output(
+    program: Path, tmp_path: Path, side: str
+) -> None:
+    (tmp_path / "in").write_bytes(DATA)
+    (tmp_path / "folder").mkdir()
+    for target in ("folder", "nowhere/file"):
+        result = shell(
+            program, f"set +o pipefail; PROBE in {side} {target} | PROBE -o out", tmp_path
+        )
+        assert result.code == 1, target
+        assert not (tmp_path / "out").exists()
+        assert shell(program, f"PROBE in {side} {target} -o out", tmp_path).code == 1
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "names", ["-o out --rejects out", "-o out --summary ./out", "-o in", "--rejects -"]
+)
+def test_files_that_would_overwrite_each_other_are_refused(
+    program: Path, tmp_path: Path, names: str
+) -> None:
+    (tmp_path / "in").write_bytes(DATA)
+    result = shell(program, f"PROBE in {names}", tmp_path)
+    assert result.code == 2 and "hint: " in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    assert (tmp_path / "in").read_bytes() == DATA
+
+
+def test_closed_streams_are_no_crash(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(DATA)
+    assert shell(program, "PROBE in -o out >&-", tmp_path).code == 0
+    result = shell(program, "PROBE <&-", tmp_path)
+    assert result.code == 1 and "no input at all" in result.stderr
+
+
+def test_sigterm_cleans_up(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(DATA + encode({"do": "wait"}))
+    process = subprocess.Popen(
+        [sys.executable, program, "in", "-o", "out", "-j", "2"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(1.5)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_record_too_deep_to_write_is_bad(program: Path, tmp_path: Path) -> None:
+    deep = b'{"x":' + b"[" * 300 + b"]" * 300 + b"}\n"
+    fine = b'{"x":' + b"[" * 200 + b"]" * 200 + b',"y":"' + b"[{" * 300 + b'"}\n'
+    assert "nested more than" in probe(program, stdin=fine + deep).stderr
+    assert len(probe(program, "--skip-bad", 1, stdin=fine + deep).records) == 1
+
+
+def test_a_wrong_kind_of_file_is_told(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "array").write_text('[{"id": "1"}]')
+    assert "JSON Lines" in probe(program, tmp_path / "array").stderr
+    assert "give its files" in probe(program, tmp_path).stderr
+    assert probe(program, "-", "-").code == 2

@@ -94,7 +94,12 @@ def test_an_unknown_name_suggests_near_ones() -> None:
 
 @pytest.mark.parametrize(
     ("options", "what"),
-    [({"mni": 1}, "has no option 'mni'"), ({"min": "x"}, "is 'x'"), ({"min": True}, "is True")],
+    [
+        ({"mni": 1}, "has no option 'mni'"),
+        ({"min": "x"}, "is 'x'"),
+        ({"min": True}, "is True"),
+        ({"ratio": float("nan")}, "is nan"),
+    ],
 )
 def test_a_wrong_option_is_said(options: dict, what: str) -> None:
     with pytest.raises(UsageError, match=what) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import typer
 
 from mind_core import options
 from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
+from mind_core.files import full_disk_hint
 from mind_core.plugins import Plugins
 from mind_core.progress import say
 from mind_core.summary import version_of
@@ -74,6 +76,11 @@ def add_front_door(
             tool, make_plugins, plugin or [], version, list_components, list_plugins, json
         ):
             raise typer.Exit(DONE)
+        if context.invoked_subcommand is not None and plugin:
+            raise UsageError(
+                "--plugin stands before the verb",
+                hint=f"{tool} {context.invoked_subcommand} --plugin {plugin[0]} …",
+            )
         if context.invoked_subcommand is None:
             sys.stderr.write(context.get_help() + "\n")
             raise typer.Exit(USAGE)
@@ -118,6 +125,8 @@ def write_out(text: str) -> None:
 
 def run(app: typer.Typer, tool: str, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a tool and exit with the code that tells how it went."""
+    _stand_in_for_closed_streams()
+    signal.signal(signal.SIGTERM, _interrupt)  # what `timeout` sends: clean up as after Ctrl-C
     try:
         code = _run(app, tool, arguments)
         sys.stdout.flush()
@@ -144,13 +153,16 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except _ClickUsageError as error:
+        path = error.ctx.command_path if error.ctx is not None else tool
         return _complain(
-            UsageError(error.format_message(), hint=f"`{tool} --help` shows the usage"), tool
+            UsageError(error.format_message(), hint=f"`{path} --help` shows the usage"), tool
         )
     except _ClickException as error:
         return _complain(MindError(error.format_message()), tool)
     except OSError as error:
-        return _complain(MindError("the system refused", cause=error), tool)
+        return _complain(
+            MindError("the system refused", cause=error, hint=full_disk_hint(error)), tool
+        )
     except Exception:
         sys.stderr.write(traceback.format_exc())
         return _complain(
@@ -159,6 +171,17 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     if result == INTERRUPTED:
         say(tool, "interrupted")
     return result if isinstance(result, int) else DONE
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Put /dev/null where the caller closed a standard stream."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - lives as long as we
 
 
 def _complain(error: MindError, tool: str) -> int:

@@ -69,11 +69,21 @@ class BadRecord(MindError):
             cause="; ".join(
                 part for part in (cause, quote and f"the line begins {quote!r}") if part
             ),
-            hint="mend the line, or let bad records pass with --skip-bad N (counted, and "
-            "written to --rejects)",
+            hint=_hint(reason, position),
         )
         self.reason = reason
 
+
+_BAD_LINE = (
+    "mend the line; where a command has --skip-bad N, it lets N such lines pass, counted and "
+    "written to --rejects"
+)
+_LONG_LINE = "cut the record into several; a line of this length cannot be skipped"
+
+_NO_JSONL = (
+    "the input is JSON Lines, one object on a line; of a JSON array or pretty JSON, "
+    "`jq -c '.[]?' FILE` makes that"
+)
 
 BAD_REASONS = {
     "not_json": "not a JSON value",
@@ -81,8 +91,18 @@ BAD_REASONS = {
     "broken_utf8": "not valid UTF-8",
     "missing_field": "a field is missing",
     "wrong_type": "a field has the wrong type",
+    "too_nested": "nested more than 254 levels deep",
     "line_too_long": "the line is longer than the limit",
 }
+
+
+def _hint(reason: str, position: str) -> str:
+    """Return the advice that helps: a bad first line is mostly another kind of file."""
+    if reason == "line_too_long":
+        return _LONG_LINE
+    if reason in ("not_json", "not_an_object", "broken_utf8") and position.endswith(":1"):
+        return _NO_JSONL
+    return _BAD_LINE
 
 
 def _rebuild(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +17,12 @@ import orjson
 from mind_core.errors import MindError
 
 MANIFEST = "manifest.json"
+MAKERS = {
+    "mind-tokenizer": "`mind-tok train -o`",
+    "mind-shards": "`mind-tok encode -o`",
+    "mind-checkpoint": "`mind-train pretrain -o`",
+    "mind-scores": "`mind-eval run -o`",
+}
 PARTIAL = ".partial"
 
 
@@ -23,18 +31,17 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file for writing under a temporary name; sync and rename it if the block succeeds.
 
     The temporary name ends in `.partial` and lies beside the result. A failure removes it; a kill
-    leaves it, and it is never taken for a result.
+    leaves it, and it is never taken for a result. A link is followed. What is no regular file (a
+    device, a named pipe, the shell's `>(…)`) cannot be replaced, so it is written straight.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
-    try:
-        file = partial.open("wb")
-    except OSError as error:
-        raise MindError(
-            f"cannot write {path}",
-            cause=error.strerror,
-            hint="check that the folder exists and may be written to",
-        ) from None
+    if path.is_symlink():
+        path = path.resolve()
+    if path.exists() and not path.is_file():
+        yield from _straight(path)
+        return
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
+    file = _open(partial, path)
     try:
         with file:
             yield file
@@ -45,41 +52,32 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     except BrokenPipeError:
         raise  # stdout's reader went away: that is no fault of this file
     except OSError as error:
-        raise MindError(f"cannot write {path}", cause=error.strerror, hint=_hint(error)) from error
+        raise MindError(
+            f"cannot write {path}", cause=error.strerror, hint=full_disk_hint(error)
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def atomic_folder(path: str | Path, *, replace: bool = False) -> Iterator[Path]:
+def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Fill a folder under a temporary name; rename it if the block succeeds.
 
-    Write the manifest last, inside the block. An existing complete folder is refused unless
-    `replace`; an incomplete one (no manifest) makes way.
+    Write the manifest last, inside the block. A folder that exists is refused, at the start and at
+    the end, unless it is empty: nothing is ever replaced.
     """
     path = Path(path)
-    if (path / MANIFEST).exists() and not replace:
-        raise MindError(
-            f"{path} exists and is complete",
-            hint="give another folder, or remove this one first",
-        )
-    if path.exists() and not (path / MANIFEST).exists() and any(path.iterdir()):
-        raise MindError(
-            f"{path} is a folder with other things in it",
-            hint="give a folder that does not exist yet",
-        )
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
-    shutil.rmtree(partial, ignore_errors=True)
+    _refuse_taken(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         partial.mkdir(parents=True)
         yield partial
         sync_folder(partial)
-        if path.exists():
-            shutil.rmtree(path)
-        partial.replace(path)
+        _refuse_taken(path)
+        partial.replace(path)  # onto an empty folder at most; the system refuses another
         sync_folder(path.parent)
     except OSError as error:
-        raise MindError(f"cannot write {path}", cause=error, hint=_hint(error)) from error
+        raise MindError(f"cannot write {path}", cause=error, hint=full_disk_hint(error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -87,12 +85,14 @@ def atomic_folder(path: str | Path, *, replace: bool = False) -> Iterator[Path]:
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value as indented JSON with sorted keys, atomically."""
     with atomic_file(path) as file:
-        file.write(
-            orjson.dumps(
-                value,
-                option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE,
-            )
-        )
+        file.write(as_json(value))
+
+
+def as_json(value: Any) -> bytes:
+    """Return a value as indented JSON with sorted keys."""
+    return orjson.dumps(
+        value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    )
 
 
 def read_json(path: str | Path) -> Any:
@@ -116,8 +116,10 @@ def write_manifest(folder: str | Path, manifest: Mapping[str, Any]) -> None:
 def read_manifest(folder: str | Path, *, format: str) -> dict[str, Any]:
     """Read a folder's manifest; raise `MindError` if it is missing or of another format."""
     folder = Path(folder)
+    maker = f"give a folder that {MAKERS[format]} made" if format in MAKERS else None
     if not folder.is_dir():
-        raise MindError(f"{folder} is not a folder", hint=f"give a folder of format {format!r}")
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise MindError(f"{folder} {what}", hint=maker or f"give a folder of format {format!r}")
     if not (folder / MANIFEST).exists():
         raise MindError(
             f"{folder} has no {MANIFEST}: it is incomplete, or no {format!r} folder",
@@ -129,7 +131,7 @@ def read_manifest(folder: str | Path, *, format: str) -> dict[str, Any]:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise MindError(
             f"{folder} is of format {found!r}, wanted is {format!r}",
-            hint="check which folder was meant",
+            hint=maker or "check which folder was meant",
         )
     return manifest
 
@@ -149,9 +151,38 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _hint(error: OSError) -> str:
-    import errno
-
+def full_disk_hint(error: OSError) -> str:
+    """Return what to do about an error of the system while writing."""
     if error.errno == errno.ENOSPC:
         return "the disk is full; free some space and run again, nothing half-written is left"
     return "check the folder and its rights"
+
+
+def _refuse_taken(path: Path) -> None:
+    if (path / MANIFEST).exists():
+        raise MindError(
+            f"{path} exists and is complete",
+            hint="give another folder, or remove this one first",
+        )
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise MindError(
+            f"{path} exists and holds other things",
+            hint="give a folder that does not exist yet",
+        )
+
+
+def _open(name: Path, path: Path) -> BinaryIO:
+    try:
+        return name.open("wb")
+    except OSError as error:
+        raise MindError(
+            f"cannot write {path}",
+            cause=error.strerror,
+            hint="check that the folder exists and may be written to",
+        ) from None
+
+
+def _straight(path: Path) -> Iterator[BinaryIO]:
+    """Write to what cannot be replaced; a folder is refused by the system."""
+    with _open(path, path) as file:
+        yield file

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.errors import BadRecord
-from mind_core.output import Output, open_output
+from mind_core.files import atomic_file
+from mind_core.output import Output, check_distinct, open_output
 from mind_core.parallel import engine_for
 from mind_core.progress import Progress, say
 from mind_core.reasons import describe
@@ -91,35 +92,44 @@ def run_flow(
     options: StreamOptions,
     settle: Settle | None = None,
     finish: Finish | None = None,
+    *,
+    passes_on: bool = True,
 ) -> Summary:
     """Run a stream from its inputs to its outputs and return the completed summary.
 
     `finish` is called after the last record and before any output is completed: what it raises (a
-    guard's `GateError`, say) leaves no output. Raises the first bad record's error when `skip_bad`
-    is used up.
+    guard's `GateError`, say) leaves no output; it may add details and a note to the summary. With
+    `passes_on` false the tool has no output stream, only rejects and a summary. Raises the first
+    bad record's error when `skip_bad` is used up.
     """
+    check_distinct(options.inputs, options.output, options.rejects, options.summary)
     batches = read_batches(options.inputs)
     if options.limit is not None:
         batches = _limited(batches, options.limit)
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(summary.tool, options.progress))
+        # Closed in the reverse order: the output is completed last, when nothing can fail any more.
+        output = (
+            stack.enter_context(open_output(options.output, options.level)) if passes_on else None
+        )
         rejects = stack.enter_context(open_output(options.rejects)) if options.rejects else None
-        output = stack.enter_context(open_output(options.output, options.level))
+        told = stack.enter_context(atomic_file(options.summary)) if options.summary else None
         for outcome in engine_for(options.jobs).map(work, batches):
             if settle is not None:
                 outcome = settle(outcome)
             _write_bad(outcome, summary, options, rejects)
-            output.write(b"".join(outcome.kept))
+            if output is not None:
+                output.write(b"".join(outcome.kept))
             if rejects is not None:
                 rejects.write(b"".join(outcome.rejects))
             _count(summary, outcome)
             progress.count(summary.records_in)
         summary.check()
+        summary.bytes_out = output.bytes if output is not None else 0
         if finish is not None:
             finish(summary)
-    summary.bytes_out = output.bytes
-    if options.summary is not None:
-        summary.write(options.summary)
+        if told is not None:
+            told.write(summary.as_json())
     if not options.quiet:
         say(summary.tool, summary.line())
     return summary

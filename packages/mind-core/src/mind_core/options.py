@@ -58,8 +58,6 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME|FILE",
-        envvar="MIND_RECIPE",
-        show_envvar=False,
         help="A built-in recipe by name, or a TOML file.",
     ),
 ]

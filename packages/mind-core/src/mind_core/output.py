@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import zstandard
 
+from mind_core.errors import UsageError
 from mind_core.files import atomic_file
 from mind_core.records import Record, encode
 from mind_core.stream import widen_pipe
@@ -47,6 +48,7 @@ class Output:
             return
         self._waiting.append(block)
         self._size += len(block)
+        self.bytes += len(block)
         if self._size >= _CHUNK:
             data = b"".join(self._waiting)
             cut = len(data) - len(data) % _CHUNK
@@ -63,7 +65,6 @@ class Output:
         self.file.flush()
 
     def _pass_on(self, data: bytes) -> None:
-        self.bytes += len(data)
         out = self._frame.compress(data) if self._frame is not None else data
         if out:
             self.file.write(out)
@@ -102,6 +103,28 @@ def write_records(
             output.write(encode(record))
             count += 1
     return count
+
+
+def check_distinct(inputs: Sequence[str | Path], *paths: str | Path | None) -> None:
+    """Raise `UsageError` if two outputs are one file, or an output is an input.
+
+    Only the first output may be "-", which is stdout.
+    """
+    given = [Path(path) for path in paths if path is not None]
+    if any(str(path) == "-" for path in paths[1:]):
+        raise UsageError(
+            "rejects and summaries do not go to stdout", hint="give a file; stdout is records"
+        )
+    resolved = [path.resolve() for path in given if path.is_file() or not path.exists()]
+    read = {Path(item).resolve() for item in inputs if str(item) != "-"}
+    for path in resolved:
+        if path in read:
+            raise UsageError(f"{path} is input and output", hint="give the output another name")
+    for path in resolved:
+        if resolved.count(path) > 1:
+            raise UsageError(
+                f"two outputs have the same name: {path}", hint="give each its own file"
+            )
 
 
 def stdout_level() -> int:

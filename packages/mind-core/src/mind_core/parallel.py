@@ -175,6 +175,7 @@ def _stop(workers: list[_Worker]) -> None:
 def _serve(connection: Connection, inherited: list[Connection], work: Callable[[Any], Any]) -> None:
     """Answer items until the pipe closes. Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in inherited:
         other.close()
     while True:

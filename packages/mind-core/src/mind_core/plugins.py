@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,7 +144,8 @@ class Plugins:
                 hint += f"; a plugin that failed to load may offer it: {', '.join(broken)}"
             raise UsageError(
                 f"there is no {kind} {name!r}",
-                hint=f"{hint}; `{self.tool} --list` shows all {len(known)}",
+                hint=f"{hint}{'' if hint.endswith('?') else ';'} `{self.tool} --list` shows all "
+                f"{len(known)}",
             )
         if len(offers) > 1 and offers[0].plugin != self.tool:
             raise UsageError(
@@ -201,7 +203,9 @@ class Plugins:
         self._add(name, version, lambda: _import_file(path))
         if error := self.status[name].error:
             raise MindError(
-                f"plugin {path} failed to load", cause=error, hint=_install_hint(error)
+                f"plugin {path} failed to load",
+                cause=error,
+                hint=_install_hint(error, f"mend {path.name}, or leave --plugin out"),
             ) from error
 
     def _add(self, name: str, version: str, load: Callable[[], Any]) -> None:
@@ -255,6 +259,11 @@ def _check_options(component: Component, options: Mapping[str, Any]) -> None:
                 f"{component.kind} {component.name!r} has no option {name!r}", hint=hint
             )
         default = known[name]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(
+                f"{component.kind} {component.name!r}: option {name!r} is {value!r}",
+                hint="give a finite number",
+            )
         if default is ... or default is None:
             continue
         wanted = (int, float) if type(default) is float else type(default)
@@ -280,7 +289,10 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _install_hint(error: BaseException) -> str:
+def _install_hint(error: BaseException, otherwise: str = "") -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"pip install {error.name.split('.')[0].replace('_', '-')}"
-    return f"mend the plugin, or set {ENVIRONMENT}=none to run without third-party plugins"
+    return (
+        otherwise
+        or f"mend the plugin, or set {ENVIRONMENT}=none to run without third-party plugins"
+    )

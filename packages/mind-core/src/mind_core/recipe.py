@@ -64,6 +64,11 @@ class Recipe:
             for step in steps:
                 step[keys[1]] = value
             return
+        if steps:
+            raise UsageError(
+                f"--set {assignment!r} names a step, and no option of it",
+                hint=f"for example --set {keys[0]}.OPTION={raw.strip()}; --list shows the options",
+            )
         if kinds:
             names = [
                 step[kind] for step in self.values.get(STEP, []) for kind in kinds if kind in step

@@ -21,6 +21,9 @@ Offers: TypeAlias = Mapping[str, Callable[..., T] | str]
 
 BOM = b"\xef\xbb\xbf"
 
+WRITABLE_DEPTH = 254
+"""orjson reads about 1,000 levels of nesting, but writes no more than this."""
+
 
 def decode(line: bytes, position: str) -> Record:
     """Parse one line; raise `BadRecord` naming `position` if it is no JSON object."""
@@ -30,6 +33,8 @@ def decode(line: bytes, position: str) -> Record:
         raise BadRecord(_why_unreadable(line), position, line, cause=str(error)) from None
     if type(record) is not dict:
         raise BadRecord("not_an_object", position, line)
+    if line.count(b"[") + line.count(b"{") > WRITABLE_DEPTH:
+        _check_writable(record, position, line)
     return record
 
 
@@ -52,6 +57,13 @@ def field(record: Record, name: str, position: str, kind: type[T]) -> T:
 
 def text_of(record: Record, position: str = "record") -> str:
     """Return the record's `text`, or raise `BadRecord`."""
+    if record.get("text") is None and isinstance(record.get("html"), str):
+        raise BadRecord(
+            "missing_field",
+            position,
+            encode(record),
+            cause="it has 'html' and no 'text' yet: run mind-clean first",
+        )
     return field(record, "text", position, str)
 
 
@@ -76,6 +88,13 @@ def annotation(record: Record, tool: str) -> Mapping[str, Any]:
     for key in ("metadata", "mind", tool):
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
+
+
+def _check_writable(record: Record, position: str, line: bytes) -> None:
+    try:
+        orjson.dumps(record)
+    except TypeError:
+        raise BadRecord("too_nested", position, line) from None
 
 
 def _why_unreadable(line: bytes) -> str:

@@ -6,6 +6,7 @@ process can name the position of a bad record.
 
 from __future__ import annotations
 
+import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mind_core import zstd_frames
-from mind_core.errors import BadRecord, MindError
+from mind_core.errors import BadRecord, MindError, UsageError
 from mind_core.records import BOM, Record, decode
 from mind_core.zstd_frames import ByteSource, TruncatedStream
 
@@ -59,6 +60,7 @@ def read_batches(
     of zero bytes: a tool that wrote nothing at all did not start; an empty stream is an empty
     frame.
     """
+    check_inputs(inputs)
     for item in inputs or ["-"]:
         with _open_input(item) as (source, name):
             first_line = 1
@@ -78,6 +80,15 @@ def read_records(
                 return
             yield decode(line, batch.position(number))
             count += 1
+
+
+def check_inputs(inputs: Sequence[str | Path]) -> None:
+    """Raise `MindError` for an input that cannot be read, `UsageError` if stdin is named twice."""
+    if [str(item) for item in inputs].count("-") > 1:
+        raise UsageError("stdin is named twice", hint="it can be read once")
+    for item in inputs:
+        if str(item) != "-" and (Path(item).is_dir() or not os.access(item, os.R_OK)):
+            raise _unreadable(item, "there is no such file, or it may not be read")
 
 
 def widen_pipe(file: BinaryIO) -> None:
@@ -101,13 +112,16 @@ def _open_input(item: str | Path) -> Iterator[tuple[BinaryIO, str]]:
     try:
         file = Path(item).open("rb")  # noqa: SIM115 - closed below, the error is told apart here
     except OSError as error:
-        raise MindError(
-            f"cannot read {item}",
-            cause=error.strerror,
-            hint="check the path; '-' or no file reads stdin",
-        ) from None
+        raise _unreadable(item, error.strerror) from None
     with file:
         yield file, str(item)
+
+
+def _unreadable(item: str | Path, cause: str | None) -> MindError:
+    hint = "check the path; '-' or no file reads stdin"
+    if Path(item).is_dir():
+        cause, hint = "it is a folder", f"give its files: {item}/*.jsonl.zst"
+    return MindError(f"cannot read {item}", cause=cause, hint=hint)
 
 
 def _content(source: BinaryIO, name: str) -> Iterator[bytes]:

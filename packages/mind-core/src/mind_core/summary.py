@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mind_core.files import write_json
+from mind_core.files import as_json, atomic_file
 from mind_core.progress import duration
 
 
@@ -30,6 +30,7 @@ class Summary:
     recipe: dict[str, Any] = field(default_factory=dict)
     components: dict[str, str] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
     started: float = field(default_factory=time.monotonic)
 
     def check(self) -> None:
@@ -42,7 +43,8 @@ class Summary:
         share = f" ({self.kept / self.records_in:.1%})" if self.records_in else ""
         bad = f", {self.bad.total():,} bad" if self.bad else ""
         seconds = duration(time.monotonic() - self.started)
-        return f"{self.records_in:,} in, {self.kept:,} kept{share}{bad}, {seconds}"
+        note = f"; {self.note}" if self.note else ""
+        return f"{self.records_in:,} in, {self.kept:,} kept{share}{bad}, {seconds}{note}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values. `seconds` is the only value that varies."""
@@ -65,10 +67,15 @@ class Summary:
             "seconds": round(time.monotonic() - self.started, 3),
         }
 
+    def as_json(self) -> bytes:
+        """Return the summary as indented JSON; asserts that no record was lost."""
+        self.check()
+        return as_json(self.as_dict())
+
     def write(self, path: str | Path) -> None:
         """Write the summary as JSON, atomically; a file that exists is of a run that succeeded."""
-        self.check()
-        write_json(path, self.as_dict())
+        with atomic_file(path) as file:
+            file.write(self.as_json())
 
 
 def version_of(distribution: str) -> str:
