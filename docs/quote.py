@@ -23,9 +23,8 @@ def run(tool: str, *arguments: str) -> str:
 
 def help_of(tool: str, *verbs: str) -> None:
     """Write the help of a tool, or of one of its verbs, as a block."""
-    cog.out(
-        f"```text\n$ {' '.join([tool, *verbs])} --help\n{run(tool, *verbs, '--help').strip()}\n```\n"
-    )
+    text = run(tool, *verbs, "--help").strip()
+    cog.out(f"```text\n$ {' '.join([tool, *verbs])} --help\n{text}\n```\n")
 
 
 def components_of(tool: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,9 +16,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 TOOLS = sorted(p.name for p in (ROOT / "packages").iterdir() if p.name != "mind-core")
-PAGES = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+PACKAGE_PAGES = [*(ROOT / "packages").glob("*/README.md"), *(ROOT / "plugins").glob("*/README.md")]
+PAGES = [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md")), *sorted(PACKAGE_PAGES)]
 
 
+@functools.cache
 def printed(tool: str, *arguments: str) -> str:
     command = [sys.executable, "-m", tool.replace("-", "_"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -77,6 +81,41 @@ def test_exit_codes_are_in_the_docs() -> None:
     page = (DOCS / "tools" / "index.md").read_text("utf-8")
     for code in (errors.DONE, errors.FAILED, errors.USAGE, errors.GATE, errors.INTERRUPTED):
         assert f"| {code} |" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_the_docs_have_the_options_they_use(page: Path) -> None:
+    text = page.read_text("utf-8").replace("\\\n", " ")
+    tools = "|".join(TOOLS)
+    for call in re.finditer(rf"(?<![/\w-])({tools})( [^|;`&─\n]+)", text):
+        tool, rest = call.groups()
+        verb = [word for word in rest.split()[:1] if word in verbs(tool)]
+        known = printed(tool, *verb, "--help")
+        for option in re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest):
+            assert re.search(rf"(?<![\w-]){option}(?![\w-])", known), f"{tool} {verb} {option}"
+
+
+def test_the_chain_of_the_readme_runs(tmp_path: Path, data: Path) -> None:
+    """The commands as they stand there, on fewer pages and steps."""
+    blocks = [
+        next(b for b in re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text("utf-8"), re.DOTALL)
+             if "mind-clean" in b)
+        for name in ("README.md", "README.zh.md")
+    ]  # fmt: skip
+    assert blocks[0] == blocks[1]
+    chain = blocks[0].split("zstdcat")[0]
+    chain = chain.replace("tests/data/pages/*.jsonl.zst", f"{data}/pages/[dp]*.jsonl.zst")
+    chain = chain.replace("--vocab-size 6000", "--vocab-size 2000")
+    chain = chain.replace("--recipe tiny-cpu", "--recipe tiny-cpu --set train.steps=4")
+    chain = chain.replace("mind-eval run", "mind-eval run --limit 2")
+    scripts = str(Path(sys.executable).parent)
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", chain],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "scores" / "scores.json").exists()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -67,7 +67,7 @@ class SummaryBySource(Summary):
 
     sources: dict[str, Source] = field(default_factory=dict)
 
-    def note(self, source: str, own_id: Any = None, kept_id: Any = None) -> None:
+    def count(self, source: str, own_id: Any = None, kept_id: Any = None) -> None:
         """Count a record of a source; one that goes is noted with the id of the one that stays."""
         counts = self.sources.setdefault(source, Source())
         counts.records += 1

@@ -107,15 +107,15 @@ class Settle:
             line, source = prints.lines[row], prints.sources[row]
             if match is None:
                 outcome.keep(line)
-                self.summary.note(source)
+                self.summary.count(source)
                 continue
             own_id, kept_id = orjson.loads(prints.ids[row]), orjson.loads(match.kept_id)
             self._copied.add(match.number)
             if self.mark:
-                self.summary.note(source)
+                self.summary.count(source)
                 self._mark(outcome, line, match, kept_id)
             else:
-                self.summary.note(source, own_id, kept_id)
+                self.summary.count(source, own_id, kept_id)
                 self._reject(outcome, line, match, kept_id)
         self.summary.details["documents_with_duplicates"] = len(self._copied)
         outcome.payload = None
