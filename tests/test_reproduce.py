@@ -93,7 +93,7 @@ def test_two_runs_give_the_same_losses(two_runs: tuple[Path, Path], model: str) 
         return found
 
     first, second = map(lines, two_runs)
-    assert len(first) > 2
+    assert any("loss" in line for line in first)
     assert first == second
 
 

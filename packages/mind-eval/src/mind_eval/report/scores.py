@@ -99,9 +99,10 @@ def _benchmarks(scores: Mapping[str, Any]) -> str:
                     escape(language_name(about.get("language", ""))),
                     escape(metric),
                     number(scores["n-samples"][task]["effective"]),
+                    number(about["chance"]) if "chance" in about else "–",
                     f"{value:.3f}" + (f" ± {error:.3f}" if isinstance(error, float) else ""),
                 )
             )
     return "<h3>Benchmarks</h3>" + table(
-        ["benchmark", "language", "metric", "items", "score"], rows, text_columns=3
+        ["benchmark", "language", "metric", "items", "chance", "score"], rows, text_columns=3
     )
