@@ -59,3 +59,15 @@ def test_pages_can_be_chosen_by_declaration() -> None:
     check_filter(HanCount, keeps=["English"], drops=[declared, chinese], pages="either")
     with pytest.raises(ValueError, match="declared"):
         HanCount(pages="edition")
+
+
+@pytest.mark.parametrize("share", [75, -0.1, 1.01, float("nan")])
+def test_a_density_is_a_share(share: float) -> None:
+    with pytest.raises(ValueError, match=r"a share, 0 to 1; 75 % is 0\.75"):
+        TextDensity(min=share)
+    assert TextDensity(min=0).min == 0 and TextDensity(min=1).min == 1
+
+
+def test_a_count_is_not_negative() -> None:
+    with pytest.raises(ValueError, match="0 or more"):
+        HanCount(min=-1)

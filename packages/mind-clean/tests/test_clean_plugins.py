@@ -96,3 +96,16 @@ def test_the_template_is_copied_as_its_readme_says_installed_and_tested(tmp_path
     )
     assert done.code == 0, done.stderr
     assert len(done.records) == 1
+    shown = re.search(r"(\$ printf.*?)```", readme, re.DOTALL)
+    assert shown is not None
+    lines = shown[1].splitlines()
+    commands = "\n".join(line[2:] for line in lines if line.startswith("$ "))
+    tried = subprocess.run(
+        ["bash", "-euc", f"name=url-depth\n{commands}"],
+        cwd=copy, capture_output=True, text=True, check=True,
+        env={**os.environ, **environment,
+             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert [*tried.stdout.splitlines(), *tried.stderr.splitlines()] == [
+        line for line in lines if not line.startswith("$ ")
+    ]

@@ -112,6 +112,31 @@ def test_decode_refuses_what_it_cannot_read(tokenizer_folder: Path, tmp_path: Pa
     assert both.code == 2 and "alone" in both.stderr
 
 
+def test_decode_of_a_folder_tells_what_it_did_and_refuses_what_it_cannot_do(
+    tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    shards = tmp_path / "s"
+    given = [{"text": f"text {i}"} for i in range(3)]
+    made = run_tool("mind-tok", ["encode", "-t", tokenizer_folder, "-o", shards], given)
+    assert made.code == 0, made.stderr
+    wanted: list[str | Path] = ["decode", shards, "--limit", "2", "--summary", tmp_path / "sum"]
+    done = run_tool("mind-tok", wanted, environment={"MIND_JOBS": "2"})
+    assert done.code == 0, done.stderr
+    assert "2 in, 2 kept" in done.stderr and len(done.records) == 2
+    summary = json.loads((tmp_path / "sum").read_text())
+    assert (summary["in"], summary["kept"], summary["components"].keys()) == (2, 2, {"bpe"})
+    refused: list[list[str | Path]] = [
+        ["--rejects", tmp_path / "r"],
+        ["--skip-bad", "all"],
+        ["-j", "2"],
+        ["-t", tokenizer_folder],
+    ]
+    for arguments in refused:
+        wrong = run_tool("mind-tok", ["decode", shards, *arguments])
+        assert wrong.code == 2 and str(arguments[0]) in wrong.stderr, wrong.stderr
+        assert wrong.stdout == b""
+
+
 def test_the_doors_defaults_are_the_corridors() -> None:
     import inspect as python_inspect
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mind_core import Record
+from mind_core import MindError, Record
 from mind_core.output import write_records
+from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
+from mind_tok.sentencepiece import SentencePieceTokenizer
 from mind_tok.shards import ShardSet
 
 
@@ -162,9 +164,47 @@ def test_in_is_kept_and_rejected_and_bad(tokenizer_folder: Path, tmp_path: Path)
     assert done.code == 0, done.stderr
     summary = json.loads((tmp_path / "sum.json").read_text())
     assert (summary["in"], summary["kept"]) == (7, 2)
-    assert summary["rejected"] == {"empty_text": 1}
+    assert summary["rejected"] == {"encode.empty_text": 1}
     assert sum(summary["bad"].values()) == 4
     assert ShardSet.open(tmp_path / "s").documents == 2
+    rejects = [
+        r["metadata"]["mind"]["rejected"] for r in read_records([tmp_path / "rejects.jsonl.zst"])
+    ]
+    assert {"tool": "mind-tok", "step": "encode", "reason": "empty_text"} in rejects
+    assert {why["step"] for why in rejects} == {"encode", "read"}
+
+
+def test_folder_and_side_files_are_complete_together_or_not_at_all(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    from mind_core.flow import StreamOptions
+    from mind_tok.encode import Encoder
+    from mind_tok.pipeline import EncodeOptions, encode_shards
+    from mind_tok.tokenizer import make_plugins
+
+    class Unsaved(SentencePieceTokenizer):
+        def save(self, folder: str | Path) -> None:
+            raise MindError("the disk is full")
+
+    class Vanished(SentencePieceTokenizer):
+        def save(self, folder: str | Path) -> None:
+            super().save(folder)
+            for partial in tmp_path.glob(".summary.*"):
+                partial.unlink()  # so that the summary cannot get its name
+
+    write_records(tmp_path / "in.jsonl", [{"text": "a"}, {"text": ""}], level=0)
+    stream = StreamOptions(
+        inputs=(str(tmp_path / "in.jsonl"),),
+        rejects=tmp_path / "rejects",
+        summary=tmp_path / "summary",
+        quiet=True,
+    )
+    assert isinstance(tokenizer, SentencePieceTokenizer)
+    for kind, words in ((Unsaved, "full"), (Vanished, "summary")):
+        broken = Encoder(kind(tokenizer.model, tokenizer.manifest))
+        with pytest.raises(MindError, match=words):
+            encode_shards(broken, EncodeOptions(tmp_path / "s"), stream, make_plugins())
+        assert not (tmp_path / "summary").exists() and not (tmp_path / "s").exists()
 
 
 def test_a_conversation_without_an_answer_is_dropped_with_a_reason(tokenizer_folder: Path) -> None:
@@ -193,6 +233,9 @@ def test_an_empty_stream_makes_a_complete_folder_without_shards(
         (["-o", "there"], 2, "exists"),
         (["--chatt"], 2, "--chat"),
         (["-o", "s", "--dry-run"], 0, ""),
+        (["-o", "s", "--dry-run", "missing.zst"], 1, "missing.zst"),
+        (["--dry-run", "missing.zst"], 1, "missing.zst"),
+        (["-o", "/dev/null/s", "--dry-run"], 2, "is no folder"),
     ],
 )
 def test_wrong_calls_leave_nothing(

@@ -33,14 +33,27 @@ def test_every_document_is_placed_once_and_copies_go_together(
 ) -> None:
     placed = place(documents, share)
     assert Counter(document for _, document in placed) == Counter(documents)
-    sides: dict[tuple[str, int], set[str]] = {}
-    for split, document in placed:
-        sides.setdefault(document, set()).add(split)
-    assert all(len(splits) == 1 for splits in sides.values())
+    sides: dict[int, set[str]] = {}
+    for split, (_, key) in placed:
+        sides.setdefault(key, set()).add(split)
+    assert all(len(splits) == 1 for splits in sides.values()), "in whatever group they stand"
     for group in "ab":
         count = sum(g == group for g, _ in documents)
         has = any(split == VALIDATION and g == group for split, (g, _) in placed)
-        assert has or count < 3 or share == 0
+        own = {key for g, key in documents if g == group}
+        shared = own <= {key for g, key in documents if g != group}
+        assert has or count < 3 or share == 0 or shared
+
+
+def test_a_copy_in_another_group_is_not_held_out_of_what_is_trained() -> None:
+    low, high = 1 << 40, 1 << 60
+    # "a" trains on `high`; in "b" it is the lowest, and must not go to validation.
+    first = [("a", low), ("a", high), ("a", high + 1)]
+    placed = place([*first, ("b", high), ("b", high + (1 << 50)), ("b", high + (1 << 51))], 1e-12)
+    assert (VALIDATION, ("a", low)) in placed and (TRAIN, ("b", high)) in placed
+    assert (VALIDATION, ("b", high + (1 << 50))) in placed
+    # And the other way round: what "a" holds back is held back in "b" too.
+    assert (VALIDATION, ("b", low)) in place([*first, ("b", high), ("b", low)], 1e-12)
 
 
 def test_the_share_is_met_on_many_documents() -> None:

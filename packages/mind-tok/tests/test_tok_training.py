@@ -62,7 +62,7 @@ def test_the_manifest_says_what_it_was_made_from(corpus: Path, tmp_path: Path) -
     assert manifest["plugin"].keys() == {"bpe"}
     summary = json.loads((tmp_path / "s.json").read_text())
     assert summary["in"] == 400 and summary["kept"] == 200 and summary["complete"]
-    assert summary["rejected"] == {"language_without_share": 200}
+    assert summary["rejected"] == {"train.language_without_share": 200}
     assert load_tokenizer(tmp_path / "t").vocab_size == 450
 
 
@@ -145,7 +145,15 @@ def test_a_changed_model_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> Non
         (["--share", "fr=1", "-o", "t"], 1, "'fr'"),
         (["--sample", "many", "-o", "t"], 2, "50M"),
         (["--set", "bpe.splitdigits=true", "-o", "t"], 2, "did you mean split_digits"),
+        (["--set", "bpe=3", "-o", "t"], 2, "bpe.OPTION=3"),
         (["--vocab-size", "999999", "-o", "t"], 1, "--vocab-size"),
+        (
+            ["--vocab-size", "999999", "-o", "t", "--summary", "s", "--rejects", "r"],
+            1,
+            "too little",
+        ),
+        (["-n", "-o", "t", "missing.zst"], 1, "missing.zst"),
+        (["-n", "-o", "/dev/null/t"], 2, "is no folder"),
         ([], 2, "-o tokenizer"),
     ],
 )

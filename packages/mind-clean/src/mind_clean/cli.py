@@ -78,8 +78,9 @@ def clean(
 ) -> None:
     """Clean a stream of records, or answer a question about the tool."""
     from mind_clean.pipeline import make_plugins, run_clean
-    from mind_clean.plan import check_inputs, plan, recipe_text
+    from mind_clean.plan import plan, recipe_text
     from mind_clean.steps import effective_recipe
+    from mind_core.stream import check_inputs
 
     files = plugin or []
     if answer_questions(TOOL, make_plugins, files, version, list_components, list_plugins, json):

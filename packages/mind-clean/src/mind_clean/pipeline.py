@@ -15,6 +15,7 @@ from mind_core import Reason, Record
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.plugins import Plugins
+from mind_core.progress import say
 from mind_core.reasons import describe
 from mind_core.recipe import Recipe
 from mind_core.records import annotation, encode, field
@@ -41,7 +42,13 @@ def run_clean(
     summary = Summary("mind-clean", recipe=recipe.values)
     work = Clean(make_steps(plugins, recipe), mark, keep_html)
     summary.components = plugins.used()
-    return run_flow(summary, work, options)
+    run_flow(summary, work, options)
+    if summary.records_in and not summary.kept:
+        most = "".join(
+            f"; most frequent: {reason}" for reason, _ in summary.rejected.most_common(1)
+        )
+        say("mind-clean", f"warning: no record is left{most}")
+    return summary
 
 
 @dataclass(frozen=True)
@@ -106,11 +113,9 @@ class Clean:
         self, step: Step, record: Record, position: str, line: bytes
     ) -> tuple[Record, str | None]:
         """Put the main text in the place of the page; a record without a page stays as it is."""
-        if "html" not in record:
+        if record.get("html") is None:
             if not isinstance(record.get("text"), str):
-                raise BadRecord(
-                    "missing_field", position, line, cause="there is neither 'html' nor 'text'"
-                )
+                raise _no_text_field(record, position, line)
             return record, None
         html = field(record, "html", position, str)
         url = record.get("url")
@@ -159,8 +164,10 @@ def _no_text_field(record: Record, position: str, line: bytes) -> BadRecord:
         cause = (
             "the record has 'html' and no 'text' yet: put an extractor first (--step resiliparse)"
         )
-    else:
+    elif "text" in record:
         cause = "'text' must be a string"
+    else:
+        cause = "there is neither 'html' nor 'text'"
     reason = "wrong_type" if "text" in record else "missing_field"
     return BadRecord(reason, position, line, cause=cause)
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from mind_clean.steps import KINDS, make_steps
-from mind_core.errors import MindError
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 
@@ -28,16 +24,3 @@ def plan(plugins: Plugins, recipe: Recipe) -> str:
         + f"  ({used[name]})\n"
         for number, (kind, name, options) in enumerate(recipe.steps(KINDS), 1)
     )
-
-
-def check_inputs(inputs: Sequence[str]) -> None:
-    """Raise `MindError` for an input file that cannot be read."""
-    for name in inputs:
-        if name == "-":
-            continue
-        try:
-            Path(name).open("rb").close()
-        except OSError as error:
-            raise MindError(
-                f"cannot read {name}", cause=error.strerror, hint="check the path"
-            ) from None

@@ -111,6 +111,7 @@ def dedup(
         TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
     ):
         return
+    from mind_core.stream import check_inputs
     from mind_dedup import pipeline
 
     stream = StreamOptions(
@@ -132,6 +133,7 @@ def dedup(
     elif plan_for is not None:
         cli.write_out(_planned(plan, plan_for))
     elif dry_run:
+        check_inputs(stream.inputs)
         cli.write_out(pipeline.describe(plan))
     else:
         cli.require_input(inputs, context.get_help)

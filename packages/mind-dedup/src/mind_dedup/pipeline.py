@@ -12,6 +12,7 @@ import orjson
 from mind_core.errors import UsageError
 from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.plugins import Plugins
+from mind_core.reasons import Reason
 from mind_core.recipe import Recipe
 from mind_core.records import annotate, encode
 from mind_core.summary import Summary
@@ -137,9 +138,12 @@ class Settle:
     def _reject(self, outcome: Outcome, line: bytes, match: Match, kept_id: Any) -> None:
         # Without --rejects nobody reads the record again, and the counts are all that is needed.
         record = orjson.loads(line) if self.want_rejects else {}
-        outcome.reject(
-            record, TOOL, self.plan.name, match.reason, duplicate_of=kept_id, **_similarity(match)
-        )
+        similarity = _similarity(match)
+        reason: str = match.reason
+        if similarity:  # else the keys are the same, and nothing was measured
+            threshold = threshold_of(self.plan.signature)
+            reason = Reason(match.reason, similarity["similarity"], threshold)
+        outcome.reject(record, TOOL, self.plan.name, reason, duplicate_of=kept_id, **similarity)
 
 
 def _similarity(match: Match) -> dict[str, float]:

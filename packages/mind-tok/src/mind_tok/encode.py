@@ -22,6 +22,7 @@ from mind_tok.shard_writer import MASK, Group
 from mind_tok.tokenizer import Tokenizer
 
 TOOL = "mind-tok"
+STEP = "encode"
 UNKNOWN_SOURCE = "unknown"
 
 
@@ -59,7 +60,7 @@ class Encoder:
             if text:
                 rows.append((record, text))
             else:
-                outcome.reject(record, TOOL, "", "empty_text")
+                outcome.reject(record, TOOL, STEP, "empty_text")
         encoded = self.tokenizer.encode_arrays([text for _, text in rows])
         end = np.array([self.tokenizer.end_id], dtype=np.int32)
         return [
@@ -77,7 +78,7 @@ class Encoder:
                 continue
             answers = trained_text(messages)
             if not answers:
-                outcome.reject(record, TOOL, "", "no_answer")
+                outcome.reject(record, TOOL, STEP, "no_answer")
                 continue
             ids, mask = encode_chat(self.tokenizer, messages)
             text = "\n".join(message["content"] for message in messages)

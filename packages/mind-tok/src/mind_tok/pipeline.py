@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mind_core.errors import BadRecord, GateError, UsageError
+from mind_core.files import atomic_file, atomic_folder
 from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.languages import language_of
-from mind_core.output import PLAIN, write_records
+from mind_core.output import check_distinct, open_output
 from mind_core.plugins import Plugins
 from mind_core.progress import Progress, say
-from mind_core.records import text_of
-from mind_core.stream import Batch
+from mind_core.records import encode, text_of
+from mind_core.stream import Batch, check_inputs
 from mind_core.summary import Summary
 from mind_tok.background import run_beside
 from mind_tok.decode import Decode, shard_records
@@ -67,57 +70,60 @@ class _Texts:
                 continue
             language = language_of(record)
             if self.wants is not None and language not in self.wants:
-                outcome.reject(record, TOOL, "", "language_without_share")
+                outcome.reject(record, TOOL, "train", "language_without_share")
                 continue
             outcome.kept.append(b"")
             outcome.payload.append((record_key(record, text, self.seed), text.encode(), language))
         return outcome
 
 
-def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> Tokenizer:
+def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> None:
     """Train a tokenizer on a sample of the records and write its folder."""
-    refuse_existing(options.output)
+    check_paths(stream, options.output)
     kind: TokenizerKind = plugins.make(HOOK, options.kind, options.kind_options)
     sample = Sample(options.sample_bytes, options.shares)
-    summary = _summary(plugins, options.seed)
 
     def settle(outcome: Outcome) -> Outcome:
         for key, data, language in outcome.payload:
             sample.offer(key, data, language)
         return outcome
 
-    wants = frozenset(options.shares) if options.shares else None
-    run_flow(summary, _Texts(options.seed, wants), _no_stdout(stream), settle)
-    texts = sample.texts()
-    size = sum(count["bytes"] for count in sample.drawn.values())
-    with Progress(TOOL, stream.progress) as progress:
-        tokenizer = run_beside(
-            progress,
-            f"training {options.kind} on {size / 1e6:,.1f} MB",
-            lambda: kind.train(texts, options.vocab_size),
+    def finish(summary: Summary) -> None:
+        texts = sample.texts()
+        size = sum(count["bytes"] for count in sample.drawn.values())
+        with Progress(TOOL, stream.progress) as progress:
+            tokenizer = run_beside(
+                progress,
+                f"training {options.kind} on {size / 1e6:,.1f} MB",
+                lambda: kind.train(texts, options.vocab_size),
+            )
+        tokenizer.manifest.update(
+            plugin=plugins.used(),
+            seed=options.seed,
+            sample=sample.as_dict(),
+            inputs=describe_inputs(stream.inputs),
         )
-    tokenizer.manifest.update(
-        plugin=plugins.used(),
-        seed=options.seed,
-        sample=sample.as_dict(),
-        inputs=describe_inputs(stream.inputs),
-    )
-    tokenizer.save(options.output)
-    summary.details.update(vocab_size=tokenizer.vocab_size, sample=sample.as_dict())
-    _end(
-        summary,
-        stream,
-        f"{tokenizer.vocab_size:,} entries from {size / 1e6:,.1f} MB of "
-        + _languages(sample)
-        + f" in {options.output}",
-    )
-    return tokenizer
+        refuse_existing(options.output)
+        folder.rmdir()  # `save` makes a new folder
+        tokenizer.save(folder)
+        summary.details.update(vocab_size=tokenizer.vocab_size, sample=sample.as_dict())
+        summary.note = (
+            f"{tokenizer.vocab_size:,} entries from {size / 1e6:,.1f} MB of "
+            f"{_languages(sample)} in {options.output}"
+        )
+
+    wants = frozenset(options.shares) if options.shares else None
+    work = _Texts(options.seed, wants)
+    # The folder is whole before rejects and summary get their names, and gets its own after them.
+    with atomic_folder(options.output) as folder:
+        run_flow(_summary(plugins, options.seed), work, stream, settle, finish, passes_on=False)
 
 
 def encode_shards(
     encoder: Encoder, options: EncodeOptions, stream: StreamOptions, plugins: Plugins
 ) -> None:
     """Encode records into a shard folder."""
+    check_paths(stream, options.output)
     splitter: Splitter[Encoded] = Splitter(options.validation)
     summary = _summary(plugins, encoder.seed)
     writer = ShardWriter(
@@ -145,12 +151,17 @@ def encode_shards(
                 add(split, settled)
         return outcome
 
-    with writer:
-        run_flow(summary, ToShards(encoder), _no_stdout(stream), settle)
+    def finish(summary: Summary) -> None:
         for split, document in splitter.finish():
             add(split, document)
-    summary.details["counts"] = writer.counts
-    _end(summary, stream, f"{_tokens(writer.counts)} in {options.output}")
+        refuse_existing(options.output)
+        writer.finish()
+        summary.details["counts"] = writer.counts
+        summary.note = f"{_tokens(writer.counts)} in {options.output}"
+
+    # The folder is whole before rejects and summary get their names, and gets its own after them.
+    with writer:
+        run_flow(summary, ToShards(encoder), stream, settle, finish, passes_on=False)
 
 
 def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:
@@ -167,10 +178,25 @@ def decode_shards(
     folder: Path, show_control: bool, stream: StreamOptions, plugins: Plugins
 ) -> None:
     """Write the documents of a shard folder as records."""
+    check_distinct((), stream.output, stream.summary)
     records = islice(shard_records(folder, show_control, plugins), stream.limit)
-    count = write_records(stream.output, records, level=stream.level)
+    summary = _summary(plugins, None)
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(TOOL, stream.progress))
+        output = stack.enter_context(open_output(stream.output, stream.level))
+        told = stack.enter_context(atomic_file(stream.summary)) if stream.summary else None
+        for record in records:
+            output.write(encode(record))
+            summary.records_in += 1
+            summary.kept += 1
+            progress.count(summary.records_in, "documents")
+        summary.bytes_out = output.bytes
+        summary.components = plugins.used()
+        summary.note = f"documents of {folder}"
+        if told is not None:
+            told.write(summary.as_json())
     if not stream.quiet:
-        say(TOOL, f"{count:,} documents from {folder}")
+        say(TOOL, summary.line())
 
 
 def inspect(
@@ -178,15 +204,12 @@ def inspect(
 ) -> dict[str, Any]:
     """Return what a tokenizer makes of the records, as JSON values."""
     found = Found()
-    summary = _summary(plugins, None)
 
     def settle(outcome: Outcome) -> Outcome:
         found.add(outcome.payload)
         return outcome
 
-    run_flow(summary, Inspect(tokenizer), _no_stdout(stream), settle)
-    if stream.summary is not None:
-        summary.write(stream.summary)
+    run_flow(_summary(plugins, None), Inspect(tokenizer), stream, settle, passes_on=False)
     return report(tokenizer, found, top)
 
 
@@ -199,6 +222,21 @@ def require_round_trip(found: Mapping[str, Any]) -> None:
         )
 
 
+def check_paths(stream: StreamOptions, folder: Path | None) -> None:
+    """Raise before any work for what cannot be read, and for a folder that cannot be made."""
+    if folder is not None:
+        refuse_existing(folder)
+        above = next(path for path in folder.absolute().parents if path.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise UsageError(
+                f"cannot make the folder {folder}",
+                cause=f"{above} {'may not be written to' if above.is_dir() else 'is no folder'}",
+                hint="give another folder with -o",
+            )
+    check_inputs(stream.inputs)
+    check_distinct(stream.inputs, stream.output, stream.rejects, stream.summary)
+
+
 def refuse_existing(folder: Path) -> None:
     """Raise `UsageError` before any work for a result that is there already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -209,18 +247,6 @@ def refuse_existing(folder: Path) -> None:
 
 def _summary(plugins: Plugins, seed: int | None) -> Summary:
     return Summary(TOOL, seed=seed, components=plugins.used())
-
-
-def _no_stdout(stream: StreamOptions) -> StreamOptions:
-    """Return the options for a run whose result is a folder: nothing for stdout, words later."""
-    return replace(stream, output=None, level=PLAIN, summary=None, quiet=True)
-
-
-def _end(summary: Summary, stream: StreamOptions, result: str) -> None:
-    if stream.summary is not None:
-        summary.write(stream.summary)
-    if not stream.quiet:
-        say(TOOL, f"{summary.line()}; {result}")
 
 
 def _languages(sample: Sample) -> str:

@@ -81,10 +81,6 @@ class Sample:
         for name, share in (self.shares or {_ALL: 1.0}).items():
             self._pools[name] = _Pool(max(1, int(self.limit * share)))
 
-    def wants(self, language: str) -> bool:
-        """Say whether texts of a language are drawn at all."""
-        return not self.shares or language in self.shares
-
     def offer(self, key: int, data: bytes, language: str) -> None:
         """Take the text of a record, if it is among those to be drawn so far."""
         self._pools[language if self.shares else _ALL].offer(key, data, language)

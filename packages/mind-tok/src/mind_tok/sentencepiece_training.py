@@ -19,7 +19,6 @@ THREADS = 16
 """SentencePiece's default. It is written into the model, and unigram sums in its order, so it is
 the same on every machine."""
 
-_LARGE = 1 << 30
 _QUIET, _LOUD = 2, 0
 # Characters that mean something to the trainer: a line with one would be left out or refused.
 _RESERVED = re.compile("[\\x00\n\r\u2581\u2585]+")

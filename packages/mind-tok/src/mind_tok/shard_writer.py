@@ -77,6 +77,7 @@ class ShardWriter:
         self._numbers = dict.fromkeys(SPLITS, 0)
         self._done: list[dict[str, Any]] = []
         self._stack = ExitStack()
+        self._finished = False
 
     def __enter__(self) -> ShardWriter:
         self.folder = self._stack.enter_context(atomic_folder(self.path))
@@ -94,7 +95,7 @@ class ShardWriter:
                 for shard in self._open.values():
                     shard.close()
                 raise error
-            self._finish()
+            self.finish()
 
     def add(
         self,
@@ -158,7 +159,14 @@ class ShardWriter:
         self._open[split] = _OpenShard(self.folder, name, with_mask=self.kind == "chat")
         return self._open[split]
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Write all that is left, the manifest last; then only the folder's name is to come.
+
+        The end of the `with` block does this, unless it was done before.
+        """
+        if self._finished:
+            return
+        self._finished = True
         for split, shard in self._open.items():
             self._done.append(shard.finish(split))
         self.tokenizer.save(self.folder / TOKENIZER)

@@ -14,21 +14,34 @@ TRAIN, VALIDATION = "train", "validation"
 LEAST_DOCUMENTS = 10
 """A group of fewer documents may stay without validation."""
 
+_SEEN_BITS = 27
+"""16 MiB that say which texts are in training. Two texts may share a bit; then one is taken for a
+copy, and its group holds back another."""
+
 
 @dataclass
-class _Group(Generic[T]):
+class _Group:
     documents: int = 0
     has_validation: bool = False
-    lowest: int = -1
-    held: list[T] = field(default_factory=list)
+    lowest: int | None = None
+
+
+@dataclass
+class _Held(Generic[T]):
+    """The copies of one text, from any group, and the groups whose lowest it is."""
+
+    documents: list[T] = field(default_factory=list)
+    groups: set[Hashable] = field(default_factory=set)
 
 
 class Splitter(Generic[T]):
     """Give each document to train or validation: the lowest `share` of hashes goes to validation.
 
     The same text goes the same way wherever it stands, so copies never lie on both sides. In each
-    group the document with the lowest hash is held back until one falls to validation by itself; if
-    none does, the group's held one goes there, if the group has `LEAST_DOCUMENTS`.
+    group the document with the lowest hash is held back, with its copies in other groups, until one
+    falls to validation by itself; if none does, the held one goes there, if the group has
+    `LEAST_DOCUMENTS`. A text that is in training already is never held back: a group that holds
+    nothing but copies of those stays without validation.
     """
 
     def __init__(self, share: float, least: int = LEAST_DOCUMENTS) -> None:
@@ -40,7 +53,9 @@ class Splitter(Generic[T]):
         self.share = share
         self.least = least
         self._below = int(share * 2**64)
-        self._groups: dict[Hashable, _Group[T]] = {}
+        self._groups: dict[Hashable, _Group] = {}
+        self._held: dict[int, _Held[T]] = {}
+        self._trained = bytearray(1 << (_SEEN_BITS - 3))
 
     def place(self, group: Hashable, key: int, document: T) -> Iterator[tuple[str, T]]:
         """Yield (split, document) for what is settled now; `key` is the 64-bit hash of the text."""
@@ -52,24 +67,44 @@ class Splitter(Generic[T]):
         if key < self._below:
             at.has_validation = True
             yield VALIDATION, document
-            yield from self._let_go(at)
-        elif at.has_validation or (at.held and key > at.lowest):
-            yield TRAIN, document
-        else:
-            if key != at.lowest:
-                yield from self._let_go(at)
+            yield from self._let_go(group, at)
+            return
+        lower = not at.has_validation and (at.lowest is None or key < at.lowest)
+        if key not in self._held and not (lower and not self._is_trained(key)):
+            yield self._train(key, document)
+            return
+        held = self._held.setdefault(key, _Held())
+        held.documents.append(document)
+        if lower:
+            yield from self._let_go(group, at)
             at.lowest = key
-            at.held.append(document)
+            held.groups.add(group)
 
     def finish(self) -> Iterator[tuple[str, T]]:
-        """Yield (split, document) for what was held back, group after group."""
-        for at in self._groups.values():
-            split = VALIDATION if at.documents >= self.least else TRAIN
-            for document in at.held:
-                yield split, document
-            at.held = []
+        """Yield (split, document) for what was held back, text after text."""
+        for held in self._held.values():
+            wanted = any(self._groups[group].documents >= self.least for group in held.groups)
+            for document in held.documents:
+                yield VALIDATION if wanted else TRAIN, document
+        self._held = {}
 
-    def _let_go(self, at: _Group[T]) -> Iterator[tuple[str, T]]:
-        for document in at.held:
-            yield TRAIN, document
-        at.held = []
+    def _let_go(self, group: Hashable, at: _Group) -> Iterator[tuple[str, T]]:
+        """Give up a group's lowest text, and pass it on if no other group holds it."""
+        if at.lowest is None:
+            return
+        key, at.lowest = at.lowest, None
+        held = self._held[key]
+        held.groups.remove(group)
+        if not held.groups:
+            del self._held[key]
+            for document in held.documents:
+                yield self._train(key, document)
+
+    def _train(self, key: int, document: T) -> tuple[str, T]:
+        bit = key >> (64 - _SEEN_BITS)
+        self._trained[bit >> 3] |= 1 << (bit & 7)
+        return TRAIN, document
+
+    def _is_trained(self, key: int) -> bool:
+        bit = key >> (64 - _SEEN_BITS)
+        return bool(self._trained[bit >> 3] >> (bit & 7) & 1)

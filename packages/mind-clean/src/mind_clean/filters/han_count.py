@@ -22,7 +22,9 @@ class HanCount:
     pages: str = "text"
 
     def __post_init__(self) -> None:
-        """Refuse a word for `pages` that means nothing."""
+        """Refuse a number or a word that means nothing."""
+        if self.min < 0:
+            raise ValueError(f"min is {self.min}, not a count, 0 or more")
         if self.pages not in PAGES:
             raise ValueError(f"pages is {self.pages!r}, not one of {', '.join(PAGES)}")
 

@@ -15,6 +15,11 @@ class TextDensity:
 
     min: float = 0.75
 
+    def __post_init__(self) -> None:
+        """Refuse what is no share: percent would drop every page."""
+        if not 0 <= self.min <= 1:
+            raise ValueError(f"min is {self.min}, not a share, 0 to 1; 75 % is 0.75")
+
     def __call__(self, record: Record) -> Reason | None:
         """Return "low_density", or None: also for a text whose page was never measured.
 

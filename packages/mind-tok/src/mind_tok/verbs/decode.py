@@ -38,6 +38,14 @@ Control = Annotated[
     typer.Option("--control", help="Write control tokens by their names; else they are left out."),
 ]
 
+_ALL_WHOLE = "its documents are checked and whole: none is bad, none is dropped"
+_OF_RECORDS = {
+    "rejects": ("--rejects", _ALL_WHOLE),
+    "skip_bad": ("--skip-bad", _ALL_WHOLE),
+    "jobs": ("-j", "one process reads it"),
+    "tokenizer": ("-t", "it has its own tokenizer"),
+}
+
 
 def decode(
     context: typer.Context,
@@ -78,9 +86,19 @@ def decode(
     if folders and len(stream.inputs) > 1:
         raise UsageError("a shard folder is decoded alone", hint="give one folder, or files only")
     if folders:
+        _refuse_given(context)
         pipeline.decode_shards(folders[0], control, stream, plugins)
     elif tokenizer is None:
         raise UsageError("-t is missing", hint="name the tokenizer that the ids were made with")
     else:
         work = Decode(load_tokenizer(tokenizer, plugins), control)
         pipeline.decode_stream(work, stream, plugins)
+
+
+def _refuse_given(context: typer.Context) -> None:
+    """Raise `UsageError` for an option that means nothing for a shard folder."""
+    for name, (option, why) in _OF_RECORDS.items():
+        source = context.get_parameter_source(name)
+        # A default from the environment is meant for the commands that can use it.
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{option} means nothing for a shard folder", cause=why)

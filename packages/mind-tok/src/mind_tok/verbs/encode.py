@@ -20,7 +20,8 @@ COST = (
     "Memory: a few batches of 1 MiB for each worker. Documents lie in the order of the input, save "
     "the one of each source and language that is kept back until validation has one; the bytes are "
     "the same for any -j. --validation goes by the hash of the text, so copies never lie on both "
-    "sides; a source with 10 documents in a language gives at least one."
+    "sides; a source with 10 documents in a language gives at least one, unless all of them are "
+    "copies of documents that are trained on."
 )
 
 Chat = Annotated[
@@ -78,9 +79,8 @@ def encode(
         quiet=quiet,
         progress=progress,
     )
-    if output is not None:
-        pipeline.refuse_existing(output)
     if dry_run:
+        pipeline.check_paths(stream, output)
         cli.write_out(
             f"encode {'conversations' if chat else 'texts'} with {tokenizer} "
             f"({encoder.tokenizer.vocab_size:,} entries)\n  into {output or 'the stream'}\n"

@@ -53,6 +53,7 @@ def inspect(
         jobs=jobs,
         limit=limit,
         skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=True,  # the table has it all
         progress=progress,
     )
     found = pipeline.inspect(load_tokenizer(tokenizer, plugins), top, stream, plugins)

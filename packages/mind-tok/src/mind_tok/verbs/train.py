@@ -93,9 +93,6 @@ def train(
         seed,
     )
     plugins = make_plugins(plugin or [])
-    if dry_run:
-        cli.write_out(_plan(wanted, plugins))
-        return
     stream = StreamOptions(
         inputs=tuple(inputs or ()),
         rejects=rejects,
@@ -106,7 +103,11 @@ def train(
         quiet=quiet,
         progress=progress,
     )
-    pipeline.train(wanted, stream, plugins)
+    if dry_run:
+        pipeline.check_paths(stream, output)
+        cli.write_out(_plan(wanted, plugins))
+    else:
+        pipeline.train(wanted, stream, plugins)
 
 
 def _kind_options(kind: str, assignments: Sequence[str], trainer_log: bool) -> dict[str, Any]:
@@ -117,15 +118,18 @@ def _kind_options(kind: str, assignments: Sequence[str], trainer_log: bool) -> d
     for assignment in assignments:
         recipe.set(assignment)
     recipe.check_keys({kind: {}})
-    chosen: dict[str, Any] = recipe.values[kind]
+    chosen = recipe.values[kind]
+    if not isinstance(chosen, dict):
+        raise UsageError(
+            f"--set {kind}={chosen} names a kind, and no option of it",
+            hint=f"for example --set {kind}.OPTION={chosen}; `mind-tok --list` shows the options",
+        )
     return {**chosen, "trainer_log": True} if trainer_log else chosen
 
 
 def _plan(wanted: TrainOptions, plugins: Plugins) -> str:
-    from mind_tok.pipeline import refuse_existing
     from mind_tok.tokenizer import HOOK
 
-    refuse_existing(wanted.output)
     component = plugins.make(HOOK, wanted.kind, wanted.kind_options)
     shares = ", ".join(f"{name} {share:.1%}" for name, share in wanted.shares.items())
     return (
