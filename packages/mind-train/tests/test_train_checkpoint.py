@@ -106,5 +106,5 @@ def test_weights_of_another_shape_are_refused(trained: Path, tmp_path: Path) -> 
 
 
 def test_no_file_is_a_pickle(trained: Path) -> None:
-    kinds = {p.suffix for p in trained.rglob("*") if p.is_file()}
+    kinds = {p.suffix for p in trained.rglob("*") if p.is_file() and p.stat().st_size}
     assert kinds <= {".safetensors", ".json", ".jsonl", ".toml", ".model"}

@@ -75,7 +75,8 @@ def test_pretrain_sft_and_sample(
     run, chat = tmp_path / "run", tmp_path / "chat"
     changes = sets(["model={}", *small_run()])
     dry = mind_train("pretrain", shards, "-o", run, "-n", *changes)
-    assert dry.code == 0 and "12 steps" in dry.stderr and not run.exists()
+    assert dry.code == 0 and "12 steps" in dry.stdout.decode() and not run.exists()
+    assert dry.stderr == ""
 
     done = run_tool("mind-train", ["pretrain", shards, "-o", run, *changes])
     assert done.code == 0 and done.stdout == b"", done.stderr

@@ -140,8 +140,8 @@ def save_checkpoint(
     state: dict[str, Tensor],
     trainer: dict[str, Any],
     tokenizer: Path,
-) -> Path:
-    """Write one checkpoint atomically; give its folder.
+) -> None:
+    """Write one checkpoint atomically.
 
     ``state`` is the optimizer's and the random generators' tensors, ``trainer`` the rest as JSON.
     """
@@ -174,7 +174,6 @@ def save_checkpoint(
                 "files": files,
             },
         )
-    return target
 
 
 def checkpoints(run: Path) -> list[Path]:

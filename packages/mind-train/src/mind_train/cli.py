@@ -97,9 +97,9 @@ def pretrain(
     quiet: options.Quiet = False,
     progress: options.ShowProgress = None,
 ) -> None:
-    effective = _recipe(recipe or "tiny-cpu", changes, seed)
+    effective = _recipe(context, recipe or "tiny-cpu", changes, seed)
     if print_recipe:
-        cli.write_out(effective.to_toml())
+        _print_recipe(effective, plugin)
         return
     folder = _required(context, shards, "SHARDS, a folder of token shards")
     from mind_train.pipeline import prepare_pretrain
@@ -138,9 +138,9 @@ def sft(
     quiet: options.Quiet = False,
     progress: options.ShowProgress = None,
 ) -> None:
-    effective = _recipe(recipe or "sft-cpu", changes, seed)
+    effective = _recipe(context, recipe or "sft-cpu", changes, seed)
     if print_recipe:
-        cli.write_out(effective.to_toml())
+        _print_recipe(effective, plugin)
         return
     folder = _required(context, shards, "SHARDS, a folder of chat shards")
     start = _required(context, parent, "--from MODEL, the checkpoint to start from")
@@ -184,17 +184,12 @@ def sample(
 ) -> None:
     folder = _required(context, model, "MODEL, a run folder or a checkpoint")
     from mind_core.records import encode
-    from mind_train.sample import Sampling
+    from mind_train.sample import Sampling, as_text
     from mind_train.sample import sample as draw
 
     how = Sampling(max_new, temperature, top_p, seed, chat)
     for record in draw(folder, prompts or [""], how, count, _plugins(plugin)):
-        if json:
-            cli.write_out(encode(record).decode())
-        else:
-            cli.write_out(
-                f"{record['text']}\n" if chat else f"{record['prompt']}{record['text']}\n"
-            )
+        cli.write_out(encode(record).decode() if json else as_text(record, chat))
 
 
 @app.command(
@@ -209,6 +204,7 @@ def sample(
     epilog=cli.epilog("Needs no memory for the model: 3 billion parameters fit a laptop."),
 )
 def plan(
+    context: typer.Context,
     shards: ShardFolder = None,
     recipe: options.RecipeName = None,
     changes: options.Set = None,
@@ -218,7 +214,7 @@ def plan(
     plugin: options.PluginFiles = None,
     json: options.Json = False,
 ) -> None:
-    effective = _recipe(recipe or "tiny-cpu", changes, None)
+    effective = _recipe(context, recipe or "tiny-cpu", changes, None)
     from mind_core.records import encode
     from mind_train.plan import as_text
     from mind_train.plan import plan as work_out
@@ -250,21 +246,25 @@ def plot(
     ] = None,
 ) -> None:
     folders = _required(context, runs, "RUN, one or more run folders")
-    from mind_core.files import atomic_file
-    from mind_train.plot import draw
+    from mind_train.plot import plot as draw
 
-    picture = draw(folders)
-    if output is None:
-        cli.write_out(picture)
-        return
-    with atomic_file(output) as file:
-        file.write(picture.encode())
+    cli.write_out(draw(folders, output))
 
 
-def _recipe(name: str, changes: Sequence[str] | None, seed: int | None) -> Recipe:
+def _recipe(
+    context: typer.Context, name: str, changes: Sequence[str] | None, seed: int | None
+) -> Recipe:
     from mind_train.config import effective_recipe
 
-    return effective_recipe(name, changes or [], seed)
+    source = context.get_parameter_source("seed")  # what is typed comes before the environment
+    inherited = source is not None and source.name == "ENVIRONMENT"
+    return effective_recipe(name, changes or [], seed, inherited)
+
+
+def _print_recipe(recipe: Recipe, plugin: Sequence[Path] | None) -> None:
+    from mind_train.config import whole
+
+    cli.write_out(whole(recipe, _plugins(plugin)).to_toml())
 
 
 def _required(context: typer.Context, value: T | None, what: str) -> T:
@@ -282,10 +282,10 @@ def _carry_out(
     progress: bool | None,
 ) -> None:
     from mind_core.progress import Progress
-    from mind_train.pipeline import announce, train
+    from mind_train.pipeline import plan_lines, train
 
     if dry_run:
-        announce(job)
+        cli.write_out("".join(f"{line}\n" for line in plan_lines(job)))
         return
     run = _required(context, output, "-o RUN, the run folder")
     with Progress(TOOL, progress) as live:

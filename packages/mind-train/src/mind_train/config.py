@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mind_core.errors import MindError, UsageError, nearest
-from mind_core.plugins import Plugins
+from mind_core.plugins import Component, Plugins
 from mind_core.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mind_train.models.language_model import Config
 
 TABLES = ("model", "train", "optimizer", "schedule")
+COMPONENTS = {
+    "optimizer": ("register_optimizers", "adamw"),
+    "schedule": ("register_schedules", "constant"),
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class Settings:
-    """A recipe, resolved: what to train, how, and with which components."""
+    """A recipe, resolved: what to train, how, and with which components; ``recipe`` is whole."""
 
     recipe: Recipe
     seed: int
@@ -74,12 +78,19 @@ class Settings:
     schedule: Schedule
 
 
-def effective_recipe(name: str, changes: Sequence[str], seed: int | None) -> Recipe:
-    """Load a recipe, apply ``--set`` and ``--seed``; check the names of its tables and keys."""
+def effective_recipe(
+    name: str, changes: Sequence[str], seed: int | None, inherited: bool = False
+) -> Recipe:
+    """Load a recipe, apply ``--set`` and ``--seed``; check the names of its tables and keys.
+
+    A seed that is ``inherited`` from the environment comes after ``--set`` too.
+    """
     recipe = load_recipe(name, "mind_train")
+    if inherited and seed is not None:
+        recipe.values["seed"] = seed
     for change in changes:
         recipe.set(change)
-    if seed is not None:
+    if not inherited and seed is not None:
         recipe.values["seed"] = seed
     recipe.values.setdefault("seed", 0)
     recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict)})
@@ -91,14 +102,31 @@ def effective_recipe(name: str, changes: Sequence[str], seed: int | None) -> Rec
     return recipe
 
 
+def whole(recipe: Recipe, plugins: Plugins) -> Recipe:
+    """Write out what a recipe leaves to defaults and presets; a whole recipe stays as it is.
+
+    The vocabulary is left to the tokenizer unless the recipe or its preset names one.
+    """
+    values = dict(recipe.values)
+    if "architecture" in (model := values.get("model", {})):
+        values["model"] = _without_preset(model, plugins)
+    values["train"] = _train_defaults() | values.get("train", {})
+    for table, (hook, usual) in COMPONENTS.items():
+        given = {"name": usual} | values.get(table, {})
+        defaults = _defaults(plugins.find(hook, str(given["name"])))
+        values[table] = {"name": given["name"]} | defaults | given
+    order = ["seed", *TABLES]
+    return Recipe(recipe.name, {key: values[key] for key in order if key in values})
+
+
 def settings(recipe: Recipe, plugins: Plugins) -> Settings:
     """Resolve everything of a recipe but the model."""
+    recipe = whole(recipe, plugins)
     values = recipe.values
     seed = values["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"seed {seed!r} is not a whole number from 0 on", hint="--seed 1")
-    train = values.get("train", {})
-    defaults = {field.name: field.default for field in dataclasses.fields(TrainOptions)}
+    train, defaults = values["train"], _train_defaults()
     for key, value in train.items():
         wanted = (int, float) if type(defaults[key]) is float else type(defaults[key])
         if not isinstance(value, wanted) or (
@@ -111,13 +139,12 @@ def settings(recipe: Recipe, plugins: Plugins) -> Settings:
         recipe,
         seed,
         TrainOptions(**train),
-        _component(plugins, "register_optimizers", values.get("optimizer", {}), "adamw"),
-        _component(plugins, "register_schedules", values.get("schedule", {}), "constant"),
+        *(_component(plugins, hook, values[table]) for table, (hook, _) in COMPONENTS.items()),
     )
 
 
 def model_config(recipe: Recipe, plugins: Plugins, vocab: int) -> tuple[str, Config]:
-    """Make the model's config: preset, then the recipe's keys; ``vocab`` where none is given."""
+    """Make the model's config of a whole recipe; ``vocab`` is used where it gives none."""
     table = dict(recipe.values.get("model", {}))
     architecture = table.pop("architecture", None)
     if not isinstance(architecture, str):
@@ -126,14 +153,7 @@ def model_config(recipe: Recipe, plugins: Plugins, vocab: int) -> tuple[str, Con
         )
     component = plugins.find("register_architectures", architecture)
     presets: Mapping[str, Mapping[str, Any]] = getattr(component.factory(), "presets", {})
-    _check_keys("model", table, ["preset", *component.options()])
-    preset = table.pop("preset", None)
-    if preset is not None and preset not in presets:
-        raise UsageError(
-            f"architecture {architecture!r} has no preset {preset!r}",
-            hint=_preset_hint(plugins, str(preset), presets),
-        )
-    options = {"vocab": vocab, **presets.get(preset, {}), **table}
+    options = {"vocab": vocab, **table}
     missing = [n for n, d in component.options().items() if d is ... and n not in options]
     if missing:
         raise UsageError(
@@ -149,6 +169,36 @@ def model_config(recipe: Recipe, plugins: Plugins, vocab: int) -> tuple[str, Con
     return architecture, config
 
 
+def _without_preset(table: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:
+    """Put a preset's values in the place of its name, and the architecture's defaults beside."""
+    given = dict(table)
+    architecture, preset = str(given.pop("architecture")), given.pop("preset", None)
+    component = plugins.find("register_architectures", architecture)
+    options = component.options()
+    _check_keys("model", given, ["preset", *options])
+    chosen: Mapping[str, Any] = {}
+    if preset is not None:
+        presets = getattr(component.factory(), "presets", {})
+        if preset not in presets:
+            raise UsageError(
+                f"architecture {architecture!r} has no preset {preset!r}",
+                hint=_preset_hint(plugins, str(preset), presets),
+            )
+        chosen = presets[preset]
+        sizes = [name for name in chosen if options.get(name) is ... and name != "vocab"]
+        if sizes and all(name in given for name in sizes):
+            raise UsageError(
+                f"model.preset {preset!r} would change no size: the recipe gives "
+                f"{', '.join(sizes)} itself",
+                hint="take those lines out of the recipe, or leave the preset out",
+            )
+    values = {**_defaults(component), **chosen, **given}
+    return {
+        "architecture": architecture,
+        **{name: values[name] for name in options if name in values},
+    }
+
+
 def _preset_hint(plugins: Plugins, preset: str, presets: Mapping[str, Any]) -> str:
     for name, component in plugins.components("register_architectures").items():
         if preset in getattr(component.factory(), "presets", {}):
@@ -156,9 +206,18 @@ def _preset_hint(plugins: Plugins, preset: str, presets: Mapping[str, Any]) -> s
     return nearest(preset, presets) or f"it has {', '.join(presets)}"
 
 
-def _component(plugins: Plugins, hook: str, table: Mapping[str, Any], default: str) -> Any:
+def _train_defaults() -> dict[str, Any]:
+    return {field.name: field.default for field in dataclasses.fields(TrainOptions)}
+
+
+def _defaults(component: Component) -> dict[str, Any]:
+    """Give the options whose default can be said in TOML."""
+    return {n: d for n, d in component.options().items() if isinstance(d, bool | int | float | str)}
+
+
+def _component(plugins: Plugins, hook: str, table: Mapping[str, Any]) -> Any:
     options = dict(table)
-    return plugins.make(hook, str(options.pop("name", default)), options)
+    return plugins.make(hook, str(options.pop("name")), options)
 
 
 def _check_keys(table: str, values: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -34,7 +34,8 @@ from mind_train.config import Settings, model_config, settings
 from mind_train.data import Documents, Rows, Shards
 from mind_train.device import Machine, choose_machine
 from mind_train.held_out import HeldOut, held_out_sets
-from mind_train.metrics import METRICS, Metrics, rewind
+from mind_train.interrupt import stop_on_signals
+from mind_train.metrics import METRICS, Metrics, read_metrics, rewind
 from mind_train.models.language_model import Config
 from mind_train.run_folder import is_complete, only_one, open_run
 from mind_train.state import pack_state, unpack_state
@@ -68,7 +69,8 @@ def prepare_pretrain(recipe: Recipe, plugins: Plugins, shards: Path) -> Job:
     """Check a recipe against text shards."""
     resolved = settings(recipe, plugins)
     opened = Shards.open(shards, "text")
-    architecture, config = model_config(recipe, plugins, int(opened.tokenizer["vocab_size"]))
+    vocab = int(opened.tokenizer["vocab_size"])
+    architecture, config = model_config(resolved.recipe, plugins, vocab)
     sequence = row_length(resolved, config)
     rows = TextRows(opened.train(), sequence)
     inputs = {
@@ -81,11 +83,11 @@ def prepare_pretrain(recipe: Recipe, plugins: Plugins, shards: Path) -> Job:
 
 def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Path, parent: Path) -> Job:
     """Check a recipe against chat shards and the checkpoint to start from."""
-    resolved = settings(recipe, plugins)
     if "model" in recipe.values:
         raise MindError(
             "a recipe for sft has no [model]", hint="the model comes with the checkpoint: --from"
         )
+    resolved = settings(recipe, plugins)
     opened = Shards.open(shards, "chat")
     found, manifest = find_checkpoint(parent)
     architecture, config = read_config(found, plugins)
@@ -146,12 +148,15 @@ def row_length(resolved: Settings, config: Config) -> int:
 
 
 def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
-    """Do a job in a run folder, from the start or from where the folder stands."""
-    existed = open_run(run, job.settings.recipe, job.inputs)
-    if existed and is_complete(run):
-        say(TOOL, f"{run} is complete: {job.total:,} steps are done")
-        return
+    """Do a job in a run folder, from the start or from where the folder stands.
+
+    Raises Interrupted after Ctrl-C or SIGTERM, when the step reached is saved.
+    """
     with only_one(run):
+        existed = open_run(run, job.settings.recipe, job.inputs)
+        if existed and is_complete(run):
+            say(TOOL, f"{run} is complete: {job.total:,} steps are done")
+            return
         _train(job, run, existed, progress, quiet)
 
 
@@ -165,13 +170,14 @@ def _train(job: Job, run: Path, existed: bool, progress: Progress, quiet: bool) 
         _resume(run, job, trainer)
     keep_newest(run, 0)
     if not quiet:
-        announce(job)
+        for line in plan_lines(job):
+            say(TOOL, line)
 
     def save() -> None:
         save_step(run, job, trainer)
 
-    with Metrics(run / METRICS) as metrics:
-        trainer.run(metrics, save, progress, quiet)
+    with Metrics(run / METRICS) as metrics, stop_on_signals() as stop:
+        trainer.run(metrics, save, stop, progress, quiet)
     progress.clear()
     _finish(run, job, trainer, quiet)
 
@@ -191,6 +197,9 @@ def _resume(run: Path, job: Job, trainer: Trainer) -> None:
         trainer.counters = Counters(**saved["counters"])
         break
     rewind(run / METRICS, trainer.counters.step if trainer.counters.step else -1)
+    for line in read_metrics(run / METRICS):
+        if "validation" in line:
+            trainer.last_evaluation = line
     say(TOOL, f"{run} exists: going on after step {trainer.counters.step:,} of {job.total:,}")
 
 
@@ -209,22 +218,21 @@ def save_step(run: Path, job: Job, trainer: Trainer) -> None:
     keep_newest(run, job.settings.train.keep)
 
 
-def announce(job: Job) -> None:
-    """Tell people what is about to be trained, on what."""
+def plan_lines(job: Job) -> list[str]:
+    """Say in a few lines what is about to be trained, on what."""
     with torch.device("meta"):
         parameters = sum(p.numel() for p in job.config.build().parameters())
     rows, batch = job.rows, job.settings.train.batch
     tokens, epochs = job.total * batch * rows.sequence, job.total * batch / len(rows)
-    say(TOOL, f"{job.architecture}, {parameters:,} parameters, {job.machine.describe()}")
-    say(
-        TOOL,
+    lines = [
+        f"{job.architecture}, {parameters:,} parameters, {job.machine.describe()}",
         f"{job.total:,} steps × {batch} rows × {rows.sequence} tokens = {tokens:,} tokens, "
         f"{epochs:.2f} epochs of {len(rows):,} rows",
-    )
-    for note in rows.notes():
-        say(TOOL, note)
+        *rows.notes(),
+    ]
     if not job.held_out:
-        say(TOOL, "the shards have no validation split: no held-out loss")
+        lines.append("no validation documents to evaluate on: no held-out loss")
+    return lines
 
 
 def _finish(run: Path, job: Job, trainer: Trainer, quiet: bool) -> None:

@@ -52,7 +52,7 @@ def plan(recipe: Recipe, plugins: Plugins, shards: Path | None, vocab: int) -> d
     opened = Shards.open(shards, "text") if shards is not None else None
     if opened is not None:
         vocab = int(opened.tokenizer["vocab_size"])
-    architecture, config = model_config(recipe, plugins, vocab)
+    architecture, config = model_config(resolved.recipe, plugins, vocab)
     with torch.device("meta"):
         model = config.build()
     sequence = row_length(resolved, config)

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 from mind_core import MindError
+from mind_core.files import atomic_file
 from mind_train.metrics import METRICS, read_metrics
 
 WIDTH, HEIGHT = 460, 300
@@ -32,6 +33,16 @@ class Curve:
     points: list[Point]
     colour: str
     dash: str = ""
+
+
+def plot(runs: Sequence[Path], output: Path | None) -> str:
+    """Draw the curves of run folders into a file; give the SVG for stdout where there is none."""
+    picture = draw(runs)
+    if output is None:
+        return picture
+    with atomic_file(output) as file:
+        file.write(picture.encode())
+    return ""
 
 
 def draw(runs: Sequence[Path]) -> str:

@@ -2,11 +2,13 @@
 
 ``run/recipe.toml`` and ``run/inputs.json`` say what the run is; a start with another recipe, other
 shards or another parent is refused. ``run/manifest.json`` is written when the last step is done.
+All of it is read and written under the lock on ``run/.lock``.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,62 +16,75 @@ from pathlib import Path
 from typing import Any
 
 from mind_core import MindError
-from mind_core.files import MANIFEST, atomic_file, read_json, write_json
+from mind_core.files import MANIFEST, PARTIAL, atomic_file, read_json, write_json
 from mind_core.recipe import Recipe
 
 RECIPE = "recipe.toml"
 INPUTS = "inputs.json"
+LOCK = ".lock"
 
 # Keys that may differ between the start of a run and its continuation: no step depends on them.
-FREE = {
-    "train": {"save_every", "keep", "evaluate_every", "device"},
+FREE = {"train.save_every", "train.keep", "train.evaluate_every", "train.device"}
+LENGTH = {"train.steps", "train.epochs"}
+
+OTHER = {
+    "shards": "with other shards",
+    "tokenizer": "with another tokenizer",
+    "parent": "from another checkpoint",
 }
 
-
-def open_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
-    """Make a run folder, or check that it holds this very run; tell whether it existed.
-
-    Raises MindError when the folder holds something else.
-    """
-    if not run.exists() or (run.is_dir() and not any(run.iterdir())):
-        run.mkdir(parents=True, exist_ok=True)
-        with atomic_file(run / RECIPE) as file:
-            file.write(recipe.to_toml().encode())
-        write_json(run / INPUTS, dict(inputs))
-        return False
-    if not (run / RECIPE).is_file() or not (run / INPUTS).is_file():
-        raise MindError(
-            f"{run} exists and is no run folder", hint="give a folder that does not exist yet"
-        )
-    before = tomllib.loads((run / RECIPE).read_text("utf-8"))
-    if odd := difference(before, recipe.values):
-        raise MindError(
-            f"{run} holds a run with another recipe: {odd}",
-            hint="repeat the command it was started with to continue it, or give another folder",
-        )
-    known = read_json(run / INPUTS)
-    for name, value in inputs.items():
-        if known.get(name) != value:
-            raise MindError(
-                f"{run} holds a run with another {name}",
-                cause=f"it was started with {known.get(name)}, this is {value}",
-                hint="give the same inputs to continue it, or another folder",
-            )
-    return True
+Difference = tuple[str, Any, Any]
 
 
 @contextmanager
 def only_one(run: Path) -> Iterator[None]:
-    """Keep a second process out of a run folder; raise MindError if one is at work in it."""
-    with (run / RECIPE).open("rb") as file:
+    """Make a run folder if there is none, and keep a second process out of it.
+
+    Raises MindError if one is at work in it, or if it is somebody's folder of other things.
+    """
+    _refuse_foreign(run)
+    run.mkdir(parents=True, exist_ok=True)
+    handle = os.open(run / LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise MindError(
                 f"another process is training in {run}",
                 hint="wait until it is done, or give another folder",
             ) from None
         yield
+    finally:
+        os.close(handle)
+
+
+def open_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
+    """Begin a run, or check that the folder holds this very run; tell whether it had begun.
+
+    To be called under ``only_one``. Raises MindError when the folder holds something else.
+    """
+    if not _has_begun(run):
+        _refuse_foreign(run)
+        write_json(run / INPUTS, dict(inputs))
+        with atomic_file(run / RECIPE) as file:  # the last one: with it, the run has begun
+            file.write(recipe.to_toml().encode())
+        return False
+    known = read_json(run / INPUTS)
+    if known.get("command") != inputs.get("command"):
+        raise MindError(
+            f"{run} holds a run of `mind-train {known.get('command')}`", hint="give another folder"
+        )
+    before = tomllib.loads((run / RECIPE).read_text("utf-8"))
+    now = tomllib.loads(recipe.to_toml())  # so that a tuple is the array it was written as
+    if found := differences(before, now):
+        raise _another_recipe(run, found)
+    for name, value in inputs.items():
+        if known.get(name) != value:
+            raise MindError(
+                f"{run} was started {OTHER[name]}",
+                hint="give the same ones to continue it, or another folder",
+            )
+    return True
 
 
 def is_complete(run: Path) -> bool:
@@ -77,13 +92,46 @@ def is_complete(run: Path) -> bool:
     return (run / MANIFEST).exists()
 
 
-def difference(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> str | None:
-    """Name the first key in which two recipes differ and that matters; None if there is none."""
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], path: str = ""
+) -> list[Difference]:
+    """List the keys in which two recipes differ and that matter, with both values."""
+    found: list[Difference] = []
     for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
+        name, old, new = f"{path}{key}", before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            if odd := difference(old, new, f"{key}."):
-                return odd
-        elif old != new and key not in FREE.get(path.rstrip("."), ()):
-            return f"{path}{key} was {old!r}, is {new!r}"
-    return None
+            found += differences(old, new, f"{name}.")
+        elif old != new and name not in FREE:
+            found.append((name, old, new))
+    return found
+
+
+def _another_recipe(run: Path, found: list[Difference]) -> MindError:
+    words = ", ".join(f"{name} was {old!r}, is {new!r}" for name, old, new in found)
+    if all(name in LENGTH and new > (old or 0) for name, old, new in found):
+        # Its learning rates were those of a run of that length.
+        return MindError(
+            f"a run cannot be made longer; give a new -o: in {run}, {words}",
+            hint=f"to continue it as it was begun: --recipe {run / RECIPE}",
+        )
+    return MindError(
+        f"{run} holds a run with another recipe: {words}",
+        hint=f"to continue it: --recipe {run / RECIPE}; or give another folder",
+    )
+
+
+def _has_begun(run: Path) -> bool:
+    return (run / RECIPE).is_file() and (run / INPUTS).is_file()
+
+
+def _refuse_foreign(run: Path) -> None:
+    """Raise MindError for what is neither a run, nor empty, nor the rest of a killed start."""
+    if not run.exists() or (run.is_dir() and _has_begun(run)):
+        return
+    if run.is_dir():
+        names = {p.name for p in run.iterdir() if not p.name.endswith(PARTIAL)}
+        if names <= {LOCK} or (LOCK in names and names <= {LOCK, INPUTS}):
+            return
+    raise MindError(
+        f"{run} exists and is no run folder", hint="give a folder that does not exist yet"
+    )

@@ -49,6 +49,11 @@ def sample(
             }
 
 
+def as_text(record: Record, chat: bool) -> str:
+    """Lay a sample out for people: the answer alone, or the prompt with what follows it."""
+    return f"{record['text']}\n" if chat else f"{record['prompt']}{record['text']}\n"
+
+
 def prompt_ids(checkpoint: Checkpoint, prompt: str, chat: bool) -> list[int]:
     """Encode a prompt: the beginning of a document, or a user's turn and the assistant's mark."""
     tokenizer = checkpoint.tokenizer

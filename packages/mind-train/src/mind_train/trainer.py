@@ -22,6 +22,7 @@ from mind_train.data import Batch, Rows, make_batch
 from mind_train.device import Machine
 from mind_train.evaluate import evaluate
 from mind_train.held_out import HeldOut
+from mind_train.interrupt import Interrupted, Stop
 from mind_train.loss import head_loss
 from mind_train.metrics import Metrics
 from mind_train.models.language_model import LanguageModel
@@ -61,14 +62,30 @@ class Trainer:
         self.last_evaluation: dict[str, Any] = {}
 
     def run(
-        self, metrics: Metrics, save: Callable[[], None], progress: Progress, quiet: bool
+        self,
+        metrics: Metrics,
+        save: Callable[[], None],
+        stop: Stop,
+        progress: Progress,
+        quiet: bool,
     ) -> None:
-        """Train to the end; ``save`` is called at the recipe's steps and at the last one."""
+        """Train to the end; ``save`` is called at the recipe's steps and at the last one.
+
+        Asked to stop, it saves at the step reached and raises Interrupted.
+        """
         counters, options = self.counters, self.options
+        saved = counters.step
         if counters.step == 0:
             self.measure(metrics, quiet)
         begun, first = time.monotonic(), counters.step
         while counters.step < self.total:
+            if stop.asked:
+                progress.clear()
+                if counters.step > saved:
+                    save()
+                raise Interrupted(
+                    f"interrupted at step {counters.step:,}; the same command goes on from there"
+                )
             line = self.step()
             metrics.write(line)
             done = counters.step - first
@@ -83,6 +100,7 @@ class Trainer:
                 self.measure(metrics, quiet)
             if last or counters.step % options.save_every == 0:
                 save()
+                saved = counters.step
 
     def step(self) -> dict[str, Any]:
         """Do one optimizer step; give its line for the metrics."""
