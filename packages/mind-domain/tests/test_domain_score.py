@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mind_core import MindError, Record
+from mind_core.flow import StreamOptions
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
@@ -17,6 +18,7 @@ from mind_domain.domains.finance.finance import Finance
 from mind_domain.pipeline import ScoreOptions, make_plugins, recipe_for, run_score
 from mind_domain.predict import Ask, encode_answer, likelihoods, written
 from mind_domain.scoring import item_of
+from mind_domain.table import as_table
 from mind_tok.chat import encode_chat
 from mind_tok.sentencepiece import Bpe
 from mind_train import Checkpoint, load_checkpoint, token_losses
@@ -160,13 +162,16 @@ def test_a_model_that_learned_scores_full(run: Path, tmp_path: Path) -> None:
     assert written_out["metrics"] == found["metrics"]
 
 
-def score(run: Path, records: list[Record], folder: Path, **how: str) -> dict[str, Any]:
+def score(
+    run: Path, records: list[Record], folder: Path, skip_bad: int = 0, **how: str
+) -> dict[str, Any]:
     """Score in this process: a start of torch costs seconds."""
     path = folder / "records.zst"
     write_records(path, records)
     plugins = make_plugins()
     recipe = recipe_for(plugins, "finance", None, {}, [])
-    return run_score(plugins, recipe, [str(path)], None, ScoreOptions(run, **how))  # type: ignore[arg-type]
+    stream = StreamOptions((str(path),), skip_bad=skip_bad)
+    return run_score(plugins, recipe, stream, ScoreOptions(run, **how))  # type: ignore[arg-type]
 
 
 def test_labelled_records_and_chats_score_alike(run: Path, tmp_path: Path) -> None:
@@ -195,3 +200,14 @@ def test_an_empty_input_and_a_missing_model_are_errors(run: Path, tmp_path: Path
         score(run, [], tmp_path)
     with pytest.raises(MindError, match="no complete checkpoint"):
         score(tmp_path / "no", RECORDS, tmp_path)
+
+
+def test_records_without_a_label_can_be_left_out_and_are_counted(run: Path, tmp_path: Path) -> None:
+    records = [RECORDS[0], {"id": "x", "text": "no label here"}, *RECORDS[1:]]
+    with pytest.raises(MindError, match=r"records.zst:2: ") as error:
+        score(run, records, tmp_path, language="en")
+    assert "no label" in str(error.value.cause)
+    assert "`mind-domain label …` then `mind-domain split …`" in str(error.value.hint)
+    found = score(run, records, tmp_path, skip_bad=1, language="en")
+    assert (found["records"], found["bad"]) == (24, {"missing_field": 1})
+    assert "1 bad records were left out" in as_table(found)

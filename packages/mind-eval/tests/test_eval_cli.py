@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from mind_core.testing import run_tool
+
 HEAVY = ("torch", "lm_eval", "datasets", "numpy", "sentencepiece", "rich", "jinja2", "yaml")
 
 
@@ -37,3 +39,10 @@ def test_the_printed_recipe_can_be_fed_back() -> None:
     assert [options for _, _, options in again.steps(["benchmark"])] == [
         {"shots": 3, "form": "letter"}
     ] * 3
+
+
+@pytest.mark.parametrize("more", [[], ["-n"]])
+def test_a_run_with_nothing_to_measure_is_a_wrong_call(more: list[str]) -> None:
+    done = run_tool("mind-eval", ["run", "--model", "m", "--suite", "none", *more])
+    assert done.code == 2
+    assert "nothing to measure" in done.stderr and "--heldout" in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mind_core import MindError, Record
-from mind_eval.heldout import measure, windows
+from mind_core.errors import BadRecord
+from mind_eval.heldout import measure, read_texts, windows
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -90,3 +92,15 @@ def test_no_text_is_an_error_and_a_record_without_text_is_named(checkpoint: Chec
         measure(checkpoint, [])
     with pytest.raises(MindError, match="held-out record 2"):
         measure(checkpoint, [TEXTS[0], {"html": "x"}])
+
+
+@pytest.mark.parametrize("line", ['{"id":"x"}', "no json", "[1]"])
+def test_a_bad_line_is_named_and_no_option_is_advised_that_is_not_there(
+    line: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "held.jsonl"
+    path.write_text(f'{{"text":"a"}}\n\n{line}\n')
+    with pytest.raises(BadRecord, match=r"held.jsonl:3: ") as error:
+        list(read_texts([str(path)]))
+    assert "mend the line" in str(error.value.hint) and "--skip-bad" not in str(error.value.hint)
+    assert list(read_texts([str(path)], limit=1)) == [{"text": "a"}]

@@ -128,6 +128,49 @@ def test_what_cannot_work_fails_before_anything_is_read(
         run(Path("nowhere"), scores_folder, names=("piqa",))
     with pytest.raises(MindError, match="no complete checkpoint"):
         run(tmp_path, None, names=("piqa",))
+    with pytest.raises(UsageError, match="nothing to measure"):
+        run(Path("nowhere"), None, suite="none")
+
+
+def test_a_dry_run_finds_what_is_not_there_and_prints_the_plan(
+    scores_folder: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    from mind_core.recipe import parse_recipe
+    from mind_eval.cli import make_plugins
+    from mind_eval.pipeline import RunOptions, describe_run
+    from mind_eval.suites import suite_recipe
+
+    heldout = (str(scores_folder.parent / "heldout.jsonl"),)
+    nowhere, recipe = tmp_path / "nowhere", suite_recipe(None, (), None, None)
+
+    def plan(model: Path = model_folder, **more: Any) -> str:
+        return describe_run(RunOptions(model=str(model), **more), recipe, make_plugins())
+
+    plan_text = plan(heldout=heldout)
+    assert f"# model: {model_folder}, step 1\n" in plan_text
+    assert "# benchmark piqa: shipped data\n" in plan_text and heldout[0] in plan_text
+    assert parse_recipe(plan_text, "printed").values == recipe.values
+    with pytest.raises(MindError, match="no complete checkpoint"):
+        plan(nowhere)
+    with pytest.raises(MindError, match="cannot read"):
+        plan(heldout=(str(nowhere),))
+    with pytest.raises(UsageError, match="no task file"):
+        plan(tasks=(nowhere,))
+
+
+def test_chance_stands_beside_each_accuracy(scores_folder: Path) -> None:
+    from mind_eval.table import scores_table
+
+    scores = read_scores(scores_folder)
+    for name in ("piqa", "mmlu", "gaokao"):
+        rows = read_rows(FOLDER / name / "test.jsonl.zst")[:30]
+        wanted = sum(1 / len(row["choices"]) for row in rows) / 30
+        assert scores["benchmarks"][name]["chance"] == pytest.approx(wanted)
+        (line,) = (
+            line for line in scores_table(scores).splitlines()
+            if line.startswith(name) and " acc " in line
+        )  # fmt: skip
+        assert line.split()[-3] == f"{wanted:.4f}"
 
 
 def test_a_generation_task_runs_through_the_same_door(model_folder: Path, tmp_path: Path) -> None:
@@ -143,6 +186,7 @@ def test_a_generation_task_runs_through_the_same_door(model_folder: Path, tmp_pa
     assert set(scores["results"]) == {"sums"}
     assert scores["benchmarks"]["sums"]["shots"]["kept"] == {"1": 2}
     assert 0.0 <= scores["results"]["sums"]["exact_match,none"] <= 1.0
+    assert scores["benchmarks"]["sums"]["chance"] is None
 
 
 def test_the_command_prints_writes_holds_gates_and_leaves_no_cache(

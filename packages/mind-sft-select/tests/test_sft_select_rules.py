@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,8 @@ from mind_core.errors import UsageError
 from mind_sft_select.bands import Band, parse_pair, quantile, quantile_band
 from mind_sft_select.clusters import Clusters, fit_clusters
 from mind_sft_select.figures import rank_correlation
-from mind_sft_select.plan import effective_recipe
+from mind_sft_select.pipeline import make_plugins
+from mind_sft_select.plan import effective_recipe, make_plan
 from mind_sft_select.references import Reference, parse_reference
 
 FLOATS = st.floats(-50, 50)
@@ -52,8 +55,9 @@ def test_pairs_and_references_are_read_or_refused() -> None:
     assert parse_reference("3.2").of("zh") == 3.2
     assert parse_reference("zh=3.9").of("en") is None
     assert Reference({"zh": 1.0, "all": 2.0}, per_language=False).of("zh") == 2.0
-    with pytest.raises(UsageError, match="no number"):
-        parse_reference("zh=high")
+    for text in ("zh=high", "nan", "zh=3,en=inf"):
+        with pytest.raises(UsageError, match="no number"):
+            parse_reference(text)
     with pytest.raises(UsageError, match="one number for all"):
         parse_reference("zh=3.9", per_language=False)
 
@@ -96,3 +100,27 @@ def test_flags_change_the_recipe_and_exclude_each_other() -> None:
         effective_recipe(None, {"band": (0.0, 1.0), "quantile": (0.0, 1.0)}, [])
     with pytest.raises(UsageError, match="unknown key 'bnd'"):
         effective_recipe(None, {}, ["bnd=1"])
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["max='x'", "max=-1", "max=true", "max=1.5", "clusters='x'", "clusters=0", "clusters=false"],
+)
+def test_counts_that_are_none_are_refused(assignment: str) -> None:
+    recipe = effective_recipe(None, {"quantile": (0.0, 1.0)}, [assignment])
+    with pytest.raises(UsageError, match="must be a whole number from 1"):
+        make_plan(recipe, make_plugins(), model="", device="cpu", mark=False, seed=0)
+
+
+def test_quantiles_outside_of_all_shares_are_refused_before_anything_is_scored() -> None:
+    recipe = effective_recipe(None, {"quantile": (0.5, 1.5)}, [])
+    with pytest.raises(UsageError, match="not within 0"):
+        make_plan(recipe, make_plugins(), model="", device="cpu", mark=False, seed=0)
+
+
+def test_a_band_and_a_quantile_take_each_others_place_in_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "share.toml"
+    path.write_text('quantile = [0.25, 0.75]\n[[step]]\nscorer = "entropy"\n')
+    found = effective_recipe(str(path), {"band": (0.0, 1.0)}, []).values
+    assert found["band"] == [0.0, 1.0] and "quantile" not in found
+    assert "band" not in effective_recipe("mindllm", {"quantile": (0.0, 1.0)}, []).values

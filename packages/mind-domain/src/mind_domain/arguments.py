@@ -7,6 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
+METHODS = ("likelihood", "generate")
+LANGUAGES = ("auto", "en", "zh")
+
 # typer reads these at run time, so the annotations keep Optional spelled out for it.
 
 DomainName = Annotated[
@@ -14,7 +17,9 @@ DomainName = Annotated[
 ]
 Language = Annotated[
     str,
-    typer.Option("--language", metavar="auto|en|zh", help="Ask in the text's language, or in one."),
+    typer.Option(
+        "--language", metavar="|".join(LANGUAGES), help="Ask in the text's language, or in one."
+    ),
 ]
 Prices = Annotated[
     Optional[Path],  # noqa: UP045
@@ -35,7 +40,7 @@ Classes = Annotated[
 Method = Annotated[
     str,
     typer.Option(
-        metavar="likelihood|generate",
+        metavar="|".join(METHODS),
         help="Take the likeliest label word, or read what the model writes.",
     ),
 ]

@@ -10,9 +10,8 @@ from mind_core.flow import Outcome
 from mind_core.languages import language_of
 from mind_core.records import annotate, annotation, encode, text_of
 from mind_core.stream import Batch
-from mind_domain.domain import TOOL, Domain
-
-LANGUAGES = ("auto", "en", "zh")
+from mind_domain.domain import NOTES, Domain
+from mind_domain.reading import no_label
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def as_chat(record: Record, domain: Domain, language: str, position: str) -> Rec
 
     The text moves into the question; everything else stays. "auto" asks in the text's language.
     """
-    noted = annotation(record, TOOL)
+    noted = annotation(record, NOTES)
     label = noted.get("label")
     if "labels" in noted and list(noted["labels"]) != list(domain.labels):
         raise UsageError(
@@ -48,6 +47,8 @@ def as_chat(record: Record, domain: Domain, language: str, position: str) -> Rec
             f"but the domain has {', '.join(domain.labels)}",
             hint="give here the options that `mind-domain label` had, as --set finance.classes=2",
         )
+    if label is None:
+        raise no_label(record, position)
     if label not in domain.labels:
         raise BadRecord(
             "missing_field",
@@ -68,5 +69,5 @@ def as_chat(record: Record, domain: Domain, language: str, position: str) -> Rec
     ]
     chat: Record = {"id": record.get("id"), "messages": messages}
     chat |= {key: value for key, value in record.items() if key not in ("id", "text", "messages")}
-    annotate(chat, TOOL, language=language)
+    annotate(chat, NOTES, language=language)
     return chat

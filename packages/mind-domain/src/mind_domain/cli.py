@@ -74,6 +74,7 @@ def label(
     progress: options.ShowProgress = None,
     plugin: options.PluginFiles = None,
 ) -> None:
+    """Label a stream of texts, or print the recipe."""
     from mind_domain import pipeline
 
     given = {
@@ -131,8 +132,10 @@ def split(
     summary: options.SummaryFile = None,
     level: options.Level = None,
     limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
     quiet: options.Quiet = False,
 ) -> None:
+    """Split labelled records into two files."""
     from mind_domain import pipeline
     from mind_domain.splitting import SplitRule, parse_date
 
@@ -144,6 +147,7 @@ def split(
         summary=summary,
         level=level,
         limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
         quiet=quiet,
     )
     pipeline.run_split(rule, pipeline.SplitFiles(train, test), stream)
@@ -178,9 +182,10 @@ def sft(
     progress: options.ShowProgress = None,
     plugin: options.PluginFiles = None,
 ) -> None:
+    """Turn labelled records into chats."""
     from mind_domain import pipeline
 
-    _one_of("--language", language, ("auto", "en", "zh"))
+    _one_of("--language", language, arguments.LANGUAGES)
     plugins = _plugins(plugin)
     effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
     cli.require_input(inputs, context.get_help)
@@ -217,7 +222,7 @@ def score(
     ],
     inputs: options.Inputs = None,
     domain: arguments.DomainName = "finance",
-    method: arguments.Method = "likelihood",
+    method: arguments.Method = arguments.METHODS[0],
     language: arguments.Language = "auto",
     judge: arguments.JudgeName = "exact",
     draws: arguments.Draws = 1000,
@@ -231,21 +236,27 @@ def score(
     set_: options.Set = None,
     seed: options.Seed = 0,
     limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
     quiet: options.Quiet = False,
     progress: options.ShowProgress = None,
     plugin: options.PluginFiles = None,
 ) -> None:
+    """Score a checkpoint and show the result."""
     from mind_domain import pipeline
 
-    _one_of("--method", method, ("likelihood", "generate"))
-    _one_of("--language", language, ("auto", "en", "zh"))
+    _one_of("--method", method, arguments.METHODS)
+    _one_of("--language", language, arguments.LANGUAGES)
     plugins = _plugins(plugin)
     effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
     cli.require_input(inputs, context.get_help)
-    how = pipeline.ScoreOptions(
-        model, domain, method, language, judge, draws, seed, predictions, progress
+    how = pipeline.ScoreOptions(model, domain, method, language, judge, draws, seed, predictions)
+    stream = StreamOptions(
+        tuple(inputs or ()),
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        progress=progress,
     )
-    scores = pipeline.run_score(plugins, effective, inputs or [], limit, how)
+    scores = pipeline.run_score(plugins, effective, stream, how)
     _show(scores, output, json, quiet)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from mind_core import Reason, Record
 
-TOOL = "domain"
+TOOL = "mind-domain"
+NOTES = "domain"
 """The key under `metadata.mind` where labels are noted."""
 
 

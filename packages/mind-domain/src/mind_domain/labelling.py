@@ -11,7 +11,7 @@ from mind_core.errors import BadRecord
 from mind_core.flow import Outcome
 from mind_core.records import annotate, decode, encode, text_of
 from mind_core.stream import Batch
-from mind_domain.domain import TOOL, Domain, Label
+from mind_domain.domain import NOTES, TOOL, Domain, Label
 
 STEP = "label"
 
@@ -35,7 +35,7 @@ class LabelWork:
                 continue
             found = self.domain.label(record)
             if isinstance(found, Reason):
-                outcome.reject(record, "mind-domain", STEP, found)
+                outcome.reject(record, TOOL, STEP, found)
                 continue
             story = _short_hash(self.domain.story(record))
             note(record, self.name, found, self.domain.labels, story)
@@ -58,7 +58,7 @@ class DropCopies:
         for key, label, line in outcome.payload:
             if key in self.seen:
                 record = decode(line, "a labelled record")
-                outcome.reject(record, "mind-domain", STEP, Reason("duplicate_story"))
+                outcome.reject(record, TOOL, STEP, Reason("duplicate_story"))
                 continue
             self.seen.add(key)
             outcome.kept.append(line)
@@ -71,7 +71,7 @@ def note(record: Record, domain: str, label: Label, labels: Sequence[str], story
     """Write a label, and what a split needs to know about it, to `metadata.mind.domain`."""
     annotate(
         record,
-        TOOL,
+        NOTES,
         domain=domain,
         label=label.name,
         labels=list(labels),

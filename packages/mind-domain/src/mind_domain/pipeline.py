@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -11,8 +12,9 @@ from typing import Any, cast
 
 from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
+from mind_core.files import atomic_file
 from mind_core.flow import StreamOptions, run_flow
-from mind_core.output import open_output, write_records
+from mind_core.output import check_distinct, open_output, write_records
 from mind_core.plugins import Plugins
 from mind_core.progress import Progress, say
 from mind_core.reasons import describe
@@ -21,10 +23,9 @@ from mind_core.records import annotate, encode
 from mind_core.stream import read_records
 from mind_core.summary import Summary
 from mind_domain import builtins, hookspecs
-from mind_domain.domain import Domain, Judge
-from mind_domain.splitting import SplitRule, dated, split
-
-TOOL = "mind-domain"
+from mind_domain.domain import TOOL, Domain, Judge
+from mind_domain.reading import read_all
+from mind_domain.splitting import TEST, TRAIN, SplitRule, dated, split
 
 
 def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
@@ -69,9 +70,11 @@ def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOption
 
     domain = make_domain(plugins, name, recipe)
     summary = Summary(TOOL, recipe=recipe.values, components=plugins.used())
-    done = run_flow(summary, LabelWork(name, domain), replace(options, quiet=True), DropCopies())
-    _tell(options.quiet, done, _classes(done.details))
-    return done
+
+    def finish(summary: Summary) -> None:
+        summary.note = _classes(summary.details)
+
+    return run_flow(summary, LabelWork(name, domain), options, DropCopies(), finish)
 
 
 def run_sft(
@@ -95,35 +98,47 @@ class SplitFiles:
 
 
 def run_split(rule: SplitRule, files: SplitFiles, options: StreamOptions) -> Summary:
-    """Split labelled records by date into two files; holds the whole input in memory."""
+    """Split labelled records by date into two files; holds the whole input in memory.
+
+    Neither side is completed before the rejects and the summary are.
+    """
+    check_distinct(options.inputs, files.train, files.test, options.rejects, options.summary)
     values = {name: getattr(rule, name) for name in ("train_size", "test_size", "balance")}
     summary = Summary(TOOL, seed=rule.seed, recipe={"date": str(rule.date), **values})
-    records = list(read_records(options.inputs, limit=options.limit))
-    known = [dated(record, f"record {n}") for n, record in enumerate(records, 1)]
-    sides = split(known, rule)
-    with ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix=f"{TOOL}-") as folder, ExitStack() as stack:
+        bad = Path(folder) / "bad" if options.rejects else None
+        known, read = read_all(
+            lambda record, position: (record, dated(record, position)),
+            replace(options, rejects=bad),
+        )
+        sides = split([one for _, one in known], rule)
+        # Closed in the reverse order: the sides are completed last, when nothing else can fail.
         outputs = {
-            "train": stack.enter_context(open_output(files.train, options.level)),
-            "test": stack.enter_context(open_output(files.test, options.level)),
+            TRAIN: stack.enter_context(open_output(files.train, options.level)),
+            TEST: stack.enter_context(open_output(files.test, options.level)),
         }
         rejects = stack.enter_context(open_output(options.rejects)) if options.rejects else None
-        for record, one, side in zip(records, known, sides, strict=True):
-            summary.records_in += 1
+        told = stack.enter_context(atomic_file(options.summary)) if options.summary else None
+        summary.records_in, summary.bytes_in, summary.bad = read.records_in, read.bytes_in, read.bad
+        if rejects is not None and bad is not None:
+            rejects.write(b"".join(map(encode, read_records([bad]))))
+        for (record, one), side in zip(known, sides, strict=True):
             if isinstance(side, Reason):
                 summary.rejected[f"split.{side}"] += 1
                 if rejects is not None:
                     rejects.write(encode(_rejected(record, side)))
                 continue
             summary.kept += 1
-            counts = summary.details.setdefault(side, Counter())
-            counts[one.label] += 1
+            summary.details.setdefault(side, Counter())[one.label] += 1
             outputs[side].write(encode(record))
         summary.check()
-    summary.bytes_out = sum(output.bytes for output in outputs.values())
-    if options.summary is not None:
-        summary.write(options.summary)
-    parts = [f"{side}: {_classes(summary.details.get(side, {}))}" for side in ("train", "test")]
-    _tell(options.quiet, summary, "; ".join(parts))
+        summary.bytes_out = sum(output.bytes for output in outputs.values())
+        if told is not None:
+            told.write(summary.as_json())
+    counts = ((side, summary.details.get(side, {})) for side in (TRAIN, TEST))
+    summary.note = "; ".join(f"{side}: {_classes(labels)}" for side, labels in counts)
+    if not options.quiet:
+        say(TOOL, summary.line())
     return summary
 
 
@@ -135,11 +150,6 @@ def _rejected(record: Record, reason: Reason) -> Record:
 def _classes(counts: Mapping[str, int]) -> str:
     names = ((name.removeprefix("label_"), count) for name, count in sorted(counts.items()))
     return ", ".join(f"{count:,} {name}" for name, count in names)
-
-
-def _tell(quiet: bool, summary: Summary, more: str) -> None:
-    if not quiet:
-        say(TOOL, f"{summary.line()} ({more})" if more else summary.line())
 
 
 @dataclass(frozen=True)
@@ -154,11 +164,10 @@ class ScoreOptions:
     draws: int = 1000
     seed: int = 0
     predictions: Path | None = None
-    progress: bool | None = None
 
 
 def run_score(
-    plugins: Plugins, recipe: Recipe, inputs: Sequence[str], limit: int | None, how: ScoreOptions
+    plugins: Plugins, recipe: Recipe, options: StreamOptions, how: ScoreOptions
 ) -> dict[str, Any]:
     """Score a checkpoint on labelled records or chats; return the scores as JSON values."""
     from mind_domain.scoring import item_of, predict, prediction_record, report
@@ -166,14 +175,13 @@ def run_score(
 
     domain = make_domain(plugins, how.domain, recipe)
     judge = make_judge(plugins, how.judge)
-    items = [
-        item_of(record, domain, how.language, f"record {n}")
-        for n, record in enumerate(read_records(inputs, limit=limit), 1)
-    ]
+    items, read = read_all(
+        lambda record, position: item_of(record, domain, how.language, position), options
+    )
     if not items:
         raise MindError("there is nothing to score: the input has no records")
     model = load_checkpoint(how.model)
-    with Progress(TOOL, how.progress) as progress:
+    with Progress(TOOL, options.progress) as progress:
         predictions = predict(
             model, items, how.method, lambda done: progress.count(done, "answers")
         )
@@ -186,5 +194,6 @@ def run_score(
         "seed": how.seed,
         "model": {"step": model.step, "fingerprint": model.fingerprint},
         "components": plugins.used(),
+        "bad": dict(sorted(read.bad.items())),
         **report(items, predictions, domain.labels, judge, how.draws, how.seed),
     }

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mind_core import Record
-from mind_core.errors import BadRecord
-from mind_core.records import annotation, encode
+from mind_core.records import annotation
 from mind_domain.answers import parse_answer
 from mind_domain.chats import as_chat
-from mind_domain.domain import TOOL, Domain, Judge
+from mind_domain.domain import NOTES, Domain, Judge
 from mind_domain.metrics import score_table
 from mind_domain.predict import Ask, Note, likelihoods, written
+from mind_domain.reading import no_label
 from mind_train import Checkpoint
-
-METHODS = ("likelihood", "generate")
 
 
 @dataclass(frozen=True)
@@ -34,15 +32,10 @@ def item_of(record: Record, domain: Domain, language: str, position: str) -> Ite
     """Make a question of a labelled record, or of a chat that `mind-domain sft` made."""
     if not isinstance(record.get("messages"), list):
         record = as_chat(record, domain, language, position)
-    noted = annotation(record, TOOL)
+    noted = annotation(record, NOTES)
     label, spoken = noted.get("label"), noted.get("language")
     if label not in domain.labels or spoken not in ("en", "zh"):
-        raise BadRecord(
-            "missing_field",
-            position,
-            encode(record),
-            cause="metadata.mind.domain has no label and language; `mind-domain sft` writes them",
-        )
+        raise no_label(record, position, "no label and language; `mind-domain sft` writes them")
     words = {name: domain.answer(name, spoken) for name in domain.labels}
     ask = Ask(tuple(record["messages"][:-1]), words)
     return Item(str(record.get("id")), ask, str(label), str(noted.get("cluster", position)))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from mind_core import MindError, Reason, Record
-from mind_core.errors import BadRecord, UsageError
-from mind_core.records import annotation, encode
-from mind_domain.domain import TOOL
+from mind_core.errors import UsageError
+from mind_core.records import annotation
+from mind_domain.domain import NOTES
+from mind_domain.reading import no_label
 
 TRAIN, TEST = "train", "test"
 
@@ -48,7 +49,7 @@ def parse_date(text: str) -> date:
 
 def dated(record: Record, position: str) -> Dated:
     """Read the label of a record; raise `BadRecord` if it has none."""
-    noted = annotation(record, TOOL)
+    noted = annotation(record, NOTES)
     try:
         return Dated(
             str(record.get("id") or record.get("text", "")),
@@ -58,12 +59,7 @@ def dated(record: Record, position: str) -> Dated:
             date.fromisoformat(noted["until"]),
         )
     except (KeyError, TypeError, ValueError):
-        raise BadRecord(
-            "missing_field",
-            position,
-            encode(record),
-            cause="metadata.mind.domain has no label; `mind-domain label` writes one",
-        ) from None
+        raise no_label(record, position) from None
 
 
 def split(records: Sequence[Dated], rule: SplitRule) -> list[str | Reason]:

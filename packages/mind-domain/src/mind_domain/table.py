@@ -32,6 +32,8 @@ def as_table(scores: Mapping[str, Any]) -> str:
     lines += ["", "truth \\ prediction" + "".join(f"{name:>10}" for name in columns)]
     for truth, row in scores["confusion"].items():
         lines.append(f"{truth:<18}" + "".join(f"{row[name]:>10,}" for name in columns))
+    if scores["bad"]:
+        lines += ["", f"{sum(scores['bad'].values()):,} bad records were left out"]
     if scores["cut"]:
         lines += ["", f"{scores['cut']:,} questions were longer than the context and were cut"]
     return "\n".join(lines) + "\n"

@@ -172,13 +172,14 @@ def run_command(
     device: Device = "cpu",
     plugin: options.PluginFiles = None,
     print_recipe: options.PrintRecipe = False,
+    dry_run: options.DryRun = False,
     progress: options.ShowProgress = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Put the options together, run, print, and hold the gates."""
     from mind_eval.gates import check_gates, parse_gate
-    from mind_eval.pipeline import RunOptions, run_scores
+    from mind_eval.pipeline import RunOptions, describe_run, run_scores
     from mind_eval.suites import NO_SUITE, suite_recipe
 
     gates = [parse_gate(text) for text in require or ()]
@@ -188,24 +189,24 @@ def run_command(
     if print_recipe:
         write_out(recipe.to_toml())
         return
-    scores = run_scores(
-        RunOptions(
-            model=model,
-            tasks=tuple(task or ()),
-            shots=shots,
-            heldout=tuple(heldout or ()),
-            overlap=overlap,
-            data_root=data_root,
-            limit=limit,
-            seed=seed,
-            batch_tokens=batch_tokens,
-            device=device,
-            output=output,
-            progress=progress,
-        ),
-        recipe,
-        make_plugins(plugin or ()),
+    asked = RunOptions(
+        model=model,
+        tasks=tuple(task or ()),
+        shots=shots,
+        heldout=tuple(heldout or ()),
+        overlap=overlap,
+        data_root=data_root,
+        limit=limit,
+        seed=seed,
+        batch_tokens=batch_tokens,
+        device=device,
+        output=output,
+        progress=progress,
     )
+    if dry_run:
+        write_out(describe_run(asked, recipe, make_plugins(plugin or ())))
+        return
+    scores = run_scores(asked, recipe, make_plugins(plugin or ()))
     if json:
         write_out(orjson.dumps(scores, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif not quiet:

@@ -10,13 +10,15 @@ there documents of a group stand one after another.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mind_core import MindError, Record
+from mind_core.errors import BadRecord
 from mind_core.languages import language_of
-from mind_core.records import text_of
+from mind_core.records import decode, text_of
+from mind_core.stream import read_batches
 from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
 
 if TYPE_CHECKING:
@@ -130,6 +132,24 @@ def measure(
     if not result.groups:
         raise MindError("the held-out stream has no record", hint="check --heldout")
     return result
+
+
+def read_texts(inputs: Sequence[str], limit: int | None = None) -> Iterator[Record]:
+    """Yield records with `text`; the first that has none raises `BadRecord` with file and line."""
+    count = 0
+    try:
+        for batch in read_batches(inputs):
+            for number, line in batch.lines():
+                if limit is not None and count >= limit:
+                    return
+                record = decode(line, batch.position(number))
+                text_of(record, batch.position(number))
+                yield record
+                count += 1
+    except BadRecord as error:
+        if error.hint and "--skip-bad" in error.hint:
+            error.hint = "mend the line, or take it out: every held-out record counts"
+        raise
 
 
 def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Sequenced, bool]]:

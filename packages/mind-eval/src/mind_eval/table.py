@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SHOWN = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
+CHOSEN = ("acc", "acc_norm")
 
 
 def scores_table(scores: Mapping[str, Any]) -> str:
@@ -57,7 +58,9 @@ def _heldout_row(language: str, source: str, values: Mapping[str, Any]) -> list[
 
 
 def _tasks(results: Mapping[str, Any], notes: Mapping[str, Any], counts: Mapping[str, Any]) -> str:
-    rows = [["task", "lang", "form", "data", "metric", "items", "shots", "value", "± error"]]
+    rows = [
+        ["task", "lang", "form", "data", "metric", "items", "shots", "chance", "value", "± error"]
+    ]
     for task, values in results.items():
         about = notes[task]
         kept = about["shots"]["kept_mean"]
@@ -75,8 +78,15 @@ def _tasks(results: Mapping[str, Any], notes: Mapping[str, Any], counts: Mapping
                     metric,
                     f"{counts[task]['effective']:,}",
                     f"{kept:.1f} of {about['shots']['asked']}",
+                    _chance(metric, about),
                     f"{values[name]:.4f}",
                     f"{error:.4f}" if isinstance(error, float) else "-",
                 ]
             )
-    return aligned(rows, 4)
+    return aligned(rows, 5)
+
+
+def _chance(metric: str, about: Mapping[str, Any]) -> str:
+    """Show what guessing gives; scores of earlier versions do not say."""
+    chance = about.get("chance") if metric in CHOSEN else None
+    return "-" if chance is None else f"{chance:.4f}"

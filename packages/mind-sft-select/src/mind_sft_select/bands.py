@@ -43,6 +43,12 @@ def parse_pair(text: str, option: str) -> tuple[float, float]:
     return low, high
 
 
+def check_shares(low: float, high: float) -> None:
+    """Refuse quantiles outside 0 … 1."""
+    if not 0.0 <= low <= high <= 1.0:
+        raise UsageError(f"--quantile {low:g},{high:g} is not within 0 … 1")
+
+
 def quantile_band(
     gaps: Mapping[str, Sequence[float]], low: float, high: float, per_language: bool
 ) -> Band:
@@ -51,8 +57,7 @@ def quantile_band(
     A quantile lies between its two neighbours in proportion (type 7 of Hyndman and Fan 1996).
     Raises `UsageError` for quantiles outside 0 … 1.
     """
-    if not 0.0 <= low <= high <= 1.0:
-        raise UsageError(f"--quantile {low:g},{high:g} is not within 0 … 1")
+    check_shares(low, high)
     everything = sorted(gap for values in gaps.values() for gap in values)
     bounds = {
         language: (quantile(ordered, low), quantile(ordered, high))

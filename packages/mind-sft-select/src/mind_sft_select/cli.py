@@ -33,7 +33,7 @@ EXAMPLES = (
 COST = (
     "Memory: the model, one batch, and 20 to 40 bytes a record for the figures. Order: output is "
     "in input order and the same for every -j: workers parse, the model runs in this process. "
-    "With --quantile, --max or --clusters the input is read twice; stdin waits in a file."
+    "With --quantile, --max or --clusters the input is read twice; a pipe waits in a file."
 )
 
 app = new_app()
@@ -135,6 +135,7 @@ def select(
     version: options.Version = False,
 ) -> None:
     """Select from a stream of instructions, or answer a question about the tool."""
+    from mind_core.stream import check_inputs
     from mind_sft_select.bands import parse_pair
     from mind_sft_select.pipeline import make_plugins, run_selection
     from mind_sft_select.plan import effective_recipe, make_plan
@@ -165,10 +166,12 @@ def select(
         device=device,
         mark=mark,
         seed=seed,
-        reference_file=None if dry_run else reference,
-        reference_entropy=reference_entropy or ("0" if dry_run and reference else None),
+        reference_file=reference,
+        reference_entropy=reference_entropy,
+        dry_run=dry_run,
     )
     if dry_run:
+        check_inputs(inputs or ())
         write_out(effective.to_toml())
         return
     stream = StreamOptions(

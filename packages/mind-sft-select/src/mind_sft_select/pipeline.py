@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import shutil
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mind_core import Record
@@ -22,6 +20,7 @@ from mind_sft_select.bands import Band, quantile_band
 from mind_sft_select.clusters import fit_clusters
 from mind_sft_select.judge import TOOL, Judge, Rule
 from mind_sft_select.plan import Plan
+from mind_sft_select.rereading import Rereadable, rereadable
 from mind_sft_select.scored import Draws, Live, Replay, Scored, Scores
 
 CONSUMED = ("instruction", "input", "output", "conversations")
@@ -38,7 +37,7 @@ def run_selection(plan: Plan, recipe: Recipe, plugins: Plugins, options: StreamO
     """Select instructions from a stream and return the summary.
 
     With fixed bounds a record is decided as it passes. Quantiles, clusters and --max need all
-    scores first: then the input is read twice, and stdin waits in a temporary file.
+    scores first: then the input is read twice, and what is no file waits in a temporary one.
     """
     summary = Summary(
         TOOL,
@@ -50,23 +49,21 @@ def run_selection(plan: Plan, recipe: Recipe, plugins: Plugins, options: StreamO
     live = Live(plan.scorers)
     rule = plan.rule()
     if not plan.needs_all:
-        return _flow(Judge(rule, live, plan.mark), plan, summary, options)
+        return _flow(Judge(rule, live, plan.mark), plan, summary, Rereadable(options))
     with tempfile.TemporaryDirectory(prefix="mind-sft-select-") as folder:
-        twice = _kept_stdin(options, Path(folder))
+        twice = rereadable(options, Path(folder))
         survey = take_survey(live, plan, twice, Path(folder))
         rule = settled_rule(rule, plan, survey)
         return _flow(Judge(rule, Replay(survey.scores), plan.mark), plan, summary, twice)
 
 
-def _flow(judge: Judge, plan: Plan, summary: Summary, options: StreamOptions) -> Summary:
+def _flow(judge: Judge, plan: Plan, summary: Summary, twice: Rereadable) -> Summary:
     from mind_sft_select.figures import details
 
-    run_flow(summary, Parse(), replace(options, summary=None, quiet=True), judge)
-    summary.details.update(details(judge), model=plan.model_details())
-    if options.summary is not None:
-        summary.write(options.summary)
-    if not options.quiet:
-        say(TOOL, summary.line())
+    def finish(summary: Summary) -> None:
+        summary.details.update(details(judge), model=plan.model_details())
+
+    run_flow(summary, Parse(twice.names), twice.options, judge, finish)
     for line in warnings(judge, summary):
         say(TOOL, f"warning: {line}")
     return summary
@@ -74,12 +71,18 @@ def _flow(judge: Judge, plan: Plan, summary: Summary, options: StreamOptions) ->
 
 @dataclass(frozen=True)
 class Parse:
-    """Turn lines into records with `messages`; runs in the workers."""
+    """Turn lines into records with `messages`; runs in the workers.
+
+    `names` has what to call an input that is read from a copy.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, batch: Batch) -> Outcome:
         """Parse one batch; what is no instruction is bad."""
         from mind_tok.chat import messages_of
 
+        batch = replace(batch, name=self.names.get(batch.name, batch.name))
         outcome = Outcome(payload=[])
         for position, line, record in outcome.records(batch):
             try:
@@ -114,11 +117,11 @@ class Survey:
         return outcome
 
 
-def take_survey(live: Live, plan: Plan, options: StreamOptions, folder: Path) -> Survey:
+def take_survey(live: Live, plan: Plan, twice: Rereadable, folder: Path) -> Survey:
     """Score the whole input as the run itself will read it, and hold the scores."""
     survey = Survey(live, Scores(len(plan.scorers)), Draws(plan.seed))
-    aside = replace(options, output=folder / "survey", rejects=None, summary=None, quiet=True)
-    run_flow(Summary(TOOL), Parse(), aside, survey)
+    aside = replace(twice.options, output=folder / "survey", rejects=None, summary=None, quiet=True)
+    run_flow(Summary(TOOL), Parse(twice.names), aside, survey)
     return survey
 
 
@@ -129,6 +132,8 @@ def settled_rule(rule: Rule, plan: Plan, survey: Survey) -> Rule:
         for place, scored in enumerate(survey.scores)
         if not math.isnan(scored.values[0])
     ]
+    if not known:
+        return rule
     if plan.quantile is not None:
         gaps: dict[str, list[float]] = {}
         for _, scored in known:
@@ -154,9 +159,15 @@ def _is_inside(rule: Rule, scored: Scored) -> bool:
 def warnings(judge: Judge, summary: Summary) -> Iterator[str]:
     """Say what a user should not overlook: nothing kept, or one language of several."""
     scored = [s for s in judge.seen if not math.isnan(s.values[0])]
-    if summary.records_in and not judge.kept and judge.rule.band is not None:
+    if len(judge.seen) and not scored:
+        yield f"none of {len(judge.seen):,} was scored: {_unscored(judge, summary)}"
+    elif scored and not judge.kept and judge.rule.band is not None:
         gaps = [gap for s in scored if (gap := judge.rule.gap(s)) is not None]
-        reach = f"gaps run from {min(gaps):.3f} to {max(gaps):.3f}" if gaps else "none was scored"
+        reach = (
+            f"gaps run from {min(gaps):.3f} to {max(gaps):.3f}"
+            if gaps
+            else "no language of them has a reference"
+        )
         yield f"no record lies in the band; {reach}; --quantile LOW,HIGH keeps a share instead"
     languages = {s.language for s in scored}
     if len(languages) > 1 and len(judge.kept) == 1:
@@ -165,12 +176,15 @@ def warnings(judge: Judge, summary: Summary) -> Iterator[str]:
         )
 
 
-def _kept_stdin(options: StreamOptions, folder: Path) -> StreamOptions:
-    """Return options whose inputs can be read twice: stdin is kept in a file."""
-    inputs = options.inputs or ("-",)
-    if "-" not in inputs:
-        return options
-    kept = folder / "stdin"
-    with kept.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
-    return replace(options, inputs=tuple(str(kept) if i == "-" else i for i in inputs))
+def _unscored(judge: Judge, summary: Summary) -> str:
+    """Count the reasons why nothing was scored; what is too long can be cut."""
+    counts = (summary.rejected + summary.marked).items()
+    reasons = {name.removeprefix(f"{judge.rule.step}."): count for name, count in counts}
+    said = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
+    context = summary.details["model"].get("context")
+    if "too_long" in reasons and context:
+        said += (
+            f" for the context of {context} tokens; --set {judge.rule.step}.long=cut scores what "
+            "fits"
+        )
+    return said

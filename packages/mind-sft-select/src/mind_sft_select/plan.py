@@ -10,10 +10,16 @@ from typing import Any
 from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
-from mind_sft_select.bands import Band
+from mind_sft_select.bands import Band, check_shares
 from mind_sft_select.hookspecs import Scorer
 from mind_sft_select.judge import Rule
-from mind_sft_select.references import Reference, measured_reference, parse_reference
+from mind_sft_select.references import (
+    Reference,
+    check_source,
+    measured_reference,
+    parse_reference,
+)
+from mind_sft_select.scorers.conversations import check_model, checkpoint_of
 
 HOOK = "register_scorers"
 KIND = "scorer"
@@ -60,8 +66,6 @@ class Plan:
 
     def model_details(self) -> dict[str, Any]:
         """Identify the checkpoint for the summary; empty if no scorer read one."""
-        from mind_sft_select.scorers.conversations import checkpoint_of
-
         if not self.model:
             return {}
         checkpoint = checkpoint_of(self.model, self.device)
@@ -85,8 +89,9 @@ def effective_recipe(name: str | None, flags: dict[str, Any], assignments: Seque
         if flags.get(key) is not None:
             value = flags[key]
             recipe.values[key] = list(value) if isinstance(value, tuple) else value
-    if flags.get("quantile") is not None:
-        recipe.values.pop("band", None)
+    for given, other in (("quantile", "band"), ("band", "quantile")):
+        if flags.get(given) is not None:
+            recipe.values.pop(other, None)
     if flags.get("scope") is not None:
         for step in recipe.values.get(STEP, []):
             if "scope" in step or step.get(KIND) in ("entropy", "length"):
@@ -106,8 +111,12 @@ def make_plan(
     seed: int,
     reference_file: str | None = None,
     reference_entropy: str | None = None,
+    dry_run: bool = False,
 ) -> Plan:
-    """Make the scorers and the reference; raise `UsageError` for what cannot be done."""
+    """Make the scorers and the reference; raise `UsageError` for what cannot be done.
+
+    In a dry run the model and the source of the reference are looked for, and nothing is measured.
+    """
     started = time.monotonic()
     names, scorers = [], []
     for _, name, options in recipe.steps([KIND]):
@@ -116,20 +125,22 @@ def make_plan(
         options = {**{k: v for k, v in given.items() if k in known}, **options}
         names.append(name)
         scorers.append(plugins.make(HOOK, name, options))
+        if dry_run and "model" in known:
+            check_model(options["model"])
     if not scorers:
         raise UsageError(f"recipe {recipe.name} names no scorer")
     values = recipe.values
+    limits = {name: _count(values.get(name), name) for name in ("max", "clusters")}
+    quantile = _pair(values.get("quantile"), "quantile")
+    if quantile is not None:
+        check_shares(*quantile)
     per_language = bool(values.get("per_language", True))
-    if reference_file is not None and reference_entropy is not None:
-        raise UsageError("--reference and --reference-entropy exclude each other")
-    reference = None
-    if reference_entropy is not None:
-        reference = parse_reference(reference_entropy, per_language)
-    elif reference_file is not None:
-        reference = measured_reference(scorers[0], reference_file, per_language)
+    reference = _reference(
+        scorers[0], reference_file, reference_entropy, per_language, measure=not dry_run
+    )
     band = values.get("band")
     if reference is None and band is not None:
-        if not mark and not values.get("clusters"):
+        if not mark and not limits["clusters"]:
             raise UsageError(
                 "the band is measured from a reference, and none was given",
                 hint="--reference HELDOUT.jsonl.zst, --reference-entropy X, or --quantile LOW,HIGH",
@@ -140,16 +151,39 @@ def make_plan(
         scorers=scorers,
         reference=reference,
         band=_pair(band, "band"),
-        quantile=_pair(values.get("quantile"), "quantile"),
+        quantile=quantile,
         per_language=per_language,
-        max=values.get("max"),
-        clusters=values.get("clusters"),
+        max=limits["max"],
+        clusters=limits["clusters"],
         mark=mark,
         seed=seed,
         model=model,
         device=device,
         started=started,
     )
+
+
+def _reference(
+    scorer: Scorer, source: str | None, given: str | None, per_language: bool, measure: bool
+) -> Reference | None:
+    if source is not None and given is not None:
+        raise UsageError("--reference and --reference-entropy exclude each other")
+    if given is not None:
+        return parse_reference(given, per_language)
+    if source is None:
+        return None
+    if not measure:
+        check_source(scorer, source)
+        return Reference({}, per_language)
+    return measured_reference(scorer, source, per_language)
+
+
+def _count(value: Any, name: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise UsageError(f"recipe: {name} must be a whole number from 1, not {value!r}")
 
 
 def _pair(value: Any, name: str) -> tuple[float, float] | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mind_core import MindError
+from mind_core import MindError, Record
 from mind_core.errors import UsageError
 from mind_core.files import read_json, read_manifest
-from mind_core.stream import read_records
+from mind_core.stream import check_inputs, read_records
 
 ALL = "all"
 
@@ -35,12 +36,15 @@ def parse_reference(text: str, per_language: bool = True) -> Reference:
     for part in text.split(","):
         language, equals, number = part.partition("=")
         try:
-            values[language.strip() if equals else ALL] = float(number if equals else part)
+            value = float(number if equals else part)
         except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
             raise UsageError(
                 f"--reference-entropy {text!r}: {part!r} is no number",
                 hint="for example 3.2, or zh=3.9,en=3.1",
-            ) from None
+            )
+        values[language.strip() if equals else ALL] = value
     return _checked(Reference(values, per_language))
 
 
@@ -50,12 +54,7 @@ def measured_reference(scorer: Any, source: str, per_language: bool) -> Referenc
 
     Raises `UsageError` if the scorer has no such thing, or the folder is of another checkpoint.
     """
-    own = getattr(scorer, "own", None)
-    if own is None:
-        raise UsageError(
-            f"the scorer {type(scorer).__name__} measures no reference",
-            hint="give a number with --reference-entropy",
-        )
+    own = _own(scorer)
     if Path(source).is_dir():
         found = _from_scores(Path(source), scorer)
     else:
@@ -63,6 +62,25 @@ def measured_reference(scorer: Any, source: str, per_language: bool) -> Referenc
     if not found:
         raise MindError(f"{source} has no text to measure", hint="check --reference")
     return _checked(Reference({k: round(v, 6) for k, v in found.items()}, per_language))
+
+
+def check_source(scorer: Any, source: str) -> None:
+    """Raise `MindError` for held-out texts that are not there, and scores that do not fit."""
+    _own(scorer)
+    if Path(source).is_dir():
+        _from_scores(Path(source), scorer)
+    else:
+        check_inputs([source])
+
+
+def _own(scorer: Any) -> Callable[[Iterator[Record]], dict[str, float]]:
+    own: Callable[[Iterator[Record]], dict[str, float]] | None = getattr(scorer, "own", None)
+    if own is None:
+        raise UsageError(
+            f"the scorer {type(scorer).__name__} measures no reference",
+            hint="give a number with --reference-entropy",
+        )
+    return own
 
 
 def _from_scores(folder: Path, scorer: Any) -> dict[str, float]:

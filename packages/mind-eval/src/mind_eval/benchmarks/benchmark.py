@@ -135,6 +135,12 @@ def read_rules(folder: Path) -> dict[str, Any]:
     return rules
 
 
+def check_task_file(path: Path) -> None:
+    """Raise `UsageError` for a task file that is not there."""
+    if not path.is_file():
+        raise UsageError(f"there is no task file {path}", hint="--task takes lm-eval task YAML")
+
+
 def _reader(name: str) -> Callable[[Path], dict[str, list[Row]]]:
     module, _, attribute = name.partition(":")
     try:

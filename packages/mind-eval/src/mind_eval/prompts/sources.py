@@ -13,7 +13,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import sha256_file
-from mind_eval.benchmarks.benchmark import Benchmark
+from mind_eval.benchmarks.benchmark import Benchmark, check_task_file
 from mind_eval.benchmarks.rows import Row, read_rows
 from mind_eval.prompts.task import RowsTask
 
@@ -99,8 +99,7 @@ def _splits(config: dict[str, Any], path: Path) -> tuple[Any, dict[str, str]]:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise UsageError(f"there is no task file {path}", hint="--task takes lm-eval task YAML")
+    check_task_file(path)
     try:
         config: dict[str, Any] = load_yaml(path)
     except (yaml.YAMLError, ValueError, ImportError, AttributeError) as error:

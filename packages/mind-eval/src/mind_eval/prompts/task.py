@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,8 +29,14 @@ class PromptNotes:
     asked: int = 0
     kept: Counter[int] = field(default_factory=Counter)
     overlong: int = 0
+    chances: list[float] = field(default_factory=list)
     pool: str = NO_POOL
     order: str = ""
+
+    @property
+    def chance(self) -> float | None:
+        """Give the accuracy of guessing, mean over items; None where nothing is chosen."""
+        return math.fsum(self.chances) / len(self.chances) if self.chances else None
 
     def as_dict(self) -> dict[str, Any]:
         """Give the notes as JSON values; `kept` maps a number of shots to the items with it."""
@@ -135,6 +142,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         ):
             with _named(str(self.config.task), f"item {doc.get('id', number)}"):
                 self._check_answer(doc, number)
+                self._note_chance(doc)
                 made = self.construct_requests(
                     doc=doc,
                     ctx=self.prompt_of(doc),
@@ -179,6 +187,13 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
             f"of its {len(choices)} choices",
             hint="mend the data; an item without an answer cannot be scored",
         )
+
+    def _note_chance(self, doc: Doc) -> None:
+        """Note how often a guess is right: one choice, or any of several that are right."""
+        if self.OUTPUT_TYPE != "multiple_choice":
+            return
+        gold = self.doc_to_target(doc) if self.multiple_target else [None]
+        self.notes.chances.append(len(gold) / len(self.doc_to_choice(doc)))
 
     def _pool(self) -> list[Row]:
         """Find the split that shots come from, and say so; the tested item is never among them."""

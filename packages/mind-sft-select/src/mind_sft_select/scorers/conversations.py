@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mind_core import Record
@@ -21,9 +22,21 @@ def checkpoint_of(model: str, device: str) -> Checkpoint:
     """Load a checkpoint once for all scorers; raise `UsageError` if none was named."""
     from mind_train import load_checkpoint
 
+    _named(model)
+    return load_checkpoint(model, device)
+
+
+def check_model(model: str) -> None:
+    """Raise `MindError` if no model was named, or there is no sound checkpoint; load nothing."""
+    from mind_train.checkpoint import find_checkpoint
+
+    _named(model)
+    find_checkpoint(Path(model))
+
+
+def _named(model: str) -> None:
     if not model:
         raise UsageError("no model was named", hint="--model takes a mind-train run or checkpoint")
-    return load_checkpoint(model, device)
 
 
 def check_scope(scope: str) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
 from mind_core.records import annotation, text_of
-from mind_domain.domain import TOOL, Label
+from mind_domain.domain import NOTES, Label
 from mind_domain.domains.finance.clock import clock_time, published_at, zone
 from mind_domain.domains.finance.movement import movement_after
 from mind_domain.domains.finance.prices import Series, read_prices
@@ -121,7 +121,7 @@ class Finance:
 
     def question(self, record: Record, language: str) -> str:
         """Ask what the share does after the text, in Chinese or English."""
-        noted = annotation(record, TOOL)
+        noted = annotation(record, NOTES)
         ticker, days = noted.get("ticker"), noted.get("horizon")
         if ticker is None or days is None:
             raise MindError(

@@ -1,0 +1,59 @@
+"""Read a whole stream into memory, for the verbs that need all records before they can say one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from mind_core import Record
+from mind_core.errors import BadRecord
+from mind_core.flow import Outcome, StreamOptions, run_flow
+from mind_core.records import encode
+from mind_core.stream import Batch
+from mind_core.summary import Summary
+from mind_domain.domain import TOOL
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parse(Generic[T]):
+    """Parse the records of a batch with their positions; what raises `BadRecord` is bad."""
+
+    parse: Callable[[Record, str], T]
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Return the outcome with what was parsed as payload."""
+        outcome = Outcome(payload=[])
+        for position, line, record in outcome.records(batch):
+            try:
+                outcome.payload.append(self.parse(record, position))
+            except BadRecord as error:
+                outcome.bad.append((error, line))
+        return outcome
+
+
+def read_all(parse: Callable[[Record, str], T], options: StreamOptions) -> tuple[list[T], Summary]:
+    """Return what every record was parsed to, and the counts of the reading.
+
+    Bad lines pass as `skip_bad` allows, and are written to `rejects`.
+    """
+    held: list[T] = []
+
+    def hold(outcome: Outcome) -> Outcome:
+        held.extend(outcome.payload)
+        outcome.kept = [b""] * len(outcome.payload)
+        return outcome
+
+    aside = replace(options, jobs=1, output=None, summary=None, quiet=True)
+    return held, run_flow(Summary(TOOL), Parse(parse), aside, hold, passes_on=False)
+
+
+def no_label(record: Record, position: str, cause: str = "no label") -> BadRecord:
+    """Make the error of a record that `mind-domain label` has not seen."""
+    error = BadRecord(
+        "missing_field", position, encode(record), cause=f"metadata.mind.domain has {cause}"
+    )
+    error.hint = "label it first: `mind-domain label …` then `mind-domain split …`"
+    return error
