@@ -26,7 +26,7 @@ ARROWS = {
 }
 HEAVY = {
     "torch", "numpy", "sklearn", "scipy", "sentencepiece", "datasketch", "lm_eval", "rich",
-    "pydantic", "datasets", "resiliparse", "safetensors", "pandas", "xxhash", "tokenizers",
+    "pydantic", "numba", "datasets", "resiliparse", "safetensors", "pandas", "xxhash", "tokenizers",
 }  # fmt: skip
 SOURCES = [
     path
