@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -16,6 +17,7 @@ from mind_core.cli import (
     run,
     write_out,
 )
+from mind_core.errors import UsageError, nearest
 from mind_core.flow import StreamOptions
 
 TOOL = "mind-clean"
@@ -29,11 +31,16 @@ EXAMPLES = (
     "mind-clean pages.jsonl.zst -o text.jsonl.zst --rejects dropped.jsonl.zst",
     "zstdcat pages.jsonl.zst | mind-clean --set text_density.min=0.6 -j 4 | mind-dedup > text.zst",
     "mind-clean --step resiliparse pages.jsonl.zst | mind-clean --step pii | zstdcat | head",
+    "mind-clean --from warc crawl/*.warc.gz --without site_phrases -j 8 -o text.jsonl.zst",
 )
 COST = (
-    "Memory: a few MiB per worker, whatever the size of the input. Output keeps the order of the "
-    "input and is the same for any -j."
+    "Memory: a few MiB per worker, whatever the size of the input, and for site_phrases what its "
+    "option `memory` allows. That step counts over the whole input first: until then records wait "
+    "in a temporary file, and nothing comes out. Output keeps the order of the input and is the "
+    "same for any -j."
 )
+
+READS = ("records", "warc", "datatrove", "cc_net", "wudao", "mnbvc", "wanjuan", "chinesewebtext")
 
 app = new_app()
 
@@ -43,6 +50,26 @@ Steps = Annotated[
         "--step",
         metavar="NAME",
         help="Run only this step, with the recipe's options; repeat it for more, in that order.",
+    ),
+]
+Without = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--without", metavar="NAME", help="Leave this step of the recipe out."),
+]
+From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="SHAPE",
+        help=f"What comes in: {', '.join(READS)}. dolma's records are records.",
+    ),
+]
+Report = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        help="Write a page with what each step dropped, by source and language, and samples.",
     ),
 ]
 KeepHtml = Annotated[
@@ -55,13 +82,16 @@ def clean(
     context: typer.Context,
     inputs: options.Inputs = None,
     output: options.Output = None,
+    read_as: From = "records",
     recipe: options.RecipeName = None,
     step: Steps = None,
+    without: Without = None,
     assignments: options.Set = None,
     rejects: options.Rejects = None,
     mark: options.Mark = False,
     keep_html: KeepHtml = False,
     summary: options.SummaryFile = None,
+    report: Report = None,
     limit: options.Limit = None,
     skip_bad: options.SkipBad = "0",
     jobs: options.Jobs = 1,
@@ -77,7 +107,7 @@ def clean(
     version: options.Version = False,
 ) -> None:
     """Clean a stream of records, or answer a question about the tool."""
-    from mind_clean.pipeline import make_plugins, run_clean
+    from mind_clean.pipeline import CleanOptions, make_plugins, run_clean
     from mind_clean.plan import plan, recipe_text
     from mind_clean.steps import effective_recipe
     from mind_core.stream import check_inputs
@@ -85,8 +115,13 @@ def clean(
     files = plugin or []
     if answer_questions(TOOL, make_plugins, files, version, list_components, list_plugins, json):
         return
+    if read_as not in READS:
+        hint = nearest(read_as, READS) or f"known: {', '.join(READS)}"
+        raise UsageError(f"--from {read_as!r} is no shape of records", hint=hint)
     plugins = make_plugins(files)
-    effective = effective_recipe(plugins, recipe, step or [], assignments or [], mark)
+    effective = effective_recipe(
+        plugins, recipe, step or [], assignments or [], mark, without=without or []
+    )
     if print_recipe:
         write_out(recipe_text(plugins, effective))
         return
@@ -107,7 +142,7 @@ def clean(
         write_out(plan(plugins, effective))
         return
     require_input(inputs, context.get_help)
-    run_clean(plugins, effective, stream, mark, keep_html)
+    run_clean(plugins, effective, stream, CleanOptions(mark, keep_html, read_as, report))
 
 
 def main() -> None:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mind_clean import builtins, hookspecs
-from mind_clean.failures import FailedComponent
-from mind_clean.main_text import density
-from mind_clean.notes import TOOL, noted
+from mind_clean.funnel import Funnel
+from mind_clean.readers import READERS, batches_as
 from mind_clean.steps import Step, make_steps
-from mind_core import Reason, Record
-from mind_core.errors import BadRecord
-from mind_core.flow import Outcome, StreamOptions, run_flow
+from mind_clean.survey import Surveying
+from mind_clean.walk import Walk, Walked
+from mind_core.files import atomic_file
+from mind_core.flow import Outcome, Pass, StreamOptions, run_passes
+from mind_core.output import check_distinct
 from mind_core.plugins import Plugins
 from mind_core.progress import say
-from mind_core.reasons import describe
 from mind_core.recipe import Recipe
-from mind_core.records import annotation, encode, field
-from mind_core.stream import Batch
 from mind_core.summary import Summary
 
-NO_TEXT = "no_text"
-MARKS = "marks"
+if TYPE_CHECKING:
+    from mind_clean.key_counts import Keys
 
 
 def make_plugins(files: Sequence[Path] = ()) -> Plugins:
@@ -31,18 +30,35 @@ def make_plugins(files: Sequence[Path] = ()) -> Plugins:
     return Plugins("mind_clean", hookspecs, builtins, files)
 
 
+@dataclass(frozen=True)
+class CleanOptions:
+    """What a user may say about cleaning, besides the recipe and the shared options."""
+
+    mark: bool = False
+    keep_html: bool = False
+    read_as: str = "records"
+    report: Path | None = None
+
+
 def run_clean(
-    plugins: Plugins,
-    recipe: Recipe,
-    options: StreamOptions,
-    mark: bool = False,
-    keep_html: bool = False,
+    plugins: Plugins, recipe: Recipe, options: StreamOptions, clean: CleanOptions = CleanOptions()
 ) -> Summary:
     """Clean a stream by a recipe and return the summary of the run."""
+    check_distinct(options.inputs, options.output, options.rejects, options.summary, clean.report)
     summary = Summary("mind-clean", recipe=recipe.values)
-    work = Clean(make_steps(plugins, recipe), mark, keep_html)
+    cleaning = Cleaning(make_steps(plugins, recipe), clean)
     summary.components = plugins.used()
-    run_flow(summary, work, options)
+
+    def finish(summary: Summary) -> None:
+        summary.details["funnel"] = cleaning.funnel.rows()
+        if clean.report is not None:
+            from mind_clean.report import page
+
+            with atomic_file(clean.report) as file:
+                file.write(page(summary, cleaning.funnel, cleaning.names).encode())
+
+    batches = batches_as(clean.read_as, options.inputs)
+    run_passes(summary, cleaning.passes(), options, finish, batches=batches)
     if summary.records_in and not summary.kept:
         most = "".join(
             f"; most frequent: {reason}" for reason, _ in summary.rejected.most_common(1)
@@ -51,132 +67,87 @@ def run_clean(
     return summary
 
 
-@dataclass(frozen=True)
-class Clean:
-    """What a worker does with a batch: every record through every step."""
+@dataclass
+class Cleaning:
+    """The walks that a list of steps takes, and what they have found so far.
 
-    steps: tuple[Step, ...]
-    mark: bool = False
-    keep_html: bool = False
+    A step that surveys ends a walk: its keys are counted there, and the next walk begins with it.
+    """
 
-    def __call__(self, batch: Batch) -> Outcome:
-        """Return what became of the records of a batch."""
-        outcome = Outcome()
-        for position, line, record in outcome.records(batch):
-            try:
-                self._clean(record, position, line, outcome)
-            except BadRecord as error:
-                outcome.bad.append((error, line))
-        return outcome
+    steps: Sequence[Step]
+    options: CleanOptions
+    funnel: Funnel = field(default_factory=Funnel)
 
-    def _clean(self, came: Record, position: str, line: bytes, outcome: Outcome) -> None:
-        record = came
-        for step in self.steps:
-            before = record
-            record, reason = self._take(step, record, position, line)
-            if step.kind == "transform" and record is not before:
-                _count_change(outcome, step.name, before, record)
-            if reason is None:
-                continue
-            if self.mark:
-                outcome.marked[f"{step.name}.{reason}"] += 1
-                record = _marked(record, step.name, reason)
-            else:
-                _encodable(record, position, line)
-                outcome.reject(record, "mind-clean", step.name, reason)
-                return
-        outcome.keep(line if record is came else _encodable(record, position, line))
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the steps, in their order."""
+        return [step.name for step in self.steps]
 
-    def _take(
-        self, step: Step, record: Record, position: str, line: bytes
-    ) -> tuple[Record, str | None]:
-        """Take one step; return the record after it, and why to drop it, if so."""
-        if step.kind == "extractor":
-            return self._extract(step, record, position, line)
-        if not isinstance(record.get("text"), str):
-            raise _no_text_field(record, position, line)
-        try:
-            result = step.call(record)
-        except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise FailedComponent(str(step), position, line, cause) from error
-        if step.kind == "filter":
-            if result is not None and not isinstance(result, str):
-                raise FailedComponent(str(step), position, line, f"it returned {result!r:.80}")
-            return record, result
-        if not isinstance(result, dict) or not isinstance(result.get("text"), str):
-            raise FailedComponent(str(step), position, line, "it returned no record with a text")
-        emptied = result is not record and not result["text"].strip() and record["text"].strip()
-        return result, Reason(NO_TEXT) if emptied else None
+    def passes(self) -> list[Pass]:
+        """Return the walks over the stream, in order."""
+        surveys = [n for n, step in enumerate(self.steps) if isinstance(step.call, Surveying)]
+        starts, ends = [0, *surveys], [*surveys, len(self.steps)]
+        walks: list[Pass] = []
+        before: _Counting | None = None
+        for start, end in zip(starts, ends, strict=True):
+            counting = None if end == len(self.steps) else _counting(self.steps[end])
+            walks.append(self._pass(start, end, before, counting))
+            before = counting
+        return walks
 
-    def _extract(
-        self, step: Step, record: Record, position: str, line: bytes
-    ) -> tuple[Record, str | None]:
-        """Put the main text in the place of the page; a record without a page stays as it is."""
-        if record.get("html") is None:
-            if not isinstance(record.get("text"), str):
-                raise _no_text_field(record, position, line)
-            return record, None
-        html = field(record, "html", position, str)
-        url = record.get("url")
-        try:
-            text = step.call(html, url if isinstance(url, str) else None)
-            if text is not None and not isinstance(text, str):
-                raise TypeError(f"it returned {type(text).__name__}, not a text")
-            share = density(text or "", html) if text else 0.0
-        except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise FailedComponent(str(step), position, line, cause) from error
-        if text is None or not text.strip():
-            return self._without_text(record), Reason(NO_TEXT)
-        return noted(self._with_text(record, str(text)), density=share), None
+    def _pass(
+        self, start: int, end: int, before: _Counting | None, counting: _Counting | None
+    ) -> Pass:
+        """Return the walk from one step to the one before another, for which it counts."""
 
-    def _with_text(self, record: Record, text: str) -> Record:
-        """Return the record with the text where the page was, before it if that is kept."""
-        result: Record = {}
-        for key, value in record.items():
-            if key == "html":
-                result["text"] = text
-            if key != "text" and (key != "html" or self.keep_html):
-                result[key] = value
-        return result
+        def work() -> Walk:
+            steps = list(self.steps[start:end])
+            if before is not None:
+                steps[0] = before.informed()
+            for step in steps:
+                step.prepare()
+            return Walk(
+                tuple(steps),
+                mark=self.options.mark,
+                keep_html=self.options.keep_html,
+                read=READERS[self.options.read_as] if start == 0 and before is None else None,
+                surveying=None if counting is None else counting.step,
+            )
 
-    def _without_text(self, record: Record) -> Record:
-        """Return what is dropped, with its page to look at, or what --mark passes on without."""
-        return noted(self._with_text(record, ""), density=0.0) if self.mark else record
+        def settle(outcome: Outcome) -> Outcome:
+            walked: Walked = outcome.payload
+            self.funnel.merge(walked.funnel)
+            if counting is not None:
+                counting.add(walked.keys)
+            outcome.payload = None
+            return outcome
+
+        return Pass(work, settle, name="" if counting is None else counting.step.name)
 
 
-def _count_change(outcome: Outcome, name: str, before: Record, after: Record) -> None:
-    outcome.details[f"{name}.changed"] += 1
-    removed = len(before["text"]) - len(after["text"])
-    if removed:
-        outcome.details[f"{name}.characters_removed"] += removed
+class _Counting:
+    """Count the keys of a step that surveys."""
+
+    def __init__(self, step: Step, component: Surveying) -> None:
+        from mind_clean.key_counts import KeyCounter, bytes_of
+
+        self.step = step
+        self.component = component
+        self.counter = KeyCounter(bytes_of(self.component.memory))
+
+    def add(self, keys: Sequence[Keys]) -> None:
+        """Count the keys of some records."""
+        import numpy as np
+
+        if keys:
+            self.counter.add(np.concatenate(keys))
+
+    def informed(self) -> Step:
+        """Return the step, now that the counts are known."""
+        table = self.counter.table(self.component.least)
+        return replace(self.step, call=self.component.informed(table))
 
 
-def _marked(record: Record, step: str, reason: str) -> Record:
-    marks = annotation(record, TOOL).get(MARKS)
-    known = marks if isinstance(marks, list) else []
-    return noted(record, marks=[*known, {"step": step, **describe(reason)}])
-
-
-def _no_text_field(record: Record, position: str, line: bytes) -> BadRecord:
-    if isinstance(record.get("html"), str):
-        cause = (
-            "the record has 'html' and no 'text' yet: put an extractor first (--step resiliparse)"
-        )
-    elif "text" in record:
-        cause = "'text' must be a string"
-    else:
-        cause = "there is neither 'html' nor 'text'"
-    reason = "wrong_type" if "text" in record else "missing_field"
-    return BadRecord(reason, position, line, cause=cause)
-
-
-def _encodable(record: Record, position: str, line: bytes) -> bytes:
-    """Return the record's line; raise if a plugin put into it what JSON cannot hold."""
-    try:
-        return encode(record)
-    except (TypeError, ValueError) as error:
-        raise FailedComponent(
-            "a step", position, line, f"the record is no JSON: {error}"
-        ) from error
+def _counting(step: Step) -> _Counting:
+    assert isinstance(step.call, Surveying)
+    return _Counting(step, step.call)

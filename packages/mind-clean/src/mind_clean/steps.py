@@ -30,6 +30,12 @@ class Step:
     plugin: str
     call: Callable[..., Any]
 
+    def prepare(self) -> None:
+        """Let the component load what it needs before workers start, so that they share it."""
+        prepare = getattr(self.call, "prepare", None)
+        if prepare is not None:
+            prepare()
+
     def __str__(self) -> str:
         """Return who this is, for messages."""
         return f"{self.kind} {self.name!r} of plugin {self.plugin}"
@@ -41,6 +47,7 @@ def effective_recipe(
     steps: Sequence[str] = (),
     assignments: Sequence[str] = (),
     mark: bool = False,
+    without: Sequence[str] = (),
 ) -> Recipe:
     """Return the recipe as it will run: steps picked, values set, every default written out.
 
@@ -52,6 +59,8 @@ def effective_recipe(
     if steps:
         recipe.values[STEP] = [_picked(plugins, recipe, step) for step in steps]
         recipe.values.pop("description", None)
+    for name in without:
+        _leave_out(recipe, name)
     for assignment in assignments:
         recipe.set(assignment, KINDS)
     recipe.values[STEP] = [
@@ -59,6 +68,21 @@ def effective_recipe(
         for kind, name, options in recipe.steps(KINDS)
     ]
     return recipe
+
+
+def _leave_out(recipe: Recipe, name: str) -> None:
+    """Take every step of a name out of a recipe; raise `UsageError` if there is none."""
+    names = [found for _, found, _ in recipe.steps(KINDS)]
+    if name not in names:
+        raise UsageError(
+            f"--without {name}: the recipe has no such step",
+            hint=nearest(name, names) or f"its steps: {', '.join(names)}",
+        )
+    recipe.values[STEP] = [
+        step
+        for step, (_, found, _) in zip(recipe.values[STEP], recipe.steps(KINDS), strict=True)
+        if found != name
+    ]
 
 
 def make_steps(plugins: Plugins, recipe: Recipe) -> tuple[Step, ...]:
@@ -111,7 +135,7 @@ def _kind_of(plugins: Plugins, kind: str, name: str) -> str:
     raise UsageError(
         f"there is no step {name!r}",
         hint=f"{nearest(name, known) or 'known: ' + ', '.join(known)}; "
-        f"`{plugins.tool} --list` shows all {len(known)}",
+        f"`{plugins.tool} --list` shows all",
     )
 
 

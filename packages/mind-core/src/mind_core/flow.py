@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from mind_core.parallel import engine_for
 from mind_core.progress import Progress, say
 from mind_core.reasons import describe
 from mind_core.records import Record, annotate, decode, encode
+from mind_core.spool import Spool
 from mind_core.stream import Batch, read_batches
 from mind_core.summary import Summary
 
@@ -86,6 +87,18 @@ Settle = Callable[[Outcome], Outcome]
 Finish = Callable[[Summary], None]
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One walk over the whole stream; what it keeps waits on disk for the next one."""
+
+    work: Callable[[], Work]
+    """Asked for when the walk begins, so that it can know what the walk before has found."""
+
+    settle: Settle | None = None
+    name: str = "the walk before"
+    """What records are said to be after, where a later walk names a position."""
+
+
 def run_flow(
     summary: Summary,
     work: Work,
@@ -94,16 +107,32 @@ def run_flow(
     finish: Finish | None = None,
     *,
     passes_on: bool = True,
+    batches: Iterator[Batch] | None = None,
+) -> Summary:
+    """Run a stream from its inputs to its outputs in one walk; see `run_passes`."""
+    only = Pass(lambda: work, settle)
+    return run_passes(summary, [only], options, finish, passes_on=passes_on, batches=batches)
+
+
+def run_passes(
+    summary: Summary,
+    passes: Sequence[Pass],
+    options: StreamOptions,
+    finish: Finish | None = None,
+    *,
+    passes_on: bool = True,
+    batches: Iterator[Batch] | None = None,
 ) -> Summary:
     """Run a stream from its inputs to its outputs and return the completed summary.
 
     `finish` is called after the last record and before any output is completed: what it raises (a
     guard's `GateError`, say) leaves no output; it may add details and a note to the summary. With
-    `passes_on` false the tool has no output stream, only rejects and a summary. Raises the first
-    bad record's error when `skip_bad` is used up.
+    `passes_on` false the tool has no output stream, only rejects and a summary. `batches` are read
+    instead of the inputs, where those are no lines. Raises the first bad record's error when
+    `skip_bad` is used up.
     """
     check_distinct(options.inputs, options.output, options.rejects, options.summary)
-    batches = read_batches(options.inputs)
+    batches = read_batches(options.inputs) if batches is None else batches
     if options.limit is not None:
         batches = _limited(batches, options.limit)
     with ExitStack() as stack:
@@ -114,16 +143,23 @@ def run_flow(
         )
         rejects = stack.enter_context(open_output(options.rejects)) if options.rejects else None
         told = stack.enter_context(atomic_file(options.summary)) if options.summary else None
-        for outcome in engine_for(options.jobs).map(work, batches):
-            if settle is not None:
-                outcome = settle(outcome)
-            _write_bad(outcome, summary, options, rejects)
-            if output is not None:
-                output.write(b"".join(outcome.kept))
-            if rejects is not None:
-                rejects.write(b"".join(outcome.rejects))
-            _count(summary, outcome)
-            progress.count(summary.records_in)
+        for number, walk in enumerate(passes, 1):
+            last = number == len(passes)
+            target = output if last else stack.enter_context(Spool())
+            seen = 0
+            for outcome in engine_for(options.jobs).map(walk.work(), batches):
+                if walk.settle is not None:
+                    outcome = walk.settle(outcome)
+                _write_bad(outcome, summary, options, rejects)
+                if target is not None:
+                    target.write(b"".join(outcome.kept))
+                if rejects is not None:
+                    rejects.write(b"".join(outcome.rejects))
+                seen += outcome.records_in
+                _count(summary, outcome, is_first=number == 1, is_last=last)
+                progress.count(seen, "records" if len(passes) == 1 else f"records, walk {number}")
+            if isinstance(target, Spool):
+                batches = target.batches(f"after {walk.name}")
         summary.check()
         summary.bytes_out = output.bytes if output is not None else 0
         if finish is not None:
@@ -135,10 +171,12 @@ def run_flow(
     return summary
 
 
-def _count(summary: Summary, outcome: Outcome) -> None:
-    summary.records_in += outcome.records_in
-    summary.bytes_in += outcome.bytes_in
-    summary.kept += len(outcome.kept)
+def _count(summary: Summary, outcome: Outcome, *, is_first: bool, is_last: bool) -> None:
+    if is_first:
+        summary.records_in += outcome.records_in
+        summary.bytes_in += outcome.bytes_in
+    if is_last:
+        summary.kept += len(outcome.kept)
     summary.rejected.update(outcome.rejected)
     summary.marked.update(outcome.marked)
     for name, number in outcome.details.items():

@@ -144,8 +144,7 @@ class Plugins:
                 hint += f"; a plugin that failed to load may offer it: {', '.join(broken)}"
             raise UsageError(
                 f"there is no {kind} {name!r}",
-                hint=f"{hint}{'' if hint.endswith('?') else ';'} `{self.tool} --list` shows all "
-                f"{len(known)}",
+                hint=f"{hint}{'' if hint.endswith('?') else ';'} `{self.tool} --list` shows all",
             )
         if len(offers) > 1 and offers[0].plugin != self.tool:
             raise UsageError(

@@ -63,10 +63,15 @@ def read_batches(
     check_inputs(inputs)
     for item in inputs or ["-"]:
         with _open_input(item) as (source, name):
-            first_line = 1
-            for block in _whole_lines(_content(source, name), name, batch_bytes):
-                yield Batch(name, first_line, block)
-                first_line += block.count(b"\n")
+            yield from batches_of(source, name, batch_bytes=batch_bytes)
+
+
+def batches_of(source: BinaryIO, name: str, *, batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
+    """Yield the lines of one open input, about `batch_bytes` at a time; see `read_batches`."""
+    first_line = 1
+    for block in _whole_lines(_content(source, name), name, batch_bytes):
+        yield Batch(name, first_line, block)
+        first_line += block.count(b"\n")
 
 
 def read_records(

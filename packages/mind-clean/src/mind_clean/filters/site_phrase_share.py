@@ -1,0 +1,31 @@
+"""Drop a page that is mostly what all pages of its site say (MindLLM §2, step 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mind_clean.notes import TOOL
+from mind_core import Reason, Record
+from mind_core.records import annotation
+
+
+@dataclass(frozen=True)
+class SitePhraseShare:
+    """Drop a page of which more than half is repeated across the pages of its site.
+
+    The step `site_phrases` measures it. The paper names the rule and no number.
+    """
+
+    max: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        if not 0 <= self.max <= 1:
+            raise ValueError(f"max is {self.max}, not a share, 0 to 1")
+
+    def __call__(self, record: Record) -> Reason | None:
+        """Return "site_phrases", or None: also for a text that was never measured."""
+        share = annotation(record, TOOL).get("site_share")
+        if not isinstance(share, int | float) or share <= self.max:
+            return None
+        return Reason("site_phrases", share, self.max)

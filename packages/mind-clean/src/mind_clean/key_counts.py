@@ -1,0 +1,178 @@
+"""Exact counts of 64-bit keys in bounded memory: what one walk over a stream tells the next.
+
+Keys wait in a buffer; a full buffer is sorted and counted to a run; runs that fill half of the
+budget go to a temporary file. At the end the runs are merged, a range of keys at a time. Two
+different things share a key by accident once in 2⁶⁴ pairs: about once in 40 runs over 10⁹ keys.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.errors import MindError, UsageError
+from mind_core.files import full_disk_hint
+
+Keys = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.uint32]
+
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMG])i?B?", re.IGNORECASE)
+_BYTES_PER_KEY = 12
+_SORTING_TAKES = 4
+"""Sorting and counting a buffer needs about this many times its size."""
+
+
+@dataclass(frozen=True)
+class KeyTable:
+    """Hold the keys that were counted often enough, sorted, with their counts."""
+
+    keys: Keys
+    counts: Counts
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def counts_of(self, keys: Keys) -> Counts:
+        """Return the count of each key, 0 for one that is not in the table."""
+        if not len(self.keys):
+            return np.zeros(len(keys), np.uint32)
+        places = np.searchsorted(self.keys, keys)
+        places[places == len(self.keys)] = 0
+        return np.where(self.keys[places] == keys, self.counts[places], np.uint32(0))
+
+
+@dataclass
+class KeyCounter:
+    """Count keys within `budget` bytes of memory; more goes to disk."""
+
+    budget: int
+    _buffer: list[Keys] = field(default_factory=list)
+    _buffered: int = 0
+    _runs: list[tuple[Keys, Counts]] = field(default_factory=list)
+    _spilled: list[tuple[int, int]] = field(default_factory=list)
+    _file: BinaryIO | None = None
+
+    def add(self, keys: Keys) -> None:
+        """Count each of the keys once more."""
+        if not len(keys):
+            return
+        self._buffer.append(keys)
+        self._buffered += keys.nbytes
+        if self._buffered * _SORTING_TAKES >= self.budget // 2:
+            self._count_buffer()
+
+    def table(self, least: int) -> KeyTable:
+        """Return the keys that were counted at least so often; the counter is empty then."""
+        self._count_buffer()
+        if not self._spilled:
+            return _at_least(*_merged(self._runs), least)
+        self._spill()
+        return self._merge_spilled(least)
+
+    def _count_buffer(self) -> None:
+        if not self._buffer:
+            return
+        keys, counts = np.unique(np.concatenate(self._buffer), return_counts=True)
+        self._buffer, self._buffered = [], 0
+        self._runs.append((keys, counts.astype(np.uint32)))
+        if self._in_runs() * 2 >= self.budget // 2:
+            self._runs = [_merged(self._runs)]
+            if self._in_runs() * 4 >= self.budget // 2:
+                self._spill()
+
+    def _in_runs(self) -> int:
+        return sum(len(keys) for keys, _ in self._runs) * _BYTES_PER_KEY
+
+    def _spill(self) -> None:
+        """Write the runs in memory to the file, as one."""
+        if not self._runs:
+            return
+        keys, counts = _merged(self._runs)
+        self._runs = []
+        if self._file is None:
+            # Without a name: nothing is left behind, not even by a kill.
+            self._file = tempfile.TemporaryFile(prefix="mind-")  # noqa: SIM115 - lives on
+        try:
+            self._spilled.append((self._file.seek(0, 2), len(keys)))
+            keys.tofile(self._file)
+            counts.tofile(self._file)
+            self._file.flush()
+        except OSError as error:
+            raise MindError(
+                f"cannot write to {tempfile.gettempdir()}, where counts wait",
+                cause=error.strerror,
+                hint=f"{full_disk_hint(error)}; TMPDIR=/another/folder lets them wait elsewhere",
+            ) from error
+
+    def _merge_spilled(self, least: int) -> KeyTable:
+        assert self._file is not None
+        runs = [
+            (
+                np.memmap(self._file, np.uint64, "r", offset, (size,)),
+                np.memmap(self._file, np.uint32, "r", offset + 8 * size, (size,)),
+            )
+            for offset, size in self._spilled
+        ]
+        total = sum(size for _, size in self._spilled) * _BYTES_PER_KEY
+        parts = max(1, -(-total * _SORTING_TAKES // (self.budget // 2)))
+        # The keys are hashes, so equal ranges of them hold about equally many.
+        edges = np.array([2**64 * part // parts for part in range(1, parts)], np.uint64)
+        cuts = [[0, *np.searchsorted(keys, edges).tolist(), len(keys)] for keys, _ in runs]
+        found: list[KeyTable] = []
+        held = 0
+        for part in range(parts):
+            slices = [
+                (
+                    np.array(keys[cut[part] : cut[part + 1]]),
+                    np.array(counts[cut[part] : cut[part + 1]]),
+                )
+                for (keys, counts), cut in zip(runs, cuts, strict=True)
+            ]
+            found.append(_at_least(*_merged(slices), least))
+            held += len(found[-1]) * _BYTES_PER_KEY
+            if held > self.budget:
+                raise MindError(
+                    f"what occurs {least} times or more takes over {self.budget >> 20} MiB",
+                    hint="allow more memory, or ask for more occurrences",
+                )
+        return KeyTable(
+            np.concatenate([table.keys for table in found]),
+            np.concatenate([table.counts for table in found]),
+        )
+
+
+def bytes_of(size: str) -> int:
+    """Return the bytes of a size such as "512M" or "2G" (powers of 1024)."""
+    match = _SIZE.fullmatch(size.strip())
+    if match is None:
+        raise UsageError(f"{size!r} is no size", hint='for example "512M" or "2G"')
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _merged(runs: list[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:
+    """Return the sum of some runs, each sorted, as one."""
+    if len(runs) == 1:
+        return runs[0]
+    if not runs:
+        return np.zeros(0, np.uint64), np.zeros(0, np.uint32)
+    keys = np.concatenate([keys for keys, _ in runs])
+    counts = np.concatenate([counts for _, counts in runs])
+    order = np.argsort(keys, kind="stable")  # a merge sort: the parts are sorted already
+    keys, counts = keys[order], counts[order]
+    first = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    starts = np.flatnonzero(first)
+    if not len(starts):
+        return keys, counts
+    return keys[starts], np.add.reduceat(counts, starts, dtype=np.uint32)
+
+
+def _at_least(keys: Keys, counts: Counts, least: int) -> KeyTable:
+    enough = counts >= least
+    return KeyTable(keys[enough], counts[enough])

@@ -1,0 +1,27 @@
+"""Other people's records and archives, read as records of ours (`--from`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from mind_clean.readers.shapes import SHAPES
+from mind_core import Record
+from mind_core.stream import Batch
+
+Reader: TypeAlias = Callable[[Record, str, bytes], Record]
+"""Turn what one line held into a record; position and line are for its complaints."""
+
+RECORDS = "records"
+WARC = "warc"
+
+READERS: Mapping[str, Reader | None] = {RECORDS: None, WARC: None, **SHAPES}
+
+
+def batches_as(name: str, inputs: Sequence[str]) -> Iterator[Batch] | None:
+    """Return the batches of inputs that are no lines, or None for those that are."""
+    if name != WARC:
+        return None
+    from mind_clean.readers.warc import read_warc
+
+    return read_warc(inputs)

@@ -1,0 +1,152 @@
+"""One page with the funnel of a run: what each step dropped, of which source and language, and why.
+
+Everything is in the page itself; it loads nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+import orjson
+
+from mind_clean.funnel import KEPT, Funnel
+from mind_core.records import Record
+from mind_core.summary import Summary
+
+QUOTE = 600
+STYLE = """
+:root { --ink: #1c2733; --faint: #6b7785; --line: #dde3ea; --kept: #2f7d5b; --gone: #c8553d; }
+body { font: 15px/1.55 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
+  color: var(--ink); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.4rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
+th { color: var(--faint); font-weight: 500; } td:first-child, th:first-child { text-align: left; }
+.bar { display: flex; height: .8rem; width: 16rem; background: #f3f5f8; }
+.bar i { background: var(--kept); } .bar b { background: var(--gone); }
+details { margin: .3rem 0; border-left: 3px solid var(--line); padding-left: .8rem; }
+summary { cursor: pointer; } code { font-size: .85em; color: var(--faint); }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-size: .9em;
+  background: #f7f9fb; padding: .6rem .8rem; margin: .4rem 0 1rem; }
+"""
+
+
+def page(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> str:
+    """Return the page as HTML."""
+    parts = [
+        f"<h1>mind-clean</h1><p>{escape(summary.line())}</p>",
+        "<h2>Steps</h2>",
+        _steps(summary, funnel, steps),
+        "<h2>Languages</h2>",
+        _shares(funnel, "language"),
+        "<h2>Sources</h2>",
+        _shares(funnel, "source"),
+        "<h2>Samples of each reason</h2>"
+        "<p>Ten of each, chosen by checksum: the same for the same input.</p>",
+        *(_samples(reason, funnel) for reason in sorted(funnel.samples)),
+    ]
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>mind-clean</title>'
+        '<meta name="viewport" content="width=device-width">'
+        f"<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _steps(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> str:
+    """Return a row for each step: what came, what it dropped and why, what it removed."""
+    dropped: dict[str, Counter[str]] = defaultdict(Counter)
+    for end, records in funnel.records.items():
+        if end.step != KEPT:
+            dropped[end.step][end.reason] += records
+    whole = summary.records_in - summary.bad.total()
+    rows, left = [], whole
+    for step in dict.fromkeys(steps):
+        gone = dropped[step].total()
+        why = ", ".join(f"{escape(r)} {n:,}" for r, n in dropped[step].most_common())
+        removed = summary.details.get(f"{step}.characters_removed", 0)
+        rows.append(
+            (
+                escape(step),
+                _bar(left - gone, gone, whole),
+                f"{left:,}",
+                f"{gone:,}" if gone else "",
+                f"{gone / left:.1%}" if gone and left else "",
+                why,
+                f"{removed:,}" if removed else "",
+            )
+        )
+        left -= gone
+    rows.append(("<b>kept</b>", _bar(left, 0, whole), f"<b>{left:,}</b>", "", "", "", ""))
+    head = ("step", "", "in", "dropped", "of these", "why", "characters removed")
+    return _table(head, rows)
+
+
+def _shares(funnel: Funnel, part: str) -> str:
+    """Return a row for each language or source: in, kept, and the step that took most."""
+    into: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    taken: dict[str, Counter[str]] = defaultdict(Counter)
+    for end, records in funnel.records.items():
+        name = getattr(end, part)
+        into[name] += records
+        if end.step == KEPT:
+            kept[name] += records
+            characters[name] += funnel.characters[end]
+        else:
+            taken[name][f"{end.step}.{end.reason}"] += records
+    rows = [
+        (
+            escape(name),
+            _bar(kept[name], count - kept[name], count),
+            f"{count:,}",
+            f"{kept[name]:,}",
+            f"{kept[name] / count:.1%}",
+            f"{characters[name]:,}",
+            ", ".join(f"{escape(why)} {n:,}" for why, n in taken[name].most_common(3)),
+        )
+        for name, count in into.most_common()
+    ]
+    return _table((part, "", "in", "kept", "share", "characters kept", "most dropped by"), rows)
+
+
+def _samples(reason: str, funnel: Funnel) -> str:
+    samples = sorted(funnel.samples[reason], reverse=True)
+    count = sum(n for end, n in funnel.records.items() if f"{end.step}.{end.reason}" == reason)
+    body = "".join(_sample(orjson.loads(line)) for _, line in samples)
+    return (
+        f"<details><summary><b>{escape(reason)}</b>: {count:,} records, "
+        f"{len(samples)} of them here</summary>{body}</details>"
+    )
+
+
+def _sample(record: Record) -> str:
+    why: dict[str, Any] = record.get("metadata", {}).get("mind", {}).get("rejected", {})
+    measured = " ".join(
+        f"{name} {escape(str(why[name]))}" for name in ("value", "threshold") if name in why
+    )
+    where = record.get("url") or record.get("id") or ""
+    text = record.get("text") or record.get("html") or ""
+    cut = "…" if len(text) > QUOTE else ""
+    return (
+        f"<p><code>{escape(str(where))}</code> {measured}</p>"
+        f"<pre>{escape(str(text)[:QUOTE])}{cut}</pre>"
+    )
+
+
+def _bar(kept: int, gone: int, whole: int) -> str:
+    """Return a bar: green for what is left, red for what goes here, of the whole."""
+    share = 100 / whole if whole else 0.0
+    return (
+        f'<span class="bar"><i style="width:{kept * share:.2f}%"></i>'
+        f'<b style="width:{gone * share:.2f}%"></b></span>'
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{cells}</tr>{body}</table>"

@@ -1,0 +1,190 @@
+"""What a worker does with a batch: every record through the steps of one walk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mind_clean.failures import FailedComponent
+from mind_clean.funnel import KEPT, Funnel
+from mind_clean.main_text import density
+from mind_clean.notes import TOOL, noted
+from mind_clean.readers import Reader
+from mind_clean.steps import Step
+from mind_clean.survey import Surveying
+from mind_core import Reason, Record
+from mind_core.errors import BadRecord
+from mind_core.flow import Outcome
+from mind_core.reasons import describe
+from mind_core.records import annotation, encode
+from mind_core.records import field as field_of
+from mind_core.stream import Batch
+
+if TYPE_CHECKING:
+    from mind_clean.key_counts import Keys
+
+NO_TEXT = "no_text"
+MARKS = "marks"
+
+
+@dataclass
+class Walked:
+    """What a walk tells besides lines: how records ended, and the keys that were asked for."""
+
+    funnel: Funnel = field(default_factory=Funnel)
+    keys: list[Keys] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Take every record of a batch through the steps until one drops it.
+
+    After the steps, `surveying` gives the keys of each record that is left; a walk with one is not
+    the last, so nothing has ended there for those records.
+    """
+
+    steps: tuple[Step, ...]
+    mark: bool = False
+    keep_html: bool = False
+    read: Reader | None = None
+    surveying: Step | None = None
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Return what became of the records of a batch."""
+        outcome = Outcome(payload=Walked())
+        for position, line, record in outcome.records(batch):
+            try:
+                self._walk(record, position, line, outcome)
+            except BadRecord as error:
+                outcome.bad.append((error, line))
+        return outcome
+
+    def _walk(self, came: Record, position: str, line: bytes, outcome: Outcome) -> None:
+        walked: Walked = outcome.payload
+        record = came if self.read is None else self.read(came, position, line)
+        for step in self.steps:
+            before = record
+            record, reason = self._take(step, record, position, line, outcome)
+            if step.kind == "transform" and record is not before:
+                _count_change(outcome, step.name, before, record)
+            if reason is None:
+                continue
+            if self.mark:
+                outcome.marked[f"{step.name}.{reason}"] += 1
+                record = _marked(record, step.name, reason)
+            else:
+                _encodable(record, position, line)
+                outcome.reject(record, "mind-clean", step.name, reason)
+                walked.funnel.add(record, step.name, reason, outcome.rejects[-1])
+                return
+        if self.surveying is not None:
+            walked.keys.append(self._keys(self.surveying, record, position, line))
+        else:
+            walked.funnel.add(record, KEPT)
+        outcome.keep(line if record is came else _encodable(record, position, line))
+
+    def _take(
+        self, step: Step, record: Record, position: str, line: bytes, outcome: Outcome
+    ) -> tuple[Record, str | None]:
+        """Take one step; return the record after it, and why to drop it, if so."""
+        if step.kind == "extractor":
+            return self._extract(step, record, position, line, outcome)
+        if not isinstance(record.get("text"), str):
+            raise _no_text_field(record, position, line)
+        try:
+            result = step.call(record)
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise FailedComponent(str(step), position, line, cause) from error
+        if step.kind == "filter":
+            if result is not None and not isinstance(result, str):
+                raise FailedComponent(str(step), position, line, f"it returned {result!r:.80}")
+            return record, result
+        if not isinstance(result, dict) or not isinstance(result.get("text"), str):
+            raise FailedComponent(str(step), position, line, "it returned no record with a text")
+        emptied = result is not record and not result["text"].strip() and record["text"].strip()
+        return result, Reason(NO_TEXT) if emptied else None
+
+    def _extract(
+        self, step: Step, record: Record, position: str, line: bytes, outcome: Outcome
+    ) -> tuple[Record, str | None]:
+        """Put the main text in the place of the page; a record without a page stays as it is."""
+        if record.get("html") is None:
+            if not isinstance(record.get("text"), str):
+                raise _no_text_field(record, position, line)
+            return record, None
+        html = field_of(record, "html", position, str)
+        url = record.get("url")
+        try:
+            text = step.call(html, url if isinstance(url, str) else None)
+            if text is not None and not isinstance(text, str):
+                raise TypeError(f"it returned {type(text).__name__}, not a text")
+            share = density(text or "", html) if text else 0.0
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise FailedComponent(str(step), position, line, cause) from error
+        if text is None or not text.strip():
+            return self._without_text(record), Reason(NO_TEXT)
+        outcome.details[f"{step.name}.html_characters"] += len(html)
+        outcome.details[f"{step.name}.text_characters"] += len(text)
+        return noted(self._with_text(record, str(text)), density=share), None
+
+    def _with_text(self, record: Record, text: str) -> Record:
+        """Return the record with the text where the page was, before it if that is kept."""
+        result: Record = {}
+        for key, value in record.items():
+            if key == "html":
+                result["text"] = text
+            if key != "text" and (key != "html" or self.keep_html):
+                result[key] = value
+        return result
+
+    def _without_text(self, record: Record) -> Record:
+        """Return what is dropped, with its page to look at, or what --mark passes on without."""
+        return noted(self._with_text(record, ""), density=0.0) if self.mark else record
+
+    def _keys(self, step: Step, record: Record, position: str, line: bytes) -> Any:
+        if not isinstance(record.get("text"), str):
+            raise _no_text_field(record, position, line)
+        assert isinstance(step.call, Surveying)
+        try:
+            return step.call.survey(record)
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise FailedComponent(str(step), position, line, cause) from error
+
+
+def _count_change(outcome: Outcome, name: str, before: Record, after: Record) -> None:
+    outcome.details[f"{name}.changed"] += 1
+    removed = len(before["text"]) - len(after["text"])
+    if removed:
+        outcome.details[f"{name}.characters_removed"] += removed
+
+
+def _marked(record: Record, step: str, reason: str) -> Record:
+    marks = annotation(record, TOOL).get(MARKS)
+    known = marks if isinstance(marks, list) else []
+    return noted(record, marks=[*known, {"step": step, **describe(reason)}])
+
+
+def _no_text_field(record: Record, position: str, line: bytes) -> BadRecord:
+    if isinstance(record.get("html"), str):
+        cause = (
+            "the record has 'html' and no 'text' yet: put an extractor first (--step resiliparse)"
+        )
+    elif "text" in record:
+        cause = "'text' must be a string"
+    else:
+        cause = "there is neither 'html' nor 'text'"
+    reason = "wrong_type" if "text" in record else "missing_field"
+    return BadRecord(reason, position, line, cause=cause)
+
+
+def _encodable(record: Record, position: str, line: bytes) -> bytes:
+    """Return the record's line; raise if a plugin put into it what JSON cannot hold."""
+    try:
+        return encode(record)
+    except (TypeError, ValueError) as error:
+        raise FailedComponent(
+            "a step", position, line, f"the record is no JSON: {error}"
+        ) from error
