@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from mind_core import MindError
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS, UNKNOWN
-from mind_tok import Tokenizer
-from mind_tok import sentencepiece as ours
+from mind_tok import Tokenizer, long_texts
 from mind_tok.sentencepiece import SPACE, Bpe, SentencePieceTokenizer, Unigram
 from mind_tok.testing import check_tokenizer
 
@@ -115,10 +114,10 @@ def test_a_long_text_in_parts_has_the_ids_of_the_whole(
     long = ["\n".join(texts), " ".join(texts).replace("\n", "  "), "".join(texts[::2]), SPACE * 50]
     long.append(f"{SPACE} ".join(texts))
     whole = tokenizer.encode_arrays(long)
-    monkeypatch.setattr(ours, "LONG_TEXT", 40)
+    monkeypatch.setattr(long_texts, "LONG_TEXT", 40)
     for text, expected in zip(long, whole, strict=True):
         assert np.array_equal(tokenizer.encode_arrays([text])[0], expected)
-        assert all(len(p) <= 40 for p in ours._pieces(" ".join(["word"] * 100)))
+        assert all(len(p) <= 40 for p in long_texts.pieces(" ".join(["word"] * 100)))
 
 
 @pytest.mark.parametrize("kind", [Bpe, Unigram])

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord
 from mind_core.records import encode as encode_record
@@ -37,19 +40,55 @@ def encode_chat(
     What users and answers say can never become a control token. A system message goes before the
     question that follows it. Raises `MindError` for an unknown role.
     """
-    ids: list[int] = []
-    mask: list[int] = []
-    for role, content in _turns(messages):
-        if role == "user":
-            part = [tokenizer.special_id(USER), *tokenizer.encode(f"\n{content}\n")]
-            ids += part
-            mask += [0] * len(part)
-        else:
-            head = [tokenizer.special_id(ASSISTANT), *tokenizer.encode("\n")]
-            answer = [*tokenizer.encode(content), tokenizer.end_id]
-            ids += head + answer
-            mask += [0] * len(head) + [1] * len(answer)
-    return ids, mask
+    ids, mask, _ = encode_chats(tokenizer, [messages])
+    return ids.tolist(), mask.tolist()
+
+
+def encode_chats(
+    tokenizer: Tokenizer, chats: Sequence[Sequence[Mapping[str, str]]]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the ids of conversations end to end, their masks, and where each ends, as
+    `encode_chat` does; all their texts are encoded at once.
+    """
+    # A part is a text with the control token before it, the one after it, and its mark.
+    parts: list[tuple[str, int, int, int]] = []
+    parts_of = []
+    user, assistant = tokenizer.special_id(USER), tokenizer.special_id(ASSISTANT)
+    for messages in chats:
+        for role, content in _turns(messages):
+            if role == "user":
+                parts.append((f"\n{content}\n", user, -1, 0))
+            else:
+                parts.append(("\n", assistant, -1, 0))
+                parts.append((content, -1, tokenizer.end_id, 1))
+        parts_of.append(len(parts))
+    flat, ends = tokenizer.encode_flat([text for text, _, _, _ in parts])
+    before, after, marks = (np.array([part[i] for part in parts], np.int32) for i in (1, 2, 3))
+    return _joined(flat, ends, before, after, marks, np.array(parts_of, np.int64))
+
+
+def _joined(
+    flat: NDArray[np.int32],
+    ends: NDArray[np.int64],
+    before: NDArray[np.int32],
+    after: NDArray[np.int32],
+    marks: NDArray[np.int32],
+    parts_of: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int64]]:
+    """Put control tokens between the ids of parts; `parts_of` are the ends of conversations."""
+    lengths = np.diff(ends, prepend=np.int64(0))
+    wide = lengths + (before >= 0) + (after >= 0)
+    stops = np.cumsum(wide)
+    starts = stops - wide
+    ids = np.empty(int(wide.sum()), np.int32)
+    filled = np.zeros(len(ids), np.bool_)
+    ids[starts[before >= 0]] = before[before >= 0]
+    filled[starts[before >= 0]] = True
+    ids[stops[after >= 0] - 1] = after[after >= 0]
+    filled[stops[after >= 0] - 1] = True
+    ids[~filled] = flat
+    mask = np.repeat(marks, wide).astype(np.uint8)
+    return ids, mask, np.concatenate([np.zeros(1, np.int64), stops])[parts_of]
 
 
 def encode_prompt(tokenizer: Tokenizer, messages: Sequence[Mapping[str, str]]) -> list[int]:

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mind_core import Record
+from mind_core import MindError, Record
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome
 from mind_core.languages import language_of
+from mind_core.records import annotation, text_of
 from mind_core.records import encode as encode_record
-from mind_core.records import text_of
 from mind_core.stream import Batch
-from mind_tok.chat import encode_chat, messages_of, trained_text
+from mind_tok.blocks import Block, Group, Names
+from mind_tok.chat import Message, encode_chats, messages_of, trained_text
 from mind_tok.sampling import hash64
-from mind_tok.shard_writer import MASK, Group
+from mind_tok.shard_writer import id_type
 from mind_tok.tokenizer import Tokenizer
 
 TOOL = "mind-tok"
@@ -26,15 +26,12 @@ STEP = "encode"
 UNKNOWN_SOURCE = "unknown"
 
 
-class Encoded(NamedTuple):
-    """One document as it goes into a shard."""
+class Documents(NamedTuple):
+    """The documents of one batch."""
 
-    ids: NDArray[Any]
-    mask: NDArray[np.uint8] | None
-    size: int
-    group: Group
-    key: int
-    """64 bits of the hash of its text, for the split."""
+    block: Block
+    keys: list[int]
+    """For each 64 bits of the hash of its text, for the split."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +42,13 @@ class Encoder:
     chat: bool = False
     seed: int = 0
 
-    def encode(self, batch: Batch, outcome: Outcome) -> list[tuple[Record, Encoded]]:
-        """Return the documents of a batch; bad and empty records go to the outcome."""
+    def encode(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
+        """Return the records of a batch and their documents; bad and empty go to the outcome."""
         return self._chats(batch, outcome) if self.chat else self._texts(batch, outcome)
 
-    def _texts(self, batch: Batch, outcome: Outcome) -> list[tuple[Record, Encoded]]:
-        rows: list[tuple[Record, str]] = []
+    def _texts(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
+        records: list[Record] = []
+        texts: list[str] = []
         for position, line, record in outcome.records(batch):
             try:
                 text = text_of(record, position)
@@ -58,55 +56,102 @@ class Encoder:
                 outcome.bad.append((error, line))
                 continue
             if text:
-                rows.append((record, text))
+                records.append(record)
+                texts.append(text)
             else:
                 outcome.reject(record, TOOL, STEP, "empty_text")
-        encoded = self.tokenizer.encode_arrays([text for _, text in rows])
-        end = np.array([self.tokenizer.end_id], dtype=np.int32)
-        return [
-            (record, self._document(record, text, text, np.concatenate([ids, end]), None))
-            for (record, text), ids in zip(rows, encoded, strict=True)
-        ]
+        ids, ends = self.tokenizer.encode_flat(texts, self.tokenizer.end_id)
+        encoded = [text.encode() for text in texts]
+        sizes = [len(data) for data in encoded]
+        names = Names()
+        groups = self._groups(records, encoded, names)
+        self._check(ids)
+        block = Block(
+            ids.astype(id_type(self.tokenizer.vocab_size)),
+            ends,
+            np.array(sizes, np.int64),
+            np.array(groups, np.int64),
+            names.all(),
+        )
+        return records, Documents(block, [hash64(data, self.seed) for data in encoded])
 
-    def _chats(self, batch: Batch, outcome: Outcome) -> list[tuple[Record, Encoded]]:
-        documents = []
+    def _chats(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
+        records: list[Record] = []
+        chats: list[list[Message]] = []
         for position, line, record in outcome.records(batch):
             try:
                 messages = messages_of(record, position)
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
-            answers = trained_text(messages)
-            if not answers:
+            if trained_text(messages):
+                records.append(record)
+                chats.append(messages)
+            else:
                 outcome.reject(record, TOOL, STEP, "no_answer")
-                continue
-            ids, mask = encode_chat(self.tokenizer, messages)
-            text = "\n".join(message["content"] for message in messages)
-            documents.append(
-                (record, self._document(record, text, answers, np.array(ids, np.int32), mask))
-            )
-        return documents
+        ids, mask, ends = encode_chats(self.tokenizer, chats)
+        texts = ["\n".join(m["content"] for m in messages).encode() for messages in chats]
+        names = Names()
+        groups = self._groups(records, texts, names)
+        self._check(ids)
+        block = Block(
+            ids.astype(id_type(self.tokenizer.vocab_size)),
+            ends,
+            np.array([len(trained_text(messages).encode()) for messages in chats], np.int64),
+            np.array(groups, np.int64),
+            names.all(),
+            mask,
+        )
+        return records, Documents(block, [hash64(text, self.seed) for text in texts])
 
-    def _document(
-        self,
-        record: Record,
-        text: str,
-        trained: str,
-        ids: NDArray[Any],
-        mask: Sequence[int] | None,
-    ) -> Encoded:
-        source = record.get("source")
-        group = Group(
-            source if isinstance(source, str) and source else UNKNOWN_SOURCE,
-            language_of({**record, "text": text}),
-        )
-        return Encoded(
-            ids,
-            None if mask is None else np.array(mask, dtype=MASK),
-            len(trained.encode()),
-            group,
-            hash64(text.encode(), self.seed),
-        )
+    def _groups(self, records: Sequence[Record], texts: Sequence[bytes], names: Names) -> list[int]:
+        """Return the number of each record's source and language."""
+        known: list[Any] = [annotation(record, "clean").get("language") for record in records]
+        if self.chat or sum(map(len, texts)) < _FEW_BYTES:
+            languages = [
+                language_of({**record, "text": text.decode()})
+                for record, text in zip(records, texts, strict=True)
+            ]
+        else:
+            languages = _languages(known, texts)
+        rows = []
+        for record, language in zip(records, languages, strict=True):
+            source = record.get("source")
+            rows.append(
+                names.number(
+                    Group(
+                        source if isinstance(source, str) and source else UNKNOWN_SOURCE, language
+                    )
+                )
+            )
+        return rows
+
+    def _check(self, ids: Any) -> None:
+        size = self.tokenizer.vocab_size
+        if len(ids) and not (ids.min() >= 0 and ids.max() < size):
+            wrong = ids[(ids < 0) | (ids >= size)][0]
+            raise MindError(
+                f"token {wrong} does not fit into a vocabulary of {size:,}",
+                hint="the tokenizer is broken: it made an id that it does not have",
+            )
+
+
+_FEW_BYTES = 1 << 18
+"""Below, telling languages one by one is quicker than loading the loop that tells many."""
+
+
+def _languages(known: Sequence[Any], texts: Sequence[bytes]) -> list[str]:
+    """Return what is known of each language, else what the text is in."""
+    from mind_tok.language_counts import languages_of
+
+    unknown = [i for i, language in enumerate(known) if not isinstance(language, str)]
+    offsets = np.zeros(len(unknown) + 1, np.int64)
+    np.cumsum([len(texts[i]) for i in unknown], out=offsets[1:])
+    data = np.frombuffer(b"".join([texts[i] for i in unknown]), np.uint8)
+    languages = list(known)
+    for i, language in zip(unknown, languages_of(data, offsets), strict=True):
+        languages[i] = language
+    return languages
 
 
 @dataclass(frozen=True)
@@ -118,9 +163,9 @@ class ToShards:
     def __call__(self, batch: Batch) -> Outcome:
         """Return the outcome of one batch."""
         outcome = Outcome()
-        outcome.payload = [document for _, document in self.encoder.encode(batch, outcome)]
+        records, outcome.payload = self.encoder.encode(batch, outcome)
         # Kept, with nothing to write: the documents go into the folder.
-        outcome.kept = [b""] * len(outcome.payload)
+        outcome.kept = [b""] * len(records)
         return outcome
 
 
@@ -133,10 +178,12 @@ class ToStream:
     def __call__(self, batch: Batch) -> Outcome:
         """Return the outcome of one batch."""
         outcome = Outcome()
-        for record, document in self.encoder.encode(batch, outcome):
-            record["ids"] = document.ids.tolist()
-            if document.mask is not None:
-                record["mask"] = document.mask.tolist()
+        records, (block, _) = self.encoder.encode(batch, outcome)
+        for number, record in enumerate(records):
+            ids, mask = block.document(number)
+            record["ids"] = ids.tolist()
+            if mask is not None:
+                record["mask"] = mask.tolist()
             outcome.keep(encode_record(record))
-            outcome.details["tokens"] += len(document.ids)
+            outcome.details["tokens"] += len(ids)
         return outcome

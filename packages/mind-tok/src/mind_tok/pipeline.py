@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,13 +22,17 @@ from mind_core.stream import Batch, check_inputs
 from mind_core.summary import Summary
 from mind_tok.background import run_beside
 from mind_tok.decode import Decode, shard_records
-from mind_tok.encode import TOOL, Encoded, Encoder, ToShards, ToStream
+from mind_tok.encode import TOOL, Encoder, ToShards, ToStream
+from mind_tok.fill import Filler
 from mind_tok.inspect import Found, Inspect, report
 from mind_tok.provenance import describe_inputs
 from mind_tok.sampling import Sample, record_key
 from mind_tok.shard_writer import SHARD_TOKENS, ShardWriter
 from mind_tok.split import Splitter
 from mind_tok.tokenizer import HOOK, Tokenizer, TokenizerKind
+
+_MUCH = 1 << 20
+"""Bytes of a compressed input."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,6 @@ def encode_shards(
 ) -> None:
     """Encode records into a shard folder."""
     check_paths(stream, options.output)
-    splitter: Splitter[Encoded] = Splitter(options.validation)
     summary = _summary(plugins, encoder.seed)
     writer = ShardWriter(
         options.output,
@@ -135,33 +138,20 @@ def encode_shards(
         settings={"validation": options.validation, "seed": encoder.seed},
     )
 
-    def add(split: str, document: Encoded) -> None:
-        writer.add(
-            document.ids,
-            size=document.size,
-            split=split,
-            source=document.group.source,
-            language=document.group.language,
-            mask=document.mask,
-        )
-
-    def settle(outcome: Outcome) -> Outcome:
-        for document in outcome.payload:
-            for split, settled in splitter.place(document.group, document.key, document):
-                add(split, settled)
-        return outcome
+    filler = Filler(writer, Splitter(options.validation))
 
     def finish(summary: Summary) -> None:
-        for split, document in splitter.finish():
-            add(split, document)
+        filler.finish()
         refuse_existing(options.output)
         writer.finish()
         summary.details["counts"] = writer.counts
         summary.note = f"{_tokens(writer.counts)} in {options.output}"
 
+    if is_much(stream.inputs):
+        encoder.tokenizer.warm_up()
     # The folder is whole before rejects and summary get their names, and gets its own after them.
     with writer:
-        run_flow(summary, ToShards(encoder), stream, settle, finish, passes_on=False)
+        run_flow(summary, ToShards(encoder), stream, filler.settle, finish, passes_on=False)
 
 
 def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:
@@ -235,6 +225,11 @@ def check_paths(stream: StreamOptions, folder: Path | None) -> None:
             )
     check_inputs(stream.inputs)
     check_distinct(stream.inputs, stream.output, stream.rejects, stream.summary)
+
+
+def is_much(inputs: Sequence[str]) -> bool:
+    """Return whether the input is worth getting ready for: stdin may be, a small file is not."""
+    return any(str(item) == "-" or Path(item).stat().st_size >= _MUCH for item in inputs or ["-"])
 
 
 def refuse_existing(folder: Path) -> None:

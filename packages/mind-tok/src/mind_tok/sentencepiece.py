@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import sentencepiece
@@ -17,19 +16,22 @@ from mind_core import MindError
 from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
+from mind_tok.long_texts import may_cut, pieces
+from mind_tok.sentencepiece_model import read_model
 from mind_tok.sentencepiece_training import train_model
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
+
+if TYPE_CHECKING:
+    from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe
 
 MODEL = "tokenizer.model"
 SPACE = "\u2581"
 """SentencePiece's stand-in for a space. Decoding makes every one of them a space again, so one that
 is really in a text has to travel as its bytes."""
 
-_CROSSES_A_CUT = re.compile(f"\n|[^{SPACE}]{SPACE}")
-
-LONG_TEXT = 1 << 20
-"""Characters from which on a text is encoded in parts: SentencePiece needs about 50 bytes for each
-character of a text, measured on 93 MB."""
+FEW_BYTES = 1 << 20
+"""UTF-8 bytes from which on a tokenizer gets its own loops ready: that takes about a second, and
+SentencePiece encodes as much in less."""
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -46,23 +48,52 @@ class SentencePieceTokenizer(Tokenizer):
         self._space_ids = np.array(
             [known[f"<0x{byte:02X}>"] for byte in SPACE.encode()], dtype=np.int32
         )
-        # No entry reaches over a line feed, or from a word over a space into the next one: ids stay
-        # the same when a text is cut there.
-        self._may_cut = not any(_CROSSES_A_CUT.search(piece) for piece in known)
+        self._may_cut = may_cut(known)
+        self._encoded = 0
+        self._fast: SentencePieceBpe | None = None
+        self._may_be_fast = True
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (SentencePieceTokenizer, (self.model, self.manifest))
 
     def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return SentencePiece's ids of each text; a literal U+2581 becomes its three bytes."""
-        plain = [t for t in texts if SPACE not in t and len(t) <= LONG_TEXT]
-        encoded = iter(self._encode(plain))
-        if len(plain) == len(texts):
-            return list(encoded)
-        return [
-            next(encoded) if SPACE not in t and len(t) <= LONG_TEXT else self._encode_special(t)
-            for t in texts
-        ]
+        ids, ends = self.encode_flat(texts)
+        return np.split(ids, ends[:-1]) if len(texts) else []
+
+    def encode_flat(
+        self, texts: Sequence[str], end_id: int = -1
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the ids of all texts end to end; BPE in loops of its own from `FEW_BYTES` on."""
+        try:
+            encoded = [text.encode() for text in texts]
+        except UnicodeEncodeError:
+            for text in texts:
+                refuse_surrogates(text)
+            raise
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(data) for data in encoded], out=offsets[1:])
+        self._encoded += int(offsets[-1])
+        if self._encoded > FEW_BYTES:
+            self.warm_up()
+        if self._fast is not None:
+            return self._fast(np.frombuffer(b"".join(encoded), np.uint8), offsets, end_id)
+        rows = [self._encode(text) for text in texts]
+        if end_id >= 0:
+            rows = [np.append(row, np.int32(end_id)) for row in rows]
+        ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
+        return np.concatenate([np.empty(0, np.int32), *rows]), ends
+
+    def warm_up(self) -> None:
+        """Make the tables of the loops for BPE; unigram stays with SentencePiece."""
+        if self._fast is not None or not self._may_be_fast:
+            return
+        from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe, why_not
+
+        model = read_model(self.model)
+        self._may_be_fast = why_not(model) is None
+        if self._may_be_fast:
+            self._fast = SentencePieceBpe(model)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids; bytes that are no UTF-8 become U+FFFD."""
@@ -87,25 +118,14 @@ class SentencePieceTokenizer(Tokenizer):
                 file.write(self.model)
             write_manifest(partial, self.manifest)
 
-    def _encode(self, texts: list[str]) -> list[NDArray[np.int32]]:
-        try:
-            rows: list[NDArray[np.int32]] = self._processor.encode(
-                texts, out_type="numpy", num_threads=1
-            )
-        except (RuntimeError, TypeError, UnicodeEncodeError):
-            for text in texts:
-                refuse_surrogates(text)
-            raise
-        return rows
-
-    def _encode_special(self, text: str) -> NDArray[np.int32]:
+    def _encode(self, text: str) -> NDArray[np.int32]:
         rows: list[NDArray[np.int32]] = []
         for number, part in enumerate(text.split(SPACE)):
             if number:
                 rows.append(self._space_ids)
-            for piece in _pieces(part) if self._may_cut else [part]:
-                rows += self._encode([piece])
-        return np.concatenate(rows)
+            for piece in pieces(part) if self._may_cut else [part]:
+                rows.append(self._processor.encode(piece, out_type="numpy"))
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def _token(self, i: int) -> Token:
         piece: str = self._processor.id_to_piece(i)
@@ -210,28 +230,3 @@ def refuse_surrogates(text: str) -> None:
             f"the text holds half of a surrogate pair at character {error.start:,}",
             hint="mend it with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')",
         ) from None
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Cut a text behind line feeds or before spaces into parts of up to `LONG_TEXT` characters.
-
-    A text with neither stays longer.
-    """
-    start = 0
-    while len(text) - start > LONG_TEXT:
-        cut = _last_cut(text, start, start + LONG_TEXT) or text.find("\n", start) + 1
-        if not cut:
-            break
-        yield text[start:cut]
-        start = cut
-    yield text[start:]
-
-
-def _last_cut(text: str, start: int, end: int) -> int:
-    """Return the last place to cut a text between two places, or 0."""
-    if line := text.rfind("\n", start, end) + 1:
-        return line
-    space = text.rfind(" ", start + 1, end)
-    while space > 0 and text[space - 1] == " ":
-        space = text.rfind(" ", start + 1, space)
-    return max(space, 0)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from mind_core import MindError
 from mind_core.files import atomic_folder, write_manifest
 from mind_core.summary import version_of
+from mind_tok.blocks import Block, Group
 from mind_tok.tokenizer import Tokenizer
 
 FORMAT = "mind-shards"
@@ -30,13 +31,6 @@ ENDS = np.dtype("<u8")
 SIZES = np.dtype("<u8")
 GROUPS = np.dtype("<u2")
 MASK = np.dtype("u1")
-
-
-class Group(NamedTuple):
-    """Where documents come from, and in which language they are."""
-
-    source: str
-    language: str
 
 
 def id_type(vocab_size: int) -> np.dtype[Any]:
@@ -109,31 +103,66 @@ class ShardWriter:
     ) -> None:
         """Add one document: its ids with the end token last, and the UTF-8 bytes of its text."""
         row = np.asarray(ids)
-        assert split in SPLITS, split
-        assert (mask is not None) == (self.kind == "chat"), "conversations have a mask, texts not"
-        self._check(row)
         marks = None if mask is None else np.asarray(mask, dtype=MASK)
         assert marks is None or len(marks) == len(row), "one mark for each id"
-        shard = self._open.get(split)
-        if shard is None or (shard.documents and shard.tokens + len(row) > self.shard_tokens):
-            shard = self._next_shard(split)
-        shard.add(row.astype(self.dtype), size, self._group(Group(source, language)), marks)
-        count = (
-            self.counts.setdefault(split, {})
-            .setdefault(source, {})
-            .setdefault(language, {"tokens": 0, "documents": 0, "bytes": 0})
-        )
-        count["tokens"] += len(row)
-        count["documents"] += 1
-        count["bytes"] += size
+        one = np.array([len(row)], np.int64)
+        zero = np.zeros(1, np.int64)
+        names = (Group(source, language),)
+        self.add_block(Block(row, one, np.array([size], np.int64), zero, names, marks), split)
 
-    def _check(self, row: NDArray[Any]) -> None:
-        if len(row) == 0 or row[-1] != self.tokenizer.end_id:
+    def add_block(self, block: Block, split: str = "train") -> None:
+        """Add documents in their order; each has its end token last."""
+        assert split in SPLITS, split
+        assert (block.mask is not None) == (self.kind == "chat"), "only conversations have a mask"
+        if not len(block):
+            return
+        self._check(block)
+        ids = block.ids.astype(self.dtype, copy=False)
+        numbers = np.array([self._group(group) for group in block.names], GROUPS)
+        first = 0
+        while first < len(block):
+            shard = self._open.get(split) or self._next_shard(split)
+            last = first + self._fitting(shard, block.ends, first)
+            if last == first:
+                self._next_shard(split)
+                continue
+            shard.add(block, ids, numbers, first, last)
+            first = last
+        self._count(block, split)
+
+    def _fitting(self, shard: _OpenShard, ends: NDArray[np.int64], first: int) -> int:
+        """Return how many documents from the first on go into a shard; one always fits alone."""
+        start = int(ends[first - 1]) if first else 0
+        room = self.shard_tokens - shard.tokens
+        fitting = int(np.searchsorted(ends[first:], start + room, side="right"))
+        return fitting or (0 if shard.documents else 1)
+
+    def _count(self, block: Block, split: str) -> None:
+        documents = np.bincount(block.groups, minlength=len(block.names))
+        tokens = np.zeros(len(block.names), np.int64)
+        np.add.at(tokens, block.groups, block.lengths)
+        sizes = np.zeros(len(block.names), np.int64)
+        np.add.at(sizes, block.groups, block.sizes)
+        for number, (source, language) in enumerate(block.names):
+            if not documents[number]:
+                continue
+            count = (
+                self.counts.setdefault(split, {})
+                .setdefault(source, {})
+                .setdefault(language, {"tokens": 0, "documents": 0, "bytes": 0})
+            )
+            count["tokens"] += int(tokens[number])
+            count["documents"] += int(documents[number])
+            count["bytes"] += int(sizes[number])
+
+    def _check(self, block: Block) -> None:
+        lengths = block.lengths
+        if (lengths <= 0).any() or (block.ids[block.ends - 1] != self.tokenizer.end_id).any():
             raise MindError(
                 "a document does not end with the end token",
                 hint=f"append token {self.tokenizer.end_id} to its ids",
             )
-        low, high = int(row.min()), int(row.max())
+        low, high = int(block.ids.min()), int(block.ids.max())
         if low < 0 or high >= self.tokenizer.vocab_size:
             raise MindError(
                 f"token {low if low < 0 else high} does not fit into a vocabulary of "
@@ -222,16 +251,23 @@ class _OpenShard:
         suffixes = ("bin", "ends", "sizes", "groups", *(("mask",) if with_mask else ()))
         self._files = {suffix: _HashedFile(folder / f"{name}.{suffix}") for suffix in suffixes}
 
-    def add(self, ids: NDArray[Any], size: int, group: int, mask: NDArray[Any] | None) -> None:
-        self.tokens += len(ids)
-        self.documents += 1
-        self.bytes += size
-        self._files["bin"].write(ids.tobytes())
-        self._files["ends"].write(self.tokens.to_bytes(ENDS.itemsize, "little"))
-        self._files["sizes"].write(size.to_bytes(SIZES.itemsize, "little"))
-        self._files["groups"].write(group.to_bytes(GROUPS.itemsize, "little"))
-        if mask is not None:
-            self._files["mask"].write(mask.tobytes())
+    def add(
+        self, block: Block, ids: NDArray[Any], groups: NDArray[Any], first: int, last: int
+    ) -> None:
+        """Add documents from the first up to the last of a block; `groups` are our numbers."""
+        start = int(block.ends[first - 1]) if first else 0
+        end = int(block.ends[last - 1])
+        ends = block.ends[first:last] + (self.tokens - start)
+        sizes = block.sizes[first:last]
+        self._files["bin"].write(ids[start:end].tobytes())
+        self._files["ends"].write(ends.astype(ENDS).tobytes())
+        self._files["sizes"].write(sizes.astype(SIZES).tobytes())
+        self._files["groups"].write(groups[block.groups[first:last]].tobytes())
+        if block.mask is not None:
+            self._files["mask"].write(block.mask[start:end].tobytes())
+        self.tokens += end - start
+        self.documents += last - first
+        self.bytes += int(sizes.sum())
 
     def finish(self, split: str) -> dict[str, Any]:
         return {

@@ -19,6 +19,7 @@ from mind_core import MindError
 from mind_core.errors import nearest
 from mind_core.files import read_manifest, sha256_file
 from mind_core.plugins import Plugins
+from mind_tok.blocks import Group
 from mind_tok.shard_writer import (
     ENDS,
     FORMAT,
@@ -28,7 +29,6 @@ from mind_tok.shard_writer import (
     SPLITS,
     TOKENIZER,
     VERSION,
-    Group,
     ShardWriter,
     id_type,
 )

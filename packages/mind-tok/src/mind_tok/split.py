@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -57,8 +57,13 @@ class Splitter(Generic[T]):
         self._held: dict[int, _Held[T]] = {}
         self._trained = bytearray(1 << (_SEEN_BITS - 3))
 
-    def place(self, group: Hashable, key: int, document: T) -> Iterator[tuple[str, T]]:
-        """Yield (split, document) for what is settled now; `key` is the 64-bit hash of the text."""
+    def place(
+        self, group: Hashable, key: int, document: T, keep: Callable[[T], T] | None = None
+    ) -> Iterator[tuple[str, T]]:
+        """Yield (split, document) for what is settled now; `key` is the 64-bit hash of the text.
+
+        `keep` makes what is held back smaller.
+        """
         if not self.share:
             yield TRAIN, document
             return
@@ -74,7 +79,7 @@ class Splitter(Generic[T]):
             yield self._train(key, document)
             return
         held = self._held.setdefault(key, _Held())
-        held.documents.append(document)
+        held.documents.append(keep(document) if keep else document)
         if lower:
             yield from self._let_go(group, at)
             at.lowest = key

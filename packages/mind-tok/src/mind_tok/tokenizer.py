@@ -66,6 +66,26 @@ class Tokenizer(ABC):
     def save(self, folder: str | Path) -> None:
         """Write the tokenizer as a new folder, whole or not at all, manifest last."""
 
+    def encode_flat(
+        self, texts: Sequence[str], end_id: int = -1
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the ids of all texts end to end, and where each text's end, (texts,).
+
+        `end_id` follows each text if it is not negative. A kind that can do this without a Python
+        object for each text overrides it.
+        """
+        import numpy as np
+
+        rows = self.encode_arrays(texts)
+        if end_id >= 0:
+            end = np.array([end_id], np.int32)
+            rows = [np.concatenate([row, end]) for row in rows]
+        ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
+        return np.concatenate([np.empty(0, np.int32), *rows]), ends
+
+    def warm_up(self) -> None:  # noqa: B027 - most kinds have nothing to do
+        """Get ready for much text, before worker processes are made: they share what is loaded."""
+
     def encode(self, text: str) -> list[int]:
         """Return the ids of one text."""
         ids: list[int] = self.encode_arrays([text])[0].tolist()

@@ -1,0 +1,290 @@
+"""Merge the symbols of segments into ids: the lowest rank first, the leftmost of equal ones.
+
+That order is the definition of byte-pair encoding in SentencePiece (ranks by score) and in
+`tokenizers` (ranks by the list of merges). Here are only the loops; `tables` makes their arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import kernel
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+
+NONE = 1 << 62
+"""A rank above all others: these two symbols do not merge."""
+
+SHORT = 40
+"""Symbols up to which looking at all pairs for each merge is quicker than a heap."""
+
+KEY_WORDS = 3
+"""A cached segment is at most 8 bytes a word long, less one for its length."""
+KEY_BYTES = 8 * KEY_WORDS - 1
+IDS = 7
+"""Ids that a cached segment has at most."""
+MIX = 0x1E3779B97F4A7C15
+
+
+@kernel
+def pair_value(left: int, right: int, keys: I64, values: I64) -> int:
+    """Return `rank << 32 | merged symbol` of two symbols, or NONE."""
+    if left < 0 or right < 0:
+        return NONE
+    key = np.int64(left) << np.int64(32) | np.int64(right)
+    h = key * MIX
+    mask = len(keys) - 1
+    at = (h ^ (h >> 29)) & mask
+    while keys[at] != -1:
+        if keys[at] == key:
+            found: Any = values[at]
+            return found  # type: ignore[no-any-return]
+        at = (at + 1) & mask
+    return NONE
+
+
+@kernel
+def merge_short(symbols: I32, count: int, pairs: I64, keys: I64, values: I64) -> int:
+    """Merge the first `count` symbols in place and return how many are left."""
+    for i in range(count - 1):
+        pairs[i] = pair_value(symbols[i], symbols[i + 1], keys, values)
+    while count > 1:
+        best, at = NONE, 0
+        for i in range(count - 1):
+            # Ranks stand above the symbol, and the leftmost of equal ranks wins.
+            if pairs[i] >> 32 < best >> 32:
+                best, at = pairs[i], i
+        if best == NONE:
+            break
+        symbols[at] = best & 0x7FFFFFFF
+        count -= 1
+        for i in range(at + 1, count):
+            symbols[i] = symbols[i + 1]
+        for i in range(at + 1, count - 1):
+            pairs[i] = pairs[i + 1]
+        if at > 0:
+            pairs[at - 1] = pair_value(symbols[at - 1], symbols[at], keys, values)
+        if at + 1 < count:
+            pairs[at] = pair_value(symbols[at], symbols[at + 1], keys, values)
+    return count
+
+
+@kernel
+def heap_push(heap: I64, size: int, item: int) -> int:
+    """Put an item onto a heap of `size` items; return the new size."""
+    at = size
+    while at > 0:
+        above = (at - 1) >> 1
+        if heap[above] <= item:
+            break
+        heap[at] = heap[above]
+        at = above
+    heap[at] = item
+    return size + 1
+
+
+@kernel
+def heap_pop(heap: I64, size: int) -> int:
+    """Take the lowest item, heap[0], off a heap; return the new size."""
+    size -= 1
+    item = heap[size]
+    at = 0
+    while True:
+        below = 2 * at + 1
+        if below >= size:
+            break
+        if below + 1 < size and heap[below + 1] < heap[below]:
+            below += 1
+        if heap[below] >= item:
+            break
+        heap[at] = heap[below]
+        at = below
+    heap[at] = item
+    return size
+
+
+@kernel
+def merge_long(symbols: I32, count: int, keys: I64, values: I64) -> int:
+    """Merge the first `count` symbols in place with a heap; return how many are left.
+
+    Needs about 32 bytes for each symbol. The heap holds `rank << 32 | place`; what it holds may be
+    out of date, so each is looked up again.
+    """
+    after = np.arange(1, count + 1).astype(np.int32)
+    before = np.arange(-1, count - 1).astype(np.int32)
+    heap = np.empty(3 * count, np.int64)
+    size = 0
+    for i in range(count - 1):
+        value = pair_value(symbols[i], symbols[i + 1], keys, values)
+        if value != NONE:
+            size = heap_push(heap, size, (value >> 32) << 32 | i)
+    while size:
+        item = heap[0]
+        size = heap_pop(heap, size)
+        left = item & 0x7FFFFFFF
+        right = after[left]
+        if symbols[left] == -2 or right >= count:
+            continue
+        value = pair_value(symbols[left], symbols[right], keys, values)
+        if value == NONE or value >> 32 != item >> 32:
+            continue
+        symbols[left] = value & 0x7FFFFFFF
+        symbols[right] = -2
+        after[left] = after[right]
+        if after[left] < count:
+            before[after[left]] = left
+            value = pair_value(symbols[left], symbols[after[left]], keys, values)
+            if value != NONE:
+                size = heap_push(heap, size, (value >> 32) << 32 | left)
+        if before[left] >= 0:
+            value = pair_value(symbols[before[left]], symbols[left], keys, values)
+            if value != NONE:
+                size = heap_push(heap, size, (value >> 32) << 32 | before[left])
+    kept = 0
+    for i in range(count):
+        if symbols[i] != -2:
+            symbols[kept] = symbols[i]
+            kept += 1
+    return kept
+
+
+@kernel
+def character(data: U8, at: int) -> tuple[int, int]:
+    """Return the code point that begins at a place of valid UTF-8, and its length in bytes."""
+    b: Any = np.int64(data[at])
+    if b < 0x80:
+        return b, 1
+    c: Any = np.int64(data[at + 1]) & 0x3F
+    if b < 0xE0:
+        return (b & 0x1F) << 6 | c, 2
+    d: Any = np.int64(data[at + 2]) & 0x3F
+    if b < 0xF0:
+        return (b & 0x0F) << 12 | c << 6 | d, 3
+    return (b & 0x07) << 18 | c << 12 | d << 6 | (np.int64(data[at + 3]) & 0x3F), 4
+
+
+@kernel
+def segment_ids(
+    data: U8, start: int, end: int, symbols_of: I32, byte_ids: I32, keys: I64, values: I64,
+    room: I32, pairs: I64, out: I32, filled: int,
+) -> int:  # fmt: skip
+    """Encode one segment into `out` from `filled` on; return where it is filled up to.
+
+    `symbols_of` gives the id of a code point, or of a byte if it has 256 entries. A code point with
+    -1 has no entry and is written in bytes; it is always a segment of its own.
+    """
+    bytewise = len(symbols_of) == 256
+    if end - start > len(room):
+        room = np.empty(end - start, np.int32)
+    count, at, whole = 0, start, True
+    while at < end:
+        if bytewise:
+            room[count] = symbols_of[data[at]]
+            at += 1
+        else:
+            code, length = character(data, at)
+            room[count] = symbols_of[code]
+            whole = whole and room[count] >= 0
+            at += length
+        count += 1
+    if not whole and count == 1:
+        for i in range(start, end):
+            out[filled] = byte_ids[data[i]]
+            filled += 1
+        return filled
+    if count <= SHORT:
+        count = merge_short(room, count, pairs, keys, values)
+    else:
+        count = merge_long(room, count, keys, values)
+    for i in range(count):
+        out[filled + i] = room[i]
+    return filled + count
+
+
+@kernel
+def find_cached(data: U8, start: int, end: int, cached: I64, cached_ids: I32) -> int:
+    """Return the place of a segment in the cache; -1 stands first in its ids if it is new there.
+
+    A new one takes the place of the one of two that was used longer ago.
+    """
+    w0 = w1 = np.int64(0)
+    w2 = np.int64(end - start)
+    for i in range(start, min(end, start + 8)):
+        w0 = w0 << 8 | np.int64(data[i])
+    for i in range(start + 8, min(end, start + 16)):
+        w1 = w1 << 8 | np.int64(data[i])
+    for i in range(start + 16, end):
+        w2 = w2 << 8 | np.int64(data[i])
+    h = (w0 * MIX ^ w1) * MIX ^ w2
+    h = (h ^ (h >> 31)) * MIX
+    at: Any = 2 * ((h ^ (h >> 29)) & (len(cached) // 2 - 1))
+    if cached[at, 0] == w0 and cached[at, 1] == w1 and cached[at, 2] == w2:
+        return at  # type: ignore[no-any-return]
+    hit = cached[at + 1, 0] == w0 and cached[at + 1, 1] == w1 and cached[at + 1, 2] == w2
+    for i in range(KEY_WORDS):
+        cached[at, i], cached[at + 1, i] = cached[at + 1, i], cached[at, i]
+    for i in range(IDS + 1):
+        other = cached_ids[at + 1, i]
+        cached_ids[at + 1, i] = cached_ids[at, i]
+        cached_ids[at, i] = other
+    if not hit:
+        cached[at, 0], cached[at, 1], cached[at, 2] = w0, w1, w2
+        cached_ids[at, 0] = -1
+    return at  # type: ignore[no-any-return]
+
+
+@kernel
+def encode_segments(
+    data: U8, segments: I64, texts: I64, special: I32, end_id: int, symbols_of: I32,
+    byte_ids: I32, keys: I64, values: I64, cached: I64, cached_ids: I32, out: I32,
+) -> I64:  # fmt: skip
+    """Encode all segments; return where each text's ids end in `out`, (texts,).
+
+    `segments` are the ends of segments in `data`, text t has those below `texts[t]`; `special`
+    holds an id for a segment that is a token by itself, else -1; `end_id` follows each text unless
+    it is negative. `cached` (slots × 2, KEY_WORDS) and `cached_ids` (slots × 2, IDS + 1) is a
+    cache of two places for each slot; the first is the one used last.
+    """
+    ends = np.empty(len(texts), np.int64)
+    room, pairs = np.empty(4096, np.int32), np.empty(SHORT, np.int64)
+    filled: Any = 0
+    start: Any = 0
+    segment = 0
+    for text in range(len(texts)):
+        while segment < texts[text]:
+            end = segments[segment]
+            if special[segment] >= 0:
+                out[filled] = special[segment]
+                filled += 1
+            elif end - start > KEY_BYTES:
+                filled = segment_ids(
+                    data, start, end, symbols_of, byte_ids, keys, values, room, pairs, out, filled
+                )
+            else:
+                at = find_cached(data, start, end, cached, cached_ids)
+                count: Any = np.int64(cached_ids[at, 0])
+                if count < 0:
+                    after = segment_ids(
+                        data, start, end, symbols_of, byte_ids, keys, values, room, pairs, out,
+                        filled,
+                    )  # fmt: skip
+                    count = after - filled
+                    if count <= IDS:
+                        cached_ids[at, 0] = count
+                        cached_ids[at, 1 : 1 + count] = out[filled:after]
+                else:
+                    for i in range(count):
+                        out[filled + i] = cached_ids[at, i + 1]
+                filled += count
+            start = end
+            segment += 1
+        if end_id >= 0:
+            out[filled] = end_id
+            filled += 1
+        ends[text] = filled
+    return ends

@@ -1,0 +1,131 @@
+"""Cut texts where no merge can cross: between two characters that no entry has side by side.
+
+A merge makes an entry, and an entry that reaches over a cut holds the two characters beside it. So
+if no entry holds them side by side, nothing is merged over that place, and the segments' ids are
+those of the whole text. Between English words this falls before each space; in Chinese, which has
+none, wherever two characters never meet in an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import kernel
+from mind_tok.bpe.merging import I32, I64, U8, character
+
+CODE_POINTS = 0x110000
+BITS_A_PAIR = 64
+"""So that few pairs share a bit: a shared one makes a segment longer, never an id wrong."""
+
+_FIRST, _SECOND = 0x2545F4914F6CDD1D, 0x1E3779B97F4A7C15
+
+
+class PairCuts:
+    """Hold which characters stand side by side in some entry, and the frozen symbols."""
+
+    def __init__(
+        self, entries: Sequence[str], frozen: Sequence[tuple[bytes, int]], symbols_of: I32
+    ) -> None:
+        """`entries` as they stand in texts; `frozen` are tokens of their own wherever they stand,
+        as UTF-8 with their ids: the longest that fits is taken, from left to right. `symbols_of`
+        has the id of each code point that is an entry, else -1.
+        """
+        self.symbols_of = symbols_of
+        letters = sorted(set("".join(entries)))
+        self.numbers = np.zeros(CODE_POINTS, np.int32)
+        self.numbers[[ord(c) for c in letters]] = np.arange(1, len(letters) + 1)
+        pairs = {entry[i : i + 2] for entry in entries for i in range(len(entry) - 1)}
+        size = 1 << max(16, (BITS_A_PAIR * len(pairs)).bit_length())
+        self.bits = np.zeros(size >> 3, np.uint8)
+        if pairs:
+            codes = np.array([[ord(c) for c in pair] for pair in sorted(pairs)], np.int64)
+            first, second = self.numbers[codes].astype(np.int64).T
+            mixed = first * _FIRST + second * _SECOND
+            places = (mixed ^ (mixed >> 31)) & (size - 1)
+            np.bitwise_or.at(self.bits, places >> 3, (1 << (places & 7)).astype(np.uint8))
+        rows = sorted(frozen, key=lambda item: (-len(item[0]), item[0]))
+        self.frozen = np.frombuffer(b"".join(data for data, _ in rows) or b"\0", np.uint8)
+        self.frozen_ends = np.cumsum([len(data) for data, _ in rows], dtype=np.int64)
+        self.frozen_ids = np.array([i for _, i in rows], np.int32)
+        self.may_begin = np.zeros(256, np.bool_)
+        self.may_begin[[data[0] for data, _ in rows]] = True
+
+    def __call__(
+        self, data: U8, offsets: I64
+    ) -> tuple[npt.NDArray[np.int64], I64, npt.NDArray[np.int32]]:
+        """Return the ends of segments, how many there are up to each text's end, and for each
+        segment its id if it is a frozen symbol or a single character with one, else -1.
+        """
+        segments = np.empty(len(data), np.int64)
+        texts = np.empty(len(offsets) - 1, np.int64)
+        special = np.empty(len(data), np.int32)
+        count = cut_pairs(
+            data, offsets, self.numbers, self.bits, self.frozen, self.frozen_ends,
+            self.frozen_ids, self.may_begin, self.symbols_of, segments, texts, special,
+        )  # fmt: skip
+        return segments[:count], texts, special[:count]
+
+
+@kernel
+def cut_pairs(
+    data: U8, offsets: I64, numbers: I32, bits: U8, frozen: U8, frozen_ends: I64, frozen_ids: I32,
+    may_begin: npt.NDArray[np.bool_], symbols_of: I32, segments: I64, texts: I64, special: I32,
+) -> int:  # fmt: skip
+    """Fill `segments`, `texts` and `special`; return the number of segments."""
+    mask = 8 * len(bits) - 1
+    count = 0
+    for text in range(len(texts)):
+        at, end = offsets[text], offsets[text + 1]
+        start: Any = at
+        before: Any = 0
+        alone: Any = -1
+        while at < end:
+            if may_begin[data[at]]:
+                found = frozen_at(data, at, end, frozen, frozen_ends)
+                if found >= 0:
+                    if at > start:
+                        segments[count], special[count] = at, alone
+                        count += 1
+                    at += frozen_ends[found] - (frozen_ends[found - 1] if found else 0)
+                    segments[count], special[count] = at, frozen_ids[found]
+                    count += 1
+                    start, before = at, 0
+                    continue
+            code, length = character(data, at)
+            number: Any = np.int64(numbers[code])
+            mixed = before * _FIRST + number * _SECOND
+            place = (mixed ^ (mixed >> 31)) & mask
+            if at > start and (
+                before == 0 or number == 0 or not bits[place >> 3] >> (place & 7) & 1
+            ):
+                segments[count], special[count] = at, alone
+                count += 1
+                start = at
+            alone = symbols_of[code] if at == start else -1
+            before = number
+            at += length
+        if at > start:
+            segments[count], special[count] = at, alone
+            count += 1
+        texts[text] = count
+    return count
+
+
+@kernel
+def frozen_at(data: U8, at: int, end: int, frozen: U8, frozen_ends: I64) -> int:
+    """Return which frozen symbol stands at a place, the longest first, or -1."""
+    start = 0
+    for i in range(len(frozen_ends)):
+        length = frozen_ends[i] - start
+        if at + length <= end:
+            same = 0
+            while same < length and data[at + same] == frozen[start + same]:
+                same += 1
+            if same == length:
+                return i
+        start = frozen_ends[i]
+    return -1

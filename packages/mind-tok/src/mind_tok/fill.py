@@ -1,0 +1,65 @@
+"""Fill a shard folder from batches of documents: train or validation for each, in order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mind_core.flow import Outcome
+from mind_tok.blocks import Block
+from mind_tok.encode import Documents
+from mind_tok.shard_writer import SPLITS, ShardWriter
+from mind_tok.split import Splitter
+
+
+class _At(NamedTuple):
+    """A document: its block, and its number in there."""
+
+    block: Block
+    number: int
+
+
+class Filler:
+    """Take the outcomes of workers in order, and give their documents to a writer.
+
+    Documents of a split lie in the order of the input, save the few that the splitter holds back.
+    """
+
+    def __init__(self, writer: ShardWriter, splitter: Splitter[_At]) -> None:
+        self.writer = writer
+        self.splitter = splitter
+        self._waiting: dict[str, list[int]] = {split: [] for split in SPLITS}
+
+    def settle(self, outcome: Outcome) -> Outcome:
+        """Place all documents of one batch."""
+        documents: Documents = outcome.payload
+        block = documents.block
+        names, groups = block.names, block.groups.tolist()
+        for number, key in enumerate(documents.keys):
+            # Held back, it must not keep the whole batch in memory.
+            document = _At(block, number)
+            for split, placed in self.splitter.place(names[groups[number]], key, document, _alone):
+                self._give(block, split, placed)
+        self._flush(block)
+        return outcome
+
+    def finish(self) -> None:
+        """Place what was held back."""
+        for split, (block, number) in self.splitter.finish():
+            self.writer.add_block(block.take([number]), split)
+
+    def _give(self, block: Block, split: str, placed: _At) -> None:
+        if placed.block is block:
+            self._waiting[split].append(placed.number)
+            return
+        self._flush(block, split)
+        self.writer.add_block(placed.block.take([placed.number]), split)
+
+    def _flush(self, block: Block, *splits: str) -> None:
+        for split in splits or SPLITS:
+            if numbers := self._waiting[split]:
+                self.writer.add_block(block.take(numbers), split)
+                self._waiting[split] = []
+
+
+def _alone(document: _At) -> _At:
+    return _At(document.block.take([document.number]), 0)

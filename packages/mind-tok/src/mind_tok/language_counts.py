@@ -1,0 +1,52 @@
+"""Tell the languages of many texts at once: `mind_core.languages.language_of_text` as a loop."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import kernel
+from mind_core.languages import HAN, HAN_SHARE_OF_CHINESE
+from mind_tok.bpe.merging import I64, U8, character
+
+_LETTER, _HAN = 1, 2
+_CODE_POINTS = 0x110000
+_LANGUAGES = ("und", "en", "zh")
+
+
+def languages_of(data: U8, offsets: I64) -> list[str]:
+    """Return the language of each packed text: "zh", "en", or "und" without letters."""
+    counts = np.zeros((len(offsets) - 1, 2), np.int64)
+    count_scripts(data, offsets, _kinds(), counts)
+    letters, han = counts.T
+    codes = np.where(letters == 0, 0, np.where(han >= HAN_SHARE_OF_CHINESE * letters, 2, 1))
+    return [_LANGUAGES[code] for code in codes]
+
+
+@kernel
+def count_scripts(data: U8, offsets: I64, kinds: U8, counts: I64) -> None:
+    """Count letters and Han characters of each text into `counts`, (texts, 2)."""
+    for text in range(len(offsets) - 1):
+        at, end = offsets[text], offsets[text + 1]
+        letters = han = 0
+        while at < end:
+            code, length = character(data, at)
+            kind = kinds[code]
+            letters += kind & _LETTER
+            han += kind >> 1
+            at += length
+        counts[text, 0], counts[text, 1] = letters, han
+
+
+@cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    """Return what each code point is, from the same patterns as `language_of_text`."""
+    every = "".join(map(chr, range(_CODE_POINTS)))
+    kinds = np.zeros(_CODE_POINTS, np.uint8)
+    for pattern, bit in ((r"[^\W\d_]+", _LETTER), (f"[{HAN}]+", _HAN)):
+        for run in re.finditer(pattern, every):
+            kinds[run.start() : run.end()] |= bit
+    return kinds
