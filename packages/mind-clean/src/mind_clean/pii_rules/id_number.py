@@ -1,4 +1,8 @@
-"""Resident identity numbers of the People's Republic: 18 characters, made as GB 11643-1999 says."""
+"""Resident identity numbers of the People's Republic: 18 characters, made as GB 11643-1999 says.
+
+The 15 digits of the first generation (no century, no check digit) could be anything: they count
+only after a word that says what they are.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,30 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-_PROVINCES = (
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 "
-    "71 81 82 83"
-)
+from mind_clean.pii_rules.cues import ID_CARD, cue_before
+
+_PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
+"""The first two digits of a region (GB/T 2260): 11 Beijing … 65 Xinjiang, 71, 81, 82, 83."""
+
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"
-
-_CORE = re.compile("[12][089][0-9]{6}[ -]?[0-9]{3}[0-9Xx]")
-"""What every number holds, quick to look for."""
 
 # No digit around it, nor a decimal point before; the groups may stand apart.
 _CANDIDATE = re.compile(
     r"(?<![0-9])(?<![0-9]\.)"
-    r"([1-8][0-9]{5})([ -]?)((?:18|19|20)[0-9]{6})\2([0-9]{3}[0-9Xx])(?![0-9A-Za-z])"
+    r"([1-8][0-9]{5})(?:([ -]?)((?:18|19|20)[0-9]{6})\2([0-9]{3}[0-9Xx])|([0-9]{9}))(?![0-9A-Za-z])"
 )
 
 
-def find_id_numbers(text: str) -> Iterator[tuple[int, int]]:
+def find_id_numbers(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of valid numbers: region, date of birth and check digit all hold."""
-    if _CORE.search(text) is None:
-        return
-    for match in _CANDIDATE.finditer(text):
-        if is_id_number(match[1] + match[3] + match[4]):
+    for match in _CANDIDATE.finditer(text, low, high):
+        region, _, born, rest, legacy = match.groups()
+        if legacy is None:
+            found = is_id_number(region + born + rest)
+        else:
+            found = is_legacy_number(match[0]) and cue_before(text, match.start(), ID_CARD)
+        if found:
             yield match.span()
 
 
@@ -39,10 +44,20 @@ def is_id_number(number: str) -> bool:
     on the day of the run.
     """
     return (
-        number[:2] in _PROVINCES.split()
+        is_region(number)
         and _is_date(number[6:14])
         and check_digit(number[:17]) == number[17].upper()
     )
+
+
+def is_legacy_number(number: str) -> bool:
+    """Say whether 15 digits have a known region and a birthday of the 20th century."""
+    return is_region(number) and _is_date("19" + number[6:12])
+
+
+def is_region(digits: str) -> bool:
+    """Say whether digits begin with a province of GB/T 2260."""
+    return _PROVINCE.match(digits) is not None
 
 
 def check_digit(digits: str) -> str:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from mind_clean.notes import TOOL, noted
-from mind_clean.pii_rules.email import find_emails
-from mind_clean.pii_rules.id_number import find_id_numbers
-from mind_clean.pii_rules.phone import find_phones
+from mind_clean.pii_rules.rules import PAPER, RULES
+from mind_clean.pii_rules.windows import number_windows
 from mind_core import Record
 from mind_core.records import annotation
-from mind_core.special_tokens import EMAIL, ID_NUMBER, PHONE
 
 Span = tuple[int, int, str]
-Find = Callable[[str], Iterator[tuple[int, int]]]
 
-# In the order of precedence: a part of an ID number is no telephone number, nor is that of an
-# address such as 13800138000@example.com.
-RULES: dict[str, tuple[Find, str]] = {
-    "id_number": (find_id_numbers, ID_NUMBER),
-    "email": (find_emails, EMAIL),
-    "phone": (find_phones, PHONE),
-}
-
-_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_HAS_FULL_WIDTH = re.compile("[０-９＠]")
-_FOUR_DIGITS = re.compile("[0-9]{4}")
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0xA0: 0x20}
+_HAS_FULL_WIDTH = re.compile("[０-９＠]|[（＋][0-9+]|[0-9][）－\u00a0][ 0-9]")
 
 
 @dataclass(frozen=True)
@@ -40,7 +28,7 @@ class Pii:
     `mask = false` the text stays and the spans hold the data itself.
     """
 
-    kinds: tuple[str, ...] = tuple(RULES)
+    kinds: tuple[str, ...] = PAPER
     mask: bool = True
     spans: bool = False
 
@@ -69,20 +57,24 @@ class Pii:
         return noted({**record, "text": text}, **notes)
 
 
-def find_pii(text: str, kinds: Iterable[str] = tuple(RULES)) -> list[Span]:
+def find_pii(text: str, kinds: Iterable[str] = PAPER) -> list[Span]:
     """Return the spans of private data in order; none overlaps another.
 
     Full-width digits and letters are read as plain ones; the spans are those of the text itself.
     """
     folded = text if text.isascii() else _folded(text)
-    if "@" not in folded and _FOUR_DIGITS.search(folded) is None:
-        return []
     wanted = set(kinds)
+    everywhere = [(0, len(folded))]
+    near_numbers = number_windows(folded)
     found: list[Span] = []
-    for kind, (find, _) in RULES.items():
+    for kind, rule in RULES.items():
         if kind not in wanted:
             continue
-        spans = [(start, end, kind) for start, end in find(folded)]
+        spans = [
+            (start, end, kind)
+            for low, high in (near_numbers if rule.numbers else everywhere)
+            for start, end in rule.find(folded, low, high)
+        ]
         if spans:
             # What one rule has taken, the next ones do not see.
             folded = _replaced(folded, spans, lambda start, end, _: "\0" * (end - start))
@@ -99,10 +91,10 @@ def masked(text: str, spans: list[Span]) -> tuple[str, list[Span]]:
     moved: list[Span] = []
     shift = 0
     for start, end, kind in spans:
-        token = RULES[kind][1]
+        token = RULES[kind].token
         moved.append((start + shift, start + shift + len(token), kind))
         shift += len(token) - (end - start)
-    return _replaced(text, spans, lambda _start, _end, kind: RULES[kind][1]), moved
+    return _replaced(text, spans, lambda _start, _end, kind: RULES[kind].token), moved
 
 
 def _replaced(text: str, spans: list[Span], by: Callable[[int, int, str], str]) -> str:

@@ -1,0 +1,37 @@
+"""QQ numbers and WeChat names: anything could be one, so both need their cue word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_QQ_CUES = ("QQ", "qq", "Qq", "扣扣", "企鹅号")
+_QQ = re.compile(
+    r"(?<![A-Za-z0-9_])(?:[Qq][Qq]|扣扣|企鹅号)"
+    r"\s{0,2}(?:群号|群號|群|号码|號碼|号|號|账号|帐号|[Nn]umber|[Nn]o\.?|[Ii][Dd])?"
+    r"\s{0,2}[:：为是]?\s{0,2}([1-9][0-9]{4,10})(?![0-9A-Za-z_@])(?!\.[0-9])"
+)
+_WECHAT_CUES = ("微信", "薇信", "威信", "WeChat", "Wechat", "wechat", "weixin", "Weixin", "wxid_")
+_NAME = "[A-Za-z][A-Za-z0-9_-]{5,19}"
+_WECHAT = re.compile(
+    # A name after a colon or after 号; without either only names that no word looks like.
+    rf"(?:微信|薇信|威信|[Ww]e[Cc]hat|[Ww]eixin)\s{{0,2}}"
+    rf"(?:(?:号码|号|號|账号|[Ii][Dd])\s{{0,2}}[:：为是]?\s{{0,2}}({_NAME})"
+    rf"|[:：]\s{{0,2}}({_NAME})"
+    rf"|(?=[A-Za-z_-]{{0,19}}[0-9])({_NAME}))(?![0-9A-Za-z_@.-])"
+    r"|(?<![A-Za-z0-9_])(wxid_[a-z0-9]{10,20})(?![0-9A-Za-z_])"
+)
+
+
+def find_qq_numbers(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans of QQ numbers (5 to 11 digits), without their cue."""
+    if any(cue in text for cue in _QQ_CUES):
+        for match in _QQ.finditer(text, low, high):
+            yield match.span(1)
+
+
+def find_wechat_names(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans of WeChat names (a letter and 5 to 19 more characters), without their cue."""
+    if any(cue in text for cue in _WECHAT_CUES):
+        for match in _WECHAT.finditer(text, low, high):
+            yield match.span(match.lastindex or 0)
