@@ -27,6 +27,7 @@ ARROWS = {
 HEAVY = {
     "torch", "numpy", "sklearn", "scipy", "sentencepiece", "datasketch", "lm_eval", "rich",
     "pydantic", "numba", "datasets", "resiliparse", "safetensors", "pandas", "xxhash", "tokenizers",
+    "ahocorasick_rs", "ftfy", "opencc",
 }  # fmt: skip
 SOURCES = [
     path

@@ -21,6 +21,7 @@ def register_transforms() -> Offers[Transform]:
         "whitespace": "mind_clean.transforms.whitespace:Whitespace",
         "script": "mind_clean.transforms.script:Script",
         "pii": "mind_clean.transforms.pii:Pii",
+        "mask_sensitive_words": "mind_clean.transforms.mask_sensitive_words:MaskSensitiveWords",
         "repeated_phrases": "mind_clean.transforms.repeated_phrases:RepeatedPhrases",
         "site_phrases": "mind_clean.transforms.site_phrases:SitePhrases",
     }
@@ -32,6 +33,7 @@ def register_filters() -> Offers[Filter]:
     return {
         "text_density": "mind_clean.filters.text_density:TextDensity",
         "han_count": "mind_clean.filters.han_count:HanCount",
+        "sensitive_words": "mind_clean.filters.sensitive_words:SensitiveWords",
         "repeated_phrase_share": "mind_clean.filters.repeated_phrase_share:RepeatedPhraseShare",
         "site_phrase_share": "mind_clean.filters.site_phrase_share:SitePhraseShare",
     }

@@ -1,4 +1,4 @@
-"""Words that say what kind of number follows them."""
+"""Words that say what kind of number follows them; those that end in `$` must be near it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ TELEPHONE = re.compile(
     re.IGNORECASE,
 )
 CREDIT_CODE = re.compile(r"信用代码|信用代碼|纳税人识别号|税号|稅號|credit code", re.IGNORECASE)
-PASSPORT = re.compile(r"护照|護照|通行证|通行證|passport", re.IGNORECASE)
+PASSPORT = re.compile(r"(?:护照|護照|通行证|通行證|passport)[^0-9\n，。；;]{0,12}$", re.IGNORECASE)
 VEHICLE = re.compile(
-    r"车牌|車牌|牌照|号牌|號牌|车辆|車輛|驾驶|駕駛|轿车|轎車|货车|货車|客车|机动车"
+    r"(?:车牌|車牌|牌照|号牌|號牌|车辆|車輛|驾驶|駕駛|轿车|轎車|货车|貨車|客车|客車|机动车|機動車)"
+    r"[^0-9，。；\n]{0,6}$"
 )
 INTERNET = re.compile(
     r"\bips?\b|ip地址|ipv4|ipv6|地址|主机|主機|服务器|伺服器|登录|登錄|访问|://|@|\bhosts?\b"
