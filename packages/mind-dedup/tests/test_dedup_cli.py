@@ -81,7 +81,7 @@ def test_rejects_say_why_and_of_what(tmp_path: Path) -> None:
         "a": {"in": 4, "duplicates": 0},
         "b": {"in": 3, "duplicates": 2},
     }
-    assert told["details"]["scheme"] == "oph-nfkc-5gram-1"
+    assert told["details"]["scheme"] == "oph-nfkc-5gram-2"
     assert told["details"]["documents_with_duplicates"] == 2
     assert told["components"]["minhash"].startswith("mind-dedup==")
     assert told["recipe"]["signature"]["threshold"] == 0.8

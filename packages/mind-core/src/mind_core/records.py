@@ -33,8 +33,11 @@ def decode(line: bytes, position: str) -> Record:
         raise BadRecord(_why_unreadable(line), position, line, cause=str(error)) from None
     if type(record) is not dict:
         raise BadRecord("not_an_object", position, line)
-    if line.count(b"[") + line.count(b"{") > WRITABLE_DEPTH:
-        _check_writable(record, position, line)
+    for value in record.values():
+        if type(value) is dict or type(value) is list:
+            if line.count(b"[") + line.count(b"{") > WRITABLE_DEPTH:
+                _check_writable(record, position, line)
+            break
     return record
 
 

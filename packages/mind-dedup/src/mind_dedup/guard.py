@@ -67,14 +67,17 @@ class SummaryBySource(Summary):
 
     sources: dict[str, Source] = field(default_factory=dict)
 
-    def count(self, source: str, own_id: Any = None, kept_id: Any = None) -> None:
-        """Count a record of a source; one that goes is noted with the id of the one that stays."""
-        counts = self.sources.setdefault(source, Source())
-        counts.records += 1
-        if kept_id is not None:
-            counts.removed += 1
-            if len(counts.examples) < _EXAMPLES:
-                counts.examples.append((str(own_id), str(kept_id)))
+    def count(self, records: Mapping[str, int]) -> None:
+        """Count records by source."""
+        for source, number in records.items():
+            self.sources.setdefault(source, Source()).records += number
+
+    def count_removed(self, source: str, own_id: Any, kept_id: Any) -> None:
+        """Note a counted record that goes, with the id of the one that stays."""
+        counts = self.sources[source]
+        counts.removed += 1
+        if len(counts.examples) < _EXAMPLES:
+            counts.examples.append((str(own_id), str(kept_id)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary with the counts by source under `details`."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mind_dedup.fold import Hashes, mix
 from mind_dedup.shingles import ShingleSets
 
-SCHEME = "oph-nfkc-5gram-1"
+SCHEME = "oph-nfkc-5gram-2"
 """Names what a signature means; it changes whenever the same text would get another one."""
 
 DRAWS = 6
@@ -44,36 +44,46 @@ def signatures(sets: ShingleSets, slots: int) -> Signatures:
     return found
 
 
-def band_keys(found: Signatures, bands: int) -> Hashes:
-    """Return a 64-bit key per band of each signature: (texts, bands)."""
+def band_keys(found: Signatures, bands: int, rows: int = 0) -> Hashes:
+    """Return a 64-bit key per band of each signature: (texts, bands).
+
+    A band has `rows` slots, by default as many as fit; slots that are left over go unused.
+    """
     texts, slots = found.shape
-    rows = slots // bands
-    factors = mix(np.arange(1, rows + 1, dtype=np.uint64)) | _U64(1)
-    sums = (mix(found.astype(np.uint64)).reshape(texts, bands, rows) * factors).sum(
-        axis=2, dtype=np.uint64
-    )
-    return mix(sums + mix(np.arange(1, bands + 1, dtype=np.uint64)))
+    rows = rows or slots // bands
+    factors, seeds = band_constants(bands, rows)
+    used = np.zeros((texts, bands, 2 * len(factors)), np.uint32)
+    used[:, :, :rows] = found[:, : bands * rows].reshape(texts, bands, rows)
+    pairs = used[:, :, 0::2] | (used[:, :, 1::2].astype(np.uint64) << _U64(32))
+    return mix((pairs * factors).sum(axis=2, dtype=np.uint64) + seeds)
+
+
+@cache
+def band_constants(bands: int, rows: int) -> tuple[Hashes, Hashes]:
+    """Return the factor of each two slots in a band's sum, and what each band adds to it."""
+    factors = mix(np.arange(1, (rows + 1) // 2 + 1, dtype=np.uint64)) | _U64(1)
+    return factors, mix(np.arange(1, bands + 1, dtype=np.uint64))
 
 
 def _densify(found: Signatures, full: Mask) -> None:
     """Fill the empty slots of signatures in place; `full` says which are not: (texts, slots)."""
     slots = found.shape[1]
     filled = full.copy()
-    for donors in _donors(slots):
+    for asked in donors(slots):
         if filled.all():
             return
-        borrows = np.take(full, donors, axis=1) & ~filled
-        np.copyto(found, np.take(found, donors, axis=1), where=borrows)
+        borrows = np.take(full, asked, axis=1) & ~filled
+        np.copyto(found, np.take(found, asked, axis=1), where=borrows)
         filled |= borrows
     rows = np.flatnonzero(~filled.all(axis=1))
     if len(rows):
-        donors = _next_full(full[rows])
-        borrowed = np.take_along_axis(found[rows], donors, axis=1)
+        lenders = _next_full(full[rows])
+        borrowed = np.take_along_axis(found[rows], lenders, axis=1)
         found[rows] = np.where(filled[rows], found[rows], borrowed)
 
 
 @cache
-def _donors(slots: int) -> Numbers:
+def donors(slots: int) -> Numbers:
     """Return the bin that each empty slot asks in each draw: (DRAWS, slots)."""
     shift = _U64(64 - (slots.bit_length() - 1))
     numbers = np.arange(1, DRAWS * slots + 1, dtype=np.uint64)
@@ -81,7 +91,7 @@ def _donors(slots: int) -> Numbers:
 
 
 @cache
-def _shuffled(slots: int) -> tuple[Numbers, Numbers]:
+def shuffled(slots: int) -> tuple[Numbers, Numbers]:
     """Return the slots in a shuffled order, and the rank of each slot in it."""
     order = np.argsort(mix(np.arange(1, slots + 1, dtype=np.uint64) << _U64(32)))
     return order, np.argsort(order)
@@ -90,7 +100,7 @@ def _shuffled(slots: int) -> tuple[Numbers, Numbers]:
 def _next_full(full: Mask) -> Numbers:
     """Return for each slot the next full one of its signature in shuffled order, going round."""
     slots = full.shape[1]
-    order, rank = _shuffled(slots)
+    order, rank = shuffled(slots)
     ranks = np.where(full[:, order], np.arange(slots, dtype=np.int16), np.int16(slots))
     nearest = np.minimum.accumulate(ranks[:, ::-1], axis=1)[:, ::-1]
     nearest = np.where(nearest < slots, nearest, nearest[:, :1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +22,19 @@ from mind_dedup.decide import Decider, Match
 from mind_dedup.guard import Guard, SummaryBySource
 from mind_dedup.prints import Prints, TakePrints
 from mind_dedup.signature import Signature, threshold_of
+from mind_dedup.speed import Speed
 
 TOOL = "mind-dedup"
 PACKAGE = "mind_dedup"
 SIGNATURES = "register_signatures"
 
+_PACKED = 3
+"""A compressed byte is about so many bytes of records."""
+
 _TABLES: Mapping[str, Sequence[str] | None] = {
     "signature": None,  # its options are its component's
     "guard": ("max_removed", "min_documents"),
+    "run": ("kernels",),
 }
 
 
@@ -46,6 +52,7 @@ class Plan:
     signature: Signature
     guard: Guard
     components: dict[str, str]
+    kernels: str = "auto"
 
 
 def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
@@ -68,16 +75,19 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
     defaults = plugins.find(SIGNATURES, name).options()
     recipe.values["signature"] = {"use": name, **_writable(defaults), **options}
     guard = _guard(recipe, allow)
-    return Plan(recipe, name, signature, guard, plugins.used())
+    kernels = recipe.values["run"].setdefault("kernels", "auto")
+    Speed(kernels)
+    return Plan(recipe, name, signature, guard, plugins.used(), kernels)
 
 
 def deduplicate(plan: Plan, options: StreamOptions, mark: bool = False) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
     summary = SummaryBySource(TOOL, recipe=plan.recipe.values, components=plan.components)
-    settle = Settle(plan, summary, mark, want_rejects=options.rejects is not None)
+    expected = _expected(options.inputs)
+    settle = Settle(plan, summary, mark, options.rejects is not None, expected)
     run_flow(
         summary,
-        TakePrints(plan.signature),
+        TakePrints(plan.signature, Speed(plan.kernels, expected)),
         options,
         settle,
         finish=lambda _: plan.guard.check(summary.sources),
@@ -93,34 +103,42 @@ class Settle:
     summary: SummaryBySource
     mark: bool
     want_rejects: bool
+    expected: int = 0
     decider: Decider = field(init=False)
     _copied: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.decider = Decider(self.plan.signature)
+        self.decider = Decider(self.plan.signature, speed=Speed(self.plan.kernels, self.expected))
         if scheme := getattr(self.plan.signature, "scheme", None):
             self.summary.details["scheme"] = scheme
 
     def __call__(self, outcome: Outcome) -> Outcome:
         """Return the outcome with its lines kept, marked or rejected."""
         prints: Prints = outcome.payload
-        for row, match in enumerate(self.decider.decide(prints)):
-            line, source = prints.lines[row], prints.sources[row]
-            if match is None:
-                outcome.keep(line)
-                self.summary.count(source)
-                continue
-            own_id, kept_id = orjson.loads(prints.ids[row]), orjson.loads(match.kept_id)
-            self._copied.add(match.number)
-            if self.mark:
-                self.summary.count(source)
-                self._mark(outcome, line, match, kept_id)
-            else:
-                self.summary.count(source, own_id, kept_id)
-                self._reject(outcome, line, match, kept_id)
+        matches = self.decider.decide(prints)
+        self.summary.count(Counter(prints.sources))
+        if any(matches):
+            self._settle(outcome, prints, matches)
+        else:
+            outcome.kept += [line + b"\n" for line in prints.lines]
         self.summary.details["documents_with_duplicates"] = len(self._copied)
         outcome.payload = None
         return outcome
+
+    def _settle(self, outcome: Outcome, prints: Prints, matches: Sequence[Match | None]) -> None:
+        for row, match in enumerate(matches):
+            line = prints.lines[row]
+            if match is None:
+                outcome.kept.append(line + b"\n")
+                continue
+            kept_id = orjson.loads(match.kept_id)
+            self._copied.add(match.number)
+            if self.mark:
+                self._mark(outcome, line, match, kept_id)
+            else:
+                own_id = orjson.loads(prints.ids[row])
+                self.summary.count_removed(prints.sources[row], own_id, kept_id)
+                self._reject(outcome, line, match, kept_id)
 
     def _mark(self, outcome: Outcome, line: bytes, match: Match, kept_id: Any) -> None:
         record = orjson.loads(line)
@@ -144,6 +162,21 @@ class Settle:
             threshold = threshold_of(self.plan.signature)
             reason = Reason(match.reason, similarity["similarity"], threshold)
         outcome.reject(record, TOOL, self.plan.name, reason, duplicate_of=kept_id, **similarity)
+
+
+def _expected(inputs: Sequence[str]) -> int:
+    """Return about how many bytes of records the input files hold, as far as that can be seen."""
+    size = 0
+    for path in map(Path, inputs):
+        if path.is_file():
+            packed = _first_byte(path) in (b"\x28", b"\x1f")
+            size += path.stat().st_size * (_PACKED if packed else 1)
+    return size
+
+
+def _first_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1)
 
 
 def _similarity(match: Match) -> dict[str, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import is_
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +14,20 @@ import xxhash
 
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome
+from mind_core.kernels.packed import Packed, encode, pack
 from mind_core.records import Record, text_of
 from mind_core.stream import Batch
-from mind_dedup.fold import Hashes
+from mind_dedup.fold import Hashes, composed
 from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import BatchSignature, Signature, needs_text, reason_of
+from mind_dedup.speed import Speed
 
 UNKNOWN_SOURCE = "unknown"
+
+
+_Taken = tuple[
+    Hashes, npt.NDArray[np.int64], npt.NDArray[np.unsignedinteger], npt.NDArray[np.int64]
+]
 
 
 @dataclass
@@ -37,6 +46,8 @@ class Prints:
     ids: list[bytes]
     sources: list[str]
     lines: list[bytes]
+    bytes: int = 0
+    """Of text."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,54 +61,82 @@ class Prints:
         return np.repeat(np.arange(len(self)), np.diff(self.key_ends, prepend=0))
 
 
-@dataclass(frozen=True)
+@dataclass
 class TakePrints:
     """Work on a batch: parse, and make the prints of its records as the outcome's payload."""
 
     signature: Signature
+    speed: Speed = field(default_factory=Speed)
 
     def __call__(self, batch: Batch) -> Outcome:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
         outcome = Outcome()
         checked = needs_text(self.signature)
         records: list[Record] = []
-        ids, sources, lines = [], [], []
-        for position, line, record in outcome.records(batch):
-            if checked:
+        ids: list[bytes] = []
+        sources: list[str] = []
+        lines: list[bytes] = []
+        for number, line, record in outcome.numbered_records(batch):
+            if checked and type(record.get("text")) is not str:
                 try:
-                    text_of(record, position)
+                    text_of(record, batch.position(number))
                 except BadRecord as error:
                     outcome.bad.append((error, line))
                     continue
             records.append(record)
             identity = record.get("id")
-            ids.append(orjson.dumps(identity if isinstance(identity, (str, int)) else position))
+            if not isinstance(identity, (str, int)):
+                identity = batch.position(number)
+            ids.append(orjson.dumps(identity))
             source = record.get("source")
-            sources.append(source if isinstance(source, str) else UNKNOWN_SOURCE)
+            sources.append(source if type(source) is str else UNKNOWN_SOURCE)
             lines.append(line)
-        take = _by_similarity if reason_of(self.signature) is None else _by_key
-        outcome.payload = Prints(*take(self.signature, records), ids, sources, lines)
+        outcome.payload = Prints(*self._take(records, len(batch.data)), ids, sources, lines)
+        outcome.payload.bytes = len(batch.data)
         return outcome
 
+    def _take(self, records: Sequence[Record], size: int) -> _Taken:
+        if reason_of(self.signature) is not None:
+            return _by_key(self.signature, records)
+        return _by_similarity(self.signature, records, self.speed.worth_it(size))
 
-_Taken = tuple[
-    Hashes, npt.NDArray[np.int64], npt.NDArray[np.unsignedinteger], npt.NDArray[np.int64]
-]
 
-
-def _by_similarity(signature: Signature, records: Sequence[Record]) -> _Taken:
+def _by_similarity(signature: Signature, records: Sequence[Record], fast: bool) -> _Taken:
     """Return keys and shingle sets; the last key of each record is its exact text."""
     texts: list[str] = [record["text"] for record in records]
-    sets = shingle_sets(texts)
-    exact = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
+    folded = [composed(text) for text in texts]
+    packed = pack(folded)
+    exact, whole = _hashes(texts, folded, packed)
+    if fast:
+        from mind_dedup.kernels import shingling
+
+        sets = shingling.shingle_sets(packed, whole)
+    else:
+        sets = shingle_sets(folded, whole)
     if isinstance(signature, BatchSignature):
-        keys = np.column_stack((signature.keys_of_sets(sets), exact))
+        keys = np.empty((len(texts), signature.keys_in_batch + 1), np.uint64)
+        keys[:, :-1] = signature.keys_of_sets(sets, fast)
+        keys[:, -1] = exact
         ends = np.arange(1, len(texts) + 1) * keys.shape[1]
         return keys.ravel(), ends, sets.flat, sets.offsets[1:]
     found = [[*map(_first_half, signature(record))] for record in records]
-    for own, whole in zip(found, exact.tolist(), strict=True):
-        own.append(whole)
+    for own, last in zip(found, exact.tolist(), strict=True):
+        own.append(last)
     return (*_laid_out(found), sets.flat, sets.offsets[1:])
+
+
+def _hashes(texts: Sequence[str], folded: Sequence[str], packed: Packed) -> tuple[Hashes, Hashes]:
+    """Return the hashes of texts as they are, and in composed form."""
+    data, digest = memoryview(packed.data.data), xxhash.xxh3_64_intdigest
+    ends = itertools.pairwise(packed.offsets.tolist())
+    whole = np.array([digest(data[begin:end]) for begin, end in ends], np.uint64)
+    if all(map(is_, texts, folded)):
+        return whole, whole
+    exact = whole.copy()
+    for row, text in enumerate(texts):
+        if text is not folded[row]:
+            exact[row] = digest(encode(text))
+    return exact, whole
 
 
 def _by_key(signature: Signature, records: Sequence[Record]) -> _Taken:

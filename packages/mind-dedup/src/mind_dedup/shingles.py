@@ -18,10 +18,10 @@ from mind_dedup.fold import PART_OF_WORD, TABLE_SIZE, TOKEN, Hashes, composed, m
 
 SHINGLE_TOKENS = 5
 
-_BLOCK = 1 << 16
+BLOCK = 1 << 16
 """Characters hashed at a time: the working arrays stay in the cache. A longer word is cut there."""
 
-_BASE = 0x9E3779B97F4A7C15
+BASE = 0x9E3779B97F4A7C15
 _U64 = np.uint64
 
 
@@ -31,9 +31,9 @@ def _powers(base: int, count: int) -> Hashes:
     return np.cumprod(steps, dtype=np.uint64)
 
 
-_POWERS = _powers(_BASE, 2 * _BLOCK + 1)
-_INVERSES = _powers(pow(_BASE, -1, 2**64), 2 * _BLOCK + 1)
-_PLACES = mix(np.arange(1, SHINGLE_TOKENS + 1, dtype=np.uint64)) | _U64(1)
+_POWERS = _powers(BASE, 2 * BLOCK + 1)
+_INVERSES = _powers(pow(BASE, -1, 2**64), 2 * BLOCK + 1)
+PLACES = mix(np.arange(1, SHINGLE_TOKENS + 1, dtype=np.uint64)) | _U64(1)
 
 Offsets = npt.NDArray[np.int64]
 
@@ -60,12 +60,14 @@ class ShingleSets:
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
 
-def shingle_sets(texts: Sequence[str]) -> ShingleSets:
-    """Return the shingle sets of texts.
+def shingle_sets(texts: Sequence[str], whole: Hashes | None = None) -> ShingleSets:
+    """Return the shingle sets of texts; `whole` are hashes of texts that are in composed form.
 
     Texts in ASCII and others are hashed apart, bytes being faster, and to the same values.
     """
-    texts = [composed(text) for text in texts]
+    if whole is None:
+        texts = [composed(text) for text in texts]
+        whole = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
     sets: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)] * len(texts)
     for ascii_only, encoding, width in ((True, "ascii", "u1"), (False, "utf-32-le", "<u4")):
         rows = [row for row, text in enumerate(texts) if text.isascii() is ascii_only]
@@ -74,7 +76,8 @@ def shingle_sets(texts: Sequence[str]) -> ShingleSets:
             lengths = np.array([len(texts[row]) + 1 for row in rows])
             found = _sets(np.frombuffer(joined, width), lengths)
             for row, its_set in zip(rows, found, strict=True):
-                sets[row] = its_set if len(its_set) else _whole(texts[row])
+                # The set of a text without any token: only the very same text has the same.
+                sets[row] = its_set if len(its_set) else _upper_halves(whole[row : row + 1])
     offsets = np.zeros(len(sets) + 1, np.int64)
     np.cumsum([len(its_set) for its_set in sets], out=offsets[1:])
     return ShingleSets(np.concatenate(sets) if sets else np.zeros(0, np.uint32), offsets)
@@ -88,16 +91,16 @@ def _sets(codes: npt.NDArray[np.unsignedinteger], lengths: Offsets) -> list[npt.
     sums = np.zeros(len(tokens), np.uint64)
     full = max(len(tokens) - SHINGLE_TOKENS + 1, 0)
     for place in range(SHINGLE_TOKENS):
-        sums[:full] += tokens[place : place + full] * _PLACES[place]
+        sums[:full] += tokens[place : place + full] * PLACES[place]
     # The last four tokens of a text begin no shingle; a text of fewer than five is one as a whole.
     begins = np.ones(len(tokens), bool)
     for back in range(1, SHINGLE_TOKENS):
         begins[edges[1:][counts >= back] - back] = False
     for row in np.flatnonzero((counts > 0) & (counts < SHINGLE_TOKENS)):
         few = tokens[edges[row] : edges[row + 1]]
-        sums[edges[row]] = (few * _PLACES[: len(few)]).sum(dtype=np.uint64)
+        sums[edges[row]] = (few * PLACES[: len(few)]).sum(dtype=np.uint64)
         begins[edges[row]] = True
-    shingles = (mix(sums[begins]) >> _U64(32)).astype(np.uint32)
+    shingles = _upper_halves(mix(sums[begins]))
     return _sorted_sets(
         shingles, np.where(counts > 0, np.maximum(counts - SHINGLE_TOKENS + 1, 1), 0)
     )
@@ -117,9 +120,8 @@ def _sorted_sets(shingles: npt.NDArray[np.uint32], counts: Offsets) -> list[npt.
     return [distinct[begin:end] for begin, end in zip([0, *set_ends], set_ends, strict=False)]
 
 
-def _whole(text: str) -> npt.NDArray[np.uint32]:
-    """Return the set of a text without any token: only the very same text has the same."""
-    return np.array([xxhash.xxh3_64_intdigest(text.encode()) >> 32], np.uint32)
+def _upper_halves(hashes: Hashes) -> npt.NDArray[np.uint32]:
+    return (hashes >> _U64(32)).astype(np.uint32)
 
 
 def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
@@ -139,9 +141,9 @@ def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
     begin = 0
     while begin < len(starts):
         at = int(starts[begin])
-        end = max(int(np.searchsorted(starts, at + _BLOCK)), begin + 1)
-        stop = int(starts[end]) if end < len(starts) else min(len(codes), at + 2 * _BLOCK)
-        values = values_table[codes[at : min(stop, at + 2 * _BLOCK)]]
+        end = max(int(np.searchsorted(starts, at + BLOCK)), begin + 1)
+        stop = int(starts[end]) if end < len(starts) else min(len(codes), at + 2 * BLOCK)
+        values = values_table[codes[at : min(stop, at + 2 * BLOCK)]]
         values *= _POWERS[: len(values)]
         inside = starts[begin:end] - at
         tokens[begin:end] = np.add.reduceat(values, inside) * _INVERSES[inside]
@@ -151,13 +153,13 @@ def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
 
 def _cut_long(starts: Offsets, kinds: npt.NDArray[np.uint8]) -> Offsets:
     """Add starts inside words of more than a block, so that any input is hashed in blocks."""
-    if len(kinds) <= _BLOCK:
+    if len(kinds) <= BLOCK:
         return starts
     gaps = np.diff(starts, append=len(kinds))
     extra = [
         place
-        for start, gap in zip(starts[gaps > _BLOCK], gaps[gaps > _BLOCK], strict=True)
-        for place in range(int(start) + _BLOCK, int(start + gap), _BLOCK)
+        for start, gap in zip(starts[gaps > BLOCK], gaps[gaps > BLOCK], strict=True)
+        for place in range(int(start) + BLOCK, int(start + gap), BLOCK)
         if kinds[place] == PART_OF_WORD
     ]
     return np.sort(np.concatenate((starts, extra)).astype(np.int64)) if extra else starts

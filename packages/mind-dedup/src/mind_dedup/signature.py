@@ -33,8 +33,14 @@ class Signature(Protocol):
 class BatchSignature(Protocol):
     """A signature that can also make the keys of a whole batch from its shingle sets at once."""
 
-    def keys_of_sets(self, sets: ShingleSets) -> Hashes:
-        """Return the keys as evenly spread 64-bit numbers: (texts, keys)."""
+    keys_in_batch: int
+    """How many keys each text gets."""
+
+    def keys_of_sets(self, sets: ShingleSets, fast: bool = False) -> Hashes:
+        """Return the keys as evenly spread 64-bit numbers: (texts, keys).
+
+        `fast` allows what takes long to load; the keys are the same.
+        """
 
 
 def reason_of(signature: Signature) -> str | None:

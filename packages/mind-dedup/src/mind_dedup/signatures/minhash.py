@@ -49,6 +49,15 @@ class MinHash:
         keys = self.keys_of_sets(shingle_sets([text_of(record)]))[0]
         return [int(key).to_bytes(8, "little") for key in keys]
 
-    def keys_of_sets(self, sets: ShingleSets) -> Hashes:
+    @property
+    def keys_in_batch(self) -> int:
+        """Return the keys of a text: one per band."""
+        return self.bands_used
+
+    def keys_of_sets(self, sets: ShingleSets, fast: bool = False) -> Hashes:
         """Return the keys of a whole batch: (texts, bands)."""
+        if fast:
+            from mind_dedup.kernels import signing
+
+            return signing.keys_of_sets(sets, self.slots, self.bands_used, self.rows)
         return band_keys(signatures(sets, self.slots), self.bands_used)

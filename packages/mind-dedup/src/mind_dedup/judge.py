@@ -1,0 +1,179 @@
+"""What becomes of each record of a batch: compared with kept ones that share a key, best first."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from enum import StrEnum
+from heapq import nsmallest
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_dedup.fold import Hashes
+from mind_dedup.verify import Set, containment, jaccard, share
+
+Numbers = npt.NDArray[np.int64]
+
+_UPPER_BITS = np.uint64(64 - 18)
+
+
+class Measure(StrEnum):
+    """What is compared with the threshold."""
+
+    JACCARD = "jaccard"
+    """|A ∩ B| / |A ∪ B|"""
+
+    CONTAINMENT = "containment"
+    """|A ∩ B| / |A|: how much of the record A lies in the kept one B."""
+
+    COMMON = "common"
+    """Whether the sets have a member in common: keys that decide, with their other halves."""
+
+
+class Case(NamedTuple):
+    """Hold a batch and the kept records that share keys with it.
+
+    Match i says that the key at `places[i]` of the batch is one of kept record `known[i]`, whose
+    set is number `known[i]` of `known_sets`, in the order of record numbers. Places ascend.
+    """
+
+    keys: Hashes
+    key_ends: Numbers
+    key_rows: Numbers
+    sets: Set
+    set_ends: Numbers
+    places: Numbers
+    known: Numbers
+    known_sets: Set
+    known_set_ends: Numbers
+    threshold: float
+    measure: Measure
+    verified: bool
+    records_per_key: int
+    most_compared: int
+
+
+class Verdicts(NamedTuple):
+    """Hold the answer for each row, and for each key whether too many records have it.
+
+    `partners` is -1 for a row that stays, else a known record, or the number of known ones plus
+    the row of this batch that it duplicates. Unverified similarities are 1 for the same text,
+    else -1.
+    """
+
+    partners: Numbers
+    similarities: npt.NDArray[np.float64]
+    same_text: npt.NDArray[np.bool_]
+    crowded: npt.NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, rows: int, keys: int) -> Verdicts:
+        """Return verdicts of which every row stays."""
+        return cls(
+            np.full(rows, -1, np.int64),
+            np.zeros(rows),
+            np.zeros(rows, np.bool_),
+            np.zeros(keys, np.bool_),
+        )
+
+
+def judge(case: Case) -> Verdicts:
+    """Return what becomes of each row of a batch."""
+    verdicts = Verdicts.none(len(case.set_ends), len(case.keys))
+    candidates = _Candidates(case, verdicts.crowded)
+    for row in candidates.rows():
+        counts, same_text = candidates.of(row)
+        own = _member(case.sets, case.set_ends, row)
+        by_rank = ((-shared, one) for one, shared in counts.items())
+        for _, one in nsmallest(case.most_compared, by_rank):
+            similarity = _similarity(case, own, one)
+            if not case.verified:
+                similarity = 1.0 if one in same_text else -1.0
+            if not case.verified or similarity >= case.threshold:
+                verdicts.partners[row] = one
+                verdicts.similarities[row] = similarity
+                verdicts.same_text[row] = one in same_text
+                break
+        else:
+            candidates.keep(row)
+    return verdicts
+
+
+def _similarity(case: Case, own: Set, one: int) -> float:
+    known = len(case.known_set_ends)
+    other = (
+        _member(case.known_sets, case.known_set_ends, one)
+        if one < known
+        else _member(case.sets, case.set_ends, one - known)
+    )
+    if case.measure is Measure.COMMON:
+        return float(share(own, other))
+    measure = containment if case.measure is Measure.CONTAINMENT else jaccard
+    return measure(own, other, case.threshold)
+
+
+def _member(flat: Set, ends: Numbers, row: int) -> Set:
+    return flat[ends[row - 1] if row else 0 : ends[row]]
+
+
+class _Candidates:
+    """The candidates of one batch's rows, among the records before the batch and inside it."""
+
+    def __init__(self, case: Case, crowded: npt.NDArray[np.bool_]) -> None:
+        self.case, self.crowded = case, crowded
+        self._holders = np.bincount(case.places, minlength=len(case.keys))
+        np.greater_equal(self._holders, case.records_per_key, out=crowded)
+        self._shared = _occurring_twice(case.keys)
+        self._kept_here: defaultdict[int, list[int]] = defaultdict(list)
+        edges = np.arange(len(case.set_ends) + 1)
+        self._edges = np.searchsorted(case.key_rows[case.places], edges).tolist()
+        self._shared_edges = np.searchsorted(case.key_rows[self._shared], edges).tolist()
+
+    def rows(self) -> list[int]:
+        """Return the rows that share a key with anything, in order."""
+        places = np.concatenate((self.case.places, self._shared))
+        rows: list[int] = np.unique(self.case.key_rows[places]).tolist()
+        return rows
+
+    def of(self, row: int) -> tuple[Counter[int], set[int]]:
+        """Return how many keys each candidate shares, and which of them have the last key."""
+        begin, end = self._edges[row : row + 2]
+        known = self.case.known[begin:end]
+        counts = Counter(known.tolist())
+        last = int(self.case.key_ends[row]) - 1
+        same_text = set(known[self.case.places[begin:end] == last].tolist())
+        for place in self._shared_places(row):
+            here = self._kept_here.get(int(self.case.keys[place]), ())
+            counts.update(here)
+            if place == last:
+                same_text.update(here)
+        return counts, same_text
+
+    def keep(self, row: int) -> None:
+        """Make a row of this batch a candidate for those after it."""
+        for place in self._shared_places(row):
+            here = self._kept_here[int(self.case.keys[place])]
+            if self._holders[place] + len(here) >= self.case.records_per_key:
+                self.crowded[place] = True
+            else:
+                here.append(len(self.case.known_set_ends) + row)
+
+    def _shared_places(self, row: int) -> list[int]:
+        begin, end = self._shared_edges[row : row + 2]
+        places: list[int] = self._shared[begin:end].tolist()
+        return places
+
+
+def _occurring_twice(keys: Hashes) -> Numbers:
+    """Return the places of the keys that occur more than once, ascending."""
+    # Most keys are alone even among the 2¹⁸ values of their upper bits, and need no sorting.
+    slots = (keys >> _UPPER_BITS).astype(np.int64)
+    places = np.flatnonzero(np.bincount(slots, minlength=1)[slots] > 1)
+    order = np.argsort(keys[places], kind="stable")
+    ordered = keys[places[order]]
+    same = ordered[1:] == ordered[:-1]
+    twice = np.zeros(len(places), bool)
+    twice[order[1:][same]] = True
+    twice[order[:-1][same]] = True
+    return places[twice]

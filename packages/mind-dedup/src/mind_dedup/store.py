@@ -1,0 +1,205 @@
+"""The records kept so far: their keys, sets and ids, in memory up to a bound, else on disk.
+
+A block holds the records of one batch in columns. Written out, it is the same columns end to end,
+so that a spilled block, a saved index and a block in memory are read by the same code.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.errors import MindError
+from mind_core.files import full_disk_hint
+from mind_dedup.fold import Hashes
+from mind_dedup.prints import Prints
+
+Numbers = npt.NDArray[np.int64]
+Column = Any
+"""An array, or a `Remote` one: both give arrays for slices."""
+
+
+class Remote:
+    """An array in a file, read a slice at a time."""
+
+    __slots__ = ("dtype", "file", "length", "offset")
+
+    def __init__(self, file: BinaryIO, offset: int, length: int, dtype: npt.DTypeLike) -> None:
+        self.file, self.offset, self.length = file, offset, length
+        self.dtype = np.dtype(dtype)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> npt.NDArray[Any]:
+        begin, end, _ = part.indices(self.length)
+        width = self.dtype.itemsize
+        size = (end - begin) * width
+        data = os.pread(self.file.fileno(), size, self.offset + begin * width)
+        if len(data) != size:
+            raise MindError("a temporary file or an index was cut while it was read")
+        return np.frombuffer(data, self.dtype)
+
+
+class Block(NamedTuple):
+    """Hold some records in columns; the ends are those of each record in the column before."""
+
+    keys: Column  # uint64
+    key_ends: Column  # uint32
+    sets: Column  # uint32, or uint64 for keys that decide
+    set_ends: Column  # uint32
+    ids: Column  # uint8: JSON
+    id_ends: Column  # uint32
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes of all columns."""
+        return sum(len(column) * column.dtype.itemsize for column in self)
+
+    def write(self, file: BinaryIO) -> Block:
+        """Write the columns at the end of a file; return the block that reads them from there."""
+        columns = []
+        for column in self:
+            offset = file.tell()
+            file.write(memoryview(column[:]).cast("B") if len(column) else b"")
+            columns.append(Remote(file, offset, len(column), column.dtype))
+        return Block(*columns)
+
+
+class Known(NamedTuple):
+    """Hold the keys and sets of some kept records, end to end."""
+
+    keys: Hashes
+    key_ends: Numbers
+    sets: npt.NDArray[np.unsignedinteger]
+    set_ends: Numbers
+
+
+@dataclass
+class Store:
+    """Hold the kept records by their number, in the order of keeping."""
+
+    memory: int = 1 << 62
+    """Bytes that blocks may take in memory; the oldest go to disk first."""
+
+    def __post_init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._firsts: list[int] = []
+        self._count = 0
+        self._held = 0
+        self._oldest_held = 0
+        self._file: BinaryIO | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def bytes_held(self) -> int:
+        """Return the memory that blocks hold."""
+        return self._held
+
+    @property
+    def bytes_spilled(self) -> int:
+        """Return the bytes written to disk."""
+        return self._file.tell() if self._file is not None else 0
+
+    def add(
+        self, prints: Prints, keep: npt.NDArray[np.bool_], entered: npt.NDArray[np.bool_]
+    ) -> None:
+        """Keep the marked rows of a batch, with those of their keys that were entered."""
+        rows = np.flatnonzero(keep)
+        if not len(rows):
+            return
+        sizes = np.diff(prints.set_ends, prepend=0)
+        key_counts = np.bincount(prints.key_rows()[entered], minlength=len(prints))[rows]
+        ids = [prints.ids[row] for row in rows.tolist()]
+        everything = len(rows) == len(prints)
+        self.attach(
+            Block(
+                prints.keys[entered],
+                np.cumsum(key_counts, dtype=np.uint32),
+                prints.sets if everything else prints.sets[np.repeat(keep, sizes)],
+                np.cumsum(sizes[rows], dtype=np.uint32),
+                np.frombuffer(b"".join(ids), np.uint8),
+                np.cumsum([len(i) for i in ids], dtype=np.uint32),
+            )
+        )
+        self._spill()
+
+    def attach(self, block: Block) -> None:
+        """Take a block over as it is, in memory or on disk."""
+        self._blocks.append(block)
+        self._firsts.append(self._count)
+        self._count += len(block.key_ends)
+        if not isinstance(block.keys, Remote):
+            self._held += block.nbytes
+
+    def id_of(self, number: int) -> bytes:
+        """Return the id of a kept record, as JSON."""
+        block, row = self._place(number)
+        begin, end = _span(block.id_ends, row)
+        return bytes(block.ids[begin:end])
+
+    def gather(self, numbers: Sequence[int]) -> Known:
+        """Return the keys and sets of kept records."""
+        keys, sets = [], []
+        for number in numbers:
+            block, row = self._place(number)
+            keys.append(block.keys[slice(*_span(block.key_ends, row))])
+            sets.append(block.sets[slice(*_span(block.set_ends, row))])
+        return Known(
+            np.concatenate(keys) if keys else np.zeros(0, np.uint64),
+            np.cumsum([len(k) for k in keys], dtype=np.int64),
+            np.concatenate(sets) if sets else np.zeros(0, np.uint32),
+            np.cumsum([len(s) for s in sets], dtype=np.int64),
+        )
+
+    def keys_of_records(self, first: int = 0) -> Iterator[tuple[Hashes, Numbers]]:
+        """Yield all entered keys with the numbers of their records, block by block."""
+        start = bisect_right(self._firsts, first) - 1 if first else 0
+        for begin, block in zip(self._firsts[start:], self._blocks[start:], strict=True):
+            counts = np.diff(block.key_ends[:].astype(np.int64), prepend=0)
+            yield block.keys[:], np.repeat(np.arange(begin, begin + len(counts)), counts)
+
+    def blocks(self, first: int = 0) -> Iterator[Block]:
+        """Yield the blocks from a record on that begins one."""
+        for begin, block in zip(self._firsts, self._blocks, strict=True):
+            if begin >= first:
+                yield block
+
+    def _place(self, number: int) -> tuple[Block, int]:
+        block = bisect_right(self._firsts, number) - 1
+        return self._blocks[block], number - self._firsts[block]
+
+    def _spill(self) -> None:
+        """Write the oldest blocks to disk until the others fit."""
+        while self._held > self.memory and self._oldest_held < len(self._blocks):
+            block = self._blocks[self._oldest_held]
+            if not isinstance(block.keys, Remote):
+                if self._file is None:
+                    self._file = tempfile.TemporaryFile(prefix="mind-dedup-")  # noqa: SIM115
+                self._held -= block.nbytes
+                try:
+                    self._blocks[self._oldest_held] = block.write(self._file)
+                    self._file.flush()
+                except OSError as error:
+                    raise MindError(
+                        f"cannot write to {tempfile.gettempdir()}",
+                        cause=error.strerror,
+                        hint=f"{full_disk_hint(error)}; TMPDIR names another folder",
+                    ) from None
+            self._oldest_held += 1
+
+
+def _span(ends: Column, row: int) -> tuple[int, int]:
+    if row == 0:
+        return 0, int(ends[:1][0])
+    begin, end = ends[row - 1 : row + 1].tolist()
+    return begin, end

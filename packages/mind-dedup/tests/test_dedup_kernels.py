@@ -1,0 +1,159 @@
+"""The compiled kernels and numpy give the same bits: sets, keys, candidates, decisions."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import orjson
+import pytest
+
+from mind_core.errors import UsageError
+from mind_core.stream import Batch
+from mind_core.testing import ODD_TEXTS
+from mind_dedup import decide as deciding
+from mind_dedup.decide import Decider, Match
+from mind_dedup.judge import Measure
+from mind_dedup.prints import TakePrints
+from mind_dedup.signatures.minhash import MinHash
+from mind_dedup.speed import Speed
+
+pytest.importorskip("numba")
+from mind_dedup.kernels.table import FULL, SMALLEST, TableIndex
+
+SCRIPTS = [
+    *map(chr, range(32, 127)),
+    *map(chr, range(0x4E00, 0x4F00)),
+    *"éÉßﬁＡ１ｶアภาษา\u0300\u0301\u2028\u3000；;\u037e𠮷😀\U0010ffff",
+]
+
+
+def odd_texts() -> list[str]:
+    chance = random.Random(1)
+    texts = [*ODD_TEXTS, "a" * 65536 + " b", "a" * 65537, "é" * 200_000 + "中文", "\u037e", ";"]
+    for size in [0, 1, 2, 4, 5, 6, 24, 25, 30, 300, 3000] * 30:
+        texts.append("".join(chance.choices(SCRIPTS, k=size)))
+    return [*texts, "一 b " * 9000, "".join(chance.choices(SCRIPTS, k=60_000))]
+
+
+def batch_of(texts: Sequence[str], first: int = 0) -> Batch:
+    lines = [orjson.dumps({"id": first + i, "text": text}) for i, text in enumerate(texts)]
+    return Batch("test", first + 1, b"\n".join(lines) + b"\n")
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [MinHash(), MinHash(slots=64, bands=8), MinHash(slots=1024, bands=16), MinHash(bands=1)],
+    ids=lambda signature: f"{signature.slots}-{signature.bands}",
+)
+def test_prints_are_the_same(signature: MinHash) -> None:
+    batch = batch_of(odd_texts())
+    fast, plain = (TakePrints(signature, Speed(k))(batch).payload for k in ("numba", "numpy"))
+    for name in ("keys", "key_ends", "sets", "set_ends"):
+        one, other = getattr(fast, name), getattr(plain, name)
+        assert one.dtype == other.dtype, name
+        assert (one == other).all(), name
+
+
+def edited_texts(count: int) -> list[str]:
+    """Return texts of one template and others, with copies edited more or less."""
+    chance = random.Random(9)
+    han = [chr(code) for code in range(0x4E00, 0x4F00)]
+    template = "".join(chance.choices(han, k=80))
+    texts: list[str] = []
+    for _ in range(count):
+        base = "".join(chance.choices(han, k=chance.choice([3, 6, 30, 120])))
+        base = chance.choice([base, template + base])
+        texts.append(base)
+        for _ in range(chance.choice([0, 0, 1, 3])):
+            place = chance.randrange(len(base))
+            texts.append(base[:place] + chance.choice(["", "龘", "龘靐"]) + base[place:])
+    chance.shuffle(texts)
+    return texts
+
+
+def decisions(
+    texts: Sequence[str], kernels: str, cuts: Iterable[int] = (), **options: object
+) -> list[Match | None]:
+    signature = MinHash(threshold=0.75)
+    decider = Decider(signature, speed=Speed(kernels), **options)  # type: ignore[arg-type]
+    take = TakePrints(signature, Speed(kernels))
+    found: list[Match | None] = []
+    for begin, end in itertools.pairwise([0, *cuts, len(texts)]):
+        found += decider.decide(take(batch_of(texts[begin:end], begin)).payload)
+    return found
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"measure": Measure.CONTAINMENT}, {"verified": False}], ids=str
+)
+@pytest.mark.parametrize("crowd", [3, 256])
+def test_decisions_are_the_same(
+    options: dict[str, object], crowd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "RECORDS_PER_KEY", crowd)
+    texts = edited_texts(500)
+    plain = decisions(texts, "numpy", **options)
+    assert 100 < sum(match is not None for match in plain) < len(texts)
+    assert decisions(texts, "numba", **options) == plain
+    assert decisions(texts, "numba", [1, 2, 400, 700], **options) == plain
+
+
+def test_the_kernels_may_take_over_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = edited_texts(300)
+    plain = decisions(texts, "numpy")
+    monkeypatch.setattr("mind_dedup.speed.WORTH_BYTES", 40_000)
+    assert decisions(texts, "auto", range(50, len(texts), 50)) == plain
+
+
+def test_the_table_finds_what_a_dictionary_finds() -> None:
+    chance = np.random.default_rng(3)
+    pool = chance.integers(0, 2**64, 60_000, dtype=np.uint64)
+    held: list[tuple[np.ndarray, np.ndarray]] = []
+    table = TableIndex(lambda: held)
+    known: dict[int, list[int]] = {}
+    first = 0
+    for size in (1, 3000, 50_000, 70_000, 100_000, 400_000):
+        # Some keys come again and again, as those of a template, and overflow their buckets.
+        keys = np.concatenate((chance.choice(pool, size), np.repeat(pool[:5], size // 40)))
+        numbers = np.arange(first, first + len(keys))
+        first += len(keys)
+        held.append((keys, numbers))
+        table.add(keys, numbers)
+        for key, number in zip(keys.tolist(), numbers.tolist(), strict=True):
+            known.setdefault(key, []).append(number)
+        asked = chance.choice(pool, 300)
+        places, found = table.find(asked)
+        assert (np.diff(places) >= 0).all()
+        answers: dict[int, set[int]] = {}
+        for place, number in zip(places.tolist(), found.tolist(), strict=True):
+            answers.setdefault(place, set()).add(number)
+        extra = 0
+        for place, key in enumerate(asked.tolist()):
+            wanted = set(known.get(key, ()))
+            assert wanted <= answers.get(place, set())
+            extra += len(answers.get(place, set()) - wanted)
+        assert extra < 300
+    assert len(table) == first > FULL * SMALLEST
+
+
+def test_the_table_stays_small_and_false_answers_are_rare() -> None:
+    chance = np.random.default_rng(4)
+    keys = chance.integers(0, 2**64, 2_000_000, dtype=np.uint64)
+    held: list[tuple[np.ndarray, np.ndarray]] = []
+    table = TableIndex(lambda: held)
+    for start in range(0, len(keys), 33_000):
+        part = keys[start : start + 33_000]
+        held.append((part, np.arange(start, start + len(part)) // 33))
+        table.add(*held[-1])
+        if start > 1_000_000:
+            assert table.bytes_held <= 7.6 * len(table)
+    strangers = chance.integers(0, 2**64, 100_000, dtype=np.uint64)
+    assert len(table.find(strangers)[0]) < 300
+
+
+def test_an_unknown_choice_is_refused() -> None:
+    with pytest.raises(UsageError, match="auto, numba, numpy"):
+        Speed("cuda")
