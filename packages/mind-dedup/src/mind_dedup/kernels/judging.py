@@ -154,32 +154,11 @@ def _judge(
                 if shared_places[at] == last_place:
                     same[one] = True
                 entry = before[entry]
-        begin = set_ends[row - 1] if row > 0 else 0
-        own = sets[begin : set_ends[row]]
-        ranked = touched[:size].copy()
-        if size > 1:
-            for at in range(size):
-                ranked[at] += (np.int64(1 << 20) - counts[ranked[at]]) << np.int64(40)
-            ranked.sort()
-        for at in range(min(size, most_compared)):
-            one = ranked[at] & np.int64((1 << 40) - 1)
-            if not verified:
-                similarity = 1.0 if same[one] else -1.0
-            elif one < known:
-                begin = known_set_ends[one - 1] if one > 0 else 0
-                similarity = _similarity(
-                    own, known_sets[begin : known_set_ends[one]], threshold, contained
-                )
-            else:
-                begin = set_ends[one - known - 1] if one > known else 0
-                similarity = _similarity(
-                    own, sets[begin : set_ends[one - known]], threshold, contained
-                )
-            if not verified or similarity >= threshold:
-                partners[row] = one
-                similarities[row] = similarity
-                same_texts[row] = same[one]
-                break
+        partners[row], similarities[row] = _first_that_holds(
+            _ranked(touched[:size], counts), row, known, most_compared, sets, set_ends,
+            known_sets, known_set_ends, same, threshold, contained, verified,
+        )  # fmt: skip
+        same_texts[row] = partners[row] >= 0 and same[partners[row]]
         for at in range(size):
             counts[touched[at]] = 0
             same[touched[at]] = False
@@ -192,6 +171,52 @@ def _judge(
                     before[at] = newest[group]
                     newest[group] = at
                     here[group] += 1
+
+
+@kernel
+def _ranked(touched: Numbers, counts: Numbers) -> Numbers:
+    """Return candidates by the keys they share, most first, then by number."""
+    ranked = touched.copy()
+    if len(ranked) > 1:
+        for at in range(len(ranked)):
+            ranked[at] += (np.int64(1 << 20) - counts[ranked[at]]) << np.int64(40)
+        ranked.sort()
+        for at in range(len(ranked)):
+            ranked[at] &= np.int64((1 << 40) - 1)
+    return ranked
+
+
+@kernel
+def _first_that_holds(
+    ranked: Numbers,
+    row: int,
+    known: int,
+    most_compared: int,
+    sets: Set,
+    set_ends: Numbers,
+    known_sets: Set,
+    known_set_ends: Numbers,
+    same: npt.NDArray[np.bool_],
+    threshold: float,
+    contained: bool,
+    verified: bool,
+) -> tuple[int, float]:
+    """Return the first candidate that is similar enough and its similarity, or -1 and 0."""
+    own = sets[set_ends[row - 1] if row > 0 else 0 : set_ends[row]]
+    for at in range(min(len(ranked), most_compared)):
+        one = ranked[at]
+        if not verified:
+            return one, 1.0 if same[one] else -1.0
+        if one < known:
+            begin = known_set_ends[one - 1] if one > 0 else 0
+            other = known_sets[begin : known_set_ends[one]]
+        else:
+            begin = set_ends[one - known - 1] if one > known else 0
+            other = sets[begin : set_ends[one - known]]
+        similarity = _similarity(own, other, threshold, contained)
+        if similarity >= threshold:
+            return one, similarity
+    return -1, 0.0
 
 
 @kernel
