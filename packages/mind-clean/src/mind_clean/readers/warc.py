@@ -60,7 +60,11 @@ def _responses(source: BinaryIO, name: str) -> Iterator[Record]:
         raise MindError(
             f"{name}: damaged after {seen} responses",
             cause=error,
-            hint="check the file with `gzip -t`; what came before is readable with --limit",
+            hint=(
+                "check the file with `gzip -t`; --limit N reads what came before"
+                if seen
+                else "--from warc reads .warc, .warc.gz and .warc.zst"
+            ),
         ) from error
     if not seen:
         raise MindError(

@@ -1,0 +1,210 @@
+"""Step 5: phrases in a row, and phrases of a whole site."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mind_clean.transforms.repeated_phrases import RepeatedPhrases
+from mind_clean.transforms.repetition import repetitions
+from mind_core import Record
+from mind_core.stream import read_records
+from mind_core.testing import ToolResult, check_transform, run_tool
+
+NOTICE = "版权所有 © 2019 示例网 未经许可不得转载"
+MENU = "Home page of our shop"
+
+
+def clean(*arguments: str | Path, records: Any, **options: Any) -> ToolResult:
+    return run_tool("mind-clean", ["-z", "0", *arguments], records, **options)
+
+
+def test_phrases_in_a_row_are_said_once() -> None:
+    check_transform(
+        RepeatedPhrases,
+        [
+            ("点击立即购买立即购买立即购买享受优惠", "点击立即购买享受优惠"),
+            ("Click here! Click here! Click here! Thanks.", "Click here! Thanks."),
+            ("正文。\n立即注册\n立即注册\n立即注册\n立即注册\n结束。", "正文。\n立即注册\n结束。"),
+            ("两次两次可以，两次两次可以。", "两次两次可以，两次两次可以。"),
+            ("----------------", "----------------"),
+            ("哈哈哈哈哈哈哈哈哈哈哈哈", "哈哈哈哈哈哈哈哈哈哈哈哈"),
+            ("ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff"),
+            ("null null null null null", "null null null null null"),
+            ("0x00, 0x00, 0x00, 0x00, 0x00,", "0x00, 0x00, 0x00, 0x00, 0x00,"),
+            ("| --- | --- | --- | --- |", "| --- | --- | --- | --- |"),
+            ("归去来兮，田园将芜胡不归", "归去来兮，田园将芜胡不归"),
+        ],
+    )
+
+
+def test_the_share_that_went_is_noted_and_can_drop_the_page() -> None:
+    advert = "好消息。" + "免费领取优惠券" * 30
+    made = RepeatedPhrases()({"id": "1", "text": advert})
+    assert made["text"] == "好消息。免费领取优惠券"
+    assert made["metadata"]["mind"]["clean"]["repeated_share"] == pytest.approx(
+        1 - 11 / 214, abs=1e-4
+    )
+    steps = ["--step", "repeated_phrases", "--step", "repeated_phrase_share"]
+    done = clean(*steps, records=[{"id": "ad", "text": advert}, {"id": "ok", "text": "正文"}])
+    assert [record["id"] for record in done.records] == ["ok"]
+    only_noted = RepeatedPhrases(remove=False)({"id": "1", "text": advert})
+    assert only_noted["text"] == advert
+    assert only_noted["metadata"] == made["metadata"]
+
+
+def plain_repetitions(text: str, shortest: int, longest: int, times: int) -> list[Any]:
+    """The same by looking at every character: what the fast way must equal."""
+    found = []
+    for period in range(shortest, min(longest, len(text) // times) + 1):
+        start = None
+        for place in range(len(text) - period + 1):
+            same = place < len(text) - period and text[place] == text[place + period]
+            if same and start is None:
+                start = place
+            elif not same and start is not None:
+                if place - start >= (times - 1) * period:
+                    found.append((start, place + period, period))
+                start = None
+    return sorted(found, key=lambda run: (run[0], run[2]))
+
+
+@given(
+    st.lists(st.tuples(st.text("ab中文 ,", min_size=1, max_size=9), st.integers(1, 6)), max_size=8),
+    st.integers(2, 4),
+)
+def test_repetitions_equal_the_plain_way(parts: list[tuple[str, int]], times: int) -> None:
+    text = "".join(part * count for part, count in parts)
+    assert repetitions(text, 4, 50, times) == plain_repetitions(text, 4, 50, times)
+
+
+def test_a_repetition_at_the_edge_of_a_chunk_is_found() -> None:
+    for place in range((1 << 14) - 60, (1 << 14) + 5, 7):
+        text = "".join(chr(0x4E00 + n % 20000) for n in range(place)) + "请点击这里" * 3
+        assert len(RepeatedPhrases().once(text)) == place + 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ab" * 500_000, "a" * 1_000_000, "请点击" * 300_000, "xyzw vuts " * 100_000, "\n" * 1_000_000],
+    ids=["ab", "a", "han", "words", "lines"],
+)
+def test_hostile_repetitions_take_bounded_time(text: str) -> None:
+    started = time.process_time()
+    RepeatedPhrases().once(text)
+    assert time.process_time() - started < 2.0
+
+
+def site_page(number: int, host: str = "shop.example", own: str = "") -> Record:
+    topic = own or chr(0x4E00 + number) * 9
+    text = f"{MENU}\n第{number}篇讲的是第{number}件事：{topic}。\n{NOTICE}{number % 7}"
+    return {"id": f"{host}-{number}", "text": text, "url": f"https://www.{host}:80/{number}"}
+
+
+def test_what_all_pages_of_a_site_say_goes(tmp_path: Path) -> None:
+    pages = [site_page(n) for n in range(20)] + [site_page(n, "small.example") for n in range(5)]
+    done = clean("--step", "site_phrases", "--summary", tmp_path / "s.json", records=pages)
+    assert done.code == 0, done.stderr
+    texts = {record["id"]: record for record in done.records}
+    first = texts["shop.example-3"]
+    assert first["text"] == pages[3]["text"].split("\n")[1]
+    assert first["metadata"]["mind"]["clean"]["site_share"] > 0.3
+    assert texts["small.example-3"] == pages[23], "five pages prove nothing"
+    summary = orjson.loads((tmp_path / "s.json").read_bytes())
+    assert (summary["in"], summary["kept"]) == (25, 25)
+    assert summary["details"]["site_phrases.changed"] == 20
+
+
+def test_a_page_that_says_little_else_can_be_dropped(tmp_path: Path) -> None:
+    pages = [site_page(n) for n in range(20)]
+    pages.append({"id": "empty", "text": f"{MENU}\n{NOTICE}0", "url": "https://shop.example/e"})
+    pages.append(
+        {"id": "short", "text": f"{MENU}\n短。\n{NOTICE}0", "url": "https://shop.example/s"}
+    )
+    steps = ["--step", "site_phrases", "--step", "site_phrase_share"]
+    done = clean(
+        *steps, "--set", "site_phrase_share.max=0.8", "--rejects", tmp_path / "r.zst",
+        records=pages,
+    )  # fmt: skip
+    assert len(done.records) == 20
+    why = {r["id"]: r["metadata"]["mind"]["rejected"] for r in read_records([tmp_path / "r.zst"])}
+    assert (why["empty"]["step"], why["empty"]["reason"]) == ("site_phrases", "no_text")
+    assert (why["short"]["step"], why["short"]["reason"]) == ("site_phrase_share", "site_phrases")
+    assert why["short"]["value"] > 0.8 == why["short"]["threshold"]
+
+
+@pytest.mark.parametrize(
+    ("option", "unchanged"),
+    [
+        ('spare=["shop.example"]', True),
+        ('spare=["example"]', True),
+        ('spare=["op.example"]', False),
+        ("min_pages=21", True),
+        ("min_share=1.0", False),
+        ("remove=false", False),
+        ('site="source"', True),
+        ('memory="64K"', False),
+    ],
+)
+def test_site_options(option: str, unchanged: bool) -> None:
+    pages = [site_page(n) for n in range(20)]
+    done = clean("--step", "site_phrases", "--set", f"site_phrases.{option}", records=pages)
+    assert (done.records == pages) is unchanged, option
+    if option == "remove=false":
+        assert [r["text"] for r in done.records] == [p["text"] for p in pages]
+
+
+def test_phrases_inside_a_line() -> None:
+    pages = [
+        site_page(n, own=f"{'一二三四五六七八九'[n % 9]}。欢迎关注我们的公众号。")
+        for n in range(20)
+    ]
+    by_line = clean("--step", "site_phrases", records=pages).records
+    assert "公众号" in by_line[0]["text"]
+    by_phrase = clean(
+        "--step", "site_phrases", "--set", "site_phrases.unit=phrase", records=pages
+    ).records
+    assert "公众号" not in by_phrase[0]["text"]
+
+
+def test_code_stays() -> None:
+    pages = [
+        {"id": str(n), "url": f"https://docs.example/{n}",
+         "text": f"Page {chr(97 + n)} is on it.\nelse:\n    return the same old value\nEnd Sub"}
+        for n in range(20)
+    ]  # fmt: skip
+    assert clean("--step", "site_phrases", records=pages).records == pages
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_one_process_equals_a_chain_of_all_steps(tmp_path: Path, jobs: int) -> None:
+    """The two walks of site_phrases see the same records in both."""
+    page = "<article>" + "<p>{}：清明前后，杭州的茶农便上山采茶，一芽一叶的嫩芽最为珍贵。</p>" * 4
+    end = f"<p>{NOTICE}</p></article>"
+    pages = [
+        {"id": str(n), "url": f"https://tea.example/{n}", "source": "tea",
+         "html": page.format(*(chr(0x4E00 + 9 * n + k) * 3 for k in range(4))) + end}
+        for n in range(30)
+    ]  # fmt: skip
+    whole = clean("-j", str(jobs), records=pages)
+    assert NOTICE not in whole.records[0]["text"]
+    recipe = clean("--print-recipe", records=[]).stdout.decode()
+    import tomllib
+
+    steps = [
+        next(step[kind] for kind in ("extractor", "transform", "filter") if kind in step)
+        for step in tomllib.loads(recipe)["step"]
+    ]
+    stream: Any = b"".join(orjson.dumps(page) + b"\n" for page in pages)
+    for step in steps:
+        done = run_tool("mind-clean", ["--step", step, "-q"], stream)
+        assert done.code == 0, done.stderr
+        stream = done.stdout
+    plain = run_tool("mind-clean", ["-z", "0", "--step", "emoji"], stream).stdout
+    assert plain == whole.stdout
