@@ -77,7 +77,7 @@ def plain_repetitions(text: str, shortest: int, longest: int, times: int) -> lis
 
 @given(
     st.lists(st.tuples(st.text("ab中文 ,", min_size=1, max_size=9), st.integers(1, 6)), max_size=8),
-    st.integers(2, 4),
+    st.integers(3, 5),
 )
 def test_repetitions_equal_the_plain_way(parts: list[tuple[str, int]], times: int) -> None:
     text = "".join(part * count for part, count in parts)

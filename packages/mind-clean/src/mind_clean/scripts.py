@@ -7,9 +7,17 @@ to be shipped, Python's codecs know both sets.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cache
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_ASCII = re.compile("[\0-\x7f]+")
+_NOT_ASCII_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _LAST_LATIN = "\u024f"
 """The end of Latin Extended-B; Latin comes first in Unicode."""
 
@@ -25,24 +33,33 @@ def script_of(text: str, language: str) -> str:
         if simplified == traditional:
             return "Hani"
         return "Hans" if simplified > traditional else "Hant"
-    letters = latin = 0
-    for character, count in Counter(text).items():
-        if character.isalpha():
-            letters += count
-            latin += count if character <= _LAST_LATIN else 0
+    latin = letters = len(text.encode("ascii", "ignore").translate(None, _NOT_ASCII_LETTERS))
+    if not text.isascii():
+        for character, count in Counter(_ASCII.sub("", text)).items():
+            if character.isalpha():
+                letters += count
+                latin += count if character <= _LAST_LATIN else 0
     return "Latn" if 2 * latin > letters else "Zyyy"
 
 
 def count_variants(text: str) -> tuple[int, int]:
     """Count the simplified and the traditional characters of a text."""
-    in_simplified, in_traditional = variants()
-    simplified = traditional = 0
-    for character, count in Counter(text).items():
-        if character in in_simplified:
-            simplified += count
-        elif character in in_traditional:
-            traditional += count
+    import numpy as np
+
+    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+    _, simplified, traditional = np.bincount(_kinds()[units], minlength=3).tolist()
     return simplified, traditional
+
+
+@cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    """Return for each code unit of UTF-16: 1 if only simplified Chinese has it, 2 traditional."""
+    import numpy as np
+
+    kinds = np.zeros(1 << 16, np.uint8)
+    for kind, characters in enumerate(variants(), 1):
+        kinds[[ord(character) for character in characters]] = kind
+    return kinds
 
 
 @cache

@@ -15,6 +15,7 @@ HAN_SHARE_OF_CHINESE = 0.2
 much as four to five Latin letters, so at this share half of the content is Chinese."""
 
 _NOT_HAN = re.compile(f"[^{HAN}]+")
+_LETTER = re.compile(r"[^\W\d_]")
 _NOT_LETTER = re.compile(r"[\W\d_]+")
 
 
@@ -25,10 +26,11 @@ def count_han(text: str) -> int:
 
 def language_of_text(text: str) -> str:
     """Return "zh", "en", or "und" for a text without letters, by its share of Han characters."""
+    han = 0 if text.isascii() else count_han(text)
+    if han == 0:
+        return "en" if _LETTER.search(text) else "und"
     letters = len(_NOT_LETTER.sub("", text))
-    if letters == 0:
-        return "und"
-    return "zh" if count_han(text) >= HAN_SHARE_OF_CHINESE * letters else "en"
+    return "zh" if han >= HAN_SHARE_OF_CHINESE * letters else "en"
 
 
 def language_of(record: Record) -> str:

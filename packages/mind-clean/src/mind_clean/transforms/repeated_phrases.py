@@ -38,8 +38,10 @@ class RepeatedPhrases:
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
-        if self.times < 2:
-            raise ValueError(f"times is {self.times}: a repetition stands twice or more")
+        if self.times < 3:
+            raise ValueError(
+                f"times is {self.times}: twice in a row is how people write, 3 or more"
+            )
         if not SHORTEST <= self.max_length <= 1000:
             raise ValueError(f"max_length is {self.max_length}, not {SHORTEST} to 1000 characters")
 

@@ -1,78 +1,100 @@
 """Find what stands several times in a row, for all lengths at once.
 
-In a run that repeats every p characters, each character equals the one p further on. Looking at
-every fourth character for all p up to 50 finds the few lengths at which a run is possible; only
-these are looked at in full.
+In a run that repeats every p characters, each character equals the one p further on. So of eight
+characters at every eighth place some lie wholly inside the run, and equal the eight that stand p
+further on. All p with the same remainder by eight are shifted copies of one array, which makes this
+a few comparisons of whole arrays; the few places that are found are then looked at in full.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
-_STRIDE = 4
-_CHUNK = 1 << 14
+_WORDS = {8: np.uint64, 4: np.uint32}
+_CHUNK = 1 << 16
 
-Codes = npt.NDArray[np.uint32]
-Lengths = npt.NDArray[np.integer]
+Run = tuple[int, int, int]
 
 
-def repetitions(text: str, shortest: int, longest: int, times: int) -> list[tuple[int, int, int]]:
+def repetitions(text: str, shortest: int, longest: int, times: int) -> list[Run]:
     """Return (start, end, period) of each run of `times` or more repetitions, sorted by start.
 
-    Runs of different periods may overlap. Of one place, the shorter period comes first.
+    `shortest` is at least 4, `times` at least 3. Runs of different periods may overlap; of those
+    that begin at one place, the shorter period comes first.
     """
-    if len(text) < shortest * times:
+    longest = min(longest, len(text) // times)
+    if longest < shortest:
         return []
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    found = []
-    for period in _possible(codes, shortest, min(longest, len(text) // times), times):
-        found += _runs(codes, period, times)
+    if text.isascii():
+        low = np.frombuffer(text.encode("ascii"), np.uint8)
+    else:
+        # Equal characters have equal lower bytes; that others may have them too costs a look.
+        wide = text.encode("utf-32-le", "surrogatepass")
+        low = np.ascontiguousarray(np.frombuffer(wide, np.uint8)[::4])
+    # A run of n equal characters holds a whole group of w at a multiple of w if n >= 2w - 1.
+    wide_from = max(shortest, -(-15 // (times - 1)))
+    found: list[Run] = []
+    ends: dict[int, int] = {}
+    for begin in range(0, len(low), _CHUNK):
+        # The next chunk's groups may equal what is up to `longest` further on.
+        part = low[begin : begin + _CHUNK + longest + 8]
+        for size, first, last in ((4, shortest, wide_from - 1), (8, wide_from, longest)):
+            for period, places in _candidates(part, size, first, last):
+                places += begin
+                after = int(np.searchsorted(places, ends.get(period, 0)))
+                while after < len(places):
+                    run = _run(text, int(places[after]), period, times, size)
+                    after += 1
+                    if run is not None:
+                        found.append(run)
+                        ends[period] = run[1] - period
+                        after = int(np.searchsorted(places, ends[period]))
     return sorted(found, key=lambda run: (run[0], run[2]))
 
 
-def _possible(codes: Codes, shortest: int, longest: int, times: int) -> list[int]:
-    """Return the periods at which enough sampled characters in a row equal those further on."""
-    if longest < shortest:
-        return []
-    periods = np.arange(shortest, longest + 1)
-    needed = np.minimum((times - 1) * periods // _STRIDE, 8)
-    possible = np.zeros(len(periods), bool)
-    for begin in range(0, max(1, len(codes) - shortest), _CHUNK):
-        # Chunks overlap by what the longest run needs, so that none is lost at an edge.
-        part = codes[begin : begin + _CHUNK + times * longest + 8 * _STRIDE]
-        possible |= _possible_in(part, periods, needed)
-        if possible.all():
-            break
-    return [int(period) for period in periods[possible]]
+def _candidates(
+    low: npt.NDArray[np.uint8], size: int, first: int, last: int
+) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield each period with the multiples of `size` at which so many characters equal others."""
+    last = min(last, len(low) - size)
+    if last < first:
+        return
+    width = (len(low) + last) // size + 1
+    shifted = np.zeros((size, width * size), np.uint8)
+    for shift in range(size):
+        shifted[shift, : len(low) - shift] = low[shift:]
+    words = shifted.view(_WORDS[size])  # (remainder of the period, groups)
+    groups = len(low) // size
+    for quotient in range(first // size, last // size + 1):
+        equal = words[:, quotient : quotient + groups] == words[0, :groups]
+        if np.count_nonzero(equal):
+            for remainder in np.flatnonzero(equal.any(axis=1)).tolist():
+                if first <= (period := quotient * size + remainder) <= last:
+                    yield period, np.flatnonzero(equal[remainder]) * size
 
 
-def _possible_in(codes: Codes, periods: Lengths, needed: Lengths) -> npt.NDArray[np.bool_]:
-    longest = int(periods[-1])
-    padded = np.concatenate((codes, np.full(longest, 0xFFFFFFFF, np.uint32)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, longest + 1)[::_STRIDE]
-    equal = windows[:, int(periods[0]) :] == windows[:, :1]  # (samples, periods)
-    possible = np.zeros(len(periods), bool)
-    in_a_row = equal
-    for length in (1, 2, 4, 8):
-        wanted = (needed >= length) & (needed < 2 * length)
-        possible |= wanted & in_a_row.any(axis=0)
-        if length < 8:
-            in_a_row = in_a_row[length:] & in_a_row[:-length]
-    return possible
-
-
-def _runs(codes: Codes, period: int, times: int) -> list[tuple[int, int, int]]:
-    """Return the runs of one period, from where it begins to behind its last character."""
-    equal = np.flatnonzero(codes[period:] == codes[:-period])
+def _run(text: str, at: int, period: int, times: int, size: int) -> Run | None:
+    """Return the run of a period that the group at a place lies in, if it is long enough."""
     needed = (times - 1) * period
-    if len(equal) < needed:
-        return []
-    breaks = np.flatnonzero(np.diff(equal) > 1)
-    starts = equal[np.concatenate(([0], breaks + 1))]
-    ends = equal[np.concatenate((breaks, [len(equal) - 1]))] + 1
-    long = ends - starts >= needed
-    return [
-        (int(start), int(end) + period, period)
-        for start, end in zip(starts[long], ends[long], strict=True)
-    ]
+    # The first group inside a run begins at most size - 1 characters after it.
+    sure = needed - size + 1
+    if not _equal(text, at, period, sure):
+        return None
+    start, end = at, at + sure
+    while start > 0 and text[start - 1] == text[start - 1 + period]:
+        start -= 1
+    step = size
+    while step:
+        if end + period + step <= len(text) and _equal(text, end, period, step):
+            end += step
+            step *= 2
+        else:
+            step //= 2
+    return (start, end + period, period) if end - start >= needed else None
+
+
+def _equal(text: str, at: int, period: int, length: int) -> bool:
+    return text[at : at + length] == text[at + period : at + period + length]
