@@ -11,12 +11,12 @@ from mind_core.records import annotation
 
 @dataclass(frozen=True)
 class SitePhraseShare:
-    """Drop a page of which more than half is repeated across the pages of its site.
+    """Drop a page of which more than 80 % is repeated across the pages of its site.
 
     The step `site_phrases` measures it. The paper names the rule and no number.
     """
 
-    max: float = 0.5
+    max: float = 0.8
 
     def __post_init__(self) -> None:
         """Refuse what is no share."""
