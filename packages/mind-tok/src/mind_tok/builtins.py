@@ -12,8 +12,10 @@ hookimpl = pluggy.HookimplMarker("mind_tok")
 
 @hookimpl
 def register_tokenizers() -> Offers[TokenizerKind]:
-    """Offer the two models of SentencePiece."""
+    """Offer the two models of SentencePiece, and what other models bring along."""
     return {
         "bpe": "mind_tok.sentencepiece:Bpe",
         "unigram": "mind_tok.sentencepiece:Unigram",
+        "bytelevel": "mind_tok.bytelevel:ByteLevel",
+        "huggingface": "mind_tok.huggingface:HuggingFace",
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mind_core import cli
-from mind_tok.verbs import decode, encode, inspect, train
+from mind_tok.verbs import convert, decode, encode, extend, inspect, train
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
@@ -32,6 +32,8 @@ for verb, command in (
     (encode, encode.encode),
     (decode, decode.decode),
     (inspect, inspect.inspect),
+    (extend, extend.extend),
+    (convert, convert.convert),
 ):
     app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
 

@@ -21,6 +21,7 @@ from mind_core.records import encode, text_of
 from mind_core.stream import Batch, check_inputs
 from mind_core.summary import Summary
 from mind_tok.background import run_beside
+from mind_tok.convert import read_any
 from mind_tok.decode import Decode, shard_records
 from mind_tok.encode import TOOL, Encoder, ToShards, ToStream
 from mind_tok.fill import Filler
@@ -210,6 +211,42 @@ def require_round_trip(found: Mapping[str, Any]) -> None:
             f"{different:,} documents do not come back as they were",
             hint="look at the first difference above; a lossy tokenizer needs its own decision",
         )
+
+
+def extend(
+    old: Path, chinese: Path, output: Path, tokens: int | None, quiet: bool, plugins: Plugins
+) -> None:
+    """Add Chinese tokens to a byte-level BPE and write the folder of the new one."""
+    from mind_tok.bytelevel import ByteLevelTokenizer
+    from mind_tok.extend import extend as extended
+    from mind_tok.sentencepiece import SentencePieceTokenizer
+    from mind_tok.sentencepiece_model import read_model
+
+    base, other = read_any(old, plugins), read_any(chinese, plugins)
+    if not isinstance(base, ByteLevelTokenizer):
+        raise UsageError(f"{old} is no byte-level BPE as GPT-2's", hint="the old one comes first")
+    if not isinstance(other, SentencePieceTokenizer):
+        raise UsageError(f"{chinese} is no SentencePiece model", hint="the Chinese one is second")
+    new = extended(base, read_model(other.model), tokens)
+    new.manifest["extends"] = {"sha256": base.sha256, "vocab_size": base.vocab_size}
+    new.manifest["with"] = {"sha256": other.sha256, "vocab_size": other.vocab_size}
+    new.save(output)
+    if not quiet:
+        say(TOOL, f"{base.vocab_size:,} old and {len(new.replaced):,} new tokens in {output}")
+
+
+def convert(source: Path, output: Path, to: str, quiet: bool, plugins: Plugins) -> None:
+    """Write a tokenizer of any kind in the form that is wanted."""
+    tokenizer = read_any(source, plugins)
+    if to == "huggingface":
+        from mind_tok.to_huggingface import save_for_huggingface
+
+        save_for_huggingface(tokenizer, output)
+    else:
+        tokenizer.save(output)
+    if not quiet:
+        kind = tokenizer.manifest.get("component")
+        say(TOOL, f"{kind} tokenizer of {tokenizer.vocab_size:,} entries in {output}")
 
 
 def check_paths(stream: StreamOptions, folder: Path | None) -> None:

@@ -19,6 +19,7 @@ from mind_core.summary import version_of
 from mind_tok.long_texts import may_cut, pieces
 from mind_tok.sentencepiece_model import read_model
 from mind_tok.sentencepiece_training import train_model
+from mind_tok.surrogates import packed
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class SentencePieceTokenizer(Tokenizer):
         self._processor: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
         self.vocab_size = int(self._processor.vocab_size())
         known = {self._processor.id_to_piece(i): i for i in range(self.vocab_size)}
-        self.special_ids = {n: known[n] for n in (*CONTROL_TOKENS, *PII_TOKENS) if n in known}
+        names = {n: known[n] for n in (*CONTROL_TOKENS, *PII_TOKENS) if n in known}
+        self.special_ids = {**names, **manifest.get("special_tokens", {})}
         self._space_ids = np.array(
             [known[f"<0x{byte:02X}>"] for byte in SPACE.encode()], dtype=np.int32
         )
@@ -65,19 +67,12 @@ class SentencePieceTokenizer(Tokenizer):
         self, texts: Sequence[str], end_id: int = -1
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ids of all texts end to end; BPE in loops of its own from `FEW_BYTES` on."""
-        try:
-            encoded = [text.encode() for text in texts]
-        except UnicodeEncodeError:
-            for text in texts:
-                refuse_surrogates(text)
-            raise
-        offsets = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(data) for data in encoded], out=offsets[1:])
+        data, offsets = packed(texts)
         self._encoded += int(offsets[-1])
         if self._encoded > FEW_BYTES:
             self.warm_up()
         if self._fast is not None:
-            return self._fast(np.frombuffer(b"".join(encoded), np.uint8), offsets, end_id)
+            return self._fast(data, offsets, end_id)
         rows = [self._encode(text) for text in texts]
         if end_id >= 0:
             rows = [np.append(row, np.int32(end_id)) for row in rows]
@@ -219,14 +214,3 @@ class Unigram(_SentencePiece):
     """Choose entries by likelihood: SentencePiece unigram with byte fallback."""
 
     model: ClassVar[str] = "unigram"
-
-
-def refuse_surrogates(text: str) -> None:
-    """Raise `MindError` for a text that no UTF-8 can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise MindError(
-            f"the text holds half of a surrogate pair at character {error.start:,}",
-            hint="mend it with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')",
-        ) from None

@@ -1,0 +1,74 @@
+"""Find the longest of many strings that begins at a place, byte by byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import kernel
+from mind_tok.bpe.merging import I32, I64, U8
+
+_MIX = 0x1E3779B97F4A7C15
+
+
+class Trie:
+    """Hold strings with their ids: an open-addressed table from (node, byte) to node."""
+
+    def __init__(self, strings: Mapping[bytes, int]) -> None:
+        steps: dict[int, int] = {}
+        ids = [-1]
+        for data, number in sorted(strings.items()):
+            node = 0
+            for byte in data:
+                node = steps.setdefault(node << 8 | byte, len(ids))
+                if node == len(ids):
+                    ids.append(-1)
+            ids[node] = number
+        size = 1 << max(4, (2 * len(steps)).bit_length())
+        self.keys = np.full(size, -1, np.int64)
+        self.nodes = np.zeros(size, np.int32)
+        self.ids = np.array(ids, np.int32)
+        self.may_begin: npt.NDArray[np.bool_] = np.zeros(256, np.bool_)
+        self.may_begin[[data[0] for data in strings]] = True
+        fill_trie(
+            np.array(list(steps), np.int64), np.array(list(steps.values()), np.int32), self.keys,
+            self.nodes,
+        )  # fmt: skip
+
+
+@kernel
+def fill_trie(steps: I64, targets: I32, keys: I64, nodes: I32) -> None:
+    """Put the steps into the table."""
+    mask = len(keys) - 1
+    for i in range(len(steps)):
+        h = steps[i] * _MIX
+        at = (h ^ (h >> 29)) & mask
+        while keys[at] != -1:
+            at = (at + 1) & mask
+        keys[at], nodes[at] = steps[i], targets[i]
+
+
+@kernel
+def longest_in_trie(
+    data: U8, at: int, end: int, keys: I64, nodes: I32, ids: I32
+) -> tuple[int, int]:
+    """Return the id of the longest string that begins at a place and its length, or (-1, 0)."""
+    mask = len(keys) - 1
+    node: Any = 0
+    best: Any = -1
+    length = 0
+    for i in range(at, end):
+        key = np.int64(node) << 8 | np.int64(data[i])
+        h = key * _MIX
+        place = (h ^ (h >> 29)) & mask
+        while keys[place] != -1 and keys[place] != key:
+            place = (place + 1) & mask
+        if keys[place] == -1:
+            break
+        node = nodes[place]
+        if ids[node] >= 0:
+            best, length = ids[node], i + 1 - at
+    return best, length

@@ -1,0 +1,168 @@
+"""Byte-level BPE as GPT-2 and GPT-Neo have it, with added tokens: no text is ever unknown to it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mind_core import MindError
+from mind_core.errors import UsageError
+from mind_core.files import atomic_file, atomic_folder, write_manifest
+from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
+from mind_core.summary import version_of
+from mind_tok.bytelevel_file import ByteLevelFile, read_bytelevel, token_bytes
+from mind_tok.replaced import REPLACED, read_replaced, write_replaced
+from mind_tok.surrogates import packed
+from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
+
+if TYPE_CHECKING:
+    from mind_tok.bpe.gpt2_cuts import Gpt2Cuts
+    from mind_tok.bpe.tables import Merges
+
+FILE = "tokenizer.json"
+
+
+class ByteLevelTokenizer(Tokenizer):
+    """Hold one byte-level BPE: vocabulary, merges and added tokens of a `tokenizer.json`."""
+
+    def __init__(
+        self, data: bytes, manifest: dict[str, Any], replaced: dict[int, list[int]] | None = None
+    ) -> None:
+        """`data` is a `tokenizer.json`; `replaced` says which older ids each new token stands for.
+
+        Raises `MindError` if it is another kind of tokenizer.
+        """
+        self.data = data
+        self.replaced = replaced or {}
+        self.file: ByteLevelFile = read_bytelevel(data)
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self.entries = self.file.entries()
+        self.vocab_size = len(self.entries)
+        ids = {text: i for i, text in self.file.added.items()}
+        known = {**self.file.vocab, **ids}
+        self.special_ids = {n: known[n] for n in (*CONTROL_TOKENS, *PII_TOKENS) if n in known}
+        # Texts never make control tokens, whatever these are called here.
+        self.control = self.file.special - {self.special_ids.get(name) for name in PII_TOKENS}
+        self.control |= {i for name, i in self.special_ids.items() if name in CONTROL_TOKENS}
+        self.manifest = manifest or self._manifest()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (ByteLevelTokenizer, (self.data, self.manifest, self.replaced))
+
+    @cached_property
+    def _loops(self) -> tuple[Gpt2Cuts, Merges]:
+        from mind_tok.bpe.gpt2_cuts import Gpt2Cuts
+        from mind_tok.bpe.tables import Merges
+
+        vocab = self.file.vocab
+        byte_ids = np.full(256, -1, np.int32)
+        for text, i in vocab.items():
+            if len(text) == 1 and i not in self.control:
+                byte_ids[token_bytes(text)[0]] = i
+        added = {
+            text.encode(): i
+            for i, text in self.file.added.items()
+            if i not in self.control and text
+        }
+        merges = (
+            (vocab[left], vocab[right], rank, vocab[left + right])
+            for rank, (left, right) in enumerate(self.file.merges)
+        )
+        return Gpt2Cuts(added), Merges(merges, byte_ids, byte_ids)
+
+    def warm_up(self) -> None:
+        """Make the tables of the loops."""
+        _ = self._loops
+
+    def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Return the ids of each text."""
+        ids, ends = self.encode_flat(texts)
+        return np.split(ids, ends[:-1]) if len(texts) else []
+
+    def encode_flat(
+        self, texts: Sequence[str], end_id: int = -1
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the ids of all texts end to end, and where each text's end."""
+        cuts, merges = self._loops
+        data, offsets = packed(texts)
+        return merges(data, *cuts(data, offsets), end_id)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids; bytes that are no UTF-8 become U+FFFD."""
+        row = [int(i) for i in ids]
+        for i in row:
+            if not 0 <= i < self.vocab_size:
+                raise MindError(
+                    f"there is no token {i} in a vocabulary of {self.vocab_size:,}",
+                    hint="decode with the tokenizer that the ids were made with",
+                )
+        parts = (self.entries[i] for i in row if i not in self.control)
+        return b"".join(parts).decode("utf-8", "replace")
+
+    def vocabulary(self) -> list[Token]:
+        """Return all entries in the order of their ids."""
+        masks = {self.special_ids[name] for name in PII_TOKENS if name in self.special_ids}
+        rows = []
+        for i, data in enumerate(self.entries):
+            kind = "control" if i in self.control else "mask" if i in masks else "text"
+            if kind == "text" and len(data) == 1 and data[0] >= 0x80:
+                kind = "byte"
+            rows.append(Token(data, kind))
+        return rows
+
+    def save(self, folder: str | Path) -> None:
+        """Write `tokenizer.json`, what new tokens replace, and the manifest."""
+        with atomic_folder(folder) as partial:
+            with atomic_file(partial / FILE) as file:
+                file.write(self.data)
+            if self.replaced:
+                write_replaced(partial / REPLACED, self.replaced, self.entries)
+            write_manifest(partial, self.manifest)
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "kind": "bytelevel",
+            "component": "bytelevel",
+            "vocab_size": self.vocab_size,
+            "special_tokens": self.special_ids,
+            "sha256": self.sha256,
+            "size": len(self.data),
+            "versions": {"mind-tok": version_of("mind-tok")},
+        }
+
+
+@dataclass(frozen=True)
+class ByteLevel:
+    """Byte-level BPE as GPT-2's, made by `convert` and `extend`, with Chinese tokens added."""
+
+    def train(self, _: Iterable[str], __: int) -> ByteLevelTokenizer:
+        """Refuse: byte-level BPE is taken over from a model, not trained here."""
+        raise UsageError(
+            "byte-level BPE is not trained here",
+            hint="`mind-tok convert` takes one over, `mind-tok extend` adds Chinese tokens to it",
+        )
+
+    def load(self, folder: Path, manifest: dict[str, Any]) -> ByteLevelTokenizer:
+        """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""
+        path = folder / FILE
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise MindError(f"cannot read {path}", cause=error.strerror) from None
+        if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
+            raise MindError(
+                f"{path} is not the file that its manifest describes",
+                cause="its SHA-256 differs: it was changed, or cut",
+                hint="take the folder again from where it was made",
+            )
+        table = folder / REPLACED
+        return ByteLevelTokenizer(data, manifest, read_replaced(table) if table.exists() else None)

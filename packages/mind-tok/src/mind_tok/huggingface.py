@@ -1,0 +1,168 @@
+"""Any `tokenizer.json`, encoded by Hugging Face's own library: for tokenizers of other models."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from mind_core import MindError
+from mind_core.errors import UsageError
+from mind_core.files import atomic_file, atomic_folder, write_manifest
+from mind_core.special_tokens import CONTROL_TOKENS, END, PII_TOKENS
+from mind_core.summary import version_of
+from mind_tok.bytelevel_file import token_bytes
+from mind_tok.surrogates import refuse_surrogates
+from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
+
+# Worker processes are what -j is for; threads inside of them would fight.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+FILE = "tokenizer.json"
+ENDS = (END, "</s>", "<eos>", "<|end_of_text|>", "<|eos|>", "<｜end▁of▁sentence｜>", "<|im_end|>")
+"""What the end of a document is called in well-known models."""
+
+
+class HuggingFaceTokenizer(Tokenizer):
+    """Hold one `tokenizer.json`. Whether it is exact is up to it: `mind-tok inspect` shows."""
+
+    def __init__(self, data: bytes, manifest: dict[str, Any]) -> None:
+        self.data = data
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            content = orjson.loads(data)
+            added = content.get("added_tokens") or []
+            self.control = {int(row["id"]) for row in added if row["special"]}
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise MindError("this is no tokenizer.json", cause=error) from None
+        self._full = _load(content)
+        self.vocab_size = 1 + max(self._full.get_vocab(with_added_tokens=True).values(), default=-1)
+        self.special_ids = manifest.get("special_tokens") or self._special_ids()
+        self.control |= {i for name, i in self.special_ids.items() if name in CONTROL_TOKENS}
+        self._byte_level = b'"ByteLevel"' in data
+        self.manifest = manifest or {
+            "format": FORMAT,
+            "version": VERSION,
+            "kind": "huggingface",
+            "component": "huggingface",
+            "vocab_size": self.vocab_size,
+            "special_tokens": self.special_ids,
+            "sha256": self.sha256,
+            "size": len(data),
+            "versions": {name: version_of(name) for name in ("mind-tok", "tokenizers")},
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (HuggingFaceTokenizer, (self.data, self.manifest))
+
+    @cached_property
+    def _plain(self) -> Any:
+        """Return the tokenizer without control tokens: no text can forge one."""
+        content = orjson.loads(self.data)
+        rows = content.get("added_tokens") or []
+        content["added_tokens"] = [row for row in rows if int(row["id"]) not in self.control]
+        content["post_processor"] = None
+        return _load(content)
+
+    @cached_property
+    def _ids(self) -> NDArray[np.int32]:
+        """Return the id of each one of the tokenizer without control tokens: added tokens move up
+        there into the places of those that are left out.
+        """
+        known = self._plain.get_vocab(with_added_tokens=True)
+        ids = np.full(1 + max(known.values(), default=-1), -1, np.int32)
+        for text, i in known.items():
+            ids[i] = self._full.token_to_id(text)
+        return ids
+
+    def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Return the ids of each text."""
+        for text in texts:
+            refuse_surrogates(text)
+        rows = self._plain.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [self._ids[np.array(row.ids, np.int64)] for row in rows]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids, as the library puts it together."""
+        row = [int(i) for i in ids]
+        for i in row:
+            if not 0 <= i < self.vocab_size:
+                raise MindError(
+                    f"there is no token {i} in a vocabulary of {self.vocab_size:,}",
+                    hint="decode with the tokenizer that the ids were made with",
+                )
+        text: str = self._full.decode([i for i in row if i not in self.control])
+        return text
+
+    def vocabulary(self) -> list[Token]:
+        """Return all entries in the order of their ids; a gap is an unknown entry."""
+        rows = [Token(b"", "unknown")] * self.vocab_size
+        masks = {self.special_ids[name] for name in PII_TOKENS if name in self.special_ids}
+        for text, i in self._full.get_vocab(with_added_tokens=True).items():
+            rows[i] = self._token(text, i, masks)
+        return rows
+
+    def save(self, folder: str | Path) -> None:
+        """Write `tokenizer.json` and the manifest."""
+        with atomic_folder(folder) as partial:
+            with atomic_file(partial / FILE) as file:
+                file.write(self.data)
+            write_manifest(partial, self.manifest)
+
+    def _token(self, text: str, i: int, masks: set[int]) -> Token:
+        if i in self.control or i in masks:
+            return Token(text.encode(), "mask" if i in masks else "control")
+        if text[:3] == "<0x" and len(text) == 6:
+            return Token(bytes([int(text[3:5], 16)]), "byte")
+        if not self._byte_level:
+            return Token(text.replace("\u2581", " ").encode(), "text")
+        data = token_bytes(text)
+        return Token(data, "byte" if len(data) == 1 and data[0] >= 0x80 else "text")
+
+    def _special_ids(self) -> dict[str, int]:
+        found = {name: self._full.token_to_id(name) for name in (*CONTROL_TOKENS, *PII_TOKENS)}
+        ids = {name: i for name, i in found.items() if i is not None}
+        ends = (self._full.token_to_id(name) for name in ENDS)
+        end = next((i for i in ends if i is not None), None)
+        return ids if end is None else {**ids, END: end}
+
+
+@dataclass(frozen=True)
+class HuggingFace:
+    """Any tokenizer.json, through Hugging Face's tokenizers; made by `mind-tok convert`."""
+
+    def train(self, _: Iterable[str], __: int) -> HuggingFaceTokenizer:
+        """Refuse: such a tokenizer is taken over from a model."""
+        raise UsageError("a huggingface tokenizer is not trained here", hint="`mind-tok convert`")
+
+    def load(self, folder: Path, manifest: dict[str, Any]) -> HuggingFaceTokenizer:
+        """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""
+        path = folder / FILE
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise MindError(f"cannot read {path}", cause=error.strerror) from None
+        if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
+            raise MindError(
+                f"{path} is not the file that its manifest describes",
+                cause="its SHA-256 differs: it was changed, or cut",
+                hint="take the folder again from where it was made",
+            )
+        return HuggingFaceTokenizer(data, manifest)
+
+
+def _load(content: Any) -> Any:
+    import tokenizers
+
+    try:
+        return tokenizers.Tokenizer.from_str(orjson.dumps(content).decode())
+    except Exception as error:  # the library raises plain Exception
+        raise MindError("tokenizers cannot read this tokenizer.json", cause=error) from None
