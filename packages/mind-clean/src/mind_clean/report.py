@@ -17,14 +17,18 @@ from mind_core.records import Record
 from mind_core.summary import Summary
 
 QUOTE = 600
+WORDS = {"step", "language", "source", "", "why", "most dropped by"}
+"""Columns of words; the others are numbers, which stand to the right."""
+
 STYLE = """
 :root { --ink: #1c2733; --faint: #6b7785; --line: #dde3ea; --kept: #2f7d5b; --gone: #c8553d; }
 body { font: 15px/1.55 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
-  color: var(--ink); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+  color: var(--ink); max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.4rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
-th { color: var(--faint); font-weight: 500; } td:first-child, th:first-child { text-align: left; }
+th { color: var(--faint); font-weight: 500; } td.words, th.words { text-align: left; }
+td:first-child { white-space: nowrap; }
 .bar { display: flex; height: .8rem; width: 16rem; background: #f3f5f8; }
 .bar i { background: var(--kept); } .bar b { background: var(--gone); }
 details { margin: .3rem 0; border-left: 3px solid var(--line); padding-left: .8rem; }
@@ -147,6 +151,11 @@ def _bar(kept: int, gone: int, whole: int) -> str:
 
 
 def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    names = list(head)
+    kinds = [' class="words"' if name in WORDS else "" for name in names]
+    cells = "".join(f"<th{k}>{escape(name)}</th>" for k, name in zip(kinds, names, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{k}>{cell}</td>' for k, cell in zip(kinds, row, strict=True))}</tr>"
+        for row in rows
+    )
     return f"<table><tr>{cells}</tr>{body}</table>"
