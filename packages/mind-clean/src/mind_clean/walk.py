@@ -9,6 +9,7 @@ from mind_clean.failures import FailedComponent
 from mind_clean.funnel import KEPT, Funnel
 from mind_clean.main_text import density
 from mind_clean.notes import TOOL, noted
+from mind_clean.page_bytes import BYTES, HTML, page_of
 from mind_clean.readers import Reader
 from mind_clean.steps import Step
 from mind_clean.survey import Surveying
@@ -109,11 +110,18 @@ class Walk:
         self, step: Step, record: Record, position: str, line: bytes, outcome: Outcome
     ) -> tuple[Record, str | None]:
         """Put the main text in the place of the page; a record without a page stays as it is."""
-        if record.get("html") is None:
+        notes: Record = {}
+        if record.get(HTML) is None and BYTES in record:
+            page = page_of(record, position, line)
+            if isinstance(page, Reason):
+                return record, page
+            html, notes = page
+        elif record.get(HTML) is None:
             if not isinstance(record.get("text"), str):
                 raise _no_text_field(record, position, line)
             return record, None
-        html = field_of(record, "html", position, str)
+        else:
+            html = field_of(record, HTML, position, str)
         url = record.get("url")
         try:
             text = step.call(html, url if isinstance(url, str) else None)
@@ -127,15 +135,15 @@ class Walk:
             return self._without_text(record), Reason(NO_TEXT)
         outcome.details[f"{step.name}.html_characters"] += len(html)
         outcome.details[f"{step.name}.text_characters"] += len(text)
-        return noted(self._with_text(record, str(text)), density=share), None
+        return noted(self._with_text(record, str(text)), density=share, **notes), None
 
     def _with_text(self, record: Record, text: str) -> Record:
         """Return the record with the text where the page was, before it if that is kept."""
         result: Record = {}
         for key, value in record.items():
-            if key == "html":
+            if key in (HTML, BYTES):
                 result["text"] = text
-            if key != "text" and (key != "html" or self.keep_html):
+            if key != "text" and (key not in (HTML, BYTES) or self.keep_html):
                 result[key] = value
         return result
 
@@ -168,7 +176,7 @@ def _marked(record: Record, step: str, reason: str) -> Record:
 
 
 def _no_text_field(record: Record, position: str, line: bytes) -> BadRecord:
-    if isinstance(record.get("html"), str):
+    if isinstance(record.get(HTML), str):
         cause = (
             "the record has 'html' and no 'text' yet: put an extractor first (--step resiliparse)"
         )

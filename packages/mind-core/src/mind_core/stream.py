@@ -69,7 +69,7 @@ def read_batches(
 def batches_of(source: BinaryIO, name: str, *, batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Yield the lines of one open input, about `batch_bytes` at a time; see `read_batches`."""
     first_line = 1
-    for block in _whole_lines(_content(source, name), name, batch_bytes):
+    for block in _whole_lines(content_of(source, name), name, batch_bytes):
         yield Batch(name, first_line, block)
         first_line += block.count(b"\n")
 
@@ -129,8 +129,11 @@ def _unreadable(item: str | Path, cause: str | None) -> MindError:
     return MindError(f"cannot read {item}", cause=cause, hint=hint)
 
 
-def _content(source: BinaryIO, name: str) -> Iterator[bytes]:
-    """Yield the decompressed bytes of a source, whichever of the three formats it is in."""
+def content_of(source: BinaryIO, name: str) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a source, whichever of the three formats it is in.
+
+    Raises `MindError` for one that is cut, damaged or of zero bytes.
+    """
     start = _read_at_least(source, 4)
     if not start:
         raise MindError(

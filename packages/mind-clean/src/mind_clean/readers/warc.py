@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, BinaryIO
 
 from mind_core.errors import MindError
 from mind_core.records import Record, encode
-from mind_core.stream import BATCH_BYTES, LINE_LIMIT, Batch, check_inputs
+from mind_core.stream import BATCH_BYTES, LINE_LIMIT, Batch, check_inputs, content_of
 
 LARGEST_PAGE = LINE_LIMIT // 2
 """Bytes of a page; base64 makes a third more of them, and a line has a limit."""
@@ -45,40 +46,93 @@ def _batches(source: BinaryIO, name: str, batch_bytes: int) -> Iterator[Batch]:
         yield Batch(name, first, b"".join(lines))
 
 
+class _Content(io.RawIOBase):
+    """A file to read from, over decompressed bytes; what went wrong in it is kept.
+
+    The archive library ends quietly at the end of a cut file, and swallows what a file raises.
+    """
+
+    def __init__(self, source: BinaryIO, name: str) -> None:
+        super().__init__()
+        self._chunks = content_of(source, name)
+        self._rest = b""
+        self._read = 0
+        self.error: MindError | None = None
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes were read."""
+        return self._read
+
+    def readinto(self, into: Any) -> int:
+        """Fill the buffer with what is there next; return how many bytes, 0 at the end."""
+        try:
+            while not self._rest and (chunk := next(self._chunks, None)) is not None:
+                self._rest = chunk
+        except MindError as error:
+            self.error = error
+            return 0
+        size = min(len(into), len(self._rest))
+        into[:size], self._rest = self._rest[:size], self._rest[size:]
+        self._read += size
+        return size
+
+
 def _responses(source: BinaryIO, name: str) -> Iterator[Record]:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     wanted = WarcRecordType.response | WarcRecordType.resource
+    content = _Content(source, name)
     seen = 0
     try:
-        for response in ArchiveIterator(source, record_types=wanted, parse_http=True):
+        for response in ArchiveIterator(
+            io.BufferedReader(content, 1 << 16), record_types=wanted, parse_http=False
+        ):
             seen += 1
             yield _record(response, f"{name}:{seen}")
-    except MindError:
-        raise
     except Exception as error:
-        raise MindError(
-            f"{name}: damaged after {seen} responses",
-            cause=error,
-            hint=(
-                "check the file with `gzip -t`; --limit N reads what came before"
-                if seen
-                else "--from warc reads .warc, .warc.gz and .warc.zst"
-            ),
-        ) from error
+        if content.error is None and isinstance(error, MindError):
+            raise
+        raise content.error or _damaged(name, seen, error) from error
+    if content.error is not None:
+        raise content.error
     if not seen:
-        raise MindError(
-            f"{name}: no response in this archive", hint="give .warc, .warc.gz or .warc.zst files"
+        raise _damaged(name, seen, "there is no response in it")
+
+
+def _damaged(name: str, seen: int, cause: str | Exception) -> MindError:
+    if not seen:
+        return MindError(
+            f"{name}: no web archive",
+            cause=cause,
+            hint="--from warc reads .warc, .warc.gz and .warc.zst",
         )
+    return MindError(
+        f"{name}: damaged after {seen} responses",
+        cause=cause,
+        hint=f"--limit {seen} reads what came before",
+    )
 
 
 def _record(response: Any, position: str) -> Record:
-    body = response.reader.read(LARGEST_PAGE + 1)
-    if len(body) > LARGEST_PAGE:
+    if response.content_length > LARGEST_PAGE:
         raise MindError(
             f"{position}: a response of more than {LARGEST_PAGE >> 20} MiB",
             hint="take it out of the archive",
         )
+    whole = response.content_length
+    response.freeze()
+    if response.content_length < whole:
+        raise MindError(
+            f"{position}: the archive ends inside this response",
+            cause=f"{response.content_length} of {whole} bytes are there",
+            hint="get the file again",
+        )
+    response.parse_http()
+    body = response.reader.read()
     headers = response.headers
     http = response.http_headers
     record: Record = {

@@ -1,0 +1,57 @@
+"""A page that came as bytes: `html_base64`, with what HTTP said of it in `metadata.http`."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from typing import Any
+
+from mind_clean.charsets import decode_page
+from mind_core import Reason, Record
+from mind_core.errors import BadRecord
+
+HTML = "html"
+BYTES = "html_base64"
+
+MOST_UNDECODABLE = 0.05
+"""A page of which more could not be read is no text in any charset: an image, a cut archive."""
+
+_FIRST_ERROR = 400
+"""From this status on, what the server sent is a message of its own (RFC 9110 §15)."""
+
+PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
+
+
+def page_of(record: Record, position: str, line: bytes) -> tuple[str, Record] | Reason:
+    """Return the page's HTML and what to note of it, or why it is no page.
+
+    Raises `BadRecord` if the field is not base64.
+    """
+    http = _http(record)
+    status = http.get("status")
+    if isinstance(status, int) and status >= _FIRST_ERROR:
+        return Reason("http_error", status)
+    content_type = http.get("content_type")
+    if isinstance(content_type, str) and content_type:
+        kind = content_type.split(";")[0].strip().lower()
+        if kind not in PAGE_TYPES:
+            return Reason("not_html", kind)
+    try:
+        data = b64decode(record[BYTES], validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise BadRecord("wrong_type", position, line, cause=f"{BYTES!r}: {error}") from None
+    charset = http.get("charset")
+    page = decode_page(data, charset if isinstance(charset, str) else None)
+    share = page.undecodable / max(1, len(page.text))
+    if share > MOST_UNDECODABLE:
+        return Reason("undecodable", round(share, 4), MOST_UNDECODABLE)
+    notes: Record = {"charset": page.charset}
+    if page.undecodable:
+        notes["undecodable"] = page.undecodable
+    return page.text, notes
+
+
+def _http(record: Record) -> dict[str, Any]:
+    metadata = record.get("metadata")
+    http = metadata.get("http") if isinstance(metadata, dict) else None
+    return http if isinstance(http, dict) else {}

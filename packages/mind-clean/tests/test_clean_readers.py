@@ -1,0 +1,147 @@
+"""Records of other tools and web archives come in as ours."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mind_core.testing import ToolResult, run_tool
+
+CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "datatrove",
+        {"text": "正文", "id": "1", "metadata": {"url": "https://a.example/", "language": "zh"}},
+        {"id": "1", "text": "正文", "url": "https://a.example/", "source": "datatrove",
+         "metadata": {"url": "https://a.example/", "language": "zh"}},
+    ),
+    (
+        "cc_net",
+        {"url": "http://a.example/x", "date_download": "2019-01-01T00:00:00Z", "digest": "sha1:A",
+         "length": 2, "nlines": 1, "source_domain": "a.example", "title": "题",
+         "raw_content": "正文", "language": "zh", "language_score": 0.9, "perplexity": 300.5},
+        {"id": "sha1:A", "text": "正文", "url": "http://a.example/x", "source": "a.example",
+         "added": "2019-01-01T00:00:00Z",
+         "metadata": {"length": 2, "nlines": 1, "title": "题", "language": "zh",
+                      "language_score": 0.9, "perplexity": 300.5}},
+    ),
+    (
+        "wudao",
+        {"id": 12, "uniqueKey": "k", "titleUkey": "t", "dataType": "新闻", "title": "题",
+         "content": "正文"},
+        {"id": "k", "text": "正文", "source": "wudao",
+         "metadata": {"id": 12, "titleUkey": "t", "dataType": "新闻", "title": "题"}},
+    ),
+    (
+        "mnbvc",
+        {"文件名": "a.txt", "是否重复文件": False, "段落数": 2,
+         "段落": [{"行号": 1, "是否重复": False, "md5": "x", "内容": "第一段"},
+                  {"行号": 2, "是否重复": False, "md5": "y", "内容": "第二段"}]},
+        {"id": "a.txt", "text": "第一段\n第二段", "source": "mnbvc",
+         "metadata": {"是否重复文件": False, "段落数": 2}},
+    ),
+    (
+        "wanjuan",
+        {"id": "w", "content": "Text", "title": "T", "language": "en", "date": "2020-01-01",
+         "toxic_score": 0.1},
+        {"id": "w", "text": "Text", "source": "wanjuan", "created": "2020-01-01",
+         "metadata": {"title": "T", "language": "en", "toxic_score": 0.1}},
+    ),
+    (
+        "chinesewebtext",
+        {"title": "题", "score": 0.9, "text": "正文", "url": "https://b.example/",
+         "source_domain": "b.example"},
+        {"id": "https://b.example/", "text": "正文", "source": "b.example",
+         "metadata": {"title": "题", "score": 0.9}},
+    ),
+]  # fmt: skip
+
+
+def read(shape: str, *records: Any, **options: Any) -> ToolResult:
+    return run_tool("mind-clean", ["-z", "0", "-q", "--from", shape, "--step", "emoji"], [*records])
+
+
+@pytest.mark.parametrize(("shape", "theirs", "ours"), CASES, ids=[case[0] for case in CASES])
+def test_shapes(shape: str, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    done = read(shape, theirs)
+    assert done.code == 0, done.stderr
+    assert done.records == [ours]
+
+
+@pytest.mark.parametrize(
+    ("shape", "record"),
+    [("cc_net", {"text": "x"}), ("mnbvc", {"段落": [{"行号": 1}]}), ("wudao", {"content": 5})],
+)
+def test_a_record_of_another_shape_is_a_bad_one(shape: str, record: dict[str, Any]) -> None:
+    done = read(shape, record)
+    assert done.code == 1
+    assert "stdin:1" in done.stderr and "--from" in done.stderr
+
+
+def test_a_misspelt_shape_is_named() -> None:
+    done = read("ccnet", {"text": "x"})
+    assert done.code == 2 and "cc_net" in done.stderr
+
+
+def response(url: str, body: bytes, content_type: str = "text/html; charset=gbk") -> bytes:
+    http = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (
+        content_type.encode(), len(body),
+    )  # fmt: skip
+    block = http + body
+    head = (
+        f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{url[-1]}>\r\n"
+        f"WARC-Target-URI: {url}\r\nWARC-Date: 2023-10-24T00:00:00Z\r\n"
+        f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(block)}\r\n\r\n"
+    )
+    return head.encode() + block + b"\r\n\r\n"
+
+
+SENTENCE = "清明前后，杭州的茶农便上山采茶，一芽一叶的嫩芽最为珍贵，采下来当天就要摊晾。"
+
+
+TEXT = (
+    SENTENCE
+    + "谷雨之后的茶更浓，价钱却便宜得多，山下的茶馆里一年到头都有人喝。"
+    + SENTENCE.replace("清明", "立夏")
+)
+
+
+def archive(*, cut: int = 0) -> bytes:
+    page = f"<html><body><article><p>{TEXT}</p></article></body></html>".encode("gbk")
+    out = io.BytesIO()
+    for number in range(3):
+        out.write(gzip.compress(response(f"https://tea.example/{number}", page)))
+    return out.getvalue()[: -cut or None]
+
+
+def test_a_web_archive(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(archive())
+    done = run_tool("mind-clean", ["-z", "0", "--from", "warc", path])
+    assert done.code == 0, done.stderr
+    assert [record["url"] for record in done.records] == [
+        f"https://tea.example/{number}" for number in range(3)
+    ]
+    assert SENTENCE in done.records[0]["text"]
+    piped = run_tool("mind-clean", ["-z", "0", "--from", "warc", "-j", "2"], archive())
+    assert piped.stdout == done.stdout
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("cut", [5, 100])
+def test_a_cut_archive_is_an_error(tmp_path: Path, cut: int, plain: bool) -> None:
+    path = tmp_path / "cut.warc.gz"
+    path.write_bytes(gzip.decompress(archive())[: -cut * 3] if plain else archive(cut=cut))
+    done = run_tool("mind-clean", ["-o", tmp_path / "out.zst", "--from", "warc", path])
+    assert done.code == 1 and "cut.warc.gz" in done.stderr
+    assert not (tmp_path / "out.zst").exists()
+
+
+def test_what_is_no_archive_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(b"<html>no archive</html>\n" * 20)
+    done = run_tool("mind-clean", ["--from", "warc", path])
+    assert done.code == 1 and "page.html" in done.stderr and "hint:" in done.stderr
