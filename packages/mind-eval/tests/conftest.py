@@ -28,6 +28,11 @@ def shipped_texts() -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def texts() -> list[str]:
+    return shipped_texts()
+
+
+@pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mind_tok.tokenizer import HOOK, make_plugins
 

@@ -10,7 +10,9 @@ import pytest
 from mind_core import MindError
 from mind_core.testing import run_tool
 from mind_eval import benchmark_folder
-from mind_eval.benchmarks.readers import gaokao, mmlu, piqa
+from mind_eval.benchmarks.benchmark import _checked
+from mind_eval.benchmarks.layouts.exams import gaokao, mmlu
+from mind_eval.benchmarks.layouts.reasoning import piqa
 from mind_eval.benchmarks.rows import find, read_rows
 from mind_eval.builtins import FOLDER, register_benchmarks
 
@@ -24,6 +26,8 @@ def test_what_ships_is_whole_small_and_free() -> None:
     for name, factory in register_benchmarks().items():
         assert callable(factory)
         benchmark = factory()
+        if "shipped" not in benchmark.rules:
+            continue
         assert not any(word in benchmark.rules["licence"].lower() for word in NON_COMMERCIAL)
         assert f"`{name}`" in (FOLDER / "DATA.md").read_text("utf-8"), "its licence is noted"
         splits = benchmark.load(None).splits
@@ -60,11 +64,13 @@ def test_bad_rows_are_named_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "valid.jsonl").write_text('{"goal":"g","sol1":"a","sol2":""}\n')
     (tmp_path / "valid-labels.lst").write_text("0\n")
     with pytest.raises(MindError, match=r"valid.jsonl:1: field 'sol2' is missing or empty"):
-        piqa(tmp_path)
+        _checked(piqa(tmp_path), "here", False)
+    data = _checked(piqa(tmp_path), "here", True)
+    assert data.splits["test"] == [] and len(data.bad) == 1, "set aside once, though in two splits"
     (tmp_path / "valid.jsonl").write_text('{"goal":"g","sol1":"a","sol2":"b"}\n')
     (tmp_path / "valid-labels.lst").write_text("x\n")
     with pytest.raises(MindError, match=r"valid-labels.lst:1: the answer 'x' is none of 0, 1"):
-        piqa(tmp_path)
+        _checked(piqa(tmp_path), "here", False)
     (tmp_path / "rows.jsonl").write_text('{"a":1}\n\n[1]\n')
     with pytest.raises(MindError, match=r"rows.jsonl:3: a row is a JSON object"):
         read_rows(tmp_path / "rows.jsonl")
@@ -144,8 +150,8 @@ def test_full_sets_hold_the_shipped_samples() -> None:
     for name, factory in register_benchmarks().items():
         assert callable(factory)
         benchmark = factory()
-        if name == "gaokao":
-            continue  # its full set is filtered for the sample, and has questions of two answers
+        if name == "gaokao" or "shipped" not in benchmark.rules:
+            continue  # gaokao's full set is filtered for the sample
         full = {row["id"]: row for row in benchmark.load(FULL).splits["test"]}
         for row in benchmark.load(None).splits["test"]:
             assert full[row["id"]] == row

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord
 from mind_eval.heldout import measure, read_texts, windows
+from mind_eval.models.model import mind_model
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -52,7 +53,7 @@ def nats(checkpoint: Checkpoint, text: str) -> tuple[float, float, int]:
 
 
 def test_sums_equal_a_direct_computation(checkpoint: Checkpoint) -> None:
-    held = measure(checkpoint, TEXTS).as_dict()
+    held = measure(mind_model(checkpoint), TEXTS).as_dict()
     assert set(held["languages"]) == {"zh", "en", "und"}
     for language, texts in (("zh", [TEXTS[0], TEXTS[2]]), ("en", [TEXTS[1]])):
         parts = [nats(checkpoint, record["text"]) for record in texts]
@@ -75,8 +76,8 @@ def test_overlap_changes_what_is_read_but_not_what_is_counted(
     checkpoint: Checkpoint,
 ) -> None:
     records: list[Record] = [{"text": TEXTS[0]["text"] * 40}]
-    little = measure(checkpoint, records, overlap=1).as_dict()["all"]
-    much = measure(checkpoint, records, overlap=checkpoint.context).as_dict()["all"]
+    little = measure(mind_model(checkpoint), records, overlap=1).as_dict()["all"]
+    much = measure(mind_model(checkpoint), records, overlap=checkpoint.context).as_dict()["all"]
     assert little["tokens"] == much["tokens"]
     assert little["nats_per_token"] != much["nats_per_token"]
 
@@ -84,14 +85,14 @@ def test_overlap_changes_what_is_read_but_not_what_is_counted(
 @pytest.mark.parametrize("overlap", [0, 97])
 def test_an_overlap_outside_the_context_is_refused(checkpoint: Checkpoint, overlap: int) -> None:
     with pytest.raises(MindError, match="does not fit a context of 96"):
-        measure(checkpoint, TEXTS, overlap=overlap)
+        measure(mind_model(checkpoint), TEXTS, overlap=overlap)
 
 
 def test_no_text_is_an_error_and_a_record_without_text_is_named(checkpoint: Checkpoint) -> None:
     with pytest.raises(MindError, match="no record"):
-        measure(checkpoint, [])
+        measure(mind_model(checkpoint), [])
     with pytest.raises(MindError, match="held-out record 2"):
-        measure(checkpoint, [TEXTS[0], {"html": "x"}])
+        measure(mind_model(checkpoint), [TEXTS[0], {"html": "x"}])
 
 
 @pytest.mark.parametrize("line", ['{"id":"x"}', "no json", "[1]"])

@@ -11,7 +11,7 @@ import torch
 from mind_core import MindError
 
 if TYPE_CHECKING:
-    from mind_eval.model import CheckpointLM
+    from mind_eval.lm import MindLM
     from mind_train import Checkpoint
 
 
@@ -20,10 +20,11 @@ def ask(*arguments: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def lm(checkpoint: Checkpoint) -> CheckpointLM:
-    from mind_eval.model import CheckpointLM
+def lm(checkpoint: Checkpoint) -> MindLM:
+    from mind_eval.lm import MindLM
+    from mind_eval.models.model import mind_model
 
-    return CheckpointLM(checkpoint)
+    return MindLM(mind_model(checkpoint))
 
 
 def plain(
@@ -49,7 +50,7 @@ def plain(
     ],
 )
 def test_loglikelihood_equals_a_plain_computation(
-    lm: CheckpointLM, checkpoint: Checkpoint, context: str, continuation: str
+    lm: MindLM, checkpoint: Checkpoint, context: str, continuation: str
 ) -> None:
     encode = checkpoint.tokenizer.encode
     stripped = context.rstrip()
@@ -61,14 +62,15 @@ def test_loglikelihood_equals_a_plain_computation(
     assert greedy == expected[1]
 
 
-def test_an_empty_context_is_an_end_token(lm: CheckpointLM, checkpoint: Checkpoint) -> None:
+def test_an_empty_context_is_an_end_token(lm: MindLM, checkpoint: Checkpoint) -> None:
     ids = checkpoint.tokenizer.encode("地理")
     expected = plain(checkpoint, [checkpoint.tokenizer.end_id], ids)
     assert lm.loglikelihood([ask("", "地理")])[0][0] == pytest.approx(expected[0], abs=1e-4)
 
 
 def test_a_merge_over_the_boundary_moves_it_and_is_counted(checkpoint: Checkpoint) -> None:
-    from mind_eval.model import CheckpointLM
+    from mind_eval.lm import MindLM
+    from mind_eval.models.model import mind_model
 
     encode = checkpoint.tokenizer.encode
     texts = ("下列", "的是", "the", "ing", "water", "温度", "Question", "地区")
@@ -76,32 +78,34 @@ def test_a_merge_over_the_boundary_moves_it_and_is_counted(checkpoint: Checkpoin
         (t[:cut], t[cut:]) for t in texts for cut in range(1, len(t))
         if len(encode(t)) <= len(encode(t[:cut]))
     )  # fmt: skip
-    lm = CheckpointLM(checkpoint)
+    lm = MindLM(mind_model(checkpoint))
     whole = encode("".join(found))
     expected = plain(checkpoint, whole[:-1] or [checkpoint.tokenizer.end_id], whole[-1:])
     assert lm.loglikelihood([ask(*found)])[0][0] == pytest.approx(expected[0], abs=1e-4)
-    assert lm.merged == 1
+    assert lm.encoder.merged == 1
 
 
 def test_what_is_cut_is_counted_and_an_empty_answer_refused(checkpoint: Checkpoint) -> None:
-    from mind_eval.model import CheckpointLM
+    from mind_eval.lm import MindLM
+    from mind_eval.models.model import mind_model
 
-    lm = CheckpointLM(checkpoint)
+    lm = MindLM(mind_model(checkpoint))
     lm.loglikelihood([ask("字" * 300, "A")])
-    assert (lm.cut, lm.windowed) == (1, 0)
+    assert (lm.encoder.cut, lm.encoder.windowed) == (1, 0)
     with pytest.raises(MindError, match="an empty answer"):
         lm.loglikelihood([ask("Question:", "")])
 
 
 def test_an_answer_longer_than_the_context_is_scored_in_windows(checkpoint: Checkpoint) -> None:
-    from mind_eval.model import CheckpointLM
+    from mind_eval.lm import MindLM
+    from mind_eval.models.model import mind_model
 
-    lm = CheckpointLM(checkpoint)
+    lm = MindLM(mind_model(checkpoint))
     answer = " 1 2 3" * 60
     total, greedy = lm.loglikelihood([ask("Question:", answer)])[0]
     encode, context = checkpoint.tokenizer.encode, checkpoint.context
     whole, before = encode("Question:" + answer), len(encode("Question:"))
-    assert len(whole) - before > context and lm.windowed == 1
+    assert len(whole) - before > context and lm.encoder.windowed == 1
     expected, done = 0.0, before
     while done < len(whole):
         stop = min(len(whole), done + context + 1 - context // 2)
@@ -115,7 +119,7 @@ def test_an_answer_longer_than_the_context_is_scored_in_windows(checkpoint: Chec
     assert greedy is False
 
 
-def test_rolling_predicts_every_token_once(lm: CheckpointLM, checkpoint: Checkpoint) -> None:
+def test_rolling_predicts_every_token_once(lm: MindLM, checkpoint: Checkpoint) -> None:
     text = "".join(f"第{n}题的正确答案是温度。" for n in range(40))
     ids = checkpoint.tokenizer.encode(text)
     assert len(ids) > 2 * checkpoint.context
@@ -134,9 +138,7 @@ def test_rolling_predicts_every_token_once(lm: CheckpointLM, checkpoint: Checkpo
     assert short == pytest.approx(plain(checkpoint, [end], checkpoint.tokenizer.encode("水"))[0])
 
 
-def test_generation_is_greedy_and_ends_at_a_stop_string(
-    lm: CheckpointLM, checkpoint: Checkpoint
-) -> None:
+def test_generation_is_greedy_and_ends_at_a_stop_string(lm: MindLM, checkpoint: Checkpoint) -> None:
     from mind_train.generate import generate
 
     prompt = checkpoint.tokenizer.encode("下列")

@@ -107,10 +107,10 @@ def test_shots_are_dropped_until_the_prompt_fits_and_counted() -> None:
     assert tight.notes.kept.total() == 20
     assert min(tight.notes.kept) < 5
     fitting = [r for r in tight.instances if len(r.args[0] + r.args[1]) > longest // 2]
-    assert len({r.doc_id for r in fitting}) == tight.notes.overlong
+    assert len({r.doc_id for r in fitting}) == len(tight.notes.overlong)
     cramped = made("gaokao", "cloze", 5, room=10, limit=20)
     assert cramped.notes.kept == {0: 20}
-    assert cramped.notes.overlong == 20
+    assert len(cramped.notes.overlong) == 20
     assert cramped.notes.as_dict()["kept_mean"] == 0.0
 
 

@@ -1,4 +1,4 @@
-"""Batched scores equal a plain computation, one sequence at a time over the whole vocabulary."""
+"""Shared and batched scores equal a plain computation, one sequence at a time, whole vocabulary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from mind_eval.scoring import Sequenced, batches, score
+import mind_eval.head
+from mind_eval.models.network import MindNetwork
+from mind_eval.plan import plan, shares
+from mind_eval.scoring import Scorer, Sequenced, score
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -67,9 +70,76 @@ def test_progress_counts_every_answer(checkpoint: Checkpoint, sequences: list[Se
     assert heard == sorted(heard)
 
 
-def test_batches_hold_the_budget_with_padding() -> None:
-    inputs = [tuple(range(n)) for n in (50, 3, 40, 7, 7, 1, 90)]
-    made = list(batches(inputs, 100))
-    assert sorted(item for batch in made for item in batch) == sorted(inputs)
-    assert all(len(batch) * len(batch[0]) <= 100 for batch in made)
-    assert [len(batch[0]) for batch in made] == [90, 50, 7]
+@pytest.fixture(scope="module")
+def questions() -> list[Sequenced]:
+    """Make two subjects with shots of their own, questions of any length, four answers each."""
+    chance = random.Random(1)
+
+    def draw(count: int) -> tuple[int, ...]:
+        return tuple(chance.randrange(2400) for _ in range(count))
+
+    made = []
+    for subject in (draw(40), draw(33)):
+        for _ in range(12):
+            context = (*subject, *draw(chance.randint(1, 20)))
+            for _ in range(4):
+                answer = draw(chance.randint(1, 12))
+                made.append(Sequenced((*context, *answer), len(answer)))
+    return made
+
+
+@pytest.mark.parametrize("batch_tokens", [50, 300, 8192])
+@pytest.mark.parametrize("vocabulary", [700, 16384])
+def test_shared_prefixes_change_no_score(
+    checkpoint: Checkpoint,
+    questions: list[Sequenced],
+    batch_tokens: int,
+    vocabulary: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mind_eval.head, "VOCABULARY_AT_ONCE", vocabulary)
+    answers = score(checkpoint.model, questions, batch_tokens=batch_tokens)
+    for sequence, answer in zip(questions, answers, strict=True):
+        total, greedy = directly(checkpoint, sequence.tokens, sequence.scored)
+        assert answer.total == pytest.approx(total, rel=1e-5, abs=1e-4)
+        assert answer.greedy == greedy
+        assert len(answer.logprobs) == sequence.scored
+
+
+def test_a_subject_and_a_question_are_read_once(
+    checkpoint: Checkpoint, questions: list[Sequenced]
+) -> None:
+    units = plan(questions, 8192)
+    assert sorted(len(unit.prefix) for unit in units) == [32, 40]
+    scorer = Scorer(MindNetwork(checkpoint.model))
+    for unit in units:
+        scorer.answer(unit, questions)
+    each = sum(len(sequence.input) for sequence in questions)
+    assert scorer.tokens < each / 3, "padding is counted too"
+
+
+def test_units_hold_the_budget_and_answer_everything_once(questions: list[Sequenced]) -> None:
+    for budget in (60, 400, 8192):
+        for share in (True, False):
+            units = plan(questions, budget, share=share)
+            found = [index for unit in units for index in unit.sequences]
+            assert sorted(found) == list(range(len(questions)))
+            for unit in units:
+                longest = max(len(row.read) for row in unit.rows)
+                assert len(unit.rows) == 1 or len(unit.rows) * longest <= budget
+                assert all(row.read[: len(unit.prefix)] == unit.prefix for row in unit.rows)
+
+
+def test_ranks_share_all_units_in_order(questions: list[Sequenced]) -> None:
+    units = plan(questions, 200)
+    for ranks in (1, 2, 3, 50):
+        parts = shares(units, ranks)
+        assert [unit for part in parts for unit in part] == units and len(parts) == ranks
+    costs = [sum(unit.cost for unit in part) for part in shares(units, 2)]
+    assert max(costs) - min(costs) <= 2 * max(unit.cost for unit in units)
+
+
+def test_many_alike_beginnings_do_not_nest_too_deep() -> None:
+    tokens = tuple(range(2000))
+    sequences = [Sequenced((*tokens[:length], 9, 9), 1) for length in range(1, 2000)]
+    assert sum(len(unit.sequences) for unit in plan(sequences, 8192)) == len(sequences)

@@ -9,9 +9,13 @@ from mind_eval.benchmarks.benchmark import Benchmark, benchmark_folder
 from mind_eval.hookspecs import hookimpl
 
 FOLDER = Path(__file__).parent / "benchmarks"
+NAMES = (
+    "agieval", "arithmetic", "bbh", "ceval", "ceval_test", "cmmlu", "flores", "gaokao", "gsm8k",
+    "hellaswag", "logiqa", "logiqa_zh", "math", "mathqa", "mmlu", "piqa", "pubmedqa", "winogrande",
+)  # fmt: skip
 
 
 @hookimpl
 def register_benchmarks() -> Offers[Benchmark]:
-    """Offer the benchmarks whose samples ship with the package."""
-    return {name: benchmark_folder(FOLDER / name) for name in ("gaokao", "mmlu", "piqa")}
+    """Offer the benchmarks of the paper; samples of three ship with the package."""
+    return {name: benchmark_folder(FOLDER / name) for name in NAMES}

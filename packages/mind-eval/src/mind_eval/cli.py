@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -12,119 +12,23 @@ import typer
 from mind_core import options
 from mind_core.cli import add_front_door, epilog, help_text, new_app, run, write_out
 from mind_core.plugins import Plugins
+from mind_eval import cli_options
+
+if TYPE_CHECKING:
+    from mind_eval.gates import Gate
 
 TOOL = "mind-eval"
 WHAT = (
-    "Score a language model checkpoint, offline: bits per byte of held-out text by language, and "
-    "benchmarks through lm-eval."
+    "Score a language model, offline: bits per byte of held-out text by language, and the "
+    "benchmarks of the MindLLM paper, each shared beginning read once."
 )
 EXAMPLES = (
     "mind-eval run --model run/ --heldout heldout.jsonl.zst -o scores/",
-    "mind-eval run --model run/ --benchmark piqa --benchmark gaokao --shots 2 --form cloze",
+    "mind-eval run --model run/ --suite mindllm --data-root benchmarks/ --form cloze -o scores/",
     "mind-eval compare scores-a/ scores-b/",
 )
 
 app = new_app()
-
-# typer reads these at run time, so the annotations keep Optional spelled out for it.
-Model = Annotated[
-    str, typer.Option("--model", metavar="FOLDER", help="A mind-train run, or one checkpoint.")
-]
-Suite = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--suite",
-        metavar="NAME|FILE",
-        help="Benchmarks with their options, from a TOML recipe; 'none' runs none. "
-        "Default: mindllm-ci.",
-        show_default=False,
-    ),
-]
-Benchmarks = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option("--benchmark", metavar="NAME", help="A benchmark instead of a suite; repeatable."),
-]
-Tasks = Annotated[
-    Optional[list[Path]],  # noqa: UP045
-    typer.Option(
-        "--task", metavar="FILE.yaml", help="An lm-eval task with data on this disk; repeatable."
-    ),
-]
-ShotCount = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option(
-        "--shots", metavar="N", min=0, help="Examples before each question; those that do not fit "
-        "the context are dropped, and counted.", show_default=False,
-    ),
-]  # fmt: skip
-Form = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--form",
-        metavar="letter|cloze",
-        help="Answer with the letter, or with the text of the choice.",
-        show_default=False,
-    ),
-]
-HeldOut = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option("--heldout", metavar="FILE", help="Records with text to measure; repeatable."),
-]
-Overlap = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option(
-        "--overlap",
-        metavar="N",
-        min=1,
-        help="Tokens that a window of held-out text reads again. Default: half of the context.",
-        show_default=False,
-    ),
-]
-DataRoot = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(
-        "--data-root",
-        metavar="FOLDER",
-        envvar="MIND_DATA_ROOT",
-        show_envvar=False,
-        help="Full benchmarks as their authors lay them out; without it, the shipped samples.",
-    ),
-]
-Require = Annotated[
-    Optional[list[str]],  # noqa: UP045
-    typer.Option(
-        "--require",
-        metavar="METRIC<=X",
-        help="Exit 3 unless it holds: heldout.zh.bits_per_byte<=3.5, piqa.acc>=0.5; repeatable.",
-    ),
-]
-Output = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("-o", "--output", metavar="FOLDER", help="Write scores.json and the items here."),
-]
-BatchTokens = Annotated[
-    int,
-    typer.Option("--batch-tokens", metavar="N", min=1, help="Tokens in one batch, with padding."),
-]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, cuda or cuda:1.")]
-Limit = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option(
-        "--limit", metavar="N", min=1, help="Only the first N items of each task and the first N "
-        "held-out records.",
-    ),
-]  # fmt: skip
-Runs = Annotated[
-    list[Path], typer.Argument(metavar="FOLDER FOLDER...", help="Scores folders; the first is A.")
-]
-
-RunFolder = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FOLDER",
-        help="Holds NAME.summary.json, NAME.rejects.jsonl.zst, training runs and scores.",
-    ),
-]
 
 
 def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
@@ -145,31 +49,38 @@ add_front_door(app, TOOL, make_plugins, WHAT, EXAMPLES)
             "mind-eval run --model run/ --heldout heldout.jsonl.zst -o scores/",
             "mind-eval run --model run/ --suite none --heldout a.jsonl.zst "
             "--require 'heldout.zh.bits_per_byte<=3.5'",
-            "mind-eval run --model run/ --benchmark mmlu --data-root benchmarks/ --shots 5",
+            "torchrun --nproc-per-node 2 -m mind_eval run --model run/ --benchmark mmlu "
+            "--data-root benchmarks/ -o scores/",
         ),
     ),
     epilog=epilog(
-        "Memory: the model, one batch (hidden states, and scores of 512 positions over the "
-        "vocabulary), and the items of all tasks. The scores depend on neither the limit of other "
-        "tasks nor their order."
+        "Memory: the model, one batch with its keys and values, scores of 512 positions over "
+        "16,384 entries of the vocabulary, and the items of all tasks. The scores depend on "
+        "neither other tasks, nor their order, nor the number of ranks."
     ),
 )
 def run_command(
-    model: Model,
-    suite: Suite = None,
-    benchmark: Benchmarks = None,
-    task: Tasks = None,
-    shots: ShotCount = None,
-    form: Form = None,
-    heldout: HeldOut = None,
-    overlap: Overlap = None,
-    data_root: DataRoot = None,
-    limit: Limit = None,
-    require: Require = None,
-    output: Output = None,
+    model: cli_options.Model,
+    suite: cli_options.Suite = None,
+    benchmark: cli_options.Benchmarks = None,
+    task: cli_options.Tasks = None,
+    shots: cli_options.ShotCount = None,
+    form: cli_options.Form = None,
+    heldout: cli_options.HeldOut = None,
+    overlap: cli_options.Overlap = None,
+    data_root: cli_options.DataRoot = None,
+    limit: cli_options.Limit = None,
+    require: cli_options.Require = None,
+    output: cli_options.Output = None,
+    answers: cli_options.Answers = None,
+    keep_going: cli_options.KeepGoing = False,
+    explain: cli_options.Explain = None,
     seed: options.Seed = 0,
-    batch_tokens: BatchTokens = 8192,
-    device: Device = "cpu",
+    batch_tokens: cli_options.BatchTokens = 8192,
+    device: cli_options.Device = "cpu",
+    dtype: cli_options.Dtype = "float32",
+    model_name: cli_options.ModelName = None,
+    timeout: cli_options.Timeout = 60.0,
     plugin: options.PluginFiles = None,
     print_recipe: options.PrintRecipe = False,
     dry_run: options.DryRun = False,
@@ -178,8 +89,9 @@ def run_command(
     quiet: options.Quiet = False,
 ) -> None:
     """Put the options together, run, print, and hold the gates."""
-    from mind_eval.gates import check_gates, parse_gate
-    from mind_eval.pipeline import RunOptions, describe_run, run_scores
+    from mind_eval.gates import parse_gate
+    from mind_eval.options import RunOptions
+    from mind_eval.pipeline import describe_run, run_scores
     from mind_eval.suites import NO_SUITE, suite_recipe
 
     gates = [parse_gate(text) for text in require or ()]
@@ -190,30 +102,104 @@ def run_command(
         write_out(recipe.to_toml())
         return
     asked = RunOptions(
-        model=model,
-        tasks=tuple(task or ()),
-        shots=shots,
-        heldout=tuple(heldout or ()),
-        overlap=overlap,
-        data_root=data_root,
-        limit=limit,
-        seed=seed,
-        batch_tokens=batch_tokens,
-        device=device,
-        output=output,
-        progress=progress,
-    )
+        model=model, model_name=model_name, timeout=timeout, tasks=tuple(task or ()), shots=shots,
+        heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root, limit=limit, seed=seed,
+        batch_tokens=batch_tokens, device=device, dtype=dtype, output=output, answers=answers,
+        keep_going=keep_going, progress=progress,
+    )  # fmt: skip
+    plugins = make_plugins(plugin or ())
     if dry_run:
-        write_out(describe_run(asked, recipe, make_plugins(plugin or ())))
+        write_out(describe_run(asked, recipe, plugins))
         return
-    scores = run_scores(asked, recipe, make_plugins(plugin or ()))
+    if explain is not None:
+        from mind_eval.explain import explain_item
+
+        write_out(explain_item(asked, recipe, plugins, explain))
+        return
+    scores = run_scores(asked, recipe, plugins)
+    if scores is not None:  # only the first rank has them
+        _show(scores, json, quiet)
+        _judge(gates, scores)
+
+
+def _show(scores: Mapping[str, Any], json: bool, quiet: bool) -> None:
+    """Print scores as a table or as JSON."""
     if json:
         write_out(orjson.dumps(scores, option=orjson.OPT_INDENT_2).decode() + "\n")
     elif not quiet:
         from mind_eval.table import scores_table
 
         write_out(scores_table(scores))
+
+
+def _judge(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
+    """Hold the gates; then say what was set aside, which is a failure of the run."""
+    from mind_eval.gates import check_complete, check_gates
+
     check_gates(gates, scores)
+    check_complete(scores)
+
+
+@app.command(
+    "score",
+    help=help_text(
+        "Score a run again from its answer log, without the model: after a change of an extractor, "
+        "a metric or a category.",
+        (
+            "mind-eval score scores.answers/ -o scores-2/",
+            "mind-eval score scores.answers/ --data-root benchmarks/ --json",
+            "mind-eval score scores.answers/ --require 'gsm8k>=0.02'",
+        ),
+    ),
+    epilog=epilog("Memory: the answers of all benchmarks, and the items of one."),
+)
+def score_command(
+    folder: cli_options.AnswerFolder,
+    output: cli_options.Output = None,
+    data_root: cli_options.DataRoot = None,
+    require: cli_options.Require = None,
+    plugin: options.PluginFiles = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the log, measure, print, and hold the gates."""
+    from mind_eval.gates import parse_gate
+    from mind_eval.rescoring import score_log
+
+    gates = [parse_gate(text) for text in require or ()]
+    scores = score_log(folder, data_root, make_plugins(plugin or ()), output)
+    _show(scores, json, quiet)
+    _judge(gates, scores)
+
+
+@app.command(
+    "doctor",
+    help=help_text(
+        "Say which benchmarks are there, whole or not, and where their authors publish the others.",
+        (
+            "mind-eval doctor --data-root benchmarks/",
+            "mind-eval doctor --data-root benchmarks/ --suite mindllm",
+            "mind-eval doctor --data-root benchmarks/ --json | jq .",
+        ),
+    ),
+    epilog=epilog("Memory: the rows of one benchmark. Exits 1 if anything is missing or broken."),
+)
+def doctor_command(
+    data_root: cli_options.DataRoot = None,
+    suite: cli_options.Suite = None,
+    plugin: options.PluginFiles = None,
+    json: options.Json = False,
+) -> None:
+    """Look at the data of each benchmark."""
+    from mind_eval.doctor import doctor_table, examine
+
+    found = examine(data_root, suite, make_plugins(plugin or ()))
+    if json:
+        write_out(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        write_out(doctor_table(found))
+    if any(one["state"] not in ("whole", "sample") for one in found):
+        raise typer.Exit(1)
 
 
 @app.command(
@@ -229,7 +215,7 @@ def run_command(
     ),
     epilog=epilog("Memory: the items of two folders."),
 )
-def compare_command(folders: Runs, json: options.Json = False) -> None:
+def compare_command(folders: cli_options.Runs, json: options.Json = False) -> None:
     """Compare the first folder with each of the others."""
     from mind_eval.compare import compare, compare_table
 
@@ -255,7 +241,7 @@ def compare_command(folders: Runs, json: options.Json = False) -> None:
     epilog=epilog("Memory: three examples of each reason; streams are read through."),
 )
 def report_command(
-    folder: RunFolder,
+    folder: cli_options.RunFolder,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write.")
     ] = Path("report.html"),

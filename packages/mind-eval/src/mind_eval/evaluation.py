@@ -1,88 +1,184 @@
-"""Run tasks through lm-eval: our rows and prompts in, our model behind, its metrics out."""
+"""Run benchmarks: load, build, ask, score; one benchmark after another, one result for all.
+
+A row or a benchmark that cannot be used stops the run, or is set aside, named and counted with
+`--keep-going`. Nothing of it is ever scored as a wrong answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from lm_eval.evaluator import evaluate as lm_evaluate
+import orjson
 
-from mind_core.errors import UsageError
-from mind_core.progress import Progress
-from mind_eval.benchmarks.benchmark import Benchmark
-from mind_eval.model import CheckpointLM
-from mind_eval.prompts.sources import Prepared, benchmark_task, yaml_task
-from mind_eval.results import plain
+from mind_core import MindError, Record
+from mind_eval.answers import Answer
+from mind_eval.benchmarks.benchmark import Benchmark, Data
+from mind_eval.engine import Engine, Keyed
+from mind_eval.metrics.items import check_metrics, item_metrics
+from mind_eval.metrics.tasks import Measured, measure_task
+from mind_eval.prompts.builder import Asked, Builder
+from mind_eval.prompts.spec import CHOICE, WRITTEN, Spec, read_spec
 
-if TYPE_CHECKING:
-    from mind_eval.pipeline import RunOptions
-    from mind_train import Checkpoint
-
-BOOTSTRAP_DRAWS = 1000
-"""Draws for metrics without a closed-form error; lm-eval's 100,000 can take an hour."""
-
-
-def prepare(
-    checkpoint: Checkpoint, benchmarks: Mapping[str, Benchmark], options: RunOptions
-) -> list[Prepared]:
-    """Load the data of every task, benchmarks first; a name that comes twice is refused."""
-
-    def fits(text: str) -> bool:
-        # The model reads all tokens but the last one, which it only predicts.
-        return len(checkpoint.tokenizer.encode(text)) <= checkpoint.context + 1
-
-    prepared = [
-        benchmark_task(name, benchmark, fits, data_root=options.data_root, seed=options.seed)
-        for name, benchmark in benchmarks.items()
-    ]
-    prepared += [
-        yaml_task(path, fits, shots=options.shots, seed=options.seed) for path in options.tasks
-    ]
-    names = [one.name for one in prepared]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"two tasks have the name {name!r}", hint="rename one in its YAML")
-    return prepared
+SHOWN_CHARACTERS = 600
+"""Of a question, in the items: enough to recognise it, and the page stays small."""
 
 
-def evaluate(
-    checkpoint: Checkpoint, prepared: Sequence[Prepared], options: RunOptions, progress: Progress
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Run the tasks; return lm-eval's result dictionary as JSON values, and its samples."""
-    lm = CheckpointLM(
-        checkpoint,
-        batch_tokens=options.batch_tokens,
-        done=lambda count: progress.count(count, "requests"),
+@dataclass
+class Outcome:
+    """What became of all benchmarks."""
+
+    results: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
+    configs: dict[str, Any] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    bad: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    submissions: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+
+    @property
+    def incomplete(self) -> bool:
+        """Tell whether anything was set aside."""
+        return bool(self.failed or any(self.bad.values()))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A benchmark ready to be asked."""
+
+    name: str
+    benchmark: Benchmark
+    spec: Spec
+    data: Data
+    builder: Builder
+
+
+def open_benchmark(
+    name: str, benchmark: Benchmark, data_root: Path | None, seed: int, keep_going: bool
+) -> Opened:
+    """Load a benchmark's data and templates."""
+    spec = read_spec(benchmark.yaml, name)
+    check_metrics(spec)
+    data = benchmark.load(data_root, keep_going)
+    builder = Builder(spec, data.splits, shots=benchmark.shots, seed=seed)
+    return Opened(name, benchmark, spec, data, builder)
+
+
+def run_benchmark(
+    opened: Opened,
+    engine: Engine,
+    outcome: Outcome,
+    limit: int | None,
+    keep_going: bool,
+    note: Callable[[Sequence[Keyed]], None] = lambda _: None,
+) -> None:
+    """Ask a model all items of a benchmark and, on the first rank, measure the answers.
+
+    `note` hears of the items before they are scored.
+    """
+    fits = engine.encoder.fits if hasattr(engine, "encoder") else None
+    builder, spec, bad = opened.builder, opened.spec, opened.data.bad
+    items = builder.build(fits, limit, bad.append if keep_going else None)
+    keyed = [slim(one) for one in engine.ask(spec, items)]
+    if engine.collect():
+        note(keyed)
+        texts = spec.kind == WRITTEN
+        answers = [[engine.text(one)] if texts else engine.answers(one) for one in keyed]
+        settle(opened, [one.asked for one in keyed], answers, outcome)
+
+
+def slim(keyed: Keyed) -> Keyed:
+    """Let go of an item's prompt, but for its hash."""
+    asked = keyed.asked
+    marks = tuple(hashlib.sha256(text.encode()).hexdigest() for text in asked.prompts)
+    return Keyed(dataclasses.replace(asked, prompts=marks), keyed.keys)
+
+
+def settle(
+    opened: Opened,
+    items: Sequence[Asked],
+    answers: Iterable[Sequence[Answer]],
+    outcome: Outcome,
+) -> None:
+    """Score the answers to a benchmark and enter everything into the outcome."""
+    name, spec, rules = opened.name, opened.spec, opened.benchmark.measure
+    records = [_record(spec, asked, given) for asked, given in zip(items, answers, strict=True)]
+    outcome.bad[name] = opened.data.bad
+    outcome.about[name] = about(opened)
+    outcome.configs[name] = {**spec.config, "task": name, "num_fewshot": opened.benchmark.shots}
+    outcome.records += records
+    if not rules["labels"]:
+        outcome.submissions[name] = submission(items, records)
+        return
+    if not records:
+        raise MindError(f"benchmark {name} has no item that can be asked")
+    measured = measure_task(
+        spec,
+        records,
+        metric=rules["metric"],
+        average=rules["average"],
+        categories=opened.benchmark.rules.get("categories", {}),
     )
-    found = lm_evaluate(
-        lm,
-        {"tasks": {one.name: one.task for one in prepared}},
-        limit=options.limit,
-        bootstrap_iters=BOOTSTRAP_DRAWS,
-    )
-    assert found is not None, "this is the only rank"
-    samples = found.pop("samples")
-    results: dict[str, Any] = plain(found)
-    results["config"] = {
-        "model": "mind-train",
-        "model_args": {"checkpoint": options.model},
-        "model_sha": checkpoint.fingerprint,
-        "model_dtype": "float32",
-        "batch_size": f"{options.batch_tokens} tokens",
-        "device": options.device,
-        "limit": options.limit,
-        "bootstrap_iters": BOOTSTRAP_DRAWS,
-        "fewshot_seed": options.seed,
+    outcome.measured[name] = measured
+    outcome.results[name] = measured.results
+
+
+def about(opened: Opened) -> dict[str, Any]:
+    """Describe how a benchmark was run."""
+    rules, notes = opened.benchmark.rules, opened.builder.notes
+    return {
+        "language": rules["language"],
+        "form": opened.benchmark.form,
+        "licence": rules["licence"],
+        "data": opened.data.origin,
+        "data_sha256": opened.data.sha256,
+        "delimiter": opened.spec.delimiter,
+        "chance": notes.chance,
+        "shots": notes.as_dict(),
+        "bad_items": len(opened.data.bad),
+        "bad": [f"{at}: {reason}" for at, reason in opened.data.bad[:20]],
     }
-    results |= {
-        "model_name": options.model,
-        "max_length": checkpoint.context,
-        "eot_token_id": lm.eot_token_id,
-        "chat_template": None,
-        "requests": {
-            "cut_from_the_left": lm.cut,
-            "boundary_merged": lm.merged,
-            "scored_in_windows": lm.windowed,
-        },
+
+
+def submission(items: Sequence[Asked], records: Sequence[Record]) -> dict[str, dict[str, str]]:
+    """Lay answers out as C-Eval's site takes them: {subject: {id: letter}}."""
+    found: dict[str, dict[str, str]] = {}
+    for asked, record in zip(items, records, strict=True):
+        place = asked.id.rpartition("-")[2]
+        subject = str(asked.doc.get("subject", "all"))
+        found.setdefault(subject, {})[place] = "ABCDEFG"[int(record["picked"])]
+    return found
+
+
+def _record(spec: Spec, asked: Asked, given: Sequence[Answer]) -> Record:
+    text = given[0] if isinstance(given[0], str) else None
+    pairs = [one for one in given if not isinstance(one, str)]
+    metrics, picked = item_metrics(spec, asked, pairs, text)
+    question = asked.doc.get("question") or asked.doc.get("text") or spec.text(asked.doc)
+    record: Record = {
+        "id": f"{spec.name}/{asked.id}",
+        "task": spec.name,
+        "doc_id": asked.number,
+        "target": spec.text(asked.doc) if len(asked.prompts) > 1 else asked.gold,
+        "answers": [text] if text is not None else [list(pair) for pair in pairs],
+        "picked": picked,
+        "filter": "none",
+        "metrics": dict(metrics),
+        "shots": asked.shots,
+        "prompt_hash": asked.prompts[0],
+        "doc_hash": hashlib.sha256(orjson.dumps(asked.doc, default=str)).hexdigest(),
+        "question": str(question)[:SHOWN_CHARACTERS],
     }
-    return results, samples
+    if spec.kind == CHOICE:
+        record["choices"] = [
+            str(c)[:SHOWN_CHARACTERS] for c in asked.doc.get("choices", asked.choices)
+        ]
+    for name in ("subject", "target_language"):
+        if name in asked.doc:
+            record[name] = asked.doc[name]
+    return record

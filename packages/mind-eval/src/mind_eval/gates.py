@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mind_core import MindError
 from mind_core.errors import GateError, UsageError, nearest
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -46,7 +47,10 @@ def parse_gate(text: str) -> Gate:
 
 
 def metrics_of(scores: Mapping[str, Any]) -> dict[str, float]:
-    """Flatten scores: `heldout.<language|all>.<metric>` and `<task>.<metric>`."""
+    """Flatten scores: `heldout.<language|all>.<metric>`, `<task>.<metric>`, `average.<group>`.
+
+    A task's name alone is its headline.
+    """
     flat: dict[str, float] = {}
     held = scores.get("heldout") or {}
     for language, values in {"all": held.get("all", {}), **held.get("languages", {})}.items():
@@ -58,6 +62,12 @@ def metrics_of(scores: Mapping[str, Any]) -> dict[str, float]:
             name, comma, _ = metric.partition(",")
             if comma and isinstance(value, (int, float)):
                 flat.setdefault(f"{task}.{name}", value)
+    for task, headline in scores.get("headlines", {}).items():
+        if headline.get("value") is not None:
+            flat[task] = headline["value"]
+    for name, average in scores.get("averages", {}).items():
+        if average["value"] is not None:
+            flat[f"average.{name}"] = average["value"]
     return flat
 
 
@@ -78,3 +88,17 @@ def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
     ]
     if missed:
         raise GateError("; ".join(missed), hint="the scores stand as they were measured")
+
+
+def check_complete(scores: Mapping[str, Any]) -> None:
+    """Raise `MindError` that counts what was set aside, if anything was."""
+    if scores.get("complete", True):
+        return
+    failed = scores.get("failed", {})
+    bad = {name: one["bad_items"] for name, one in scores["benchmarks"].items() if one["bad_items"]}
+    parts = [f"{count} items of {name}" for name, count in bad.items()]
+    parts += [f"benchmark {name}" for name in failed]
+    raise MindError(
+        f"set aside, and not scored: {', '.join(parts)}",
+        hint="they are named in scores.json under benchmarks and failed",
+    )

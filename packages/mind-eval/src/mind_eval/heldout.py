@@ -22,7 +22,7 @@ from mind_core.stream import read_batches
 from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
 
 if TYPE_CHECKING:
-    from mind_train import Checkpoint
+    from mind_eval.models.model import Model
 
 WINDOWS_AT_ONCE = 1024
 """Windows that are sorted by length together: bounds memory, and keeps batches even."""
@@ -93,18 +93,18 @@ class HeldOut:
 
 
 def measure(
-    checkpoint: Checkpoint,
+    model: Model,
     records: Iterable[Record],
     *,
     overlap: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
     done: Callable[[int], None] | None = None,
 ) -> HeldOut:
-    """Measure a checkpoint on records with `text`; `overlap` is half of the context by default.
+    """Measure a model on records with `text`; `overlap` is half of the context by default.
 
     Raises `MindError` for an overlap outside 1 … context, and if there is no text at all.
     """
-    context = checkpoint.context
+    context = model.context
     overlap = max(1, context // 2) if overlap is None else overlap
     if not 1 <= overlap <= context:
         raise MindError(
@@ -119,16 +119,16 @@ def measure(
         sums = result.groups.setdefault(key, Sums())
         sums.documents += 1
         sums.bytes += len(text.encode())
-        end = checkpoint.tokenizer.end_id
-        tokens = [end, *checkpoint.tokenizer.encode(text), end]
+        end = model.tokenizer.end_id
+        tokens = [end, *model.tokenizer.encode(text), end]
         sums.tokens += len(tokens) - 1
         waiting += [(key, *window) for window in windows(tokens, context, overlap)]
         if len(waiting) >= WINDOWS_AT_ONCE:
-            _settle(checkpoint, waiting, result, batch_tokens)
+            _settle(model, waiting, result, batch_tokens)
             waiting = []
             if done is not None:
                 done(number)
-    _settle(checkpoint, waiting, result, batch_tokens)
+    _settle(model, waiting, result, batch_tokens)
     if not result.groups:
         raise MindError("the held-out stream has no record", hint="check --heldout")
     return result
@@ -167,14 +167,12 @@ def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Seq
 
 
 def _settle(
-    checkpoint: Checkpoint,
+    model: Model,
     waiting: list[tuple[Key, Sequenced, bool]],
     result: HeldOut,
     batch_tokens: int,
 ) -> None:
-    answers = score(
-        checkpoint.model, [window for _, window, _ in waiting], batch_tokens=batch_tokens
-    )
+    answers = score(model.network, [window for _, window, _ in waiting], batch_tokens=batch_tokens)
     for (key, _, last), answer in zip(waiting, answers, strict=True):
         sums = result.groups[key]
         nats = -math.fsum(answer.logprobs)

@@ -1,86 +1,70 @@
-"""The corridor of `run`: checkpoint → held-out text → tasks → scores."""
+"""The corridor of `run`: model → held-out text → benchmarks → tasks → scores."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import atomic_folder
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress
+from mind_core.progress import Progress, say
 from mind_core.recipe import Recipe
 from mind_core.stream import check_inputs
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file
 from mind_eval.offline import stay_offline
+from mind_eval.options import RunOptions
 from mind_eval.suites import make_benchmarks
 
 if TYPE_CHECKING:
-    from mind_eval.prompts.sources import Prepared
-    from mind_train import Checkpoint
+    from mind_eval.evaluation import Outcome
+    from mind_eval.models.endpoint import Endpoint
+    from mind_eval.models.model import Model
+    from mind_eval.ranks import Ranks
+
+__all__ = ["RunOptions", "describe_run", "run_scores"]
 
 TOOL = "mind-eval"
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """What `mind-eval run` was asked for."""
-
-    model: str
-    tasks: Sequence[Path] = ()
-    shots: int | None = None
-    heldout: Sequence[str] = ()
-    overlap: int | None = None
-    data_root: Path | None = None
-    limit: int | None = None
-    seed: int = 0
-    batch_tokens: int = 8192
-    device: str = "cpu"
-    output: Path | None = None
-    progress: bool | None = None
-
-
-def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[str, Any]:
+def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[str, Any] | None:
     """Measure what was asked for, write the folder if one is wanted, and return the scores.
 
     What cannot work (an unknown benchmark, an output in the way) fails before the model is read.
-    Gates are checked afterwards, so that a missed one leaves its scores behind.
+    Gates are checked afterwards, so that a missed one leaves its scores behind. Ranks other than
+    the first return None.
     """
     started = time.monotonic()
     benchmarks = chosen_benchmarks(options, recipe, plugins)
     stay_offline()
-    from mind_eval.results import items_of, model_section, versions, write_scores
-    from mind_train import load_checkpoint
+    from mind_eval.ranks import join_ranks
+    from mind_eval.results import enter_outcome, items_of, write_scores
 
     with ExitStack() as stack:
-        folder = stack.enter_context(atomic_folder(options.output)) if options.output else None
+        ranks = join_ranks()
+        stack.callback(ranks.leave)
+        output = options.output if ranks.first else None
+        folder = stack.enter_context(atomic_folder(output)) if output else None
         progress = stack.enter_context(Progress(TOOL, options.progress))
-        checkpoint = load_checkpoint(options.model, options.device)
-        scores: dict[str, Any] = {
-            "format": "mind-scores",
-            "model": model_section(checkpoint, options.model),
-            "library_versions": versions(),
-            "suite": recipe.name,
-            "recipe": recipe.values,
-            "components": plugins.used(),
-            "results": {},
-        }
-        if options.heldout:
-            scores["heldout"] = _heldout(checkpoint, options, progress)
+        model = _open(options)
+        scores = _head(options, recipe, plugins, model)
+        if options.heldout and ranks.first:
+            scores["heldout"] = _heldout(model, options, progress)
+        outcome = _benchmarks(options, recipe, benchmarks, model, ranks, progress)
+        if not ranks.first:
+            return None
+        enter_outcome(scores, outcome, recipe)
         samples: dict[str, Any] = {}
-        if benchmarks or options.tasks:
-            from mind_eval.evaluation import evaluate, prepare
-
-            prepared = prepare(checkpoint, benchmarks, options)
-            results, samples = evaluate(checkpoint, prepared, options, progress)
-            scores.update(results)
-            scores["benchmarks"] = _notes(prepared)
+        if options.tasks:
+            samples = _lm_tasks(options, model, progress, scores)
         if folder is not None:
-            write_scores(folder, scores, items_of(samples), time.monotonic() - started)
+            records = [*outcome.records, *items_of(samples)]
+            write_scores(folder, scores, records, time.monotonic() - started, outcome.submissions)
     return scores
 
 
@@ -106,24 +90,131 @@ def describe_run(options: RunOptions, recipe: Recipe, plugins: Plugins) -> str:
     check_inputs(options.heldout)
     for path in options.tasks:
         check_task_file(path)
-    lines = [
-        f"# benchmark {name}: {benchmark.load(options.data_root).origin} data"
+    lines = [_model_line(options.model)]
+    lines += [
+        f"# benchmark {name}: {benchmark.load(options.data_root, options.keep_going).origin} data"
         for name, benchmark in benchmarks.items()
     ]
     lines += [f"# task: {path}" for path in options.tasks]
     lines += [f"# held-out text: {path}" for path in options.heldout]
-    from mind_train.checkpoint import find_checkpoint
-
-    _, manifest = find_checkpoint(Path(options.model))
-    lines.insert(0, f"# model: {options.model}, step {manifest['step']}")
     return "\n".join(lines) + "\n" + recipe.to_toml()
 
 
-def _heldout(checkpoint: Checkpoint, options: RunOptions, progress: Progress) -> dict[str, Any]:
-    from mind_eval.heldout import measure, read_texts
+def _open(options: RunOptions) -> Model | Endpoint:
+    from mind_eval.models.model import is_endpoint, open_model
 
+    if not is_endpoint(options.model):
+        return open_model(options.model, options.device, options.dtype)
+    from mind_eval.models.endpoint import Endpoint
+
+    if not options.model_name:
+        raise UsageError("an endpoint needs the name of a model", hint="give --model-name NAME")
+    return Endpoint(options.model, options.model_name, options.timeout)
+
+
+def _head(
+    options: RunOptions, recipe: Recipe, plugins: Plugins, model: Model | Endpoint
+) -> dict[str, Any]:
+    from mind_eval.results import versions
+
+    about = model.section()
+    return {
+        "format": "mind-scores",
+        "model": about,
+        "library_versions": versions(),
+        "suite": recipe.name,
+        "recipe": recipe.values,
+        "components": plugins.used(),
+        "results": {},
+        "model_name": options.model,
+        "max_length": about["context"],
+        "chat_template": None,
+        "config": {
+            "model": "mind-eval",
+            "model_args": {"checkpoint": options.model},
+            "model_sha": about["fingerprint"],
+            "model_dtype": about["dtype"],
+            "batch_size": f"{options.batch_tokens} tokens",
+            "device": options.device,
+            "limit": options.limit,
+            "fewshot_seed": options.seed,
+        },
+    }
+
+
+def _benchmarks(
+    options: RunOptions,
+    recipe: Recipe,
+    benchmarks: Mapping[str, Benchmark],
+    model: Model | Endpoint,
+    ranks: Ranks,
+    progress: Progress,
+) -> Outcome:
+    from mind_eval.answers import AnswerLog
+    from mind_eval.engine import Engine
+    from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+    from mind_eval.rescoring import note_items, note_run
+
+    outcome = Outcome()
+    if not benchmarks:
+        return outcome
+    log = AnswerLog(options.answer_folder, ranks.rank)
+    if ranks.first and options.answer_folder is not None:
+        note_run(options.answer_folder, options, recipe, model.section())
+    engine = Engine(
+        model, log, ranks, options.batch_tokens, lambda count: progress.count(count, "items")
+    )
+    for name, benchmark in benchmarks.items():
+        try:
+            opened = open_benchmark(
+                name, benchmark, options.data_root, options.seed, options.keep_going
+            )
+            run_benchmark(
+                opened, engine, outcome, options.limit, options.keep_going,
+                partial(note_items, options.answer_folder, opened),
+            )  # fmt: skip
+        except MindError as error:
+            if not options.keep_going or isinstance(error, UsageError):
+                raise
+            outcome.failed[name] = f"{error.message}" + (f": {error.cause}" if error.cause else "")
+            if ranks.first:
+                say(TOOL, f"set aside: {name}: {outcome.failed[name]}")
+    log.close()
+    return outcome
+
+
+def _lm_tasks(
+    options: RunOptions, model: Model | Endpoint, progress: Progress, scores: dict[str, Any]
+) -> dict[str, Any]:
+    """Run lm-eval tasks through lm-eval; enter their results, and return their samples."""
+    from mind_eval.lm_tasks import evaluate, prepare
+    from mind_eval.models.model import Model
+
+    if not isinstance(model, Model):
+        raise UsageError("--task needs a model with log-probabilities, not an endpoint")
+    prepared = prepare(model, options)
+    for one in prepared:
+        if one.name in scores["results"]:
+            raise UsageError(f"two tasks have the name {one.name!r}", hint="rename one in its YAML")
+    results, samples = evaluate(model, prepared, options, progress)
+    for key, value in results.items():
+        scores[key] = {**scores.get(key, {}), **value} if isinstance(value, dict) else value
+    for one in prepared:
+        notes = one.task.notes
+        scores["benchmarks"][one.name] = {
+            **one.about, "chance": notes.chance, "shots": notes.as_dict(), "bad_items": 0,
+        }  # fmt: skip
+    return samples
+
+
+def _heldout(model: Model | Endpoint, options: RunOptions, progress: Progress) -> dict[str, Any]:
+    from mind_eval.heldout import measure, read_texts
+    from mind_eval.models.model import Model
+
+    if not isinstance(model, Model):
+        raise UsageError("--heldout needs a model with log-probabilities, not an endpoint")
     held = measure(
-        checkpoint,
+        model,
         read_texts(options.heldout, options.limit),
         overlap=options.overlap,
         batch_tokens=options.batch_tokens,
@@ -132,8 +223,10 @@ def _heldout(checkpoint: Checkpoint, options: RunOptions, progress: Progress) ->
     return {"inputs": list(options.heldout), "limit": options.limit, **held.as_dict()}
 
 
-def _notes(prepared: Sequence[Prepared]) -> dict[str, Any]:
-    return {
-        one.name: {**one.about, "chance": one.task.notes.chance, "shots": one.task.notes.as_dict()}
-        for one in prepared
-    }
+def _model_line(name: str) -> str:
+    if name.startswith(("http://", "https://")) or (Path(name) / "config.json").is_file():
+        return f"# model: {name}"
+    from mind_train.checkpoint import find_checkpoint
+
+    _, manifest = find_checkpoint(Path(name))
+    return f"# model: {name}, step {manifest['step']}"

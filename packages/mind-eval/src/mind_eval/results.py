@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,33 +12,57 @@ from mind_core.files import read_json, read_manifest, sha256_file, write_json, w
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.summary import version_of
+from mind_eval.metrics.tasks import averages
+from mind_eval.suites import averages_of
 
 if TYPE_CHECKING:
-    from mind_train import Checkpoint
+    from mind_core.recipe import Recipe
+    from mind_eval.evaluation import Outcome
 
 FORMAT = "mind-scores"
 SCORES = "scores.json"
 ITEMS = "items.jsonl.zst"
-LIBRARIES = ("mind-eval", "mind-train", "mind-tok", "lm-eval", "torch", "datasets")
-
-
-def model_section(checkpoint: Checkpoint, model: str) -> dict[str, Any]:
-    """Describe the model: what was named, and the fingerprint that identifies it."""
-    return {
-        "named": model,
-        "fingerprint": checkpoint.fingerprint,
-        "step": checkpoint.step,
-        "architecture": checkpoint.architecture,
-        "parameters": sum(p.numel() for p in checkpoint.model.parameters()),
-        "context": checkpoint.context,
-        "tokenizer_sha256": checkpoint.tokenizer.sha256,
-        "vocab_size": checkpoint.tokenizer.vocab_size,
-    }
+LIBRARIES = ("mind-eval", "mind-train", "mind-tok", "lm-eval", "torch", "sacrebleu")
 
 
 def versions() -> dict[str, str]:
     """List the versions that a score can depend on."""
     return {"python": platform.python_version(), **{name: version_of(name) for name in LIBRARIES}}
+
+
+def enter_outcome(scores: dict[str, Any], outcome: Outcome, recipe: Recipe) -> None:
+    """Enter what benchmarks came to, in lm-eval's schema with our sections beside it."""
+    measured = outcome.measured
+    scores["results"] = outcome.results
+    scores["benchmarks"] = outcome.about
+    scores["configs"] = outcome.configs
+    scores["versions"] = {
+        name: (config.get("metadata") or {}).get("version", 0)
+        for name, config in outcome.configs.items()
+    }
+    scores["n-shot"] = {name: config["num_fewshot"] for name, config in outcome.configs.items()}
+    scores["higher_is_better"] = {
+        name: {
+            one["metric"]: one.get("higher_is_better", True)
+            for one in config.get("metric_list") or [{"metric": "acc"}]
+        }
+        for name, config in outcome.configs.items()
+    }
+    counts: dict[str, int] = {}
+    for record in outcome.records:
+        counts[record["task"]] = counts.get(record["task"], 0) + 1
+    scores["n-samples"] = {
+        name: {"original": counts.get(name, 0), "effective": counts.get(name, 0)}
+        for name in outcome.about
+    }
+    scores["headlines"] = {name: one.headline for name, one in measured.items()}
+    scores["subjects"] = {name: one.subjects for name, one in measured.items() if one.subjects}
+    scores["categories"] = {
+        name: one.categories for name, one in measured.items() if one.categories
+    }
+    scores["averages"] = averages(outcome.measured, averages_of(recipe))
+    scores["failed"] = outcome.failed
+    scores["complete"] = not outcome.incomplete
 
 
 def items_of(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Record]:
@@ -60,14 +84,25 @@ def items_of(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Rec
 
 
 def write_scores(
-    folder: Path, scores: Mapping[str, Any], items: Iterator[Record], seconds: float
+    folder: Path,
+    scores: Mapping[str, Any],
+    items: Iterable[Record],
+    seconds: float,
+    submissions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Fill a scores folder; the manifest comes last and holds what may vary between runs."""
+    """Fill a scores folder; the manifest comes last and holds what may vary between runs.
+
+    `submissions` are the answers to tests whose right answers are kept back, a file each.
+    """
+    extra = []
+    for name, answers in (submissions or {}).items():
+        extra.append(f"submission-{name}.json")
+        write_json(folder / extra[-1], answers)
     write_json(folder / SCORES, scores)
     count = write_records(folder / ITEMS, items)
     files = {
         name: {"size": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)}
-        for name in (SCORES, ITEMS)
+        for name in (SCORES, ITEMS, *extra)
     }
     write_manifest(
         folder,

@@ -1,9 +1,8 @@
-"""Log-probabilities of tokens given the ones before them, in batches; the head where it counts.
+"""Log-probabilities of tokens given the ones before them, each shared beginning read once.
 
-Sequences go longest first in batches of about the same number of tokens, padded on the right,
-where a causal model does not look. The output layer is applied at scored positions only, some rows
-at a time, so that no [B, T, V] tensor exists. Sequences with the same input share one pass: the
-one-letter answers of a question cost one, not four.
+The few-shot block of a subject, the text of a question and the answers to it go through the model
+in that order, each on top of the keys and values of the one before; see `plan`. Rows of a batch are
+padded on the right, where a causal model does not look.
 """
 
 from __future__ import annotations
@@ -15,24 +14,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from mind_eval.head import score_targets
+from mind_eval.models.network import MindNetwork, Network, Past
+from mind_eval.plan import Ids, Row, Sequenced, Unit, plan
+
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
 
+__all__ = ["BATCH_TOKENS", "Scored", "Scorer", "Sequenced", "score"]
+
 BATCH_TOKENS = 8192
-ROWS_AT_ONCE = 512
-
-
-@dataclass(frozen=True)
-class Sequenced:
-    """Token ids of which the last `scored` are to be predicted from all before them."""
-
-    tokens: tuple[int, ...]
-    scored: int
-
-    @property
-    def input(self) -> tuple[int, ...]:
-        """Give what the model reads: all tokens but the last."""
-        return self.tokens[:-1]
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class Scored:
 
 
 def score(
-    model: LanguageModel,
+    model: LanguageModel | Network,
     sequences: Sequence[Sequenced],
     *,
     batch_tokens: int = BATCH_TOKENS,
@@ -59,75 +50,112 @@ def score(
 
     `done` hears how many sequences are answered so far.
     """
-    sharing: dict[tuple[int, ...], list[int]] = {}
-    for index, sequence in enumerate(sequences):
-        assert 0 < sequence.scored < len(sequence.tokens), "something to read and to predict"
-        sharing.setdefault(sequence.input, []).append(index)
+    network = model if isinstance(model, Network) else MindNetwork(model)
+    scorer = Scorer(network, batch_tokens)
     answers: list[Scored | None] = [None] * len(sequences)
     count = 0
-    for inputs in batches(sharing, batch_tokens):
-        members = [(row, i) for row, read in enumerate(inputs) for i in sharing[read]]
-        for (_, i), answer in zip(
-            members, _score_batch(model, inputs, members, sequences), strict=True
-        ):
-            answers[i] = answer
-        count += len(members)
+    for unit in plan(sequences, batch_tokens, share=network.branches):
+        for index, answer in scorer.answer(unit, sequences):
+            answers[index] = answer
+            count += 1
         if done is not None:
             done(count)
     return [answer for answer in answers if answer is not None]
 
 
-def batches(
-    inputs: Sequence[tuple[int, ...]] | dict[tuple[int, ...], list[int]], batch_tokens: int
-) -> Iterator[list[tuple[int, ...]]]:
-    """Cut inputs, longest first, into batches of at most `batch_tokens` with padding."""
-    batch: list[tuple[int, ...]] = []
-    for item in sorted(inputs, key=lambda item: (-len(item), item)):
-        if batch and (len(batch) + 1) * len(batch[0]) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(item)
-    if batch:
-        yield batch
+class Scorer:
+    """Answer units one after another, keeping the prefix of the last one."""
+
+    def __init__(self, network: Network, batch_tokens: int = BATCH_TOKENS) -> None:
+        self.network, self.batch_tokens = network, batch_tokens
+        self.prefix: Ids = ()
+        self.past: Past | None = None
+        self.tokens = 0
+
+    @torch.inference_mode()
+    def answer(self, unit: Unit, sequences: Sequence[Sequenced]) -> list[tuple[int, Scored]]:
+        """Score the sequences of one unit: (index, answer) each."""
+        self._enter(unit.prefix)
+        gathered = _Gathered(sequences)
+        start = len(unit.prefix)
+        keep = any(row.branches for row in unit.rows)
+        hidden, past = self._read([row.read[start:] for row in unit.rows], self.past, keep)
+        for number, row in enumerate(unit.rows):
+            first = len(row.context) - 1 - start  # it predicts the first token of every answer
+            for index in row.members:
+                gathered.add(index, hidden[number, first : first + sequences[index].scored])
+            if row.branches:
+                assert past is not None, "it was asked for"
+                self._branch(
+                    row, hidden[number, first], past.row(number, len(row.context)), gathered
+                )
+        return list(gathered.answers(self.network))
+
+    def _branch(self, row: Row, first: Tensor, past: Past, gathered: _Gathered) -> None:
+        """Read the answers to one question, some at a time, on top of its keys and values."""
+        tails = sorted(row.branches, key=lambda tail: (-len(tail), tail))
+        while tails:
+            fit = max(1, self.batch_tokens // (len(row.context) + len(tails[0])))
+            batch, tails = tails[:fit], tails[fit:]
+            hidden, _ = self._read(batch, past, keep=False)
+            for number, tail in enumerate(batch):
+                for index in row.branches[tail]:
+                    gathered.add(index, torch.cat((first[None], hidden[number, : len(tail)])))
+
+    def _enter(self, prefix: Ids) -> None:
+        if prefix != self.prefix:
+            self.prefix, self.past = prefix, None
+            if prefix:
+                _, self.past = self._read([prefix], None, keep=True)
+
+    def _read(
+        self, rows: Sequence[Ids], past: Past | None, keep: bool
+    ) -> tuple[Tensor, Past | None]:
+        """Read rows, padded, after what is past: hidden states [B, T, D]."""
+        width = max(map(len, rows))
+        ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])  # (B, T)
+        self.tokens += ids.numel()
+        return self.network.hidden(ids, past, keep)
 
 
-@torch.inference_mode()
-def _score_batch(
-    model: LanguageModel,
-    inputs: list[tuple[int, ...]],
-    members: list[tuple[int, int]],
-    sequences: Sequence[Sequenced],
-) -> Iterator[Scored]:
-    ids = torch.zeros(len(inputs), len(inputs[0]), dtype=torch.long)  # (B, T)
-    for row, read in enumerate(inputs):
-        ids[row, : len(read)] = torch.tensor(read)
-    hidden = model(ids.to(model.device))  # (B, T, D)
-    rows: list[int] = []
-    columns: list[int] = []
-    targets: list[int] = []
-    for row, i in members:
-        tokens, scored = sequences[i].tokens, sequences[i].scored
-        rows += [row] * scored
-        columns += range(len(tokens) - 1 - scored, len(tokens) - 1)
-        targets += tokens[-scored:]
-    wanted = hidden[torch.tensor(rows), torch.tensor(columns)]  # (N, D)
-    logprobs, greedy = score_rows(model, wanted, torch.tensor(targets, device=model.device))
-    start = 0
-    for _, i in members:
-        stop = start + sequences[i].scored
-        yield Scored(tuple(logprobs[start:stop].tolist()), bool(greedy[start:stop].all()))
-        start = stop
+class _Gathered:
+    """Hidden states to go through the output layer together; the same state goes once."""
 
+    def __init__(self, sequences: Sequence[Sequenced]) -> None:
+        self.sequences = sequences
+        self.hidden: list[Tensor] = []
+        self.places: dict[int, int] = {}
+        self.size = 0
+        self.wanted: list[tuple[int, list[int]]] = []
 
-def score_rows(
-    model: LanguageModel, hidden: Tensor, targets: Tensor, chunk: int = ROWS_AT_ONCE
-) -> tuple[Tensor, Tensor]:
-    """Score targets [N] after hidden [N, D]: log-probabilities [N] fp32, and argmax hits [N]."""
-    logprobs, greedy = [], []
-    for start in range(0, len(targets), chunk):
-        logits = model.logits(hidden[start : start + chunk]).float()  # (C, V)
-        target = targets[start : start + chunk]
-        chosen = logits.gather(1, target[:, None]).squeeze(1)
-        logprobs.append((chosen - logits.logsumexp(dim=1)).cpu())
-        greedy.append((logits.argmax(dim=1) == target).cpu())
-    return torch.cat(logprobs), torch.cat(greedy)
+    def add(self, index: int, hidden: Tensor) -> None:
+        """Add the states [scored, D] that predict the tokens of a sequence."""
+        key = hidden.data_ptr()
+        start = self.places.get(key, self.size) if len(hidden) == 1 else self.size
+        if start == self.size:
+            self.places.setdefault(key, start)
+            self.hidden.append(hidden)
+            self.size += len(hidden)
+        self.wanted.append((index, list(range(start, start + len(hidden)))))
+
+    def answers(self, network: Network) -> Iterator[tuple[int, Scored]]:
+        """Yield (index, answer) for every sequence."""
+        device = self.hidden[0].device
+        rows = torch.tensor([place for _, places in self.wanted for place in places], device=device)
+        targets = torch.tensor(
+            [
+                token
+                for index, places in self.wanted
+                for token in self.sequences[index].tokens[-len(places) :]
+            ],
+            device=device,
+        )
+        logprobs, greedy = score_targets(network.head, torch.cat(self.hidden), rows, targets)
+        start = 0
+        for index, places in self.wanted:
+            stop = start + len(places)
+            yield (
+                index,
+                Scored(tuple(logprobs[start:stop].tolist()), bool(greedy[start:stop].all())),
+            )
+            start = stop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
 from mind_eval.benchmarks.benchmark import Benchmark
@@ -12,6 +13,7 @@ HOOK = "register_benchmarks"
 KIND = "benchmark"
 DEFAULT_SUITE = "mindllm-ci"
 NO_SUITE = "none"
+AVERAGES = "averages"
 
 
 def suite_recipe(
@@ -24,7 +26,7 @@ def suite_recipe(
         recipe = Recipe(NO_SUITE, {STEP: []})
     else:
         recipe = load_recipe(suite or DEFAULT_SUITE, "mind_eval")
-    recipe.check_keys({STEP: None})
+    recipe.check_keys({STEP: None, AVERAGES: None})
     for step in recipe.values.get(STEP, []):
         if shots is not None:
             step["shots"] = shots
@@ -33,6 +35,27 @@ def suite_recipe(
     return recipe
 
 
+def averages_of(recipe: Recipe) -> dict[str, list[str]]:
+    """Give the groups of benchmarks that a suite averages."""
+    groups = recipe.values.get(AVERAGES, {})
+    if not isinstance(groups, dict) or not all(isinstance(m, list) for m in groups.values()):
+        raise UsageError(f"suite {recipe.name}: [averages] maps a name to a list of benchmarks")
+    return groups
+
+
 def make_benchmarks(recipe: Recipe, plugins: Plugins) -> dict[str, Benchmark]:
-    """Make each benchmark of a suite; raise `UsageError` for an unknown name or option."""
-    return {name: plugins.make(HOOK, name, options) for _, name, options in recipe.steps([KIND])}
+    """Make each benchmark of a suite; raise `UsageError` for an unknown name or option.
+
+    A form is for those benchmarks that have it: what is written has one only.
+    """
+    made = {}
+    refused = None
+    steps = list(recipe.steps([KIND]))
+    for _, name, options in steps:
+        forms = getattr(plugins.find(HOOK, name).factory, "forms", ())
+        if options.get("form") not in (None, *forms) and len(forms) == 1 and len(steps) > 1:
+            refused = options.pop("form")
+        made[name] = plugins.make(HOOK, name, options)
+    if refused is not None and all(one.form != refused for one in made.values()):
+        raise UsageError(f"no benchmark of the suite has the form {refused!r}")
+    return made

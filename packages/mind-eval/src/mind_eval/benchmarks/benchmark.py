@@ -13,8 +13,15 @@ cloze = "cloze.yaml"
 [shipped]                        # split = file beside this one: JSONL, JSON or CSV, also .zst, .gz
 test = "test.jsonl.zst"
 [authors]                        # the authors' own layout under --data-root
-folder = "mmlu"
-reader = "package.module:function"   # (folder) -> {split: rows}
+folder = "mmlu"                  # or several names, of which the first that is there is read
+reader = "package.module:function"   # (folder, **options) -> {split: rows}
+options = {}
+[measure]                        # all of it may be left out
+metric = "acc"                   # the headline; default: the first of the YAML's
+average = "items"                # or "subjects": each counts the same
+labels = true                    # false: no answers are published, a submission is written
+[categories]                     # subjects by category, for averages
+STEM = ["astronomy"]
 ```
 """
 
@@ -24,7 +31,7 @@ import hashlib
 import importlib
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +39,7 @@ from typing import Any
 from mind_core import MindError
 from mind_core.errors import UsageError, nearest
 from mind_core.records import encode
-from mind_eval.benchmarks.rows import Row, read_rows
+from mind_eval.benchmarks.rows import AT, BAD, Row, read_rows
 
 RULES = "benchmark.toml"
 
@@ -43,6 +50,8 @@ class Data:
 
     splits: dict[str, list[Row]]
     origin: str
+    bad: list[tuple[str, str]] = field(default_factory=list)
+    """Rows that cannot be used: where they stand, and why."""
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -79,25 +88,67 @@ class Benchmark:
         """Name the lm-eval task YAML of the form."""
         return self.folder / str(self.rules["forms"][self.form])
 
-    def load(self, data_root: Path | None) -> Data:
+    @property
+    def measure(self) -> dict[str, Any]:
+        """Give the rules of measuring, with their defaults."""
+        return {"metric": None, "average": "items", "labels": True, **self.rules.get("measure", {})}
+
+    def found(self, data_root: Path | None) -> Path | None:
+        """Find the authors' folder under the data root, or one level below it."""
+        if data_root is None:
+            return None
+        for name in self.folders:
+            for place in (data_root, *sorted(data_root.glob("*/"))):
+                if (place / name).is_dir():
+                    return place / name
+        return None
+
+    @property
+    def folders(self) -> list[str]:
+        """List the names that the authors' folder may have."""
+        named = self.rules.get("authors", {}).get("folder", [])
+        return [named] if isinstance(named, str) else list(named)
+
+    def load(self, data_root: Path | None, keep_going: bool = False) -> Data:
         """Load the rows: the full set under `data_root` if it is there, else what ships with it.
 
-        Raises `MindError` that says where to get the data when neither is there.
+        Raises `MindError` that says where to get the data when neither is there, and for the first
+        row that cannot be used; with `keep_going` such rows are set aside and listed.
         """
-        authors = self.rules.get("authors")
-        if data_root is not None and authors and (data_root / authors["folder"]).is_dir():
-            folder = data_root / authors["folder"]
-            return Data(_reader(authors["reader"])(folder), str(folder))
+        authors: dict[str, Any] = self.rules.get("authors", {})
+        folder = self.found(data_root)
+        if folder is not None:
+            splits = _reader(authors["reader"])(folder, **authors.get("options", {}))
+            return _checked(splits, str(folder), keep_going)
         shipped = self.rules.get("shipped")
         if not shipped:
-            wanted = authors["folder"] if authors else "…"
+            wanted = " or ".join(map(repr, self.folders)) or "…"
             raise MindError(
                 f"no data for benchmark {self.folder.name}",
-                cause=f"none ships with it, and --data-root has no folder {wanted!r}",
+                cause=f"none ships with it, and --data-root has no folder {wanted}",
                 hint=f"its authors publish it at {self.rules['source']}",
             )
         splits = {split: read_rows(self.folder / name) for split, name in shipped.items()}
-        return Data(splits, "shipped")
+        return _checked(splits, "shipped", keep_going)
+
+
+def _checked(splits: dict[str, list[Row]], origin: str, keep_going: bool) -> Data:
+    """Set rows aside that cannot be used; raise `MindError` for the first, unless to keep going."""
+    data = Data({}, origin)
+    for split, rows in splits.items():
+        good = data.splits.setdefault(split, [])
+        for row in rows:
+            if BAD not in row:
+                good.append({name: value for name, value in row.items() if name != AT})
+                continue
+            if not keep_going:
+                raise MindError(
+                    f"{row[AT]}: {row[BAD]}",
+                    hint="mend the file, or --keep-going: such rows are set aside and counted",
+                )
+            if (row[AT], row[BAD]) not in data.bad:
+                data.bad.append((row[AT], row[BAD]))
+    return data
 
 
 def benchmark_folder(folder: str | Path) -> Callable[..., Benchmark]:
@@ -109,6 +160,7 @@ def benchmark_folder(folder: str | Path) -> Callable[..., Benchmark]:
     rules = read_rules(folder)
     factory = partial(Benchmark, folder, shots=rules["shots"], form=rules["form"])
     factory.__doc__ = f"{rules['summary']}, {rules['licence']}."
+    factory.forms = tuple(rules["forms"])  # type: ignore[attr-defined]
     return factory
 
 
@@ -126,7 +178,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
     for name, kind in wanted.items():
         if not isinstance(rules.get(name), kind):
             raise MindError(f"{path}: {name!r} must be there and be of type {kind.__name__}")
-    known = {*wanted, "shipped", "authors"}
+    known = {*wanted, "shipped", "authors", "measure", "categories"}
     for name in rules:
         if name not in known:
             raise MindError(f"{path}: unknown key {name!r}", hint=nearest(name, known))
@@ -141,10 +193,10 @@ def check_task_file(path: Path) -> None:
         raise UsageError(f"there is no task file {path}", hint="--task takes lm-eval task YAML")
 
 
-def _reader(name: str) -> Callable[[Path], dict[str, list[Row]]]:
+def _reader(name: str) -> Callable[..., dict[str, list[Row]]]:
     module, _, attribute = name.partition(":")
     try:
-        reader: Callable[[Path], dict[str, list[Row]]] = getattr(
+        reader: Callable[..., dict[str, list[Row]]] = getattr(
             importlib.import_module(module), attribute
         )
     except (ImportError, AttributeError) as error:

@@ -1,9 +1,11 @@
-"""Read the rows of a data file: JSON lines, a JSON list or CSV, plain or compressed."""
+"""Read the rows of a data file: JSON lines, a JSON list or CSV, plain, compressed or in a zip."""
 
 from __future__ import annotations
 
 import csv
 import io
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,28 @@ from mind_core import MindError
 from mind_core.stream import read_batches
 
 Row = dict[str, Any]
+Place = Path | zipfile.Path
+"""A file or folder on the disk, or in a zip file."""
+
 COMPRESSED = (".zst", ".gz")
+BAD = "_bad"
+AT = "at"
 
 
-def find(folder: Path, name: str) -> Path:
+def unpacked(folder: Path) -> Place:
+    """Return a folder, or the inside of the one zip file in it, read as it lies."""
+    zips = sorted(folder.glob("*.zip"))
+    if len(zips) == 1 and not any(path.is_dir() for path in folder.iterdir()):
+        try:
+            return zipfile.Path(zips[0])
+        except (zipfile.BadZipFile, OSError) as error:
+            raise MindError(
+                f"{zips[0]} is not a whole zip file", cause=error, hint="fetch it again"
+            ) from error
+    return folder
+
+
+def find(folder: Place, name: str) -> Place:
     """Find a file by its name, or compressed; raise `MindError` if it is missing."""
     for candidate in (name, *(name + ending for ending in COMPRESSED)):
         if (folder / candidate).is_file():
@@ -24,15 +44,43 @@ def find(folder: Path, name: str) -> Path:
     raise MindError(
         f"{folder / name} is missing",
         cause="neither plain nor .zst nor .gz",
-        hint="fetch the benchmark again as its authors publish it, or leave --data-root out",
+        hint="fetch the benchmark again as its authors publish it; mind-eval doctor says where",
     )
 
 
-def read_text(path: Path) -> str:
+def has(folder: Place, name: str) -> bool:
+    """Tell whether a file is there, plain or compressed."""
+    return any((folder / (name + ending)).is_file() for ending in ("", *COMPRESSED))
+
+
+def listed(folder: Place, ending: str) -> list[tuple[str, Place]]:
+    """List the files of a folder by their name without `ending`, in order of names.
+
+    Raises `MindError` if there is none.
+    """
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        name = path.name
+        for packed in COMPRESSED:
+            name = name.removesuffix(packed)
+        if name.endswith(ending) and path.is_file():
+            found.append((name.removesuffix(ending), path))
+    if not found:
+        raise MindError(
+            f"{folder} has no *{ending}",
+            hint="fetch the benchmark again as its authors publish it; mind-eval doctor says where",
+        )
+    return sorted(found, key=lambda one: one[0])
+
+
+def read_text(path: Place) -> str:
     """Read a text file, decompressed, with line feeds for line ends."""
-    data = b"".join(batch.data for batch in read_batches([path]))
+    if isinstance(path, zipfile.Path):
+        data = path.read_bytes()
+    else:
+        data = b"".join(batch.data for batch in read_batches([path]))
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise MindError(
@@ -41,24 +89,88 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n")
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Read a file's rows by the ending of its name; raise `MindError` with file and line."""
+def read_rows(path: Place, header: Sequence[str] = ()) -> list[Row]:
+    """Read a file's rows by the ending of its name, each with its file and line under `at`.
+
+    `header` names the columns of a CSV file that has no header. Raises `MindError` with file and
+    line.
+    """
     kind = path.name
     for ending in COMPRESSED:
         kind = kind.removesuffix(ending)
     text = read_text(path)
     if kind.endswith(".csv"):
-        return [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+        return _csv(text, path, header)
     if kind.endswith(".json") and text.lstrip().startswith("["):
         rows = _parse(text, f"{path}")
         return [_object(row, f"{path}, entry {number}") for number, row in enumerate(rows, 1)]
-    if kind.endswith((".jsonl", ".json")):
+    if kind.endswith((".jsonl", ".json", ".txt")):
         return [
             _object(_parse(line, f"{path}:{number}"), f"{path}:{number}")
             for number, line in enumerate(text.split("\n"), 1)
             if line.strip()
         ]
     raise MindError(f"{path}: not a kind of file that can be read", hint="JSONL, JSON or CSV")
+
+
+def read_object(path: Place) -> Row:
+    """Read a file that is one JSON object."""
+    return _object(_parse(read_text(path), f"{path}"), f"{path}")
+
+
+def missing(row: Row, *fields: str) -> str | None:
+    """Name the first field that is missing or empty, as a reason; None if all are there."""
+    for name in fields:
+        if row.get(name) in (None, "", []):
+            return f"field {name!r} is missing or empty"
+    return None
+
+
+def bad(at: str, reason: str) -> Row:
+    """Make a row that stands for one that cannot be used, and why."""
+    return {AT: at, BAD: reason}
+
+
+def index_of(label: object, known: str = "ABCD") -> int | None:
+    """Return the place of an answer among the known ones; None if it is none of them."""
+    if isinstance(label, str) and len(label.strip()) == 1 and label.strip() in known:
+        return known.index(label.strip())
+    return None
+
+
+def choice_row(at: str, label: object, known: str, choices: Sequence[str], **fields: Any) -> Row:
+    """Make a row of a question with choices, or the row of what is wrong with it."""
+    empty = [letter for letter, choice in zip(known, choices, strict=False) if not choice]
+    if empty:
+        return bad(at, f"choice {empty[0]} is missing or empty")
+    answer = index_of(label, known)
+    if answer is None or answer >= len(choices):
+        named = ", ".join(known[: len(choices)])
+        return bad(at, f"the answer {label!r} is none of {named}")
+    return {**fields, "choices": list(choices), "answer": answer, AT: at}
+
+
+def _csv(text: str, path: Place, header: Sequence[str]) -> list[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[Row] = []
+    names = list(header)
+    before = 0
+    try:
+        for cells in reader:
+            at, before = f"{path}:{before + 1}", reader.line_num
+            if not cells:
+                continue
+            if not names:
+                names = cells
+                continue
+            row: Row = dict(zip(names, cells, strict=False))
+            row[AT] = at
+            if len(cells) != len(names):
+                row[BAD] = f"{len(cells)} columns instead of {len(names)}"
+            rows.append(row)
+    except csv.Error as error:
+        raise MindError(f"{path}:{reader.line_num}: not CSV", cause=error) from None
+    return rows
 
 
 def _parse(text: str, position: str) -> Any:
@@ -70,5 +182,5 @@ def _parse(text: str, position: str) -> Any:
 
 def _object(row: Any, position: str) -> Row:
     if isinstance(row, dict):
-        return row
+        return {**row, AT: position}
     raise MindError(f"{position}: a row is a JSON object, this is another JSON value")

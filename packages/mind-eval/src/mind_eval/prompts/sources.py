@@ -46,7 +46,11 @@ def benchmark_task(
         "data_sha256": data.sha256,
         "delimiter": config.get("target_delimiter", " "),
     }
-    task = RowsTask(config, data.splits, shots=benchmark.shots, fits=fits, seed=seed)
+    splits = data.splits
+    if "shots" in str(config["doc_to_text"]):  # a template that numbers the item by its shots
+        test = config["test_split"]
+        splits = {**splits, test: [{**row, "shots": benchmark.shots} for row in splits[test]]}
+    task = RowsTask(config, splits, shots=benchmark.shots, fits=fits, seed=seed)
     return Prepared(name, task, about)
 
 

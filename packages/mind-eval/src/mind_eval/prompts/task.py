@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import datasets  # type: ignore[import-untyped]  # it has no types
@@ -16,39 +13,9 @@ from lm_eval.api.task import ConfigurableTask
 
 from mind_core import MindError
 from mind_eval.benchmarks.rows import Row
+from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import FIRST, Doc, Shots
 from mind_eval.prompts.templates import render, with_templates
-
-NO_POOL = "none"
-
-
-@dataclass
-class PromptNotes:
-    """What was done to the prompts of a task, for the report."""
-
-    asked: int = 0
-    kept: Counter[int] = field(default_factory=Counter)
-    overlong: int = 0
-    chances: list[float] = field(default_factory=list)
-    pool: str = NO_POOL
-    order: str = ""
-
-    @property
-    def chance(self) -> float | None:
-        """Give the accuracy of guessing, mean over items; None where nothing is chosen."""
-        return math.fsum(self.chances) / len(self.chances) if self.chances else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give the notes as JSON values; `kept` maps a number of shots to the items with it."""
-        items = self.kept.total()
-        return {
-            "asked": self.asked,
-            "kept": {str(number): count for number, count in sorted(self.kept.items())},
-            "kept_mean": sum(n * c for n, c in self.kept.items()) / items if items else None,
-            "overlong_without_shots": self.overlong,
-            "pool": self.pool,
-            "order": self.order,
-        }
 
 
 @contextmanager
@@ -157,13 +124,15 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         for kept in range(len(chosen), -1, -1):
             self.sampler.chosen = chosen
             prompt: str | list[str] = self.fewshot_context(
-                doc=doc, num_fewshot=kept, gen_prefix=self.doc_to_prefix(doc)
+                doc={**doc, "shots": kept} if "shots" in doc else doc,
+                num_fewshot=kept,
+                gen_prefix=self.doc_to_prefix(doc),
             )
             longest = prompt if isinstance(prompt, str) else max(prompt, key=len)
             if self._fits(longest + answer):
                 break
         else:
-            self.notes.overlong += 1
+            self.notes.overlong.append(str(doc.get("id", "?")))
         self.notes.kept[kept] += 1
         return prompt
 

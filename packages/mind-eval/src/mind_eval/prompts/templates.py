@@ -8,9 +8,12 @@ text it was made from.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined
 
 TEXT, TARGET, CHOICES = "doc_to_text", "doc_to_target", "doc_to_choice"
 
@@ -60,9 +63,19 @@ def with_templates(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Make the environment that lm-eval's is: strict about names, line ends kept."""
+    made = Environment(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
+    made.filters["regex_replace"] = lambda text, pattern, new, count=0: re.sub(
+        pattern, new, text, count=count
+    )
+    return made
+
+
 @lru_cache(maxsize=1024)
 def _compiled(text: str) -> Callable[..., str]:
-    from lm_eval.utils import env
-
-    rendered: Callable[..., str] = env.from_string(text).render
+    if not any(mark in text for mark in ("{{", "{%", "{#")):
+        return lambda **_: text
+    rendered: Callable[..., str] = _environment().from_string(text).render
     return rendered

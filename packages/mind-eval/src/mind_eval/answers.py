@@ -1,0 +1,98 @@
+"""The answer log: append-only, one line an answer, keyed by everything that an answer depends on.
+
+A key is a hash of the weights' fingerprint, the tokenizer, the dtype and the tokens themselves, so
+an answer of another model, or to a prompt that has changed since, is never taken. A kill loses at
+most the batch that was being read: a line cut short is skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mind_core import MindError
+
+Answer = tuple[float, bool] | str
+"""A log-probability in nats and whether greedy decoding writes it; or a written text."""
+
+RANKS = "rank-*.jsonl"
+
+
+class AnswerLog:
+    """Answers by key, those found and those added; without a folder, in memory."""
+
+    def __init__(self, folder: Path | None, rank: int = 0) -> None:
+        self.folder = folder
+        self.found: dict[str, Answer] = {}
+        self.added: dict[str, Answer] = {}
+        self._file: int | None = None
+        if folder is None:
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.found = read_answers(folder)
+            path = folder / f"rank-{rank}.jsonl"
+            cut = path.exists() and not path.read_bytes().endswith(b"\n")
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            if cut:
+                os.write(self._file, b"\n")
+        except OSError as error:
+            raise MindError(f"the answer log {folder} cannot be written", cause=error) from error
+
+    def get(self, key: str) -> Answer | None:
+        """Return the answer under a key, if there is one."""
+        return self.found.get(key)
+
+    def add(self, answers: Mapping[str, Answer]) -> None:
+        """Add a batch of answers; once this returns, a kill does not lose them."""
+        self.found.update(answers)
+        self.added.update(answers)
+        if self._file is not None and answers:
+            lines = b"".join(_line(key, answer) for key, answer in answers.items())
+            os.write(self._file, lines)
+
+    def close(self) -> None:
+        """Sync and close the file."""
+        if self._file is not None:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = None
+
+
+def read_answers(folder: Path) -> dict[str, Answer]:
+    """Read every answer of a log; lines that were cut short are left out."""
+    found: dict[str, Answer] = {}
+    for path in sorted(folder.glob(RANKS)):
+        for line in path.read_bytes().split(b"\n"):
+            try:
+                value = orjson.loads(line)
+                found[value["key"]] = (
+                    value["text"] if "text" in value else (value["nats"], value["greedy"])
+                )
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                continue
+    return found
+
+
+def base_key(parts: Iterable[str]) -> bytes:
+    """Hash what all answers of a model share."""
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+def answer_key(base: bytes, tokens: Sequence[int], more: Any) -> str:
+    """Hash what one answer depends on: the model, the tokens, and what was asked of them."""
+    told = hashlib.sha256(base)
+    told.update(b",".join(b"%d" % token for token in tokens))
+    told.update(orjson.dumps(more))
+    return told.hexdigest()[:32]
+
+
+def _line(key: str, answer: Answer) -> bytes:
+    if isinstance(answer, str):
+        return orjson.dumps({"key": key, "text": answer}) + b"\n"
+    return orjson.dumps({"key": key, "nats": answer[0], "greedy": answer[1]}) + b"\n"

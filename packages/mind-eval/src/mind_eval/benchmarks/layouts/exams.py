@@ -1,0 +1,176 @@
+"""Exams: MMLU, C-Eval, CMMLU, and AGIEval with its official prompts."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import re
+from pathlib import Path
+
+from mind_core import MindError
+from mind_eval.benchmarks.rows import (
+    AT,
+    BAD,
+    Place,
+    Row,
+    bad,
+    choice_row,
+    find,
+    index_of,
+    listed,
+    missing,
+    read_rows,
+    read_text,
+    unpacked,
+)
+
+LETTERS = "ABCDEFG"
+GAOKAO = {"biology": "生物", "chemistry": "化学", "geography": "地理", "history": "历史"}
+AGIEVAL = ("aqua-rat", "logiqa-en", "lsat-ar", "lsat-lr", "lsat-rc", "sat-en", "sat-math")
+"""AGIEval's English sets of questions with choices that have official prompts."""
+
+_LABEL = re.compile(r"^\(?[A-G][).．]\s*")
+
+
+def mmlu(folder: Path) -> dict[str, list[Row]]:
+    """Read `{dev,test}/<subject>_{dev,test}.csv`, with or without the header of the mirrors.
+
+    The authors' own files have no header: question, four choices, letter.
+    """
+    root = unpacked(folder)
+    root = root / "data" if (root / "data").is_dir() else root
+    splits: dict[str, list[Row]] = {}
+    for split in ("test", "dev"):
+        splits[split] = [
+            row
+            for subject, path in listed(root / split, f"_{split}.csv")
+            for row in _mmlu_rows(path, subject, split)
+        ]
+    return splits
+
+
+def ceval(folder: Path, split: str = "val") -> dict[str, list[Row]]:
+    """Read `{dev,val,test}/<subject>_{…}.csv`; `split` test has no answers, for a submission."""
+    root = unpacked(folder)
+    splits: dict[str, list[Row]] = {}
+    for name, file in (("test", split), ("dev", "dev")):
+        splits[name] = []
+        for subject, path in listed(root / file, f"_{file}.csv"):
+            for row in read_rows(path):
+                made = _exam_row(row, f"{subject}-{file}-{row.get('id')}", subject,
+                                 "question", "answer", labelled=file != "test")  # fmt: skip
+                splits[name].append(made)
+    return splits
+
+
+def cmmlu(folder: Path) -> dict[str, list[Row]]:
+    """Read `{dev,test}/<subject>.csv` with the columns Question, A, B, C, D, Answer."""
+    root = unpacked(folder)
+    return {
+        split: [
+            _exam_row(row, f"{subject}-{split}-{number}", subject, "Question", "Answer")
+            for subject, path in listed(root / split, ".csv")
+            for number, row in enumerate(read_rows(path))
+        ]
+        for split in ("test", "dev")
+    }
+
+
+def agieval(folder: Path) -> dict[str, list[Row]]:
+    """Read AGIEval's English questions with choices, and its official few-shot examples."""
+    root = unpacked(folder)
+    root = root / "data" if (root / "data").is_dir() else root
+    versions = [name for name in ("v1_1", "v1") if (root / name).is_dir()]
+    if not versions:
+        raise MindError(f"{root} has no folder v1 or v1_1", hint="fetch AGIEval again")
+    splits: dict[str, list[Row]] = {"test": [], "dev": []}
+    for name in AGIEVAL:
+        for number, row in enumerate(read_rows(find(root / versions[0], f"{name}.jsonl"))):
+            splits["test"].append(_agieval_row(row, f"{name}-{number}", name))
+    splits["dev"] = _official_shots(find(root, "few_shot_prompts.csv"))
+    return splits
+
+
+def gaokao(folder: Path) -> dict[str, list[Row]]:
+    """Read `v1/gaokao-<subject>.jsonl` of AGIEval; shots come from the other items."""
+    root = unpacked(folder)
+    version = "v1" if (root / "v1").is_dir() else "v1_1"
+    items = []
+    for subject, name in GAOKAO.items():
+        for number, row in enumerate(read_rows(find(root / version, f"gaokao-{subject}.jsonl"))):
+            reason = missing(row, "question", "options", "label")
+            if reason:
+                items.append(bad(row[AT], reason))
+                continue
+            choices = [re.sub(r"^\([A-D]\)", "", option).strip() for option in row["options"]]
+            items.append(
+                choice_row(row[AT], row["label"], "ABCD", choices, id=f"gaokao-{subject}-{number}",
+                           subject=name, question=row["question"].strip())
+            )  # fmt: skip
+    return {"test": items, "shots": items}
+
+
+def _mmlu_rows(path: Place, subject: str, split: str) -> list[Row]:
+    fields = ("question", "choice0", "choice1", "choice2", "choice3", "answer")
+    first = read_text(path).lstrip()[:9]
+    rows = read_rows(path, () if first == "question," else fields)
+    made = []
+    for number, row in enumerate(rows):
+        reason = row.get(BAD) or missing(row, *fields)
+        if reason:
+            made.append(bad(row[AT], reason))
+            continue
+        known = "0123" if index_of(row["answer"], "0123") is not None else "ABCD"
+        choices = [row[f"choice{k}"] for k in range(4)]
+        made.append(
+            choice_row(row[AT], row["answer"], known, choices, id=f"{subject}-{split}-{number}",
+                       subject=subject.replace("_", " "), question=row["question"])
+        )  # fmt: skip
+    return made
+
+
+def _exam_row(
+    row: Row, name: str, subject: str, question: str, answer: str, *, labelled: bool = True
+) -> Row:
+    """Make a row of C-Eval's or CMMLU's columns."""
+    needed = (question, "A", "B", "C", "D", *([answer] if labelled else []))
+    reason = row.get(BAD) or missing(row, *needed)
+    if reason:
+        return bad(row[AT], reason)
+    choices = [row[letter].strip() for letter in "ABCD"]
+    about = {"id": name, "subject": subject, "question": row[question].strip()}
+    if not labelled:
+        return {**about, "choices": choices, "answer": None, AT: row[AT]}
+    return choice_row(row[AT], row[answer], "ABCD", choices, **about)
+
+
+def _agieval_row(row: Row, name: str, subject: str) -> Row:
+    reason = missing(row, "question", "options", "label")
+    if reason:
+        return bad(row[AT], reason)
+    options = [str(option) for option in row["options"]]
+    choices = [_LABEL.sub("", option).strip() for option in options]
+    return choice_row(
+        row[AT], row["label"], LETTERS[: len(options)], choices, id=name, subject=subject,
+        passage=row.get("passage") or "", question=row["question"], options=options,
+    )  # fmt: skip
+
+
+def _official_shots(path: Place) -> list[Row]:
+    """Read the examples of `few_shot_prompts.csv`: a column a set, every other row an example."""
+    table = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    shots = []
+    for column, name in enumerate(table[0]):
+        if name not in AGIEVAL:
+            continue
+        for number, cells in enumerate(table[1::2], 1):
+            if column < len(cells) and cells[column].strip():
+                at = f"{path}, {name}, sample {number}"
+                try:
+                    row = ast.literal_eval(cells[column])
+                except (SyntaxError, ValueError) as error:
+                    raise MindError(f"{at}: not an example", cause=error) from None
+                made = _agieval_row({**row, AT: at}, f"{name}-shot-{number}", name)
+                shots.append({**made, "number": number})
+    return shots

@@ -1,0 +1,171 @@
+"""The options of `mind-eval`, one annotation each. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+# typer reads these at run time, so the annotations keep Optional spelled out for it.
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="FOLDER|URL",
+        help="A mind-train run or checkpoint, a Hugging Face folder, or the address of a server "
+        "that speaks OpenAI's completions (http://host/v1; tasks in which it writes).",
+    ),
+]
+ModelName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--model-name", metavar="NAME", help="The model on the server.", show_default=False
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Wait this long for the server."),
+]
+Suite = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--suite",
+        metavar="NAME|FILE",
+        help="Benchmarks with their options, from a TOML recipe: mindllm is all of the paper's, "
+        "mindllm-ci a small one; 'none' runs none. Default: mindllm-ci.",
+        show_default=False,
+    ),
+]
+Benchmarks = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--benchmark", metavar="NAME", help="A benchmark instead of a suite; repeatable."),
+]
+Tasks = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option(
+        "--task", metavar="FILE.yaml", help="An lm-eval task with data on this disk; repeatable."
+    ),
+]
+ShotCount = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--shots", metavar="N", min=0, help="Examples before each question; those that do not fit "
+        "the context are dropped, and counted.", show_default=False,
+    ),
+]  # fmt: skip
+Form = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--form",
+        metavar="letter|cloze",
+        help="Answer with the letter, or with the text of the choice. Small base models need "
+        "cloze. Tasks in which the model writes have one form only.",
+        show_default=False,
+    ),
+]
+HeldOut = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--heldout", metavar="FILE", help="Records with text to measure; repeatable."),
+]
+Overlap = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--overlap",
+        metavar="N",
+        min=1,
+        help="Tokens that a window of held-out text reads again. Default: half of the context.",
+        show_default=False,
+    ),
+]
+DataRoot = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--data-root",
+        metavar="FOLDER",
+        envvar="MIND_DATA_ROOT",
+        show_envvar=False,
+        help="Full benchmarks as their authors lay them out, here or one folder below; without "
+        "it, the shipped samples.",
+    ),
+]
+Require = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--require",
+        metavar="METRIC>=X",
+        help="Exit 3 unless it holds: cmmlu>=0.27, piqa.acc>=0.5, average.Chinese>=0.25, "
+        "heldout.zh.bits_per_byte<=3.5; repeatable.",
+    ),
+]
+Output = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("-o", "--output", metavar="FOLDER", help="Write scores.json and the items here."),
+]
+Answers = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--answers",
+        metavar="FOLDER",
+        help="The log of answers, from which a run goes on after a kill. "
+        "Default: the output's name with .answers.",
+        show_default=False,
+    ),
+]
+KeepGoing = Annotated[
+    bool,
+    typer.Option(
+        "--keep-going",
+        help="Set rows and benchmarks aside that cannot be used, name and count them, finish the "
+        "rest, and exit 1.",
+    ),
+]
+Explain = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--explain", metavar="N", min=0, help="Print the exact tokens of item N of each benchmark, "
+        "and exit.", show_default=False,
+    ),
+]  # fmt: skip
+Contamination = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option(
+        "--contamination",
+        metavar="STREAM|SHARDS",
+        help="Training text or token shards: score clean and dirty items apart; repeatable.",
+    ),
+]
+BatchTokens = Annotated[
+    int,
+    typer.Option("--batch-tokens", metavar="N", min=1, help="Tokens in one batch, with padding."),
+]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, cuda or cuda:1.")]
+Dtype = Annotated[
+    str, typer.Option("--dtype", metavar="TYPE", help="float32, bfloat16 or float16.")
+]
+Limit = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--limit", metavar="N", min=1, help="Only the first N items of each task and the first N "
+        "held-out records.",
+    ),
+]  # fmt: skip
+Runs = Annotated[
+    list[Path], typer.Argument(metavar="FOLDER FOLDER...", help="Scores folders; the first is A.")
+]
+AnswerFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="An answer log of a run.")]
+ReportFolders = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FOLDER...",
+        help="A run folder with NAME.summary.json, NAME.rejects.jsonl.zst, training runs and "
+        "scores; or several scores folders, to see them side by side.",
+    ),
+]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER",
+        help="Holds NAME.summary.json, NAME.rejects.jsonl.zst, training runs and scores.",
+    ),
+]

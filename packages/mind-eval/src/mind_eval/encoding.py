@@ -1,0 +1,79 @@
+"""From texts to sequences of tokens, with lm-eval's meaning (`TemplateLM`, HFLM), token for token.
+
+Trailing spaces of the context move to the continuation; the continuation is cut off at the *number*
+of context tokens; an empty context is one end token; what is too long is cut from the left (`cut`
+counts). Two cases in which HFLM stops are answered here: where a merge over the boundary leaves the
+continuation without a token of its own, the boundary moves one token to the left (`merged`); and a
+continuation longer than the context is scored in windows, half of the context read again
+(`windowed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from mind_core import MindError
+from mind_eval.models.model import Model
+from mind_eval.plan import Sequenced
+
+Ids = tuple[int, ...]
+
+
+class Encoder:
+    """Encode contexts and continuations for one model."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.merged = self.cut = self.windowed = 0
+        self.encode = lru_cache(maxsize=512)(lambda text: tuple(model.tokenizer.encode(text)))
+
+    def fits(self, text: str) -> bool:
+        """Tell whether a prompt with its answer fits: the last token is predicted, never read."""
+        return len(self.encode(text)) <= self.model.context + 1
+
+    def pair(self, context: str, continuation: str) -> tuple[Ids, Ids]:
+        """Encode a context and what comes after it, as lm-eval's `_encode_pair` does."""
+        spaces = len(context) - len(context.rstrip())
+        if spaces:
+            context, continuation = context[:-spaces], context[-spaces:] + continuation
+        if not context:
+            return (), self.encode(continuation)
+        whole, start = self.encode(context + continuation), self.encode(context)
+        return start, whole[len(start) :]
+
+    def sequences(self, context: str, continuation: str) -> list[Sequenced]:
+        """Lay a pair of texts out for the model: one window, or several for a very long answer."""
+        return self.windows((context, continuation), *self.pair(context, continuation))
+
+    def windows(
+        self, texts: tuple[str, str], context: Sequence[int], continuation: Sequence[int]
+    ) -> list[Sequenced]:
+        """Lay a pair of token ids out that were made of a pair of texts."""
+        context, continuation = tuple(context), tuple(continuation)
+        if not continuation and texts[1]:
+            self.merged += 1
+            whole = self.encode("".join(texts))
+            context, continuation = whole[:-1], whole[-1:]
+        if not continuation:
+            raise MindError(f"an empty answer cannot be scored, after {texts[0][-80:]!r}")
+        tokens = (*(context or (self.model.tokenizer.end_id,)), *continuation)
+        longest = self.model.context
+        width = longest + 1
+        if len(continuation) <= longest:
+            self.cut += len(tokens) > width
+            return [Sequenced(tokens[-width:], len(continuation))]
+        self.windowed += 1
+        found, done = [], len(tokens) - len(continuation)
+        while done < len(tokens):
+            stop = min(len(tokens), done + width - longest // 2)
+            found.append(Sequenced(tokens[max(0, stop - width) : stop], stop - done))
+            done = stop
+        return found
+
+    def prompt(self, context: str, room: int) -> Ids:
+        """Encode what is to be continued by up to `room` tokens, cut from the left to fit."""
+        ids = self.encode(context) or (self.model.tokenizer.end_id,)
+        most = max(self.model.context - room, 1)
+        self.cut += len(ids) > most
+        return ids[-most:]

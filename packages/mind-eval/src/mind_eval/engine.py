@@ -1,0 +1,156 @@
+"""Put items to a model: tokens, plan, this rank's share, the log; then each item's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from mind_core import MindError
+from mind_eval.answers import Answer, AnswerLog, answer_key, base_key
+from mind_eval.encoding import Encoder
+from mind_eval.generating import Wanted, Writer, generation_plan
+from mind_eval.models.endpoint import Endpoint
+from mind_eval.models.model import Model
+from mind_eval.plan import Sequenced, plan, shares
+from mind_eval.prompts.builder import Asked
+from mind_eval.prompts.spec import WRITTEN, Spec
+from mind_eval.ranks import Ranks
+from mind_eval.scoring import Scorer
+
+CHUNK = 1024
+"""Items that are planned together: bounds memory, and keeps most subjects whole."""
+
+Keys = list[list[str]]
+"""For each choice of an item, the keys of its windows."""
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """An item and where its answers stand in the log; without its prompts."""
+
+    asked: Asked
+    keys: Keys
+
+
+class Engine:
+    """Answer the items of one task after another."""
+
+    def __init__(
+        self,
+        model: Model | Endpoint,
+        log: AnswerLog,
+        ranks: Ranks,
+        batch_tokens: int,
+        done: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.model, self.log, self.ranks = model, log, ranks
+        self.batch_tokens, self.done = batch_tokens, done
+        self.count = self.reused = 0
+        if isinstance(model, Model):
+            self.encoder = Encoder(model)
+            self.scorer = Scorer(model.network, batch_tokens)
+            self.writer = Writer(model)
+            self.base = base_key((model.fingerprint, model.tokenizer.sha256, model.dtype))
+        else:
+            self.base = base_key((model.named, "endpoint"))
+
+    def ask(self, spec: Spec, items: Iterable[Asked]) -> Iterator[Keyed]:
+        """Answer the items of a task, some at a time; their answers are in the log afterwards."""
+        stream = iter(items)
+        while chunk := list(islice(stream, CHUNK)):
+            if isinstance(self.model, Endpoint):
+                yield from self._ask_server(self.model, spec, chunk)
+            elif spec.kind == WRITTEN:
+                yield from self._ask_writing(spec, chunk)
+            else:
+                yield from self._ask_likelihoods(chunk)
+            self.count += len(chunk)
+
+    def answers(self, keyed: Keyed) -> list[tuple[float, bool]]:
+        """Give the log-probability of each choice of an item, its windows added up."""
+        found = []
+        for keys in keyed.keys:
+            parts = [self.log.found[key] for key in keys]
+            nats = sum(part[0] for part in parts if not isinstance(part, str))
+            found.append((nats, all(part[1] for part in parts)))
+        return found
+
+    def text(self, keyed: Keyed) -> str:
+        """Give what was written for an item."""
+        return str(self.log.found[keyed.keys[0][0]])
+
+    def _ask_likelihoods(self, chunk: Sequence[Asked]) -> Iterator[Keyed]:
+        sequences: list[Sequenced] = []
+        keys: list[str] = []
+        places: dict[str, int] = {}
+        found = []
+        for asked in chunk:
+            windows = [self.encoder.sequences(*pair) for pair in asked.pairs]
+            named: Keys = []
+            for parts in windows:
+                named.append([])
+                for part in parts:
+                    key = answer_key(self.base, part.tokens, part.scored)
+                    named[-1].append(key)
+                    if key not in places:
+                        places[key] = len(sequences)
+                        sequences.append(part)
+                        keys.append(key)
+            found.append(Keyed(asked, named))
+        units = plan(sequences, self.batch_tokens, share=self._model.network.branches)
+        for unit in shares(units, self.ranks.world)[self.ranks.rank]:
+            missing = [index for index in unit.sequences if self.log.get(keys[index]) is None]
+            self.reused += len(unit.sequences) - len(missing)
+            if missing:
+                answered = self.scorer.answer(unit, sequences)
+                self.log.add({keys[i]: (one.total, one.greedy) for i, one in answered})
+            self.done(self.count)
+        yield from found
+
+    def _ask_writing(self, spec: Spec, chunk: Sequence[Asked]) -> Iterator[Keyed]:
+        wanted = [
+            Wanted(self.encoder.prompt(a.prompts[0], spec.new_tokens), spec.stops, spec.new_tokens)
+            for a in chunk
+        ]
+        keys = [answer_key(self.base, one.tokens, [one.stops, one.limit]) for one in wanted]
+        batches = generation_plan(wanted, share=self._model.network.branches)
+        for number, batch in enumerate(batches):
+            if number % self.ranks.world != self.ranks.rank:
+                continue
+            missing = [i for i in batch.members if self.log.get(keys[i]) is None]
+            self.reused += len(batch.members) - len(missing)
+            if missing:
+                written = self.writer.write(batch, wanted, lambda: self.done(self.count))
+                self.log.add({keys[index]: text for index, text in written})
+        yield from (Keyed(asked, [[key]]) for asked, key in zip(chunk, keys, strict=True))
+
+    def _ask_server(self, server: Endpoint, spec: Spec, chunk: Sequence[Asked]) -> Iterator[Keyed]:
+        if spec.kind != WRITTEN:
+            raise MindError(
+                f"task {spec.name} needs log-probabilities, which an endpoint does not give",
+                hint="give generation tasks to an endpoint: gsm8k, math, bbh, flores",
+            )
+        for number, asked in enumerate(chunk):
+            told = [asked.prompts[0], list(spec.stops), spec.new_tokens]
+            key = answer_key(self.base, (), told)
+            mine = number % self.ranks.world == self.ranks.rank
+            if mine and self.log.get(key) is None:
+                item = f"task {spec.name}, item {asked.id}"
+                text = server.write(asked.prompts[0], spec.stops, spec.new_tokens, item)
+                self.log.add({key: text})
+            self.done(self.count + number)
+            yield Keyed(asked, [[key]])
+
+    def collect(self) -> bool:
+        """Bring the answers of all ranks to rank 0; tell whether this is it."""
+        added: dict[str, Answer] = self.log.added
+        for part in self.ranks.gather(added):
+            self.log.found.update(part)
+        self.log.added = {}
+        return self.ranks.first
+
+    @property
+    def _model(self) -> Model:
+        assert isinstance(self.model, Model)
+        return self.model

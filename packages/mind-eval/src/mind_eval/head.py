@@ -1,0 +1,64 @@
+"""The output layer at scored positions only, some of the vocabulary at a time.
+
+No [B, T, V] tensor exists, nor one [N, V]: log-sum-exp, the likeliest token and the wanted logits
+are carried from chunk to chunk of the vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+ROWS_AT_ONCE = 512
+VOCABULARY_AT_ONCE = 16384
+
+
+@dataclass(frozen=True)
+class Head:
+    """An output layer: weight [V, D], perhaps a bias [V], perhaps Gemma's soft cap of logits."""
+
+    weight: Tensor
+    bias: Tensor | None = None
+    softcap: float | None = None
+
+    def logits(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+        """Give logits [N, stop - start] in fp32 after hidden states [N, D]."""
+        weight = self.weight[start:stop]
+        made = hidden.to(weight.dtype) @ weight.t()
+        if self.bias is not None:
+            made = made + self.bias[start:stop]
+        made = made.float()
+        return made if self.softcap is None else self.softcap * (made / self.softcap).tanh()
+
+
+def score_targets(
+    head: Head, hidden: Tensor, rows: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Score `targets` [M] after `hidden[rows]`: log-probabilities [M] fp32, and argmax hits [M].
+
+    Several targets may stand after one hidden state: it goes through the output layer once.
+    """
+    size = head.weight.shape[0]
+    logprobs = torch.empty(len(rows), dtype=torch.float32)
+    greedy = torch.empty(len(rows), dtype=torch.bool)
+    for first in range(0, len(hidden), ROWS_AT_ONCE):
+        block = hidden[first : first + ROWS_AT_ONCE]
+        inside = ((rows >= first) & (rows < first + len(block))).nonzero().squeeze(1)
+        here, wanted = rows[inside] - first, targets[inside]
+        total = torch.full((len(block),), -torch.inf, device=block.device)
+        highest = total.clone()
+        best = torch.zeros(len(block), dtype=torch.long, device=block.device)
+        chosen = torch.empty(len(inside), device=block.device)
+        for start in range(0, size, VOCABULARY_AT_ONCE):
+            logits = head.logits(block, start, start + VOCABULARY_AT_ONCE)  # (N, C)
+            total = torch.logaddexp(total, logits.logsumexp(dim=1))
+            top, place = logits.max(dim=1)
+            better = top > highest
+            highest, best = top.where(better, highest), (place + start).where(better, best)
+            at = (wanted >= start) & (wanted < start + logits.shape[1])
+            chosen[at] = logits[here[at], wanted[at] - start]
+        logprobs[inside.cpu()] = (chosen - total[here]).cpu()
+        greedy[inside.cpu()] = (best[here] == wanted).cpu()
+    return logprobs, greedy

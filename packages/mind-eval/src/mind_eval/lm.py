@@ -1,0 +1,110 @@
+"""Our model as an lm-eval `LM`: for any lm-eval task, and for its own harness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lm_eval.api.model import TemplateLM
+from lm_eval.utils import get_rolling_token_windows
+
+from mind_eval.encoding import Encoder
+from mind_eval.generating import Wanted, Writer, generation_plan
+from mind_eval.models.model import Model
+from mind_eval.plan import Sequenced
+from mind_eval.scoring import BATCH_TOKENS, Scored, score
+
+NEW_TOKENS = 256
+"""Tokens to generate where a task does not say: lm-eval's default."""
+
+
+class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
+    """Answer lm-eval's three kinds of request, shared beginnings read once."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        batch_tokens: int = BATCH_TOKENS,
+        done: Callable[[int], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.batch_tokens, self.done = model, batch_tokens, done
+        self.encoder = Encoder(model)
+
+    @property
+    def eot_token_id(self) -> int:
+        """Give the id of the end token, which is also the empty context."""
+        return self.model.tokenizer.end_id
+
+    @property
+    def max_length(self) -> int:
+        """Give the longest input in tokens."""
+        return self.model.context
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Identify the tokenizer."""
+        return self.model.tokenizer.sha256
+
+    def tok_encode(self, string: str, **_: Any) -> list[int]:
+        """Encode text; nothing is added to it, whatever is asked for."""
+        return list(self.encoder.encode(string))
+
+    def tok_decode(self, tokens: Sequence[int]) -> str:
+        """Decode token ids."""
+        return self.model.tokenizer.decode(list(tokens))
+
+    def loglikelihood(self, requests: list[Any], **_: Any) -> list[Any]:
+        """Score continuations: (log-probability in nats, whether greedy decoding writes it)."""
+        answers: list[Any] = super().loglikelihood(requests, disable_tqdm=True)
+        return answers
+
+    def _loglikelihood_tokens(
+        self, requests: list[tuple[tuple[str, str], list[int], list[int]]], **_: Any
+    ) -> list[tuple[float, bool]]:
+        windows = [
+            self.encoder.windows(texts, context, continuation)
+            for texts, context, continuation in requests
+        ]
+        answers = iter(self._score([window for parts in windows for window in parts]))
+        found = []
+        for parts in windows:
+            scored = [next(answers) for _ in parts]
+            found.append((sum(one.total for one in scored), all(one.greedy for one in scored)))
+        return found
+
+    def _score(self, sequences: list[Sequenced]) -> list[Scored]:
+        return score(self.model.network, sequences, batch_tokens=self.batch_tokens, done=self.done)
+
+    def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
+        """Score whole texts after an end token, in windows that overlap by one token."""
+        sequences, owners = [], []
+        for number, request in enumerate(requests):
+            tokens = self.tok_encode(request.args[0])
+            for read, predicted in get_rolling_token_windows(
+                tokens, self.eot_token_id, self.max_length, 1
+            ):
+                sequences.append(Sequenced((*read, predicted[-1]), len(predicted)))
+                owners.append(number)
+        totals = [0.0] * len(requests)
+        for owner, answer in zip(owners, self._score(sequences), strict=True):
+            totals[owner] += answer.total
+        return totals
+
+    def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
+        """Write on after each context, greedily, up to a stop string, the end or the limit."""
+        wanted = [self._wanted(request.args[0], dict(request.args[1])) for request in requests]
+        answers, writer = [""] * len(wanted), Writer(self.model)
+        for batch in generation_plan(wanted, share=self.model.network.branches):
+            for index, text in writer.write(batch, wanted):
+                answers[index] = text
+            if self.done is not None:
+                self.done(len(batch.members))
+        return answers
+
+    def _wanted(self, context: str, options: dict[str, Any]) -> Wanted:
+        until = options.get("until") or []
+        stops = (until,) if isinstance(until, str) else tuple(stop for stop in until if stop)
+        limit = int(options.get("max_gen_toks", NEW_TOKENS))
+        return Wanted(self.encoder.prompt(context, limit), stops, limit)

@@ -1,0 +1,115 @@
+"""Find the answer in what a model wrote; None: it cannot be parsed, which is counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?|-?\.\d+")
+_MARKED = re.compile(r"####\s*(-?\$?[\d.,]*\d)")
+_STATED = re.compile(r"(?:the )?answer is:?\s*(.+?)\.?\s*(?:\n|$)", re.IGNORECASE)
+_FINAL = re.compile(r"[Ff]inal [Aa]nswer:?\s*(?:The final answer is)?\s*(.*?)\.?\s*(?:I hope|\n|$)")
+_DROPPED = (
+    r"\left",
+    r"\right",
+    r"\!",
+    r"\,",
+    r"\;",
+    r"\ ",
+    r"\$",
+    "$",
+    r"\%",
+    "%",
+    "\\displaystyle",
+)
+_UNITS = re.compile(r"\\text\{\s*[^}]*\}\s*$|\\mbox\{[^}]*\}\s*$")
+
+
+def number_marked(text: str) -> str | None:
+    """Find the number after GSM8K's `####`."""
+    found = _MARKED.search(text)
+    return plain_number(found.group(1)) if found else None
+
+
+def number_last(text: str) -> str | None:
+    """Find the last number of a text."""
+    found = _NUMBER.findall(text)
+    return plain_number(found[-1]) if found else None
+
+
+def stated(text: str) -> str | None:
+    """Find what stands after "the answer is", as BBH's own prompts end."""
+    found = _STATED.search(text)
+    return found.group(1).strip() if found else None
+
+
+def formula(text: str) -> str | None:
+    """Find the last `\\boxed{…}`, else what follows "Final Answer", in one normal spelling."""
+    boxed = last_boxed(text)
+    if boxed is None:
+        found = _FINAL.search(text)
+        boxed = found.group(1) if found and found.group(1) else None
+    return None if boxed is None else plain_formula(boxed)
+
+
+def whole(text: str) -> str | None:
+    """Take the whole text, trimmed; an empty one is no answer."""
+    return text.strip() or None
+
+
+EXTRACTORS: dict[str, Callable[[str], str | None]] = {
+    "number_marked": number_marked,
+    "number_last": number_last,
+    "stated": stated,
+    "formula": formula,
+    "whole": whole,
+}
+
+
+def plain_number(text: str) -> str:
+    """Spell a number in one way: no thousands, no currency, no trailing zeros or point."""
+    text = text.replace(",", "").replace("$", "").strip().rstrip(".")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text if text not in ("", "-") else "0"
+
+
+def last_boxed(text: str) -> str | None:
+    """Return what the last `\\boxed{…}` or `\\fbox{…}` holds, braces balanced."""
+    start = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+    if start < 0:
+        return None
+    opened = text.find("{", start)
+    if opened < 0:
+        return text[start:].removeprefix("\\boxed").strip().split("$")[0] or None
+    depth = 0
+    for place in range(opened, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return text[opened + 1 : place]
+    return None
+
+
+def plain_formula(text: str) -> str:
+    """Bring a LaTeX answer to one spelling, without a computer algebra.
+
+    After the normalisation of Hendrycks et al. 2021 and Lewkowycz et al. 2022: units and dressing
+    go, `a/b` of integers is a fraction, braces around one character are added.
+    """
+    text = text.strip().strip(".")
+    text = _UNITS.sub("", text)
+    for dressing in _DROPPED:
+        text = text.replace(dressing, "")
+    text = text.replace("tfrac", "frac").replace("dfrac", "frac").replace("^\\circ", "")
+    text = text.replace("^{\\circ}", "").replace(" ", "")
+    text = re.sub(r"\\(?:text|textbf|mathrm)\{([^}]*)\}", r"\1", text)
+    text = re.sub(r"\\frac([^{\\])([^{\\])", r"\\frac{\1}{\2}", text)
+    text = re.sub(r"\\frac\{([^}]*)\}([^{])", r"\\frac{\1}{\2}", text)
+    text = re.sub(r"\\sqrt([^{\[])", r"\\sqrt{\1}", text)
+    text = re.sub(r"^(-?\d+)/(\d+)$", r"\\frac{\1}{\2}", text)
+    if text.count("=") == 1 and len(text.split("=")[0]) <= 2:
+        text = text.split("=")[1]
+    if re.fullmatch(r"-?[\d,]*\.?\d+", text):
+        text = plain_number(text)
+        text = re.sub(r"^(-?)\.", r"\g<1>0.", text)
+    return text

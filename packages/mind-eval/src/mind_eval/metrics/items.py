@@ -1,0 +1,108 @@
+"""Score one item: right or wrong by each metric, from log-probabilities or from a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mind_core import MindError
+from mind_eval.metrics.extract import EXTRACTORS, plain_formula, plain_number
+from mind_eval.prompts.builder import Asked
+from mind_eval.prompts.spec import CHOICE, GREEDY, Spec
+
+Likelihood = tuple[float, bool]
+TRANSLATION = ("bleu", "chrf")
+UNPARSED = "unparsed"
+MEASURED = {
+    CHOICE: ("acc", "acc_norm", "acc_bytes"),
+    GREEDY: ("acc", "perplexity"),
+    "generate_until": ("exact_match", "exact_match_flexible", UNPARSED, *TRANSLATION),
+}
+
+
+def check_metrics(spec: Spec) -> None:
+    """Raise `MindError` for a metric that a kind of task does not have."""
+    for metric in spec.metrics:
+        if metric not in MEASURED[spec.kind]:
+            raise MindError(
+                f"task {spec.name}: there is no metric {metric!r} for {spec.kind}",
+                hint=f"known: {', '.join(MEASURED[spec.kind])}; --task has all of lm-eval's",
+            )
+    extractor = spec.metadata.get("extract", "whole")
+    if extractor not in EXTRACTORS:
+        raise MindError(
+            f"task {spec.name}: there is no extractor {extractor!r}",
+            hint=f"known: {', '.join(EXTRACTORS)}",
+        )
+
+
+def chosen_metrics(
+    choices: Sequence[str], gold: Any, answers: Sequence[Likelihood]
+) -> dict[str, float]:
+    """Score a choice: the likeliest answer, by itself, by character and by UTF-8 byte.
+
+    As lm-eval's `multiple_choice`; of equal scores the first counts.
+    """
+    totals = [total for total, _ in answers]
+    index = choices.index(gold) if isinstance(gold, str) else int(gold)
+
+    def right(scores: Sequence[float]) -> float:
+        return float(max(range(len(scores)), key=scores.__getitem__) == index)
+
+    return {
+        "acc": right(totals),
+        "acc_norm": right([t / max(1, len(c)) for t, c in zip(totals, choices, strict=True)]),
+        "acc_bytes": right(
+            [t / max(1, len(c.encode())) for t, c in zip(totals, choices, strict=True)]
+        ),
+    }
+
+
+def picked(answers: Sequence[Likelihood]) -> int:
+    """Return the index of the likeliest choice."""
+    return max(range(len(answers)), key=lambda place: answers[place][0])
+
+
+def choice_gold(asked: Asked, spec: Spec) -> Any:
+    """Return the right choice: where the choices stand in the prompt, `doc_to_text` names it."""
+    return spec.text(asked.doc) if len(asked.prompts) > 1 else asked.gold
+
+
+def written_metrics(spec: Spec, gold: Any, text: str) -> tuple[dict[str, float], str | None]:
+    """Score a written answer, and return what was taken for it."""
+    name = str(spec.metadata.get("extract", "whole"))
+    found = EXTRACTORS[name](text)
+    metrics = {
+        "exact_match": float(found is not None and found == spelt(name, gold)),
+        UNPARSED: float(found is None),
+    }
+    if "exact_match_flexible" in spec.metrics:
+        last = EXTRACTORS["number_last"](text)
+        metrics["exact_match_flexible"] = float(last is not None and last == plain_number(gold))
+    return metrics, found
+
+
+def spelt(extractor: str, gold: Any) -> str:
+    """Spell the right answer as the extractor spells what it finds."""
+    if extractor.startswith("number"):
+        return plain_number(str(gold))
+    return plain_formula(str(gold)) if extractor == "formula" else str(gold).strip()
+
+
+def item_metrics(
+    spec: Spec, asked: Asked, answers: Sequence[Likelihood], text: str | None
+) -> tuple[Mapping[str, float], Any]:
+    """Score an item: its metrics, and what the model chose or was taken to say."""
+    if spec.kind == CHOICE:
+        gold = choice_gold(asked, spec)
+        best = picked(answers)
+        if gold is None:
+            return {}, best
+        return chosen_metrics(asked.choices, gold, answers), best
+    if spec.kind == GREEDY:
+        total, greedy = answers[0]
+        return {"acc": float(greedy), "perplexity": total}, greedy
+    assert text is not None, "it was asked to write"
+    if any(metric in TRANSLATION for metric in spec.metrics):
+        return {UNPARSED: float(not text.strip())}, text.strip()
+    return written_metrics(spec, asked.gold, text)

@@ -1,0 +1,1 @@
+"""Models: a mind-train checkpoint, a Hugging Face folder, or a server; one face for all."""

@@ -1,0 +1,89 @@
+"""A server that speaks OpenAI's completions protocol, for tasks in which the model writes.
+
+Greedy, one prompt at a time. A server that does not answer in time is asked again; what is no
+completion is an error that names the item: it is never scored as a wrong answer.
+"""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mind_core import MindError
+from mind_eval.stops import trimmed
+
+TRIES = 3
+PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server by its address (…/v1) and the name of a model on it."""
+
+    address: str
+    model: str
+    timeout: float = 60.0
+
+    @property
+    def named(self) -> str:
+        """Say what was asked: address and model."""
+        return f"{self.address} {self.model}"
+
+    def section(self) -> dict[str, Any]:
+        """Describe the model for `scores.json`."""
+        return {"named": self.named, "fingerprint": None, "endpoint": self.address,
+                "dtype": None, "context": None}  # fmt: skip
+
+    def write(self, prompt: str, stops: Sequence[str], limit: int, item: str) -> str:
+        """Ask for a continuation, cut before the first stop string.
+
+        Raises `MindError` that names the item if the server fails or answers something else.
+        """
+        body = {
+            "model": self.model, "prompt": prompt, "max_tokens": limit, "temperature": 0,
+            "stop": list(stops)[:4] or None,
+        }  # fmt: skip
+        answer = self._post(orjson.dumps(body), item)
+        try:
+            text = orjson.loads(answer)["choices"][0]["text"]
+        except (orjson.JSONDecodeError, LookupError, TypeError) as error:
+            raise MindError(
+                f"{item}: {self.address} answered no completion",
+                cause=f"{type(error).__name__} in {answer[:80]!r}",
+                hint="--model takes an address that has /completions, such as http://host/v1",
+            ) from error
+        if not isinstance(text, str):
+            raise MindError(f"{item}: {self.address} answered a text that is none: {text!r}")
+        return trimmed(text, stops)
+
+    def _post(self, body: bytes, item: str) -> bytes:
+        request = urllib.request.Request(
+            self.address.rstrip("/") + "/completions",
+            body,
+            {"Content-Type": "application/json"},
+        )
+        cause: Exception = OSError("not asked")
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(PAUSE * 2 ** (attempt - 1))
+            try:
+                with urllib.request.urlopen(request, timeout=self.timeout) as response:
+                    answer: bytes = response.read()
+                    return answer
+            except urllib.error.HTTPError as error:
+                cause = error
+                if error.code < 500 and error.code != 429:
+                    break
+            except (OSError, TimeoutError) as error:
+                cause = error
+        raise MindError(
+            f"{item}: {self.address} gave no answer",
+            cause=cause,
+            hint="check that the server runs and knows the model, or give it more --timeout",
+        )

@@ -1,0 +1,176 @@
+"""A Hugging Face folder on this disk as a network and a tokenizer; transformers is an extra."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mind_core import MindError
+from mind_core.files import sha256_file
+from mind_eval.head import Head
+from mind_eval.models.network import Network, Past, Stream
+
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+)
+
+
+class FolderNetwork(Network):
+    """A causal model of transformers."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.base = model, model.base_model
+
+    @property
+    def head(self) -> Head:
+        """Give the output layer."""
+        layer = self.model.get_output_embeddings()
+        bias = getattr(layer, "bias", None)
+        return Head(
+            layer.weight.detach(),
+            None if bias is None else bias.detach(),
+            getattr(self.model.config, "final_logit_softcapping", None),
+        )
+
+    def hidden(self, ids: Tensor, past: Past | None, keep: bool) -> tuple[Tensor, Past | None]:
+        """Read ids [B, T] after `past`; see `Network`."""
+        start = past.length if past is not None else 0
+        cache: Any = _cache(past, len(ids)) if past is not None or keep else None
+        hidden = _read(self.base, ids.to(self.model.device), start, cache)
+        if not keep:
+            return hidden, None
+        return hidden, Past(
+            tuple(layer.keys for layer in cache.layers),
+            tuple(layer.values for layer in cache.layers),
+        )
+
+    def stream(self, past: Past | None, rows: int, room: int) -> Stream:  # noqa: ARG002
+        """Begin to read; see `Network`."""
+        return _FolderStream(self.base, _cache(past, rows), past.length if past else 0)
+
+
+class _FolderStream(Stream):
+    def __init__(self, base: Any, cache: Any, length: int) -> None:
+        self.base, self.cache, self.length = base, cache, length
+
+    def read(self, ids: Tensor) -> Tensor:
+        hidden = _read(self.base, ids.to(self.base.device), self.length, self.cache)
+        self.length += ids.shape[1]
+        return hidden
+
+    def keep(self, rows: Tensor) -> None:
+        self.cache.batch_select_indices(rows)
+
+
+def _cache(past: Past | None, rows: int) -> Any:
+    cache = import_module("transformers").DynamicCache()
+    if past is not None:
+        for layer, (k, v) in enumerate(zip(past.keys, past.values, strict=True)):
+            cache.update(k.expand(rows, -1, -1, -1), v.expand(rows, -1, -1, -1), layer)
+    return cache
+
+
+def _read(base: Any, ids: Tensor, start: int, cache: Any) -> Tensor:
+    positions = torch.arange(start, start + ids.shape[1], device=ids.device)
+    # transformers renames the argument, model by model.
+    named = "cache" if "cache" in signature(base.forward).parameters else "past_key_values"
+    out = base(
+        input_ids=ids,
+        **{named: cache},
+        position_ids=positions[None].expand(len(ids), -1),
+        use_cache=cache is not None,
+    )
+    hidden: Tensor = out.last_hidden_state
+    return hidden
+
+
+class FolderTokenizer:
+    """A tokenizer of transformers; adds no special tokens, unless the model needs its first one."""
+
+    def __init__(self, tokenizer: Any, folder: Path, begins: bool) -> None:
+        self.tokenizer, self.begins = tokenizer, begins
+        found = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
+        self.sha256 = hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()
+
+    @property
+    def vocab_size(self) -> int:
+        """Count the entries, added ones too."""
+        return len(self.tokenizer)
+
+    @property
+    def end_id(self) -> int:
+        """Give what stands for an empty context: the first token, else the end token."""
+        first = self.tokenizer.bos_token_id
+        return int(first if first is not None else self.tokenizer.eos_token_id)
+
+    @property
+    def stop_id(self) -> int:
+        """Give the token that ends a text."""
+        return int(self.tokenizer.eos_token_id)
+
+    def encode(self, text: str) -> list[int]:
+        """Encode a text as lm-eval's `hf` model does."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=self.begins)
+        return ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Encode several texts."""
+        if not texts:
+            return []
+        found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=self.begins)[
+            "input_ids"
+        ]
+        return found
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Decode token ids."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+def load_folder(folder: Path, device: str, dtype: torch.dtype) -> tuple[Any, FolderTokenizer]:
+    """Load a causal model and its tokenizer from a folder, offline.
+
+    Raises `MindError` if transformers is not installed, or the folder cannot be loaded.
+    """
+    try:
+        transformers = import_module("transformers")
+    except ImportError as error:
+        raise MindError(
+            f"{folder} is a Hugging Face folder, which transformers reads",
+            cause=error,
+            hint="pip install 'mind-eval[hf]'",
+        ) from error
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=dtype
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise MindError(f"{folder} cannot be loaded", cause=error) from error
+    kind = str(getattr(model.config, "model_type", ""))
+    return model.eval().to(device), FolderTokenizer(tokenizer, folder, kind.startswith("gemma"))
+
+
+def fingerprint(folder: Path) -> str:
+    """Identify the weights of a folder by what is in their files."""
+    paths = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
+    if not paths:
+        raise MindError(f"{folder} holds no weights", hint="model.safetensors is missing")
+    if len(paths) == 1:
+        return sha256_file(paths[0])
+    sums = "".join(f"{path.name} {sha256_file(path)}\n" for path in paths)
+    return hashlib.sha256(sums.encode()).hexdigest()

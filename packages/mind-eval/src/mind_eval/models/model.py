@@ -1,0 +1,140 @@
+"""A model with its tokenizer, from whatever `--model` names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from mind_core import MindError
+from mind_core.errors import UsageError
+from mind_core.files import read_json
+from mind_eval.models.network import MindNetwork, Network
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class TextTokenizer(Protocol):
+    """What mind-tok's tokenizers and those of a Hugging Face folder have in common."""
+
+    @property
+    def end_id(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def vocab_size(self) -> int: ...
+    def encode(self, text: str) -> list[int]: ...
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """A causal model that can be scored: `fingerprint` identifies its weights."""
+
+    named: str
+    network: Network
+    tokenizer: TextTokenizer
+    context: int
+    fingerprint: str
+    dtype: str = "float32"
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stop_id(self) -> int:
+        """Give the token that ends a text."""
+        return int(getattr(self.tokenizer, "stop_id", self.tokenizer.end_id))
+
+    def section(self) -> dict[str, Any]:
+        """Describe the model for `scores.json`."""
+        return {
+            "named": self.named,
+            "fingerprint": self.fingerprint,
+            "context": self.context,
+            "dtype": self.dtype,
+            "tokenizer_sha256": self.tokenizer.sha256,
+            "vocab_size": self.tokenizer.vocab_size,
+            **self.about,
+        }
+
+
+def is_endpoint(name: str) -> bool:
+    """Tell whether `--model` names a server."""
+    return name.startswith(("http://", "https://"))
+
+
+def open_model(name: str, device: str = "cpu", dtype: str = "float32") -> Model:
+    """Open a mind-train run or checkpoint, or a Hugging Face folder.
+
+    Raises `MindError` for a folder that is neither, and for a tokenizer that does not fit.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(f"there is no --dtype {dtype!r}", hint=f"known: {', '.join(DTYPES)}")
+    folder = Path(name)
+    if (folder / "config.json").is_file() and "model_type" in read_json(folder / "config.json"):
+        return _folder_model(folder, device, dtype)
+    from mind_train import load_checkpoint
+
+    return mind_model(load_checkpoint(name, device), name, dtype)
+
+
+def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -> Model:
+    """Make a model of a mind-train checkpoint."""
+    model = checkpoint.model.to(DTYPES[dtype])
+    made = Model(
+        named=name or str(checkpoint.folder),
+        network=MindNetwork(model),
+        tokenizer=checkpoint.tokenizer,
+        context=checkpoint.context,
+        fingerprint=checkpoint.fingerprint,
+        dtype=dtype,
+        about={
+            "step": checkpoint.step,
+            "architecture": checkpoint.architecture,
+            "parameters": sum(p.numel() for p in model.parameters()),
+        },
+    )
+    _check_fit(made)
+    return made
+
+
+def _folder_model(folder: Path, device: str, dtype: str) -> Model:
+    from mind_eval.models.huggingface import FolderNetwork, fingerprint, load_folder
+
+    model, tokenizer = load_folder(folder, device, DTYPES[dtype])
+    config = model.config
+    context = getattr(config, "max_position_embeddings", None) or getattr(
+        config, "n_positions", None
+    )
+    made = Model(
+        named=str(folder),
+        network=FolderNetwork(model),
+        tokenizer=tokenizer,
+        context=int(context or 2048),
+        fingerprint=fingerprint(folder),
+        dtype=dtype,
+        about={
+            "step": None,
+            "architecture": config.model_type,
+            "parameters": sum(p.numel() for p in model.parameters()),
+        },
+    )
+    _check_fit(made)
+    return made
+
+
+def _check_fit(model: Model) -> None:
+    """Refuse a tokenizer with more entries than the model has rows: its ids would mean nothing."""
+    rows, entries = model.network.head.weight.shape[0], model.tokenizer.vocab_size
+    if entries > rows:
+        raise MindError(
+            f"{model.named}: the tokenizer does not fit the checkpoint",
+            cause=f"it has {entries:,} entries, the model has {rows:,}",
+            hint="take the tokenizer that the model was trained with",
+        )

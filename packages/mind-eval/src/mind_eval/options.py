@@ -1,0 +1,37 @@
+"""What `mind-eval run` was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run, but for the recipe."""
+
+    model: str
+    model_name: str | None = None
+    timeout: float = 60.0
+    tasks: Sequence[Path] = ()
+    shots: int | None = None
+    heldout: Sequence[str] = ()
+    overlap: int | None = None
+    data_root: Path | None = None
+    limit: int | None = None
+    seed: int = 0
+    batch_tokens: int = 8192
+    device: str = "cpu"
+    dtype: str = "float32"
+    output: Path | None = None
+    answers: Path | None = None
+    keep_going: bool = False
+    progress: bool | None = None
+
+    @property
+    def answer_folder(self) -> Path | None:
+        """Give where the answer log lies: beside the output unless it was named."""
+        if self.answers is not None or self.output is None:
+            return self.answers
+        return self.output.with_name(self.output.name + ".answers")

@@ -1,0 +1,143 @@
+"""What a benchmark's YAML says: the part of lm-eval's task language that is data alone.
+
+Read without lm-eval, which takes seconds to import. A task that brings Python with it (`!function`)
+is for `--task`, which goes through lm-eval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # it has no types
+
+from mind_core import MindError
+from mind_core.errors import UsageError, nearest
+from mind_eval.benchmarks.benchmark import check_task_file
+from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, Template
+
+CHOICE, GREEDY, WRITTEN = "multiple_choice", "loglikelihood", "generate_until"
+KINDS = (CHOICE, GREEDY, WRITTEN)
+FIRST, DRAWN = "first_n", "default"
+KNOWN = {
+    "task", "output_type", "test_split", "fewshot_split", "training_split", "validation_split",
+    "fewshot_config", "description", TEXT, TARGET, CHOICES, "target_delimiter",
+    "fewshot_delimiter", "generation_kwargs", "metric_list", "metadata", "num_fewshot", "include",
+    "tag",
+}  # fmt: skip
+POOLS = ("fewshot_split", "training_split", "validation_split")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A task: its templates, where shots come from, how answers are asked for and measured."""
+
+    name: str
+    kind: str
+    config: Mapping[str, Any]
+    text: Template
+    target: Template
+    shot_target: Template
+    choice: Template | list[str] | None
+    description: str
+    delimiter: str
+    separator: str
+    test_split: str
+    pool: str | None
+    sampler: str
+    metrics: tuple[str, ...]
+    metadata: Mapping[str, Any]
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Give the strings that end what is written."""
+        until = (self.config.get("generation_kwargs") or {}).get("until") or []
+        return (until,) if isinstance(until, str) else tuple(until)
+
+    @property
+    def new_tokens(self) -> int:
+        """Give the most tokens to write."""
+        return int((self.config.get("generation_kwargs") or {}).get("max_gen_toks", 256))
+
+
+def read_spec(path: Path, name: str) -> Spec:
+    """Read a task's YAML; raise `MindError` that names what is wrong in it."""
+    return make_spec(read_config(path), name, str(path))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a YAML file with what it includes."""
+    check_task_file(path)
+    try:
+        config = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MindError(
+            f"{path} cannot be read as a task",
+            cause=" ".join(str(error).split()),
+            hint="a task with Python in it (!function) is for --task",
+        ) from error
+    if not isinstance(config, dict):
+        raise MindError(f"{path} is not the YAML of a task")
+    if "include" in config:
+        config = {**read_config(path.parent / config.pop("include")), **config}
+    return config
+
+
+def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
+    """Check a task's config and compile its templates."""
+    for key in config:
+        if key not in KNOWN:
+            raise MindError(
+                f"{where}: {key!r} is not of the part of the task language that is read here",
+                hint=nearest(key, KNOWN) or "--task reads all of it, through lm-eval",
+            )
+    kind = config.get("output_type", WRITTEN)
+    if kind not in KINDS:
+        raise MindError(f"{where}: output_type {kind!r} is none of {', '.join(KINDS)}")
+    fewshot = config.get("fewshot_config") or {}
+    sampler = fewshot.get("sampler", DRAWN)
+    if sampler not in (FIRST, DRAWN):
+        raise MindError(
+            f"{where}: sampler {sampler!r} is not known", hint=f"{DRAWN!r} or {FIRST!r}"
+        )
+    for key in fewshot:
+        if key not in ("sampler", TARGET):
+            raise MindError(f"{where}: fewshot_config.{key} is not read here", hint="--task does")
+    for key in (TEXT, TARGET, *([CHOICES] if kind == CHOICE else [])):
+        if config.get(key) is None:
+            raise MindError(f"{where}: {key!r} is missing")
+    choices = config.get(CHOICES)
+    several = choices is not None
+    return Spec(
+        name=name,
+        kind=kind,
+        config=config,
+        text=Template(str(config[TEXT]), TEXT, several),
+        target=Template(str(config[TARGET]), TARGET, several),
+        shot_target=Template(str(fewshot.get(TARGET, config[TARGET])), TARGET, several),
+        choice=choices if isinstance(choices, list) or not several
+        else Template(str(choices), CHOICES, several),
+        description=str(config.get("description") or ""),
+        delimiter=str(config.get("target_delimiter", " ")),
+        separator=str(config.get("fewshot_delimiter", "\n\n")),
+        test_split=str(config.get("test_split", "test")),
+        pool=next((config[split] for split in POOLS if config.get(split)), None),
+        sampler=sampler,
+        metrics=tuple(
+            one["metric"] for one in config.get("metric_list") or [{"metric": default_metric(kind)}]
+        ),
+        metadata=config.get("metadata") or {},
+    )  # fmt: skip
+
+
+def default_metric(kind: str) -> str:
+    """Name the metric of a task that names none."""
+    return "exact_match" if kind == WRITTEN else "acc"
+
+
+def check_forms(forms: Mapping[str, Any], form: str, name: str) -> None:
+    """Raise `UsageError` for a form that a benchmark does not have."""
+    if form not in forms:
+        raise UsageError(f"{name} has no form {form!r}", hint=f"known: {', '.join(forms)}")

@@ -1,0 +1,165 @@
+"""Score a run again from its answer log, without the model: after a change of what is measured."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mind_core import MindError
+from mind_core.files import atomic_folder, read_json, write_json
+from mind_core.output import write_records
+from mind_core.plugins import Plugins
+from mind_core.recipe import Recipe
+from mind_core.stream import read_records
+from mind_eval.answers import Answer, read_answers
+from mind_eval.engine import Keyed
+from mind_eval.evaluation import Opened, Outcome, open_benchmark, settle
+from mind_eval.options import RunOptions
+from mind_eval.prompts.builder import Asked
+from mind_eval.results import enter_outcome, versions, write_scores
+from mind_eval.suites import make_benchmarks
+
+RUN = "run.json"
+FORMAT = "mind-answers"
+
+
+def note_run(folder: Path, options: RunOptions, recipe: Recipe, model: dict[str, Any]) -> None:
+    """Write down what the answers of a log were asked for."""
+    write_json(
+        folder / RUN,
+        {
+            "format": FORMAT,
+            "version": 1,
+            "suite": recipe.name,
+            "recipe": recipe.values,
+            "model": model,
+            "model_name": options.model,
+            "data_root": None if options.data_root is None else str(options.data_root.resolve()),
+            "seed": options.seed,
+            "limit": options.limit,
+            "keep_going": options.keep_going,
+        },
+    )
+
+
+def note_items(folder: Path | None, opened: Opened, keyed: Sequence[Keyed]) -> None:
+    """Write down where the answers of each item stand; before scoring, so that it may fail."""
+    if folder is None:
+        return
+    notes = {"overlong": opened.builder.notes.overlong}
+    lines = (
+        {"id": one.asked.id, "keys": one.keys, "prompts": list(one.asked.prompts),
+         "shots": one.asked.shots, **notes}
+        for one in keyed
+    )  # fmt: skip
+    write_records(folder / f"items-{opened.name}.jsonl.zst", lines)
+
+
+def rescore(
+    folder: Path, data_root: Path | None, plugins: Plugins
+) -> tuple[dict[str, Any], Recipe, Outcome]:
+    """Score what a log holds: what was noted of the run, its recipe, and the outcome.
+
+    Raises `MindError` for a folder that is no log, and for a benchmark whose run did not end.
+    """
+    if not (folder / RUN).is_file():
+        raise MindError(
+            f"{folder} is no answer log", hint="mind-eval run -o scores/ leaves scores.answers/"
+        )
+    run = read_json(folder / RUN)
+    if not isinstance(run, dict) or run.get("format") != FORMAT:
+        raise MindError(f"{folder / RUN} is not of an answer log")
+    recipe = Recipe(str(run["suite"]), run["recipe"])
+    root = data_root or (Path(run["data_root"]) if run["data_root"] else None)
+    answers, outcome = read_answers(folder), Outcome()
+    for name, benchmark in make_benchmarks(recipe, plugins).items():
+        path = folder / f"items-{name}.jsonl.zst"
+        if not path.is_file():
+            outcome.failed[name] = "the run did not come to its end"
+            continue
+        opened = open_benchmark(name, benchmark, root, run["seed"], run["keep_going"])
+        _settle(opened, list(read_records([path])), answers, run, outcome)
+    return run, recipe, outcome
+
+
+def score_log(
+    folder: Path, data_root: Path | None, plugins: Plugins, output: Path | None
+) -> dict[str, Any]:
+    """Score a log again, write the folder if one is wanted, and return the scores."""
+    started = time.monotonic()
+    run, recipe, outcome = rescore(folder, data_root, plugins)
+    model = run["model"]
+    scores: dict[str, Any] = {
+        "format": "mind-scores",
+        "model": model,
+        "library_versions": versions(),
+        "suite": recipe.name,
+        "recipe": recipe.values,
+        "components": plugins.used(),
+        "model_name": run["model_name"],
+        "max_length": model["context"],
+        "chat_template": None,
+        "config": {
+            "model": "mind-eval",
+            "model_args": {"answers": str(folder)},
+            "model_sha": model["fingerprint"],
+            "model_dtype": model["dtype"],
+            "limit": run["limit"],
+            "fewshot_seed": run["seed"],
+        },
+    }
+    enter_outcome(scores, outcome, recipe)
+    if output is not None:
+        with atomic_folder(output) as made:
+            seconds = time.monotonic() - started
+            write_scores(made, scores, outcome.records, seconds, outcome.submissions)
+    return scores
+
+
+def _settle(
+    opened: Opened,
+    noted: list[dict[str, Any]],
+    answers: dict[str, Answer],
+    run: dict[str, Any],
+    outcome: Outcome,
+) -> None:
+    built = {asked.id: asked for asked in opened.builder.build(None, run["limit"], lambda _: None)}
+    items, given = [], []
+    for one in noted:
+        asked = built.get(one["id"])
+        if asked is None:
+            raise MindError(
+                f"{opened.name}: item {one['id']} of the log is not in the data",
+                hint="give the --data-root that the run had",
+            )
+        items.append(_as_noted(asked, one))
+        given.append(_given(one["keys"], answers, f"{opened.name}, item {one['id']}"))
+    notes = opened.builder.notes
+    notes.kept = Counter(one["shots"] for one in noted)
+    notes.overlong = noted[0]["overlong"] if noted else []
+    settle(opened, items, given, outcome)
+
+
+def _as_noted(asked: Asked, one: dict[str, Any]) -> Asked:
+    return Asked(
+        asked.id, asked.number, asked.doc, tuple(one["prompts"]), asked.continuations,
+        asked.choices, asked.gold, one["shots"],
+    )  # fmt: skip
+
+
+def _given(keys: list[list[str]], answers: dict[str, Answer], where: str) -> list[Answer]:
+    try:
+        found = [[answers[key] for key in windows] for windows in keys]
+    except KeyError:
+        raise MindError(f"{where}: its answer is not in the log", hint="run it again") from None
+    given: list[Answer] = []
+    for parts in found:
+        if isinstance(parts[0], str):
+            given.append(parts[0])
+        else:
+            pairs = [part for part in parts if not isinstance(part, str)]
+            given.append((sum(nats for nats, _ in pairs), all(greedy for _, greedy in pairs)))
+    return given
