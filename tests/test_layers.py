@@ -26,12 +26,8 @@ ARROWS = {
 }
 HEAVY = {
     "torch", "numpy", "sklearn", "scipy", "sentencepiece", "datasketch", "lm_eval", "rich",
-<<<<<<< HEAD
     "pydantic", "numba", "datasets", "resiliparse", "safetensors", "pandas", "xxhash", "tokenizers",
-    "ahocorasick_rs", "ftfy", "opencc",
-=======
-    "pydantic", "numba", "datasets", "transformers", "accelerate", "sacrebleu", "resiliparse", "safetensors", "pandas", "xxhash", "tokenizers",
->>>>>>> 343eb11 (mind-eval reads every benchmark of the paper as its authors publish it, and scores shared prefixes once)
+    "ahocorasick_rs", "ftfy", "opencc", "transformers", "accelerate", "sacrebleu",
 }  # fmt: skip
 SOURCES = [
     path
