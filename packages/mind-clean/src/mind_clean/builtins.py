@@ -33,6 +33,7 @@ def register_filters() -> Offers[Filter]:
     return {
         "text_density": "mind_clean.filters.text_density:TextDensity",
         "han_count": "mind_clean.filters.han_count:HanCount",
+        "contamination": "mind_clean.filters.contamination:Contamination",
         "sensitive_words": "mind_clean.filters.sensitive_words:SensitiveWords",
         "repeated_phrase_share": "mind_clean.filters.repeated_phrase_share:RepeatedPhraseShare",
         "site_phrase_share": "mind_clean.filters.site_phrase_share:SitePhraseShare",

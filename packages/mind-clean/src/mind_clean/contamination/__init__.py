@@ -1,0 +1,1 @@
+"""Which runs of tokens of a text also stand in benchmark files."""
