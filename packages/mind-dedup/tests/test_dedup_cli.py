@@ -92,12 +92,14 @@ def test_mark_keeps_all_and_says_of_what() -> None:
     assert len(result.records) == 7
     marked = [record for record in result.records if "metadata" in record]
     notes = [record["metadata"]["mind"]["dedup"] for record in marked]
-    assert [note["duplicate_of"] for note in notes] == ["doc-0", "doc-1"]
-    assert notes[1] == {
+    assert notes[:2] == [{"cluster_size": 2}, {"cluster_size": 2}]
+    assert [note["duplicate_of"] for note in notes[2:]] == ["doc-0", "doc-1"]
+    assert notes[3] == {
         "signature": "minhash",
         "reason": "exact_duplicate",
         "duplicate_of": "doc-1",
         "similarity": 1.0,
+        "cluster_size": 2,
     }
 
 
@@ -206,7 +208,9 @@ def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
     printed = dedup("--print-recipe", "--threshold", "0.9", "--max-removed", "0.5")
     values = tomllib.loads(printed.stdout.decode())
     assert values["signature"] == {"use": "minhash", "threshold": 0.9, "slots": 256, "bands": 0}
-    assert values["guard"] == {"max_removed": 0.5, "min_documents": 100}
+    assert values["guard"] == {"max_removed": 0.5, "min_documents": 100, "max_cluster": 10_000}
+    assert values["keep"] == {"use": "first"}
+    assert values["compare"] == {"measure": "jaccard", "verified": True}
     path = tmp_path / "mine.toml"
     path.write_bytes(printed.stdout)
     assert dedup("--recipe", path, "--print-recipe").stdout == printed.stdout
@@ -224,6 +228,18 @@ def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
         (["--threshold", "0"], "not above 0 and at most 1"),
         (["--signature", "exact", "--threshold", "0.9"], "has no option 'threshold'"),
         (["--set", "signature=3"], "is a table"),
+        (["--set", "compare.verified=3"], "wants verified as true or false"),
+        (["--measure", "cosine"], "none of jaccard, containment"),
+        (["--keep", "longst"], "did you mean longest"),
+        (["--keep", "source"], "wants the sources in their order"),
+        (["--scope", "word"], "none of document, paragraph, line"),
+        (["--scope", "line", "--keep", "longest"], "keeps the first, in one walk"),
+        (["--compare", "index"], "--compare index wants an index"),
+        (["--memory", "much"], "'much' is no size"),
+        (["--weights", "c4"], "known: fineweb2"),
+        (["--max-cluster", "1"], "a cluster has two members"),
+        (["--backend", "sqlite:x"], "known is redis://"),
+        (["--set", "run.kernels=gpu"], "none of auto, numba, numpy"),
         (["--set", "signature.use=3"], "wanted is a name"),
         (["--signature", "url", "--plan", "5"], "--plan reckons for minhash"),
     ],
@@ -238,7 +254,7 @@ def test_the_plan_shows_the_curve_and_the_memory() -> None:
     result = dedup("--plan", "1000000")
     text = result.stdout.decode()
     assert "32 bands of 8 rows" in text and "99.720%" in text and "GB" in text
-    assert "64 bands of 4 rows" in dedup("--plan", "1000", "--threshold", "0.7").stdout.decode()
+    assert "42 bands of 6 rows" in dedup("--plan", "1000", "--threshold", "0.7").stdout.decode()
 
 
 def test_dry_run_and_list() -> None:
@@ -248,7 +264,8 @@ def test_dry_run_and_list() -> None:
     assert "exact Jaccard similarity of at least 0.8" in result.stdout.decode()
     assert "off (--allow)" in dedup("-n", "--allow", "--signature", "url").stdout.decode()
     names = {row["name"] for row in orjson.loads(dedup("--list", "--json").stdout)}
-    assert names == {"exact", "minhash", "normalized", "url"}
+    signatures = {"exact", "minhash", "normalized", "url"}
+    assert names == signatures | {"first", "longest", "best", "newest", "source"}
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -116,15 +116,28 @@ def test_no_sets_no_signatures() -> None:
 
 
 def test_bands_follow_the_threshold() -> None:
-    assert bands_for(0.8, 256) == 32
-    assert bands_for(0.9, 256) == 32
-    assert bands_for(0.7, 256) == 64
-    assert bands_for(1.0, 256) == 1
+    assert bands_for(0.8, 256) == (32, 8)
+    assert bands_for(0.9, 256) == (19, 13)
+    assert bands_for(0.7, 256) == (42, 6)
+    assert bands_for(1.0, 256) == (1, 256)
     for threshold in (0.3, 0.5, 0.75, 0.85, 0.95):
-        bands = bands_for(threshold, 256)
-        assert chance_of_candidate(threshold, bands, 256 // bands) >= 0.99
-        if bands > 1:
-            assert chance_of_candidate(threshold, bands // 2, 512 // bands) < 0.99
+        bands, rows = bands_for(threshold, 256)
+        assert bands * rows <= 256
+        assert chance_of_candidate(threshold, bands, rows) >= 0.99
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.9])
+def test_the_rule_is_that_of_datasketch(threshold: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasketch.lsh import _optimal_param
+
+    for misses in (0.5, 0.9, 0.998):
+        monkeypatch.setattr("mind_dedup.lsh.WEIGHT_OF_MISSES", misses)
+        bands_for.cache_clear()
+        ours = bands_for(threshold, 128)
+        theirs = _optimal_param(threshold, 128, 1 - misses, misses)
+        # Theirs sums in steps of 0.001 and a last one that runs over: near ties fall otherwise.
+        assert max(abs(ours[0] - theirs[0]), abs(ours[1] - theirs[1])) <= 1
+    bands_for.cache_clear()
 
 
 def test_shared_bands_follow_the_curve() -> None:

@@ -68,7 +68,8 @@ def test_url() -> None:
         {"threshold": 0.0},
         {"threshold": 1.5},
         {"slots": 100},
-        {"bands": 3},
+        {"bands": -1},
+        {"slots": 1},
         {"slots": 8, "bands": 16},
     ],
 )

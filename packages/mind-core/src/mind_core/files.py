@@ -22,6 +22,7 @@ MAKERS = {
     "mind-shards": "`mind-tok encode -o`",
     "mind-checkpoint": "`mind-train pretrain -o`",
     "mind-scores": "`mind-eval run -o`",
+    "mind-dedup-index": "`mind-dedup --index`",
 }
 PARTIAL = ".partial"
 

@@ -1,9 +1,9 @@
-"""What a plugin author imports: what a signature is, and the marker of the hooks."""
+"""What a plugin author imports: signatures, keep policies, and the marker of the hooks."""
 
 import pluggy
 
-from mind_dedup.signature import BatchSignature, Signature
+from mind_dedup.signature import BatchSignature, KeepPolicy, Signature
 
 hookimpl = pluggy.HookimplMarker("mind_dedup")
 
-__all__ = ["BatchSignature", "Signature", "hookimpl"]
+__all__ = ["BatchSignature", "KeepPolicy", "Signature", "hookimpl"]

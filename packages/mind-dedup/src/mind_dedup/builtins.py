@@ -5,7 +5,7 @@ from __future__ import annotations
 import pluggy
 
 from mind_core import Offers
-from mind_dedup.signature import Signature
+from mind_dedup.signature import KeepPolicy, Signature
 
 hookimpl = pluggy.HookimplMarker("mind_dedup")
 
@@ -18,4 +18,16 @@ def register_signatures() -> Offers[Signature]:
         "normalized": "mind_dedup.signatures.normalized:Normalized",
         "url": "mind_dedup.signatures.url:Url",
         "minhash": "mind_dedup.signatures.minhash:MinHash",
+    }
+
+
+@hookimpl
+def register_keep_policies() -> Offers[KeepPolicy]:
+    """Offer the keep policies that ship."""
+    return {
+        "first": "mind_dedup.keep.policies:First",
+        "longest": "mind_dedup.keep.policies:Longest",
+        "best": "mind_dedup.keep.policies:Best",
+        "newest": "mind_dedup.keep.policies:Newest",
+        "source": "mind_dedup.keep.policies:Source",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,10 +12,11 @@ from mind_core import cli, options
 from mind_core.errors import UsageError
 from mind_core.flow import StreamOptions
 from mind_core.recipe import Recipe, load_recipe, merged
+from mind_dedup import options as own
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
-    from mind_dedup.pipeline import Plan
+    from mind_dedup.settings import Plan
 
 TOOL = "mind-dedup"
 WHAT = (
@@ -26,56 +27,24 @@ WHAT = (
 EXAMPLES = (
     "mind-dedup clean.jsonl.zst -o distinct.jsonl.zst --rejects duplicates.jsonl.zst",
     "mind-clean pages.jsonl.zst | mind-dedup -j 4 --threshold 0.9 > distinct.jsonl.zst",
-    "mind-dedup --signature url --mark pages.jsonl.zst | zstdcat | jq .metadata.mind.dedup",
+    "mind-dedup --keep longest --clusters clusters.jsonl.zst texts.jsonl.zst -o distinct.jsonl.zst",
+    "mind-dedup --index seen/ today.jsonl.zst -o new.jsonl.zst",
 )
 COST = (
-    "Memory: all of what is kept, 350 bytes a record and 4 for each of its shingles "
-    "(--plan N reckons). Order: output is in input order and the same for every -j."
+    "Memory: 250 bytes for each record that stays, its id, and 4 bytes for each of its shingles; "
+    "--memory SIZE bounds it, --plan N reckons. Order: output is in input order and the same "
+    "for every -j. Records come out as they go in, but with --mark, --clusters, --weights, "
+    "--memory or another --keep than first all are read before the first is written."
 )
-
-SignatureName = Annotated[
-    Optional[str],  # noqa: UP045 - typer reads this at run time
-    typer.Option(
-        "--signature",
-        metavar="NAME",
-        help="What makes candidates: minhash, exact, normalized, url, or a plugin's.",
-    ),
-]
-Threshold = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option(
-        "--threshold",
-        metavar="SHARE",
-        help="Similarity from which on a text is a duplicate (recipe: 0.8).",
-    ),
-]
-MaxRemoved = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option(
-        "--max-removed",
-        metavar="SHARE",
-        help="Fail (exit 3) if a source would lose more than this (recipe: 0.6).",
-    ),
-]
-Allow = Annotated[bool, typer.Option("--allow", help="Go on whatever share a source loses.")]
-PlanFor = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option(
-        "--plan",
-        metavar="N",
-        min=1,
-        help="Print what is found at which similarity, and the memory for N records; exit.",
-    ),
-]
 
 app = cli.new_app()
 
 
 def make_plugins(files: Sequence[Path] = ()) -> Plugins:
     """Return the plugins of this tool; numpy is imported here, not for --version."""
-    from mind_dedup import pipeline
+    from mind_dedup import settings
 
-    return pipeline.make_plugins(files)
+    return settings.make_plugins(files)
 
 
 @app.command(help=cli.help_text(WHAT, EXAMPLES), epilog=cli.epilog(COST))
@@ -83,12 +52,24 @@ def dedup(
     context: typer.Context,
     inputs: options.Inputs = None,
     output: options.Output = None,
-    signature: SignatureName = None,
-    threshold: Threshold = None,
-    max_removed: MaxRemoved = None,
-    allow: Allow = False,
+    signature: own.SignatureName = None,
+    threshold: own.Threshold = None,
+    measure: own.MeasureName = None,
+    unverified: own.Unverified = False,
+    keep: own.Keep = None,
+    scope: own.Scope = None,
+    max_removed: own.MaxRemoved = None,
+    max_cluster: own.MaxCluster = None,
+    allow: own.Allow = False,
     mark: options.Mark = False,
     rejects: options.Rejects = None,
+    clusters: own.Clusters = None,
+    weights: own.Weights = None,
+    index: own.IndexFolder = None,
+    against: own.Against = None,
+    compare: own.Compare = "both",
+    memory: own.Memory = None,
+    backend: own.Backend = "",
     summary: options.SummaryFile = None,
     jobs: options.Jobs = 1,
     level: options.Level = None,
@@ -97,7 +78,8 @@ def dedup(
     recipe: options.RecipeName = "default",
     assignments: options.Set = None,
     plugin: options.PluginFiles = None,
-    plan_for: PlanFor = None,
+    plan_for: own.PlanFor = None,
+    plot: own.Plot = None,
     dry_run: options.DryRun = False,
     print_recipe: options.PrintRecipe = False,
     list_components: options.ListComponents = False,
@@ -111,9 +93,6 @@ def dedup(
         TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
     ):
         return
-    from mind_core.stream import check_inputs
-    from mind_dedup import pipeline
-
     stream = StreamOptions(
         inputs=tuple(inputs or ()),
         output=output,
@@ -126,54 +105,63 @@ def dedup(
         quiet=quiet,
         progress=progress,
     )
-    effective = _effective(recipe or "default", signature, threshold, max_removed, assignments)
+    flags: dict[str, dict[str, Any]] = {
+        "signature": {"use": signature, "threshold": threshold},
+        "compare": {"measure": measure, "verified": False if unverified else None},
+        "keep": {"use": keep},
+        "scope": {"unit": scope},
+        "guard": {"max_removed": max_removed, "max_cluster": max_cluster},
+        "run": {"memory": memory, "weights": weights},
+    }
+    effective = _effective(recipe or "default", flags, assignments)
+    from mind_core.stream import check_inputs
+    from mind_dedup import pipeline
+
     plan = pipeline.plan(effective, make_plugins(plugin or []), allow)
     if print_recipe:
         cli.write_out(plan.recipe.to_toml())
     elif plan_for is not None:
-        cli.write_out(_planned(plan, plan_for))
+        cli.write_out(_planned(plan, plan_for, plot))
     elif dry_run:
         check_inputs(stream.inputs)
         cli.write_out(pipeline.describe(plan))
     else:
         cli.require_input(inputs, context.get_help)
-        pipeline.deduplicate(plan, stream, mark)
+        job = pipeline.Job(mark, clusters, index, tuple(against or ()), compare, backend)
+        pipeline.deduplicate(plan, stream, job)
 
 
 def _effective(
-    name: str,
-    signature: str | None,
-    threshold: float | None,
-    max_removed: float | None,
-    assignments: list[str] | None,
+    name: str, flags: dict[str, dict[str, Any]], assignments: list[str] | None
 ) -> Recipe:
     """Return the recipe with the flags merged in: --set before the flags of their own."""
     recipe = load_recipe(name, "mind_dedup")
-    used = _used(recipe)
+    used = {table: _used(recipe, table) for table in _CHOICES}
     for assignment in assignments or []:
         recipe.set(assignment)
-        if _used(recipe) not in (used, None):
-            # Another signature has other options.
-            used = _used(recipe)
-            recipe.values["signature"] = {"use": used}
-    if signature not in (None, used):
-        recipe.values["signature"] = {}
-    flags: dict[str, dict[str, Any]] = {
-        "signature": {"use": signature, "threshold": threshold},
-        "guard": {"max_removed": max_removed},
-    }
+        for table in _CHOICES:
+            if _used(recipe, table) not in (used[table], None):
+                # Another component has other options.
+                used[table] = _used(recipe, table)
+                recipe.values[table] = {"use": used[table]}
+    for table in _CHOICES:
+        if flags[table]["use"] not in (None, used[table]):
+            recipe.values[table] = {}
     # A table of the recipe that is none is left for the check, which says so.
     given = {name: t for name, t in flags.items() if any(v is not None for v in t.values())}
     return merged(recipe, given)
 
 
-def _used(recipe: Recipe) -> Any:
-    table = recipe.values.get("signature")
+_CHOICES = ("signature", "keep")
+
+
+def _used(recipe: Recipe, name: str) -> Any:
+    table = recipe.values.get(name)
     return table.get("use") if isinstance(table, dict) else None
 
 
-def _planned(plan: Plan, documents: int) -> str:
-    from mind_dedup.plan import render
+def _planned(plan: Plan, documents: int, plot: Path | None) -> str:
+    from mind_dedup.plan import draw, render
     from mind_dedup.signatures.minhash import MinHash
 
     if not isinstance(plan.signature, MinHash):
@@ -181,6 +169,11 @@ def _planned(plan: Plan, documents: int) -> str:
             f"--plan reckons for minhash; a record of signature {plan.name!r} takes "
             "about 60 bytes and its id"
         )
+    if plot is not None:
+        from mind_core.files import atomic_file
+
+        with atomic_file(plot) as file:
+            file.write(draw(plan.signature).encode())
     return render(plan.signature, documents)
 
 

@@ -48,7 +48,11 @@ class Index(Protocol):
 
 
 class Decider:
-    """Decide about records in their order; the answers do not depend on how they are batched."""
+    """Decide about records in their order; the answers do not depend on how they are batched.
+
+    A store may come with records of an index. Unless `within`, records are compared with those
+    only.
+    """
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Decider:
         *,
         measure: Measure = Measure.JACCARD,
         verified: bool = True,
+        within: bool = True,
         speed: Speed | None = None,
         store: Store | None = None,
     ) -> None:
@@ -65,7 +70,9 @@ class Decider:
         self.verified = verified or self.reason is not None
         self.speed = speed or Speed()
         self.store = store if store is not None else Store()
+        self.within = within
         self.index: Index | None = None
+        self.fixed_index = False
 
     def decide(self, prints: Prints) -> list[Match | None]:
         """Return the match of each row that goes, None for one that stays, and remember those."""
@@ -80,11 +87,15 @@ class Decider:
         matches, keep, row_numbers = self._matches(prints, verdicts, unique)
         entered = keep[rows] & ~verdicts.crowded
         self.store.add(prints, keep, entered)
-        index.add(prints.keys[entered], row_numbers[rows[entered]])
+        if self.within:
+            index.add(prints.keys[entered], row_numbers[rows[entered]])
         return matches
 
     def _index(self, fast: bool) -> Index:
         """Return the index: sorted runs of numpy at first, a compiled table where that pays."""
+        if self.fixed_index:
+            assert self.index is not None
+            return self.index
         if fast:
             from mind_dedup.kernels.table import TableIndex
 
@@ -92,6 +103,8 @@ class Decider:
                 self.index = TableIndex(self.store.keys_of_records)
         elif self.index is None:
             self.index = KeyIndex()
+            for keys, numbers in self.store.keys_of_records():
+                self.index.add(keys, numbers)
         assert self.index is not None
         return self.index
 
@@ -117,7 +130,8 @@ class Decider:
         case = Case(
             prints.keys, prints.key_ends, rows, prints.sets, prints.set_ends,
             places, known, gathered.sets, gathered.set_ends,
-            self.threshold, self.measure, self.verified, RECORDS_PER_KEY, MOST_COMPARED,
+            self.threshold, self.measure, self.verified, self.within,
+            RECORDS_PER_KEY, MOST_COMPARED,
         )  # fmt: skip
         if fast and self.measure is not Measure.COMMON:
             from mind_dedup.kernels import judging

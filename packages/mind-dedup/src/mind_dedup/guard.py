@@ -1,16 +1,17 @@
-"""The guard: no source loses more than its share before a person has looked."""
+"""The guard: no source loses more than its share, and no cluster grows over all bounds, unseen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mind_core.errors import GateError, UsageError
 from mind_core.summary import Summary
+from mind_dedup.clusters import Sizes
 
 _EXAMPLES = 3
-_SOURCES_NAMED = 5
+_NAMED = 5
 
 
 @dataclass
@@ -29,36 +30,75 @@ class Source:
 
 @dataclass(frozen=True)
 class Guard:
-    """Say how much a source may lose; sources of fewer records are not judged."""
+    """Say how much a source may lose and how large a cluster may be; small sources pass."""
 
     max_removed: float = 0.6
     min_documents: int = 100
+    max_cluster: int = 10_000
     allow: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_removed <= 1:
             raise UsageError(f"max_removed = {self.max_removed} is not a share between 0 and 1")
+        if self.max_cluster < 2:
+            raise UsageError(f"max_cluster = {self.max_cluster}: a cluster has two members")
 
-    def check(self, sources: Mapping[str, Source]) -> None:
-        """Raise `GateError` naming the worst sources, if any lost too much."""
+    def check(
+        self,
+        sources: Mapping[str, Source],
+        sizes: Sizes | None = None,
+        id_of: Callable[[int], Any] = str,
+    ) -> None:
+        """Raise `GateError` naming the worst, if a source lost too much or a cluster is too large.
+
+        `id_of` gives the id of a kept record by its number.
+        """
+        if self.allow:
+            return
         over = [
             (name, source)
             for name, source in sources.items()
             if source.records >= self.min_documents and source.share > self.max_removed
         ]
-        if self.allow or not over:
+        large = (
+            sorted(
+                ((sizes.of(number), number) for number in sizes.examples),
+                key=lambda c: (-c[0], c[1]),
+            )
+            if sizes is not None
+            else []
+        )
+        large = [cluster for cluster in large if cluster[0] > self.max_cluster]
+        if not over and not large:
             return
         over.sort(key=lambda item: (-item[1].share, -item[1].records, item[0]))
-        told = [_told(name, source) for name, source in over[:_SOURCES_NAMED]]
-        if len(over) > _SOURCES_NAMED:
-            told.append(f"and {len(over) - _SOURCES_NAMED} more")
+        told = [_told(name, source) for name, source in over[:_NAMED]]
+        if len(over) > _NAMED:
+            told.append(f"and {len(over) - _NAMED} more")
+        for size, number in large[:_NAMED]:
+            assert sizes is not None
+            examples = ", ".join(sizes.examples[number])
+            told.append(f"{size:,} copies of {id_of(number)}, for example {examples}")
         raise GateError(
-            f"{len(over)} source{'s' * (len(over) > 1)} would lose more than "
-            f"{self.max_removed:.0%} of their records; the output was not completed",
+            self._what(len(over), len(large)),
             cause="; ".join(told),
-            hint="look at these pairs; --allow goes on, --max-removed SHARE moves the bound, "
-            "--mark shows the matches and removes nothing",
+            hint="look at these pairs; --allow goes on, --max-removed SHARE and --max-cluster N "
+            "move the bounds, --mark shows the matches and removes nothing",
         )
+
+    def _what(self, sources: int, clusters: int) -> str:
+        what = []
+        if sources:
+            what.append(
+                f"{sources} source{'s' * (sources > 1)} would lose more than "
+                f"{self.max_removed:.0%} of their records"
+            )
+        if clusters:
+            what.append(
+                f"{clusters} cluster{'s' * (clusters > 1)} would have more than "
+                f"{self.max_cluster:,} records"
+            )
+        return f"{' and '.join(what)}; the output was not completed"
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pluggy
 
 from mind_core import Offers
-from mind_dedup.signature import Signature
+from mind_dedup.signature import KeepPolicy, Signature
 
 hookspec = pluggy.HookspecMarker("mind_dedup")
 
@@ -15,4 +15,12 @@ def register_signatures() -> Offers[Signature]:
     """Offer signatures: records that share a key are candidates for being duplicates.
 
     A factory makes a `Signature`, a callable `(record) -> Sequence[bytes]`.
+    """
+
+
+@hookspec
+def register_keep_policies() -> Offers[KeepPolicy]:
+    """Offer keep policies: which copy of a cluster stays.
+
+    A factory makes a `KeepPolicy`, a callable `(record) -> float`; the highest stays.
     """

@@ -50,6 +50,9 @@ class Case(NamedTuple):
     threshold: float
     measure: Measure
     verified: bool
+    within: bool
+    """Whether the rows of the batch are candidates for each other."""
+
     records_per_key: int
     most_compared: int
 
@@ -124,7 +127,7 @@ class _Candidates:
         self.case, self.crowded = case, crowded
         self._holders = np.bincount(case.places, minlength=len(case.keys))
         np.greater_equal(self._holders, case.records_per_key, out=crowded)
-        self._shared = _occurring_twice(case.keys)
+        self._shared = _occurring_twice(case.keys) if case.within else np.zeros(0, np.int64)
         self._kept_here: defaultdict[int, list[int]] = defaultdict(list)
         edges = np.arange(len(case.set_ends) + 1)
         self._edges = np.searchsorted(case.key_rows[case.places], edges).tolist()

@@ -1,167 +1,142 @@
-"""The corridor: recipe → signature; batches → prints in the workers → decisions in order."""
+"""The corridor: recipe → components; batches → prints in the workers → decisions in order."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from mind_core.errors import UsageError
-from mind_core.flow import Outcome, StreamOptions, run_flow
-from mind_core.plugins import Plugins
-from mind_core.reasons import Reason
-from mind_core.recipe import Recipe
-from mind_core.records import annotate, encode
+from mind_core.flow import Pass, StreamOptions, run_passes
+from mind_core.output import check_distinct
+from mind_core.progress import say
 from mind_core.summary import Summary
-from mind_dedup import builtins, hookspecs
-from mind_dedup.decide import Decider, Match
-from mind_dedup.guard import Guard, SummaryBySource
-from mind_dedup.prints import Prints, TakePrints
-from mind_dedup.signature import Signature, threshold_of
+from mind_dedup.clusters import ClusterTable
+from mind_dedup.decide import Decider
+from mind_dedup.guard import SummaryBySource
+from mind_dedup.prints import TakePrints
+from mind_dedup.runs import Chunked
+from mind_dedup.saved import attach, extend, extending
+from mind_dedup.settings import Plan, describe, make_plugins, plan
+from mind_dedup.settle import TOOL, Settle, Tally
+from mind_dedup.signature import reason_of
 from mind_dedup.speed import Speed
+from mind_dedup.store import Store
+from mind_dedup.units import SettleUnits, TakeUnits
+from mind_dedup.walks import Review
 
-TOOL = "mind-dedup"
-PACKAGE = "mind_dedup"
-SIGNATURES = "register_signatures"
-
+COMPARE = ("self", "index", "both")
 _PACKED = 3
 """A compressed byte is about so many bytes of records."""
 
-_TABLES: Mapping[str, Sequence[str] | None] = {
-    "signature": None,  # its options are its component's
-    "guard": ("max_removed", "min_documents"),
-    "run": ("kernels",),
-}
-
-
-def make_plugins(files: Sequence[Path] = ()) -> Plugins:
-    """Return the plugins of this tool."""
-    return Plugins(PACKAGE, hookspecs, builtins, files)
-
 
 @dataclass(frozen=True)
-class Plan:
-    """Hold what a recipe asks for, checked."""
+class Job:
+    """Hold what the command line asks for beside the recipe."""
 
-    recipe: Recipe
-    name: str
-    signature: Signature
-    guard: Guard
-    components: dict[str, str]
-    kernels: str = "auto"
-
-
-def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
-    """Check a recipe and make its components; raise `UsageError` for what it gets wrong.
-
-    The recipe is completed with the components' own defaults.
-    """
-    recipe.check_keys(_TABLES)
-    for table, known in _TABLES.items():
-        values = recipe.values.setdefault(table, {})
-        if not isinstance(values, dict):
-            raise UsageError(f"recipe {recipe.name}: {table!r} is a table, [{table}]")
-        if known is not None:
-            Recipe(recipe.name, values).check_keys(dict.fromkeys(known))
-    options = dict(recipe.values["signature"])
-    name = options.pop("use", "minhash")
-    if not isinstance(name, str):
-        raise UsageError(f"recipe {recipe.name}: signature.use is {name!r}, wanted is a name")
-    signature = plugins.make(SIGNATURES, name, options)
-    defaults = plugins.find(SIGNATURES, name).options()
-    recipe.values["signature"] = {"use": name, **_writable(defaults), **options}
-    guard = _guard(recipe, allow)
-    kernels = recipe.values["run"].setdefault("kernels", "auto")
-    Speed(kernels)
-    return Plan(recipe, name, signature, guard, plugins.used(), kernels)
+    mark: bool = False
+    clusters: Path | None = None
+    index: Path | None = None
+    against: Sequence[Path] = ()
+    compare: str = "both"
+    backend: str = ""
 
 
-def deduplicate(plan: Plan, options: StreamOptions, mark: bool = False) -> Summary:
+def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
-    summary = SummaryBySource(TOOL, recipe=plan.recipe.values, components=plan.components)
+    job = job or Job()
+    check_distinct(options.inputs, options.output, options.rejects, options.summary, job.clusters)
+    _check(plan, job)
+    if not plan.verified and reason_of(plan.signature) is None:
+        say(TOOL, "warning: unverified, so texts go that only resemble others (--unverified)")
+    with ExitStack() as stack:
+        if job.index is not None:
+            stack.enter_context(extending(job.index))
+        tally = _tally(plan, options, job, stack)
+        first = len(tally.decider.store)
+        table = ClusterTable(job.clusters) if job.clusters is not None else None
+
+        def finish(_: Summary) -> None:
+            tally.check()
+            if table is not None:
+                table.write()
+
+        run_passes(tally.summary, _passes(tally, options, job, table), options, finish)
+        tally.decider.store.commit()
+        # After the output: a run that is killed between the two can be done again, and no record
+        # is in the index that was not written.
+        if job.index is not None:
+            extend(job.index, plan, tally.decider.store, first)
+    return tally.summary
+
+
+def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Tally:
+    """Return what decides and counts, with the indexes that records are compared with."""
     expected = _expected(options.inputs)
-    settle = Settle(plan, summary, mark, options.rejects is not None, expected)
-    run_flow(
-        summary,
-        TakePrints(plan.signature, Speed(plan.kernels, expected)),
-        options,
-        settle,
-        finish=lambda _: plan.guard.check(summary.sources),
+    if job.backend:
+        from mind_dedup.backends import open_backend
+
+        store, index = stack.enter_context(open_backend(job.backend, plan))
+    else:
+        store, index = Store(plan.memory // 4 or 1 << 62), None
+    names, ends = [], []
+    own = [job.index] if job.index and (job.index / "manifest.json").exists() else []
+    for folder in [*job.against, *(own if job.compare != "self" else [])]:
+        attach(folder, plan, store)
+        names.append(str(folder))
+        ends.append(len(store))
+    decider = Decider(
+        plan.signature,
+        measure=plan.measure,
+        verified=plan.verified,
+        within=job.compare != "index",
+        speed=Speed(plan.kernels, expected + 1000 * len(store)),
+        store=store,
     )
-    return summary
+    if index is not None:
+        decider.index, decider.fixed_index = index, True
+    summary = SummaryBySource(TOOL, recipe=plan.recipe.values, components=plan.components)
+    if names:
+        summary.details["compared_with"] = dict(zip(names, ends, strict=True))
+    return Tally(plan, summary, decider, names, ends)
 
 
-@dataclass
-class Settle:
-    """Settle a batch in its turn: pass the lines of what stays on as they came."""
+def _passes(
+    tally: Tally, options: StreamOptions, job: Job, table: ClusterTable | None
+) -> list[Pass]:
+    """Return one walk if records can be settled as they come, else two."""
+    plan = tally.plan
+    want_rejects = options.rejects is not None
+    speed = Speed(plan.kernels, tally.decider.speed.expected)
+    take = TakePrints(plan.signature, speed, None if plan.streams else plan.policy)
+    if plan.unit != "document":
+        work = TakeUnits(take, plan.unit, plan.min_characters)
+        return [Pass(lambda: work, SettleUnits(tally, job.mark, want_rejects))]
+    if plan.streams and not (job.mark or table or plan.weights or plan.memory):
+        return [Pass(lambda: take, Settle(tally, want_rejects))]
+    chunked = Chunked(tally.decider, plan.memory) if plan.memory and not job.backend else None
+    review = Review(tally, job.mark, want_rejects, table, chunked)
+    return [Pass(lambda: take, review.collect, "the first walk"), Pass(review.second, review.emit)]
 
-    plan: Plan
-    summary: SummaryBySource
-    mark: bool
-    want_rejects: bool
-    expected: int = 0
-    decider: Decider = field(init=False)
-    _copied: set[int] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.decider = Decider(self.plan.signature, speed=Speed(self.plan.kernels, self.expected))
-        if scheme := getattr(self.plan.signature, "scheme", None):
-            self.summary.details["scheme"] = scheme
-
-    def __call__(self, outcome: Outcome) -> Outcome:
-        """Return the outcome with its lines kept, marked or rejected."""
-        prints: Prints = outcome.payload
-        matches = self.decider.decide(prints)
-        self.summary.count(Counter(prints.sources))
-        if any(matches):
-            self._settle(outcome, prints, matches)
-        else:
-            outcome.kept += [line + b"\n" for line in prints.lines]
-        self.summary.details["documents_with_duplicates"] = len(self._copied)
-        outcome.payload = None
-        return outcome
-
-    def _settle(self, outcome: Outcome, prints: Prints, matches: Sequence[Match | None]) -> None:
-        for row, match in enumerate(matches):
-            line = prints.lines[row]
-            if match is None:
-                outcome.kept.append(line + b"\n")
-                continue
-            kept_id = orjson.loads(match.kept_id)
-            self._copied.add(match.number)
-            if self.mark:
-                self._mark(outcome, line, match, kept_id)
-            else:
-                own_id = orjson.loads(prints.ids[row])
-                self.summary.count_removed(prints.sources[row], own_id, kept_id)
-                self._reject(outcome, line, match, kept_id)
-
-    def _mark(self, outcome: Outcome, line: bytes, match: Match, kept_id: Any) -> None:
-        record = orjson.loads(line)
-        annotate(
-            record,
-            "dedup",
-            signature=self.plan.name,
-            reason=match.reason,
-            duplicate_of=kept_id,
-            **_similarity(match),
+def _check(plan: Plan, job: Job) -> None:
+    """Refuse what does not go together."""
+    if job.compare not in COMPARE:
+        raise UsageError(f"--compare {job.compare} is none of {', '.join(COMPARE)}")
+    if job.compare == "index" and not (job.index or job.against):
+        raise UsageError("--compare index wants an index", hint="--against DIR or --index DIR")
+    if job.compare == "self" and job.against:
+        raise UsageError("--compare self compares with no index", hint="leave --against out")
+    if job.backend and (job.index or job.against):
+        raise UsageError("--backend is an index of its own", hint="leave --index and --against out")
+    if plan.unit != "document" and (
+        not plan.streams or job.clusters or plan.weights or plan.memory
+    ):
+        raise UsageError(
+            f"--scope {plan.unit} keeps the first, in one walk and in memory",
+            hint="leave --keep, --clusters, --weights and --memory out",
         )
-        outcome.keep(encode(record))
-        outcome.marked[f"{self.plan.name}.{match.reason}"] += 1
-
-    def _reject(self, outcome: Outcome, line: bytes, match: Match, kept_id: Any) -> None:
-        # Without --rejects nobody reads the record again, and the counts are all that is needed.
-        record = orjson.loads(line) if self.want_rejects else {}
-        similarity = _similarity(match)
-        reason: str = match.reason
-        if similarity:  # else the keys are the same, and nothing was measured
-            threshold = threshold_of(self.plan.signature)
-            reason = Reason(match.reason, similarity["similarity"], threshold)
-        outcome.reject(record, TOOL, self.plan.name, reason, duplicate_of=kept_id, **similarity)
 
 
 def _expected(inputs: Sequence[str]) -> int:
@@ -169,50 +144,10 @@ def _expected(inputs: Sequence[str]) -> int:
     size = 0
     for path in map(Path, inputs):
         if path.is_file():
-            packed = _first_byte(path) in (b"\x28", b"\x1f")
+            with path.open("rb") as file:
+                packed = file.read(1) in (b"\x28", b"\x1f")
             size += path.stat().st_size * (_PACKED if packed else 1)
     return size
 
 
-def _first_byte(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(1)
-
-
-def _similarity(match: Match) -> dict[str, float]:
-    return {} if match.similarity is None else {"similarity": round(match.similarity, 4)}
-
-
-def _guard(recipe: Recipe, allow: bool) -> Guard:
-    values = recipe.values["guard"]
-    values.setdefault("max_removed", Guard.max_removed)
-    values.setdefault("min_documents", Guard.min_documents)
-    share, least = values["max_removed"], values["min_documents"]
-    if isinstance(share, bool) or not isinstance(share, (int, float)) or type(least) is not int:
-        raise UsageError(
-            f"recipe {recipe.name}: [guard] wants max_removed as a share and min_documents as "
-            f"a whole number, not {share!r} and {least!r}"
-        )
-    return Guard(float(share), least, allow)
-
-
-def _writable(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults that TOML can hold; it has no null."""
-    return {name: value for name, value in options.items() if value not in (None, ...)}
-
-
-def describe(plan: Plan) -> str:
-    """Return what would be done, for --dry-run."""
-    how = getattr(plan.signature, "decides", None)
-    rule = (
-        f"a shared key decides ({how})"
-        if how
-        else f"exact Jaccard similarity of at least {threshold_of(plan.signature)} decides"
-    )
-    guard = plan.guard
-    limit = (
-        "is off (--allow)"
-        if guard.allow
-        else f"stops at {guard.max_removed:.0%} removed of a source of {guard.min_documents}+"
-    )
-    return f"signature {plan.name}: {plan.signature}\n{rule}; the first copy stays\nguard {limit}\n"
+__all__ = ["COMPARE", "Job", "Plan", "deduplicate", "describe", "make_plugins", "plan"]

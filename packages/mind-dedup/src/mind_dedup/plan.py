@@ -11,15 +11,21 @@ _CHART_WIDTH = 40
 SHINGLES_PER_DOCUMENT = 500
 """Distinct shingles of a middling page: 500 Chinese characters, or 3 kB of English text."""
 
-BYTES_PER_KEY = 8 + 1.5  # an entry, and between one and two bytes of the bitmap
+BYTES_PER_KEY = 7.55
+"""A slot of the table with its share of free ones, just after it has grown."""
+
+BYTES_ON_RECORD = 8
+"""A key as it is kept with the record: the part that goes to disk with --memory."""
+
 BYTES_PER_SHINGLE = 4
-BYTES_OF_ID = 8 + 24
+BYTES_OF_ID = 12 + 24
 
 
-def bytes_per_document(signature: MinHash, shingles: int = SHINGLES_PER_DOCUMENT) -> float:
-    """Return the memory that a kept document takes, in bytes."""
+def bytes_per_document(signature: MinHash) -> tuple[float, float]:
+    """Return what a kept document takes: in the table, and with the record, in bytes."""
     keys = signature.bands_used + 1
-    return keys * BYTES_PER_KEY + shingles * BYTES_PER_SHINGLE + BYTES_OF_ID
+    record = keys * BYTES_ON_RECORD + SHINGLES_PER_DOCUMENT * BYTES_PER_SHINGLE + BYTES_OF_ID
+    return keys * BYTES_PER_KEY, record
 
 
 def render(signature: MinHash, documents: int) -> str:
@@ -36,15 +42,52 @@ def render(signature: MinHash, documents: int) -> str:
         removed = similarity >= signature.threshold
         note = "removed" if removed else "kept after comparison"
         lines.append(f"{similarity:10.2f}  {chance:7.3%}  {bar:<{_CHART_WIDTH}}  {note}")
-    fixed = bytes_per_document(signature, 0)
-    each = bytes_per_document(signature)
+    table, record = bytes_per_document(signature)
     lines += [
         "",
-        f"memory for {documents:,} kept documents: {_size(documents * each)}",
-        f"  {fixed:,.0f} bytes a document for keys and id, and {BYTES_PER_SHINGLE} for each of its "
-        f"shingles (here {SHINGLES_PER_DOCUMENT})",
+        f"memory for {documents:,} kept documents: {_size(documents * (table + record))}",
+        f"  {table:,.0f} bytes a document in the table of keys: {_size(documents * table)}",
+        f"  {record:,.0f} with the record (keys, id, {BYTES_PER_SHINGLE} for each of its shingles, "
+        f"here {SHINGLES_PER_DOCUMENT}): {_size(documents * record)}",
+        "--memory SIZE keeps both within a bound, the rest lies on disk",
     ]
     return "\n".join(lines) + "\n"
+
+
+def draw(signature: MinHash) -> str:
+    """Return the S-curve as an SVG picture."""
+    left, top, width, height = 60, 20, 520, 300
+    bands, rows = signature.bands_used, signature.rows
+
+    def point(similarity: float, chance: float) -> str:
+        return f"{left + similarity * width:.1f},{top + (1 - chance) * height:.1f}"
+
+    steps = [step / 200 for step in range(201)]
+    curve = " ".join(point(s, chance_of_candidate(s, bands, rows)) for s in steps)
+    at = left + signature.threshold * width
+    bottom = top + height
+    parts = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 370" font-family="sans-serif" '
+        'font-size="13">',
+        '<rect width="600" height="370" fill="white"/>',
+    ]
+    for tick in range(0, 11, 2):
+        x, y = left + tick / 10 * width, top + (1 - tick / 10) * height
+        parts += [
+            f'<path d="M{x:.0f} {top}V{bottom}M{left} {y:.0f}H{left + width}" stroke="#ddd"/>',
+            f'<text x="{x:.0f}" y="{bottom + 18}" text-anchor="middle">{tick / 10:.1f}</text>',
+            f'<text x="{left - 8}" y="{y + 4:.0f}" text-anchor="end">{tick * 10} %</text>',
+        ]
+    parts += [
+        f'<path d="M{at:.1f} {top}V{bottom}" stroke="#c33" stroke-dasharray="5 4"/>',
+        f'<text x="{at - 6:.1f}" y="{top + 16}" text-anchor="end" fill="#c33">'
+        f"threshold {signature.threshold:g}: exact comparison decides</text>",
+        f'<polyline points="{curve}" fill="none" stroke="#036" stroke-width="2.5"/>',
+        f'<text x="{left + width / 2:.0f}" y="{bottom + 40}" text-anchor="middle">Jaccard '
+        f"similarity · chance to become a candidate, {bands} bands of {rows} rows</text>",
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def _size(count: float) -> str:

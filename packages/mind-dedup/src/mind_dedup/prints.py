@@ -19,7 +19,7 @@ from mind_core.records import Record, text_of
 from mind_core.stream import Batch
 from mind_dedup.fold import Hashes, composed
 from mind_dedup.shingles import shingle_sets
-from mind_dedup.signature import BatchSignature, Signature, needs_text, reason_of
+from mind_dedup.signature import BatchSignature, KeepPolicy, Signature, needs_text, reason_of
 from mind_dedup.speed import Speed
 
 UNKNOWN_SOURCE = "unknown"
@@ -49,6 +49,9 @@ class Prints:
     bytes: int = 0
     """Of text."""
 
+    scores: list[float] = field(default_factory=list)
+    """What the keep policy gives each record; empty if it has no preference."""
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -67,6 +70,7 @@ class TakePrints:
 
     signature: Signature
     speed: Speed = field(default_factory=Speed)
+    policy: KeepPolicy | None = None
 
     def __call__(self, batch: Batch) -> Outcome:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
@@ -84,21 +88,30 @@ class TakePrints:
                     outcome.bad.append((error, line))
                     continue
             records.append(record)
-            identity = record.get("id")
-            if not isinstance(identity, (str, int)):
-                identity = batch.position(number)
-            ids.append(orjson.dumps(identity))
-            source = record.get("source")
-            sources.append(source if type(source) is str else UNKNOWN_SOURCE)
+            identity, source = names_of(record, batch, number)
+            ids.append(identity)
+            sources.append(source)
             lines.append(line)
-        outcome.payload = Prints(*self._take(records, len(batch.data)), ids, sources, lines)
+        outcome.payload = Prints(*self.take(records, len(batch.data)), ids, sources, lines)
         outcome.payload.bytes = len(batch.data)
+        if self.policy is not None:
+            outcome.payload.scores = [float(self.policy(record)) for record in records]
         return outcome
 
-    def _take(self, records: Sequence[Record], size: int) -> _Taken:
+    def take(self, records: Sequence[Record], size: int) -> _Taken:
+        """Return keys, their ends, sets and their ends for records of `size` bytes in all."""
         if reason_of(self.signature) is not None:
             return _by_key(self.signature, records)
         return _by_similarity(self.signature, records, self.speed.worth_it(size))
+
+
+def names_of(record: Record, batch: Batch, number: int) -> tuple[bytes, str]:
+    """Return the id of a record as JSON, its position if it has none, and its source."""
+    identity = record.get("id")
+    if not isinstance(identity, (str, int)):
+        identity = batch.position(number)
+    source = record.get("source")
+    return orjson.dumps(identity), source if type(source) is str else UNKNOWN_SOURCE
 
 
 def _by_similarity(signature: Signature, records: Sequence[Record], fast: bool) -> _Taken:

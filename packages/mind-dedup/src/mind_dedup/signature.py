@@ -43,10 +43,31 @@ class BatchSignature(Protocol):
         """
 
 
+class KeepPolicy(Protocol):
+    """Return a number for a record: of a cluster, the record with the highest stays.
+
+    Of equal ones the first stays. A policy with the attribute `streams = True` says that all
+    records are equal to it, so that nothing has to wait.
+    """
+
+    def __call__(self, record: Record) -> float:
+        """Return the number of one record."""
+
+
 def reason_of(signature: Signature) -> str | None:
     """Return the reason that a shared key gives, or None if similarity decides."""
     reason: str | None = getattr(signature, "decides", None)
     return reason
+
+
+def scheme_of(name: str, signature: Signature) -> str:
+    """Return what the keys of a signature are, with all that they depend on: indexes carry it."""
+    scheme: str | None = getattr(signature, "scheme", None)
+    if scheme is None:
+        return f"{name}-1 {signature!r}"
+    cut = [f"{word}={getattr(signature, word)}" for word in ("slots", "bands_used", "rows")
+           if hasattr(signature, word)]  # fmt: skip
+    return " ".join([scheme, *cut])
 
 
 def threshold_of(signature: Signature) -> float:

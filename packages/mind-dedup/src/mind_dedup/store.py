@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
@@ -163,7 +163,7 @@ class Store:
 
     def keys_of_records(self, first: int = 0) -> Iterator[tuple[Hashes, Numbers]]:
         """Yield all entered keys with the numbers of their records, block by block."""
-        start = bisect_right(self._firsts, first) - 1 if first else 0
+        start = bisect_left(self._firsts, first)
         for begin, block in zip(self._firsts[start:], self._blocks[start:], strict=True):
             counts = np.diff(block.key_ends[:].astype(np.int64), prepend=0)
             yield block.keys[:], np.repeat(np.arange(begin, begin + len(counts)), counts)
@@ -173,6 +173,9 @@ class Store:
         for begin, block in zip(self._firsts, self._blocks, strict=True):
             if begin >= first:
                 yield block
+
+    def commit(self) -> None:
+        """Make what was added count; in memory there is nothing to do."""
 
     def _place(self, number: int) -> tuple[Block, int]:
         block = bisect_right(self._firsts, number) - 1

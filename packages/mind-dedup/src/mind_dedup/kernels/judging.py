@@ -18,6 +18,8 @@ def judge(case: Case) -> Verdicts:
     rows = len(case.set_ends)
     verdicts = Verdicts.none(rows, len(case.keys))
     sharing, group = _groups(case.keys, np.zeros(_table_size(len(case.keys)), np.int64))
+    if not case.within:
+        sharing = sharing[:0]
     edges = np.arange(rows + 1)
     _judge(
         np.searchsorted(case.key_rows[case.places], edges),

@@ -18,7 +18,7 @@ from mind_dedup.shingles import ShingleSets, shingle_sets
 class MinHash:
     """Propose texts that share a band of MinHash slots; exact Jaccard similarity decides.
 
-    `bands = 0` takes the fewest bands that find 99 % of the pairs just at the threshold.
+    `bands = 0` cuts the slots where the weighted false rates are least for the threshold.
     """
 
     scheme: ClassVar[str] = SCHEME
@@ -27,22 +27,20 @@ class MinHash:
     slots: int = 256
     bands: int = 0
     bands_used: int = field(init=False, repr=False)
+    rows: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
             raise UsageError(f"a threshold of {self.threshold} is not above 0 and at most 1")
-        for name, value in (("slots", self.slots), ("bands", self.bands or 1)):
-            if not 1 <= value <= 4096 or value & (value - 1):
-                raise UsageError(f"minhash: {name} = {value} is not a power of two up to 4096")
-        if self.slots < 2 or self.bands > self.slots:
+        if not 2 <= self.slots <= 4096 or self.slots & (self.slots - 1):
+            raise UsageError(f"minhash: slots = {self.slots} is not a power of two up to 4096")
+        if not 0 <= self.bands <= self.slots:
             raise UsageError(f"minhash: {self.bands} bands do not fit into {self.slots} slots")
-        bands = self.bands or bands_for(self.threshold, self.slots)
+        bands, rows = self.bands, self.slots // (self.bands or 1)
+        if not bands:
+            bands, rows = bands_for(self.threshold, self.slots)
         object.__setattr__(self, "bands_used", bands)
-
-    @property
-    def rows(self) -> int:
-        """Return the slots in a band."""
-        return self.slots // self.bands_used
+        object.__setattr__(self, "rows", rows)
 
     def __call__(self, record: Record) -> Sequence[bytes]:
         """Return one key of eight bytes per band."""
@@ -60,4 +58,4 @@ class MinHash:
             from mind_dedup.kernels import signing
 
             return signing.keys_of_sets(sets, self.slots, self.bands_used, self.rows)
-        return band_keys(signatures(sets, self.slots), self.bands_used)
+        return band_keys(signatures(sets, self.slots), self.bands_used, self.rows)

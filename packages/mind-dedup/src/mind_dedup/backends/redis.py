@@ -1,0 +1,179 @@
+"""The index in Redis, through datasketch's own storage: other machines and later runs see it.
+
+A key of a record is a set of record numbers, as in datasketch's `MinHashLSH`; the record itself
+(its keys, its shingles, its id) lies beside it, for the exact comparison. Records count when their
+run has ended: numbers of a run that was killed are passed over, and are not given again.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.errors import MindError, UsageError
+from mind_dedup.fold import Hashes
+from mind_dedup.prints import Prints
+from mind_dedup.settings import Plan
+from mind_dedup.signature import reason_of, scheme_of
+from mind_dedup.store import Known, Numbers, Store
+
+_HEAD = struct.Struct("<II")  # keys, bytes of the set
+_LOCK_SECONDS = 120
+
+
+@contextmanager
+def open_redis(url: str, plan: Plan) -> Iterator[tuple[RedisStore, RedisIndex]]:
+    """Open an index in Redis for one run; raise `MindError` if that cannot be."""
+    try:
+        redis: Any = import_module("redis")
+        unordered_storage = import_module("datasketch.storage").unordered_storage
+    except ImportError:
+        raise MindError(
+            "the package redis is not installed", hint="pip install 'mind-dedup[redis]'"
+        ) from None
+    parts = urlsplit(url)
+    names = parse_qs(parts.query).get("name", ["mind-dedup"])
+    database = parts.path.strip("/") or "0"
+    if not database.isdecimal() or len(names) != 1:
+        raise UsageError(f"{url!r} is no index", hint="redis://HOST:PORT/DB?name=INDEX")
+    server: dict[str, Any] = {"host": parts.hostname or "localhost", "port": parts.port or 6379,
+              "db": int(database), "password": parts.password}  # fmt: skip
+    config = {"type": "redis", "redis": server}
+    name = f"mind-dedup:{names[0]}:".encode()
+    try:
+        keys, records = (unordered_storage(config, name + part) for part in (b"k:", b"r:"))
+        meta = redis.Redis(**server)
+        meta.ping()
+    except redis.RedisError as error:
+        raise MindError(
+            f"no Redis answers at {server['host']}:{server['port']}",
+            cause=error,
+            hint="start redis-server, or look at the address",
+        ) from None
+    token = secrets.token_hex(8)
+    if not meta.set(name + b"lock", token, nx=True, ex=_LOCK_SECONDS):
+        raise MindError(
+            f"the index {names[0]!r} is being extended by another run",
+            hint=f"wait for it; a run that was killed is forgotten after {_LOCK_SECONDS} s",
+        )
+    try:
+        wanted = scheme_of(plan.name, plan.signature)
+        found = meta.get(name + b"scheme")
+        if found is not None and found.decode() != wanted:
+            raise MindError(
+                f"the index {names[0]!r} has keys of scheme {found.decode()!r}, "
+                f"this run makes {wanted!r}",
+                hint="give the index another name, or use its signature, slots and bands",
+            )
+        meta.set(name + b"scheme", wanted)
+        width = np.uint32 if reason_of(plan.signature) is None else np.uint64
+        store = RedisStore(meta, name, records, np.dtype(width))
+        yield store, RedisIndex(store, keys)
+    finally:
+        meta.delete(name + b"lock")
+
+
+class RedisStore(Store):
+    """Hold kept records in Redis, by numbers that go on from run to run."""
+
+    def __init__(self, meta: Any, name: bytes, records: Any, width: npt.DTypeLike) -> None:
+        super().__init__()
+        self._meta, self._name, self._records, self._width = meta, name, records, width
+        self._base = self._next = int(meta.get(name + b"next") or 0)
+        spans = meta.lrange(name + b"runs", 0, -1)
+        self._runs = [tuple(map(int, span.split(b":"))) for span in spans]
+
+    def __len__(self) -> int:
+        return self._next
+
+    def counts(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
+        """Say which numbers are of this run or of one that has ended."""
+        known = numbers >= self._base
+        for first, end in self._runs:
+            known |= (numbers >= first) & (numbers < end)
+        return known
+
+    def add(
+        self, prints: Prints, keep: npt.NDArray[np.bool_], entered: npt.NDArray[np.bool_]
+    ) -> None:
+        """Keep the marked rows of a batch, with those of their keys that were entered."""
+        rows = np.flatnonzero(keep).tolist()
+        first, self._next = self._next, self._next + len(rows)
+        # The numbers are taken before they are used: a killed run leaves none that are given again.
+        self._meta.set(self._name + b"next", self._next)
+        self._meta.expire(self._name + b"lock", _LOCK_SECONDS)
+        ends = prints.key_ends
+        for number, row in enumerate(rows, first):
+            begin = int(ends[row - 1]) if row else 0
+            own = prints.keys[begin : ends[row]][entered[begin : ends[row]]].tobytes()
+            members = prints.set_of(row).astype(self._width).tobytes()
+            blob = _HEAD.pack(len(own) // 8, len(members)) + own + members + prints.ids[row]
+            self._records.insert(b"%d" % number, blob, buffer=True)
+        self._records.empty_buffer()
+
+    def id_of(self, number: int) -> bytes:
+        """Return the id of a kept record, as JSON."""
+        return self._split([number])[0][2]
+
+    def gather(self, numbers: Sequence[int]) -> Known:
+        """Return the keys and sets of kept records."""
+        parts = self._split(numbers)
+        keys = [np.frombuffer(part[0], np.uint64) for part in parts]
+        sets = [np.frombuffer(part[1], self._width) for part in parts]
+        return Known(
+            np.concatenate(keys) if keys else np.zeros(0, np.uint64),
+            np.cumsum([len(k) for k in keys], dtype=np.int64),
+            np.concatenate(sets) if sets else np.zeros(0, self._width),
+            np.cumsum([len(s) for s in sets], dtype=np.int64),
+        )
+
+    def commit(self) -> None:
+        """Make the records of this run count."""
+        if self._next > self._base:
+            span = f"{self._base}:{self._next}"
+            self._meta.rpush(self._name + b"runs", span)
+
+    def _split(self, numbers: Sequence[int]) -> list[tuple[bytes, bytes, bytes]]:
+        """Return keys, set and id of each record."""
+        answers = self._records.getmany(*(b"%d" % number for number in numbers))
+        found = []
+        for (blob,) in answers:
+            keys, size = _HEAD.unpack_from(blob)
+            middle = _HEAD.size + 8 * keys
+            end = middle + size
+            found.append((blob[_HEAD.size : middle], blob[middle:end], blob[end:]))
+        return found
+
+
+class RedisIndex:
+    """Hold the keys of kept records in Redis: each is a set of record numbers."""
+
+    def __init__(self, store: RedisStore, keys: Any) -> None:
+        self._store, self._keys = store, keys
+
+    def find(self, keys: Hashes) -> tuple[Numbers, Numbers]:
+        """Return places in `keys`, ascending, and the numbers of records that have it."""
+        answers = self._keys.getmany(*map(_name_of, keys.tolist()))
+        counts = np.array([len(answer) for answer in answers], np.int64)
+        places = np.repeat(np.arange(len(keys)), counts)
+        numbers = np.array([int(number) for answer in answers for number in answer], np.int64)
+        known = self._store.counts(numbers)
+        return places[known], numbers[known]
+
+    def add(self, keys: Hashes, records: Numbers) -> None:
+        """Enter one key of one record at each place."""
+        for key, number in zip(keys.tolist(), records.tolist(), strict=True):
+            self._keys.insert(_name_of(key), b"%d" % number, buffer=True)
+        self._keys.empty_buffer()
+
+
+def _name_of(key: int) -> bytes:
+    return b"%016x" % key

@@ -1,0 +1,1 @@
+"""The keep policies that ship: which copy of a cluster stays."""

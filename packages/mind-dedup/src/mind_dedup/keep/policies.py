@@ -1,0 +1,95 @@
+"""Which copy stays: the one with the highest number, and of equal ones the first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from mind_core.errors import UsageError
+from mind_core.records import Record
+
+
+@dataclass(frozen=True)
+class First:
+    """Keep the copy that comes first; the only policy that needs no second walk."""
+
+    streams: ClassVar[bool] = True
+
+    def __call__(self, record: Record) -> float:  # noqa: ARG002 - a policy takes the record
+        """Return 0: all are alike, and of equals the first stays."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Longest:
+    """Keep the copy with the longest text, in characters."""
+
+    def __call__(self, record: Record) -> float:
+        """Return the length of the text."""
+        text = record.get("text")
+        return float(len(text)) if isinstance(text, str) else -math.inf
+
+
+@dataclass(frozen=True)
+class Best:
+    """Keep the copy with the highest number in a field; one without a number comes last."""
+
+    field: str = "metadata.quality"
+
+    def __call__(self, record: Record) -> float:
+        """Return the number of the field."""
+        value = value_at(record, self.field)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            return -math.inf
+        return float(value)
+
+
+@dataclass(frozen=True)
+class Newest:
+    """Keep the copy with the latest time in a field, ISO 8601; without one it is last."""
+
+    field: str = "created"
+
+    def __call__(self, record: Record) -> float:
+        """Return the time in seconds; one without a time zone counts as UTC."""
+        value = value_at(record, self.field)
+        try:
+            time = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            return -math.inf
+        if time is None:
+            return -math.inf
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Keep the copy of the source that is named first; of sources not named, the first copy."""
+
+    order: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        names = self.order.split(",") if isinstance(self.order, str) else list(self.order)
+        if not names or not all(isinstance(name, str) and name.strip() for name in names):
+            raise UsageError(
+                "keep policy source wants the sources in their order",
+                hint="--keep source:books,wiki or [keep] order = ['books', 'wiki']",
+            )
+        object.__setattr__(self, "order", tuple(name.strip() for name in names))
+
+    def __call__(self, record: Record) -> float:
+        """Return how far to the front the record's source is."""
+        source = record.get("source")
+        names = list(self.order)
+        return float(len(names) - names.index(source)) if source in names else 0.0
+
+
+def value_at(record: Record, path: str) -> Any:
+    """Return the value at a dotted path, or None."""
+    value: Any = record
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

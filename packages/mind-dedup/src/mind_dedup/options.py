@@ -1,0 +1,136 @@
+"""The options of mind-dedup, beside those that all tools share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+# typer reads these at run time, so the annotations keep Optional and List spelled out for it.
+
+SignatureName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--signature",
+        metavar="NAME",
+        help="What makes candidates: minhash, exact, normalized, url, or a plugin's.",
+    ),
+]
+Threshold = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(
+        "--threshold",
+        metavar="SHARE",
+        help="Similarity from which on a text is a duplicate (recipe: 0.8).",
+    ),
+]
+MeasureName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--measure",
+        metavar="NAME",
+        help="jaccard, or containment: how much of a text lies in the one that stays.",
+    ),
+]
+Unverified = Annotated[
+    bool, typer.Option("--unverified", help="Let shared keys decide, and say so. For comparisons.")
+]
+Keep = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--keep",
+        metavar="POLICY",
+        help="Which copy stays: first, longest, best:FIELD, newest, source:A,B, or a plugin's. "
+        "All but first read the input twice.",
+    ),
+]
+Scope = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--scope",
+        metavar="UNIT",
+        help="document, paragraph or line: what is compared, and taken out of its text.",
+    ),
+]
+MaxRemoved = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(
+        "--max-removed",
+        metavar="SHARE",
+        help="Fail (exit 3) if a source would lose more than this (recipe: 0.6).",
+    ),
+]
+MaxCluster = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--max-cluster",
+        metavar="N",
+        help="Fail (exit 3) if a record would stand for more than N (recipe: 10000).",
+    ),
+]
+Allow = Annotated[bool, typer.Option("--allow", help="Go on whatever the guard finds.")]
+Clusters = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--clusters", metavar="FILE", help="Write the clusters, a line for each member."),
+]
+Weights = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--weights",
+        metavar="NAME",
+        help="Note on kept records how often to take them, by cluster size: fineweb2.",
+    ),
+]
+IndexFolder = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--index",
+        metavar="DIR",
+        help="Compare with this index too, and add what stays to it when all is written.",
+    ),
+]
+Against = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option(
+        "--against", metavar="DIR", help="Compare with this index too, and leave it as it is."
+    ),
+]
+Compare = Annotated[
+    str,
+    typer.Option(
+        "--compare",
+        metavar="WHAT",
+        help="self: records with each other; index: with the indexes only; both.",
+    ),
+]
+Memory = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Keep keys and shingles within this (2G), the rest on disk; reads the input twice.",
+    ),
+]
+Backend = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        metavar="URL",
+        help="Hold the index in Redis: redis://HOST:PORT/DB?name=INDEX.",
+        show_default=False,
+    ),
+]
+PlanFor = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--plan",
+        metavar="N",
+        min=1,
+        help="Print what is found at which similarity, and the memory for N records; exit.",
+    ),
+]
+Plot = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--plot", metavar="FILE.svg", help="With --plan: draw the curve as well."),
+]

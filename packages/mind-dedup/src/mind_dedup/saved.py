@@ -1,0 +1,176 @@
+"""Indexes on disk: a folder of segments that only grows, and a manifest that says which count.
+
+A segment is the kept records of one run. It begins with a magic number and ends with a checksum
+over all of it; the manifest is replaced in one step when the segment is safe. So a run that is
+killed at any moment leaves the index as it was, at most with a file that nothing names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+import xxhash
+
+from mind_core.errors import MindError
+from mind_core.files import MANIFEST, atomic_file, read_manifest, sync_folder, write_json
+from mind_dedup.settings import Plan
+from mind_dedup.signature import scheme_of
+from mind_dedup.store import Block, Remote, Store
+
+FORMAT, VERSION = "mind-dedup-index", 1
+_MAGIC, _END = b"MINDDUP\x01", b"\x01PUDDNIM"
+_TAIL = struct.Struct("<QQ8s")  # where the directory begins, the checksum, the end mark
+_AT_ONCE = 1 << 22
+_LOCK = ".lock"
+
+
+def attach(folder: Path, plan: Plan, store: Store) -> int:
+    """Read an index into a store; return how many records it holds.
+
+    Raises `MindError` with a hint for what is no index, is damaged, or was made with other keys.
+    """
+    manifest = _manifest(folder, plan)
+    before = len(store)
+    for segment in manifest["segments"]:
+        path = folder / segment["file"]
+        for block in _read(path, segment):
+            store.attach(block)
+    found = len(store) - before
+    if found != manifest["records"]:
+        raise _damaged(folder, f"{found:,} records, the manifest says {manifest['records']:,}")
+    return found
+
+
+@contextmanager
+def extending(folder: Path) -> Iterator[None]:
+    """Hold an index for extending; raise `MindError` if another process does."""
+    _check_free(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise MindError(
+                f"{folder} is being extended by another process",
+                hint="wait for it, or give each run an index of its own and both to --against",
+            ) from None
+        yield
+
+
+def extend(folder: Path, plan: Plan, store: Store, first: int) -> None:
+    """Add the records of a store from `first` on as a segment, then replace the manifest."""
+    manifest: dict[str, Any] = {
+        "format": FORMAT, "version": VERSION, "scheme": scheme_of(plan.name, plan.signature),
+        "signature": plan.recipe.values["signature"], "segments": [], "records": 0,
+    }  # fmt: skip
+    if (folder / MANIFEST).exists():
+        manifest = _manifest(folder, plan)
+    added = len(store) - first
+    if added:
+        name = f"segment-{len(manifest['segments']) + 1:06}.mdx"
+        size, checksum = _write(folder / name, manifest["scheme"], store.blocks(first))
+        segment = {"file": name, "bytes": size, "checksum": checksum, "records": added}
+        manifest["segments"].append(segment)
+        manifest["records"] += added
+    write_json(folder / MANIFEST, manifest)
+    sync_folder(folder)
+
+
+def _manifest(folder: Path, plan: Plan) -> dict[str, Any]:
+    manifest = read_manifest(folder, format=FORMAT)
+    wanted = scheme_of(plan.name, plan.signature)
+    if manifest.get("version") != VERSION:
+        raise MindError(
+            f"{folder} is an index of version {manifest.get('version')}, wanted is {VERSION}",
+            hint="make it again from its records with this version",
+        )
+    if manifest.get("scheme") != wanted:
+        raise MindError(
+            f"{folder} has keys of scheme {manifest.get('scheme')!r}, this run makes {wanted!r}",
+            hint="use the signature, slots and bands that it was made with, or make it again",
+        )
+    return manifest
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder that holds other things than an index, or one that is being made."""
+    if not folder.exists() or (folder / MANIFEST).exists():
+        return
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else ["a file"]
+    if any(not name.startswith(("segment-", ".")) for name in names):
+        raise MindError(
+            f"{folder} exists and is no index",
+            cause=f"it holds {', '.join(sorted(names)[:3])}, and no {MANIFEST}",
+            hint="give a folder that does not exist yet, or one that --index made",
+        )
+
+
+def _write(path: Path, scheme: str, blocks: Iterator[Block]) -> tuple[int, str]:
+    """Write a segment; return its size and checksum."""
+    with atomic_file(path) as file:
+        hashed = _Hashed(file)
+        hashed.write(_MAGIC)
+        directory = []
+        for block in blocks:
+            remote = block.write(hashed)  # type: ignore[arg-type]
+            directory.append([[c.offset, c.length, c.dtype.str] for c in remote])
+        begin = hashed.tell()
+        hashed.write(orjson.dumps({"scheme": scheme, "blocks": directory}))
+        checksum = hashed.digest.intdigest()
+        file.write(_TAIL.pack(begin, checksum, _END))
+        return file.tell(), f"{checksum:016x}"
+
+
+class _Hashed:
+    """A file that is hashed as it is written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.digest = file, xxhash.xxh3_64()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.digest.update(data)
+        return self.file.write(data)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+
+def _read(path: Path, segment: Mapping[str, Any]) -> Iterator[Block]:
+    """Check a segment from end to end and yield its blocks, which are read when asked for."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _damaged(path, error.strerror) from None
+    size = path.stat().st_size
+    if size != segment["bytes"] or size < len(_MAGIC) + _TAIL.size:
+        raise _damaged(path, f"{size:,} bytes, the manifest says {segment['bytes']:,}")
+    if file.read(len(_MAGIC)) != _MAGIC:
+        raise _damaged(path, "it does not begin as a segment does")
+    file.seek(size - _TAIL.size)
+    begin, checksum, end = _TAIL.unpack(file.read(_TAIL.size))
+    digest = xxhash.xxh3_64()
+    file.seek(0)
+    left = size - _TAIL.size
+    while left and (data := file.read(min(left, _AT_ONCE))):
+        digest.update(data)
+        left -= len(data)
+    if end != _END or digest.intdigest() != checksum or f"{checksum:016x}" != segment["checksum"]:
+        raise _damaged(path, "its checksum is another")
+    file.seek(begin)
+    directory = orjson.loads(file.read(size - _TAIL.size - begin))
+    for columns in directory["blocks"]:
+        yield Block(*(Remote(file, *column) for column in columns))
+
+
+def _damaged(path: Path, cause: str | None) -> MindError:
+    return MindError(
+        f"{path} is damaged",
+        cause=cause,
+        hint="bring it back from a copy, or make the index again from its records",
+    )

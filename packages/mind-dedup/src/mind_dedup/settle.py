@@ -1,0 +1,111 @@
+"""One walk: what stays is passed on as it came, what goes is rejected, in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mind_core.flow import Outcome
+from mind_core.reasons import Reason
+from mind_core.records import Record, annotate, encode
+from mind_dedup.clusters import Sizes
+from mind_dedup.decide import Decider, Match
+from mind_dedup.guard import SummaryBySource
+from mind_dedup.prints import Prints
+from mind_dedup.settings import Plan
+from mind_dedup.signature import threshold_of
+
+TOOL = "mind-dedup"
+
+
+@dataclass
+class Tally:
+    """Count what becomes of records, for the summary and the guard."""
+
+    plan: Plan
+    summary: SummaryBySource
+    decider: Decider
+    index_names: Sequence[str] = ()
+    index_ends: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        self.sizes = Sizes(self.plan.guard.max_cluster)
+        if scheme := getattr(self.plan.signature, "scheme", None):
+            self.summary.details["scheme"] = scheme
+
+    def removed(self, source: str, own_id: Any, match: Match) -> None:
+        """Count a record that goes."""
+        self.summary.count_removed(source, own_id, orjson.loads(match.kept_id))
+        self.sizes.add(match.number, own_id)
+
+    def check(self) -> None:
+        """Complete the summary; raise `GateError` if the guard stops the run."""
+        self.summary.details["documents_with_duplicates"] = len(self.sizes.removed)
+        self.plan.guard.check(
+            self.summary.sources,
+            self.sizes,
+            lambda number: orjson.loads(self.decider.store.id_of(number)),
+        )
+
+    def told(self, match: Match) -> dict[str, Any]:
+        """Return what records say of a match: the one that stays, its index, the similarity."""
+        more: dict[str, Any] = {"duplicate_of": orjson.loads(match.kept_id)}
+        for name, end in zip(self.index_names, self.index_ends, strict=True):
+            if match.number < end:
+                more["index"] = name
+                break
+        if match.similarity is not None:
+            more["similarity"] = round(match.similarity, 4)
+        return more
+
+    def reject(self, outcome: Outcome, record: Record, match: Match, **more: Any) -> None:
+        """Reject a record for a match."""
+        outcome.reject(record, TOOL, self.plan.name, self.reason(match), **self.told(match), **more)
+
+    def reason(self, match: Match) -> str:
+        """Return the reason with its measurement, if there was one."""
+        if match.similarity is None:  # the keys are the same, and nothing was measured
+            return match.reason
+        threshold = threshold_of(self.plan.signature)
+        return Reason(match.reason, round(match.similarity, 4), threshold)
+
+
+@dataclass
+class Settle:
+    """Settle a batch in its turn: pass the lines of what stays on as they came."""
+
+    tally: Tally
+    want_rejects: bool
+
+    def __call__(self, outcome: Outcome) -> Outcome:
+        """Return the outcome with its lines kept or rejected."""
+        prints: Prints = outcome.payload
+        outcome.payload = None
+        matches = self.tally.decider.decide(prints)
+        self.tally.summary.count(Counter(prints.sources))
+        kept = outcome.kept
+        if not any(matches):
+            kept += [line + b"\n" for line in prints.lines]
+            return outcome
+        for row, match in enumerate(matches):
+            if match is None:
+                kept.append(prints.lines[row] + b"\n")
+                continue
+            self.tally.removed(prints.sources[row], orjson.loads(prints.ids[row]), match)
+            # Without --rejects nobody reads the record again; its count is all that is needed.
+            record = orjson.loads(prints.lines[row]) if self.want_rejects else {}
+            self.tally.reject(outcome, record, match)
+        return outcome
+
+
+def marked(outcome: Outcome, line: bytes, plan: Plan, reason: str, notes: dict[str, Any]) -> None:
+    """Keep a record with notes under `metadata.mind.dedup`; a reason is counted."""
+    record = orjson.loads(line)
+    annotate(record, "dedup", **notes)
+    outcome.keep(encode(record))
+    if reason:
+        outcome.marked[f"{plan.name}.{reason}"] += 1

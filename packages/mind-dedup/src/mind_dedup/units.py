@@ -1,0 +1,148 @@
+"""Paragraphs or lines instead of whole records: each is compared, and only it is removed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from mind_core.errors import BadRecord
+from mind_core.flow import Outcome
+from mind_core.reasons import describe
+from mind_core.records import Record, annotate, encode, text_of
+from mind_core.stream import Batch
+from mind_dedup.decide import Match
+from mind_dedup.prints import Prints, TakePrints, names_of
+from mind_dedup.settle import TOOL, Tally
+
+_ENDS = {"paragraph": re.compile(r"\n[^\S\n]*\n\s*"), "line": re.compile(r"\n")}
+
+NOTHING_LEFT = "nothing_left"
+
+
+class Units(NamedTuple):
+    """Hold the prints of a batch's units, and of each record its line and where its units are."""
+
+    prints: Prints
+    lines: list[bytes]
+    spans: list[list[tuple[int, int]]]
+
+
+def spans_of(text: str, unit: str, least: int) -> Iterator[tuple[int, int]]:
+    """Yield where the units of `least` characters or more are, with the break that follows."""
+    begin = 0
+    for end in [*(match.end() for match in _ENDS[unit].finditer(text)), len(text)]:
+        if len(text[begin:end].strip()) >= max(least, 1):
+            yield begin, end
+        begin = end
+
+
+@dataclass
+class TakeUnits:
+    """Work on a batch: cut its texts into units and make the prints of those."""
+
+    take: TakePrints
+    unit: str
+    least: int
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Return the batch's outcome with `Units` as its payload."""
+        outcome = Outcome()
+        units: list[Record] = []
+        ids: list[bytes] = []
+        sources: list[str] = []
+        lines: list[bytes] = []
+        spans: list[list[tuple[int, int]]] = []
+        for number, line, record in outcome.numbered_records(batch):
+            try:
+                text = text_of(record, batch.position(number))
+            except BadRecord as error:
+                outcome.bad.append((error, line))
+                continue
+            own = list(spans_of(text, self.unit, self.least))
+            lines.append(line)
+            spans.append(own)
+            identity, source = names_of(record, batch, number)
+            ids += [identity] * len(own)
+            sources += [source] * len(own)
+            units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
+        prints = Prints(*self.take.take(units, len(batch.data)), ids, sources, [], len(batch.data))
+        outcome.payload = Units(prints, lines, spans)
+        return outcome
+
+
+@dataclass
+class SettleUnits:
+    """Settle a batch in its turn: take what repeats out of the texts."""
+
+    tally: Tally
+    mark: bool
+    want_rejects: bool
+
+    def __call__(self, outcome: Outcome) -> Outcome:
+        """Return the outcome with its lines kept as they came, shortened, or rejected."""
+        units: Units = outcome.payload
+        outcome.payload = None
+        matches = self.tally.decider.decide(units.prints)
+        self.tally.summary.count(Counter(units.prints.sources))
+        outcome.details["units"] += len(matches)
+        row = 0
+        for line, spans in zip(units.lines, units.spans, strict=True):
+            found = [
+                (span, match)
+                for span, match in zip(spans, matches[row : row + len(spans)], strict=True)
+                if match is not None
+            ]
+            if found:
+                identity, source = units.prints.ids[row], units.prints.sources[row]
+                self._shorten(outcome, line, found, orjson.loads(identity), source)
+            else:
+                outcome.keep(line)
+            row += len(spans)
+        return outcome
+
+    def _shorten(
+        self,
+        outcome: Outcome,
+        line: bytes,
+        found: list[tuple[tuple[int, int], Match]],
+        identity: object,
+        source: str,
+    ) -> None:
+        record = orjson.loads(line)
+        text: str = record["text"]
+        outcome.details["units_removed" if not self.mark else "units_marked"] += len(found)
+        if self.mark:
+            spans = [[*span, self.tally.told(match)] for span, match in found]
+            annotate(record, "dedup", signature=self.tally.plan.name, spans=spans)
+            outcome.keep(encode(record))
+            outcome.marked[f"{self.tally.plan.name}.{self.tally.plan.unit}"] += 1
+            return
+        pieces, at = [], 0
+        for (begin, end), match in found:
+            self.tally.removed(source, identity, match)
+            pieces.append(text[at:begin])
+            at = end
+            if self.want_rejects:
+                self._reject_unit(outcome, record, text[begin:end], match)
+        rest = "".join([*pieces, text[at:]])
+        if rest.strip():
+            record["text"] = rest if text.endswith("\n") else rest.rstrip("\n")
+            annotate(record, "dedup", units_removed=len(found))
+            outcome.keep(encode(record))
+        else:
+            outcome.reject(record, TOOL, self.tally.plan.name, NOTHING_LEFT)
+
+    def _reject_unit(self, outcome: Outcome, record: Record, text: str, match: Match) -> None:
+        """Write a removed unit to the rejects; it is no record, and is not counted as one."""
+        lost: Record = {key: record[key] for key in ("id", "source", "url") if key in record}
+        lost["text"] = text
+        annotate(
+            lost, "rejected", tool=TOOL, step=self.tally.plan.name, unit=self.tally.plan.unit,
+            **describe(self.tally.reason(match)), **self.tally.told(match),
+        )  # fmt: skip
+        outcome.rejects.append(encode(lost))

@@ -1,0 +1,187 @@
+"""Two walks: all records are compared before the first is written, best first if a policy says so.
+
+The first walk takes the prints and lets the lines wait on disk. Then all is decided; the second
+walk writes, and knows of each record the size of its cluster.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from mind_core.flow import Outcome
+from mind_core.stream import Batch
+from mind_dedup.clusters import EXCERPT, ClusterTable, weight_of
+from mind_dedup.decide import Match
+from mind_dedup.prints import Prints
+from mind_dedup.runs import Chunked, in_parts
+from mind_dedup.settle import Tally, marked
+from mind_dedup.store import Store
+
+_ROWS_AT_ONCE = 1024
+
+
+def pass_lines(batch: Batch) -> Outcome:
+    """Hand the lines of the second walk over; they are records, the first walk has seen to that."""
+    outcome = Outcome()
+    outcome.payload = [line for _, line in batch.lines()]
+    outcome.records_in = len(outcome.payload)
+    return outcome
+
+
+@dataclass
+class Review:
+    """Hold what the first walk finds and the second walk needs."""
+
+    tally: Tally
+    mark: bool
+    want_rejects: bool
+    table: ClusterTable | None = None
+    chunked: Chunked | None = None
+    """Decides with bounded memory, if there is a bound."""
+
+    def __post_init__(self) -> None:
+        plan = self.tally.plan
+        self.at_once = plan.streams and self.chunked is None
+        self.pending = Store(plan.memory // 4 or 1 << 62)
+        self.scores = array("d")
+        self._numbers, self._similarities = array("q"), array("d")
+        self._reasons = bytearray()
+        self._known_reasons: list[str] = [""]
+        self._sources, self._source_names = array("I"), dict[int, str]()
+        self._source_numbers: dict[str, int] = {}
+        self._row = 0
+
+    def collect(self, outcome: Outcome) -> Outcome:
+        """Settle a batch of the first walk: decide if that can be, and let the lines pass."""
+        prints: Prints = outcome.payload
+        outcome.payload = None
+        self.tally.summary.count(Counter(prints.sources))
+        outcome.kept += [line + b"\n" for line in prints.lines]
+        if self.at_once:
+            self._note(range(len(self._numbers), len(self._numbers) + len(prints)), prints)
+        else:
+            everything = np.ones(len(prints), np.bool_)
+            self.pending.add(prints, everything, np.ones(len(prints.keys), np.bool_))
+            self.scores.extend(prints.scores or [0.0] * len(prints))
+            for source in prints.sources:
+                number = self._source_numbers.setdefault(source, len(self._source_numbers))
+                self._source_names[number] = source
+                self._sources.append(number)
+        return outcome
+
+    def second(self) -> Callable[[Batch], Outcome]:
+        """Decide what is not decided yet; return the work of the second walk."""
+        if not self.at_once:
+            scores = np.frombuffer(self.scores, np.float64) if self.scores else np.zeros(0)
+            order = np.argsort(-scores, kind="stable")
+            rows = order.tolist()
+            if self.chunked is None:
+                for part in in_parts(rows, _ROWS_AT_ONCE):
+                    self._note(part, self._prints(part))
+            else:
+                for part, prints in self.chunked.parts(rows, self._prints):
+                    self._note(part, prints)
+        return pass_lines
+
+    def emit(self, outcome: Outcome) -> Outcome:
+        """Settle a batch of the second walk: write what became of its records."""
+        lines: list[bytes] = outcome.payload
+        outcome.payload = None
+        plan = self.tally.plan
+        for line in lines:
+            row, self._row = self._row, self._row + 1
+            number = self._numbers[row]
+            size = self.tally.sizes.of(number)
+            if self._reasons[row]:
+                self._emit_duplicate(outcome, line, row, number, size)
+            elif size > 1 and (self.mark or plan.weights):
+                notes: dict[str, Any] = {"cluster_size": size}
+                if plan.weights:
+                    notes["weight"] = weight_of(size, plan.weights)
+                marked(outcome, line, plan, "", notes)
+            else:
+                outcome.kept.append(line + b"\n")
+            if self.table is not None and size > 1:
+                self.table.add(number, self._member(line, row, number, size))
+        return outcome
+
+    def _emit_duplicate(
+        self, outcome: Outcome, line: bytes, row: int, number: int, size: int
+    ) -> None:
+        match = self._match(row, number)
+        if self.mark:
+            notes: dict[str, Any] = {"signature": self.tally.plan.name, "reason": match.reason}
+            notes |= {**self.tally.told(match), "cluster_size": size}
+            marked(outcome, line, self.tally.plan, match.reason, notes)
+        else:
+            record = orjson.loads(line) if self.want_rejects else {}
+            self.tally.reject(outcome, record, match, cluster_size=size)
+
+    def _match(self, row: int, number: int) -> Match:
+        similarity = self._similarities[row]
+        return Match(
+            number,
+            self.tally.decider.store.id_of(number),
+            self._known_reasons[self._reasons[row]],
+            None if similarity < 0 else similarity,
+        )
+
+    def _member(self, line: bytes, row: int, number: int, size: int) -> dict[str, Any]:
+        record = orjson.loads(line)
+        match = self._match(row, number)
+        told = self.tally.told(match) if match.reason else {}
+        text = record.get("text")
+        return {
+            "cluster": orjson.loads(match.kept_id),
+            "size": size,
+            "id": record.get("id"),
+            "kept": not match.reason,
+            "reason": match.reason or None,
+            "similarity": told.get("similarity"),
+            "source": record.get("source"),
+            "text": text[:EXCERPT] if isinstance(text, str) else None,
+        }
+
+    def _note(self, rows: range | tuple[int, ...], prints: Prints) -> None:
+        """Decide about rows and note the answers; those of a policy's order come at any place."""
+        decider = self.tally.decider
+        number = len(decider.store)
+        missing = (max(rows, default=-1) + 1) - len(self._numbers)
+        if missing > 0:
+            self._numbers.extend([-1] * missing)
+            self._similarities.extend([-1.0] * missing)
+            self._reasons.extend(bytes(missing))
+        for place, (row, match) in enumerate(zip(rows, decider.decide(prints), strict=True)):
+            if match is None:
+                self._numbers[row] = number
+                number += 1
+                continue
+            self._numbers[row] = match.number
+            self._similarities[row] = -1.0 if match.similarity is None else match.similarity
+            if match.reason not in self._known_reasons:
+                self._known_reasons.append(match.reason)
+            self._reasons[row] = self._known_reasons.index(match.reason)
+            source = prints.sources[place]
+            if not self.mark:
+                self.tally.removed(source, orjson.loads(prints.ids[place]), match)
+            else:
+                self.tally.sizes.removed[match.number] += 1
+
+    def _prints(self, rows: tuple[int, ...]) -> Prints:
+        """Return the waiting prints of some rows."""
+        known = self.pending.gather(rows)
+        ids, sources = [], []
+        for row in rows:
+            ids.append(self.pending.id_of(row))
+            sources.append(self._source_names[self._sources[row]])
+        return Prints(
+            known.keys, known.key_ends, known.sets, known.set_ends, ids, sources, [],
+            known.sets.nbytes,
+        )  # fmt: skip

@@ -1,0 +1,95 @@
+"""The index in Redis: a real server, started here; skipped where there is none to start."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dedup_making import edited, run
+
+from mind_core.errors import MindError
+
+pytest.importorskip("redis")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server here (Debian: apt-get install redis-server)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("redis")
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        stdout=subprocess.DEVNULL,
+    )
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"redis://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.mark.parametrize("kernels", ["numba", "numpy"])
+def test_the_same_stays_as_in_memory(server: str, kernels: str, tmp_path: Path) -> None:
+    records = edited(150)
+    speed = ("--set", f"run.kernels={kernels}")
+    whole = run(tmp_path, records, *speed)
+    url = f"{server}/0?name={kernels}"
+    found = run(tmp_path, records[:150], *speed, "--backend", url)
+    found += run(tmp_path, records[150:], *speed, "--backend", url)
+    assert found == whole
+    assert run(tmp_path, records, *speed, "--backend", url, "--allow") == []
+    assert (
+        run(tmp_path, records, *speed, "--backend", f"{server}/0?name=another-{kernels}") == whole
+    )
+
+
+def test_policies_and_exact_signatures(server: str, tmp_path: Path) -> None:
+    records = edited(60)
+    for number, arguments in enumerate((("--keep", "longest"), ("--signature", "exact"))):
+        url = f"{server}/1?name=n{number}"
+        assert run(tmp_path, records, *arguments, "--backend", url) == run(
+            tmp_path, records, *arguments
+        )
+
+
+def test_what_a_killed_run_left_does_not_count(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mind_dedup.backends.redis import RedisStore
+
+    records = edited(40)
+    url = f"{server}/2"
+    with monkeypatch.context() as patch:
+        patch.setattr(RedisStore, "commit", lambda self: None)
+        assert run(tmp_path, records, "--backend", url)
+    assert run(tmp_path, records, "--backend", url) == run(tmp_path, records)
+    assert run(tmp_path, records, "--backend", url, "--allow") == []
+
+
+def test_foreign_busy_or_absent(server: str, tmp_path: Path) -> None:
+    import redis
+
+    records = edited(5)
+    url = f"{server}/3?name=x"
+    run(tmp_path, records, "--backend", url)
+    with pytest.raises(MindError, match="keys of scheme"):
+        run(tmp_path, records, "--backend", url, "--threshold", "0.6")
+    port = int(server.rpartition(":")[2])
+    redis.Redis(port=port, db=3).set("mind-dedup:x:lock", "me")
+    with pytest.raises(MindError, match="being extended by another run"):
+        run(tmp_path, records, "--backend", url)
+    with pytest.raises(MindError, match="no Redis answers"):
+        run(tmp_path, records, "--backend", "redis://127.0.0.1:1")
