@@ -230,7 +230,7 @@ def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
         (["--set", "signature=3"], "is a table"),
         (["--set", "compare.verified=3"], "wants verified as true or false"),
         (["--measure", "cosine"], "none of jaccard, containment"),
-        (["--keep", "longst"], "did you mean longest"),
+        (["--keep", "longer"], "did you mean longest"),
         (["--keep", "source"], "wants the sources in their order"),
         (["--scope", "word"], "none of document, paragraph, line"),
         (["--scope", "line", "--keep", "longest"], "keeps the first, in one walk"),
@@ -263,7 +263,10 @@ def test_dry_run_and_list() -> None:
     result = dedup("-n")
     assert "exact Jaccard similarity of at least 0.8" in result.stdout.decode()
     assert "off (--allow)" in dedup("-n", "--allow", "--signature", "url").stdout.decode()
-    names = {row["name"] for row in orjson.loads(dedup("--list", "--json").stdout)}
+    names = {
+        row["name"]
+        for row in orjson.loads(dedup("--list", "--json", environment={"MIND_PLUGINS": ""}).stdout)
+    }
     signatures = {"exact", "minhash", "normalized", "url"}
     assert names == signatures | {"first", "longest", "best", "newest", "source"}
 

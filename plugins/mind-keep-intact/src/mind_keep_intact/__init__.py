@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from mind_core import Offers, Record
 from mind_dedup import KeepPolicy, hookimpl
 
-# U+FFFD; UTF-8 read as Windows-1252 (â€™, Ã©, Â°) or as GBK (锟斤拷 is U+FFFD so read, 烫烫 is memory
-# that was never written); HTML entities that stayed; control characters; private use.
+# U+FFFD; UTF-8 read as Windows-1252 (â€™, Ã©, Â°) or as GBK (锟斤拷 is U+FFFD so read); memory that
+# was never written (烫烫); HTML entities that stayed; control characters; private use.
 DAMAGE = re.compile(
     r"\ufffd|â€.|Ã[\x80-\xbf]|Â[\xa0-\xbf]|锟斤拷|烫烫|屯屯|&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
     r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ue000-\uf8ff]",
