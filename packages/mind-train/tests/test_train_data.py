@@ -14,7 +14,8 @@ from mind_tok import Tokenizer
 from mind_tok.chat import encode_chat
 from mind_tok.shards import ShardSet, ShardWriter
 from mind_train.chat_rows import ChatRows, pack
-from mind_train.data import Documents, Shards, make_batch
+from mind_train.data import Batch, Documents, Shards, stack
+from mind_train.mixture import UNIT, Mixture, Phase, Source
 from mind_train.text_rows import TextRows
 
 
@@ -42,14 +43,19 @@ def test_documents_of_a_row_change_after_each_end(shards: Path) -> None:
         assert row.documents[0] == 0 and (np.diff(row.documents) >= 0).all()
 
 
-def test_batches_are_a_pure_function_of_seed_and_index(shards: Path) -> None:
+def test_batches_are_a_pure_function_of_seed_and_step(shards: Path) -> None:
     rows = TextRows(ShardSet.open(shards, "train"), 32)
-    one = make_batch(rows, 8, 4, seed=3, documents=True, vocab=420)
-    two = make_batch(rows, 10, 4, seed=3, documents=True, vocab=420)
-    assert one.ids[2:].equal(two.ids[:2])
+
+    def batch(step: int, seed: int, *part: int) -> Batch:
+        mixture = Mixture([Source("all", rows, seed)], [Phase(9, (UNIT,))], 4)
+        return stack(mixture.rows(step, *part), documents=True, vocab=420)
+
+    one = batch(2, 3)
+    assert one.ids[2:].equal(batch(2, 3, 2, 4).ids)
+    assert one.ids.equal(batch(2, 3).ids) and not one.ids.equal(batch(3, 3).ids)
     assert one.documents is not None and one.documents.shape == (4, 32)
     assert one.ids.shape == (4, 33) and one.mask is None and one.valid == 128
-    assert not one.ids.equal(make_batch(rows, 8, 4, seed=4, documents=True, vocab=420).ids)
+    assert not one.ids.equal(batch(2, 4).ids)
 
 
 def test_conversations_stay_whole_and_answers_alone_count(

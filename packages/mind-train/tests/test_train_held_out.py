@@ -12,10 +12,12 @@ import torch
 from mind_tok.shards import ShardSet
 from mind_train.data import Documents, Shards
 from mind_train.device import choose_machine
+from mind_train.distributed import World
 from mind_train.evaluate import evaluate
 from mind_train.held_out import choose, held_out_sets
 from mind_train.loss import token_losses
 from mind_train.models.mindllm import MindLLMConfig
+from mind_train.step_module import StepModule
 
 
 def test_sets_hold_whole_documents_of_their_group(shards: Path) -> None:
@@ -54,7 +56,9 @@ def test_scores_equal_a_plain_computation(shards: Path) -> None:
     vocab = int(opened.tokenizer["vocab_size"])
     model = MindLLMConfig(vocab=vocab, dim=16, layers=1, heads=1, ffn_dim=16, context=4096).build()
     sets = held_out_sets(opened, 2000, 600)
-    result = evaluate(model, sets, 2, False, choose_machine("cpu", "float32"))
+    result = evaluate(
+        StepModule(model), model, sets, 2, False, choose_machine("cpu", "float32"), World()
+    )
     documents = Documents(ShardSet.open(shards, "validation"))
     total = tokens = 0.0
     for number, held_out in enumerate(sets):

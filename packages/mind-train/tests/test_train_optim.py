@@ -45,11 +45,13 @@ def test_saved_state_continues_the_same_way() -> None:
     first = AdamW(lr=0.01)(one)
     for _ in range(3):
         step(one, first)
-    tensors, values = pack_state(one, first)
+    tensors, values = pack_state(dict(one.named_parameters()), first)
     other = MindLLMConfig(**SIZES).build()
     other.load_state_dict(one.state_dict())
     second = AdamW(lr=0.01)(other)
-    unpack_state(other, second, {n: t.clone() for n, t in tensors.items()}, values)
+    unpack_state(
+        dict(other.named_parameters()), second, {n: t.clone() for n, t in tensors.items()}, values
+    )
     for _ in range(2):
         step(one, first)
         step(other, second)
@@ -57,7 +59,7 @@ def test_saved_state_continues_the_same_way() -> None:
         assert torch.equal(a, b), name
     larger = MindLLMConfig(**SIZES | {"layers": 2}).build()
     with pytest.raises(MindError, match=r"blocks\.1"):
-        unpack_state(one, first, *pack_state_after_a_step(larger))
+        unpack_state(dict(one.named_parameters()), first, *pack_state_after_a_step(larger))
 
 
 def pack_state_after_a_step(model: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -65,7 +67,7 @@ def pack_state_after_a_step(model: Any) -> tuple[dict[str, torch.Tensor], dict[s
     for p in model.parameters():
         p.grad = torch.ones_like(p)
     optimizer.step()
-    return pack_state(model, optimizer)
+    return pack_state(dict(model.named_parameters()), optimizer)
 
 
 @pytest.mark.parametrize("options", [{"lr": 0.0}, {"beta1": 1.0}, {"eps": 0.0}])

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from mind_core import MindError
+from mind_train.checkpoint import load_checkpoint
 from mind_train.metrics import read_metrics
 
 CLOCK = {"seconds", "tokens_per_second"}
@@ -47,8 +48,10 @@ def stop_after(run: Path, step: int) -> None:
 
 @pytest.mark.parametrize("architecture", ["mindllm", "gpt-neo"])
 @pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_resume_equals_no_interruption(
     architecture: str,
+    optimizer: str,
     masked: bool,
     shards: Path,
     small_run: Callable[..., list[str]],
@@ -58,6 +61,7 @@ def test_resume_equals_no_interruption(
     changes = small_run(
         architecture, keep=0, micro_batch=2, document_mask=str(masked).lower(), steps=10
     )
+    changes.append(f"optimizer.name='{optimizer}'")
     whole = pretrain(shards, tmp_path / "whole", changes)
     for step in (4, 8):
         stopped = tmp_path / f"stopped-{step}"
@@ -105,6 +109,52 @@ def test_kill_9_while_training(
     assert deaths == 1
     assert lines(run) == lines(whole)
     assert weights(run, 40) == weights(whole, 40)
+
+
+def die_in_save(call: int, work: Callable[[], object]) -> None:
+    """Do work in a forked process that kills itself at the n-th write of a save."""
+    from mind_train import checkpoint
+
+    if (child := os.fork()) == 0:
+        writes = iter(range(1, 100))
+
+        def deadly(write: Callable[..., Any]) -> Callable[..., Any]:
+            def wrapped(*arguments: Any, **options: Any) -> Any:
+                result = write(*arguments, **options)
+                if next(writes) == call:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return result
+
+            return wrapped
+
+        for name in ("save_file", "write_json", "write_manifest", "sha256_file"):
+            setattr(checkpoint, name, deadly(getattr(checkpoint, name)))
+        try:
+            work()
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("architecture", ["mindllm", "gpt-neo"])
+def test_kill_9_during_a_save(
+    architecture: str,
+    shards: Path,
+    small_run: Callable[..., list[str]],
+    pretrain: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """At each write of a save in turn, up to the manifest: the last whole one stays usable."""
+    changes = small_run(architecture)
+    whole = pretrain(shards, tmp_path / "whole", changes)
+    run = tmp_path / "run"
+    for call in (1, 2, 4, 9, 10, 13, 22):
+        die_in_save(call, lambda: pretrain(shards, run, changes))
+        for folder in (run / "checkpoints").glob("step-*"):
+            load_checkpoint(folder)  # what has its name is whole
+    pretrain(shards, run, changes)
+    assert lines(run) == lines(whole)
+    assert weights(run, 12) == weights(whole, 12)
 
 
 def test_a_damaged_checkpoint_is_made_again(

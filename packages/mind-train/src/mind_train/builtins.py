@@ -23,8 +23,11 @@ def register_architectures() -> Offers[Config]:
 
 @hookimpl
 def register_optimizers() -> Offers[MakeOptimizer]:
-    """Offer AdamW."""
-    return {"adamw": "mind_train.optim.adamw:AdamW"}
+    """Offer AdamW, and Muon for those who want fewer steps."""
+    return {
+        "adamw": "mind_train.optim.adamw:AdamW",
+        "muon": "mind_train.optim.muon:Muon",
+    }
 
 
 @hookimpl

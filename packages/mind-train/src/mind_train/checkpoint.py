@@ -136,12 +136,13 @@ def save_checkpoint(
     run: Path,
     step: int,
     architecture: str,
-    model: LanguageModel,
+    config: Config,
+    weights: dict[str, Tensor],
     state: dict[str, Tensor],
     trainer: dict[str, Any],
     tokenizer: Path,
 ) -> None:
-    """Write one checkpoint atomically.
+    """Write one checkpoint atomically; ``weights`` are whole, on the CPU.
 
     ``state`` is the optimizer's and the random generators' tensors, ``trainer`` the rest as JSON.
     """
@@ -149,11 +150,10 @@ def save_checkpoint(
     # Whatever has this name was found damaged before training came here again.
     shutil.rmtree(target, ignore_errors=True)
     with atomic_folder(target) as folder:
-        weights = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters()}
         save_file(weights, folder / MODEL)
         save_file({n: t.detach().cpu().contiguous() for n, t in state.items()}, folder / STATE)
-        config = dataclasses.asdict(model.config)  # type: ignore[call-overload]
-        write_json(folder / CONFIG, {"architecture": architecture, "config": config})
+        fields = dataclasses.asdict(config)  # type: ignore[call-overload]
+        write_json(folder / CONFIG, {"architecture": architecture, "config": fields})
         write_json(folder / TRAINER, trainer)
         shutil.copytree(tokenizer, folder / TOKENIZER)
         files = {}
@@ -168,7 +168,7 @@ def save_checkpoint(
                 "version": 1,
                 "step": step,
                 "architecture": architecture,
-                "parameters": sum(p.numel() for p in model.parameters()),
+                "parameters": sum(w.numel() for w in weights.values()),
                 "fingerprint": files[MODEL]["sha256"],
                 "torch": torch.__version__,
                 "files": files,

@@ -10,61 +10,25 @@ from typing import TYPE_CHECKING, Any
 from mind_core.errors import MindError, UsageError, nearest
 from mind_core.plugins import Component, Plugins
 from mind_core.recipe import Recipe, load_recipe
+from mind_train.train_options import (
+    DataOptions,
+    PhaseOptions,
+    TrainOptions,
+    check_keys,
+    checked,
+    phases_of,
+)
 
 if TYPE_CHECKING:
     from mind_train.hookspecs import MakeOptimizer, Schedule
     from mind_train.models.language_model import Config
 
-TABLES = ("model", "train", "optimizer", "schedule")
+TABLES = ("model", "data", "train", "optimizer", "schedule")
+PHASE = "phase"
 COMPONENTS = {
     "optimizer": ("register_optimizers", "adamw"),
     "schedule": ("register_schedules", "constant"),
 }
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """The ``[train]`` table: how long, how much at a time, what is measured and kept when.
-
-    ``steps`` 0 takes as many as ``epochs`` need; ``micro_batch`` 0 is the whole batch in one pass;
-    ``sequence`` 0 is the model's context; ``keep`` 0 keeps every checkpoint.
-    ``document_mask`` keeps attention inside a document of a row.
-    """
-
-    steps: int = 0
-    epochs: float = 0.0
-    batch: int = 8
-    micro_batch: int = 0
-    sequence: int = 0
-    document_mask: bool = False
-    clip: float = 1.0
-    evaluate_every: int = 100
-    evaluate_tokens: int = 16_384
-    save_every: int = 100
-    keep: int = 2
-    device: str = "auto"
-    dtype: str = "auto"
-
-    def __post_init__(self) -> None:
-        if (self.steps > 0) == (self.epochs > 0):
-            raise UsageError(
-                f"train.steps is {self.steps} and train.epochs is {self.epochs:g}",
-                hint="set one of them: --set train.steps=300 --set train.epochs=0, for example",
-            )
-        if self.batch < 1 or self.micro_batch < 0 or self.sequence < 0 or self.keep < 0:
-            raise UsageError(
-                "train.batch must be at least 1, micro_batch, sequence and keep not negative",
-                hint=f"they are {self.batch}, {self.micro_batch}, {self.sequence}, {self.keep}",
-            )
-        if self.clip <= 0 or self.save_every < 1 or self.evaluate_every < 1:
-            raise UsageError(
-                "train.clip, save_every and evaluate_every must be above 0",
-                hint=f"they are {self.clip}, {self.save_every} and {self.evaluate_every}",
-            )
-
-    def total(self, rows: int) -> int:
-        """Count the steps over a number of rows."""
-        return self.steps or max(1, round(self.epochs * rows / self.batch))
 
 
 @dataclass(frozen=True)
@@ -74,6 +38,8 @@ class Settings:
     recipe: Recipe
     seed: int
     train: TrainOptions
+    data: DataOptions
+    phases: tuple[PhaseOptions, ...]
     optimizer: MakeOptimizer
     schedule: Schedule
 
@@ -93,12 +59,13 @@ def effective_recipe(
     if not inherited and seed is not None:
         recipe.values["seed"] = seed
     recipe.values.setdefault("seed", 0)
-    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict)})
+    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict), PHASE: list})
     for table in TABLES:
         if not isinstance(recipe.values.get(table, {}), dict):
             raise UsageError(f"recipe {name}: {table} must be a table", hint=f"write [{table}]")
-    known = [field.name for field in dataclasses.fields(TrainOptions)]
-    _check_keys("train", recipe.values.get("train", {}), known)
+    for table, kind in (("train", TrainOptions), ("data", DataOptions)):
+        known = [field.name for field in dataclasses.fields(kind)]
+        check_keys(table, recipe.values.get(table, {}), known)
     return recipe
 
 
@@ -110,12 +77,16 @@ def whole(recipe: Recipe, plugins: Plugins) -> Recipe:
     values = dict(recipe.values)
     if "architecture" in (model := values.get("model", {})):
         values["model"] = _without_preset(model, plugins)
-    values["train"] = _train_defaults() | values.get("train", {})
+    values["train"] = _defaults_of(TrainOptions) | values.get("train", {})
+    values["data"] = _defaults_of(DataOptions) | values.get("data", {})
+    if phases := phases_of(values):
+        values[PHASE] = [dataclasses.asdict(phase) for phase in phases]
+        _take_steps(values["train"], sum(phase.steps for phase in phases))
     for table, (hook, usual) in COMPONENTS.items():
         given = {"name": usual} | values.get(table, {})
         defaults = _defaults(plugins.find(hook, str(given["name"])))
         values[table] = {"name": given["name"]} | defaults | given
-    order = ["seed", *TABLES]
+    order = ["seed", *TABLES, PHASE]
     return Recipe(recipe.name, {key: values[key] for key in order if key in values})
 
 
@@ -126,19 +97,14 @@ def settings(recipe: Recipe, plugins: Plugins) -> Settings:
     seed = values["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"seed {seed!r} is not a whole number from 0 on", hint="--seed 1")
-    train, defaults = values["train"], _train_defaults()
-    for key, value in train.items():
-        wanted = (int, float) if type(defaults[key]) is float else type(defaults[key])
-        if not isinstance(value, wanted) or (
-            isinstance(value, bool) and defaults[key] not in (True, False)
-        ):
-            raise UsageError(
-                f"train.{key} is {value!r}", hint=f"give a value like its default, {defaults[key]}"
-            )
+    train = checked("train", values["train"], TrainOptions)
+    data = checked("data", values["data"], DataOptions)
     return Settings(
         recipe,
         seed,
-        TrainOptions(**train),
+        train,
+        data,
+        phases_of(values),
         *(_component(plugins, hook, values[table]) for table, (hook, _) in COMPONENTS.items()),
     )
 
@@ -175,7 +141,7 @@ def _without_preset(table: Mapping[str, Any], plugins: Plugins) -> dict[str, Any
     architecture, preset = str(given.pop("architecture")), given.pop("preset", None)
     component = plugins.find("register_architectures", architecture)
     options = component.options()
-    _check_keys("model", given, ["preset", *options])
+    check_keys("model", given, ["preset", *options])
     chosen: Mapping[str, Any] = {}
     if preset is not None:
         presets = getattr(component.factory(), "presets", {})
@@ -206,8 +172,19 @@ def _preset_hint(plugins: Plugins, preset: str, presets: Mapping[str, Any]) -> s
     return nearest(preset, presets) or f"it has {', '.join(presets)}"
 
 
-def _train_defaults() -> dict[str, Any]:
-    return {field.name: field.default for field in dataclasses.fields(TrainOptions)}
+def _take_steps(train: dict[str, Any], steps: int) -> None:
+    """Let the phases say how long the run is; raise UsageError if [train] says something else."""
+    if train["epochs"] or train["steps"] not in (0, steps):
+        raise UsageError(
+            f"the phases have {steps:,} steps, train.steps is {train['steps']:,}",
+            hint="leave train.steps and train.epochs out: the phases say it",
+        )
+    train["steps"] = steps
+
+
+def _defaults_of(kind: type[Any]) -> dict[str, Any]:
+    options = dataclasses.fields(kind)
+    return {f.name: {} if f.default is dataclasses.MISSING else f.default for f in options}
 
 
 def _defaults(component: Component) -> dict[str, Any]:
@@ -218,12 +195,3 @@ def _defaults(component: Component) -> dict[str, Any]:
 def _component(plugins: Plugins, hook: str, table: Mapping[str, Any]) -> Any:
     options = dict(table)
     return plugins.make(hook, str(options.pop("name")), options)
-
-
-def _check_keys(table: str, values: Mapping[str, Any], known: Sequence[str]) -> None:
-    for key in values:
-        if key not in known:
-            raise UsageError(
-                f"there is no {table}.{key}",
-                hint=nearest(key, known) or f"{table} has {', '.join(known)}",
-            )

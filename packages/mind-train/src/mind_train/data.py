@@ -18,7 +18,6 @@ from torch import Tensor
 from mind_core import MindError
 from mind_core.files import read_manifest, sha256_file
 from mind_tok.shards import ShardSet
-from mind_train.order import row_of
 
 Ids = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -142,14 +141,6 @@ class Documents:
         start = stop - int(self.lengths[number])
         mask = None if shard.mask is None else np.asarray(shard.mask[start:stop], dtype=np.bool_)
         return np.asarray(shard.ids[start:stop], dtype=np.int64), mask
-
-
-def make_batch(
-    rows: Rows, first: int, size: int, *, seed: int, documents: bool, vocab: int
-) -> Batch:
-    """Assemble the rows that training reads at first … first + size - 1."""
-    picked = [rows.row(row_of(first + i, len(rows), seed)) for i in range(size)]
-    return stack(picked, documents=documents, vocab=vocab)
 
 
 def stack(rows: list[Row], *, documents: bool, vocab: int) -> Batch:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import torch
 
 from mind_core import MindError
+from mind_train.distributed import planned_world
 
+# Dense bf16 TFLOP/s from the makers' data sheets; the first name that a device's contains counts.
+PEAKS = (
+    ("H100 PCIe", 756.0), ("H100 NVL", 835.0), ("H100", 989.4), ("H200", 989.4), ("H800", 989.4),
+    ("GH200", 989.4), ("A100", 312.0), ("A800", 312.0), ("L40S", 362.05), ("L4", 121.0),
+    ("A10G", 70.0), ("A10", 125.0), ("RTX 4090", 165.2), ("RTX 3090", 71.0), ("B200", 2250.0),
+)  # fmt: skip
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -25,6 +32,12 @@ class Machine:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.dtype)
 
+    def peak(self) -> float | None:
+        """Give the data sheet's FLOP/s of this device in this type; None where it is not known."""
+        if self.device.type != "cuda" or self.dtype != torch.bfloat16:
+            return None
+        return table_peak(torch.cuda.get_device_name(self.device))
+
     def describe(self) -> str:
         """Name the device and the type for people."""
         name = (
@@ -35,10 +48,17 @@ class Machine:
         return f"{name}, {str(self.dtype).removeprefix('torch.')}"
 
 
+def table_peak(name: str) -> float | None:
+    """Look up a device's dense bf16 FLOP/s by its name."""
+    return next((peak * 1e12 for part, peak in PEAKS if part in name), None)
+
+
 def choose_machine(device: str = "auto", dtype: str = "auto") -> Machine:
     """Choose the device and the compute type; refuse what the hardware does not have."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and torch.cuda.is_available():
+        device = f"cuda:{planned_world().local}"
     try:
         where = torch.device(device)
     except RuntimeError as error:

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from mind_train.data import stack
 from mind_train.device import Machine
+from mind_train.distributed import World
 from mind_train.held_out import HeldOut
-from mind_train.loss import row_losses
 from mind_train.models.language_model import LanguageModel
 
 
@@ -49,15 +50,24 @@ class Score:
 
 
 def evaluate(
-    model: LanguageModel, sets: Sequence[HeldOut], batch: int, documents: bool, machine: Machine
+    module: nn.Module,
+    model: LanguageModel,
+    sets: Sequence[HeldOut],
+    batch: int,
+    documents: bool,
+    machine: Machine,
+    world: World,
 ) -> dict[str, Any]:
-    """Score every set: {"validation": {group: figures}, "languages": {…}, "all": figures}."""
+    """Score every set: {"validation": {group: figures}, "languages": {…}, "all": figures}.
+
+    ``module`` computes token losses (see ``StepModule``); ranks share the work.
+    """
     groups: dict[str, Any] = {}
     languages: dict[str, Score] = {}
     everything = Score()
     model.eval()
     for held_out in sets:
-        score = score_set(model, held_out, batch, documents, machine)
+        score = score_set(module, model, held_out, batch, documents, machine, world)
         groups[held_out.name] = score.as_dict()
         languages.setdefault(held_out.language, Score()).add(score)
         everything.add(score)
@@ -71,22 +81,37 @@ def evaluate(
 
 @torch.no_grad()
 def score_set(
-    model: LanguageModel, held_out: HeldOut, batch: int, documents: bool, machine: Machine
+    module: nn.Module,
+    model: LanguageModel,
+    held_out: HeldOut,
+    batch: int,
+    documents: bool,
+    machine: Machine,
+    world: World,
 ) -> Score:
-    """Sum the losses of one set."""
-    score = Score(bytes=held_out.bytes)
-    for first in range(0, len(held_out.rows), batch):
+    """Sum the losses of one set.
+
+    Ranks take batches in turn, all as many (FSDP gathers weights together): one that has nothing
+    left repeats a batch and does not count it.
+    """
+    sums = [0.0, 0.0, 0.0]
+    count = len(held_out.rows)
+    batch = min(batch, count)
+    firsts = list(range(0, count, batch))
+    for turn in range(0, len(firsts), world.size):
+        mine = turn + world.rank
+        first = firsts[min(mine, len(firsts) - 1)]
         rows = held_out.rows[first : first + batch]
-        batch_rows = stack(rows, documents=documents, vocab=model.config.vocab)
-        part = batch_rows.part(0, len(rows), machine.device)
-        assert part.mask is not None
+        part = stack(rows, documents=documents, vocab=model.config.vocab).part(
+            0, len(rows), machine.device
+        )
         with machine.precision():
-            hidden = model(part.ids[:, :-1], documents=part.documents)  # (B, T, D)
-            losses = row_losses(hidden[part.mask], model.head, part.ids[:, 1:][part.mask])
-        nats = losses.cpu().double().numpy()
+            nats = module(part, None).cpu().double().numpy()
+        if mine >= len(firsts):
+            continue
         counted = np.concatenate([row.mask for row in rows if row.mask is not None])
         is_text = np.concatenate(held_out.text[first : first + batch])[counted]
-        score.nats += float(nats.sum())
-        score.tokens += len(nats)
-        score.text_nats += float(nats[is_text].sum())
-    return score
+        for i, value in enumerate((nats.sum(), len(nats), nats[is_text].sum())):
+            sums[i] += float(value)
+    total, tokens, text = world.total(sums, machine.device)
+    return Score(total, int(tokens), text, held_out.bytes)

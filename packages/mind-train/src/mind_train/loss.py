@@ -1,7 +1,8 @@
 """Head and cross-entropy by chunks of tokens: the logits [B, T, V] never exist.
 
 The gradients are made in the forward pass, chunk by chunk, so each of the head's three matrix
-products is done once and nothing of size V is kept but the gradient of the head itself.
+products is done once and nothing of size V is kept but the gradient of the head itself. The
+exponentials are taken once, in place.
 """
 
 from __future__ import annotations
@@ -12,33 +13,54 @@ import torch
 from torch import Tensor
 
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.linear import is_fast, product
 
 CHUNK = 1024
+# Scores of a chunk (elements): enough rows for full speed, little beside the optimizer's states.
+SCORES = {"cpu": 1 << 25, "cuda": 1 << 28}
+SMALLEST = 256  # rows; with fewer, the product that makes the head's gradient is too thin
+
+
+def chunk_rows(vocab: int, device: str = "cpu") -> int:
+    """Choose how many rows go through the head at once: a power of two from 256 to 4096."""
+    room = SCORES.get(device, SCORES["cuda"]) // vocab
+    return min(max(1 << max(room.bit_length() - 1, 0), SMALLEST), 4096)
 
 
 class _HeadLoss(torch.autograd.Function):
-    """Sum over rows of -log softmax(h Wᵀ)[target] · scale."""
+    """Sum over rows of (-log softmax(h Wᵀ)[target] + z · lse²) · scale."""
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, scale: float, chunk: int
+        ctx: Any,
+        hidden: Tensor,
+        head: Tensor,
+        targets: Tensor,
+        scale: float,
+        chunk: int,
+        z_loss: float,
     ) -> Tensor:
         """Compute the loss of hidden [N, D], head [V, D], targets [N]; keep both gradients."""
         weight = head.to(hidden.dtype)
+        fast = is_fast(hidden, head)
         d_hidden = torch.empty_like(hidden)
         d_head = torch.zeros_like(head)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for start in range(0, hidden.shape[0], chunk):
             h = hidden[start : start + chunk]  # (C, D)
             target = targets[start : start + chunk, None]  # (C, 1)
-            scores = (h @ weight.t()).float()  # (C, V)
-            lse = torch.logsumexp(scores, dim=1, keepdim=True)
-            total += (lse - scores.gather(1, target)).sum()
-            # d loss / d scores = softmax - one-hot
-            p = scores.sub_(lse).exp_()
-            p.scatter_add_(1, target, p.new_full((1, 1), -1.0).expand_as(target))
-            p = p.mul_(scale).to(hidden.dtype)
-            torch.mm(p, weight, out=d_hidden[start : start + chunk])
+            scores = product(h, weight) if fast else (h @ weight.t()).float()  # (C, V)
+            largest = scores.amax(dim=1, keepdim=True)
+            chosen = scores.gather(1, target)
+            p = scores.sub_(largest).exp_()
+            sums = p.sum(dim=1, keepdim=True)
+            lse = sums.log().add_(largest)
+            total += (lse - chosen).sum()
+            # d loss / d scores = softmax · (1 + 2 z lse) - one-hot
+            p.mul_(scale * (1.0 + 2.0 * z_loss * lse) / sums)
+            p.scatter_add_(1, target, p.new_full((1, 1), -scale).expand_as(target))
+            p = p.to(hidden.dtype)
+            d_hidden[start : start + chunk] = product(p, weight.t()) if fast else p @ weight
             if d_head.dtype == p.dtype:
                 d_head.addmm_(p.t(), h)
             else:
@@ -47,11 +69,13 @@ class _HeadLoss(torch.autograd.Function):
         return total * scale
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the kept gradients; they are given away, so this runs once."""
         d_hidden, d_head = ctx.gradients
         ctx.gradients = None
-        return d_hidden.mul_(gradients[0]), d_head.mul_(gradients[0]), None, None, None
+        return (
+            d_hidden.mul_(gradients[0]), d_head.mul_(gradients[0]), None, None, None, None,
+        )  # fmt: skip
 
 
 def head_loss(
@@ -60,13 +84,16 @@ def head_loss(
     targets: Tensor,
     mask: Tensor | None = None,
     scale: float = 1.0,
-    chunk: int = CHUNK,
+    chunk: int = 0,
+    z_loss: float = 0.0,
 ) -> Tensor:
     """Sum the cross-entropy (nats) over valid tokens, times scale; differentiable once.
 
     hidden [B, T, D], head [V, D], targets [B, T], mask [B, T] (true = counted; None = all).
     The caller passes scale = 1 / (valid tokens of the whole step), so that the gradient does not
-    depend on how a step is split into micro-batches. Masked rows never reach the head.
+    depend on how a step is split into micro-batches. Masked rows never reach the head. ``z_loss``
+    adds z · (log Σ exp scores)² to what is differentiated (PaLM: 1e-4), not to the value, so that
+    the values of runs with and without it compare. ``chunk`` 0 chooses the rows a pass.
     """
     rows = hidden.reshape(-1, hidden.shape[-1])  # (N, D)
     wanted = targets.reshape(-1)
@@ -76,9 +103,10 @@ def head_loss(
     device = hidden.device.type
     if torch.is_autocast_enabled(device):
         rows = rows.to(torch.get_autocast_dtype(device))
+    chunk = chunk or chunk_rows(head.shape[0], device)
     # The types are chosen here, so autocast has nothing left to do inside.
     with torch.autocast(device, enabled=False):
-        loss: Tensor = _HeadLoss.apply(rows, head, wanted, scale, chunk)  # type: ignore[no-untyped-call]
+        loss: Tensor = _HeadLoss.apply(rows, head, wanted, scale, chunk, z_loss)  # type: ignore[no-untyped-call]
     return loss
 
 

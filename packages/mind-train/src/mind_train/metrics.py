@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -18,7 +19,7 @@ class Metrics:
     """Append lines to a run's metrics; each is on the disk's way before the next step."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab")
+        self._file: BinaryIO = path.open("ab")
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line."""
@@ -35,6 +36,38 @@ class Metrics:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
+
+
+class NoMetrics(Metrics):
+    """Take lines and keep none: what all ranks but the first do."""
+
+    def __init__(self) -> None:
+        self._file = BytesIO()
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Drop a line."""
+
+
+class BothMetrics(Metrics):
+    """Write TensorBoard events beside the lines."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        from mind_train.tensorboard import EventFile
+
+        self._events = EventFile(path.parent / "tensorboard")
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Append a line, and its numbers as scalars."""
+        super().write(line)
+        self._events.add(line)
+
+
+def open_metrics(run: Path, tensorboard: bool, first: bool) -> Metrics:
+    """Open a run's metrics for this rank."""
+    if not first:
+        return NoMetrics()
+    return BothMetrics(run / METRICS) if tensorboard else Metrics(run / METRICS)
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:

@@ -5,49 +5,38 @@ The model is made on the meta device, so 3 billion parameters cost nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mind_core.plugins import Plugins
+from mind_core.progress import duration
 from mind_core.recipe import Recipe
-from mind_train.config import model_config, settings
+from mind_train.config import Settings, model_config, settings
 from mind_train.data import Shards
+from mind_train.flops import flops
+from mind_train.jobs import mixture_of, row_length
+from mind_train.loss import chunk_rows
 from mind_train.models.language_model import LanguageModel
-from mind_train.pipeline import row_length
-from mind_train.text_rows import TextRows
 
 BYTES_PER_PARAMETER = 16  # fp32 weight, gradient and Adam's two moments
+GIB = 2**30
 
 
-@dataclass(frozen=True)
-class Flops:
-    """Training FLOPs per token (forward and backward), by convention.
+def plan(
+    recipe: Recipe,
+    plugins: Plugins,
+    shards: Path | None,
+    vocab: int,
+    devices: int = 1,
+    rate: float = 0.0,
+) -> dict[str, Any]:
+    """Work out a run; with shards also its tokens, epochs and groups, with a rate its duration.
 
-    ``weights`` is 6 · (body matrices + head): the head always counts, the lookup never.
-    ``causal`` adds attention over the keys that a query sees, ``full`` over the whole row.
+    ``rate`` is tokens per second of one device, as ``mind-train bench`` measures it.
     """
-
-    weights: float
-    causal: float
-    full: float
-
-
-def flops(model: LanguageModel, sequence: int) -> Flops:
-    """Count training FLOPs per token: 6 per weight, and 12 · D per key a query attends to."""
-    groups = model.groups()
-    body = sum(n for name, n in groups.items() if name not in ("embedding", "positions", "norm"))
-    weights = 6.0 * (body + model.head.numel())
-    width = model.head.shape[1]
-    keys = model.keys_seen(sequence)
-    causal = weights + 12.0 * width * sum(keys)
-    return Flops(weights, causal, weights + 12.0 * width * sequence * len(keys))
-
-
-def plan(recipe: Recipe, plugins: Plugins, shards: Path | None, vocab: int) -> dict[str, Any]:
-    """Work out a run; with shards also its tokens, epochs and groups."""
     resolved = settings(recipe, plugins)
     opened = Shards.open(shards, "text") if shards is not None else None
     if opened is not None:
@@ -57,70 +46,130 @@ def plan(recipe: Recipe, plugins: Plugins, shards: Path | None, vocab: int) -> d
         model = config.build()
     sequence = row_length(resolved, config)
     per_token = flops(model, sequence)
-    groups = dict(model.groups())
-    total = sum(groups.values())
+    batch = resolved.train.batch
     result: dict[str, Any] = {
         "architecture": architecture,
         "vocab": config.vocab,
-        "parameters": {
-            **groups,
-            "total": total,
-            "body": total - groups.get("embedding", 0) - groups.get("positions", 0),
-        },
+        "parameters": parameters(model),
         "flops_per_token": {
             "weights": per_token.weights,
             "with_causal_attention": per_token.causal,
             "with_full_attention": per_token.full,
+            "six_times_all_parameters": per_token.six_n,
+            "six_times_body": per_token.six_n_body,
         },
-        "state_bytes": total * BYTES_PER_PARAMETER,
+        "state_bytes": sum(model.groups().values()) * BYTES_PER_PARAMETER,
+        "memory": memory(model, resolved, sequence, devices),
+        "devices": devices,
         "sequence": sequence,
-        "tokens_per_step": resolved.train.batch * sequence,
+        "tokens_per_step": batch * sequence,
     }
+    steps = resolved.train.steps
     if opened is not None:
-        rows = TextRows(opened.train(), sequence)
-        steps = resolved.train.total(len(rows))
-        tokens = steps * resolved.train.batch * sequence
-        counts = opened.manifest["counts"]["train"]
-        result["data"] = {
-            "tokens": rows.tokens,
-            "epochs": steps * resolved.train.batch / len(rows),
-            "groups": {
-                f"{source}/{language}": {
-                    "tokens": numbers["tokens"],
-                    "share": numbers["tokens"] / rows.tokens,
-                }
-                for source, languages in sorted(counts.items())
-                for language, numbers in sorted(languages.items())
-            },
-        }
-    else:
-        steps = resolved.train.steps
-        tokens = steps * resolved.train.batch * sequence
+        mixture = mixture_of(resolved, opened, sequence)
+        steps = mixture.steps
+        result["data"] = data_of(opened, mixture.achieved(steps), sequence)
     if steps:
+        tokens = steps * batch * sequence
         result |= {"steps": steps, "tokens": tokens, "flops": tokens * per_token.causal}
+        if rate:
+            result["seconds"] = tokens / (rate * devices)
     return result
+
+
+def parameters(model: LanguageModel) -> dict[str, int]:
+    """Count parameters by group, and under each definition of a model's size."""
+    groups = dict(model.groups())
+    total = sum(groups.values())
+    body = total - groups.get("embedding", 0) - groups.get("positions", 0)
+    matrices = body - groups.get("norm", 0)
+    return {
+        **groups,
+        "total": total,
+        "body": body,
+        "body_and_head": matrices + model.head.numel(),
+    }
+
+
+def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int) -> dict[str, int]:
+    """Estimate the bytes on one device: states, activations of a micro-batch, scores of a chunk."""
+    train, config = resolved.train, model.config
+    on_gpu = train.device.startswith("cuda") or train.dtype == "bfloat16" or devices > 1
+    split = devices if train.parallel == "fsdp" else 1
+    rows = train.micro_batch or (
+        max(1, train.batch // devices) if on_gpu else max(1, 1024 // sequence)
+    )
+    width = 2 if on_gpu else 4
+    sizes = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}  # type: ignore[arg-type]
+    dim, inner, layers = (int(sizes.get(n) or 0) for n in ("dim", "ffn_dim", "layers"))
+    # What a block keeps for its backward pass: norms, q k v, what they mix, the inner layer.
+    kept = dim if train.recompute else 10 * dim + 4 * inner
+    tokens = rows * sequence
+    return {
+        "states": sum(model.groups().values()) * BYTES_PER_PARAMETER // split,
+        "activations": tokens * layers * kept * width,
+        "head": min(chunk_rows(config.vocab, "cuda" if on_gpu else "cpu"), tokens)
+        * config.vocab * 4,
+        "micro_batch_rows": rows,
+    }  # fmt: skip
+
+
+def data_of(opened: Shards, given: dict[str, Any], sequence: int) -> dict[str, Any]:
+    """Tell what the shards hold, and what the run takes of each source."""
+    counts = opened.manifest["counts"]["train"]
+    tokens = sum(n["tokens"] for languages in counts.values() for n in languages.values())
+    return {
+        "tokens": tokens,
+        "epochs": sum(s["rows"] for s in given.values()) * sequence / tokens,
+        "groups": {
+            f"{source}/{language}": {
+                "tokens": numbers["tokens"],
+                "share": numbers["tokens"] / tokens,
+            }
+            for source, languages in sorted(counts.items())
+            for language, numbers in sorted(languages.items())
+        },
+        "taken": {
+            name: {**figures, "tokens": int(figures["rows"]) * sequence}
+            for name, figures in given.items()
+        },
+    }
 
 
 def as_text(result: dict[str, Any]) -> str:
     """Lay a plan out for people."""
-    parameters = result["parameters"]
     lines = [f"{result['architecture']}, vocabulary {result['vocab']:,}", "parameters"]
-    lines += [f"  {name:<12} {number:>16,}" for name, number in parameters.items()]
+    lines += [f"  {name:<26} {number:>16,}" for name, number in result["parameters"].items()]
     lines.append(f"training FLOPs per token at {result['sequence']:,} tokens a row")
-    lines += [f"  {n:<24} {v:>10.3e}" for n, v in result["flops_per_token"].items()]
+    lines += [f"  {n:<26} {v:>16.3e}" for n, v in result["flops_per_token"].items()]
+    lines.append(f"memory of each of {result['devices']} device(s), estimated")
+    lines += [
+        f"  {name:<26} {size / GIB:>12,.2f} GiB"
+        for name, size in result["memory"].items()
+        if name != "micro_batch_rows"
+    ]
     lines.append(
-        f"memory for weights, gradients and Adam in fp32: {result['state_bytes'] / 2**30:,.2f} GiB "
-        "(activations come on top)"
+        f"  (weights, gradients and Adam in fp32; "
+        f"{result['memory']['micro_batch_rows']} rows at once)"
     )
     if "steps" in result:
         lines.append(
             f"{result['steps']:,} steps × {result['tokens_per_step']:,} tokens = "
             f"{result['tokens']:,} tokens, {result['flops']:.3e} FLOPs with causal attention"
         )
+    if "seconds" in result:
+        days = result["seconds"] / 86400
+        said = duration(result["seconds"]) if days < 3 else f"{days:,.0f} days"
+        lines.append(f"at the rate given: {said}")
     if data := result.get("data"):
         lines.append(f"data: {data['tokens']:,} tokens, {data['epochs']:.2f} epochs")
         lines += [
             f"  {name:<32} {group['tokens']:>14,} tokens {group['share']:>7.1%}"
             for name, group in data["groups"].items()
+        ]
+        lines.append("taken")
+        lines += [
+            f"  {name:<32} {g['tokens']:>14,} tokens {g['share']:>7.1%} {g['epochs']:>7.2f} epochs"
+            for name, g in data["taken"].items()
         ]
     return "\n".join(lines) + "\n"

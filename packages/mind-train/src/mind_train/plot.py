@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 from mind_core import MindError
+from mind_core.errors import UsageError
 from mind_core.files import atomic_file
 from mind_train.metrics import METRICS, read_metrics
 
@@ -21,6 +22,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 16, 34, 40
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#9333ea", "#d97706", "#0891b2")
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 POINTS = 400
+GROUPINGS = {"language": "languages", "source": "validation"}
 
 Point = tuple[float, float]
 
@@ -35,9 +37,9 @@ class Curve:
     dash: str = ""
 
 
-def plot(runs: Sequence[Path], output: Path | None) -> str:
+def plot(runs: Sequence[Path], output: Path | None, by: str = "language") -> str:
     """Draw the curves of run folders into a file; give the SVG for stdout where there is none."""
-    picture = draw(runs)
+    picture = draw(runs, by)
     if output is None:
         return picture
     with atomic_file(output) as file:
@@ -45,8 +47,13 @@ def plot(runs: Sequence[Path], output: Path | None) -> str:
     return ""
 
 
-def draw(runs: Sequence[Path]) -> str:
-    """Draw the curves of run folders; give the SVG. Raises MindError for a run without metrics."""
+def draw(runs: Sequence[Path], by: str = "language") -> str:
+    """Draw the curves of run folders; give the SVG.
+
+    Raises MindError for a run without metrics, UsageError for a ``by`` that is not known.
+    """
+    if by not in GROUPINGS:
+        raise UsageError(f"--by {by!r} is not known", hint="one of " + ", ".join(GROUPINGS))
     training: list[Curve] = []
     held_out: list[Curve] = []
     for number, run in enumerate(runs):
@@ -56,7 +63,7 @@ def draw(runs: Sequence[Path]) -> str:
         for line in read_metrics(run / METRICS):
             if "loss" in line:
                 losses.append((line["step"], line["loss"]))
-            for language, score in line.get("languages", {}).items():
+            for language, score in line.get(GROUPINGS[by], {}).items():
                 if score["bits_per_byte"] is not None:
                     point = (line["step"], score["bits_per_byte"])
                     languages.setdefault(language, []).append(point)

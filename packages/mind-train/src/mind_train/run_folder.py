@@ -24,7 +24,10 @@ INPUTS = "inputs.json"
 LOCK = ".lock"
 
 # Keys that may differ between the start of a run and its continuation: no step depends on them.
-FREE = {"train.save_every", "train.keep", "train.evaluate_every", "train.device"}
+FREE = {
+    "train.save_every", "train.keep", "train.evaluate_every", "train.device", "train.parallel",
+    "train.tensorboard",
+}  # fmt: skip
 LENGTH = {"train.steps", "train.epochs"}
 
 OTHER = {

@@ -1,16 +1,22 @@
-"""The `sample` verb: continue prompts with a checkpoint."""
+"""The `sample` verb: continue prompts with a checkpoint, or hold a conversation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from mind_core import Record
 from mind_core.plugins import Plugins
+from mind_tok import Tokenizer
 from mind_tok.chat import encode_prompt
 from mind_train.checkpoint import Checkpoint, load_checkpoint
-from mind_train.generate import check_sampling, generate
+from mind_train.generate import check_sampling, continue_ids
+
+Show = Callable[[str], None]
+PARTIAL = "\ufffd"  # how the first bytes of a character look until the rest has come
 
 
 @dataclass(frozen=True)
@@ -28,19 +34,26 @@ class Sampling:
 
 
 def sample(
-    folder: Path, prompts: Sequence[str], how: Sampling, count: int, plugins: Plugins
+    folder: Path,
+    prompts: Sequence[str],
+    how: Sampling,
+    count: int,
+    plugins: Plugins,
+    show: Show | None = None,
 ) -> Iterator[Record]:
     """Yield {"prompt", "text", "tokens", "step"} for each prompt, ``count`` times each.
 
-    Sample i of a prompt is drawn with seed + i.
+    Sample i of a prompt is drawn with seed + i. ``show`` gets the text as it is written.
     """
     checkpoint = load_checkpoint(folder, plugins=plugins)
     for prompt in prompts:
         ids = prompt_ids(checkpoint, prompt, how.chat)
         for turn in range(count):
-            new = generate(
-                checkpoint, ids, how.max_new, how.temperature, how.top_p, how.seed + turn
-            )
+            if show is not None and not how.chat:
+                show(prompt)
+            new = write(checkpoint, ids, how, how.seed + turn, show)
+            if show is not None:
+                show("\n")
             yield {
                 "prompt": prompt,
                 "text": checkpoint.tokenizer.decode(new),
@@ -49,9 +62,53 @@ def sample(
             }
 
 
-def as_text(record: Record, chat: bool) -> str:
-    """Lay a sample out for people: the answer alone, or the prompt with what follows it."""
-    return f"{record['text']}\n" if chat else f"{record['prompt']}{record['text']}\n"
+def converse(
+    folder: Path, how: Sampling, plugins: Plugins, show: Show, lines: Iterable[str] | None = None
+) -> None:
+    """Answer one line after another (stdin's), each with all that was said before in view."""
+    checkpoint = load_checkpoint(folder, plugins=plugins)
+    messages: list[dict[str, str]] = []
+    for turn, line in enumerate(sys.stdin if lines is None else lines):
+        if not (question := line.strip()):
+            continue
+        messages.append({"role": "user", "content": question})
+        ids = encode_prompt(checkpoint.tokenizer, messages)
+        new = write(checkpoint, ids, how, how.seed + turn, show)
+        show("\n")
+        messages.append({"role": "assistant", "content": checkpoint.tokenizer.decode(new)})
+
+
+def write(
+    checkpoint: Checkpoint, ids: Sequence[int], how: Sampling, seed: int, show: Show | None
+) -> list[int]:
+    """Generate one sample; give its ids, and hand its text to ``show`` piece by piece."""
+    end = checkpoint.tokenizer.end_id
+    stream = continue_ids(
+        checkpoint.model, list(ids) or [end], end, how.temperature, how.top_p, seed
+    )
+    new: list[int] = []
+    shown = ""
+    for token in islice(stream, how.max_new):
+        new.append(token)
+        if show is not None:
+            shown = _show_more(checkpoint.tokenizer, new, shown, show, last=False)
+    if show is not None:
+        _show_more(checkpoint.tokenizer, new, shown, show, last=True)
+    return new
+
+
+def _show_more(
+    tokenizer: Tokenizer, ids: Sequence[int], shown: str, show: Show, *, last: bool
+) -> str:
+    """Show what is new and sure in the text of ids; give all that was shown."""
+    text = tokenizer.decode(ids)
+    sure = text if last else text.rstrip(PARTIAL)
+    if not sure.startswith(shown) or len(sure) == len(shown):
+        return shown
+    show(sure[len(shown) :])
+    if sys.stdout.isatty():
+        sys.stdout.flush()
+    return sure
 
 
 def prompt_ids(checkpoint: Checkpoint, prompt: str, chat: bool) -> list[int]:

@@ -1,7 +1,8 @@
 """The training loop: accumulate, clip, step; measure and save at fixed steps.
 
-The same code on a CPU and a GPU. Everything that a later step depends on is in the checkpoint, and
-the rows that a step reads follow from its number, so a resumed run is the run that never stopped.
+The same code on a CPU and a GPU, alone and on many ranks. Everything that a later step depends on
+is in the checkpoint, and the rows that a step reads follow from its number, so a resumed run is the
+run that never stopped.
 """
 
 from __future__ import annotations
@@ -9,25 +10,33 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from mind_core import MindError
 from mind_core.progress import Progress, duration, say
 from mind_train.components import TOOL
 from mind_train.config import Settings
-from mind_train.data import Batch, Rows, make_batch
+from mind_train.data import Batch, stack
 from mind_train.device import Machine
+from mind_train.distributed import World
 from mind_train.evaluate import evaluate
+from mind_train.flops import flops
+from mind_train.guard import SpikeGuard
 from mind_train.held_out import HeldOut
 from mind_train.interrupt import Interrupted, Stop
-from mind_train.loss import head_loss
 from mind_train.metrics import Metrics
+from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
+from mind_train.state import whole
+from mind_train.step_module import StepModule, blocks_of, recompute_blocks, wrap
 
 PEAK = "peak_lr"
+CPU_TOKENS = 1024  # in a micro-batch; with more, memory grows and speed does not
 
 
 @dataclass
@@ -37,24 +46,40 @@ class Counters:
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    skipped: int = 0
+    losses: list[float] = field(default_factory=list)
 
 
 class Trainer:
-    """Train a model over rows until ``total`` steps are done."""
+    """Train a model over a mixture until its steps are done."""
 
     def __init__(
         self,
         model: LanguageModel,
-        rows: Rows,
+        mixture: Mixture,
         held_out: list[HeldOut],
         settings: Settings,
         machine: Machine,
+        world: World | None = None,
     ) -> None:
         self.model = model.to(machine.device).train()
-        self.rows, self.held_out = rows, held_out
+        self.mixture, self.held_out = mixture, held_out
         self.settings, self.options = settings, settings.train
-        self.machine = machine
-        self.total = settings.train.total(len(rows))
+        self.machine, self.world = machine, world or World()
+        self.rows = self.world.share(self.options.batch)
+        self.total = mixture.steps
+        sequence = mixture.sources[0].rows.sequence
+        self.micro_batch = micro_batch(self.options.micro_batch, sequence, machine)
+        self.flops = flops(self.model, sequence).full
+        if self.options.recompute:
+            recompute_blocks(self.model)
+        if self.options.compile:
+            for block in blocks_of(self.model):
+                block.compile()
+        module = StepModule(self.model, self.options.z_loss)
+        self.module: nn.Module = wrap(module, self.world, self.options.parallel, machine.device)
+        # FSDP2 swaps these for gathered ones while it computes; the optimizer keeps to these.
+        self.parameters = dict(self.model.named_parameters())
         self.optimizer = settings.optimizer(self.model)
         for group in self.optimizer.param_groups:
             group.setdefault(PEAK, group["lr"])
@@ -79,7 +104,7 @@ class Trainer:
             self.measure(metrics, quiet)
         begun, first = time.monotonic(), counters.step
         while counters.step < self.total:
-            if stop.asked:
+            if self.world.total([float(stop.asked)], self.machine.device)[0]:
                 progress.clear()
                 if counters.step > saved:
                     save()
@@ -90,9 +115,10 @@ class Trainer:
             metrics.write(line)
             done = counters.step - first
             left = (time.monotonic() - begun) / done * (self.total - counters.step)
+            mfu = "" if line["mfu"] is None else f"MFU {line['mfu']:.0%}, "
             progress.show(
                 f"step {counters.step:,}/{self.total:,}, loss {line['loss']:.3f}, "
-                f"{line['tokens_per_second']:,.0f} tokens/s, {duration(left)} left"
+                f"{line['tokens_per_second']:,.0f} tokens/s, {mfu}{duration(left)} left"
             )
             last = counters.step == self.total
             if last or counters.step % options.evaluate_every == 0:
@@ -107,16 +133,13 @@ class Trainer:
         begun = time.monotonic()
         options, counters = self.options, self.counters
         number = counters.step + 1
-        batch = make_batch(
-            self.rows,
-            counters.step * options.batch,
-            options.batch,
-            seed=self.settings.seed,
+        batch = stack(
+            self.mixture.rows(counters.step, *self.rows),
             documents=options.document_mask,
             vocab=self.model.config.vocab,
         )
-        loss = self.backward(batch)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.clip))
+        loss, inputs = self.backward(batch)
+        norm = self.clip()
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise MindError(
                 f"step {number}: loss {loss} with a gradient norm of {norm}; nothing was updated",
@@ -127,50 +150,87 @@ class Trainer:
         factor = self.settings.schedule(number, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = group[PEAK] * factor
-        self.optimizer.step()
+        guard = SpikeGuard(options.spike_sigmas, counters.losses)
+        skip = guard.is_spike(loss)
+        if skip:
+            counters.skipped += 1
+        else:
+            self.optimizer.step()
+            guard.note(loss)
+            counters.losses = guard.history
         self.optimizer.zero_grad(set_to_none=True)
         spent = time.monotonic() - begun
         counters.step = number
-        counters.tokens += batch.inputs
+        counters.tokens += inputs
         counters.seconds += spent
-        return {
+        peak = self.machine.peak()
+        line = {
             "step": number,
             "loss": loss,
             "lr": self.optimizer.param_groups[0]["lr"],
             "grad_norm": norm,
             "tokens": counters.tokens,
             "seconds": round(counters.seconds, 3),
-            "tokens_per_second": round(batch.inputs / spent, 1),
+            "tokens_per_second": round(inputs / spent, 1),
+            "mfu": peak and round(inputs / spent * self.flops / (peak * self.world.size), 4),
         }
+        return line | {"skipped": True} if skip else line
 
-    def backward(self, batch: Batch) -> float:
-        """Add up the gradient of the mean loss over the whole batch; give that mean, in nats.
+    def backward(self, batch: Batch) -> tuple[float, int]:
+        """Add up the gradient of the mean loss over the whole batch; give that mean, and inputs.
 
-        Each micro-batch's sum is divided by the valid tokens of the batch, so how the batch is
-        split changes nothing but rounding.
+        Each micro-batch's sum is divided by the valid tokens of the batch on all ranks, so how the
+        batch is split changes nothing but rounding.
         """
-        size = self.options.micro_batch or self.options.batch
-        scale = 1.0 / batch.valid
-        losses = []
-        for start in range(0, self.options.batch, size):
-            part = batch.part(start, start + size, self.machine.device)
-            with self.machine.precision():
-                hidden = self.model(part.ids[:, :-1], documents=part.documents)  # (B, T, D)
-                loss = head_loss(hidden, self.model.head, part.ids[:, 1:], part.mask, scale)
-            loss.backward()  # type: ignore[no-untyped-call]
+        world, device = self.world, self.machine.device
+        valid, inputs = world.total([batch.valid, batch.inputs], device)
+        # DDP and FSDP2 average the gradients over the ranks; here they are to be summed.
+        scale = world.size / valid
+        count = batch.ids.shape[0]
+        losses: list[Tensor] = []
+        for start in range(0, count, self.micro_batch):
+            part = batch.part(start, start + self.micro_batch, device)
+            last = start + self.micro_batch >= count
+            with self.machine.precision(), self._accumulating(not last):
+                loss = self.module(part, scale)
+                loss.backward()
             losses.append(loss.detach())
-        return float(torch.stack(losses).sum())
+        mean = float(torch.stack(losses).sum()) / world.size
+        return world.total([mean], device)[0], int(inputs)
+
+    def _accumulating(self, more: bool) -> AbstractContextManager[Any]:
+        """Let DDP wait with its exchange until the last micro-batch."""
+        no_sync = getattr(self.module, "no_sync", None)
+        return no_sync() if more and no_sync is not None else nullcontext()
+
+    def clip(self) -> float:
+        """Scale the gradient down to the recipe's norm; give the norm it had."""
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
+        return float(whole(norm))
 
     def measure(self, metrics: Metrics, quiet: bool) -> None:
-        """Write the held-out losses, if there is a held-out set."""
-        if not self.held_out:
-            return
-        size = self.options.micro_batch or self.options.batch
-        result = evaluate(self.model, self.held_out, size, self.options.document_mask, self.machine)
-        self.last_evaluation = result
-        metrics.write({"step": self.counters.step, **result})
-        if not quiet:
-            say(TOOL, f"step {self.counters.step:,}: held-out {describe(result)}")
+        """Write the held-out losses, and what each source has given, if there is either."""
+        line: dict[str, Any] = {"step": self.counters.step}
+        if len(self.mixture.sources) > 1 and self.counters.step:
+            line["data"] = self.mixture.achieved(self.counters.step)
+        if self.held_out:
+            result = evaluate(
+                self.module, self.model, self.held_out, self.micro_batch,
+                self.options.document_mask, self.machine, self.world,
+            )  # fmt: skip
+            self.last_evaluation = result
+            line |= result
+            if not quiet and self.world.first:
+                say(TOOL, f"step {self.counters.step:,}: held-out {describe(result)}")
+        if len(line) > 1:
+            metrics.write(line)
+
+
+def micro_batch(wanted: int, sequence: int, machine: Machine) -> int:
+    """Choose the rows that go through the model at once; ``wanted`` 0 leaves the choice here."""
+    if wanted:
+        return wanted
+    return max(1, CPU_TOKENS // sequence) if machine.device.type == "cpu" else 1 << 30
 
 
 def describe(result: dict[str, Any]) -> str:

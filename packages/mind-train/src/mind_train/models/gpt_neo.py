@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from mind_train.models.attention import Cache, Scope, attend, mean_keys
 from mind_train.models.checks import check_sizes
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.linear import Linear
 from mind_train.models.parts import count, split_qkv
 
 
@@ -31,8 +32,12 @@ class GPTNeoConfig:
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {"dim": 192, "layers": 4, "heads": 3, "ffn_dim": 768, "context": 256},
+        "10m": {"dim": 320, "layers": 8, "heads": 5, "ffn_dim": 1280, "context": 512},
         "15m": {"dim": 384, "layers": 8, "heads": 6, "ffn_dim": 1536, "context": 512},
         "50m": {"dim": 640, "layers": 10, "heads": 10, "ffn_dim": 2560, "context": 512},
+        "150m": {"dim": 896, "layers": 16, "heads": 14, "ffn_dim": 3584, "context": 1024},
+        "350m": {"dim": 1024, "layers": 28, "heads": 16, "ffn_dim": 4096, "context": 1024},
+        "500m": {"dim": 1280, "layers": 26, "heads": 20, "ffn_dim": 5120, "context": 1024},
         "mindllm-1.3b": {
             "dim": 2048, "layers": 24, "heads": 16, "ffn_dim": 8192,
             "context": 1024, "vocab": 75_000,
@@ -68,11 +73,11 @@ class Block(nn.Module):
         dim = config.dim
         self.heads, self.window = config.heads, window
         self.attention_norm = nn.LayerNorm(dim, config.eps)
-        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
-        self.o = nn.Linear(dim, dim)
+        self.qkv = Linear(dim, 3 * dim, bias=False)
+        self.o = Linear(dim, dim)
         self.ffn_norm = nn.LayerNorm(dim, config.eps)
-        self.up = nn.Linear(dim, config.ffn_dim)
-        self.down = nn.Linear(config.ffn_dim, dim)
+        self.up = Linear(dim, config.ffn_dim)
+        self.down = Linear(config.ffn_dim, dim)
         self._initialise(config)
 
     @torch.no_grad()
@@ -145,6 +150,11 @@ class GPTNeo(LanguageModel):
         """Count the keys that a query attends to on average, layer by layer."""
         window = self.config.window
         return [mean_keys(sequence, window if i % 2 else 0) for i in range(self.config.layers)]
+
+    def spans(self, sequence: int) -> list[int]:
+        """Count the keys of a row or of a window, layer by layer."""
+        near = min(self.config.window, sequence)
+        return [near if i % 2 else sequence for i in range(self.config.layers)]
 
     def new_cache(self, batch: int, length: int) -> Cache:
         """Make an empty key-value cache for ``length`` positions."""

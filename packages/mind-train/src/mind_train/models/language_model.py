@@ -58,6 +58,10 @@ class LanguageModel(nn.Module, ABC):
     def keys_seen(self, sequence: int) -> list[float]:
         """Count, layer by layer, the keys that a query of a full row attends to on average."""
 
+    def spans(self, sequence: int) -> list[int]:
+        """Count, layer by layer, the keys that a query could attend to: the row, or the window."""
+        return [sequence] * len(self.keys_seen(sequence))
+
     @abstractmethod
     def new_cache(self, batch: int, length: int) -> Cache:
         """Make an empty key-value cache for ``length`` positions."""

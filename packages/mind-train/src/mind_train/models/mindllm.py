@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from mind_train.models.attention import Cache, Scope, attend, mean_keys
 from mind_train.models.checks import check_choice, check_sizes
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.linear import Linear
 from mind_train.models.parts import (
     GeGLU,
     Gelu,
@@ -45,8 +46,12 @@ class MindLLMConfig:
         "tiny": {
             "dim": 192, "layers": 4, "heads": 3, "ffn_dim": 512, "context": 256, "beta": 1.0,
         },
+        "10m": {"dim": 320, "layers": 8, "heads": 5, "ffn_dim": 896, "context": 512},
         "15m": {"dim": 384, "layers": 8, "heads": 6, "ffn_dim": 1024, "context": 512},
         "50m": {"dim": 640, "layers": 10, "heads": 10, "ffn_dim": 1728, "context": 512},
+        "150m": {"dim": 896, "layers": 16, "heads": 14, "ffn_dim": 2432, "context": 1024},
+        "350m": {"dim": 1024, "layers": 28, "heads": 16, "ffn_dim": 2752, "context": 1024},
+        "500m": {"dim": 1280, "layers": 26, "heads": 20, "ffn_dim": 3456, "context": 1024},
         "mindllm-3b": {
             "dim": 2560, "layers": 32, "heads": 32, "ffn_dim": 8192,
             "context": 2048, "vocab": 125_700,
@@ -97,8 +102,8 @@ class Attention(nn.Module):
     def __init__(self, config: MindLLMConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        self.qkv = nn.Linear(config.dim, 3 * config.dim, bias=False)
-        self.o = nn.Linear(config.dim, config.dim, bias=False)
+        self.qkv = Linear(config.dim, 3 * config.dim, bias=False)
+        self.o = Linear(config.dim, config.dim, bias=False)
 
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, scope: Scope, layer: int, cache: Cache | None

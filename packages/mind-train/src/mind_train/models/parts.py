@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mind_train.models.linear import Linear
+
 Gelu = Literal["tanh", "exact"]
 
 
@@ -48,8 +50,8 @@ class GeGLU(nn.Module):
 
     def __init__(self, dim: int, inner: int, gelu: Gelu) -> None:
         super().__init__()
-        self.gate_up = nn.Linear(dim, 2 * inner, bias=False)
-        self.down = nn.Linear(inner, dim, bias=False)
+        self.gate_up = Linear(dim, 2 * inner, bias=False)
+        self.down = Linear(inner, dim, bias=False)
         self.approximate = "tanh" if gelu == "tanh" else "none"
 
     def forward(self, x: Tensor) -> Tensor:

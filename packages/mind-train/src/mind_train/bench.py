@@ -1,0 +1,128 @@
+"""The `bench` verb: the speed of a recipe's step, beside what this device's matrix product gives.
+
+Random tokens, the real model, loss and optimizer. The peak is measured just before and after, on
+the device itself, so the share means something on a machine that no table knows.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from mind_core.plugins import Plugins
+from mind_core.recipe import Recipe
+from mind_train.config import model_config, settings
+from mind_train.data import Row
+from mind_train.device import Machine, choose_machine
+from mind_train.jobs import row_length
+from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source
+from mind_train.trainer import Trainer
+
+SQUARE = {"cpu": 2048, "cuda": 8192}
+
+
+class RandomRows:
+    """Rows of random ids, the same for a number at every call."""
+
+    def __init__(self, sequence: int, vocab: int) -> None:
+        self.sequence, self.vocab = sequence, vocab
+
+    def __len__(self) -> int:
+        return 1 << 20
+
+    def row(self, number: int) -> Row:
+        """Draw a row."""
+        ids = np.random.default_rng(number).integers(0, self.vocab, self.sequence + 1)
+        return Row(ids, np.zeros_like(ids))
+
+    def notes(self) -> list[str]:
+        """Say nothing."""
+        return []
+
+
+def gemm_peak(machine: Machine, repeat: int = 4) -> float:
+    """Measure the FLOP/s of the best of some large square products in the compute type."""
+    n = SQUARE.get(machine.device.type, 4096)
+    a, b, out = (torch.randn(n, n, device=machine.device).to(machine.dtype) for _ in range(3))
+    best = min(_timed(lambda: torch.mm(a, b, out=out), machine) for _ in range(repeat))
+    return 2.0 * n**3 / best
+
+
+def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[str, Any]:
+    """Time a recipe's steps for some seconds; give medians, shares of the peaks and memory."""
+    resolved = settings(recipe, plugins)
+    architecture, config = model_config(resolved.recipe, plugins, vocab)
+    machine = choose_machine(resolved.train.device, resolved.train.dtype)
+    sequence = row_length(resolved, config)
+    rows = RandomRows(sequence, config.vocab)
+    torch.manual_seed(resolved.seed)
+    mixture = Mixture([Source(ALL, rows, 0)], [Phase(1 << 30, (UNIT,))], resolved.train.batch)
+    trainer = Trainer(config.build(), mixture, [], resolved, machine)
+    first = _timed(trainer.step, machine)
+    peaks = [gemm_peak(machine)]
+    times = [_timed(trainer.step, machine) for _ in range(2)]
+    while sum(times) < seconds:
+        times.append(_timed(trainer.step, machine))
+    peaks.append(gemm_peak(machine))
+    tokens = resolved.train.batch * sequence
+    rate = tokens / statistics.median(times)
+    table = machine.peak()
+    return {
+        "architecture": architecture,
+        "device": machine.describe(),
+        "torch": torch.__version__,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "vocab": config.vocab,
+        "batch": resolved.train.batch,
+        "micro_batch": min(trainer.micro_batch, resolved.train.batch),
+        "sequence": sequence,
+        "steps": len(times),
+        "tokens_per_second": round(rate, 1),
+        "tokens_per_second_all_in": round(tokens * len(times) / sum(times), 1),
+        "flops_per_token": trainer.flops,
+        "gemm_peak": max(peaks),
+        "share_of_gemm_peak": round(rate * trainer.flops / max(peaks), 4),
+        "mfu": table and round(rate * trainer.flops / table, 4),
+        "first_step_seconds": round(first, 2),
+        "peak_memory_bytes": peak_memory(machine),
+        "state_bytes": 16 * sum(p.numel() for p in trainer.model.parameters()),
+    }
+
+
+def peak_memory(machine: Machine) -> int:
+    """Tell the most memory that this process has had on the device; libraries count on a CPU."""
+    if machine.device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(machine.device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def as_text(result: dict[str, Any]) -> str:
+    """Lay a measurement out for people."""
+    mfu = "not known for this device" if result["mfu"] is None else f"{result['mfu']:.1%}"
+    return (
+        f"{result['architecture']}, {result['parameters']:,} parameters, {result['device']}, "
+        f"torch {result['torch']}\n"
+        f"{result['tokens_per_second']:,.0f} tokens/s (median of {result['steps']} steps; all in "
+        f"{result['tokens_per_second_all_in']:,.0f}), {result['batch']} × {result['sequence']} "
+        f"tokens a step, {result['micro_batch']} rows at once\n"
+        f"matrix product {result['gemm_peak'] / 1e9:,.0f} GFLOP/s, share of it "
+        f"{result['share_of_gemm_peak']:.1%}; MFU against the data sheet: {mfu}\n"
+        f"memory {result['peak_memory_bytes'] / 2**30:.2f} GiB at most, of it states "
+        f"{result['state_bytes'] / 2**30:.2f}\n"
+    )
+
+
+def _timed(work: Callable[[], object], machine: Machine) -> float:
+    if machine.device.type == "cuda":
+        torch.cuda.synchronize(machine.device)
+    begun = time.perf_counter()
+    work()
+    if machine.device.type == "cuda":
+        torch.cuda.synchronize(machine.device)
+    return time.perf_counter() - begun

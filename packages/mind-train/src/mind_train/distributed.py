@@ -1,0 +1,91 @@
+"""Several processes, one model: torch's process groups, started by torchrun.
+
+Alone, everything here does nothing. A batch is split by rank, a step's gradients are summed over
+ranks, and what a rank reads follows from the global row number, so the data order is the same on
+any number of ranks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from mind_core import MindError
+
+T = TypeVar("T")
+MODES = ("ddp", "fsdp")
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run: how many, and which one this is."""
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Tell whether this process writes files and talks to people."""
+        return self.rank == 0
+
+    def share(self, batch: int) -> tuple[int, int]:
+        """Give this rank's rows of a batch: start and stop."""
+        if batch % self.size:
+            raise MindError(
+                f"train.batch {batch} is not divided by {self.size} ranks",
+                hint=f"--set train.batch={max(batch // self.size, 1) * self.size}",
+            )
+        part = batch // self.size
+        return self.rank * part, (self.rank + 1) * part
+
+    def total(self, values: Sequence[float], device: torch.device) -> list[float]:
+        """Add up numbers over all ranks."""
+        if self.size == 1:
+            return list(values)
+        summed = torch.tensor(values, dtype=torch.float64, device=device)
+        dist.all_reduce(summed)
+        return [float(x) for x in summed.tolist()]
+
+    def from_first(self, value: T) -> T:
+        """Give every rank what the first one has."""
+        if self.size == 1:
+            return value
+        box: list[Any] = [value]
+        dist.broadcast_object_list(box, src=0)
+        result: T = box[0]
+        return result
+
+    def wait(self) -> None:
+        """Wait until every rank is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def planned_world() -> World:
+    """Read what torchrun says about this process; alone without it."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    rank, size, local = (int(os.environ.get(n, d)) for n, d in zip(names, "010", strict=True))
+    return World(rank, size, local)
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[World]:
+    """Join the other processes while the block runs: nccl between GPUs, gloo between CPUs."""
+    world = planned_world()
+    if world.size == 1 or dist.is_initialized():
+        yield world
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(world.local)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield world
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,61 @@
+"""A larger vocabulary for a trained model: new rows are the mean of the pieces they replace.
+
+So the model reads a new token nearly as it read its pieces, and the scores of all old tokens stay
+what they were to the bit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+import torch
+from torch import Tensor
+
+from mind_core import MindError
+
+C = TypeVar("C")
+EMBEDDING = "embedding.weight"
+
+
+def read_table(path: Path | None, old: int, new: int) -> dict[int, list[int]]:
+    """Read lines {"id": new token, "pieces": [old tokens]}; {} without a file.
+
+    Raises MindError for an id that is not new, or a piece that is not old.
+    """
+    if path is None:
+        return {}
+    table: dict[int, list[int]] = {}
+    for number, raw in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            line = orjson.loads(raw)
+            token, pieces = int(line["id"]), [int(piece) for piece in line["pieces"]]
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise MindError(
+                f"{path}:{number} is no line of the table", cause=repr(error),
+                hint='each is {"id": 50300, "pieces": [121, 345]}',
+            ) from None  # fmt: skip
+        if not old <= token < new or not all(0 <= piece < old for piece in pieces):
+            raise MindError(
+                f"{path}:{number}: token {token} or one of its pieces is out of range",
+                cause=f"old tokens are 0 … {old - 1}, new ones {old} … {new - 1}",
+                hint="the table belongs to other tokenizers",
+            )
+        table[token] = pieces
+    return table
+
+
+def extended(
+    config: C, weights: Mapping[str, Tensor], vocab: int, pieces: Mapping[int, Sequence[int]]
+) -> tuple[C, dict[str, Tensor]]:
+    """Give config and weights with ``vocab`` tokens; a new one without pieces gets the mean row."""
+    old = weights[EMBEDDING]  # (V, D)
+    rows = old.mean(dim=0).expand(vocab - old.shape[0], -1).clone()
+    for token, parts in pieces.items():
+        if parts:
+            rows[token - old.shape[0]] = old[list(parts)].mean(dim=0)
+    larger = dataclasses.replace(config, vocab=vocab)  # type: ignore[type-var]
+    return larger, {**weights, EMBEDDING: torch.cat((old, rows))}

@@ -1,0 +1,158 @@
+"""`export` and `import`: a checkpoint to a Hugging Face folder, and such a folder to one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mind_core import MindError
+from mind_core.files import atomic_folder, read_json, write_json
+from mind_core.plugins import Plugins
+from mind_core.progress import say
+from mind_tok import load_tokenizer
+from mind_train.checkpoint import (
+    MODEL,
+    TOKENIZER,
+    bare_model,
+    find_checkpoint,
+    read_config,
+    save_checkpoint,
+)
+from mind_train.components import TOOL
+from mind_train.export import gpt_neo, mindllm
+from mind_train.export.extension import extended, read_table
+
+KINDS: dict[str, ModuleType] = {"gpt-neo": gpt_neo, "mindllm": mindllm}
+TYPES = {"gpt_neo": "gpt-neo", "mindllm": "mindllm"}
+CONFIG = "config.json"
+INDEX = "model.safetensors.index.json"
+
+
+def export(model: Path, output: Path, plugins: Plugins) -> None:
+    """Write a checkpoint as a folder that transformers loads: fp32 safetensors, bit for bit."""
+    found, manifest = find_checkpoint(model)
+    architecture, config = read_config(found, plugins)
+    if architecture not in KINDS:
+        raise MindError(
+            f"architecture {architecture!r} has no form in transformers",
+            hint=f"exported can be {', '.join(KINDS)}",
+        )
+    kind = KINDS[architecture]
+    tokenizer = load_tokenizer(found / TOKENIZER)
+    special = {"bos_token_id": tokenizer.end_id, "eos_token_id": tokenizer.end_id}
+    with atomic_folder(output) as folder:
+        weights = kind.to_hugging_face(config, load_file(found / MODEL))
+        save_file(weights, folder / MODEL, metadata={"format": "pt"})
+        described = kind.describe(config) | special
+        write_json(folder / CONFIG, described)
+        write_json(folder / "generation_config.json", special)
+        if architecture == "mindllm":
+            source = mindllm.modelling_file()
+            (folder / f"{mindllm.MODULE}.py").write_text(source, "utf-8")
+        shutil.copytree(found / TOKENIZER, folder / TOKENIZER)
+        write_json(
+            folder / "mind_export.json",
+            {"format": "mind-export", "version": 1, "fingerprint": manifest["fingerprint"]},
+        )
+    say(TOOL, f"{found} is exported to {output}")
+
+
+def import_folder(
+    folder: Path, tokenizer: Path, output: Path, table: Path | None, plugins: Plugins
+) -> None:
+    """Make a checkpoint of a Hugging Face folder; with more tokens than it has, extend it.
+
+    The new checkpoint is step 0 of a run folder, from which `pretrain --from` and `sft` go on.
+    """
+    theirs = _read_config(folder)
+    architecture = TYPES.get(str(theirs.get("model_type")), "")
+    if architecture not in KINDS:
+        raise MindError(
+            f"{folder} holds a {theirs.get('model_type')!r}", hint=f"known are {', '.join(TYPES)}"
+        )
+    kind = KINDS[architecture]
+    try:
+        config = kind.read_config(theirs)
+    except (KeyError, TypeError, ValueError) as error:
+        raise MindError(
+            f"{folder / CONFIG} does not describe a model", cause=repr(error),
+            hint="it should be as transformers wrote it",
+        ) from None  # fmt: skip
+    weights = kind.from_hugging_face(config, _read_weights(folder))
+    vocab = load_tokenizer(tokenizer).vocab_size
+    if vocab > config.vocab:
+        pieces = read_table(table, config.vocab, vocab)
+        config, weights = extended(config, weights, vocab, pieces)
+    elif table is not None:
+        raise MindError(
+            f"the tokenizer has {vocab:,} tokens, the model {config.vocab:,}: nothing is new",
+            hint="leave --replaces out",
+        )
+    model = bare_model(
+        plugins.make("register_architectures", architecture, dataclasses.asdict(config))
+    )
+    _check(model, weights, folder)
+    if output.exists() and any(output.iterdir()):
+        raise MindError(f"{output} exists", hint="give a folder that does not exist yet")
+    trainer = {"counters": {}, "state": {}, "inputs": {"imported": str(folder)}}
+    save_checkpoint(output, 0, architecture, config, weights, {}, trainer, tokenizer)
+    say(TOOL, f"{folder} is imported as {architecture}, {config.vocab:,} tokens, into {output}")
+
+
+def _check(model: torch.nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:
+    wanted = dict(model.named_parameters())
+    if wanted.keys() != weights.keys():
+        odd = sorted(wanted.keys() ^ weights.keys())[0]
+        raise MindError(f"{folder}: tensor {odd} is on one side only", hint="is it of this kind?")
+    for name, p in wanted.items():
+        if p.shape != weights[name].shape:
+            raise MindError(
+                f"{folder}: {name} has the shape {tuple(weights[name].shape)}, wanted is "
+                f"{tuple(p.shape)}",
+                hint="config.json and the weights do not belong together",
+            )
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    if not path.is_file():
+        raise MindError(f"{folder} has no {CONFIG}", hint="give a folder that transformers wrote")
+    try:
+        found = read_json(path)
+    except (ValueError, json.JSONDecodeError) as error:
+        raise MindError(f"{path} is not JSON", cause=error, hint="fetch it again") from None
+    if not isinstance(found, dict):
+        raise MindError(f"{path} is no JSON object", hint="fetch it again")
+    return found
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    """Read one file or several; a pickle is refused."""
+    files = [folder / MODEL]
+    if (folder / INDEX).is_file():
+        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+        files = [folder / Path(name).name for name in names]
+    weights: dict[str, Tensor] = {}
+    for file in files:
+        if not file.is_file():
+            pickled = any(folder.glob("pytorch_model*.bin"))
+            raise MindError(
+                f"{file} is missing",
+                cause="the weights are a pickle, which could run anything" if pickled else None,
+                hint="save it with safetensors: model.save_pretrained(folder)",
+            )
+        try:
+            weights |= load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise MindError(f"{file} is damaged", cause=error, hint="fetch it again") from None
+    return weights

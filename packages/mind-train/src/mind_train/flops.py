@@ -1,0 +1,39 @@
+"""Training FLOPs per token, by convention; the head always counts, the lookup never."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mind_train.models.language_model import LanguageModel
+
+
+@dataclass(frozen=True)
+class Flops:
+    """Training FLOPs per token (forward and backward), by convention.
+
+    ``weights`` is 6 · (body matrices + head). ``causal`` adds 12 · D for each key that a query
+    sees, ``full`` for each key of the row or the window: what published MFU figures count.
+    ``six_n`` is 6 · all parameters, ``six_n_body`` 6 · those outside of embedding and positions.
+    """
+
+    weights: float
+    causal: float
+    full: float
+    six_n: float
+    six_n_body: float
+
+
+def flops(model: LanguageModel, sequence: int) -> Flops:
+    """Count training FLOPs per token under each convention."""
+    groups = model.groups()
+    total = sum(groups.values())
+    body = total - groups.get("embedding", 0) - groups.get("positions", 0)
+    weights = 6.0 * (body - groups.get("norm", 0) + model.head.numel())
+    width = model.head.shape[1]
+    return Flops(
+        weights=weights,
+        causal=weights + 12.0 * width * sum(model.keys_seen(sequence)),
+        full=weights + 12.0 * width * sum(model.spans(sequence)),
+        six_n=6.0 * total,
+        six_n_body=6.0 * body,
+    )

@@ -1,0 +1,171 @@
+"""Which rows each step reads: token shares, phases and orders as pure functions of the step.
+
+All rows have the same length, so a share of the rows is a share of the tokens. Sources take turns
+as in fair queueing: row j of a source with weight w stands at time (2j + 1) / 2w, and the rows are
+read in the order of their times. After any number of rows every source has its share to within
+a row or two, so to the row in each batch, and nothing but arithmetic is needed to find step N.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mind_core import MindError
+from mind_core.errors import UsageError, nearest
+from mind_train.data import Row, Rows
+from mind_train.order import row_of
+
+UNIFORM, BLOCKED = "uniform", "blocked"
+ORDERS = (UNIFORM, BLOCKED)
+UNIT = 10**9
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows of one kind; ``seed`` keys the order inside it."""
+
+    name: str
+    rows: Rows
+    seed: int
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some steps with one mixture: a weight for each source (0 = none), summing to about UNIT."""
+
+    steps: int
+    weights: tuple[int, ...]
+    order: str = UNIFORM
+
+    def taken(self, rows: int, total: int) -> list[int]:
+        """Count each source's rows among the first ``rows`` of the phase's ``total``."""
+        if self.order == UNIFORM:
+            return fair_counts(rows, self.weights)
+        counts, left = [], rows
+        for whole in fair_counts(total, self.weights):
+            counts.append(min(whole, left))
+            left -= counts[-1]
+        return counts
+
+
+def fair_counts(rows: int, weights: Sequence[int]) -> list[int]:
+    """Count each source's rows among the first ``rows`` in the order of their times; exact."""
+    total = sum(weights)
+    counts = [(2 * rows * w + total) // (2 * total) for w in weights]
+    active = [i for i, w in enumerate(weights) if w]
+    while sum(counts) < rows:  # at most half as many turns as there are sources
+        i = min(active, key=lambda i: (Fraction(2 * counts[i] + 1, 2 * weights[i]), i))
+        counts[i] += 1
+    while sum(counts) > rows:
+        some = [i for i in active if counts[i]]
+        i = max(some, key=lambda i: (Fraction(2 * counts[i] - 1, 2 * weights[i]), i))
+        counts[i] -= 1
+    return counts
+
+
+class Mixture:
+    """The rows of a whole run: sources and phases."""
+
+    def __init__(self, sources: Sequence[Source], phases: Sequence[Phase], batch: int) -> None:
+        self.sources, self.phases, self.batch = list(sources), list(phases), batch
+        self.steps = sum(phase.steps for phase in phases)
+        self._before: list[tuple[int, list[int]]] = []  # first step of each phase, rows read by it
+        step, counts = 0, [0] * len(self.sources)
+        for phase in self.phases:
+            self._before.append((step, counts))
+            rows = phase.steps * batch
+            counts = [a + b for a, b in zip(counts, phase.taken(rows, rows), strict=True)]
+            step += phase.steps
+        self.totals = counts
+
+    def read(self, step: int) -> list[int]:
+        """Count the rows of each source that the first ``step`` steps read."""
+        number = max(i for i, (first, _) in enumerate(self._before) if first <= step)
+        phase, (first, before) = self.phases[number], self._before[number]
+        taken = phase.taken((step - first) * self.batch, phase.steps * self.batch)
+        return [a + b for a, b in zip(before, taken, strict=True)]
+
+    def rows(self, step: int, start: int = 0, stop: int | None = None) -> list[Row]:
+        """Read rows start … stop - 1 of the batch of a step (counted from 0)."""
+        places: list[tuple[Source, int]] = []
+        for source, a, b in zip(self.sources, self.read(step), self.read(step + 1), strict=True):
+            places += [(source, index) for index in range(a, b)]
+        return [
+            source.rows.row(row_of(index, len(source.rows), source.seed))
+            for source, index in places[start:stop]
+        ]
+
+    def achieved(self, step: int) -> dict[str, dict[str, float]]:
+        """Tell what each source has given by a step: rows, share of all rows, epochs."""
+        counts = self.read(step)
+        whole = max(sum(counts), 1)
+        return {
+            source.name: {
+                "rows": count,
+                "share": count / whole,
+                "epochs": count / len(source.rows),
+            }
+            for source, count in zip(self.sources, counts, strict=True)
+        }
+
+    def check(self, most: float) -> None:
+        """Raise MindError for a source read more than ``most`` times; 0 allows all."""
+        for source, total in zip(self.sources, self.totals, strict=True):
+            epochs = total / len(source.rows)
+            if most and epochs > most:
+                raise MindError(
+                    f"{source.name} would be read {epochs:,.1f} times, more than "
+                    f"data.max_epochs = {most:g}",
+                    cause=f"its share asks for {total:,} rows, it has {len(source.rows):,}",
+                    hint="give it a smaller share, train fewer steps, or raise data.max_epochs",
+                )
+
+
+def resolve(shares: dict[str, float], groups: Sequence[str]) -> dict[str, list[int]]:
+    """Find the groups ("source/language") that each name of a table of shares means.
+
+    A name is a group, a source, or a language. Raises UsageError for one that is none, and for
+    names that mean the same group.
+    """
+    found: dict[str, list[int]] = {}
+    owner: dict[int, str] = {}
+    parts = [name.rpartition("/") for name in groups]
+    known = sorted({*groups, *(p[0] for p in parts), *(p[2] for p in parts)})
+    for name, share in shares.items():
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1e9:
+            raise UsageError(f"the share of {name} is {share!r}", hint="give a number from 0 on")
+        members = [
+            i for i, (source, _, language) in enumerate(parts)
+            if name in (groups[i], source, language)
+        ]  # fmt: skip
+        if not members:
+            raise UsageError(
+                f"the shards have no source {name!r}",
+                hint=nearest(name, known) or f"they have {', '.join(known)}",
+            )
+        for i in members:
+            if i in owner:
+                raise UsageError(
+                    f"{owner[i]!r} and {name!r} both mean {groups[i]}",
+                    hint="give each source one share",
+                )
+            owner[i] = name
+        found[name] = members
+    if not any(shares.values()):
+        raise UsageError("no source has a share above 0", hint="give at least one")
+    return found
+
+
+def as_weights(shares: dict[str, float], names: Sequence[str]) -> tuple[int, ...]:
+    """Give whole weights for the named sources; shares are relative to their sum."""
+    whole = sum(Fraction(share) for share in shares.values())
+    return tuple(round(Fraction(shares.get(name, 0)) / whole * UNIT) for name in names)
+
+
+def source_seed(seed: int, name: str) -> int:
+    """Key the order inside a source; by its name, so that other sources do not change it."""
+    return seed if name == ALL else seed ^ (zlib.crc32(name.encode()) << 32)

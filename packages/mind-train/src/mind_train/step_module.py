@@ -1,0 +1,76 @@
+"""Model, head and loss as one module, which DDP and FSDP2 wrap: their hooks see all of it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mind_core import MindError
+from mind_train.data import Batch
+from mind_train.distributed import MODES, World
+from mind_train.loss import head_loss, row_losses
+from mind_train.models.language_model import LanguageModel
+
+
+class StepModule(nn.Module):
+    """Compute the loss of a micro-batch, or the losses of its tokens one by one."""
+
+    def __init__(self, model: LanguageModel, z_loss: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.z_loss = model, z_loss
+
+    def forward(self, batch: Batch, scale: float | None) -> Tensor:
+        """Give the summed loss times ``scale``; with None the losses [N] of the counted targets."""
+        hidden = self.model(batch.ids[:, :-1], documents=batch.documents)  # (B, T, D)
+        targets = batch.ids[:, 1:]
+        if scale is not None:
+            return head_loss(
+                hidden, self.model.head, targets, batch.mask, scale, z_loss=self.z_loss
+            )
+        if batch.mask is not None:
+            return row_losses(hidden[batch.mask], self.model.head, targets[batch.mask])
+        return row_losses(hidden.flatten(0, 1), self.model.head, targets.flatten())
+
+
+def wrap(step: StepModule, world: World, mode: str, device: torch.device) -> nn.Module:
+    """Put a step under torch's engine for several ranks; alone it stays as it is."""
+    if mode not in MODES:
+        raise MindError(f"train.parallel {mode!r} is not known", hint="one of " + ", ".join(MODES))
+    if world.size == 1:
+        return step
+    if mode == "ddp":
+        from torch.nn.parallel import DistributedDataParallel
+
+        ids = [device.index] if device.type == "cuda" else None
+        return DistributedDataParallel(step, device_ids=ids, gradient_as_bucket_view=True)
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(device.type, (world.size,))
+    for block in blocks_of(step.model):
+        fully_shard(block, mesh=mesh)
+    fully_shard(step, mesh=mesh)
+    return step
+
+
+def blocks_of(model: LanguageModel) -> list[nn.Module]:
+    """Give the repeated layers, by the name that both architectures use."""
+    found = getattr(model, "blocks", None)
+    return list(found) if isinstance(found, nn.ModuleList) else []
+
+
+def recompute_blocks(model: LanguageModel) -> None:
+    """Keep only each block's input for the backward pass, and compute the rest again there."""
+    from torch.utils.checkpoint import checkpoint
+
+    for block in blocks_of(model):
+        block.forward = partial(_again, checkpoint, block.forward)
+
+
+def _again(checkpoint: Any, forward: Any, *args: Any) -> Any:
+    if not torch.is_grad_enabled():
+        return forward(*args)
+    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False)

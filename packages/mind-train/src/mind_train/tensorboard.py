@@ -1,0 +1,84 @@
+"""TensorBoard event files without TensorBoard: a scalar is a few bytes of protobuf in a TFRecord.
+
+Written anew at each start, as readers merge the files of a folder by step.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+_POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
+
+
+def _table() -> list[int]:
+    rows = []
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)
+        rows.append(crc)
+    return rows
+
+
+_CRC = _table()
+
+
+def masked_crc(data: bytes) -> int:
+    """Compute the masked CRC-32C that TFRecords carry."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 255]
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _varint(number: int) -> bytes:
+    out = b""
+    while number > 127:
+        out += bytes([number & 127 | 128])
+        number >>= 7
+    return out + bytes([number])
+
+
+def _field(number: int, data: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def scalars(line: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the numbers of a metrics line by path: loss, validation/books/zh/nats_per_token …"""
+    for key, value in line.items():
+        if isinstance(value, Mapping):
+            yield from scalars(value, f"{prefix}{key}/")
+        elif isinstance(value, int | float) and key != "step":
+            yield f"{prefix}{key}", float(value)
+
+
+class EventFile:
+    """Append events to one file of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"events.out.tfevents.{time.time_ns()}.mind-train"
+        self._write(_field(3, b"brain.Event:2"), 0)
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Write one metrics line as one event."""
+        values = b"".join(
+            _field(1, _field(1, name.encode()) + b"\x15" + struct.pack("<f", value))
+            for name, value in scalars(line)
+        )
+        self._write(_field(5, values), int(line["step"]))
+
+    def _write(self, content: bytes, step: int) -> None:
+        event = b"\x09" + struct.pack("<d", time.time()) + b"\x10" + _varint(step) + content
+        size = struct.pack("<Q", len(event))
+        record = (
+            size + struct.pack("<I", masked_crc(size)) + event
+            + struct.pack("<I", masked_crc(event))
+        )  # fmt: skip
+        with self.path.open("ab") as file:
+            file.write(record)

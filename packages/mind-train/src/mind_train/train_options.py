@@ -1,0 +1,154 @@
+"""The tables [train], [data] and [[phase]] of a recipe, each value checked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from mind_core.errors import UsageError, nearest
+
+ORDERS = ("uniform", "blocked")
+O = TypeVar("O")  # noqa: E741
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The ``[train]`` table: how long, how much at a time, what is measured and kept when.
+
+    ``steps`` 0 takes as many as ``epochs`` need, or as the phases have. ``batch`` is in rows of
+    ``sequence`` tokens (0: the model's context). ``micro_batch`` rows go through the model at once;
+    0 is all of a GPU's, on a CPU about 1,024 tokens, which is as fast and needs less memory.
+    ``document_mask`` keeps attention inside a document of a row. ``z_loss`` pulls the scores'
+    normaliser towards 1. ``spike_sigmas`` skips a step whose loss is that many deviations above the
+    last 128 (0: never). ``recompute`` keeps only the blocks' inputs and computes the rest again.
+    ``compile`` has torch compile the blocks. ``parallel`` is ddp or fsdp, under torchrun.
+    ``keep`` 0 keeps every checkpoint. ``tensorboard`` writes event files beside the metrics.
+    """
+
+    steps: int = 0
+    epochs: float = 0.0
+    batch: int = 8
+    micro_batch: int = 0
+    sequence: int = 0
+    document_mask: bool = False
+    clip: float = 1.0
+    z_loss: float = 0.0
+    spike_sigmas: float = 0.0
+    evaluate_every: int = 100
+    evaluate_tokens: int = 16_384
+    save_every: int = 100
+    keep: int = 2
+    device: str = "auto"
+    dtype: str = "auto"
+    parallel: str = "ddp"
+    recompute: bool = False
+    compile: bool = False
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.steps > 0) == (self.epochs > 0):
+            raise UsageError(
+                f"train.steps is {self.steps} and train.epochs is {self.epochs:g}",
+                hint="set one of them: --set train.steps=300 --set train.epochs=0, for example",
+            )
+        if self.batch < 1 or self.micro_batch < 0 or self.sequence < 0 or self.keep < 0:
+            raise UsageError(
+                "train.batch must be at least 1, micro_batch, sequence and keep not negative",
+                hint=f"they are {self.batch}, {self.micro_batch}, {self.sequence}, {self.keep}",
+            )
+        if self.clip <= 0 or self.save_every < 1 or self.evaluate_every < 1:
+            raise UsageError(
+                "train.clip, save_every and evaluate_every must be above 0",
+                hint=f"they are {self.clip}, {self.save_every} and {self.evaluate_every}",
+            )
+        if self.z_loss < 0 or self.spike_sigmas < 0:
+            raise UsageError(
+                f"train.z_loss {self.z_loss:g} and spike_sigmas {self.spike_sigmas:g} must not be "
+                "negative",
+                hint="0 is none; usual are 1e-4 and 6",
+            )
+
+    def total(self, rows: int) -> int:
+        """Count the steps over a number of rows."""
+        return self.steps or max(1, round(self.epochs * rows / self.batch))
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """The ``[data]`` table: token shares of sources, and how often one may be read.
+
+    ``shares`` names sources, languages or "source/language"; without it every source has the share
+    of its tokens. A source that would be read more than ``max_epochs`` times is refused before the
+    first step (0: never; up to 4 times, old text is nearly as good as new: Muennighoff et al.).
+    """
+
+    shares: dict[str, float] = field(default_factory=dict)
+    max_epochs: float = 4.0
+
+
+@dataclass(frozen=True)
+class PhaseOptions:
+    """One ``[[phase]]``: steps with one mixture; ``shares`` {} takes those of ``[data]``.
+
+    ``order`` "uniform" mixes the sources in every batch, "blocked" reads one after another.
+    """
+
+    steps: int
+    shares: dict[str, float] = field(default_factory=dict)
+    order: str = "uniform"
+
+
+def phases_of(values: Mapping[str, Any]) -> tuple[PhaseOptions, ...]:
+    """Read the [[phase]] tables of a recipe; [] where there are none."""
+    tables = values.get("phase", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError("write each phase as a [[phase]] table", hint="steps = 1000 stands in it")
+    phases = []
+    for number, table in enumerate(tables, 1):
+        check_keys(f"phase {number}", table, [f.name for f in dataclasses.fields(PhaseOptions)])
+        phase = PhaseOptions(**{"steps": 0, **table})
+        if not isinstance(phase.steps, int) or isinstance(phase.steps, bool) or phase.steps < 1:
+            raise UsageError(
+                f"phase {number} has {phase.steps!r} steps", hint="give each phase steps = N"
+            )
+        if phase.order not in ORDERS:
+            raise UsageError(
+                f"phase {number}: order {phase.order!r} is not known",
+                hint=nearest(str(phase.order), ORDERS) or "one of " + ", ".join(ORDERS),
+            )
+        if not isinstance(phase.shares, dict):
+            raise UsageError(
+                f"phase {number}: shares is no table", hint='shares = { "en" = 0.5, "zh" = 0.5 }'
+            )
+        phases.append(phase)
+    return tuple(phases)
+
+
+def checked(table: str, values: Mapping[str, Any], kind: type[O]) -> O:
+    """Make options of a table; raise UsageError for a value of another type than its default."""
+    defaults = {
+        f.name: {} if f.default is dataclasses.MISSING else f.default
+        for f in dataclasses.fields(kind)  # type: ignore[arg-type]
+    }
+    for key, value in values.items():
+        wanted = (int, float) if type(defaults[key]) is float else type(defaults[key])
+        if not isinstance(value, wanted) or (
+            isinstance(value, bool) and not isinstance(defaults[key], bool)
+        ):
+            raise UsageError(
+                f"{table}.{key} is {value!r}",
+                hint=f"give a value like its default, {defaults[key]}",
+            )
+    return kind(**values)
+
+
+def check_keys(table: str, values: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise UsageError with the nearest name for a key that a table does not have."""
+    for key in values:
+        if key not in known:
+            raise UsageError(
+                f"there is no {table}.{key}",
+                hint=nearest(key, known) or f"{table} has {', '.join(known)}",
+            )

@@ -1,0 +1,50 @@
+"""mind-train plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from mind_core import cli, options
+from mind_train.verbs import shared
+
+WHAT = "Say what a run would be: parameters, FLOPs, tokens, epochs, memory. Trains nothing."
+EXAMPLES = [
+    "mind-train plan shards/",
+    "mind-train plan --set model.preset=mindllm-3b --vocab 125700",
+    "mind-train plan --recipe mindllm-3b --devices 64 --rate 23500",
+    "mind-train plan shards/ --recipe my.toml --set train.steps=5000 --json",
+]
+COST = "Needs no memory for the model: 3 billion parameters fit a laptop."
+
+
+def plan(
+    context: typer.Context,
+    shards: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(
+            metavar="SHARDS", help="A folder made by mind-tok encode.", show_default=False
+        ),
+    ] = None,
+    recipe: options.RecipeName = None,
+    changes: options.Set = None,
+    vocab: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Vocabulary, where no shards are given.")
+    ] = 32_000,
+    devices: Annotated[int, typer.Option(metavar="N", min=1, help="GPUs, or ranks.")] = 1,
+    rate: Annotated[
+        float, typer.Option(metavar="X", min=0, help="Tokens a second of one device, for the time.")
+    ] = 0.0,
+    plugin: options.PluginFiles = None,
+    json: options.Json = False,
+) -> None:
+    """Read the options, then work the run out."""
+    effective = shared.recipe_of(context, recipe or "tiny-cpu", changes, None)
+    from mind_core.records import encode
+    from mind_train.plan import as_text
+    from mind_train.plan import plan as work_out
+
+    result = work_out(effective, shared.plugins_of(plugin), shards, vocab, devices, rate)
+    cli.write_out(encode(result).decode() if json else as_text(result))

@@ -1,0 +1,47 @@
+"""mind-train pretrain."""
+
+from __future__ import annotations
+
+import typer
+
+from mind_core import options
+from mind_train.verbs import shared
+
+WHAT = "Train a model from scratch on text; run it again to go on after a stop."
+EXAMPLES = [
+    "mind-train pretrain shards/ -o run/",
+    "mind-train pretrain text.jsonl.zst -t tokenizer/ -o run/ --set train.steps=1000",
+    "mind-train pretrain shards/ -o run/ --set model.architecture=gpt-neo -n",
+    "torchrun --nproc-per-node 8 -m mind_train pretrain shards/ -o run/ --recipe mindllm-3b",
+]
+COST = shared.COST
+
+
+def pretrain(
+    context: typer.Context,
+    shards: shared.Data = None,
+    output: shared.RunFolder = None,
+    parent: shared.Parent = None,
+    tokenizer: shared.TokenizerFolder = None,
+    cache: shared.CacheFolder = None,
+    recipe: options.RecipeName = None,
+    changes: options.Set = None,
+    seed: shared.Seed = None,
+    dry_run: options.DryRun = False,
+    print_recipe: options.PrintRecipe = False,
+    plugin: options.PluginFiles = None,
+    quiet: options.Quiet = False,
+    progress: options.ShowProgress = None,
+) -> None:
+    """Read the options, check the job, then train."""
+    effective = shared.recipe_of(context, recipe or "tiny-cpu", changes, seed)
+    if print_recipe:
+        shared.print_recipe(effective, plugin)
+        return
+    data = shared.required(context, shards, "SHARDS, a folder of token shards, or JSONL files")
+    from mind_train.cache import shard_folder
+    from mind_train.jobs import prepare_pretrain
+
+    folder = shard_folder(data, tokenizer, cache, chat=False)
+    job = prepare_pretrain(effective, shared.plugins_of(plugin), folder, parent)
+    shared.carry_out(context, job, output, dry_run, quiet, progress)

@@ -1,0 +1,59 @@
+"""mind-train sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from mind_core import cli, options
+from mind_train.verbs import shared
+
+WHAT = "Write text with a model: continue prompts, or answer them with --chat."
+EXAMPLES = [
+    'mind-train sample run/ "The sea" "北京"',
+    'mind-train sample chat/ --chat "Who was Confucius?" --temperature 0.7 --top-p 0.9',
+    "mind-train sample run/ --count 3 --max-new 50 --json",
+    "mind-train sample chat/ --chat < questions.txt",
+]
+COST = (
+    "Samples come in the order of the prompts; sample i is drawn with seed + i. To a terminal text "
+    "appears as it is written. With --chat and no prompt, each line of stdin is a turn of one "
+    "conversation."
+)
+
+
+def sample(
+    context: typer.Context,
+    model: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(metavar="MODEL", help="A run folder or a checkpoint.", show_default=False),
+    ] = None,
+    prompts: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[PROMPT]...", help="None begins a document.", show_default=False),
+    ] = None,
+    chat: Annotated[bool, typer.Option("--chat", help="Prompts are a user's questions.")] = False,
+    max_new: Annotated[int, typer.Option(metavar="N", min=1, help="Tokens at most.")] = 128,
+    temperature: Annotated[float, typer.Option(metavar="X", help="0 takes the likeliest.")] = 0.8,
+    top_p: Annotated[float, typer.Option(metavar="X", help="Sample from this share.")] = 0.95,
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="Samples of each prompt.")] = 1,
+    seed: options.Seed = 0,
+    plugin: options.PluginFiles = None,
+    json: options.Json = False,
+) -> None:
+    """Read the options, then write samples or hold a conversation."""
+    folder = shared.required(context, model, "MODEL, a run folder or a checkpoint")
+    from mind_core.records import encode
+    from mind_train import sample as sampling
+
+    how = sampling.Sampling(max_new, temperature, top_p, seed, chat)
+    plugins = shared.plugins_of(plugin)
+    if chat and not prompts:
+        sampling.converse(folder, how, plugins, cli.write_out)
+        return
+    show = None if json else cli.write_out
+    for record in sampling.sample(folder, prompts or [""], how, count, plugins, show):
+        if json:
+            cli.write_out(encode(record).decode())

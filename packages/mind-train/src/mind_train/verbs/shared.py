@@ -1,0 +1,120 @@
+"""What the verbs share: options, recipes, and carrying out a job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
+
+import typer
+
+from mind_core import cli
+from mind_core.errors import UsageError
+
+if TYPE_CHECKING:
+    from mind_core.plugins import Plugins
+    from mind_core.recipe import Recipe
+    from mind_train.jobs import Job
+
+T = TypeVar("T")
+TOOL = "mind-train"
+
+COST = (
+    "Memory: 16 bytes for each parameter, and the activations of one micro-batch; shards are "
+    "mapped, not read. Resuming is exact to the bit on the same machine with as many threads and "
+    "ranks. Under torchrun a batch is split over the ranks."
+)
+Data = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Argument(
+        metavar="SHARDS|FILE...",
+        help="JSONL files (with --tokenizer), or a folder made by mind-tok encode.",
+        show_default=False,
+    ),
+]
+TokenizerFolder = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("-t", "--tokenizer", metavar="FOLDER", help="Encodes records; kept in a cache."),
+]
+CacheFolder = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--cache", metavar="FOLDER", help="Where encoded records are kept. Default: MIND_CACHE."
+    ),
+]
+RunFolder = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="RUN",
+        help="The run folder. The same command goes on where an existing one stands.",
+    ),
+]
+Seed = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--seed",
+        metavar="N",
+        envvar="MIND_SEED",
+        show_envvar=False,
+        help="Where chance is involved, it starts here. Default: the recipe's.",
+    ),
+]
+Parent = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--from", metavar="MODEL", help="The run folder or checkpoint to start from."),
+]
+
+
+def plugins_of(files: Sequence[Path] | None) -> Plugins:
+    """Load the plugins, with those in the given files."""
+    from mind_train.components import load_plugins
+
+    return load_plugins(files or [])
+
+
+def recipe_of(
+    context: typer.Context, name: str, changes: Sequence[str] | None, seed: int | None
+) -> Recipe:
+    """Load a recipe with its changes; what is typed comes before the environment."""
+    from mind_train.config import effective_recipe
+
+    source = context.get_parameter_source("seed")
+    inherited = source is not None and source.name == "ENVIRONMENT"
+    return effective_recipe(name, changes or [], seed, inherited)
+
+
+def print_recipe(recipe: Recipe, plugin: Sequence[Path] | None) -> None:
+    """Print the whole effective recipe."""
+    from mind_train.config import whole
+
+    cli.write_out(whole(recipe, plugins_of(plugin)).to_toml())
+
+
+def required(context: typer.Context, value: T | None, what: str) -> T:
+    """Give a value that was given; raise UsageError where it was not."""
+    if not value:
+        raise UsageError(f"missing {what}", hint=f"`{context.command_path} --help` shows the usage")
+    return value
+
+
+def carry_out(
+    context: typer.Context,
+    job: Job,
+    output: Path | None,
+    dry_run: bool,
+    quiet: bool,
+    progress: bool | None,
+) -> None:
+    """Train a job, or only say what it would be."""
+    from mind_core.progress import Progress
+    from mind_train.distributed import planned_world
+    from mind_train.pipeline import plan_lines, train
+
+    if dry_run:
+        cli.write_out("".join(f"{line}\n" for line in plan_lines(job)))
+        return
+    run = required(context, output, "-o RUN, the run folder")
+    with Progress(TOOL, progress if planned_world().first else False) as live:
+        train(job, run, live, quiet)
