@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,9 @@ def sets(changes: list[str]) -> list[str]:
     return [f"--set={change}" for change in changes]
 
 
-@pytest.mark.parametrize("verb", ["", "pretrain", "sft", "sample", "plan", "plot"])
+@pytest.mark.parametrize(
+    "verb", ["", "pretrain", "sft", "sample", "plan", "bench", "plot", "export", "import"]
+)
 def test_help_is_light(verb: str) -> None:
     code = (
         "import sys; from mind_train.cli import app\n"
@@ -159,3 +162,46 @@ def test_wrong_calls_are_explained(mind_train: Call, arguments: list[str], word:
     assert result.code in (1, 2) and result.stdout == b""
     assert result.stderr.startswith("mind-train: error:") and word in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_bench_measures_a_step_and_the_product(mind_train: Call) -> None:
+    done = mind_train(
+        "bench", "--seconds", "0", "--json", "--vocab", "64", "--set", "model.context=16",
+        "--set", "train.batch=2",
+    )  # fmt: skip
+    result = json.loads(done.stdout)
+    assert result["tokens_per_second"] > 0 and result["gemm_peak"] > 1e9
+    assert result["share_of_gemm_peak"] > 0
+    assert result["mfu"] is None or result["device"].startswith("NVIDIA")
+    share = result["tokens_per_second"] * result["flops_per_token"] / result["gemm_peak"]
+    assert result["share_of_gemm_peak"] == pytest.approx(share, rel=0.01, abs=1e-4)
+
+
+def test_export_and_import_go_round(mind_train: Call, trained: Path, tmp_path: Path) -> None:
+    mind_train("export", str(trained), "-o", str(tmp_path / "hf"))
+    words = str(tmp_path / "hf" / "tokenizer")
+    mind_train("import", str(tmp_path / "hf"), "-t", words, "-o", str(tmp_path / "back"))
+    draws = [
+        mind_train("sample", str(run), "The sea", "--temperature", "0", "--max-new", "9").stdout
+        for run in (trained, tmp_path / "back")
+    ]
+    assert draws[0] == draws[1] and draws[0].startswith(b"The sea")
+    again = mind_train("export", str(trained), "-o", str(tmp_path / "hf"))
+    assert again.code == 2 and "exists" in again.stderr and "hint:" in again.stderr
+
+
+def test_pretrain_goes_on_from_a_checkpoint(
+    mind_train: Call, trained: Path, shards: Path, tmp_path: Path
+) -> None:
+    """The first held-out loss of the new run is the last one of the old."""
+    run = tmp_path / "next"
+    mind_train(
+        "pretrain", str(shards), "--from", str(trained), "-o", str(run), "-q",
+        "--set", "train.steps=2", "--set", "train.evaluate_tokens=300",
+    )  # fmt: skip
+
+    def evaluations(folder: Path) -> list[Any]:
+        lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        return [line["all"] for line in lines if "all" in line]
+
+    assert evaluations(run)[0] == pytest.approx(evaluations(trained)[-1])

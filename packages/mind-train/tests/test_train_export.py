@@ -67,6 +67,12 @@ def test_export_loads_in_transformers_and_comes_back(
     with torch.no_grad():
         ours = checkpoint.model.logits(checkpoint.model(ids))
         torch.testing.assert_close(theirs(ids).logits, ours, rtol=1e-5, atol=1e-5)
+    words = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
+    for text in ("Still waters run deep.", "三人行，必有我师焉。", " two  spaces\n"):
+        ours_ids = checkpoint.tokenizer.encode(text)
+        assert words(text, add_special_tokens=False)["input_ids"] == ours_ids
+        assert words.decode(ours_ids) == text
+    assert words.eos_token_id == checkpoint.tokenizer.end_id
     new = theirs.generate(ids[:1, :5], max_new_tokens=12, do_sample=False, eos_token_id=-1)
     want = ids[:1, :5]
     for _ in range(12):
@@ -102,7 +108,7 @@ def test_new_tokens_start_as_the_mean_of_their_pieces(tokenizer: Tokenizer, tmp_
     config = small_folder(tmp_path / "hf")
     tokenizer.save(tmp_path / "tok")
     table = tmp_path / "table.jsonl"
-    table.write_text('{"id": 400, "pieces": [7, 9]}\n{"id": 401, "pieces": []}\n')
+    table.write_text('{"id": 400, "replaced": [7, 9]}\n{"id": 401, "replaced": []}\n')
     import_folder(tmp_path / "hf", tmp_path / "tok", tmp_path / "run", table, load_plugins())
     new = load_checkpoint(tmp_path / "run").model
     old = config.build().eval()
@@ -123,8 +129,8 @@ def test_new_tokens_start_as_the_mean_of_their_pieces(tokenizer: Tokenizer, tmp_
 
 @pytest.mark.parametrize(
     ("line", "word"),
-    [('{"id": 3, "pieces": [1]}', "out of range"), ('{"id": 401}', "no line"), ("{", "no line"),
-     ('{"id": 401, "pieces": [400]}', "out of range")],
+    [('{"id": 3, "replaced": [1]}', "out of range"), ('{"id": 401}', "no line"), ("{", "no line"),
+     ('{"id": 401, "replaced": [400]}', "out of range")],
 )  # fmt: skip
 def test_a_table_of_others_is_refused(line: str, word: str, tmp_path: Path) -> None:
     path = tmp_path / "table.jsonl"

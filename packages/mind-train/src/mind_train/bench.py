@@ -54,33 +54,40 @@ def gemm_peak(machine: Machine, repeat: int = 4) -> float:
     return 2.0 * n**3 / best
 
 
-def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[str, Any]:
-    """Time a recipe's steps for some seconds; give medians, shares of the peaks and memory."""
+def trainer_of(recipe: Recipe, plugins: Plugins, vocab: int) -> Trainer:
+    """Make a trainer over random rows; nothing is written and nothing held out."""
     resolved = settings(recipe, plugins)
-    architecture, config = model_config(resolved.recipe, plugins, vocab)
+    _, config = model_config(resolved.recipe, plugins, vocab)
     machine = choose_machine(resolved.train.device, resolved.train.dtype)
-    sequence = row_length(resolved, config)
-    rows = RandomRows(sequence, config.vocab)
+    rows = RandomRows(row_length(resolved, config), config.vocab)
     torch.manual_seed(resolved.seed)
     mixture = Mixture([Source(ALL, rows, 0)], [Phase(1 << 30, (UNIT,))], resolved.train.batch)
-    trainer = Trainer(config.build(), mixture, [], resolved, machine)
+    return Trainer(config.build(), mixture, [], resolved, machine)
+
+
+def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[str, Any]:
+    """Time a recipe's steps for some seconds; give medians, shares of the peaks and memory."""
+    trainer = trainer_of(recipe, plugins, vocab)
+    machine, batch = trainer.machine, trainer.options.batch
+    sequence = trainer.mixture.sources[0].rows.sequence
     first = _timed(trainer.step, machine)
     peaks = [gemm_peak(machine)]
     times = [_timed(trainer.step, machine) for _ in range(2)]
     while sum(times) < seconds:
         times.append(_timed(trainer.step, machine))
     peaks.append(gemm_peak(machine))
-    tokens = resolved.train.batch * sequence
+    tokens = batch * sequence
     rate = tokens / statistics.median(times)
     table = machine.peak()
+    parameters = sum(p.numel() for p in trainer.model.parameters())
     return {
-        "architecture": architecture,
+        "architecture": recipe.values["model"]["architecture"],
         "device": machine.describe(),
         "torch": torch.__version__,
-        "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "vocab": config.vocab,
-        "batch": resolved.train.batch,
-        "micro_batch": min(trainer.micro_batch, resolved.train.batch),
+        "parameters": parameters,
+        "vocab": trainer.model.config.vocab,
+        "batch": batch,
+        "micro_batch": min(trainer.micro_batch, batch),
         "sequence": sequence,
         "steps": len(times),
         "tokens_per_second": round(rate, 1),
@@ -91,7 +98,7 @@ def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[
         "mfu": table and round(rate * trainer.flops / table, 4),
         "first_step_seconds": round(first, 2),
         "peak_memory_bytes": peak_memory(machine),
-        "state_bytes": 16 * sum(p.numel() for p in trainer.model.parameters()),
+        "state_bytes": 16 * parameters,
     }
 
 

@@ -21,22 +21,20 @@ C = TypeVar("C")
 EMBEDDING = "embedding.weight"
 
 
-def read_table(path: Path | None, old: int, new: int) -> dict[int, list[int]]:
-    """Read lines {"id": new token, "pieces": [old tokens]}; {} without a file.
+def read_table(path: Path, old: int, new: int) -> dict[int, list[int]]:
+    """Read lines {"id": new token, "replaced": [old tokens]}, as `mind-tok extend` writes them.
 
     Raises MindError for an id that is not new, or a piece that is not old.
     """
-    if path is None:
-        return {}
     table: dict[int, list[int]] = {}
     for number, raw in enumerate(path.read_bytes().splitlines(), 1):
         try:
             line = orjson.loads(raw)
-            token, pieces = int(line["id"]), [int(piece) for piece in line["pieces"]]
+            token, pieces = int(line["id"]), [int(piece) for piece in line["replaced"]]
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             raise MindError(
                 f"{path}:{number} is no line of the table", cause=repr(error),
-                hint='each is {"id": 50300, "pieces": [121, 345]}',
+                hint='each is {"id": 50300, "replaced": [121, 345]}',
             ) from None  # fmt: skip
         if not old <= token < new or not all(0 <= piece < old for piece in pieces):
             raise MindError(

@@ -19,7 +19,9 @@ from mind_core import MindError
 from mind_core.files import atomic_folder, read_json, write_json
 from mind_core.plugins import Plugins
 from mind_core.progress import say
-from mind_tok import load_tokenizer
+from mind_tok import Tokenizer, load_tokenizer
+from mind_tok.replaced import REPLACED
+from mind_tok.to_huggingface import save_for_huggingface
 from mind_train.checkpoint import (
     MODEL,
     TOKENIZER,
@@ -59,6 +61,7 @@ def export(model: Path, output: Path, plugins: Plugins) -> None:
         if architecture == "mindllm":
             source = mindllm.modelling_file()
             (folder / f"{mindllm.MODULE}.py").write_text(source, "utf-8")
+        _write_tokenizer(tokenizer, folder)
         shutil.copytree(found / TOKENIZER, folder / TOKENIZER)
         write_json(
             folder / "mind_export.json",
@@ -91,7 +94,10 @@ def import_folder(
     weights = kind.from_hugging_face(config, _read_weights(folder))
     vocab = load_tokenizer(tokenizer).vocab_size
     if vocab > config.vocab:
-        pieces = read_table(table, config.vocab, vocab)
+        table = table or tokenizer / REPLACED
+        pieces = read_table(table, config.vocab, vocab) if table.exists() else {}
+        if not pieces:
+            say(TOOL, f"no table of replaced tokens in {tokenizer}: new rows are the mean of all")
         config, weights = extended(config, weights, vocab, pieces)
     elif table is not None:
         raise MindError(
@@ -107,6 +113,19 @@ def import_folder(
     trainer = {"counters": {}, "state": {}, "inputs": {"imported": str(folder)}}
     save_checkpoint(output, 0, architecture, config, weights, {}, trainer, tokenizer)
     say(TOOL, f"{folder} is imported as {architecture}, {config.vocab:,} tokens, into {output}")
+
+
+def _write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+    """Put tokenizer.json and its config beside the weights, if this kind has such a form."""
+    partial = folder / "partial"
+    try:
+        save_for_huggingface(tokenizer, partial)
+    except MindError as error:
+        say(TOOL, f"no tokenizer.json: {error.message}")
+        return
+    for path in partial.iterdir():
+        path.rename(folder / path.name)
+    partial.rmdir()
 
 
 def _check(model: torch.nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:

@@ -24,7 +24,7 @@ EXPORT_COST = (
 IMPORT_WHAT = "Make a checkpoint of a GPT-Neo or mindllm Hugging Face folder."
 IMPORT_EXAMPLES = [
     "mind-train import gpt-neo/ -t tokenizer/ -o start/",
-    "mind-train import gpt-neo/ -t extended/ --replaces extended/table.jsonl -o start/",
+    "mind-train import gpt-neo/ -t extended/ --replaces table.jsonl -o start/",
     "mind-train import hf/ -t tokenizer/ -o start/",
 ]
 IMPORT_COST = (
@@ -70,7 +70,9 @@ def import_(
     replaces: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            "--replaces", metavar="FILE", help='Lines {"id": new, "pieces": [old …]} of new tokens.'
+            "--replaces",
+            metavar="FILE",
+            help="What new tokens replace. Default: as the tokenizer's folder says.",
         ),
     ] = None,
     plugin: options.PluginFiles = None,

@@ -1,0 +1,194 @@
+"""One trainer in one process: it does a training step for each line on stdin and says what it took.
+
+usage: train_worker.py IMPL SIZE VOCAB SEQUENCE BATCH [compile]
+IMPL: gemm, mind-mindllm, mind-gpt-neo, hf-llama, hf-gpt-neo, litgpt, nano-llama, nano-gpt-neo.
+Only ours needs mind-train installed, and only the others need their packages.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# layers, width, heads, inner width of a plain and of a gated feed-forward: 12 L d² in both
+SIZES = {
+    "2m": (4, 192, 3, 768, 512),
+    "15m": (8, 384, 6, 1536, 1024),
+    "50m": (10, 640, 10, 2560, 1728),
+}
+
+
+class Block(nn.Module):
+    """A block as minimal training loops write it: one qkv product, SDPA, two or three more."""
+
+    def __init__(self, kind: str, dim: int, heads: int, inner: int) -> None:
+        super().__init__()
+        gated = kind == "llama"
+        self.heads, self.gated = heads, gated
+        norm: Callable[[], nn.Module] = (
+            (lambda: nn.RMSNorm(dim, 1e-6)) if gated else (lambda: nn.LayerNorm(dim))
+        )
+        self.first, self.second = norm(), norm()
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=not gated)
+        self.up = nn.Linear(dim, (1 + gated) * inner, bias=not gated)
+        self.down = nn.Linear(inner, dim, bias=not gated)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        B, T, D = x.shape
+        parts = self.qkv(self.first(x)).view(B, T, 3, self.heads, D // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        if self.gated:
+            q, k = (t * cos + torch.cat((-t.chunk(2, -1)[1], t.chunk(2, -1)[0]), -1) * sin
+                    for t in (q, k))  # fmt: skip
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.out(mixed.transpose(1, 2).reshape(B, T, D))
+        up = self.up(self.second(x))
+        if self.gated:
+            gate, up = up.chunk(2, -1)
+            return x + self.down(F.silu(gate) * up)
+        return x + self.down(F.gelu(up, approximate="tanh"))
+
+
+class Nano(nn.Module):
+    """A decoder as in nanoGPT, with a tied head and a whole cross-entropy."""
+
+    def __init__(self, kind: str, vocab: int, sizes: tuple[int, ...], sequence: int) -> None:
+        super().__init__()
+        layers, dim, heads, plain, gated = sizes
+        self.words = nn.Embedding(vocab, dim)
+        self.places = nn.Embedding(sequence, dim) if kind == "gpt-neo" else None
+        inner = gated if kind == "llama" else plain
+        self.blocks = nn.ModuleList(Block(kind, dim, heads, inner) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim) if kind == "gpt-neo" else nn.RMSNorm(dim, 1e-6)
+        d = dim // heads
+        rates = 10_000.0 ** (-torch.arange(0, d, 2).float() / d)
+        angles = torch.outer(torch.arange(sequence).float(), rates).repeat(1, 2)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
+        for p in self.parameters():
+            if p.ndim == 2:
+                nn.init.normal_(p, std=0.02)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        h = self.words(x)
+        if self.places is not None:
+            h = h + self.places.weight[: x.shape[1]]
+        for block in self.blocks:
+            h = block(h, self.cos, self.sin)
+        return F.cross_entropy((self.norm(h) @ self.words.weight.t()).flatten(0, 1), y.flatten())
+
+
+def loss_of(impl: str, size: str, vocab: int, sequence: int, compiled: bool) -> Any:
+    """Make a peer's model; give (parameters, (x, y) -> loss)."""
+    layers, dim, heads, plain, gated = SIZES[size]
+    if impl.startswith("hf-"):
+        import transformers as t
+
+        if impl == "hf-llama":
+            model = t.LlamaForCausalLM(t.LlamaConfig(
+                vocab_size=vocab, hidden_size=dim, num_hidden_layers=layers,
+                num_attention_heads=heads, intermediate_size=gated, use_cache=False,
+                max_position_embeddings=sequence, tie_word_embeddings=True,
+                attn_implementation="sdpa"))  # fmt: skip
+        else:
+            model = t.GPTNeoForCausalLM(t.GPTNeoConfig(
+                vocab_size=vocab, hidden_size=dim, num_layers=layers, num_heads=heads,
+                intermediate_size=plain, attention_types=[[["global", "local"], layers // 2]],
+                max_position_embeddings=sequence, resid_dropout=0.0, embed_dropout=0.0,
+                attention_dropout=0.0, use_cache=False))  # fmt: skip
+        run = torch.compile(model) if compiled else model
+        return model, lambda x, y: run(input_ids=x, labels=y, shift_labels=y).loss
+    if impl == "litgpt":
+        from litgpt.model import GPT, Config
+
+        model = GPT(Config(
+            block_size=sequence, vocab_size=vocab, padded_vocab_size=vocab, n_layer=layers,
+            n_head=heads, n_embd=dim, rotary_percentage=1.0, parallel_residual=False, bias=False,
+            norm_class_name="RMSNorm", mlp_class_name="LLaMAMLP",
+            intermediate_size=gated))  # fmt: skip
+        model.apply(model._init_weights)
+        model.lm_head.weight = model.transformer.wte.weight
+        run = torch.compile(model) if compiled else model
+        return model, lambda x, y: F.cross_entropy(run(x).flatten(0, 1), y.flatten())
+    model = Nano(impl.removeprefix("nano-"), vocab, SIZES[size], sequence)
+    return model, torch.compile(model) if compiled else model
+
+
+def peer_step(
+    impl: str, size: str, vocab: int, sequence: int, batch: int, compiled: bool
+) -> Callable[[], object]:
+    """Make a peer's whole step: loss, gradient, fused AdamW."""
+    model, loss = loss_of(impl, size, vocab, sequence, compiled)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.95), fused=True)
+    ids = torch.randint(0, vocab, (batch, sequence + 1))
+    x, y = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
+
+    def step() -> None:
+        value = loss(x, y)
+        value.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        assert math.isfinite(float(value.detach()))
+
+    return step
+
+
+def our_step(
+    name: str, size: str, vocab: int, sequence: int, batch: int, compiled: bool
+) -> Callable[[], object]:
+    """Make mind-train's own step, with reading of rows, clipping and metrics."""
+    from mind_train.bench import trainer_of
+    from mind_train.components import load_plugins
+    from mind_train.config import effective_recipe
+
+    preset = {"2m": "tiny"}.get(size, size)
+    changes = [
+        "model={}", f"model.architecture='{name}'", f"model.preset='{preset}'",
+        f"model.context={sequence}", f"train.batch={batch}", "optimizer.lr=3e-4",
+        f"train.compile={str(compiled).lower()}",
+    ]  # fmt: skip
+    recipe = effective_recipe("tiny-cpu", changes, None)
+    return trainer_of(recipe, load_plugins(), vocab).step
+
+
+def gemm() -> Callable[[], object]:
+    """Multiply square matrices: the peak that shares are of."""
+    a, b, out = (torch.randn(2048, 2048) for _ in range(3))
+    return lambda: [torch.mm(a, b, out=out) for _ in range(4)]
+
+
+def main() -> None:
+    """Make the step, warm it up once, then serve lines."""
+    impl, size, vocab, sequence, batch, *more = sys.argv[1:]
+    torch.manual_seed(0)
+    numbers = int(vocab), int(sequence), int(batch), "compile" in more
+    if impl == "gemm":
+        step = gemm()
+    elif impl.startswith("mind-"):
+        step = our_step(impl.removeprefix("mind-"), size, *numbers)
+    else:
+        step = peer_step(impl, size, *numbers)
+    step()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        wall, cpu = time.perf_counter(), time.process_time()
+        step()
+        took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+        took["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        sys.stdout.write(json.dumps(took) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
