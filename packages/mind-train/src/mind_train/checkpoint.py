@@ -136,6 +136,20 @@ def save_checkpoint(
     run: Path,
     step: int,
     architecture: str,
+    model: LanguageModel,
+    state: dict[str, Tensor],
+    trainer: dict[str, Any],
+    tokenizer: Path,
+) -> None:
+    """Write a checkpoint of a model that is whole on this process."""
+    weights = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters()}
+    write_checkpoint(run, step, architecture, model.config, weights, state, trainer, tokenizer)
+
+
+def write_checkpoint(
+    run: Path,
+    step: int,
+    architecture: str,
     config: Config,
     weights: dict[str, Tensor],
     state: dict[str, Tensor],

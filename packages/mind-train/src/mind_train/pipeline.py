@@ -21,8 +21,8 @@ from mind_train.checkpoint import (
     keep_newest,
     load_weights,
     read_config,
-    save_checkpoint,
     sound_checkpoints,
+    write_checkpoint,
 )
 from mind_train.components import TOOL
 from mind_train.distributed import World, joined
@@ -125,7 +125,7 @@ def save_step(run: Path, job: Job, trainer: Trainer) -> None:
     weights = {name: whole(p) for name, p in trainer.parameters.items()}
     tensors, values = pack_state(trainer.parameters, trainer.optimizer)
     if trainer.world.first:
-        save_checkpoint(
+        write_checkpoint(
             run,
             trainer.counters.step,
             job.architecture,

@@ -28,7 +28,7 @@ from mind_train.checkpoint import (
     bare_model,
     find_checkpoint,
     read_config,
-    save_checkpoint,
+    write_checkpoint,
 )
 from mind_train.components import TOOL
 from mind_train.export import gpt_neo, mindllm
@@ -111,7 +111,7 @@ def import_folder(
     if output.exists() and any(output.iterdir()):
         raise MindError(f"{output} exists", hint="give a folder that does not exist yet")
     trainer = {"counters": {}, "state": {}, "inputs": {"imported": str(folder)}}
-    save_checkpoint(output, 0, architecture, config, weights, {}, trainer, tokenizer)
+    write_checkpoint(output, 0, architecture, config, weights, {}, trainer, tokenizer)
     say(TOOL, f"{folder} is imported as {architecture}, {config.vocab:,} tokens, into {output}")
 
 
