@@ -54,6 +54,7 @@ def main() -> None:
         size += len(packed.data)
         tokens += len(ids)
         documents += len(plain)
+        print(f"{size / 1e6:,.0f} MB equal", end="\r", file=sys.stderr)
         if size >= args.megabytes * 1e6:
             break
     print(f"equal: {tokens:,} ids of {documents:,} texts, {size / 1e6:,.1f} MB of UTF-8")

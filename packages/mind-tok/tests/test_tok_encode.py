@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,9 +14,11 @@ import pytest
 
 from mind_core import MindError, Record
 from mind_core.output import write_records
+from mind_core.records import encode
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
+from mind_tok.cli import app
 from mind_tok.sentencepiece import SentencePieceTokenizer
 from mind_tok.shards import ShardSet
 
@@ -263,3 +268,40 @@ def test_a_shard_folder_is_no_tokenizer(tokenizer_folder: Path, tmp_path: Path) 
     assert wrong.code == 1 and "mind-tokenizer" in wrong.stderr
     right = run_tool("mind-tok", ["encode", "-t", tmp_path / "s/tokenizer"], [{"text": "a"}])
     assert right.code == 0, "a shard folder carries its tokenizer"
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    tokenizer_folder: Path, records: list[Record], tmp_path: Path
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"".join(encode(record) for record in records))
+    (tmp_path / "out").mkdir()
+    command = ["encode", str(source), "-t", str(tokenizer_folder), "-o", str(tmp_path / "out/s")]
+    for limit in (0, 5000, 12_000):  # the first byte, in the middle, in the tokenizer's copy
+        done = subprocess.run(
+            [sys.executable, "-m", "mind_tok", *command],
+            preexec_fn=lambda most=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 1, done.stderr
+        assert "error: cannot write" in done.stderr
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_very_long_text_is_one_document(tokenizer_folder: Path, tmp_path: Path) -> None:
+    text = (
+        ("春天来了" * 50 + " spring has come" * 40 + "\n") * 6000 + "a" * 500_000 + "的" * 300_000
+    )
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(encode({"id": "1", "text": text}))
+    folder = tmp_path / "s"
+    app(
+        ["encode", str(source), "-t", str(tokenizer_folder), "-o", str(folder)],
+        standalone_mode=False,
+    )
+    shards = ShardSet.open(folder)
+    document = shards.document(0, 0)
+    assert document.size == len(text.encode())
+    assert shards.load_tokenizer().decode(document.ids.tolist()) == text

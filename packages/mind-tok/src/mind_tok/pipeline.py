@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mind_core.errors import BadRecord, GateError, UsageError
+from mind_core.errors import BadRecord, GateError
 from mind_core.files import atomic_file, atomic_folder
 from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.languages import language_of
@@ -18,10 +17,10 @@ from mind_core.output import check_distinct, open_output
 from mind_core.plugins import Plugins
 from mind_core.progress import Progress, say
 from mind_core.records import encode, text_of
-from mind_core.stream import Batch, check_inputs
+from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_tok.background import run_beside
-from mind_tok.convert import read_any
+from mind_tok.checks import check_paths, is_much, refuse_existing
 from mind_tok.decode import Decode, shard_records
 from mind_tok.encode import TOOL, Encoder, ToShards, ToStream
 from mind_tok.fill import Filler
@@ -31,9 +30,6 @@ from mind_tok.sampling import Sample, record_key
 from mind_tok.shard_writer import SHARD_TOKENS, ShardWriter
 from mind_tok.split import Splitter
 from mind_tok.tokenizer import HOOK, Tokenizer, TokenizerKind
-
-_MUCH = 1 << 20
-"""Bytes of a compressed input."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,7 @@ class EncodeOptions:
     output: Path
     validation: float = 0.01
     shard_tokens: int = SHARD_TOKENS
+    emit: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,6 +134,7 @@ def encode_shards(
         shard_tokens=options.shard_tokens,
         inputs=describe_inputs(stream.inputs),
         settings={"validation": options.validation, "seed": encoder.seed},
+        emit=options.emit,
     )
 
     filler = Filler(writer, Splitter(options.validation))
@@ -210,70 +208,6 @@ def require_round_trip(found: Mapping[str, Any]) -> None:
         raise GateError(
             f"{different:,} documents do not come back as they were",
             hint="look at the first difference above; a lossy tokenizer needs its own decision",
-        )
-
-
-def extend(
-    old: Path, chinese: Path, output: Path, tokens: int | None, quiet: bool, plugins: Plugins
-) -> None:
-    """Add Chinese tokens to a byte-level BPE and write the folder of the new one."""
-    from mind_tok.bytelevel import ByteLevelTokenizer
-    from mind_tok.extend import extend as extended
-    from mind_tok.sentencepiece import SentencePieceTokenizer
-    from mind_tok.sentencepiece_model import read_model
-
-    base, other = read_any(old, plugins), read_any(chinese, plugins)
-    if not isinstance(base, ByteLevelTokenizer):
-        raise UsageError(f"{old} is no byte-level BPE as GPT-2's", hint="the old one comes first")
-    if not isinstance(other, SentencePieceTokenizer):
-        raise UsageError(f"{chinese} is no SentencePiece model", hint="the Chinese one is second")
-    new = extended(base, read_model(other.model), tokens)
-    new.manifest["extends"] = {"sha256": base.sha256, "vocab_size": base.vocab_size}
-    new.manifest["with"] = {"sha256": other.sha256, "vocab_size": other.vocab_size}
-    new.save(output)
-    if not quiet:
-        say(TOOL, f"{base.vocab_size:,} old and {len(new.replaced):,} new tokens in {output}")
-
-
-def convert(source: Path, output: Path, to: str, quiet: bool, plugins: Plugins) -> None:
-    """Write a tokenizer of any kind in the form that is wanted."""
-    tokenizer = read_any(source, plugins)
-    if to == "huggingface":
-        from mind_tok.to_huggingface import save_for_huggingface
-
-        save_for_huggingface(tokenizer, output)
-    else:
-        tokenizer.save(output)
-    if not quiet:
-        kind = tokenizer.manifest.get("component")
-        say(TOOL, f"{kind} tokenizer of {tokenizer.vocab_size:,} entries in {output}")
-
-
-def check_paths(stream: StreamOptions, folder: Path | None) -> None:
-    """Raise before any work for what cannot be read, and for a folder that cannot be made."""
-    if folder is not None:
-        refuse_existing(folder)
-        above = next(path for path in folder.absolute().parents if path.exists())
-        if not above.is_dir() or not os.access(above, os.W_OK):
-            raise UsageError(
-                f"cannot make the folder {folder}",
-                cause=f"{above} {'may not be written to' if above.is_dir() else 'is no folder'}",
-                hint="give another folder with -o",
-            )
-    check_inputs(stream.inputs)
-    check_distinct(stream.inputs, stream.output, stream.rejects, stream.summary)
-
-
-def is_much(inputs: Sequence[str]) -> bool:
-    """Return whether the input is worth getting ready for: stdin may be, a small file is not."""
-    return any(str(item) == "-" or Path(item).stat().st_size >= _MUCH for item in inputs or ["-"])
-
-
-def refuse_existing(folder: Path) -> None:
-    """Raise `UsageError` before any work for a result that is there already."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            f"{folder} exists", hint="give another folder with -o, or remove this one first"
         )
 
 

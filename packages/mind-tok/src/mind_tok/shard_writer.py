@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +15,8 @@ from mind_core import MindError
 from mind_core.files import atomic_folder, write_manifest
 from mind_core.summary import version_of
 from mind_tok.blocks import Block, Group
+from mind_tok.emit import Written, described, find_emitters
+from mind_tok.open_shard import GROUPS, MASK, OpenShard
 from mind_tok.tokenizer import Tokenizer
 
 FORMAT = "mind-shards"
@@ -26,11 +26,6 @@ KINDS = ("text", "chat")
 TOKENIZER = "tokenizer"
 SHARD_TOKENS = 1 << 28
 """Tokens after which a new shard begins: half a gigabyte of 16-bit ids."""
-
-ENDS = np.dtype("<u8")
-SIZES = np.dtype("<u8")
-GROUPS = np.dtype("<u2")
-MASK = np.dtype("u1")
 
 
 def id_type(vocab_size: int) -> np.dtype[Any]:
@@ -57,7 +52,10 @@ class ShardWriter:
         shard_tokens: int = SHARD_TOKENS,
         inputs: Sequence[Mapping[str, Any]] = (),
         settings: Mapping[str, Any] | None = None,
+        emit: str = "",
     ) -> None:
+        """`emit` names the trainers whose indexes are added: "megatron,datatrove,olmo"."""
+        self._emitters = find_emitters(emit)
         assert kind in KINDS, kind
         self.path = Path(folder)
         self.tokenizer = tokenizer
@@ -67,7 +65,7 @@ class ShardWriter:
         self.counts: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
         self._about = {"inputs": [dict(i) for i in inputs], "settings": dict(settings or {})}
         self._groups: dict[Group, int] = {}
-        self._open: dict[str, _OpenShard] = {}
+        self._open: dict[str, OpenShard] = {}
         self._numbers = dict.fromkeys(SPLITS, 0)
         self._done: list[dict[str, Any]] = []
         self._stack = ExitStack()
@@ -130,7 +128,7 @@ class ShardWriter:
             first = last
         self._count(block, split)
 
-    def _fitting(self, shard: _OpenShard, ends: NDArray[np.int64], first: int) -> int:
+    def _fitting(self, shard: OpenShard, ends: NDArray[np.int64], first: int) -> int:
         """Return how many documents from the first on go into a shard; one always fits alone."""
         start = int(ends[first - 1]) if first else 0
         room = self.shard_tokens - shard.tokens
@@ -180,13 +178,26 @@ class ShardWriter:
             )
         return number
 
-    def _next_shard(self, split: str) -> _OpenShard:
+    def _next_shard(self, split: str) -> OpenShard:
         if split in self._open:
-            self._done.append(self._open.pop(split).finish(split))
+            self._close(self._open.pop(split), split)
         name = f"{split}-{self._numbers[split]:05d}"
         self._numbers[split] += 1
-        self._open[split] = _OpenShard(self.folder, name, with_mask=self.kind == "chat")
+        self._open[split] = OpenShard(self.folder, name, with_mask=self.kind == "chat")
         return self._open[split]
+
+    def _close(self, shard: OpenShard, split: str) -> None:
+        row = shard.finish(split)
+        written = Written(
+            self.folder,
+            shard.name,
+            self.dtype.itemsize,
+            shard.tokens,
+            self.kind == "chat",
+            self.tokenizer.sha256,
+        )
+        emitted = {name: described(emit(written)) for name, emit in self._emitters.items()}
+        self._done.append({**row, "emitted": emitted} if emitted else row)
 
     def finish(self) -> None:
         """Write all that is left, the manifest last; then only the folder's name is to come.
@@ -197,7 +208,7 @@ class ShardWriter:
             return
         self._finished = True
         for split, shard in self._open.items():
-            self._done.append(shard.finish(split))
+            self._close(shard, split)
         self.tokenizer.save(self.folder / TOKENIZER)
         write_manifest(
             self.folder,
@@ -218,67 +229,3 @@ class ShardWriter:
                 **self._about,
             },
         )
-
-
-class _HashedFile:
-    """A file that knows its size and hash when it is closed."""
-
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._file: BinaryIO = path.open("wb")
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._hash.update(data)
-        self._size += len(data)
-
-    def finish(self) -> dict[str, Any]:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return {"size": self._size, "sha256": self._hash.hexdigest()}
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _OpenShard:
-    def __init__(self, folder: Path, name: str, *, with_mask: bool) -> None:
-        self.name = name
-        self.tokens = self.documents = self.bytes = 0
-        suffixes = ("bin", "ends", "sizes", "groups", *(("mask",) if with_mask else ()))
-        self._files = {suffix: _HashedFile(folder / f"{name}.{suffix}") for suffix in suffixes}
-
-    def add(
-        self, block: Block, ids: NDArray[Any], groups: NDArray[Any], first: int, last: int
-    ) -> None:
-        """Add documents from the first up to the last of a block; `groups` are our numbers."""
-        start = int(block.ends[first - 1]) if first else 0
-        end = int(block.ends[last - 1])
-        ends = block.ends[first:last] + (self.tokens - start)
-        sizes = block.sizes[first:last]
-        self._files["bin"].write(ids[start:end].tobytes())
-        self._files["ends"].write(ends.astype(ENDS).tobytes())
-        self._files["sizes"].write(sizes.astype(SIZES).tobytes())
-        self._files["groups"].write(groups[block.groups[first:last]].tobytes())
-        if block.mask is not None:
-            self._files["mask"].write(block.mask[start:end].tobytes())
-        self.tokens += end - start
-        self.documents += last - first
-        self.bytes += int(sizes.sum())
-
-    def finish(self, split: str) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "split": split,
-            "tokens": self.tokens,
-            "documents": self.documents,
-            "bytes": self.bytes,
-            "files": {file.name: file.finish() for file in self._files.values()},
-        }
-
-    def close(self) -> None:
-        for file in self._files.values():
-            file.close()

@@ -20,12 +20,9 @@ from mind_core.errors import nearest
 from mind_core.files import read_manifest, sha256_file
 from mind_core.plugins import Plugins
 from mind_tok.blocks import Group
+from mind_tok.open_shard import ENDS, GROUPS, MASK, SIZES
 from mind_tok.shard_writer import (
-    ENDS,
     FORMAT,
-    GROUPS,
-    MASK,
-    SIZES,
     SPLITS,
     TOKENIZER,
     VERSION,

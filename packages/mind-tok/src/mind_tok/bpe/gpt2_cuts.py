@@ -130,5 +130,5 @@ def kinds() -> npt.NDArray[np.uint8]:
     rows = resources.files("mind_tok.bpe").joinpath("unicode16.txt").read_text("ascii")
     for row in rows.splitlines()[1:]:
         first, last, kind = row.split()
-        table[int(first, 16) : int(last, 16) + 1] = ".LNS".index(kind)
+        table[int(first) : int(last) + 1] = ".LNS".index(kind)
     return table

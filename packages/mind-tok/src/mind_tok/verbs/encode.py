@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mind_core import cli, options
+from mind_core.errors import UsageError
 from mind_core.flow import StreamOptions
 from mind_tok.options import NewFolder, TokenizerFolder
 
@@ -14,6 +15,7 @@ WHAT = "Turn records into token shards; without -o, pass them on with their ids.
 EXAMPLES = [
     "mind-tok encode distinct.jsonl.zst -t tokenizer -o shards -j 4",
     "mind-tok encode selected.jsonl.zst --chat -t tokenizer -o chat-shards",
+    "mind-tok encode distinct.jsonl.zst -t tokenizer --emit megatron,olmo -o shards",
     "mind-tok encode in.jsonl.zst -t tokenizer | zstdcat | jq -c .ids | head",
 ]
 COST = (
@@ -38,6 +40,15 @@ ShardTokens = Annotated[
     int,
     typer.Option("--shard-tokens", metavar="N", min=1, help="Tokens of a shard, at most."),
 ]
+Emit = Annotated[
+    str,
+    typer.Option(
+        "--emit",
+        metavar="NAME,…",
+        help="Indexes for other trainers over the same payload: megatron, datatrove, olmo.",
+        show_default=False,
+    ),
+]
 
 
 def encode(
@@ -48,6 +59,7 @@ def encode(
     chat: Chat = False,
     validation: Validation = 0.01,
     shard_tokens: ShardTokens = 1 << 28,
+    emit: Emit = "",
     seed: options.Seed = 0,
     jobs: options.Jobs = 1,
     level: options.Level = None,
@@ -63,9 +75,14 @@ def encode(
     """Read the options, then encode into a folder or the stream, or print the plan."""
     cli.require_input(inputs, context.get_help)
     from mind_tok import pipeline
+    from mind_tok.checks import check_paths
+    from mind_tok.emit import find_emitters
     from mind_tok.encode import Encoder
     from mind_tok.tokenizer import load_tokenizer, make_plugins
 
+    find_emitters(emit)
+    if emit and output is None:
+        raise UsageError("--emit goes with shards", hint="name a folder with -o")
     plugins = make_plugins(plugin or [])
     encoder = Encoder(load_tokenizer(tokenizer, plugins), chat, seed)
     stream = StreamOptions(
@@ -80,7 +97,7 @@ def encode(
         progress=progress,
     )
     if dry_run:
-        pipeline.check_paths(stream, output)
+        check_paths(stream, output)
         cli.write_out(
             f"encode {'conversations' if chat else 'texts'} with {tokenizer} "
             f"({encoder.tokenizer.vocab_size:,} entries)\n  into {output or 'the stream'}\n"
@@ -88,5 +105,5 @@ def encode(
     elif output is None:
         pipeline.encode_stream(encoder, stream, plugins)
     else:
-        wanted = pipeline.EncodeOptions(output, validation, shard_tokens)
+        wanted = pipeline.EncodeOptions(output, validation, shard_tokens, emit)
         pipeline.encode_shards(encoder, wanted, stream, plugins)

@@ -57,8 +57,9 @@ def extend(
     """Read the options, then extend."""
     if output is None:
         raise UsageError("-o is missing", hint="name the folder to write: -o extended")
-    from mind_tok import pipeline
+    from mind_tok import conversions
+    from mind_tok.checks import refuse_existing
     from mind_tok.tokenizer import make_plugins
 
-    pipeline.refuse_existing(output)
-    pipeline.extend(old, chinese, output, tokens, quiet, make_plugins(plugin or []))
+    refuse_existing(output)
+    conversions.extend(old, chinese, output, tokens, quiet, make_plugins(plugin or []))

@@ -80,6 +80,7 @@ def train(
     if output is None:
         raise UsageError("-o is missing", hint="name the folder to write: -o tokenizer")
     from mind_tok import pipeline
+    from mind_tok.checks import check_paths
     from mind_tok.sampling import parse_bytes, parse_shares
     from mind_tok.tokenizer import make_plugins
 
@@ -104,7 +105,7 @@ def train(
         progress=progress,
     )
     if dry_run:
-        pipeline.check_paths(stream, output)
+        check_paths(stream, output)
         cli.write_out(_plan(wanted, plugins))
     else:
         pipeline.train(wanted, stream, plugins)

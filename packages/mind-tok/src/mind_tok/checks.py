@@ -1,0 +1,43 @@
+"""What is checked before any work: inputs that cannot be read, results that are there already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mind_core.errors import UsageError
+from mind_core.flow import StreamOptions
+from mind_core.output import check_distinct
+from mind_core.stream import check_inputs
+
+_MUCH = 1 << 20
+"""Bytes of a compressed input."""
+
+
+def check_paths(stream: StreamOptions, folder: Path | None) -> None:
+    """Raise before any work for what cannot be read, and for a folder that cannot be made."""
+    if folder is not None:
+        refuse_existing(folder)
+        above = next(path for path in folder.absolute().parents if path.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            raise UsageError(
+                f"cannot make the folder {folder}",
+                cause=f"{above} {'may not be written to' if above.is_dir() else 'is no folder'}",
+                hint="give another folder with -o",
+            )
+    check_inputs(stream.inputs)
+    check_distinct(stream.inputs, stream.output, stream.rejects, stream.summary)
+
+
+def is_much(inputs: Sequence[str]) -> bool:
+    """Return whether the input is worth getting ready for: stdin may be, a small file is not."""
+    return any(str(item) == "-" or Path(item).stat().st_size >= _MUCH for item in inputs or ["-"])
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise `UsageError` before any work for a result that is there already."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"{folder} exists", hint="give another folder with -o, or remove this one first"
+        )

@@ -1,0 +1,58 @@
+"""The corridor of `extend` and `convert`: tokenizers and shards from one form into another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mind_core.errors import UsageError
+from mind_core.plugins import Plugins
+from mind_core.progress import say
+from mind_tok.bytelevel import ByteLevelTokenizer
+from mind_tok.convert import read_any
+from mind_tok.encode import TOOL
+from mind_tok.extend import extend as extended
+from mind_tok.foreign_shards import reader_of, take_over
+from mind_tok.sentencepiece import SentencePieceTokenizer
+from mind_tok.sentencepiece_model import read_model
+from mind_tok.to_huggingface import save_for_huggingface
+
+
+def extend(
+    old: Path, chinese: Path, output: Path, tokens: int | None, quiet: bool, plugins: Plugins
+) -> None:
+    """Add Chinese tokens to a byte-level BPE and write the folder of the new one."""
+    base, other = read_any(old, plugins), read_any(chinese, plugins)
+    if not isinstance(base, ByteLevelTokenizer):
+        raise UsageError(f"{old} is no byte-level BPE as GPT-2's", hint="the old one comes first")
+    if not isinstance(other, SentencePieceTokenizer):
+        raise UsageError(f"{chinese} is no SentencePiece model", hint="the Chinese one is second")
+    new = extended(base, read_model(other.model), tokens)
+    new.manifest["extends"] = {"sha256": base.sha256, "vocab_size": base.vocab_size}
+    new.manifest["with"] = {"sha256": other.sha256, "vocab_size": other.vocab_size}
+    new.save(output)
+    if not quiet:
+        say(TOOL, f"{base.vocab_size:,} old and {len(new.replaced):,} new tokens in {output}")
+
+
+def convert(source: Path, output: Path, to: str, quiet: bool, plugins: Plugins) -> None:
+    """Write a tokenizer of any kind in the form that is wanted."""
+    tokenizer = read_any(source, plugins)
+    if to == "huggingface":
+        save_for_huggingface(tokenizer, output)
+    else:
+        tokenizer.save(output)
+    if not quiet:
+        kind = tokenizer.manifest.get("component")
+        say(TOOL, f"{kind} tokenizer of {tokenizer.vocab_size:,} entries in {output}")
+
+
+def convert_shards(
+    source: Path, tokenizer: Path, output: Path, end: bool, quiet: bool, plugins: Plugins
+) -> None:
+    """Write the ids of another trainer's file as a shard folder."""
+    counts = take_over(source, read_any(tokenizer, plugins), output, add_end=end)
+    if not quiet:
+        say(TOOL, f"{counts.documents:,} documents, {counts.tokens:,} tokens in {output}")
+
+
+__all__ = ["convert", "convert_shards", "extend", "reader_of"]

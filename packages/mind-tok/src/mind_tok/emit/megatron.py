@@ -1,0 +1,53 @@
+"""Megatron-LM's `.idx` beside the `.bin` (`indexed_dataset.py`; also NeMo, GPT-NeoX, RWKV)."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from mind_core import MindError
+from mind_tok.emit import Written
+
+MAGIC = b"MMIDIDX\x00\x00"
+VERSION = 1
+CODES = {2: 8, 4: 4}
+"""uint16 and int32; there is no uint32."""
+
+
+def emit(shard: Written) -> list[Path]:
+    """Write lengths (int32) and byte offsets (int64) of documents, each a sequence of its own."""
+    ends = np.fromfile(shard.path(".ends"), "<u8").astype(np.int64)
+    lengths = np.diff(ends, prepend=np.int64(0))
+    if len(lengths) and lengths.max() >= 1 << 31:
+        raise MindError(
+            f"a document of {lengths.max():,} tokens is too long for Megatron's index",
+            cause="its lengths are 32-bit numbers",
+        )
+    path = shard.path(".idx")
+    with path.open("wb") as file:
+        file.write(MAGIC + struct.pack("<QB", VERSION, CODES[shard.id_bytes]))
+        # Documents are counted with the 0 that their list begins with.
+        file.write(struct.pack("<QQ", len(ends), len(ends) + 1))
+        file.write(lengths.astype("<i4").tobytes())
+        file.write(((ends - lengths) * shard.id_bytes).astype("<i8").tobytes())
+        file.write(np.arange(len(ends) + 1, dtype="<i8").tobytes())
+    return [path]
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids (tokens,) and cumulative ends (documents,) of a `.bin` with its `.idx`."""
+    data = path.with_suffix(".idx").read_bytes()
+    head = len(MAGIC) + 9
+    if data[: len(MAGIC)] != MAGIC or len(data) < head + 16:
+        raise MindError(f"{path.with_suffix('.idx')} is no index of Megatron")
+    version, code = struct.unpack_from("<QB", data, len(MAGIC))
+    count, _ = struct.unpack_from("<QQ", data, head)
+    kinds = {1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2"}
+    if version != VERSION or code not in kinds:
+        raise MindError(
+            f"{path.with_suffix('.idx')}: version {version} with type {code} is not known"
+        )
+    lengths = np.frombuffer(data, "<i4", count, head + 16).astype(np.int64)
+    return np.memmap(path, np.dtype(kinds[code]), "r"), np.cumsum(lengths)

@@ -1,0 +1,42 @@
+"""OLMo-core's flat `.npy` (which has no header), and the `.csv.gz` that says where documents are.
+
+The rows of the table are start and end of each document in tokens; `label_mask` is a file of bools.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+
+from mind_core import MindError
+from mind_tok.emit import Written, link
+
+
+def emit(shard: Written) -> list[Path]:
+    """Link the payload and the mask, and write the table of documents."""
+    ends = np.fromfile(shard.path(".ends"), "<u8").tolist()
+    rows = (f"{start},{end}\n" for start, end in zip([0, *ends], ends, strict=False))
+    table = shard.path(".csv.gz")
+    with table.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+        file.write("".join(rows).encode())
+    files = [link(shard.path(".bin"), shard.path(".npy")), table]
+    if shard.has_mask:
+        files.append(link(shard.path(".mask"), shard.path(".label_mask.npy")))
+    return files
+
+
+def read(path: Path, id_bytes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids (tokens,) and cumulative ends (documents,); the file does not say how wide."""
+    name = path.name.removesuffix(".npy") + ".csv.gz"
+    try:
+        rows = gzip.decompress(path.with_name(name).read_bytes()).decode().split()
+    except (OSError, EOFError) as error:
+        raise MindError(f"cannot read {path.with_name(name)}", cause=error) from None
+    ends = np.array([int(row.split(",")[1]) for row in rows], np.int64)
+    size = path.stat().st_size
+    if (int(ends[-1]) if len(ends) else 0) * id_bytes != size:
+        raise MindError(f"{path} has {size:,} bytes, other than its table says")
+    kind = np.dtype(f"<u{id_bytes}")
+    return np.memmap(path, kind, "r") if size else np.empty(0, kind), ends
