@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree
 
 from mind_core import Record
 from mind_core.stream import Batch
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
-from mind_tok.inspect import Inspect, first_difference
+from mind_tok.inspect import Inspect, _splits_a_character, first_difference
+from mind_tok.sentencepiece import Bpe
+from mind_tok.tokenizer import Token
 
 GIVEN: list[Record] = [
     {"id": "1", "text": "The river flows.", "source": "a"},
@@ -98,5 +101,45 @@ def test_the_first_difference_is_found() -> None:
 
 
 def test_an_empty_batch_is_no_trouble(tokenizer: Tokenizer) -> None:
-    outcome = Inspect(tokenizer)(Batch("in", 1, b"\n"))
-    assert outcome.records_in == 0 and outcome.payload.tallies == {}
+    outcome = Inspect((tokenizer,))(Batch("in", 1, b"\n"))
+    assert outcome.records_in == 0 and outcome.payload[0].tallies == {}
+
+
+def test_several_tokenizers_stand_side_by_side(
+    tokenizer_folder: Path, texts: list[str], tmp_path: Path
+) -> None:
+    smaller = tmp_path / "smaller"
+    Bpe().train(texts, 420).save(smaller)
+    arguments: list[str | Path] = ["inspect", "-t", tokenizer_folder, "-t", smaller]
+    plot = tmp_path / "bars.svg"
+    done = run_tool("mind-tok", [*arguments, "--plot", plot], GIVEN)
+    assert done.code == 0, done.stderr
+    lines = [line.split() for line in done.stdout.decode().splitlines()]
+    assert lines[1][-2:] == ["tokenizer", "smaller"]
+    assert lines[2] == ["entries", "500", "420"]
+    alone = [
+        json.loads(run_tool("mind-tok", ["inspect", "-t", t, "--json"], GIVEN).stdout)
+        for t in (tokenizer_folder, smaller)
+    ]
+    both = json.loads(run_tool("mind-tok", [*arguments, "--json"], GIVEN).stdout)
+    assert [{k: v for k, v in row.items() if k != "name"} for row in both] == alone
+    total = [f"{row['total']['tokens_per_character']:.3f}" for row in alone]
+    assert ["(all)", "(all)", "23", *total] in lines
+    root = ElementTree.fromstring(plot.read_text())
+    bars = [e for e in root.iter() if e.tag.endswith("rect") and e.get("fill") != "white"]
+    shown = {row["language"] for row in alone[0]["languages"] if row["characters"]}
+    assert len(bars) == 2 * len(shown)
+    wide = [float(bar.get("width", 0)) for bar in bars]
+    assert max(wide) == 480 and min(wide) > 0
+
+
+def test_half_characters_are_told_apart_from_whole_ones() -> None:
+    kinds = {
+        b"a": False, b"ab": False, "的".encode(): False, "的".encode()[:1]: True,
+        "的".encode()[:2]: True, "的".encode()[1:]: False, "a的".encode()[:-1]: True,
+        "é".encode()[:1]: True, "é".encode(): False, "𠮷".encode()[:3]: True, b"\x80": False,
+    }  # fmt: skip
+    for data, split in kinds.items():
+        assert _splits_a_character(Token(data, "text")) is split, data
+    assert _splits_a_character(Token(b"\x01", "byte"))
+    assert not _splits_a_character(Token(b"\n", "byte"))

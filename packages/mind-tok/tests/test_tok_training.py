@@ -66,6 +66,20 @@ def test_the_manifest_says_what_it_was_made_from(corpus: Path, tmp_path: Path) -
     assert load_tokenizer(tmp_path / "t").vocab_size == 450
 
 
+def test_sources_can_have_shares(corpus: Path, tmp_path: Path) -> None:
+    arguments: list[str | Path] = ["train", corpus, "--vocab-size", "450", "-o", tmp_path / "t"]
+    shares = ["--share-by", "source", "--share", "books=3,web=1", "--sample", "8k"]
+    done = run_tool("mind-tok", [*arguments, *shares, "--summary", tmp_path / "s.json"])
+    assert done.code == 0, done.stderr
+    sample = json.loads((tmp_path / "t/manifest.json").read_text())["sample"]
+    assert sample["sources"].keys() == {"books", "web"}
+    assert 2.9 < sample["sources"]["books"]["bytes"] / sample["sources"]["web"]["bytes"] < 3.1
+    rejected = json.loads((tmp_path / "s.json").read_text())["rejected"]
+    assert rejected == {"train.source_without_share": 133}
+    wrong = run_tool("mind-tok", [*arguments[:-1], tmp_path / "u", "--share-by", "colour"])
+    assert wrong.code == 2
+
+
 def test_the_trainers_log_is_shown_if_asked_for(corpus: Path, tmp_path: Path) -> None:
     arguments: list[str | Path] = [
         "train",

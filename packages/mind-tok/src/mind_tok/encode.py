@@ -26,6 +26,12 @@ STEP = "encode"
 UNKNOWN_SOURCE = "unknown"
 
 
+def source_of(record: Record) -> str:
+    """Return where a record comes from, or "unknown"."""
+    source = record.get("source")
+    return source if isinstance(source, str) and source else UNKNOWN_SOURCE
+
+
 class Documents(NamedTuple):
     """The documents of one batch."""
 
@@ -116,14 +122,7 @@ class Encoder:
             languages = _languages(known, texts)
         rows = []
         for record, language in zip(records, languages, strict=True):
-            source = record.get("source")
-            rows.append(
-                names.number(
-                    Group(
-                        source if isinstance(source, str) and source else UNKNOWN_SOURCE, language
-                    )
-                )
-            )
+            rows.append(names.number(Group(source_of(record), language)))
         return rows
 
     def _check(self, ids: Any) -> None:

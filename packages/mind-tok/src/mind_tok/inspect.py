@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -76,19 +77,21 @@ class Found:
 
 @dataclass(frozen=True)
 class Inspect:
-    """Work on a batch: encode, count, decode again and compare."""
+    """Work on a batch: encode with each tokenizer, count, decode again and compare."""
 
-    tokenizer: Tokenizer
+    tokenizers: tuple[Tokenizer, ...]
 
     @cached_property
-    def first_bytes(self) -> NDArray[np.bool_]:
-        """Return for each id whether it is the first byte of a character, line feeds aside."""
-        return np.array([_is_first_byte(token) for token in self.tokenizer.vocabulary()])
+    def split_characters(self) -> list[NDArray[np.bool_]]:
+        """Return for each tokenizer and id whether a character begins in it that has no entry."""
+        return [
+            np.array([_splits_a_character(token) for token in tokenizer.vocabulary()])
+            for tokenizer in self.tokenizers
+        ]
 
     def __call__(self, batch: Batch) -> Outcome:
-        """Return the outcome of one batch, with what it showed as payload."""
+        """Return the outcome of one batch, with what each tokenizer showed as payload."""
         outcome = Outcome()
-        found = Found()
         rows: list[tuple[str, tuple[str, str], str]] = []
         for position, line, record in outcome.records(batch):
             try:
@@ -99,20 +102,33 @@ class Inspect:
             source = record.get("source")
             group = (language_of(record), source if isinstance(source, str) else "unknown")
             rows.append((position, group, text))
-        encoded = self.tokenizer.encode_arrays([text for _, _, text in rows])
-        for (position, group, text), ids in zip(rows, encoded, strict=True):
-            outcome.kept.append(b"")
-            found.tallies.setdefault(group, Tally()).add(
-                Tally(1, len(text.encode()), len(text), len(ids), int(self.first_bytes[ids].sum()))
-            )
-            again = self.tokenizer.decode(ids.tolist())
-            if again != text:
-                found.different += 1
-                found.first = found.first or {"position": position, **first_difference(text, again)}
-        if encoded:
-            found.used = np.bincount(np.concatenate(encoded), minlength=self.tokenizer.vocab_size)
-        outcome.payload = found
+        outcome.kept = [b""] * len(rows)
+        outcome.payload = [
+            _found(tokenizer, split, rows)
+            for tokenizer, split in zip(self.tokenizers, self.split_characters, strict=True)
+        ]
         return outcome
+
+
+def _found(
+    tokenizer: Tokenizer,
+    split: NDArray[np.bool_],
+    rows: Sequence[tuple[str, tuple[str, str], str]],
+) -> Found:
+    """Return what one tokenizer shows on (position, group, text)."""
+    found = Found()
+    encoded = tokenizer.encode_arrays([text for _, _, text in rows])
+    for (position, group, text), ids in zip(rows, encoded, strict=True):
+        found.tallies.setdefault(group, Tally()).add(
+            Tally(1, len(text.encode()), len(text), len(ids), int(split[ids].sum()))
+        )
+        again = tokenizer.decode(ids.tolist())
+        if again != text:
+            found.different += 1
+            found.first = found.first or {"position": position, **first_difference(text, again)}
+    if encoded:
+        found.used = np.bincount(np.concatenate(encoded), minlength=tokenizer.vocab_size)
+    return found
 
 
 def report(tokenizer: Tokenizer, found: Found, top: int) -> dict[str, Any]:
@@ -185,8 +201,22 @@ def _vocabulary(tokenizer: Tokenizer, found: Found, top: int) -> dict[str, Any]:
     }
 
 
-def _is_first_byte(token: Token) -> bool:
-    return token.kind == "byte" and token.data != b"\n" and token.data[0] & 0xC0 != 0x80
+def _splits_a_character(token: Token) -> bool:
+    """Return whether a character begins in a token and does not end there.
+
+    A byte of its own that is a whole character counts as well, save the line feed.
+    """
+    if token.kind == "byte" and token.data[:1] < b"\x80":
+        return token.data != b"\n"
+    if token.kind not in ("byte", "text"):
+        return False
+    for back in range(1, min(4, len(token.data)) + 1):
+        lead = token.data[-back]
+        if lead >= 0xC0:
+            return back < (2 if lead < 0xE0 else 3 if lead < 0xF0 else 4)
+        if lead < 0x80:
+            return False
+    return False
 
 
 def _rate(part: float, whole: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -22,7 +22,7 @@ from mind_core.summary import Summary
 from mind_tok.background import run_beside
 from mind_tok.checks import check_paths, is_much, refuse_existing
 from mind_tok.decode import Decode, shard_records
-from mind_tok.encode import TOOL, Encoder, ToShards, ToStream
+from mind_tok.encode import TOOL, Encoder, ToShards, ToStream, source_of
 from mind_tok.fill import Filler
 from mind_tok.inspect import Found, Inspect, report
 from mind_tok.provenance import describe_inputs
@@ -42,6 +42,7 @@ class TrainOptions:
     kind_options: Mapping[str, Any] = field(default_factory=dict)
     sample_bytes: int = 50_000_000
     shares: Mapping[str, float] = field(default_factory=dict)
+    share_by: str = "language"
     seed: int = 0
 
 
@@ -57,10 +58,11 @@ class EncodeOptions:
 
 @dataclass(frozen=True)
 class _Texts:
-    """Work on a batch for a sample: the place, text and language of each record."""
+    """Work on a batch for a sample: the place, text, and language or source of each record."""
 
     seed: int
     wants: frozenset[str] | None
+    share_by: str
 
     def __call__(self, batch: Batch) -> Outcome:
         outcome = Outcome(payload=[])
@@ -70,12 +72,12 @@ class _Texts:
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
-            language = language_of(record)
-            if self.wants is not None and language not in self.wants:
-                outcome.reject(record, TOOL, "train", "language_without_share")
+            name = language_of(record) if self.share_by == "language" else source_of(record)
+            if self.wants is not None and name not in self.wants:
+                outcome.reject(record, TOOL, "train", f"{self.share_by}_without_share")
                 continue
             outcome.kept.append(b"")
-            outcome.payload.append((record_key(record, text, self.seed), text.encode(), language))
+            outcome.payload.append((record_key(record, text, self.seed), text.encode(), name))
         return outcome
 
 
@@ -83,11 +85,11 @@ def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> Non
     """Train a tokenizer on a sample of the records and write its folder."""
     check_paths(stream, options.output)
     kind: TokenizerKind = plugins.make(HOOK, options.kind, options.kind_options)
-    sample = Sample(options.sample_bytes, options.shares)
+    sample = Sample(options.sample_bytes, options.shares, options.share_by)
 
     def settle(outcome: Outcome) -> Outcome:
-        for key, data, language in outcome.payload:
-            sample.offer(key, data, language)
+        for key, data, name in outcome.payload:
+            sample.offer(key, data, name)
         return outcome
 
     def finish(summary: Summary) -> None:
@@ -115,7 +117,7 @@ def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> Non
         )
 
     wants = frozenset(options.shares) if options.shares else None
-    work = _Texts(options.seed, wants)
+    work = _Texts(options.seed, wants, options.share_by)
     # The folder is whole before rejects and summary get their names, and gets its own after them.
     with atomic_folder(options.output) as folder:
         run_flow(_summary(plugins, options.seed), work, stream, settle, finish, passes_on=False)
@@ -189,17 +191,22 @@ def decode_shards(
 
 
 def inspect(
-    tokenizer: Tokenizer, top: int, stream: StreamOptions, plugins: Plugins
-) -> dict[str, Any]:
-    """Return what a tokenizer makes of the records, as JSON values."""
-    found = Found()
+    tokenizers: Sequence[Tokenizer], top: int, stream: StreamOptions, plugins: Plugins
+) -> list[dict[str, Any]]:
+    """Return what each tokenizer makes of the records, as JSON values."""
+    found = [Found() for _ in tokenizers]
 
     def settle(outcome: Outcome) -> Outcome:
-        found.add(outcome.payload)
+        for all_of_it, part in zip(found, outcome.payload, strict=True):
+            all_of_it.add(part)
         return outcome
 
-    run_flow(_summary(plugins, None), Inspect(tokenizer), stream, settle, passes_on=False)
-    return report(tokenizer, found, top)
+    if is_much(stream.inputs):
+        for tokenizer in tokenizers:
+            tokenizer.warm_up()
+    work = Inspect(tuple(tokenizers))
+    run_flow(_summary(plugins, None), work, stream, settle, passes_on=False)
+    return [report(tokenizer, part, top) for tokenizer, part in zip(tokenizers, found, strict=True)]
 
 
 def require_round_trip(found: Mapping[str, Any]) -> None:
@@ -216,9 +223,9 @@ def _summary(plugins: Plugins, seed: int | None) -> Summary:
 
 
 def _languages(sample: Sample) -> str:
-    return " and ".join(
-        f"{language} ({count['bytes'] / 1e6:,.1f})" for language, count in sample.drawn.items()
-    )
+    rows = sorted(sample.drawn.items(), key=lambda item: -item[1]["bytes"])
+    parts = [f"{name} ({count['bytes'] / 1e6:,.1f})" for name, count in rows[:4]]
+    return " and ".join([*parts, f"{len(rows) - 4} more"] if len(rows) > 4 else parts)
 
 
 def _tokens(counts: Mapping[str, Any]) -> str:

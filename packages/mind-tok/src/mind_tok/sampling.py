@@ -64,17 +64,18 @@ class _Pool:
 
 @dataclass
 class Sample:
-    """Draw `limit` UTF-8 bytes of text: all languages alike, or with a share for each.
+    """Draw `limit` UTF-8 bytes of text: all alike, or with a share for each language or source.
 
-    The same records in any order and with the same keys give the same sample. With shares, a
-    language that has too little makes the whole smaller, never the shares wrong. Holds at most
-    `limit` bytes and one record more for each language.
+    The same records in any order and with the same keys give the same sample. With shares, one
+    that has too little makes the whole smaller, never the shares wrong. Holds at most `limit` bytes
+    and one record more for each share.
     """
 
     limit: int
     shares: Mapping[str, float] = field(default_factory=dict)
+    share_by: str = "language"
     drawn: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Documents and bytes for each language, once drawn."""
+    """Documents and bytes for each language or source, once drawn."""
     _pools: dict[str, _Pool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,7 +95,7 @@ class Sample:
         for language, share in self.shares.items():
             if not self._pools[language].size:
                 raise MindError(
-                    f"there is no text in language {language!r}, which is to have a share",
+                    f"there is no text in {self.share_by} {language!r}, which is to have a share",
                     hint="leave it out of --share, or give text in it; languages are found by "
                     "metadata.mind.clean.language, else by the script of the text",
                 )
@@ -115,7 +116,7 @@ class Sample:
         return {
             "limit_bytes": self.limit,
             "shares": dict(self.shares),
-            "languages": dict(sorted(self.drawn.items())),
+            f"{self.share_by}s": dict(sorted(self.drawn.items())),
         }
 
 

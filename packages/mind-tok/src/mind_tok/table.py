@@ -34,7 +34,10 @@ def as_table(report: dict[str, Any]) -> str:
     lines = [
         f"{tokenizer['component']} tokenizer of {tokenizer['vocab_size']:,} entries: {kinds}",
         "",
-        *_aligned([[title for title, _, _ in _COLUMNS], *(_cells(row) for row in rows)]),
+        *_aligned(
+            [[title for title, _, _ in _COLUMNS], *(_cells(row) for row in rows)],
+            [bool(form) for _, _, form in _COLUMNS],
+        ),
         "",
         f"unused: {words['unused']:,} of the text entries"
         + (f" ({words['unused_share']:.1%})" if words["unused"] else ""),
@@ -47,8 +50,39 @@ def as_table(report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_json(report: dict[str, Any]) -> str:
-    """Return the report as indented JSON."""
+def as_comparison(names: Sequence[str], reports: Sequence[dict[str, Any]]) -> str:
+    """Return several tokenizers side by side: tokens per character, the fewer the better."""
+    rows = [["language", "source", "characters", *names]]
+    entries = [f"{report['tokenizer']['vocab_size']:,}" for report in reports]
+    rows.append(["entries", "", "", *entries])
+    for key in _groups_of(reports[0]):
+        found = [_groups_of(report)[key] for report in reports]
+        values = [_number(row["tokens_per_character"], ".3f") for row in found]
+        rows.append([*key, f"{found[0]['characters']:,}", *values])
+    for title, part, name, form in (
+        ("bytes a token", "total", "bytes_per_token", ".3f"),
+        ("coverage", "total", "coverage", ".3%"),
+        ("unused", "vocabulary", "unused_share", ".1%"),
+        ("texts that differ", "round_trip", "different", ",d"),
+    ):
+        values = [_number(report[part][name], form) for report in reports]
+        rows.append([title, "", "", *values])
+    numbers = [False, False, True, *(True for _ in names)]
+    return "tokens per character\n" + "\n".join(_aligned(rows, numbers)) + "\n"
+
+
+def _groups_of(report: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = {(row["language"], row["source"]): row for row in report["groups"]}
+    rows.update({(row["language"], "(all)"): row for row in report["languages"]})
+    return {**rows, ("(all)", "(all)"): report["total"]}
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def as_json(report: Any) -> str:
+    """Return the report, or several, as indented JSON."""
     return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
@@ -56,16 +90,16 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return ["-" if row[key] is None else format(row[key], form) for _, key, form in _COLUMNS]
 
 
-def _aligned(rows: Sequence[list[str]]) -> list[str]:
+def _aligned(rows: Sequence[list[str]], numbers: Sequence[bool]) -> list[str]:
     """Align words to the left and numbers to the right; Chinese characters take two columns."""
     rows = [[_cut(cell) for cell in row] for row in rows]
-    widths = [max(_width(row[i]) for row in rows) for i in range(len(_COLUMNS))]
+    widths = [max(_width(row[i]) for row in rows) for i in range(len(numbers))]
     lines = []
     for row in rows:
         cells = []
-        for cell, width, (_, _, form) in zip(row, widths, _COLUMNS, strict=True):
+        for cell, width, number in zip(row, widths, numbers, strict=True):
             space = " " * (width - _width(cell))
-            cells.append(space + cell if form else cell + space)
+            cells.append(space + cell if number else cell + space)
         lines.append("  ".join(cells).rstrip())
     return lines
 

@@ -20,6 +20,7 @@ WHAT = "Train a tokenizer on a sample of records and write its folder."
 EXAMPLES = [
     "mind-tok train distinct.jsonl.zst --vocab-size 32000 --share zh=0.5,en=0.5 -o tokenizer",
     "cat a.zst b.zst | mind-tok train --kind unigram --sample 100M -o tokenizer",
+    "mind-tok train *.zst --share-by source --share books=0.7,wiki=0.3 -o tokenizer",
     "mind-tok train in.jsonl.zst --set bpe.character_coverage=1.0 -o tokenizer",
 ]
 COST = (
@@ -43,10 +44,16 @@ Share = Annotated[
     str,
     typer.Option(
         "--share",
-        metavar="LANGUAGE=SHARE,…",
-        help="Share of each language in the bytes of the sample; other languages are left out. "
+        metavar="NAME=SHARE,…",
+        help="Share of each language in the bytes of the sample; others are left out. "
         "Default: as they come.",
         show_default=False,
+    ),
+]
+ShareBy = Annotated[
+    str,
+    typer.Option(
+        "--share-by", metavar="WHAT", help="What --share names: language, or source of a record."
     ),
 ]
 TrainerLog = Annotated[
@@ -62,6 +69,7 @@ def train(
     kind: Kind = "bpe",
     sample: SampleBytes = "50M",
     share: Share = "",
+    share_by: ShareBy = "language",
     set_: options.Set = None,
     trainer_log: TrainerLog = False,
     seed: options.Seed = 0,
@@ -79,6 +87,8 @@ def train(
     cli.require_input(inputs, context.get_help)
     if output is None:
         raise UsageError("-o is missing", hint="name the folder to write: -o tokenizer")
+    if share_by not in ("language", "source"):
+        raise UsageError(f"--share-by {share_by!r} is no field", hint="language or source")
     from mind_tok import pipeline
     from mind_tok.checks import check_paths
     from mind_tok.sampling import parse_bytes, parse_shares
@@ -91,6 +101,7 @@ def train(
         _kind_options(kind, set_ or [], trainer_log),
         parse_bytes(sample),
         parse_shares(share) if share else {},
+        share_by,
         seed,
     )
     plugins = make_plugins(plugin or [])
