@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 
 from mind_core.kernels.compiling import kernel
@@ -33,3 +38,34 @@ def test_packed_texts_come_back() -> None:
     ]
     assert found == texts
     assert len(pack([]).data) == 0 and pack([]).offsets.tolist() == [0]
+
+
+INNER = """
+from mind_core.kernels.compiling import kernel
+@kernel
+def number():
+    return {number}
+"""
+OUTER = """
+from inner import number
+from mind_core.kernels.compiling import kernel
+@kernel
+def twice():
+    return 2 * number()
+print(twice())
+"""
+
+
+def test_machine_code_is_made_anew_when_a_kernel_of_another_file_changed(tmp_path: Path) -> None:
+    """numba by itself would print 2 both times: it looks at the caller's file only."""
+    (tmp_path / "outer.py").write_text(OUTER)
+    printed = []
+    for number in (1, 10):
+        (tmp_path / "inner.py").write_text(INNER.format(number=number))
+        done = subprocess.run(
+            [sys.executable, "-B", "outer.py"], cwd=tmp_path, capture_output=True, text=True,
+            check=True, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")},
+        )  # fmt: skip
+        printed.append(int(done.stdout))
+        assert list((tmp_path / "kept").rglob("*.nbc")), "nothing was kept"
+    assert printed == [2, 20]

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mind_clean.scripts import language_of
 from mind_core import Record
-from mind_core.languages import language_of
 
 KEPT = "kept"
 SAMPLES = 10

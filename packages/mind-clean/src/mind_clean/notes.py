@@ -9,6 +9,9 @@ from mind_core.records import annotate
 
 TOOL = "clean"
 
+LANGUAGE_SCORE = "language_score"
+"""There once `detect_language` ran: `language` is then a matter of its model."""
+
 
 def noted(record: Record, /, **values: Any) -> Record:
     """Return a copy of the record with values set under `metadata.mind.clean`.

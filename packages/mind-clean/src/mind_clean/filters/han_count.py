@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mind_clean.letters import letters_of
+from mind_clean.scripts import language_of
 from mind_core import Reason, Record
-from mind_core.languages import count_han, language_of
 
 PAGES = ("text", "declared", "either")
 
@@ -32,7 +33,7 @@ class HanCount:
         """Return "few_han", or None; other languages always pass."""
         if not self._is_chinese(record):
             return None
-        count = count_han(record["text"])
+        count = letters_of(record["text"]).chinese
         return None if count >= self.min else Reason("few_han", count, self.min)
 
     def _is_chinese(self, record: Record) -> bool:

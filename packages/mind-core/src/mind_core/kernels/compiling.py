@@ -7,10 +7,11 @@ written, so that the next process loads it in milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core.dispatcher import Dispatcher
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,4 +26,19 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     compiled: Any = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(
         function
     )
+    _forget_when_others_change(compiled, function.__globals__)
     return cast(Callable[P, R], compiled)
+
+
+def _forget_when_others_change(compiled: Any, names: Mapping[str, Any]) -> None:
+    """Let kept machine code be out of date when a kernel that it took in from another file changed.
+
+    numba looks at the age of a kernel's own file only, and machine code holds all that is called.
+    """
+    file = compiled._cache._cache_file
+    others = {
+        other.py_func.__code__.co_filename: cast(Any, other)._cache._cache_file._source_stamp
+        for other in names.values()
+        if isinstance(other, Dispatcher) and other.py_func.__globals__ is not names
+    }
+    file._source_stamp = (file._source_stamp, *(stamp for _, stamp in sorted(others.items())))

@@ -1,0 +1,90 @@
+"""The letters of a text by script, counted once for all components that ask in a row."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_SIZE = 0x32400
+"""One past the last code point that Unicode gives a letter."""
+_LAST_LATIN = 0x24F
+"""The end of Latin Extended-B; Latin comes first in Unicode."""
+_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3134F))
+_KANA = ((0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF),
+         (0xFF66, 0xFF9F))  # fmt: skip
+_HANGUL = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF))
+
+
+class Letters(NamedTuple):
+    """Hold how many characters of each kind a text has; the field's place is its class."""
+
+    none: int
+    others: int
+    latin: int
+    han: int
+    """Chinese characters that simplified and traditional text share, or that neither set has."""
+    simplified: int
+    traditional: int
+    kana: int
+    hangul: int
+    figures: int
+    """Letters by `str.isalnum` alone: ½, Ⅷ."""
+    unassigned_han: int
+
+    @property
+    def chinese(self) -> int:
+        """Return the Chinese characters, as `mind_core.languages.count_han` counts them."""
+        return self.han + self.simplified + self.traditional + self.unassigned_han
+
+    @property
+    def all(self) -> int:
+        """Return the letters, as `mind_core.languages.language_of_text` counts them."""
+        return self.alphabetic + self.figures
+
+    @property
+    def alphabetic(self) -> int:
+        """Return the characters that `str.isalpha` knows."""
+        return sum(self[1:8])
+
+
+@lru_cache(1)
+def letters_of(text: str) -> Letters:
+    """Count the letters of a text."""
+    import numpy as np
+
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    classes = _classes().take(points, mode="clip")
+    return Letters(*np.bincount(classes, minlength=len(Letters._fields)).tolist())
+
+
+@cache
+def _classes() -> npt.NDArray[np.uint8]:
+    """Return the class of each code point below `_SIZE`, and a last row for all others."""
+    import numpy as np
+
+    from mind_clean.scripts import variants
+
+    everything = list(map(chr, range(_SIZE)))
+    alphabetic = np.fromiter(map(str.isalpha, everything), np.bool_, _SIZE)
+    figures = np.fromiter(map(str.isalnum, everything), np.bool_, _SIZE)
+    figures &= ~np.fromiter(map(str.isdecimal, everything), np.bool_, _SIZE)
+    place = {name: number for number, name in enumerate(Letters._fields)}
+    classes = np.zeros(_SIZE + 1, np.uint8)
+    classes[:_SIZE][figures] = place["figures"]
+    classes[:_SIZE][alphabetic] = place["others"]
+    latin = classes[: _LAST_LATIN + 1]
+    latin[alphabetic[: _LAST_LATIN + 1]] = place["latin"]
+    for ranges, name in ((_KANA, "kana"), (_HANGUL, "hangul"), (_HAN, "han")):
+        for first, last in ranges:
+            part = classes[first : last + 1]
+            part[alphabetic[first : last + 1]] = place[name]
+    for first, last in _HAN:
+        part = classes[first : last + 1]
+        part[part == 0] = place["unassigned_han"]
+    for characters, name in zip(variants(), ("simplified", "traditional"), strict=True):
+        classes[[ord(character) for character in characters]] = place[name]
+    return classes

@@ -1,0 +1,1 @@
+"""All measures of the quality rules, taken of a text in one pass by compiled loops."""

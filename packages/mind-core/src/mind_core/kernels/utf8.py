@@ -1,0 +1,45 @@
+"""From UTF-8 to code points, in a kernel's own buffer."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.packed import Bytes
+
+CodePoints = npt.NDArray[np.uint32]
+
+
+@kernel
+def decode(data: Bytes, into: CodePoints) -> int:
+    """Write the code points of well-formed UTF-8 into a buffer; return how many there are.
+
+    The buffer must hold as many values as `data` has bytes. Surrogates of three bytes, as
+    `packed.encode` leaves them, come out as they are.
+    """
+    place = 0
+    count = 0
+    while place < len(data):
+        lead = np.uint32(data[place])
+        if lead < 0x80:
+            into[count] = lead
+            place += 1
+        elif lead < 0xE0:
+            into[count] = ((lead & 0x1F) << 6) | (data[place + 1] & 0x3F)
+            place += 2
+        elif lead < 0xF0:
+            into[count] = (
+                ((lead & 0x0F) << 12) | ((data[place + 1] & 0x3F) << 6) | (data[place + 2] & 0x3F)
+            )
+            place += 3
+        else:
+            into[count] = (
+                ((lead & 0x07) << 18)
+                | ((data[place + 1] & 0x3F) << 12)
+                | ((data[place + 2] & 0x3F) << 6)
+                | (data[place + 3] & 0x3F)
+            )
+            place += 4
+        count += 1
+    return count
