@@ -234,12 +234,19 @@ def test_compare_is_exact_and_paired(
 ) -> None:
     from scipy.stats import binomtest
 
-    from mind_eval.compare import compare, compare_table, holm, mcnemar
+    from mind_eval.compare import compare, compare_table
+    from mind_eval.paired import detectable, holm, mcnemar, paired_bootstrap, wilson
 
     for b, c in ((0, 0), (0, 5), (3, 9), (10, 10), (40, 70), (700, 900)):
         expected = binomtest(b, b + c).pvalue if b + c else 1.0
         assert mcnemar(b, c) == pytest.approx(expected, rel=1e-9)
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    low, high = paired_bootstrap(10, 30, 200)
+    assert low == pytest.approx(0.1 - 1.96 * 0.0311, abs=0.01)  # sd of the mean of +1, -1 and 0
+    assert high == pytest.approx(0.1 + 1.96 * 0.0311, abs=0.01)
+    assert paired_bootstrap(0, 0, 50) == (0.0, 0.0)
+    assert detectable(10, 30, 200) == pytest.approx(2.8016 * (0.2 / 200) ** 0.5, rel=1e-3)
+    assert wilson(0.0, 10) == pytest.approx((0.0, 0.2775), abs=1e-3)
     run(model_folder, tmp_path / "b", names=("piqa", "gaokao"), form="letter", shots=1, limit=25)
     rows = compare([scores_folder, tmp_path / "b"])
     piqa = next(row for row in rows if row["what"] == "piqa" and row["metric"] == "acc")
@@ -252,6 +259,8 @@ def test_compare_is_exact_and_paired(
     assert piqa["only_a"] == sum(sides[0][k] > sides[1][k] for k in keys)
     assert piqa["only_b"] == sum(sides[0][k] < sides[1][k] for k in keys)
     assert piqa["difference"] == pytest.approx(piqa["value_b"] - piqa["value_a"])
+    low, high = piqa["interval"]
+    assert low <= piqa["difference"] <= high and piqa["detectable"] > 0
     assert piqa["p_holm"] >= piqa["p"] and "mmlu" not in {row["what"] for row in rows}
     assert "p (Holm)" in compare_table(rows)
     same = compare([scores_folder, scores_folder])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mind_eval.gates import Gate
 
 TOOL = "mind-eval"
+FIRST_TITLE = "From web pages to a small language model"
 WHAT = (
     "Score a language model, offline: bits per byte of held-out text by language, and the "
     "benchmarks of the MindLLM paper, each shared beginning read once."
@@ -73,6 +74,7 @@ def run_command(
     require: cli_options.Require = None,
     output: cli_options.Output = None,
     answers: cli_options.Answers = None,
+    contamination: cli_options.Contamination = None,
     keep_going: cli_options.KeepGoing = False,
     explain: cli_options.Explain = None,
     seed: options.Seed = 0,
@@ -105,7 +107,7 @@ def run_command(
         model=model, model_name=model_name, timeout=timeout, tasks=tuple(task or ()), shots=shots,
         heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root, limit=limit, seed=seed,
         batch_tokens=batch_tokens, device=device, dtype=dtype, output=output, answers=answers,
-        keep_going=keep_going, progress=progress,
+        keep_going=keep_going, contamination=tuple(contamination or ()), progress=progress,
     )  # fmt: skip
     plugins = make_plugins(plugin or ())
     if dry_run:
@@ -158,6 +160,7 @@ def score_command(
     output: cli_options.Output = None,
     data_root: cli_options.DataRoot = None,
     require: cli_options.Require = None,
+    contamination: cli_options.Contamination = None,
     plugin: options.PluginFiles = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -167,7 +170,9 @@ def score_command(
     from mind_eval.rescoring import score_log
 
     gates = [parse_gate(text) for text in require or ()]
-    scores = score_log(folder, data_root, make_plugins(plugin or ()), output)
+    scores = score_log(
+        folder, data_root, make_plugins(plugin or ()), output, tuple(contamination or ())
+    )
     _show(scores, json, quiet)
     _judge(gates, scores)
 
@@ -205,8 +210,9 @@ def doctor_command(
 @app.command(
     "compare",
     help=help_text(
-        "Compare scores of the same items: exact McNemar test for right or wrong answers, with "
-        "Holm's correction.",
+        "Compare scores of the same items: exact McNemar test with Holm's correction, the paired "
+        "bootstrap's interval of the difference, and the smallest difference that so many items "
+        "would show.",
         (
             "mind-eval compare scores-a/ scores-b/",
             "mind-eval compare base/ sft/ longer-sft/",
@@ -230,10 +236,11 @@ def compare_command(folders: cli_options.Runs, json: options.Json = False) -> No
     "report",
     help=help_text(
         "Tell a whole run folder on one self-contained page: what was dropped and why, loss "
-        "curves, scores, samples. What is not there is left out.",
+        "curves, scores, samples; or set scores folders side by side: intervals, curves over "
+        "checkpoints, every item.",
         (
             "mind-eval report run/ -o report.html",
-            "mind-eval report run/ -o report.html --title 'A first corpus'",
+            "mind-eval report scores-100/ scores-200/ scores-300/ -o scores.html",
             "mind-clean … --rejects run/1-clean.rejects.jsonl.zst "
             "--summary run/1-clean.summary.json",
         ),
@@ -241,19 +248,21 @@ def compare_command(folders: cli_options.Runs, json: options.Json = False) -> No
     epilog=epilog("Memory: three examples of each reason; streams are read through."),
 )
 def report_command(
-    folder: cli_options.RunFolder,
+    folders: cli_options.ReportFolders,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write.")
     ] = Path("report.html"),
-    title: Annotated[
-        str, typer.Option("--title", metavar="TEXT", help="The page's heading.")
-    ] = "From web pages to a small language model",
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
 ) -> None:
     """Write the page of a run folder."""
     from mind_core.progress import say
+    from mind_eval.report.many_runs import are_scores, write_runs
     from mind_eval.report.run_report import write_report
 
-    headings = write_report(folder, output, title)
+    if len(folders) > 1 or are_scores(folders):
+        headings = write_runs(folders, output, title or "Scores side by side")
+    else:
+        headings = write_report(folders[0], output, title or FIRST_TITLE)
     say(TOOL, f"{output}: {', '.join(headings)}")
 
 

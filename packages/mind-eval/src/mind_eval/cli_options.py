@@ -162,10 +162,3 @@ ReportFolders = Annotated[
         "scores; or several scores folders, to see them side by side.",
     ),
 ]
-RunFolder = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FOLDER",
-        help="Holds NAME.summary.json, NAME.rejects.jsonl.zst, training runs and scores.",
-    ),
-]

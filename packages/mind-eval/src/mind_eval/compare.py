@@ -1,22 +1,18 @@
-"""Compare runs on the same items: paired, because each item is its own control.
-
-McNemar's exact test asks whether the items that only one side gets right are split evenly
-(McNemar 1947; two-sided binomial). Holm 1979 corrects for the number of comparisons.
-"""
+"""Compare runs on the same items: paired, because each item is its own control; see `paired`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import comb
 from pathlib import Path
 from typing import Any
 
 from mind_core import Record
 from mind_core.errors import UsageError
+from mind_eval.paired import detectable, holm, mcnemar, paired_bootstrap
 from mind_eval.results import read_items, read_scores
 from mind_eval.table import aligned
 
-METRICS = ("acc", "acc_norm", "exact_match")
+METRICS = ("acc", "acc_norm", "exact_match", "exact_match_flexible")
 
 
 def compare(folders: Sequence[Path]) -> list[dict[str, Any]]:
@@ -48,26 +44,12 @@ def compare(folders: Sequence[Path]) -> list[dict[str, Any]]:
     return rows
 
 
-def mcnemar(only_a: int, only_b: int) -> float:
-    """Return the exact two-sided p-value of McNemar's test from the two discordant counts."""
-    n, k = only_a + only_b, min(only_a, only_b)
-    tail = sum(comb(n, i) for i in range(k + 1))
-    return min(1.0, 2 * tail / (1 << n))
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """Return Holm's adjusted p-values, in the order given."""
-    adjusted = [0.0] * len(values)
-    highest = 0.0
-    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
-        adjusted[index] = highest
-    return adjusted
-
-
 def compare_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Lay comparisons out for people."""
-    table = [["what", "metric", "A", "B", "B - A", "items", "only A", "only B", "p", "p (Holm)"]]
+    table = [
+        ["what", "metric", "A", "B", "B - A", "95 % of B - A", "items", "only A", "only B", "p",
+         "p (Holm)", "detectable"]
+    ]  # fmt: skip
     for row in rows:
         table.append(
             [
@@ -76,13 +58,15 @@ def compare_table(rows: Sequence[Mapping[str, Any]]) -> str:
                 f"{row['value_a']:.4f}",
                 f"{row['value_b']:.4f}",
                 f"{row['difference']:+.4f}",
+                "{:+.4f} … {:+.4f}".format(*row["interval"]) if "interval" in row else "-",
                 *(f"{row[name]:,}" if name in row else "-" for name in ("items", "only_a")),
                 *(f"{row[name]:,}" if name in row else "-" for name in ("only_b",)),
                 *(f"{row[name]:.3g}" if name in row else "-" for name in ("p", "p_holm")),
+                f"{row['detectable']:.4f}" if "detectable" in row else "-",
             ]
         )
     folders = dict.fromkeys(f"A = {row['a']}, B = {row['b']}" for row in rows)
-    return "\n".join(folders) + "\n" + aligned(table, 8)
+    return "\n".join(folders) + "\n" + aligned(table, 10)
 
 
 def _by_id(folder: Path) -> dict[str, Record]:
@@ -99,7 +83,7 @@ def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[st
     for task, keys in sorted(shared.items()):
         for metric in METRICS:
             if any(metric not in side[key]["metrics"] for side in (a, b) for key in keys):
-                continue
+                continue  # a metric of other kinds of task
             right_a = [bool(a[key]["metrics"][metric]) for key in keys]
             right_b = [bool(b[key]["metrics"][metric]) for key in keys]
             only_a = sum(x and not y for x, y in zip(right_a, right_b, strict=True))
@@ -115,6 +99,8 @@ def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[st
                     "only_a": only_a,
                     "only_b": only_b,
                     "p": mcnemar(only_a, only_b),
+                    "interval": list(paired_bootstrap(only_a, only_b, len(keys))),
+                    "detectable": detectable(only_a, only_b, len(keys)),
                     "other_prompts": sum(
                         a[key]["prompt_hash"] != b[key]["prompt_hash"] for key in keys
                     ),

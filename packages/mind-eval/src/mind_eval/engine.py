@@ -21,6 +21,9 @@ from mind_eval.scoring import Scorer
 CHUNK = 1024
 """Items that are planned together: bounds memory, and keeps most subjects whole."""
 
+PATIENCE = 20
+"""Failures of a server in a row, with `--keep-going`, after which its benchmark is set aside."""
+
 Keys = list[list[str]]
 """For each choice of an item, the keys of its windows."""
 
@@ -43,10 +46,14 @@ class Engine:
         ranks: Ranks,
         batch_tokens: int,
         done: Callable[[int], None] = lambda _: None,
+        keep_going: bool = False,
     ) -> None:
         self.model, self.log, self.ranks = model, log, ranks
         self.batch_tokens, self.done = batch_tokens, done
         self.count = self.reused = 0
+        self.keep_going = keep_going
+        self.failures: dict[str, str] = {}
+        self.in_a_row = 0
         if isinstance(model, Model):
             self.encoder = Encoder(model)
             self.scorer = Scorer(model.network, batch_tokens)
@@ -137,10 +144,30 @@ class Engine:
             mine = number % self.ranks.world == self.ranks.rank
             if mine and self.log.get(key) is None:
                 item = f"task {spec.name}, item {asked.id}"
-                text = server.write(asked.prompts[0], spec.stops, spec.new_tokens, item)
-                self.log.add({key: text})
+                self._write_by(server, spec, asked, key, item)
             self.done(self.count + number)
             yield Keyed(asked, [[key]])
+
+    def _write_by(self, server: Endpoint, spec: Spec, asked: Asked, key: str, item: str) -> None:
+        """Ask a server; with `keep_going` a failure is noted, until too many come in a row."""
+        try:
+            text = server.write(asked.prompts[0], spec.stops, spec.new_tokens, item)
+        except MindError as error:
+            self.in_a_row += 1
+            if not self.keep_going or self.in_a_row > PATIENCE:
+                raise
+            self.failures[key] = f"{error.message}; {error.cause}"
+        else:
+            self.in_a_row = 0
+            self.log.add({key: text})
+
+    def unanswered(self, keyed: Keyed) -> str | None:
+        """Say why an item has no answer; None if it has."""
+        for keys in keyed.keys:
+            for key in keys:
+                if key not in self.log.found:
+                    return self.failures.get(key, "it was not answered")
+        return None
 
     def collect(self) -> bool:
         """Bring the answers of all ranks to rank 0; tell whether this is it."""

@@ -15,9 +15,10 @@ from typing import Any
 
 import orjson
 
-from mind_core import MindError, Record
+from mind_core import Record
 from mind_eval.answers import Answer
 from mind_eval.benchmarks.benchmark import Benchmark, Data
+from mind_eval.contamination import columns, dirty_shares, pieces_of, training_texts
 from mind_eval.engine import Engine, Keyed
 from mind_eval.metrics.items import check_metrics, item_metrics
 from mind_eval.metrics.tasks import Measured, measure_task
@@ -40,6 +41,9 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     bad: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     submissions: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    pieces: list[list[str]] = field(default_factory=list)
+    """Of each record, the texts that could stand in training."""
+    contamination: dict[str, Any] = field(default_factory=dict)
 
     @property
     def incomplete(self) -> bool:
@@ -86,6 +90,11 @@ def run_benchmark(
     items = builder.build(fits, limit, bad.append if keep_going else None)
     keyed = [slim(one) for one in engine.ask(spec, items)]
     if engine.collect():
+        reasons = [engine.unanswered(one) for one in keyed]
+        bad += [
+            (f"item {one.asked.id}", why) for one, why in zip(keyed, reasons, strict=True) if why
+        ]
+        keyed = [one for one, why in zip(keyed, reasons, strict=True) if why is None]
         note(keyed)
         texts = spec.kind == WRITTEN
         answers = [[engine.text(one)] if texts else engine.answers(one) for one in keyed]
@@ -112,11 +121,13 @@ def settle(
     outcome.about[name] = about(opened)
     outcome.configs[name] = {**spec.config, "task": name, "num_fewshot": opened.benchmark.shots}
     outcome.records += records
+    outcome.pieces += [pieces_of(asked.doc) for asked in items]
     if not rules["labels"]:
         outcome.submissions[name] = submission(items, records)
         return
     if not records:
-        raise MindError(f"benchmark {name} has no item that can be asked")
+        outcome.failed[name] = "none of its items could be asked"
+        return
     measured = measure_task(
         spec,
         records,
@@ -126,6 +137,20 @@ def settle(
     )
     outcome.measured[name] = measured
     outcome.results[name] = measured.results
+
+
+def look_for_contamination(outcome: Outcome, training: Sequence[Path]) -> None:
+    """Score clean and dirty items apart, and note each item's share of n-grams seen in training."""
+    shares = dirty_shares(outcome.pieces, training_texts(training))
+    for record, share in zip(outcome.records, shares, strict=True):
+        record["contaminated"] = share
+    for name, measured in outcome.measured.items():
+        mine = [place for place, one in enumerate(outcome.records) if one["task"] == name]
+        outcome.contamination[name] = columns(
+            [outcome.records[place] for place in mine],
+            [shares[place] for place in mine],
+            measured.headline["metric"],
+        )
 
 
 def about(opened: Opened) -> dict[str, Any]:

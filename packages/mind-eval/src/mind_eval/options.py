@@ -27,6 +27,7 @@ class RunOptions:
     output: Path | None = None
     answers: Path | None = None
     keep_going: bool = False
+    contamination: Sequence[Path] = ()
     progress: bool | None = None
 
     @property

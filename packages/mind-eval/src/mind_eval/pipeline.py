@@ -42,6 +42,7 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
     started = time.monotonic()
     benchmarks = chosen_benchmarks(options, recipe, plugins)
     stay_offline()
+    from mind_eval.evaluation import look_for_contamination
     from mind_eval.ranks import join_ranks
     from mind_eval.results import enter_outcome, items_of, write_scores
 
@@ -58,6 +59,8 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
         outcome = _benchmarks(options, recipe, benchmarks, model, ranks, progress)
         if not ranks.first:
             return None
+        if options.contamination:
+            look_for_contamination(outcome, options.contamination)
         enter_outcome(scores, outcome, recipe)
         samples: dict[str, Any] = {}
         if options.tasks:
@@ -162,7 +165,12 @@ def _benchmarks(
     if ranks.first and options.answer_folder is not None:
         note_run(options.answer_folder, options, recipe, model.section())
     engine = Engine(
-        model, log, ranks, options.batch_tokens, lambda count: progress.count(count, "items")
+        model,
+        log,
+        ranks,
+        options.batch_tokens,
+        lambda count: progress.count(count, "items"),
+        options.keep_going,
     )
     for name, benchmark in benchmarks.items():
         try:

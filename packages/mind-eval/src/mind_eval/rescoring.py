@@ -16,7 +16,13 @@ from mind_core.recipe import Recipe
 from mind_core.stream import read_records
 from mind_eval.answers import Answer, read_answers
 from mind_eval.engine import Keyed
-from mind_eval.evaluation import Opened, Outcome, open_benchmark, settle
+from mind_eval.evaluation import (
+    Opened,
+    Outcome,
+    look_for_contamination,
+    open_benchmark,
+    settle,
+)
 from mind_eval.options import RunOptions
 from mind_eval.prompts.builder import Asked
 from mind_eval.results import enter_outcome, versions, write_scores
@@ -86,7 +92,11 @@ def rescore(
 
 
 def score_log(
-    folder: Path, data_root: Path | None, plugins: Plugins, output: Path | None
+    folder: Path,
+    data_root: Path | None,
+    plugins: Plugins,
+    output: Path | None,
+    contamination: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Score a log again, write the folder if one is wanted, and return the scores."""
     started = time.monotonic()
@@ -111,6 +121,8 @@ def score_log(
             "fewshot_seed": run["seed"],
         },
     }
+    if contamination:
+        look_for_contamination(outcome, contamination)
     enter_outcome(scores, outcome, recipe)
     if output is not None:
         with atomic_folder(output) as made:

@@ -61,6 +61,8 @@ def enter_outcome(scores: dict[str, Any], outcome: Outcome, recipe: Recipe) -> N
         name: one.categories for name, one in measured.items() if one.categories
     }
     scores["averages"] = averages(outcome.measured, averages_of(recipe))
+    if outcome.contamination:
+        scores["contamination"] = outcome.contamination
     scores["failed"] = outcome.failed
     scores["complete"] = not outcome.incomplete
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SHOWN = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
+SHOWN = (
+    "acc", "acc_norm", "exact_match", "exact_match_flexible", "unparsed", "f1", "bleu", "chrf",
+)  # fmt: skip
 CHOSEN = ("acc", "acc_norm")
 
 
@@ -16,6 +18,14 @@ def scores_table(scores: Mapping[str, Any]) -> str:
         parts.append(_heldout(held))
     if results := scores.get("results"):
         parts.append(_tasks(results, scores["benchmarks"], scores["n-samples"]))
+    if columns := scores.get("contamination"):
+        parts.append(_contamination(columns))
+    if found := {k: v for k, v in scores.get("averages", {}).items() if v["value"] is not None}:
+        rows = [["average", "of", "value"]]
+        rows += [[k, ", ".join(v["of"]), f"{v['value']:.4f}"] for k, v in found.items()]
+        parts.append(aligned(rows, 1))
+    if notes := _aside(scores):
+        parts.append(notes)
     return "\n".join(parts)
 
 
@@ -31,6 +41,31 @@ def aligned(rows: Sequence[Sequence[str]], numbers: int) -> str:
         for row in rows
     )
     return "\n".join(lines) + "\n"
+
+
+def _contamination(columns: Mapping[str, Any]) -> str:
+    """Lay out scores of items by whether they stand in the training text."""
+    rows = [["task", "metric", "clean", "items", "dirty", "items", "untested"]]
+    for task, groups in columns.items():
+        metric = next(name for name in groups["clean"] if name != "items")
+        row = [task, metric]
+        for name in ("clean", "dirty"):
+            value = groups[name][metric]
+            row += ["-" if value is None else f"{value:.4f}", f"{groups[name]['items']:,}"]
+        rows.append([*row, f"{groups['untested']['items']:,}"])
+    return aligned(rows, 5)
+
+
+def _aside(scores: Mapping[str, Any]) -> str:
+    """Say what was set aside, and which prompts were cut to fit the context."""
+    lines = []
+    for name, about in scores.get("benchmarks", {}).items():
+        if about.get("bad_items"):
+            lines.append(f"{name}: {about['bad_items']:,} items set aside, first {about['bad'][0]}")
+        if cut := about["shots"].get("overlong_without_shots"):
+            lines.append(f"{name}: {cut:,} prompts longer than the context, cut from the left")
+    lines += [f"{name}: set aside, {why}" for name, why in scores.get("failed", {}).items()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _heldout(held: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ _DROPPED = (
     "%",
     "\\displaystyle",
 )
-_UNITS = re.compile(r"\\text\{\s*[^}]*\}\s*$|\\mbox\{[^}]*\}\s*$")
+_UNITS = re.compile(r"(?<=[\d}])\s*\\(?:text|mbox)\{[^}]*\}\s*$")
 
 
 def number_marked(text: str) -> str | None:
@@ -96,8 +96,8 @@ def plain_formula(text: str) -> str:
     After the normalisation of Hendrycks et al. 2021 and Lewkowycz et al. 2022: units and dressing
     go, `a/b` of integers is a fraction, braces around one character are added.
     """
-    text = text.strip().strip(".")
-    text = _UNITS.sub("", text)
+    text = text.strip().rstrip(".")
+    text = _UNITS.sub("", text) or text
     for dressing in _DROPPED:
         text = text.replace(dressing, "")
     text = text.replace("tfrac", "frac").replace("dfrac", "frac").replace("^\\circ", "")

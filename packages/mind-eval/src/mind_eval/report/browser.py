@@ -1,0 +1,117 @@
+"""Browse items: the question, the choices with what each run gave them, and who was right.
+
+No script: items fold and unfold by themselves. Those on which runs disagree come first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from mind_core import Record
+from mind_eval.report.page import Section
+from mind_eval.report.svg import COLOURS
+
+SHOWN = 30
+"""Items of each kind and benchmark on the page; the scores folder has all of them."""
+
+LETTERS = "ABCDEFGHIJ"
+KINDS = ("runs disagree", "all wrong", "all right")
+
+
+def browser_section(
+    names: Sequence[str], items: Sequence[Mapping[str, Record]], metrics: Mapping[str, str]
+) -> Section | None:
+    """Return the section; `items` has each run's items by id, `metrics` each task's metric."""
+    tasks: dict[str, dict[str, list[str]]] = {}
+    for key, item in (items[0] if items else {}).items():
+        metric = metrics.get(item["task"])
+        there = [run[key] for run in items if key in run]
+        if metric is None or any(metric not in one["metrics"] for one in there):
+            continue
+        right = {one["metrics"][metric] > 0 for one in there}
+        kind = KINDS[0] if len(right) > 1 else KINDS[2] if right == {True} else KINDS[1]
+        tasks.setdefault(item["task"], {name: [] for name in KINDS})[kind].append(key)
+    if not tasks:
+        return None
+    body = "".join(
+        f"<h3>{escape(task)}</h3>"
+        + "".join(
+            _group(kind, keys, names, items, metrics[task]) for kind, keys in kinds.items() if keys
+        )
+        for task, kinds in tasks.items()
+    )
+    lead = (
+        "Unfold an item to see what each run made of it. A number beside a choice is its log-"
+        "probability in nats; the likeliest is bold. Up to "
+        f"{SHOWN} items of a kind are here; items.jsonl.zst has all."
+    )
+    return Section("items", "Item by item", body, lead)
+
+
+def _group(
+    kind: str,
+    keys: Sequence[str],
+    names: Sequence[str],
+    items: Sequence[Mapping[str, Record]],
+    metric: str,
+) -> str:
+    shown = "".join(_item(key, names, items, metric) for key in keys[:SHOWN])
+    return f"<details><summary><b>{len(keys):,}</b> {kind}</summary>{shown}</details>"
+
+
+def _item(
+    key: str, names: Sequence[str], items: Sequence[Mapping[str, Record]], metric: str
+) -> str:
+    there = [(number, run[key]) for number, run in enumerate(items) if key in run]
+    first = there[0][1]
+    marks = "".join(
+        f'<i style="background:{COLOURS[number % len(COLOURS)]}" class="mark" '
+        f'title="{escape(names[number])}">{"✓" if one["metrics"][metric] > 0 else "✗"}</i>'
+        for number, one in there
+    )
+    title = escape(_short(str(first.get("question", ""))))
+    return (
+        f"<details><summary>{marks} {title}</summary>"
+        f"<blockquote>{escape(str(first.get('question', '')))}"
+        f"<cite>{escape(key)} · {first.get('shots', '?')} shots</cite></blockquote>"
+        + (_choices(there, names) if first.get("choices") else _texts(there, names))
+        + "</details>"
+    )
+
+
+def _choices(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
+    first = there[0][1]
+    head = "".join(f"<th class=n>{escape(names[number])}</th>" for number, _ in there)
+    rows = ""
+    for place, choice in enumerate(first["choices"]):
+        cells = ""
+        for _, one in there:
+            nats = f"{one['answers'][place][0]:.2f}" if place < len(one["answers"]) else "–"
+            cells += f"<td class=n>{f'<b>{nats}</b>' if one['picked'] == place else nats}</td>"
+        right = " ✓" if first["target"] in (place, choice) else ""
+        rows += f"<tr><td>{LETTERS[place]}. {escape(str(choice))}{right}</td>{cells}</tr>"
+    return f"<div class=scroll><table><tr><th>choice</th>{head}</tr>{rows}</table></div>"
+
+
+def _texts(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
+    wanted = f"<p>wanted: <code>{escape(_short(str(there[0][1]['target']), 300))}</code></p>"
+    return wanted + "".join(
+        f"<blockquote>{escape(_said(one))}<cite>{escape(names[number])}, taken as "
+        f"{escape(_short(str(one['picked']), 80))}</cite></blockquote>"
+        for number, one in there
+    )
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    answer = one["answers"][0]
+    if isinstance(answer, str):
+        return _short(answer, 500) or "(nothing)"
+    return f"{answer[0]:.2f} nats ({math.exp(max(answer[0], -700)):.3g})"
+
+
+def _short(text: str, size: int = 90) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= size else text[: size - 1] + "…"

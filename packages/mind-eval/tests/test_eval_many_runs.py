@@ -1,0 +1,74 @@
+"""Scores folders side by side: intervals, curves over checkpoints, every item; no script."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mind_core.testing import run_tool
+from mind_eval.report.browser import browser_section
+from mind_eval.report.intervals import Dot, Row, interval_chart
+from mind_eval.results import read_scores
+
+
+@pytest.fixture(scope="module")
+def two(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    base = tmp_path_factory.mktemp("two")
+    for name, shots in (("first", "0"), ("second", "1")):
+        done = run_tool(
+            "mind-eval",
+            ["run", "--model", model_folder, "--benchmark", "piqa", "--benchmark", "mmlu",
+             "--form", "cloze", "--shots", shots, "--limit", "25", "-o", base / name],
+            environment={"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert done.code == 0, done.stderr
+    return [base / "first", base / "second"]
+
+
+def test_a_page_has_intervals_plots_and_items(two: list[Path], tmp_path: Path) -> None:
+    done = run_tool("mind-eval", ["report", *two, "-o", tmp_path / "page.html"])
+    assert done.code == 0, done.stderr
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "<script" not in page and "http" not in page.replace("http-equiv", "")
+    for folder in two:
+        value = read_scores(folder)["headlines"]["piqa"]["value"]
+        assert f"<b>{value:.3f}</b>" in page
+    assert page.count("<circle") == 4 and "chance 0.500" in page
+    counts = [
+        int(n) for n in re.findall(r"<b>(\d+)</b> (?:runs disagree|all wrong|all right)", page)
+    ]
+    assert sum(counts) == 50, "every item of both benchmarks is in one kind"
+    assert page.count("<details") == page.count("</details>") > 30
+
+
+def test_checkpoints_of_one_model_make_a_curve(two: list[Path], tmp_path: Path) -> None:
+    import shutil
+
+    from mind_core.files import read_json, write_json
+
+    for folder in two:
+        shutil.copytree(folder, tmp_path / folder.name)
+    path = tmp_path / "second" / "scores.json"
+    write_json(path, {**read_json(path), "model": {**read_json(path)["model"], "step": 7}})
+    done = run_tool(
+        "mind-eval",
+        ["report", tmp_path / "first", tmp_path / "second", "-o", tmp_path / "page.html"],
+    )
+    assert done.code == 0 and "Over training" in done.stderr
+    assert "<polyline" in (tmp_path / "page.html").read_text("utf-8")
+    done = run_tool("mind-eval", ["report", two[0], tmp_path, "-o", tmp_path / "no.html"])
+    assert done.code == 2 and "is no scores folder" in done.stderr
+
+
+def test_charts_and_items_escape_what_they_show() -> None:
+    chart = interval_chart([Row("<b>", [Dot(0, 0.5, 0.4, 0.6)], 0.25)], "share")
+    assert "&lt;b&gt;" in chart and "<b>" not in chart
+    item = {
+        "task": "t", "metrics": {"acc": 1.0}, "question": "<i>", "choices": ["<u>", "b"],
+        "answers": [[-1.0, True], [-2.0, False]], "picked": 0, "target": 0, "shots": 0,
+    }  # fmt: skip
+    section = browser_section(["run"], [{"t/1": item}], {"t": "acc"})
+    assert section is not None and "&lt;i&gt;" in section.body and "<u>" not in section.body
+    assert browser_section([], [], {}) is None and interval_chart([], "x") == ""

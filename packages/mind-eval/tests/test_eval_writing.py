@@ -1,0 +1,206 @@
+"""Tasks in which the model writes: extraction, translation, servers."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import mind_eval.models.endpoint as endpoint_module
+from mind_core import MindError
+from mind_core.testing import run_tool
+from mind_eval.generating import Wanted, Writer, generation_plan
+from mind_eval.metrics.extract import EXTRACTORS, last_boxed, plain_formula
+from mind_eval.metrics.translation import corpus_scores
+from mind_eval.models.endpoint import Endpoint
+from mind_eval.models.model import mind_model
+from mind_eval.results import read_items, read_scores
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
+
+GSM = "Natalia has {n} apples and buys 2 more. How many has she?"
+
+
+@pytest.mark.parametrize(
+    ("extractor", "text", "found"),
+    [
+        ("number_marked", "He has 3.\n#### 1,234.50", "1234.5"),
+        ("number_marked", "the answer is 3", None),
+        ("number_last", "so $1,200 and 7.", "7"),
+        ("number_last", "none", None),
+        ("stated", "So the answer is (B).", "(B)"),
+        ("stated", "So the answer is ] ] ].\nQ:", "] ] ]"),
+        ("stated", "I do not know", None),
+        ("formula", r"thus $\boxed{\dfrac{1}{2}}$.", r"\frac{1}{2}"),
+        ("formula", r"Final Answer: The final answer is $x=5$. I hope it is correct.", "5"),
+        ("formula", "no idea", None),
+        ("whole", "  yes \n", "yes"),
+        ("whole", " ", None),
+    ],
+)
+def test_answers_are_found_or_counted_as_unparsed(
+    extractor: str, text: str, found: str | None
+) -> None:
+    assert EXTRACTORS[extractor](text) == found
+
+
+def test_formulas_of_one_value_have_one_spelling() -> None:
+    for group in (
+        (r"\frac12", r"\dfrac{1}{2}", "1/2", r"\tfrac12 "),
+        ("10", "10.0", r"10\%", r"\$10", "x=10", r"10 \text{ inches}"),
+        (r"\sqrt3", r"\sqrt{3}"),
+        ("90^\\circ", "90"),
+        (r"\text{east}", "east"),
+        ("0.5", ".5"),
+    ):
+        assert len({plain_formula(one) for one in group}) == 1, group
+    assert plain_formula("12") != plain_formula("21")
+    assert last_boxed(r"\boxed{a} then \boxed{\frac{1}{2}}") == r"\frac{1}{2}"
+    assert last_boxed(r"\boxed{never ends") is None
+
+
+def test_chinese_targets_are_segmented() -> None:
+    pytest.importorskip("sacrebleu")
+    wanted = ["今天天气很好，我们去公园散步。", "他买了三本书。"] * 4
+    written = ["今天天气好，我们去公园散步。", "他买了三本旧书。"] * 4
+    scores = corpus_scores(written, wanted, "zh-Hant")
+    assert "tok:zh" in scores["bleu"]["signature"]
+    assert scores["bleu"]["value"] > 50 and scores["bleu"]["error"] > 0
+    assert "tok:13a" in corpus_scores(["a cat"], ["a cat sat"], "en")["bleu"]["signature"]
+    same = corpus_scores(wanted, wanted, "zh")
+    assert same["bleu"]["value"] == pytest.approx(100) == same["chrf"]["value"]
+    naive = corpus_scores(written, wanted, "en")["bleu"]["value"]
+    assert naive < 30 < scores["bleu"]["value"], "the default tokenizer sees one word a sentence"
+
+
+def test_batches_write_what_single_prompts_write(checkpoint: Checkpoint) -> None:
+    from mind_train.generate import generate
+
+    model = mind_model(checkpoint)
+    texts = [f"Question: how do I open jar number {n}?\nAnswer:" for n in range(9)]
+    texts += ["下列", "Answer:", "下列说法正确的是"]
+    wanted = [Wanted(tuple(checkpoint.tokenizer.encode(text)), (), 12) for text in texts]
+    batches = generation_plan(wanted)
+    assert sorted(i for batch in batches for i in batch.members) == list(range(len(texts)))
+    assert max(len(batch.members) for batch in batches) > 1 and any(b.prefix for b in batches)
+    writer, written = Writer(model), {}
+    for batch in batches:
+        written |= dict(writer.write(batch, wanted))
+    for number, one in enumerate(wanted):
+        alone = checkpoint.tokenizer.decode(generate(checkpoint, one.tokens, 12))
+        assert written[number] == alone
+
+
+def gsm_root(root: Path) -> Path:
+    folder = root / "gsm8k"
+    folder.mkdir(parents=True)
+    for split, count in (("train", 6), ("test", 5)):
+        rows = [
+            {"question": GSM.format(n=n), "answer": f"{n}+2={n + 2}\n#### {n + 2}"}
+            for n in range(count)
+        ]
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return root
+
+
+class Server:
+    """A real HTTP server around a real small model, which can be told to misbehave."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        outer = self
+        self.manner, self.asked = "well", list[dict[str, Any]]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.asked.append(body)
+                if outer.manner == "silent":
+                    time.sleep(1.0)
+                text = outer.write(checkpoint, body)
+                answer = {
+                    "well": json.dumps({"choices": [{"text": text}]}),
+                    "silent": "{}",
+                    "rubbish": "<html>Bad Gateway</html>",
+                    "empty": json.dumps({"choices": []}),
+                    "number": json.dumps({"choices": [{"text": 7}]}),
+                }[outer.manner]
+                self.send_response(500 if outer.manner == "failing" else 200)
+                self.end_headers()
+                self.wfile.write(answer.encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def write(checkpoint: Checkpoint, body: dict[str, Any]) -> str:
+        from mind_train.generate import generate
+
+        ids = checkpoint.tokenizer.encode(body["prompt"])[-60:]
+        return checkpoint.tokenizer.decode(generate(checkpoint, ids, 8))
+
+
+@pytest.fixture
+def server(checkpoint: Checkpoint) -> Iterator[Server]:
+    made = Server(checkpoint)
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+
+
+def test_a_server_is_asked_over_http(server: Server, tmp_path: Path) -> None:
+    root = gsm_root(tmp_path / "data")
+    arguments = ["run", "--model", server.address, "--model-name", "small", "--benchmark", "gsm8k",
+                 "--data-root", root, "--shots", "1"]  # fmt: skip
+    done = run_tool("mind-eval", [*arguments, "-o", tmp_path / "scores"])
+    assert done.code == 0, done.stderr
+    assert len(server.asked) == 5
+    assert {one["model"] for one in server.asked} == {"small"}
+    assert all(one["temperature"] == 0 and "Question:" in one["stop"] for one in server.asked)
+    scores, items = read_scores(tmp_path / "scores"), read_items(tmp_path / "scores")
+    assert scores["results"]["gsm8k"]["sample_len"] == 5
+    unparsed = sum("####" not in item["answers"][0] for item in items) / 5
+    assert scores["results"]["gsm8k"]["unparsed,none"] == pytest.approx(unparsed)
+    done = run_tool("mind-eval", [*arguments, "-o", tmp_path / "again", "--answers",
+                                  tmp_path / "scores.answers"])  # fmt: skip
+    assert done.code == 0 and len(server.asked) == 5, "answers that are there are not asked again"
+    done = run_tool("mind-eval", [*arguments[:5], "--benchmark", "piqa"])
+    assert done.code == 1 and "needs log-probabilities" in done.stderr
+
+
+@pytest.mark.parametrize("manner", ["silent", "rubbish", "empty", "number"])
+def test_a_server_that_fails_is_named_with_the_item(
+    server: Server, manner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint_module, "PAUSE", 0.01)
+    server.manner = manner
+    with pytest.raises(MindError, match="task gsm8k, item 7: http://127") as error:
+        Endpoint(server.address, "small", timeout=0.3).write("2+2=", (), 4, "task gsm8k, item 7")
+    assert error.value.message
+    assert len(server.asked) == (3 if manner == "silent" else 1)
+
+
+def test_a_run_over_a_failing_server_ends_with_1_and_no_scores(
+    server: Server, tmp_path: Path
+) -> None:
+    server.manner = "rubbish"
+    root = gsm_root(tmp_path / "data")
+    arguments = ["run", "--model", server.address, "--model-name", "s", "--benchmark", "gsm8k",
+                 "--data-root", root, "-o", tmp_path / "scores"]  # fmt: skip
+    done = run_tool("mind-eval", arguments)
+    assert done.code == 1 and "item test-0" in done.stderr and "<html>" in done.stderr
+    assert not (tmp_path / "scores").exists()
+    done = run_tool("mind-eval", [*arguments, "--keep-going"])
+    assert done.code == 1 and "5 items of gsm8k" in done.stderr
+    about = read_scores(tmp_path / "scores")["benchmarks"]["gsm8k"]
+    assert about["bad_items"] == 5 and "item test-0" in about["bad"][0]
