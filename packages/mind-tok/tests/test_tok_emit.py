@@ -202,3 +202,22 @@ def test_an_unknown_trainer_is_named_before_any_work(
     assert "megatron" in (caught.value.hint or "")
     with pytest.raises(UsageError, match="goes with shards"):
         run("encode", tmp_path / "in", "-t", tokenizer_folder, "--emit", "olmo")
+
+
+def test_a_shard_changed_later_is_refused_by_hash_if_asked_and_by_size_always(
+    source: Path, tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shards"
+    run("encode", source, "-t", tokenizer_folder, "-o", folder)
+    path = folder / "train-00000.bin"
+    data = bytearray(path.read_bytes())
+    data[2:4] = (300).to_bytes(2, "little")
+    path.write_bytes(data)
+    run("decode", folder, "-o", tmp_path / "out.jsonl.zst")
+    with pytest.raises(MindError, match="not the file") as caught:
+        run("decode", folder, "--verify", "-o", tmp_path / "no.jsonl.zst")
+    assert "SHA-256" in str(caught.value.cause)
+    path.write_bytes(data + b"\0\0")
+    with pytest.raises(MindError, match="bytes long"):
+        run("decode", folder, "-o", tmp_path / "no.jsonl.zst")
+    assert not (tmp_path / "no.jsonl.zst").exists()

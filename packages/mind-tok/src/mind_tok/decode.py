@@ -64,12 +64,19 @@ def decode_ids(tokenizer: Tokenizer, ids: Sequence[int], show_control: bool = Fa
 
 
 def shard_records(
-    folder: Path, show_control: bool = False, plugins: Plugins | None = None
+    folder: Path,
+    show_control: bool = False,
+    plugins: Plugins | None = None,
+    *,
+    verify: bool = False,
 ) -> Iterator[Record]:
-    """Yield each document of a shard folder as a record; its `id` is "shard:number"."""
+    """Yield each document of a shard folder as a record; its `id` is "shard:number".
+
+    Raises `MindError` for a changed folder, as `ShardSet.open` does.
+    """
     tokenizer = None
     for split in SPLITS:
-        shards = ShardSet.open(folder, split)
+        shards = ShardSet.open(folder, split, verify=verify)
         tokenizer = tokenizer or shards.load_tokenizer(plugins)
         for index, shard in enumerate(shards.shards):
             for number in range(shard.documents):

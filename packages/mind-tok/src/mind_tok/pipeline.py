@@ -166,11 +166,11 @@ def decode_stream(decode: Decode, stream: StreamOptions, plugins: Plugins) -> No
 
 
 def decode_shards(
-    folder: Path, show_control: bool, stream: StreamOptions, plugins: Plugins
+    folder: Path, show_control: bool, verify: bool, stream: StreamOptions, plugins: Plugins
 ) -> None:
     """Write the documents of a shard folder as records."""
     check_distinct((), stream.output, stream.summary)
-    records = islice(shard_records(folder, show_control, plugins), stream.limit)
+    records = islice(shard_records(folder, show_control, plugins, verify=verify), stream.limit)
     summary = _summary(plugins, None)
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(TOOL, stream.progress))

@@ -38,6 +38,10 @@ Control = Annotated[
     typer.Option("--control", help="Write control tokens by their names; else they are left out."),
 ]
 
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Check the hash of each shard first; sizes always are.")
+]
+
 _ALL_WHOLE = "its documents are checked and whole: none is bad, none is dropped"
 _OF_RECORDS = {
     "rejects": ("--rejects", _ALL_WHOLE),
@@ -52,6 +56,7 @@ def decode(
     inputs: Inputs = None,
     tokenizer: TokenizerFolder = None,
     control: Control = False,
+    verify: Verify = False,
     output: options.Output = None,
     jobs: options.Jobs = 1,
     level: options.Level = None,
@@ -87,7 +92,9 @@ def decode(
         raise UsageError("a shard folder is decoded alone", hint="give one folder, or files only")
     if folders:
         _refuse_given(context)
-        pipeline.decode_shards(folders[0], control, stream, plugins)
+        pipeline.decode_shards(folders[0], control, verify, stream, plugins)
+    elif verify:
+        raise UsageError("--verify is for shard folders", hint="records have no hashes")
     elif tokenizer is None:
         raise UsageError("-t is missing", hint="name the tokenizer that the ids were made with")
     else:
