@@ -268,3 +268,32 @@ def test_compare_is_exact_and_paired(
     assert json.dumps(rows)
     with pytest.raises(UsageError, match="two or more"):
         compare([scores_folder])
+
+
+def test_a_form_is_for_those_of_a_suite_that_have_it() -> None:
+    from mind_eval.cli import make_plugins
+    from mind_eval.suites import averages_of, make_benchmarks, suite_recipe
+
+    recipe = suite_recipe("mindllm", (), None, "cloze")
+    made = make_benchmarks(recipe, make_plugins())
+    assert len(made) == 16 and made["mmlu"].form == "cloze"
+    assert (made["gsm8k"].form, made["arithmetic"].form) == ("written", "greedy")
+    assert {name: one.shots for name, one in made.items()} == {
+        "mmlu": 5, "agieval": 4, "ceval": 5, "cmmlu": 4, "arithmetic": 5, "gsm8k": 4, "math": 4,
+        "hellaswag": 5, "winogrande": 5, "logiqa": 5, "logiqa_zh": 5, "pubmedqa": 5, "piqa": 5,
+        "mathqa": 5, "bbh": 3, "flores": 8,
+    }  # fmt: skip
+    assert made["mmlu"].measure["average"] == "items", "weighted by questions, as in the paper"
+    assert set().union(*averages_of(recipe).values()) <= set(made)
+    with pytest.raises(UsageError, match="refuses its options"):
+        make_benchmarks(suite_recipe("mindllm", (), None, "essay"), make_plugins())
+    with pytest.raises(UsageError, match="refuses its options"):
+        make_benchmarks(suite_recipe(None, ("gsm8k",), None, "cloze"), make_plugins())
+
+
+def test_a_limit_takes_the_first_items_or_spreads_over_all() -> None:
+    from mind_eval.prompts.builder import chosen
+
+    assert list(chosen(10, 3, False)) == [0, 1, 2]
+    assert list(chosen(10, 3, True)) == [0, 3, 6]
+    assert list(chosen(10, None, True)) == list(chosen(10, 99, True)) == list(range(10))

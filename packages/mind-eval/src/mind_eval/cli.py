@@ -71,6 +71,7 @@ def run_command(
     overlap: cli_options.Overlap = None,
     data_root: cli_options.DataRoot = None,
     limit: cli_options.Limit = None,
+    spread: cli_options.Spread = False,
     require: cli_options.Require = None,
     output: cli_options.Output = None,
     answers: cli_options.Answers = None,
@@ -105,9 +106,10 @@ def run_command(
         return
     asked = RunOptions(
         model=model, model_name=model_name, timeout=timeout, tasks=tuple(task or ()), shots=shots,
-        heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root, limit=limit, seed=seed,
-        batch_tokens=batch_tokens, device=device, dtype=dtype, output=output, answers=answers,
-        keep_going=keep_going, contamination=tuple(contamination or ()), progress=progress,
+        heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root, limit=limit,
+        spread=spread, seed=seed, batch_tokens=batch_tokens, device=device, dtype=dtype,
+        output=output, answers=answers, keep_going=keep_going,
+        contamination=tuple(contamination or ()), progress=progress,
     )  # fmt: skip
     plugins = make_plugins(plugin or ())
     if dry_run:

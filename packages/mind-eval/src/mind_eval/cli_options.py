@@ -150,6 +150,12 @@ Limit = Annotated[
         "held-out records.",
     ),
 ]  # fmt: skip
+Spread = Annotated[
+    bool,
+    typer.Option(
+        "--spread", help="With --limit: N items at even distances, so that all subjects have some."
+    ),
+]
 Runs = Annotated[
     list[Path], typer.Argument(metavar="FOLDER FOLDER...", help="Scores folders; the first is A.")
 ]

@@ -20,6 +20,7 @@ class RunOptions:
     overlap: int | None = None
     data_root: Path | None = None
     limit: int | None = None
+    spread: bool = False
     seed: int = 0
     batch_tokens: int = 8192
     device: str = "cpu"

@@ -140,6 +140,7 @@ def _head(
             "batch_size": f"{options.batch_tokens} tokens",
             "device": options.device,
             "limit": options.limit,
+            "spread": options.spread,
             "fewshot_seed": options.seed,
         },
     }
@@ -177,6 +178,7 @@ def _benchmarks(
             opened = open_benchmark(
                 name, benchmark, options.data_root, options.seed, options.keep_going
             )
+            opened.builder.spread = options.spread
             run_benchmark(
                 opened, engine, outcome, options.limit, options.keep_going,
                 partial(note_items, options.answer_folder, opened),

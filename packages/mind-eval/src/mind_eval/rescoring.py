@@ -46,6 +46,7 @@ def note_run(folder: Path, options: RunOptions, recipe: Recipe, model: dict[str,
             "data_root": None if options.data_root is None else str(options.data_root.resolve()),
             "seed": options.seed,
             "limit": options.limit,
+            "spread": options.spread,
             "keep_going": options.keep_going,
         },
     )
@@ -87,7 +88,7 @@ def rescore(
             outcome.failed[name] = "the run did not come to its end"
             continue
         opened = open_benchmark(name, benchmark, root, run["seed"], run["keep_going"])
-        _settle(opened, list(read_records([path])), answers, run, outcome)
+        _settle(opened, list(read_records([path])), answers, outcome)
     return run, recipe, outcome
 
 
@@ -118,6 +119,7 @@ def score_log(
             "model_sha": model["fingerprint"],
             "model_dtype": model["dtype"],
             "limit": run["limit"],
+            "spread": run["spread"],
             "fewshot_seed": run["seed"],
         },
     }
@@ -135,10 +137,9 @@ def _settle(
     opened: Opened,
     noted: list[dict[str, Any]],
     answers: dict[str, Answer],
-    run: dict[str, Any],
     outcome: Outcome,
 ) -> None:
-    built = {asked.id: asked for asked in opened.builder.build(None, run["limit"], lambda _: None)}
+    built = {asked.id: asked for asked in opened.builder.build(None, None, lambda _: None)}
     items, given = [], []
     for one in noted:
         asked = built.get(one["id"])

@@ -52,7 +52,7 @@ def make_benchmarks(recipe: Recipe, plugins: Plugins) -> dict[str, Benchmark]:
     refused = None
     steps = list(recipe.steps([KIND]))
     for _, name, options in steps:
-        forms = getattr(plugins.find(HOOK, name).factory, "forms", ())
+        forms = getattr(plugins.find(HOOK, name).factory(), "forms", ())
         if options.get("form") not in (None, *forms) and len(forms) == 1 and len(steps) > 1:
             refused = options.pop("form")
         made[name] = plugins.make(HOOK, name, options)

@@ -72,6 +72,7 @@ class Builder:
             seed=seed,
         )  # fmt: skip
         self.notes.order = self.shots.describe() if shots else ""
+        self.spread = False
         self.numbered = "shots" in spec.text.text
         self._rendered: dict[int, str] = {}
         self._blocks: dict[tuple[int, ...], str] = {}
@@ -87,7 +88,8 @@ class Builder:
         Raises `MindError` that names an item which does not fit the task's templates; `aside` takes
         such items instead, as (where, why).
         """
-        for number, doc in enumerate(self.rows[:limit]):
+        for number in chosen(len(self.rows), limit, self.spread):
+            doc = self.rows[number]
             name = str(doc.get("id", number))
             try:
                 try:
@@ -180,3 +182,10 @@ class Builder:
                 target = choices[target]
             self._rendered[id(doc)] = f"{text}{self.spec.delimiter}{target}{self.spec.separator}"
         return self._rendered[id(doc)]
+
+
+def chosen(size: int, limit: int | None, spread: bool) -> Sequence[int]:
+    """Choose the first `limit` of `size` items, or as many at even distances: all subjects then."""
+    if limit is None or limit >= size or not spread:
+        return range(size)[:limit]
+    return [place * size // limit for place in range(limit)]
