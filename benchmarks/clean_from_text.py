@@ -5,7 +5,7 @@ and writes zstd or JSON lines of its own and runs in turn with the others. A run
 shows what starting costs; it is taken off the figures per second, and shown.
 
 usage: python benchmarks/clean_from_text.py [--en FILE] [--zh FILE] [--megabytes 6] [--repeat 3]
-       [--ours-only]
+       [--language en] [--ours-only]
 Peers are installed on first use, each into an environment of its own (see peers/).
 """
 
@@ -163,12 +163,13 @@ def main() -> None:
     parser.add_argument("--zh", action="append", help="a file of Chinese records")
     parser.add_argument("--megabytes", type=float, default=6)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--language", action="append", choices=["en", "zh"], help="only this one")
     parser.add_argument("--ours-only", action="store_true")
     args = parser.parse_args()
     os.environ.pop("MIND_JOBS", None)
     print("| tool | language | records | MB | CPU s | of which start | MB per CPU s | kept |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
-    for language in ("en", "zh"):
+    for language in args.language or ("en", "zh"):
         files = getattr(args, language) or sorted(map(str, PAGES.glob("*.jsonl.zst")))
         with tempfile.TemporaryDirectory() as name:
             texts = list(texts_of(files, language))

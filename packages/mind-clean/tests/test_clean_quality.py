@@ -155,7 +155,8 @@ def test_c4_lines() -> None:
 @pytest.mark.parametrize(
     ("line", "sentences"),
     [("It ends. It goes on! Does it?", 3), ("Mr. Smith of N. Y. came.", 1), ("No end", 1),
-     ('He said "No." She left.', 2), ("", 1)],
+     ('He said "No." She left.', 2), ("", 0),
+     ("It ends. Oh", 2)],
 )  # fmt: skip
 def test_sentences(line: str, sentences: int) -> None:
     assert count_sentences(line) == sentences
@@ -220,8 +221,8 @@ def test_bounds_that_mean_nothing_are_refused(
         factory(**options)
 
 
-def test_chinese_is_never_judged_by_words_between_blanks() -> None:
-    """datatrove's `zh` and its C4 filter do: of eight full sentences, one a line, none is left."""
+def test_the_language_is_never_silently_english() -> None:
+    """Chinese is not judged by words between blanks. datatrove's `zh` and its C4 filter do that."""
     text = "\n".join(["这条河在城市的南边，河面很宽，水流也很慢，人们用船运粮食。"] * 8)
     assert C4()({"text": text}) is None
     assert GopherQuality()({"text": text}) is None
@@ -245,3 +246,21 @@ def test_a_text_without_words_does_not_divide_by_zero() -> None:
             none = {name: 0 for name, value in vars(factory()).items() if type(value) is int}
             factory(**none)(noted(text, "en"))
         Fineweb2Zh(min_words=0)(noted(text, "zh"))
+
+
+HOSTILE = (
+    "!" * 2_000_000 + "x", "." * 2_000_000, "(" * 2_000_000, "a-" * 1_000_000, "a@" * 1_000_000,
+    "://" * 700_000, "'s" * 1_000_000, "a\n" * 1_000_000, "\n" * 2_000_000, "…" * 1_000_000,
+    "一" * 1_000_000,
+    "的" * 1_000_000, "中华人民共和国" * 150_000, "龘𠮷" * 300_000, "U.S." * 500_000,
+    "x" * 2_000_000, "US$5" * 500_000, ":-) " * 500_000, "#" * 2_000_000, "the " * 500_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_texts_cost_no_more_than_their_length(text: str) -> None:
+    """Two million characters of one kind; the square of that would take hours."""
+    for language in ("en", "zh"):
+        for rules in (GopherQuality(("en", "zh")), GopherRepetition(("en", "zh")),
+                      Fineweb(("en", "zh")), Fineweb2Zh(), C4(min_words_per_line=0)):  # fmt: skip
+            rules(noted(text, language))

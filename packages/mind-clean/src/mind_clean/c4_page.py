@@ -21,8 +21,8 @@ POLICIES = (
 
 _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _SENTENCE_END = re.compile(
-    r"(?<!\b[A-Za-z])(?<!\b(?:Mr|Ms|Dr|St|vs|Jr|Co|Mt))(?<!\b(?:Mrs|Inc|Gen|Rev|Ltd))[.!?]+"
-    r"[\"'”’)\]]*(?:\s+|$)"
+    r"(?<![.!?])(?<!\b[A-Za-z])(?<!\b(?:Mr|Ms|Dr|St|vs|Jr|Co|Mt))(?<!\b(?:Mrs|Inc|Gen|Rev|Ltd))"
+    r"[.!?]++[\"'”’)\]]*+(?:\s++|$)"
 )
 
 
@@ -71,8 +71,8 @@ def read_page(text: str, rules: Rules) -> Page:
 
 def count_sentences(line: str) -> int:
     """Count the sentences of a line: what an end mark, closing quotes and a blank part."""
-    ends = _SENTENCE_END.findall(line)
-    unfinished = not _SENTENCE_END.search(line, max(0, len(line) - 8))
+    ends = [match.end() for match in _SENTENCE_END.finditer(line)]
+    unfinished = bool(line) and (not ends or ends[-1] < len(line))
     return len(ends) + unfinished
 
 
