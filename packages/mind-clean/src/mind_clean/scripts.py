@@ -22,8 +22,8 @@ def language_by_script(letters: Letters) -> str:
 
     It is what `mind_core.languages.language_of_text` says of the text.
     """
-    if letters.all == 0:
-        return "und"
+    if letters.chinese == 0:
+        return "en" if letters.all else "und"
     return "zh" if letters.chinese >= HAN_SHARE_OF_CHINESE * letters.all else "en"
 
 
