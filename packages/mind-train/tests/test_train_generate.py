@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,3 +107,38 @@ def test_values_without_meaning_are_refused(temperature: float, top_p: float) ->
     with pytest.raises(MindError) as caught:
         generate(Loaded(build(MindLLMConfig), Ends()), [1], 2, temperature, top_p)
     assert caught.value.hint
+
+
+def test_what_is_streamed_is_what_is_written(trained: Path) -> None:
+    from mind_train.components import load_plugins
+    from mind_train.sample import Sampling, sample
+
+    how = Sampling(max_new=40, temperature=1.5, top_p=1.0, seed=3, chat=False)
+    parts: list[str] = []
+    (record,) = sample(trained, ["学而"], how, 1, load_plugins(), parts.append)
+    assert len(parts) > 5
+    assert "".join(parts) == f"学而{record['text']}\n"
+    (quiet,) = sample(trained, ["学而"], how, 1, load_plugins())
+    assert quiet == record
+
+
+def test_a_conversation_keeps_what_was_said(trained: Path) -> None:
+    """The second answer is the one that follows the first two turns and the first answer."""
+    from mind_tok.chat import encode_prompt
+    from mind_train.checkpoint import load_checkpoint
+    from mind_train.components import load_plugins
+    from mind_train.sample import Sampling, converse
+
+    how = Sampling(max_new=6, temperature=0.0, top_p=1.0, seed=0, chat=True)
+    said: list[str] = []
+    converse(trained, how, load_plugins(), said.append, ["one?\n", "\n", "two?\n"])
+    checkpoint = load_checkpoint(trained)
+    messages: list[dict[str, str]] = []
+    expected = ""
+    for question in ("one?", "two?"):
+        messages.append({"role": "user", "content": question})
+        ids = encode_prompt(checkpoint.tokenizer, messages)
+        answer = checkpoint.tokenizer.decode(generate(checkpoint, ids, 6))
+        messages.append({"role": "assistant", "content": answer})
+        expected += f"{answer}\n"
+    assert "".join(said) == expected

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mind_core import MindError
+from mind_train.flops import flops
 from mind_train.models.attention import mean_keys
 from mind_train.models.gpt_neo import GPTNeo, GPTNeoConfig
 from mind_train.models.language_model import LanguageModel
@@ -242,3 +243,25 @@ def test_sizes_that_make_no_model_are_refused(options: dict[str, Any], word: str
     with pytest.raises(MindError, match=word) as caught:
         MindLLMConfig(**SIZES | options)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("config", [GPTNeoConfig, MindLLMConfig])
+def test_presets_have_about_the_body_that_they_are_named_after(config: Any) -> None:
+    for name in ("10m", "15m", "50m", "150m", "350m", "500m"):
+        with torch.device("meta"):
+            groups = config(**{"vocab": 8000} | config.presets[name]).build().groups()
+        body = sum(n for part, n in groups.items() if part not in ("embedding", "positions"))
+        assert body == pytest.approx(int(name[:-1]) * 1e6, rel=0.07), name
+
+
+def test_flops_are_those_of_published_figures() -> None:
+    """8.55 and 21.06 GFLOP a token: 6 (body + head), and 12 D for each key of row or window."""
+    for config, preset, sequence, wanted in (
+        (GPTNeoConfig, "mindllm-1.3b", 1024, 8.55e9),
+        (MindLLMConfig, "mindllm-3b", 2048, 21.06e9),
+    ):
+        with torch.device("meta"):
+            model = config(**config.presets[preset]).build()
+        counted = flops(model, sequence)
+        assert counted.full == pytest.approx(wanted, rel=2e-3)
+        assert counted.six_n_body < counted.weights <= counted.causal < counted.full

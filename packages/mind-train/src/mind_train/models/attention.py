@@ -1,7 +1,8 @@
-"""Attention through torch's SDPA: causal, inside a window, inside a document, with a cache.
+"""Attention: causal, inside a window, inside a document, with a cache.
 
-The one seam for other kernels: an architecture calls ``attend`` with a ``Scope`` and never builds
-a mask itself. ``is_causal`` is used wherever it says all there is to say, a boolean mask elsewhere.
+The one seam for kernels: an architecture calls ``attend`` with a ``Scope`` and never builds a mask
+itself. Where a GPU has a kernel for packed rows (``kernels.py``) it is used for training; SDPA does
+the rest, with ``is_causal`` wherever that says all there is to say and a boolean mask elsewhere.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from mind_train.models.kernels import packed_attention, packed_kernel, row_starts, suits
 
 
 class Cache:
@@ -51,7 +54,16 @@ class Scope:
         self.start = cache.length if cache is not None else 0
         self.device = ids.device
         self.documents = documents
+        self.cached = cache is not None
+        self.rows = ids.shape[0]
         self._masks: dict[int, Tensor] = {}
+        self._starts: Tensor | None = None
+
+    def starts(self) -> Tensor:
+        """Give where rows and documents begin in the packed batch; made once."""
+        if self._starts is None:
+            self._starts = row_starts(self.documents, self.rows, self.queries, self.device)
+        return self._starts
 
     def positions(self) -> Tensor:
         """Number the queries: [T], or [B, T] counted from the start of each document."""
@@ -98,6 +110,10 @@ def attend(
         if 0 < window < k.shape[2]:
             k, v = k[:, :, -window:], v[:, :, -window:]
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
+    kernel = None if scope.cached or not suits(q) else packed_kernel()
+    if kernel is not None:
+        factor = q.shape[-1] ** -0.5 if scale is None else scale
+        return packed_attention(kernel, q, k, v, scope.starts(), window, factor)
     mask = scope.mask(window)
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale
