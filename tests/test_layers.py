@@ -26,7 +26,8 @@ ARROWS = {
 }
 HEAVY = {
     "torch", "numpy", "sklearn", "scipy", "sentencepiece", "datasketch", "lm_eval", "rich",
-    "pydantic", "numba", "datasets", "resiliparse", "safetensors", "pandas", "xxhash", "tokenizers",
+    "pydantic", "numba", "datasets", "resiliparse", "selectolax",
+    "safetensors", "pandas", "xxhash", "tokenizers",
     "ahocorasick_rs", "ftfy", "opencc", "transformers", "accelerate", "sacrebleu",
 }  # fmt: skip
 SOURCES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from mind_clean.extractors.bounds import MAX_DEPTH, bounded
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.resiliparse import Resiliparse
+from mind_clean.extractors.trafilatura import Trafilatura, library
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import MainText, density, page_characters, visible_characters
+from mind_core.errors import UsageError
 from mind_core.testing import check_extractor
 
 ZH = """<html><body><nav><a href="/">首页</a></nav><article><h1>采茶</h1>
@@ -77,6 +80,32 @@ def test_empty_elements_of_xhtml_hold_nothing() -> None:
     assert Resiliparse()(page, None) == "Tea\n\nPick the leaves in spring.\n\nDry them."
     assert with_end_tags("<?xml?><a/><br/><img src='/'/>") == "<?xml?><a></a><br/><img src='/'/>"
     assert with_end_tags("<a href=http://example.com/>HTML</a>").count("</a>") == 1
+
+
+def test_trafilatura_keeps_short_chinese_articles() -> None:
+    navigation = "".join(f"<li><a href='/{n}'>第{n}个栏目</a></li>" for n in range(100))
+    short = (
+        "昨日夜间，本市普降大雪，积雪最深处达十二厘米。交通部门提醒市民减少外出，"
+        "乘坐公共交通工具出行，注意防滑。气象台预计，明日天气转晴。"
+    )
+    check_extractor(
+        Trafilatura,
+        [
+            (f"<body><ul>{navigation}</ul><article><p>{short}</p></article>", [short], ["栏目"]),
+            (EN, ["in the shade."], ["Home", "never"]),
+        ],
+    )
+    assert Trafilatura()("<html></html>", None) is None
+    with pytest.raises(ValueError, match="favour is 'speed'"):
+        Trafilatura(favour="speed")
+
+
+def test_an_extra_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+    library.cache_clear()
+    with pytest.raises(UsageError, match="needs a package") as caught:
+        Trafilatura()
+    assert "pip install trafilatura lxml_html_clean" in str(caught.value.hint)
 
 
 HOSTILE = {

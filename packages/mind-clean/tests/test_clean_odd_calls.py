@@ -41,7 +41,7 @@ def test_it_warns_when_nothing_is_left() -> None:
     done = clean("-q", records=[MENU, MENU, FEW])
     assert done.code == 0 and done.stdout == b""
     assert done.stderr == (
-        "mind-clean: warning: no record is left; most frequent: resiliparse.no_text\n"
+        "mind-clean: warning: no record is left; most frequent: blocks.no_text\n"
     )
     assert "warning" not in clean(records=[{"text": "left"}]).stderr
     assert "warning" not in clean("--limit", "0", records=[MENU]).stderr

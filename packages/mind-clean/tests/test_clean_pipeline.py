@@ -37,7 +37,7 @@ PAGES: list[Record] = [
     {"id": "text", "text": "A text without a page.", "own": {"key": [1, 2.5, None]}},
 ]
 STEPS = [
-    "resiliparse",
+    "blocks",
     "unicode",
     "emoji",
     "whitespace",
@@ -90,8 +90,8 @@ def test_the_recipe_from_pages_to_text(tmp_path: Path) -> None:
     summary = orjson.loads((tmp_path / "s.json").read_bytes())
     assert summary["in"] == 7 == summary["kept"] + sum(summary["rejected"].values())
     assert summary["rejected"] == {
+        "blocks.no_text": 1,
         "han_count.few_han": 1,
-        "resiliparse.no_text": 1,
         "text_density.low_density": 1,
     }
     assert summary["components"]["pii"].startswith("mind-clean==")
@@ -265,6 +265,7 @@ def test_help_imports_nothing_heavy() -> None:
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not imported & {
         "resiliparse",
+        "selectolax",
         "numpy",
         "torch",
         "rich",

@@ -9,7 +9,11 @@ from mind_core import Offers
 @hookimpl
 def register_extractors() -> Offers[Extractor]:
     """Offer the extractors that ship with the tool."""
-    return {"resiliparse": "mind_clean.extractors.resiliparse:Resiliparse"}
+    return {
+        "blocks": "mind_clean.extractors.blocks.extract:Blocks",
+        "resiliparse": "mind_clean.extractors.resiliparse:Resiliparse",
+        "trafilatura": "mind_clean.extractors.trafilatura:Trafilatura",
+    }
 
 
 @hookimpl

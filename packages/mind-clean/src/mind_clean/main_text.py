@@ -4,10 +4,14 @@ Density = visible characters of the kept text / visible characters of the whole 
 characters are the code points that are not white space, and a page's are those of all its text
 without scripts, styles, comments, form fields and hidden elements. MindLLM (§2) gives the threshold
 (0.75) and "the ratio of text to content in the page", not the denominator. The source of the page
-would not do: text length / HTML length has a median of 0.1 on real Chinese pages.
+would not do by default: text length / HTML length has a median of 0.1 on real Chinese pages.
 """
 
 from __future__ import annotations
+
+DENSITY_OF = ("page", "body", "html")
+"""What a density is a share of: all the text of a page; that without what is set apart by element,
+role or name (navigation, footers, comments …); the source."""
 
 
 class MainText(str):
@@ -16,7 +20,7 @@ class MainText(str):
     __slots__ = ("page_characters",)
 
     page_characters: int
-    """Visible characters of the whole page."""
+    """Visible characters of the whole page, or of what else its density is to be a share of."""
 
     def __new__(cls, text: str, page_characters: int) -> MainText:
         """Make it from the kept text and the page's count of visible characters."""
@@ -30,17 +34,24 @@ def visible_characters(text: str) -> int:
     return len("".join(text.split()))
 
 
-def page_characters(html: str) -> int:
-    """Count the visible characters of a whole page."""
-    from mind_clean.extractors.resiliparse import parse, whole_text
+def page_characters(html: str, of: str = "page") -> int:
+    """Count the visible characters of a page, its body or its source (see `DENSITY_OF`)."""
+    from mind_clean.extractors.blocks.extract import characters
+    from mind_clean.extractors.blocks.walk import read
 
-    return visible_characters(whole_text(parse(html)))
+    return visible_characters(html) if of == "html" else characters(read(html), html, of)
 
 
 def density(text: str, html: str) -> float:
     """Return the share of a page's visible characters that its main text holds, to four places.
 
-    List bullets that an extractor adds can lift the share above one; it is cut there.
+    Marks that an extractor adds can lift the share above one; it is cut there.
     """
     page = text.page_characters if isinstance(text, MainText) else page_characters(html)
     return round(min(1.0, visible_characters(text) / max(1, page)), 4)
+
+
+def check_density_of(of: str) -> None:
+    """Raise `ValueError` for what no density is a share of."""
+    if of not in DENSITY_OF:
+        raise ValueError(f"density_of is {of!r}, not one of {', '.join(DENSITY_OF)}")

@@ -177,9 +177,7 @@ def _marked(record: Record, step: str, reason: str) -> Record:
 
 def _no_text_field(record: Record, position: str, line: bytes) -> BadRecord:
     if isinstance(record.get(HTML), str):
-        cause = (
-            "the record has 'html' and no 'text' yet: put an extractor first (--step resiliparse)"
-        )
+        cause = "the record has 'html' and no 'text' yet: put an extractor first (--step blocks)"
     elif "text" in record:
         cause = "'text' must be a string"
     else:

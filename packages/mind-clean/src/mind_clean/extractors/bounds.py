@@ -15,7 +15,8 @@ MAX_DEPTH = 512
 MAX_ATTRIBUTES = 1000
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]*)[^<>]*>?")
-_LONG_TAG = re.compile(r"<([A-Za-z][A-Za-z0-9:-]*)\s[^<>]{4000,}")
+_LONG = 20_000
+_LONG_TAG = re.compile(rf"<([A-Za-z][A-Za-z0-9:-]*)\s[^<>]{{{_LONG},}}")
 _NO_END_TAG = "area base br col embed hr img input link meta param source track wbr"
 _ENDED_BY_THE_NEXT = "dd dt li optgroup option p tbody td tfoot th thead tr"
 _HOLD_NO_TAGS = "script style"
@@ -25,14 +26,25 @@ _NESTING_TAG = re.compile(
 )
 
 
-def bounded(html: str) -> str:
-    """Return the page with nesting and attributes cut; the same object if it is within bounds."""
-    if len(html) > 4000:
+def bounded(html: str, harmless: int = MAX_DEPTH) -> str:
+    """Return the page with nesting and attributes cut; the same object if it is within bounds.
+
+    With no more than `harmless` tags left open, nobody looks how deep they nest: that costs as much
+    as parsing the page, and few pages close all their <p>, <li> and <br>.
+    """
+    if _may_hold_a_long_tag(html):
         html = _LONG_TAG.sub(_without_attributes, html)
-    opened = html.count("<") - html.count("</")
-    if opened <= MAX_DEPTH:
+    harmless = max(harmless, MAX_DEPTH)
+    tags = html.count("<")
+    if tags <= harmless or tags - html.count("</") <= harmless:
         return html
     return _flattened(html) if _depth(html) > MAX_DEPTH else html
+
+
+def _may_hold_a_long_tag(html: str) -> bool:
+    """Tell whether somewhere no tag ends for so long that one of that length could be there."""
+    half = _LONG // 2
+    return any(html.find(">", at, at + half) < 0 for at in range(0, len(html) - half, half))
 
 
 def _without_attributes(tag: re.Match[str]) -> str:

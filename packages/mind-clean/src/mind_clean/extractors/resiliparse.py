@@ -8,10 +8,16 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from mind_clean.extractors.bounds import bounded
+from mind_clean.extractors.encodable import encodable
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.lone_characters import accompanied, alone_again
 from mind_clean.extractors.xhtml import with_end_tags
-from mind_clean.main_text import MainText, visible_characters
+from mind_clean.main_text import (
+    MainText,
+    check_density_of,
+    page_characters,
+    visible_characters,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,12 @@ class Resiliparse:
     list_bullets: bool = True
     alt_texts: bool = False
     """Texts in place of images; most on real pages are the likes of "Icon"."""
+    density_of: str = "page"
+    """What the density is a share of: "page", "body" (without navigation …) or "html"."""
+
+    def __post_init__(self) -> None:
+        """Refuse a word that means nothing."""
+        check_density_of(self.density_of)
 
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""
@@ -33,16 +45,17 @@ class Resiliparse:
             alt_texts=self.alt_texts,
         )
         text = alone_again(text)
-        return MainText(text, visible_characters(whole_text(tree))) if text.strip() else None
+        if not text.strip():
+            return None
+        if self.density_of != "page":
+            return MainText(text, page_characters(html, self.density_of))
+        return MainText(text, visible_characters(whole_text(tree)))
 
 
 def parse(html: str) -> HTMLTree:
     """Parse a page, hostile ones too; Chinese lines that the source breaks are joined."""
-    try:
-        html.encode("utf-8")
-    except UnicodeEncodeError:  # lone surrogates, which JSON input cannot bring but a plugin can
-        html = html.encode("utf-8", "replace").decode("utf-8")
-    return HTMLTree.parse(bounded(accompanied(join_han_lines(with_end_tags(html)))))
+    html = with_end_tags(encodable(html))
+    return HTMLTree.parse(bounded(accompanied(join_han_lines(html))))
 
 
 def whole_text(tree: HTMLTree) -> str:

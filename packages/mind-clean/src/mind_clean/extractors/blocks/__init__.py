@@ -1,0 +1,1 @@
+"""Main text by scoring blocks of text, on a fast parser."""

@@ -1,0 +1,58 @@
+"""What the class and id of an element say about it.
+
+The words are those that sites use for the parts of a page; the idea is Readability's (Arc90, 2009).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from mind_clean.extractors.blocks.elements import words
+
+APART = -1
+MAIN = 1
+
+_APART = words(
+    "nav navbar navi navigation navheader navfooter docnav menu sidebar sphinxsidebar sidenav "
+    "breadcrumb breadcrumbs breadcrumbtrail crumbs pagination pager paginator toolbar toolbox "
+    "toc masthead footer foot skip jump related relatedtopics recommend recommended "
+    "recommendation recommendations trending mostread outbrain taboola promo promos promoted "
+    "promotion share sharing sharebar social sociable follow bookmark bookmarks comment "
+    "comments commentlist disqus respond reply replies ad ads advert adverts advertisement "
+    "advertising sponsor sponsored sponsors newsletter newsletters subscribe subscription "
+    "signup login signin rss cookie cookies consent gdpr popup modal overlay lightbox tooltip "
+    "gallery galleries slideshow carousel slider byline tags tagcloud copyright printfriendly"
+)
+_MAIN = words(
+    "article main content body post entry text story document chapter section page blog news"
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_LONGEST = 4
+_LONG = 500
+_SPEAKS_OF_OTHERS = words("with has have no without and show hide toggle is")
+"""Before a word for a part: the element has such a part, or has none (contentWithSidebar)."""
+
+
+@lru_cache(maxsize=50_000)
+def weight(names: str) -> int:
+    """Return APART, MAIN or 0 for the classes and the id of an element, with blanks between.
+
+    A name of more than four words is a heading made into an id, or made by a program: it says
+    nothing of its place ("sharing-with-a-single-developer").
+    """
+    found = 0
+    for name in names[:_LONG].split():
+        parts = [word.lower() for word in _WORD.findall(name)]
+        if not _APART.isdisjoint(parts) and _is_apart(parts):
+            return APART
+        if not _MAIN.isdisjoint(parts):
+            found = MAIN
+    return found
+
+
+def _is_apart(parts: list[str]) -> bool:
+    if len(parts) > _LONGEST:
+        return False
+    places = [place for place, word in enumerate(parts) if word in _APART]
+    return any(not place or parts[place - 1] not in _SPEAKS_OF_OTHERS for place in places)
