@@ -87,11 +87,14 @@ class ByteLevelTokenizer(Tokenizer):
         return np.split(ids, ends[:-1]) if len(texts) else []
 
     def encode_flat(
-        self, texts: Sequence[str], end_id: int = -1
+        self,
+        texts: Sequence[str],
+        end_id: int = -1,
+        encoded: Sequence[bytes] | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ids of all texts end to end, and where each text's end."""
         cuts, merges = self._loops
-        data, offsets = packed(texts)
+        data, offsets = packed(texts, encoded)
         return merges(data, *cuts(data, offsets), end_id)
 
     def decode(self, ids: Sequence[int]) -> str:

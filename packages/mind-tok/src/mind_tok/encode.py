@@ -66,8 +66,8 @@ class Encoder:
                 texts.append(text)
             else:
                 outcome.reject(record, TOOL, STEP, "empty_text")
-        ids, ends = self.tokenizer.encode_flat(texts, self.tokenizer.end_id)
         encoded = [text.encode() for text in texts]
+        ids, ends = self.tokenizer.encode_flat(texts, self.tokenizer.end_id, encoded)
         sizes = [len(data) for data in encoded]
         names = Names()
         groups = self._groups(records, encoded, names)

@@ -14,6 +14,9 @@ from mind_tok.bpe.merging import I64, U8, character
 
 _LETTER, _HAN = 1, 2
 _CODE_POINTS = 0x110000
+_LETTERS_END = 0x34000
+"""No letter is beyond; looking at all code points would take five times as long."""
+
 _LANGUAGES = ("und", "en", "zh")
 
 
@@ -33,18 +36,31 @@ def count_scripts(data: U8, offsets: I64, kinds: U8, counts: I64) -> None:
         at, end = offsets[text], offsets[text + 1]
         letters = han = 0
         while at < end:
-            code, length = character(data, at)
-            kind = kinds[code]
-            letters += kind & _LETTER
-            han += kind >> 1
-            at += length
+            first = np.int64(data[at])
+            if first < 0x80:
+                letters += kinds[first]
+                at += 1
+            elif first & 0xF0 == 0xE0:
+                code = (
+                    (first & 0x0F) << 12
+                    | (np.int64(data[at + 1]) & 0x3F) << 6
+                    | (np.int64(data[at + 2]) & 0x3F)
+                )
+                letters += kinds[code] & _LETTER
+                han += kinds[code] >> 1
+                at += 3
+            else:
+                code, length = character(data, at)
+                letters += kinds[code] & _LETTER
+                han += kinds[code] >> 1
+                at += length
         counts[text, 0], counts[text, 1] = letters, han
 
 
 @cache
 def _kinds() -> npt.NDArray[np.uint8]:
     """Return what each code point is, from the same patterns as `language_of_text`."""
-    every = "".join(map(chr, range(_CODE_POINTS)))
+    every = "".join(map(chr, range(_LETTERS_END)))
     kinds = np.zeros(_CODE_POINTS, np.uint8)
     for pattern, bit in ((r"[^\W\d_]+", _LETTER), (f"[{HAN}]+", _HAN)):
         for run in re.finditer(pattern, every):

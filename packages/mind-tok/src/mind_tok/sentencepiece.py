@@ -64,10 +64,13 @@ class SentencePieceTokenizer(Tokenizer):
         return np.split(ids, ends[:-1]) if len(texts) else []
 
     def encode_flat(
-        self, texts: Sequence[str], end_id: int = -1
+        self,
+        texts: Sequence[str],
+        end_id: int = -1,
+        encoded: Sequence[bytes] | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ids of all texts end to end; BPE in loops of its own from `FEW_BYTES` on."""
-        data, offsets = packed(texts)
+        data, offsets = packed(texts, encoded)
         self._encoded += int(offsets[-1])
         if self._encoded > FEW_BYTES:
             self.warm_up()

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 from mind_core import MindError
 
 
-def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def packed(
+    texts: Sequence[str], encoded: Sequence[bytes] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return texts end to end as UTF-8, and where each begins and the last ends.
+
+    `encoded` are the texts in UTF-8, if they are at hand.
 
     Raises `MindError` for a text that holds half of a surrogate pair.
     """
     try:
-        encoded = [text.encode() for text in texts]
+        encoded = [text.encode() for text in texts] if encoded is None else encoded
     except UnicodeEncodeError:
         for text in texts:
             refuse_surrogates(text)

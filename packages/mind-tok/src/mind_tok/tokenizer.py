@@ -67,14 +67,19 @@ class Tokenizer(ABC):
         """Write the tokenizer as a new folder, whole or not at all, manifest last."""
 
     def encode_flat(
-        self, texts: Sequence[str], end_id: int = -1
+        self,
+        texts: Sequence[str],
+        end_id: int = -1,
+        encoded: Sequence[bytes] | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ids of all texts end to end, and where each text's end, (texts,).
 
-        `end_id` follows each text if it is not negative. A kind that can do this without a Python
-        object for each text overrides it.
+        `end_id` follows each text if it is not negative. `encoded` are the texts in UTF-8, if they
+        are at hand. A kind that can do this without a Python object for each text overrides it.
         """
         import numpy as np
+
+        del encoded
 
         rows = self.encode_arrays(texts)
         if end_id >= 0:

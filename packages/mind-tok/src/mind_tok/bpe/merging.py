@@ -26,8 +26,10 @@ SHORT = 40
 KEY_WORDS = 3
 """A cached segment is at most 8 bytes a word long, less one for its length."""
 KEY_BYTES = 8 * KEY_WORDS - 1
-IDS = 7
-"""Ids that a cached segment has at most."""
+IDS = 8
+"""Ids that a cached segment has at most, two in a word."""
+ROW = KEY_WORDS + 1 + IDS // 2
+"""Words of a place in the cache: key, number of ids, ids. That is 64 bytes, one line of memory."""
 MIX = 0x1E3779B97F4A7C15
 
 
@@ -207,8 +209,8 @@ def segment_ids(
 
 
 @kernel
-def find_cached(data: U8, start: int, end: int, cached: I64, cached_ids: I32) -> int:
-    """Return the place of a segment in the cache; -1 stands first in its ids if it is new there.
+def find_cached(data: U8, start: int, end: int, cached: I64) -> int:
+    """Return the place of a segment in the cache; its number of ids is -1 if it is new there.
 
     A new one takes the place of the one of two that was used longer ago.
     """
@@ -225,30 +227,39 @@ def find_cached(data: U8, start: int, end: int, cached: I64, cached_ids: I32) ->
     at: Any = 2 * ((h ^ (h >> 29)) & (len(cached) // 2 - 1))
     if cached[at, 0] == w0 and cached[at, 1] == w1 and cached[at, 2] == w2:
         return at  # type: ignore[no-any-return]
-    hit = cached[at + 1, 0] == w0 and cached[at + 1, 1] == w1 and cached[at + 1, 2] == w2
-    for i in range(KEY_WORDS):
-        cached[at, i], cached[at + 1, i] = cached[at + 1, i], cached[at, i]
-    for i in range(IDS + 1):
-        other = cached_ids[at + 1, i]
-        cached_ids[at + 1, i] = cached_ids[at, i]
-        cached_ids[at, i] = other
-    if not hit:
-        cached[at, 0], cached[at, 1], cached[at, 2] = w0, w1, w2
-        cached_ids[at, 0] = -1
+    if cached[at + 1, 0] == w0 and cached[at + 1, 1] == w1 and cached[at + 1, 2] == w2:
+        for i in range(ROW):
+            other = cached[at + 1, i]
+            cached[at + 1, i] = cached[at, i]
+            cached[at, i] = other
+        return at  # type: ignore[no-any-return]
+    for i in range(ROW):
+        cached[at + 1, i] = cached[at, i]
+    cached[at, 0], cached[at, 1], cached[at, 2] = w0, w1, w2
+    cached[at, KEY_WORDS] = -1
     return at  # type: ignore[no-any-return]
+
+
+@kernel
+def keep(cached: I64, at: int, ids: I32, count: int) -> None:
+    """Put the ids of a segment into its place, two in a word."""
+    cached[at, KEY_WORDS] = count
+    for i in range(0, count, 2):
+        second = np.int64(ids[i + 1]) if i + 1 < count else np.int64(0)
+        cached[at, KEY_WORDS + 1 + i // 2] = second << 32 | np.int64(ids[i])
 
 
 @kernel
 def encode_segments(
     data: U8, segments: I64, texts: I64, special: I32, end_id: int, symbols_of: I32,
-    byte_ids: I32, keys: I64, values: I64, cached: I64, cached_ids: I32, out: I32,
+    byte_ids: I32, keys: I64, values: I64, cached: I64, out: I32,
 ) -> I64:  # fmt: skip
     """Encode all segments; return where each text's ids end in `out`, (texts,).
 
     `segments` are the ends of segments in `data`, text t has those below `texts[t]`; `special`
     holds an id for a segment that is a token by itself, else -1; `end_id` follows each text unless
-    it is negative. `cached` (slots × 2, KEY_WORDS) and `cached_ids` (slots × 2, IDS + 1) is a
-    cache of two places for each slot; the first is the one used last.
+    it is negative. `cached` (slots × 2, ROW) is a cache of two places for each slot; the first is
+    the one used last. `out` has room for two ids more than there can be.
     """
     ends = np.empty(len(texts), np.int64)
     room, pairs = np.empty(4096, np.int32), np.empty(SHORT, np.int64)
@@ -266,8 +277,8 @@ def encode_segments(
                     data, start, end, symbols_of, byte_ids, keys, values, room, pairs, out, filled
                 )
             else:
-                at = find_cached(data, start, end, cached, cached_ids)
-                count: Any = np.int64(cached_ids[at, 0])
+                at = find_cached(data, start, end, cached)
+                count: Any = cached[at, KEY_WORDS]
                 if count < 0:
                     after = segment_ids(
                         data, start, end, symbols_of, byte_ids, keys, values, room, pairs, out,
@@ -275,11 +286,12 @@ def encode_segments(
                     )  # fmt: skip
                     count = after - filled
                     if count <= IDS:
-                        cached_ids[at, 0] = count
-                        cached_ids[at, 1 : 1 + count] = out[filled:after]
+                        keep(cached, at, out[filled:after], count)
                 else:
-                    for i in range(count):
-                        out[filled + i] = cached_ids[at, i + 1]
+                    for i in range(0, count, 2):
+                        two = cached[at, KEY_WORDS + 1 + i // 2]
+                        out[filled + i] = two & 0x7FFFFFFF
+                        out[filled + i + 1] = two >> 32
                 filled += count
             start = end
             segment += 1

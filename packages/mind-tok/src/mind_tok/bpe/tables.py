@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from mind_tok.bpe.merging import I32, I64, IDS, KEY_WORDS, MIX, U8, encode_segments
+from mind_tok.bpe.merging import I32, I64, MIX, ROW, U8, encode_segments
 
 SLOTS = 1 << 15
-"""Slots of the cache, two places each: 3.6 MB, so that it stays in the processor's own cache."""
+"""Slots of the cache, two places each: 4 MiB, so that it stays in the processor's own cache."""
 
 
 class Merges:
@@ -32,17 +32,16 @@ class Merges:
         )
         self.symbols_of = symbols_of
         self.byte_ids = byte_ids
-        self._cached = np.zeros((2 * slots, KEY_WORDS), np.int64)
-        self._cached_ids = np.zeros((2 * slots, IDS + 1), np.int32)
+        self._cached = np.zeros((2 * slots, ROW), np.int64)
 
     def __call__(
         self, data: U8, segments: I64, texts: I64, special: I32, end_id: int = -1
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Return all ids, and where each text's end; `end_id` follows each text if it is given."""
-        out = np.empty(len(data) + len(texts), np.int32)
+        out = np.empty(len(data) + len(texts) + 2, np.int32)
         ends = encode_segments(
             data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.keys,
-            self.values, self._cached, self._cached_ids, out,
+            self.values, self._cached, out,
         )  # fmt: skip
         return out[: ends[-1] if len(ends) else 0], ends
 
