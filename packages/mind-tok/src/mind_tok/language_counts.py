@@ -25,7 +25,8 @@ def languages_of(data: U8, offsets: I64) -> list[str]:
     counts = np.zeros((len(offsets) - 1, 2), np.int64)
     count_scripts(data, offsets, _kinds(), counts)
     letters, han = counts.T
-    codes = np.where(letters == 0, 0, np.where(han >= HAN_SHARE_OF_CHINESE * letters, 2, 1))
+    chinese = (han > 0) & (han >= HAN_SHARE_OF_CHINESE * letters)
+    codes = np.where(chinese, 2, np.where(letters > 0, 1, 0))
     return [_LANGUAGES[code] for code in codes]
 
 
@@ -50,9 +51,9 @@ def count_scripts(data: U8, offsets: I64, kinds: U8, counts: I64) -> None:
                 han += kinds[code] >> 1
                 at += 3
             else:
-                code, length = character(data, at)
-                letters += kinds[code] & _LETTER
-                han += kinds[code] >> 1
+                wide, length = character(data, at)
+                letters += kinds[wide] & _LETTER
+                han += kinds[wide] >> 1
                 at += length
         counts[text, 0], counts[text, 1] = letters, han
 
