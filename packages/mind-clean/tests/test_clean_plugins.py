@@ -29,7 +29,7 @@ def installed(source: Path, folder: Path) -> dict[str, str]:
     )  # fmt: skip
     return {"PYTHONPATH": str(folder), "MIND_PLUGINS": next(
         line.split(" =")[0] for line in (source / "pyproject.toml").read_text().splitlines()
-        if re.fullmatch(r'\w+ = "mind_filter_\w+"', line)
+        if re.fullmatch(r'\w+ = "mind_(filter|transform)_\w+"', line)
     )}  # fmt: skip
 
 
@@ -66,6 +66,23 @@ def test_the_classical_filter_is_found_listed_and_run(tmp_path: Path) -> None:
     written = orjson.loads(summary.read_bytes())
     assert written["rejected"] == {"classical_chinese": 1}
     assert written["components"] == {"classical_chinese": "classical_zh==0.1.0"}
+
+
+def test_the_opencc_transform_is_found_and_converts_when_asked(tmp_path: Path) -> None:
+    pytest.importorskip("opencc")
+    source = tmp_path / "source"
+    shutil.copytree(
+        PLUGINS / "mind-transform-opencc", source, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    environment = installed(source, tmp_path / "site")
+    records = [{"id": "1", "text": "學而時習之"}, {"id": "2", "text": "plain"}]
+    done = run_tool("mind-clean", ["--step", "opencc", "-z", "0"], records, environment=environment)
+    assert done.code == 0, done.stderr
+    assert [record["text"] for record in done.records] == ["学而时习之", "plain"]
+    kept = run_tool(
+        "mind-clean", ["--step", "unicode", "-z", "0"], records, environment=environment
+    )
+    assert [record["text"] for record in kept.records] == ["學而時習之", "plain"]
 
 
 def test_the_template_is_copied_as_its_readme_says_installed_and_tested(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ def register_extractors() -> Offers[Extractor]:
 def register_transforms() -> Offers[Transform]:
     """Offer the transforms that ship with the tool."""
     return {
+        "mojibake": "mind_clean.transforms.mojibake:Mojibake",
+        "markup": "mind_clean.transforms.markup:Markup",
         "unicode": "mind_clean.transforms.unicode:Unicode",
         "emoji": "mind_clean.transforms.emoji:Emoji",
         "whitespace": "mind_clean.transforms.whitespace:Whitespace",
