@@ -38,7 +38,9 @@ _TOPIC = re.compile(
     re.IGNORECASE,
 )
 _WHOLE_PAGE = re.compile(r"<!doctype|<html[\s>]|<body[\s>]|<\?xml|&lt;html|&lt;body", re.IGNORECASE)
-_ABOUT_HTML = re.compile(r"\b(?:X?HTML5?|XML|SGML|CSS|DocBook|[Jj]ava[Ss]cript)\b|超文本|网页设计")
+_ABOUT_HTML = re.compile(
+    r"\b(?:X?HTML5?|XML|SGML|CSS|DocBook|JavaScript|Javascript|javascript)\b|超文本|网页设计"
+)
 _CODE = re.compile(r"    |\t|[ \t]*(?:```|~~~|>>> |\$ |# )")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _CODE_INSIDE = re.compile(
