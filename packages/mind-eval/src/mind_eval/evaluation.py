@@ -44,6 +44,7 @@ class Outcome:
     pieces: list[list[str]] = field(default_factory=list)
     """Of each record, the texts that could stand in training."""
     contamination: dict[str, Any] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
 
     @property
     def incomplete(self) -> bool:

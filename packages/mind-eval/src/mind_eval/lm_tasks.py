@@ -54,9 +54,5 @@ def evaluate(
     for name in ("config", "git_hash", "date", "pretty_env_info"):
         results.pop(name, None)
     results["bootstrap_iters"] = BOOTSTRAP_DRAWS
-    results["requests"] = {
-        "cut_from_the_left": lm.encoder.cut,
-        "boundary_merged": lm.encoder.merged,
-        "scored_in_windows": lm.encoder.windowed,
-    }
+    results["requests"] = lm.encoder.counts()
     return results, samples

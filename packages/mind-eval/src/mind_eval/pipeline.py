@@ -157,6 +157,7 @@ def _benchmarks(
     from mind_eval.answers import AnswerLog
     from mind_eval.engine import Engine
     from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+    from mind_eval.models.model import Model
     from mind_eval.rescoring import note_items, note_run
 
     outcome = Outcome()
@@ -190,6 +191,7 @@ def _benchmarks(
             if ranks.first:
                 say(TOOL, f"set aside: {name}: {outcome.failed[name]}")
     log.close()
+    outcome.requests = engine.encoder.counts() if isinstance(engine.model, Model) else {}
     return outcome
 
 
@@ -207,6 +209,8 @@ def _lm_tasks(
         if one.name in scores["results"]:
             raise UsageError(f"two tasks have the name {one.name!r}", hint="rename one in its YAML")
     results, samples = evaluate(model, prepared, options, progress)
+    before = scores.get("requests", {})
+    results["requests"] = {k: v + before.get(k, 0) for k, v in results["requests"].items()}
     for key, value in results.items():
         scores[key] = {**scores.get(key, {}), **value} if isinstance(value, dict) else value
     for one in prepared:

@@ -63,6 +63,7 @@ def enter_outcome(scores: dict[str, Any], outcome: Outcome, recipe: Recipe) -> N
     scores["averages"] = averages(outcome.measured, averages_of(recipe))
     if outcome.contamination:
         scores["contamination"] = outcome.contamination
+    scores["requests"] = outcome.requests
     scores["failed"] = outcome.failed
     scores["complete"] = not outcome.incomplete
 

