@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import orjson
 import pytest
@@ -136,6 +137,7 @@ def test_any_number_of_workers_and_any_cut_of_the_input(tmp_path: Path) -> None:
         dedup(*arguments, "-j", "1", *files),
         dedup(*arguments, "-j", "3", *files),
         dedup(*arguments, "-j", "3", stdin=b"".join(map(encode, whole))),
+        dedup(*arguments, "-j", "2", "--set", "run.kernels=numba", *files),
     ):
         assert other.code == 0, other.stderr
         assert other.stdout == wanted.stdout
@@ -255,6 +257,16 @@ def test_the_plan_shows_the_curve_and_the_memory() -> None:
     text = result.stdout.decode()
     assert "32 bands of 8 rows" in text and "99.720%" in text and "GB" in text
     assert "42 bands of 6 rows" in dedup("--plan", "1000", "--threshold", "0.7").stdout.decode()
+
+
+def test_the_plot_is_a_picture_of_the_curve(tmp_path: Path) -> None:
+    picture = tmp_path / "curve.svg"
+    dedup("--plan", "1000", "--plot", picture)
+    root = ElementTree.fromstring(picture.read_text("utf-8"))
+    (curve,) = root.iter("{http://www.w3.org/2000/svg}polyline")
+    heights = [float(point.split(",")[1]) for point in curve.get("points", "").split()]
+    assert len(heights) == 201 and heights == sorted(heights, reverse=True)
+    assert "32 bands of 8 rows" in picture.read_text("utf-8")
 
 
 def test_dry_run_and_list() -> None:

@@ -16,6 +16,7 @@ from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import Signature
 from mind_dedup.signatures.exact import Exact
 from mind_dedup.signatures.minhash import MinHash
+from mind_dedup.speed import Speed
 from mind_dedup.verify import jaccard
 
 HAN = [chr(code) for code in range(0x4E00, 0x5A00)]
@@ -94,6 +95,17 @@ def test_templated_pages_with_their_own_facts_survive(language: str) -> None:
     sets = shingle_sets(texts[:2])
     assert 0.55 < jaccard(sets[0], sets[1]) < 0.8
     assert kept(texts) == texts
+
+
+def test_ten_thousand_templated_pages_survive() -> None:
+    pytest.importorskip("numba")
+    texts = templated(10_000, "han")
+    signature, speed = MinHash(), Speed("numba")
+    decider, take = Decider(signature, speed=speed), TakePrints(signature, speed)
+    for begin in range(0, len(texts), 500):
+        lines = [orjson.dumps({"text": text}) for text in texts[begin : begin + 500]]
+        payload = take(Batch("test", 1, b"\n".join(lines) + b"\n")).payload
+        assert not any(decider.decide(payload))
 
 
 def test_a_crowded_key_still_finds_copies() -> None:

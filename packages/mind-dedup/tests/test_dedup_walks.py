@@ -123,6 +123,16 @@ def test_two_walks_decide_as_one(tmp_path: Path) -> None:
     assert [r["id"] for r in unmarked] == [r["id"] for r in once]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--keep", "longest"], ["--mark"], ["--scope", "paragraph"], ["--memory", "1M"]],
+    ids=" ".join,
+)
+def test_the_number_of_workers_changes_nothing(arguments: list[str], tmp_path: Path) -> None:
+    records = edited(200)
+    assert run(tmp_path, records, *arguments, "-j", "3") == run(tmp_path, records, *arguments)
+
+
 def note(record: Record) -> dict[str, Any]:
     found: dict[str, Any] = record.get("metadata", {}).get("mind", {}).get("dedup", {})
     return found

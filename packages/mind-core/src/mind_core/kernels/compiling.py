@@ -7,11 +7,31 @@ written, so that the next process loads it in milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar, cast
 
-import numba
-from numba.core.dispatcher import Dispatcher
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Make the import of a package that is not loaded yet fail for a while."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+# numba looks for BLAS in scipy, if that is installed, and takes a quarter of a second for it. No
+# kernel multiplies matrices.
+with _hidden("scipy"):
+    import numba
+    import numba.np.arraymath
+    from numba.core.dispatcher import Dispatcher
 
 P = ParamSpec("P")
 R = TypeVar("R")
