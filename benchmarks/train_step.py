@@ -109,7 +109,7 @@ def report(gemm: Contestant, others: list[Contestant], options: argparse.Namespa
     tokens = options.batch * options.sequence
     work = 4 * 2 * 2048**3
     wall_peak = work / min(step["wall"] for step in gemm.steps)
-    cpu_peak = options.threads * work / min(step["cpu"] for step in gemm.steps)
+    cpu_peak = options.threads * work / gemm.median("cpu")
     print(
         f"{options.size}, vocabulary {options.vocab:,}, {options.batch} x {options.sequence}, "
         f"{options.rounds} rounds, {options.threads} threads; product: {wall_peak / 1e9:.0f} "

@@ -118,3 +118,46 @@ def test_any_split_of_a_batch_gives_the_same_gradient(cuts: set[int], seed: int)
     torch.testing.assert_close(
         gradient([0, *sorted(cuts), 6]), gradient([0, 6]), rtol=1e-4, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("config", [MindLLMConfig, GPTNeoConfig])
+def test_adding_directly_gives_the_same_gradients_in_less_memory(config: Any) -> None:
+    """Over two micro-batches; and no second table of the vocabulary's size is made."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from mind_train.data import Batch
+    from mind_train.step_module import StepModule
+
+    made: set[int] = set()  # places in memory of the tables that were seen
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            out = func(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.shape == (300, 16):
+                made.add(out.data_ptr())
+            return out
+
+    torch.manual_seed(0)
+    model = config(vocab=300, dim=16, layers=1, heads=2, ffn_dim=16, context=32).build()
+    batches = [Batch(torch.randint(0, 300, (2, 20)), None, None) for _ in range(2)]
+    step = StepModule(model, 1e-3)
+    table = model.embedding.weight
+    with Watch():
+        for batch in batches:
+            step(batch, 0.02).backward()
+    assert made - {table.data_ptr(), table.grad.data_ptr()}
+    wanted = [p.grad for p in model.parameters()]
+    model.zero_grad(set_to_none=True)
+    step.add_directly()
+    made.clear()
+    with Watch():
+        for batch in batches:
+            step(batch, 0.02).backward()
+    assert made <= {table.data_ptr(), table.grad.data_ptr()}
+    for found, p in zip([p.grad for p in model.parameters()], wanted, strict=True):
+        torch.testing.assert_close(found, p, rtol=1e-5, atol=1e-7)
+    with torch.no_grad():  # evaluation leaves gradients alone
+        step(batches[0], 0.02)
+    torch.testing.assert_close(model.embedding.weight.grad, wanted[0], rtol=1e-5, atol=1e-7)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mind_train.models.embedding import gradient_of
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.linear import is_fast, product
 
@@ -39,12 +40,13 @@ class _HeadLoss(torch.autograd.Function):
         scale: float,
         chunk: int,
         z_loss: float,
+        direct: bool,
     ) -> Tensor:
         """Compute the loss of hidden [N, D], head [V, D], targets [N]; keep both gradients."""
         weight = head.to(hidden.dtype)
         fast = is_fast(hidden, head)
         d_hidden = torch.empty_like(hidden)
-        d_head = torch.zeros_like(head)
+        d_head = gradient_of(head) if direct else torch.zeros_like(head)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for start in range(0, hidden.shape[0], chunk):
             h = hidden[start : start + chunk]  # (C, D)
@@ -65,7 +67,7 @@ class _HeadLoss(torch.autograd.Function):
                 d_head.addmm_(p.t(), h)
             else:
                 d_head += p.t() @ h
-        ctx.gradients = (d_hidden, d_head)
+        ctx.gradients = (d_hidden, None if direct else d_head)
         return total * scale
 
     @staticmethod
@@ -73,9 +75,9 @@ class _HeadLoss(torch.autograd.Function):
         """Scale the kept gradients; they are given away, so this runs once."""
         d_hidden, d_head = ctx.gradients
         ctx.gradients = None
-        return (
-            d_hidden.mul_(gradients[0]), d_head.mul_(gradients[0]), None, None, None, None,
-        )  # fmt: skip
+        if d_head is not None:
+            d_head = d_head.mul_(gradients[0])
+        return d_hidden.mul_(gradients[0]), d_head, None, None, None, None, None
 
 
 def head_loss(
@@ -86,6 +88,7 @@ def head_loss(
     scale: float = 1.0,
     chunk: int = 0,
     z_loss: float = 0.0,
+    direct: bool = False,
 ) -> Tensor:
     """Sum the cross-entropy (nats) over valid tokens, times scale; differentiable once.
 
@@ -93,7 +96,8 @@ def head_loss(
     The caller passes scale = 1 / (valid tokens of the whole step), so that the gradient does not
     depend on how a step is split into micro-batches. Masked rows never reach the head. ``z_loss``
     adds z · (log Σ exp scores)² to what is differentiated (PaLM: 1e-4), not to the value, so that
-    the values of runs with and without it compare. ``chunk`` 0 chooses the rows a pass.
+    the values of runs with and without it compare. ``chunk`` 0 chooses the rows a pass. ``direct``
+    adds the head's gradient to ``head.grad`` at once (see ``models/embedding.py``).
     """
     rows = hidden.reshape(-1, hidden.shape[-1])  # (N, D)
     wanted = targets.reshape(-1)
@@ -106,7 +110,7 @@ def head_loss(
     chunk = chunk or chunk_rows(head.shape[0], device)
     # The types are chosen here, so autocast has nothing left to do inside.
     with torch.autocast(device, enabled=False):
-        loss: Tensor = _HeadLoss.apply(rows, head, wanted, scale, chunk, z_loss)  # type: ignore[no-untyped-call]
+        loss: Tensor = _HeadLoss.apply(rows, head, wanted, scale, chunk, z_loss, direct)  # type: ignore[no-untyped-call]
     return loss
 
 

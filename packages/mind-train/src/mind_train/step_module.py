@@ -12,6 +12,7 @@ from mind_core import MindError
 from mind_train.data import Batch
 from mind_train.distributed import MODES, World
 from mind_train.loss import head_loss, row_losses
+from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
 
 
@@ -21,6 +22,13 @@ class StepModule(nn.Module):
     def __init__(self, model: LanguageModel, z_loss: float = 0.0) -> None:
         super().__init__()
         self.model, self.z_loss = model, z_loss
+        self.direct = False
+
+    def add_directly(self) -> None:
+        """Let embedding and tied head add to one gradient; for one process and plain training."""
+        embedding = self.model.embedding
+        if isinstance(embedding, Embedding) and self.model.head is embedding.weight:
+            embedding.direct = self.direct = True
 
     def forward(self, batch: Batch, scale: float | None) -> Tensor:
         """Give the summed loss times ``scale``; with None the losses [N] of the counted targets."""
@@ -28,8 +36,9 @@ class StepModule(nn.Module):
         targets = batch.ids[:, 1:]
         if scale is not None:
             return head_loss(
-                hidden, self.model.head, targets, batch.mask, scale, z_loss=self.z_loss
-            )
+                hidden, self.model.head, targets, batch.mask, scale,
+                z_loss=self.z_loss, direct=self.direct and torch.is_grad_enabled(),
+            )  # fmt: skip
         if batch.mask is not None:
             return row_losses(hidden[batch.mask], self.model.head, targets[batch.mask])
         return row_losses(hidden.flatten(0, 1), self.model.head, targets.flatten())

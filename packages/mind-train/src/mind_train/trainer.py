@@ -77,6 +77,8 @@ class Trainer:
             for block in blocks_of(self.model):
                 block.compile()
         module = StepModule(self.model, self.options.z_loss)
+        if self.world.size == 1:
+            module.add_directly()
         self.module: nn.Module = wrap(module, self.world, self.options.parallel, machine.device)
         # FSDP2 swaps these for gathered ones while it computes; the optimizer keeps to these.
         self.parameters = dict(self.model.named_parameters())

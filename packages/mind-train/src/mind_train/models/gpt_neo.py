@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from mind_train.models.attention import Cache, Scope, attend, mean_keys
 from mind_train.models.checks import check_sizes
+from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.linear import Linear
 from mind_train.models.parts import count, split_qkv
@@ -124,7 +125,7 @@ class GPTNeo(LanguageModel):
     def __init__(self, config: GPTNeoConfig) -> None:
         super().__init__()
         self.config: GPTNeoConfig = config
-        self.embedding = nn.Embedding(config.vocab, config.dim)
+        self.embedding = Embedding(config.vocab, config.dim)
         self.positions = nn.Embedding(config.context, config.dim)
         nn.init.normal_(self.embedding.weight, std=0.02)
         nn.init.normal_(self.positions.weight, std=0.01)

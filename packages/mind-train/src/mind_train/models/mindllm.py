@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from mind_train.models.attention import Cache, Scope, attend, mean_keys
 from mind_train.models.checks import check_choice, check_sizes
+from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.linear import Linear
 from mind_train.models.parts import (
@@ -161,7 +162,7 @@ class MindLLM(LanguageModel):
     def __init__(self, config: MindLLMConfig) -> None:
         super().__init__()
         self.config: MindLLMConfig = config
-        self.embedding = nn.Embedding(config.vocab, config.dim)
+        self.embedding = Embedding(config.vocab, config.dim)
         std = 4.0 / config.dim if config.embedding_std is None else config.embedding_std
         nn.init.normal_(self.embedding.weight, std=std)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))

@@ -1,0 +1,54 @@
+"""A table of word vectors whose gradient can be added where it belongs, without a second table.
+
+torch's own lookup makes a whole gradient [V, D] for each micro-batch, and the tied head another;
+with 125,700 words those are most of a small model's memory. In ``direct`` mode both are added to
+the table's ``grad`` in place. That leaves autograd's path, so it is for one process alone, and for
+losses that are differentiated as they are: the trainer turns it on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Embedding(nn.Embedding):
+    """Look up rows of [V, D]; the same parameters as ``nn.Embedding``."""
+
+    direct = False
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ids [B, T] to vectors [B, T, D]."""
+        if self.direct and torch.is_grad_enabled():
+            out: Tensor = _Lookup.apply(input, self.weight, gradient_of(self.weight))  # type: ignore[no-untyped-call]
+            return out
+        return super().forward(input)
+
+
+def gradient_of(weight: Tensor) -> Tensor:
+    """Give a parameter's gradient; zeros where it has none yet."""
+    if weight.grad is None:
+        weight.grad = torch.zeros_like(weight)
+    return weight.grad
+
+
+class _Lookup(torch.autograd.Function):
+    """Rows of a table; the gradient goes straight into the table's."""
+
+    @staticmethod
+    def forward(ctx: Any, ids: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
+        """Look up [..., D]; keep the ids."""
+        ctx.save_for_backward(ids)
+        ctx.gradient = gradient
+        return weight[ids]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
+        """Add each vector's gradient to its row."""
+        (ids,) = ctx.saved_tensors
+        g = gradients[0].reshape(-1, ctx.gradient.shape[1]).to(ctx.gradient.dtype)
+        ctx.gradient.index_add_(0, ids.flatten(), g)
+        ctx.gradient = None
+        return None, None, None
