@@ -205,3 +205,23 @@ def test_pretrain_goes_on_from_a_checkpoint(
         return [line["all"] for line in lines if "all" in line]
 
     assert evaluations(run)[0] == pytest.approx(evaluations(trained)[-1])
+
+
+def test_plot_draws_curves_by_source(mind_train: Call, trained: Path) -> None:
+    picture = mind_train("plot", trained, "--by", "source").stdout.decode()
+    assert "sayings/zh" in picture and "sayings/en" in picture
+    wrong = mind_train("plot", trained, "--by", "sorce")
+    assert wrong.code == 2 and "language, source" in wrong.stderr
+
+
+def test_plan_tells_the_time_at_a_rate_on_some_devices(mind_train: Call) -> None:
+    done = mind_train(
+        "plan", "--recipe", "mindllm-3b", "--vocab", "125700", "--devices", "64", "--rate",
+        "23500", "--set", "train.parallel=fsdp", "--json",
+    )  # fmt: skip
+    plan = json.loads(done.stdout)
+    assert plan["tokens"] == 3072 * 2048 * 80_000
+    assert plan["seconds"] == pytest.approx(plan["tokens"] / (64 * 23500))
+    assert plan["memory"]["states"] == plan["parameters"]["total"] * 16 // 64
+    text = mind_train("plan", "--recipe", "mindllm-3b", "--rate", "23500").stdout.decode()
+    assert "248 days" in text and "GiB" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -10,11 +11,12 @@ import torch
 from mind_core import MindError
 from mind_train.distributed import planned_world
 
-# Dense bf16 TFLOP/s from the makers' data sheets; the first name that a device's contains counts.
+# Dense bf16 TFLOP/s from the makers' data sheets; the first whole word in a device's name counts.
 PEAKS = (
     ("H100 PCIe", 756.0), ("H100 NVL", 835.0), ("H100", 989.4), ("H200", 989.4), ("H800", 989.4),
-    ("GH200", 989.4), ("A100", 312.0), ("A800", 312.0), ("L40S", 362.05), ("L4", 121.0),
-    ("A10G", 70.0), ("A10", 125.0), ("RTX 4090", 165.2), ("RTX 3090", 71.0), ("B200", 2250.0),
+    ("GH200", 989.4), ("B200", 2250.0), ("A100", 312.0), ("A800", 312.0), ("A10G", 70.0),
+    ("A10", 125.0), ("L40S", 362.05), ("L40", 181.05), ("L4", 121.0), ("RTX 4090", 165.2),
+    ("RTX 3090", 71.0),
 )  # fmt: skip
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -50,7 +52,10 @@ class Machine:
 
 def table_peak(name: str) -> float | None:
     """Look up a device's dense bf16 FLOP/s by its name."""
-    return next((peak * 1e12 for part, peak in PEAKS if part in name), None)
+    for part, peak in PEAKS:
+        if re.search(rf"(?<![A-Za-z0-9]){part}(?![A-Za-z0-9])", name):
+            return peak * 1e12
+    return None
 
 
 def choose_machine(device: str = "auto", dtype: str = "auto") -> Machine:
