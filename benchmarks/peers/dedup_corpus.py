@@ -23,7 +23,7 @@ import zstandard
 
 from mind_core.stream import read_records
 
-TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
+TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
 HAN = re.compile(r"[\u3400-\u9fff]")
 THRESHOLD = 0.8
 PAGES = Path(__file__).parent.parent.parent / "tests" / "data" / "pages"
