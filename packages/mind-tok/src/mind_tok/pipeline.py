@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -150,6 +151,8 @@ def encode_shards(
 
     if is_much(stream.inputs):
         encoder.tokenizer.warm_up()
+        # What is loaded by now stays: the collector need not look through it after every batch.
+        gc.freeze()
     # The folder is whole before rejects and summary get their names, and gets its own after them.
     with writer:
         run_flow(summary, ToShards(encoder), stream, filler.settle, finish, passes_on=False)
