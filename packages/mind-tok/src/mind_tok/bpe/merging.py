@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
+from mind_tok.bpe.characters import character
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -153,21 +154,6 @@ def merge_long(symbols: I32, count: int, keys: I64, values: I64) -> int:
             symbols[kept] = symbols[i]
             kept += 1
     return kept
-
-
-@kernel
-def character(data: U8, at: int) -> tuple[int, int]:
-    """Return the code point that begins at a place of valid UTF-8, and its length in bytes."""
-    b: Any = np.int64(data[at])
-    if b < 0x80:
-        return b, 1
-    c: Any = np.int64(data[at + 1]) & 0x3F
-    if b < 0xE0:
-        return (b & 0x1F) << 6 | c, 2
-    d: Any = np.int64(data[at + 2]) & 0x3F
-    if b < 0xF0:
-        return (b & 0x0F) << 12 | c << 6 | d, 3
-    return (b & 0x07) << 18 | c << 12 | d << 6 | (np.int64(data[at + 3]) & 0x3F), 4
 
 
 @kernel

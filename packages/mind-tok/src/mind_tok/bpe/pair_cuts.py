@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
-from mind_tok.bpe.merging import I32, I64, U8, character
+from mind_tok.bpe.characters import character
+from mind_tok.bpe.merging import I32, I64, U8
 
 CODE_POINTS = 0x110000
 BITS_A_PAIR = 64
