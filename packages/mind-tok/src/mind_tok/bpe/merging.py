@@ -249,6 +249,7 @@ def encode_segments(
     """
     ends = np.empty(len(texts), np.int64)
     room, pairs = np.empty(4096, np.int32), np.empty(SHORT, np.int64)
+    two = len(symbols_of) > 256
     filled: Any = 0
     start: Any = 0
     segment = 0
@@ -258,6 +259,17 @@ def encode_segments(
             if special[segment] >= 0:
                 out[filled] = special[segment]
                 filled += 1
+            elif two and end - start == 6 and data[start] >= 0xE0 and data[start + 3] >= 0xE0:
+                # Two Chinese characters: they merge, or they do not.
+                left: Any = symbols_of[character(data, start)[0]]
+                right: Any = symbols_of[character(data, start + 3)[0]]
+                value: Any = pair_value(left, right, keys, values)
+                out[filled], out[filled + 1] = left, right
+                if value == NONE:
+                    filled += 2
+                else:
+                    out[filled] = value & 0x7FFFFFFF
+                    filled += 1
             elif end - start > KEY_BYTES:
                 filled = segment_ids(
                     data, start, end, symbols_of, byte_ids, keys, values, room, pairs, out, filled
