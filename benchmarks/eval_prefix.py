@@ -1,6 +1,6 @@
 """Measure mind-eval's scorer beside lm-eval's `hf` path: one checkpoint, one set of prompts.
 
-usage: python benchmarks/eval_prefix.py [--items 48] [--repeat 3] [--data-root FOLDER]
+usage: python benchmarks/eval_prefix.py [--items 48] [--repeat 3] [--data-root DIR] [--shape NAME]
 
 Two shapes: lettered choices behind five shots that a subject shares (MMLU), and four endings that
 are scored whole behind five fixed shots (HellaSwag). Without --data-root the items are put together
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--side", choices=("ours", "hf"), help=argparse.SUPPRESS)
-    parser.add_argument("--shape", choices=SHAPES, help=argparse.SUPPRESS)
+    parser.add_argument("--shape", choices=SHAPES, help="one of them only")
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.side:
@@ -43,7 +43,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         make_model(Path(folder))
-        for shape in SHAPES:
+        for shape in [asked.shape] if asked.shape else SHAPES:
             compare(shape, Path(folder), asked)
     if asked.data_root:
         prompts(asked.data_root)
