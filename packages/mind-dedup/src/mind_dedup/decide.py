@@ -79,7 +79,7 @@ class Decider:
         fast = self.speed.worth_it(prints.bytes)
         index = self._index(fast)
         places, numbers = index.find(prints.keys)
-        unique, known = np.unique(numbers, return_inverse=True)
+        unique, known = _distinct(numbers, len(self.store))
         gathered = self.store.gather(unique.tolist())
         real = self._real(fast, gathered, known, prints.keys[places])
         rows = prints.key_rows()
@@ -161,6 +161,16 @@ class Decider:
             reason = self.reason or (EXACT if same else NEAR)
             matches[row] = Match(number, kept_id, reason, similarity)
         return matches, keep, row_numbers
+
+
+def _distinct(numbers: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    """Return the distinct numbers below `size`, ascending, and for each number its place there."""
+    if 4 * len(numbers) < size:
+        unique, places = np.unique(numbers, return_inverse=True)
+        return unique, places
+    present = np.zeros(size, np.bool_)  # pages of one template: matches by the million
+    present[numbers] = True
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[numbers]
 
 
 def _has_key(gathered: Known, known: Numbers, keys: Hashes) -> npt.NDArray[np.bool_]:

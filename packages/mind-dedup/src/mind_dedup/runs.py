@@ -168,7 +168,7 @@ class Chunked:
         self.decider.fixed_index = True
 
     def parts(
-        self, rows: Sequence[int], prints_of: Callable[[tuple[int, ...]], Prints]
+        self, rows: Numbers, prints_of: Callable[[tuple[int, ...]], Prints]
     ) -> Iterator[tuple[tuple[int, ...], Prints]]:
         """Yield parts of the rows with their prints, each decided before the next is asked for."""
         step = max(self.memory // 4 // _BYTES_PER_ROW, 1)
@@ -182,7 +182,8 @@ class Chunked:
             self.index.spill()
 
 
-def in_parts(rows: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+def in_parts(rows: Sequence[int] | Numbers, size: int) -> Iterator[tuple[int, ...]]:
     """Yield the rows, `size` at a time."""
     for begin in range(0, len(rows), size):
-        yield tuple(rows[begin : begin + size])
+        part = rows[begin : begin + size]
+        yield tuple(part.tolist() if isinstance(part, np.ndarray) else part)

@@ -80,8 +80,7 @@ class Review:
         """Decide what is not decided yet; return the work of the second walk."""
         if not self.at_once:
             scores = np.frombuffer(self.scores, np.float64) if self.scores else np.zeros(0)
-            order = np.argsort(-scores, kind="stable")
-            rows = order.tolist()
+            rows = np.argsort(-scores, kind="stable")
             if self.chunked is None:
                 for part in in_parts(rows, _ROWS_AT_ONCE):
                     self._note(part, self._prints(part))
