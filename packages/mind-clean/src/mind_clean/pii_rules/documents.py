@@ -16,7 +16,7 @@ _WORDS_TOO = "新云青宁贵吉川"
 """Provinces whose character is also an everyday word: 新GB2312 is no plate."""
 
 _LETTER = "A-HJ-NP-Z"
-_PLATE_CORE = re.compile(f"[{_PROVINCES}][{_LETTER}]")
+_PLATE_CORE = re.compile(f"[{_LETTER}](?<=[{_PROVINCES}].)")
 _PLATE = re.compile(
     rf"([{_PROVINCES}])[{_LETTER}]([·•・‧. ]?)"
     rf"([{_LETTER}0-9]{{4}}[{_LETTER}0-9挂学警港澳]|[{_LETTER}][{_LETTER}0-9][0-9]{{4}}|[0-9]{{5}}[{_LETTER}])"
@@ -38,7 +38,7 @@ def find_passports(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
 
 def find_plates(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of licence plates (GA 36-2018), those of new-energy cars too."""
-    if _PLATE_CORE.search(text, low, high) is None:
+    if text.isascii() or _PLATE_CORE.search(text, low, high) is None:
         return
     for match in _PLATE.finditer(text, low, high):
         if sum(map(str.isascii, filter(str.isalpha, match[3]))) > _LETTERS_AT_MOST:

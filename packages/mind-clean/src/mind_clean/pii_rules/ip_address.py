@@ -24,19 +24,31 @@ _V6 = re.compile(
     r"(?<![0-9A-Za-z:_.])[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}"
     r"(?![0-9A-Za-z:_])(?!\.[0-9])"
 )
+_FIRST_HEXTET = 4
+"""An address of 2000::/3 begins with four digits."""
+
 _VERSION_REACH = 12
 _SURELY_ADDRESS = 60
 
 
 def find_ip_addresses(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of public addresses, without port or prefix length."""
-    if _V4_CORE.search(text, low, high):
-        for match in _V4.finditer(text, low, high):
+    end = low
+    for core in _V4_CORE.finditer(text, low, high):
+        for start in range(max(end, core.start() - 3), core.start()):
+            match = _V4.match(text, start)
+            if match is None:
+                continue
+            end = match.end()
             numbers = [int(part) for part in match.groups()]
             if is_public_v4(numbers) and not _is_version(text, match, numbers):
                 yield match.span()
-    if _V6_CORE.search(text, low, high):
-        for match in _V6.finditer(text, low, high):
+            break
+    end = low
+    for core in _V6_CORE.finditer(text, low, high):
+        start = core.start() - _FIRST_HEXTET
+        if start >= end and (match := _V6.match(text, start)):
+            end = match.end()
             if is_public_v6(match[0]):
                 yield match.span()
 
