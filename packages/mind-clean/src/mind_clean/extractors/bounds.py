@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
+from typing import AnyStr
 
 MAX_DEPTH = 512
 """Browsers stop nesting here too: Blink's limit is 512."""
@@ -15,7 +16,7 @@ MAX_DEPTH = 512
 MAX_ATTRIBUTES = 1000
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]*)[^<>]*>?")
-_LONG = 20_000
+_LONG = 50_000
 _LONG_TAG = re.compile(rf"<([A-Za-z][A-Za-z0-9:-]*)\s[^<>]{{{_LONG},}}")
 _NO_END_TAG = "area base br col embed hr img input link meta param source track wbr"
 _ENDED_BY_THE_NEXT = "dd dt li optgroup option p tbody td tfoot th thead tr"
@@ -32,7 +33,7 @@ def bounded(html: str, harmless: int = MAX_DEPTH) -> str:
     With no more than `harmless` tags left open, nobody looks how deep they nest: that costs as much
     as parsing the page, and few pages close all their <p>, <li> and <br>.
     """
-    if _may_hold_a_long_tag(html):
+    if _may_hold_a_long_tag(html, "<", ">"):
         html = _LONG_TAG.sub(_without_attributes, html)
     harmless = max(harmless, MAX_DEPTH)
     tags = html.count("<")
@@ -41,10 +42,21 @@ def bounded(html: str, harmless: int = MAX_DEPTH) -> str:
     return _flattened(html) if _depth(html) > MAX_DEPTH else html
 
 
-def _may_hold_a_long_tag(html: str) -> bool:
-    """Tell whether somewhere no tag ends for so long that one of that length could be there."""
+def may_cost_much(html: bytes, harmless: int) -> bool:
+    """Tell, at a glance, whether a page may be beyond bounds with so many tags left open."""
+    return html.count(b"<") > 2 * harmless or _may_hold_a_long_tag(html, b"<", b">")
+
+
+def _may_hold_a_long_tag(html: AnyStr, begin: AnyStr, end: AnyStr) -> bool:
+    """Tell whether a tag may be so long: one has begun, and a whole stretch has neither sign."""
     half = _LONG // 2
-    return any(html.find(">", at, at + half) < 0 for at in range(0, len(html) - half, half))
+    begun = ended = -1
+    for at in range(0, len(html) - half, half):
+        last_begun, last_ended = html.rfind(begin, at, at + half), html.rfind(end, at, at + half)
+        if last_begun < 0 and last_ended < 0 and begun > ended:
+            return True
+        begun, ended = max(begun, last_begun), max(ended, last_ended)
+    return False
 
 
 def _without_attributes(tag: re.Match[str]) -> str:

@@ -11,7 +11,11 @@ import re
 
 _LOOKED_AT = 1000
 _SAYS_SO = re.compile(r"<\?xml|<!DOCTYPE[^>]*XHTML|xmlns=.http://www\.w3\.org/1999/xhtml")
-_VOID = "area base br col embed hr img input link meta param source track wbr"
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+     "track", "wbr")
+)  # fmt: skip
+_MOSTLY = ("br/", "br ", "img ", "input ", "meta ", "link ", "hr/", "hr ")
 _TAG = re.compile(r"<([A-Za-z][A-Za-z0-9]*)(?=[\s/])")
 
 
@@ -20,13 +24,15 @@ def with_end_tags(html: str) -> str:
     if _SAYS_SO.search(html, 0, _LOOKED_AT) is None:
         return html
     parts: list[str] = []
-    done = 0
+    done = before = 0
     end = html.find("/>")
     while end >= 0:  # from each end back to its tag: a pattern for both would try every tag
-        start = html.rfind("<", done, end)
-        tag = _TAG.match(html, start) if start >= 0 else None
-        if tag and tag[1].lower() not in _VOID.split() and html.find(">", start, end) < 0:
+        start = html.rfind("<", before, end)
+        mostly = start < 0 or html.startswith(_MOSTLY, start + 1)
+        tag = None if mostly else _TAG.match(html, start)
+        if tag and tag[1].lower() not in _VOID and html.find(">", start, end) < 0:
             parts += (html[done:end], "></", tag[1], ">")
             done = end + 2
-        end = html.find("/>", end + 2)
+        before = end + 2
+        end = html.find("/>", before)
     return "".join([*parts, html[done:]]) if parts else html

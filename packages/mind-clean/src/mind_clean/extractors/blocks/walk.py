@@ -14,7 +14,7 @@ from mind_clean.extractors.blocks.attributes import HIDDEN, is_hidden, weigh
 from mind_clean.extractors.blocks.elements import BREAK, CONTAINERS, HEADINGS, LEAVES, UNSEEN, words
 from mind_clean.extractors.blocks.page import APART, Page
 from mind_clean.extractors.blocks.texts import joined, preformatted, value_of
-from mind_clean.extractors.bounds import bounded
+from mind_clean.extractors.bounds import bounded, may_cost_much
 from mind_clean.extractors.encodable import encodable
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import visible_characters
@@ -22,7 +22,7 @@ from mind_clean.main_text import visible_characters
 _HARMLESS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
 _STRIPPED = sorted(words("script style noscript template svg select button iframe textarea"))
 _LITTLE = 300  # characters
-_MUCH = 0.35
+_MUCH = 0.5
 _HEADING_ANCHORS = words("¶ # § 🔗  ∞ ⚓")
 _TEXT, _UNSEEN, _INLINE, _SPAN, _LINK, _LEAF = range(-6, 0)
 _CONTAINER = 0
@@ -57,7 +57,7 @@ def read(html: str) -> Page:
     little of the page, or if much of it is apart by a mere name, the walk is repeated with open
     eyes.
     """
-    tree = LexborHTMLParser(bounded(with_end_tags(encodable(html)), _HARMLESS))
+    tree = LexborHTMLParser(_parsable(html))
     body = tree.body
     if body is None:
         return Page()
@@ -70,6 +70,19 @@ def read(html: str) -> Page:
         walker = _Walker(pass_over=False, any_hidden=False)
         walker.walk(body.child)
     return walker.page
+
+
+def _parsable(html: str) -> bytes:
+    """Return the page for the parser, which wants bytes anyway; few pages need any change."""
+    try:
+        data = html.encode()
+    except UnicodeEncodeError:
+        html = encodable(html)
+        data = html.encode()
+    changed = with_end_tags(html)
+    if changed is not html:
+        data = changed.encode()
+    return bounded(changed, _HARMLESS).encode() if may_cost_much(data, _HARMLESS) else data
 
 
 class _Walker:
