@@ -204,3 +204,52 @@ def test_a_run_over_a_failing_server_ends_with_1_and_no_scores(
     assert done.code == 1 and "5 items of gsm8k" in done.stderr
     about = read_scores(tmp_path / "scores")["benchmarks"]["gsm8k"]
     assert about["bad_items"] == 5 and "item test-0" in about["bad"][0]
+
+
+def flores_root(root: Path) -> Path:
+    for split in ("dev", "devtest"):
+        (root / "flores200" / split).mkdir(parents=True)
+        for language, text in (("eng_Latn", "water"), ("zho_Hans", "水"), ("zho_Hant", "水")):
+            path = root / "flores200" / split / f"{language}.{split}"
+            path.write_text("".join(f"{text} {n} {split}\n" for n in range(4)))
+    return root
+
+
+def test_lm_eval_runs_our_written_tasks_with_our_metrics(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    from lm_eval.evaluator import evaluate
+
+    from mind_eval.answers import AnswerLog
+    from mind_eval.benchmarks.benchmark import benchmark_folder
+    from mind_eval.builtins import FOLDER
+    from mind_eval.engine import Engine
+    from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+    from mind_eval.lm import MindLM
+    from mind_eval.prompts.sources import benchmark_task
+    from mind_eval.ranks import Ranks
+
+    root = flores_root(gsm_root(tmp_path))
+    model, outcome = mind_model(checkpoint), Outcome()
+    engine = Engine(model, AnswerLog(None), Ranks(), 4096)
+    prepared = []
+    for name in ("gsm8k", "flores"):
+        benchmark = benchmark_folder(FOLDER / name)(shots=1)
+        run_benchmark(open_benchmark(name, benchmark, root, 0, False), engine, outcome, None, False)
+        prepared.append(
+            benchmark_task(name, benchmark, engine.encoder.fits, data_root=root, seed=0)
+        )
+    found = evaluate(
+        MindLM(model), {"tasks": {one.name: one.task for one in prepared}}, bootstrap_iters=0
+    )
+    assert found is not None
+    for name, metrics in (
+        ("gsm8k", ("exact_match", "exact_match_flexible", "unparsed")),
+        ("flores", ("bleu", "chrf", "unparsed")),
+    ):
+        texts = {sample["doc_id"]: sample["resps"][0][0] for sample in found["samples"][name]}
+        ours = [record for record in outcome.records if record["task"] == name]
+        assert {record["doc_id"]: record["answers"][0] for record in ours} == texts
+        for metric in metrics:
+            theirs = found["results"][name][f"{metric},none"]
+            assert theirs == pytest.approx(outcome.results[name][f"{metric},none"])

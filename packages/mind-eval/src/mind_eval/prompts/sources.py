@@ -15,7 +15,9 @@ from mind_core.errors import UsageError
 from mind_core.files import sha256_file
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file
 from mind_eval.benchmarks.rows import Row, read_rows
+from mind_eval.prompts.spec import read_spec
 from mind_eval.prompts.task import RowsTask
+from mind_eval.prompts.written_task import with_our_metrics
 
 Fits = Callable[[str], bool]
 
@@ -34,9 +36,10 @@ class Prepared:
 def benchmark_task(
     name: str, benchmark: Benchmark, fits: Fits, *, data_root: Path | None, seed: int
 ) -> Prepared:
-    """Prepare a benchmark of `register_benchmarks` under its own name."""
+    """Prepare a benchmark of `register_benchmarks` as a task that lm-eval runs by itself."""
     data = benchmark.load(data_root)
-    config = {**_read_yaml(benchmark.yaml), "task": name}
+    spec = read_spec(benchmark.yaml, name)
+    config = with_our_metrics({**_read_yaml(benchmark.yaml), "task": name}, spec)
     rules = benchmark.rules
     about = {
         "language": rules["language"],
