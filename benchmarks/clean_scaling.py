@@ -25,9 +25,9 @@ from mind_core.stream import read_batches
 PAGES = Path(__file__).parent.parent / "tests" / "data" / "pages"
 CLEAN = [sys.executable, "-m", "mind_clean", "-q"]
 CHAIN = (
-    ["main_text"],
-    ["markup", "mojibake", "unicode", "emoji", "whitespace"],
-    ["script", "text_density", "han_count"],
+    ["blocks"],
+    ["mojibake", "markup", "unicode", "emoji", "whitespace"],
+    ["script", "text_density", "han_count", "sensitive_words"],
     ["pii"],
     ["repeated_phrases", "repeated_phrase_share"],
 )
