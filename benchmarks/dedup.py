@@ -6,7 +6,7 @@ is judged by an exact join over all pairs (see peers/dedup_corpus.py), Chinese a
 usage: python benchmarks/dedup.py [FILE.jsonl.zst …] [--documents 110000] [--repeat 3]
        [--peers datasketch,rensa,gaoya,gaoya-own,datatrove] [--folder KEPT_CORPUS]
 
-FILES hold texts or pages; without any the shipped pages are taken (about 15,000 documents).
+FILES hold texts or pages; without any the shipped pages are taken (about 6,000 documents).
 datatrove takes a quarter of an hour for 100,000 documents: name it to have it.
 """
 
