@@ -77,6 +77,14 @@ def test_a_page_of_links_is_its_links() -> None:
     assert "Home" not in text
 
 
+def test_a_heading_with_nothing_below_goes_and_headings_alone_stay() -> None:
+    assert main_text(f"<main><h1>Tides</h1><p>{EN * 3}<h2>Read next</h2></main>").endswith(
+        "itself."
+    )
+    assert main_text("<h1>茶</h1><h2>水</h2>") == "茶\n\n水"
+    assert Blocks()("<nav><a href=/>Home</a></nav>", None) is None
+
+
 def test_structure_is_readable() -> None:
     check_extractor(
         Blocks,

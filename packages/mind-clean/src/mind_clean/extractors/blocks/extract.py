@@ -15,6 +15,7 @@ from mind_clean.extractors.blocks.core import (
     path_to_core,
     take_neighbours,
 )
+from mind_clean.extractors.blocks.elements import HEADINGS
 from mind_clean.extractors.blocks.linked import drop_links
 from mind_clean.extractors.blocks.page import Page
 from mind_clean.extractors.blocks.render import render
@@ -57,7 +58,16 @@ def main_blocks(page: Page) -> bytearray:
     taken = take_neighbours(page, kept, path)
     kept = bytearray(a & b for a, b in zip(kept, taken, strict=True))
     drop_links(page, kept, path, main)
+    _drop_last_headings(page, kept)
     return kept
+
+
+def _drop_last_headings(page: Page, kept: bytearray) -> None:
+    """Drop headings at the end, below which nothing was kept ("Read next")."""
+    if all(kind in HEADINGS for kind, k in zip(page.kinds, kept, strict=True) if k):
+        return
+    while page.kinds[last := kept.rfind(1)] in HEADINGS:
+        kept[last] = 0
 
 
 def characters(page: Page, html: str, of: str) -> int:
