@@ -249,7 +249,7 @@ def encode_segments(
     """
     ends = np.empty(len(texts), np.int64)
     room, pairs = np.empty(4096, np.int32), np.empty(SHORT, np.int64)
-    by_character = len(symbols_of) > 256
+    wide = len(symbols_of) > 256
     filled: Any = 0
     start: Any = 0
     segment = 0
@@ -259,12 +259,7 @@ def encode_segments(
             if special[segment] >= 0:
                 out[filled] = special[segment]
                 filled += 1
-            elif (
-                by_character
-                and end - start == 6
-                and data[start] >= 0xE0
-                and data[start + 3] >= 0xE0
-            ):
+            elif wide and end - start == 6 and data[start] >= 0xE0 and data[start + 3] >= 0xE0:
                 # Two Chinese characters: they merge, or they do not.
                 left: Any = symbols_of[character(data, start)[0]]
                 right: Any = symbols_of[character(data, start + 3)[0]]
