@@ -161,5 +161,6 @@ def test_hostile_texts_cost_no_more_than_their_length(unit: str) -> None:
         repaired(without_markup(text))
         return time.process_time() - started
 
-    small, large = min(seconds(30_000) for _ in range(2)), seconds(240_000)
-    assert large < 24 * max(small, 0.01), f"{small:.3f} s, then {large:.3f} s for 8 times the text"
+    # The best of three: other work on the machine makes single runs several times as long.
+    small, large = (min(seconds(size) for _ in range(3)) for size in (30_000, 240_000))
+    assert large < 24 * max(small, 0.03), f"{small:.3f} s, then {large:.3f} s for 8 times the text"
