@@ -210,11 +210,11 @@ def test_hostile_texts_cost_no_more_than_their_length(unit: str) -> None:
     def seconds(size: int) -> float:
         text = (unit * (size // len(unit) + 1))[:size]
         best = float("inf")
-        for _ in range(2):
+        for _ in range(3):
             started = time.process_time()
             find_pii(text, RULES)
             best = min(best, time.process_time() - started)
         return best
 
     small, large = seconds(50_000), seconds(400_000)
-    assert large < 24 * max(small, 0.02), f"{small:.3f} s, then {large:.3f} s for 8 times the text"
+    assert large < 24 * max(small, 0.005), f"{small:.3f} s, then {large:.3f} s for 8 times the text"
