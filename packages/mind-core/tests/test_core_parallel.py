@@ -106,7 +106,7 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 from mind_core.parallel import Processes
 def work(n):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # one write: lines of two workers never mix
     time.sleep(60)
 threading.Timer(0.7, lambda: os.killpg(0, signal.SIGINT)).start()
 try:
@@ -137,7 +137,7 @@ ORPHANS = """
 import os, signal, time
 from mind_core.parallel import Processes
 def work(n):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # one write: lines of two workers never mix
     if n == 1:
         time.sleep(0.5)
         os.kill(os.getppid(), signal.SIGKILL)
