@@ -17,8 +17,9 @@ from mind_core.kernels.packed import pack
 from mind_core.languages import language_of_text
 from mind_core.special_tokens import PII_TOKENS
 from mind_core.stream import read_records
-from mind_tok.bpe import merging
+from mind_tok.bpe import merging, tables
 from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe, why_not
+from mind_tok.bpe.tables import hashed
 from mind_tok.language_counts import languages_of
 from mind_tok.sentencepiece import SPACE, Bpe, SentencePieceTokenizer, Unigram
 from mind_tok.sentencepiece_model import read_model
@@ -98,6 +99,27 @@ def test_long_segments_take_the_heap(real: SentencePieceTokenizer, fast: Sentenc
     assert_equal(real, fast, runs + letters)
 
 
+@pytest.mark.parametrize("lines", [1, 64])
+def test_segments_of_every_length_go_through_small_caches(
+    real: SentencePieceTokenizer, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "SHORT_LINES", lines)
+    monkeypatch.setattr(tables, "LONG_PLACES", 2 * lines)
+    fast = SentencePieceBpe(read_model(real.model))
+    chance = random.Random(7)
+    # Few letters, so that segments come again; rare ones, so that some have many ids.
+    words = [
+        "".join(chance.choices(letters, k=size))
+        for letters in ("ab", "qxzj", "的一中", "a的", "\x00\x7f", "𠀀𠀁")
+        for size in range(1, 27)
+        for _ in range(3)
+    ]
+    texts = [" ".join(chance.choices(words, k=40)) for _ in range(60)]
+    assert_equal(real, fast, [*texts, *words, *reversed(texts), *reversed(words)])
+    for word in words:  # at the end of the buffer there are no eight bytes to load
+        assert_equal(real, fast, [word])
+
+
 def test_the_heap_merges_as_the_plain_loop() -> None:
     chance = np.random.default_rng(1)
     for size in (2, 3, 17, 39):
@@ -109,18 +131,12 @@ def test_the_heap_merges_as_the_plain_loop() -> None:
                                          chance.integers(0, 3, 20), chance.integers(0, 8, 20),
                                          strict=True)
             }  # fmt: skip
-            keys, values = np.full(64, -1, np.int64), np.zeros(64, np.int64)
-            for (a, b), (rank, c) in pairs.items():
-                key = a << 32 | b
-                mixed = np.array([key]) * merging.MIX
-                at = int((mixed ^ (mixed >> 29))[0]) & 63
-                while keys[at] != -1:
-                    at = (at + 1) & 63
-                keys[at], values[at] = key, rank << 32 | c
+            rows = [(a << 32 | b, rank << 32 | c) for (a, b), (rank, c) in pairs.items()]
+            table = hashed(*np.array(rows, np.int64).T.copy())
             row = chance.integers(0, 8, size).astype(np.int32)
             short, long = row.copy(), row.copy()
-            count = merging.merge_short(short, size, np.empty(64, np.int64), keys, values)
-            assert merging.merge_long(long, size, keys, values) == count
+            count = merging.merge_short(short, size, np.empty(64, np.int64), table)
+            assert merging.merge_long(long, size, table) == count
             expected = plain_merges(row.tolist(), pairs)
             assert short[:count].tolist() == long[:count].tolist() == expected
 

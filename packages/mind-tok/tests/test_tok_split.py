@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +70,38 @@ def test_a_small_group_stays_in_training() -> None:
 def test_what_is_no_share_is_refused(share: float) -> None:
     with pytest.raises(UsageError):
         Splitter[None](share)
+
+
+@given(
+    batches=st.lists(documents, max_size=6),
+    share=st.sampled_from([0.0, 1e-12, 0.1, 0.5]),
+)
+def test_a_batch_at_once_is_placed_as_document_by_document(
+    batches: list[list[tuple[str, int]]], share: float
+) -> None:
+    one_by_one: Splitter[tuple[str, int]] = Splitter(share, least=3)
+    at_once: Splitter[tuple[str, int]] = Splitter(share, least=3)
+    for batch in batches:
+        expected = [p for group, key in batch for p in one_by_one.place(group, key, (group, key))]
+        numbers = np.array(["ab".index(group) for group, _ in batch], np.int64)
+        chosen = at_once.place_all("ab", numbers, np.array([key for _, key in batch], np.uint64))
+        if chosen is None:
+            found = [p for group, key in batch for p in at_once.place(group, key, (group, key))]
+        else:
+            splits = [VALIDATION if validation else TRAIN for validation in chosen]
+            found = list(zip(splits, batch, strict=True))
+        assert found == expected
+    assert list(at_once.finish()) == list(one_by_one.finish())
+    assert at_once._trained == one_by_one._trained
+
+
+def test_nearly_all_batches_are_placed_at_once() -> None:
+    splitter: Splitter[int] = Splitter(0.1)
+    rows = np.array([hash64(b"%d" % i, 0) for i in range(2000)], np.uint64)
+    assert splitter.place_all("a", np.zeros(100, np.int64), rows[:100]) is None
+    for key in rows[:100].tolist():
+        list(splitter.place("a", key, 0))
+    for start in range(100, 2000, 100):
+        chosen = splitter.place_all("a", np.zeros(100, np.int64), rows[start : start + 100])
+        assert chosen is not None
+        assert 0 <= chosen.sum() < 40

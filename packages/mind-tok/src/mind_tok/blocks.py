@@ -46,7 +46,7 @@ class Block:
         at = slice(start, int(self.ends[number]))
         return self.ids[at], None if self.mask is None else self.mask[at]
 
-    def take(self, numbers: Sequence[int]) -> Block:
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> Block:
         """Return some documents, by their numbers in ascending order, as a block of their own."""
         if len(numbers) == len(self):
             return self

@@ -71,15 +71,16 @@ class ByteLevelTokenizer(Tokenizer):
             for i, text in self.file.added.items()
             if i not in self.control and text
         }
-        merges = (
+        merges = [
             (vocab[left], vocab[right], rank, vocab[left + right])
             for rank, (left, right) in enumerate(self.file.merges)
-        )
-        return Gpt2Cuts(added), Merges(merges, byte_ids, byte_ids)
+        ]
+        rows = np.array(merges, np.int64).reshape(-1, 4)
+        return Gpt2Cuts(added), Merges(rows, byte_ids, byte_ids)
 
     def warm_up(self) -> None:
-        """Make the tables of the loops."""
-        _ = self._loops
+        """Make the tables of the loops, and load their machine code."""
+        self.encode_flat([" "])
 
     def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the ids of each text."""

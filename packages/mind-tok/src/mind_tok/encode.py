@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord
@@ -17,7 +18,7 @@ from mind_core.records import encode as encode_record
 from mind_core.stream import Batch
 from mind_tok.blocks import Block, Group, Names
 from mind_tok.chat import Message, encode_chats, messages_of, trained_text
-from mind_tok.sampling import hash64
+from mind_tok.sampling import hashes64
 from mind_tok.shard_writer import id_type
 from mind_tok.tokenizer import Tokenizer
 
@@ -36,8 +37,8 @@ class Documents(NamedTuple):
     """The documents of one batch."""
 
     block: Block
-    keys: list[int]
-    """For each 64 bits of the hash of its text, for the split."""
+    keys: NDArray[np.uint64]
+    """64 bits of the hash of the text of each, (n,), for the split."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Encoder:
     def encode(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
         """Return the records of a batch and their documents; bad and empty go to the outcome."""
         return self._chats(batch, outcome) if self.chat else self._texts(batch, outcome)
+
+    def warm_up(self) -> None:
+        """Get ready for much text, before worker processes are made: they share what is loaded."""
+        self.tokenizer.warm_up()
+        _languages([None], [b" "])
 
     def _texts(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
         records: list[Record] = []
@@ -79,7 +85,7 @@ class Encoder:
             np.array(groups, np.int64),
             names.all(),
         )
-        return records, Documents(block, [hash64(data, self.seed) for data in encoded])
+        return records, Documents(block, hashes64(encoded, self.seed))
 
     def _chats(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
         records: list[Record] = []
@@ -108,11 +114,11 @@ class Encoder:
             names.all(),
             mask,
         )
-        return records, Documents(block, [hash64(text, self.seed) for text in texts])
+        return records, Documents(block, hashes64(texts, self.seed))
 
     def _groups(self, records: Sequence[Record], texts: Sequence[bytes], names: Names) -> list[int]:
         """Return the number of each record's source and language."""
-        known: list[Any] = [annotation(record, "clean").get("language") for record in records]
+        known = [_known_language(record) for record in records]
         if self.chat or sum(map(len, texts)) < _FEW_BYTES:
             languages = [
                 language_of({**record, "text": text.decode()})
@@ -120,10 +126,10 @@ class Encoder:
             ]
         else:
             languages = _languages(known, texts)
-        rows = []
-        for record, language in zip(records, languages, strict=True):
-            rows.append(names.number(Group(source_of(record), language)))
-        return rows
+        sources = [source_of(record) for record in records]
+        pairs = list(zip(sources, languages, strict=True))
+        numbers = {pair: names.number(Group(*pair)) for pair in dict.fromkeys(pairs)}
+        return [numbers[pair] for pair in pairs]
 
     def _check(self, ids: Any) -> None:
         size = self.tokenizer.vocab_size
@@ -133,6 +139,13 @@ class Encoder:
                 f"token {wrong} does not fit into a vocabulary of {size:,}",
                 hint="the tokenizer is broken: it made an id that it does not have",
             )
+
+
+def _known_language(record: Record) -> Any:
+    metadata = record.get("metadata")
+    if type(metadata) is not dict or "mind" not in metadata:
+        return None  # most records: quickly told
+    return annotation(record, "clean").get("language")
 
 
 _FEW_BYTES = 1 << 18

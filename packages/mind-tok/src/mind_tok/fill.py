@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from mind_core.flow import Outcome
 from mind_tok.blocks import Block
 from mind_tok.encode import Documents
 from mind_tok.shard_writer import SPLITS, ShardWriter
-from mind_tok.split import Splitter
+from mind_tok.split import TRAIN, VALIDATION, Splitter
 
 
 class _At(NamedTuple):
@@ -33,8 +35,16 @@ class Filler:
         """Place all documents of one batch."""
         documents: Documents = outcome.payload
         block = documents.block
+        chosen = self.splitter.place_all(block.names, block.groups, documents.keys)
+        if chosen is not None:
+            for split, numbers in (
+                (TRAIN, np.flatnonzero(~chosen)),
+                (VALIDATION, np.flatnonzero(chosen)),
+            ):
+                self.writer.add_block(block.take(numbers), split)
+            return outcome
         names, groups = block.names, block.groups.tolist()
-        for number, key in enumerate(documents.keys):
+        for number, key in enumerate(documents.keys.tolist()):
             # Held back, it must not keep the whole batch in memory.
             document = _At(block, number)
             for split, placed in self.splitter.place(names[groups[number]], key, document, _alone):

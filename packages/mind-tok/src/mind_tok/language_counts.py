@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
 from mind_core.languages import HAN, HAN_SHARE_OF_CHINESE
+from mind_tok.bpe.arrays import I64, U8
 from mind_tok.bpe.characters import character
-from mind_tok.bpe.merging import I64, U8
 
 _LETTER, _HAN = 1, 2
 _CODE_POINTS = 0x110000

@@ -150,7 +150,7 @@ def encode_shards(
         summary.note = f"{_tokens(writer.counts)} in {options.output}"
 
     if is_much(stream.inputs):
-        encoder.tokenizer.warm_up()
+        encoder.warm_up()
         # What is loaded by now stays: the collector need not look through it after every batch.
         gc.freeze()
     # The folder is whole before rejects and summary get their names, and gets its own after them.

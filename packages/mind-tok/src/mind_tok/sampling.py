@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from mind_core import MindError, Record
 from mind_core.errors import UsageError
@@ -29,8 +31,18 @@ def record_key(record: Record, text: str, seed: int) -> int:
 
 def hash64(data: bytes, seed: int) -> int:
     """Return 64 bits of BLAKE2b over data, another series for each seed."""
-    salt = (seed & (1 << 64) - 1).to_bytes(8, "little")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8, salt=salt).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8, salt=_salt(seed)).digest(), "little")
+
+
+def hashes64(rows: Iterable[bytes], seed: int) -> NDArray[np.uint64]:
+    """Return `hash64` of each row, (n,)."""
+    salt = _salt(seed)
+    digests = [hashlib.blake2b(data, digest_size=8, salt=salt).digest() for data in rows]
+    return np.frombuffer(b"".join(digests), "<u8")
+
+
+def _salt(seed: int) -> bytes:
+    return (seed & (1 << 64) - 1).to_bytes(8, "little")
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,13 +45,9 @@ class SentencePieceTokenizer(Tokenizer):
         self.sha256 = hashlib.sha256(model).hexdigest()
         self._processor: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
         self.vocab_size = int(self._processor.vocab_size())
-        known = {self._processor.id_to_piece(i): i for i in range(self.vocab_size)}
-        names = {n: known[n] for n in (*CONTROL_TOKENS, *PII_TOKENS) if n in known}
-        self.special_ids = {**names, **manifest.get("special_tokens", {})}
-        self._space_ids = np.array(
-            [known[f"<0x{byte:02X}>"] for byte in SPACE.encode()], dtype=np.int32
-        )
-        self._may_cut = may_cut(known)
+        names = {name: self._id(name) for name in (*CONTROL_TOKENS, *PII_TOKENS)}
+        found = {name: i for name, i in names.items() if i is not None}
+        self.special_ids = {**found, **manifest.get("special_tokens", {})}
         self._encoded = 0
         self._fast: SentencePieceBpe | None = None
         self._may_be_fast = True
@@ -83,7 +80,7 @@ class SentencePieceTokenizer(Tokenizer):
         return np.concatenate([np.empty(0, np.int32), *rows]), ends
 
     def warm_up(self) -> None:
-        """Make the tables of the loops for BPE; unigram stays with SentencePiece."""
+        """Make the tables of the loops for BPE, and load them; unigram stays with SentencePiece."""
         if self._fast is not None or not self._may_be_fast:
             return
         from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe, why_not
@@ -92,6 +89,19 @@ class SentencePieceTokenizer(Tokenizer):
         self._may_be_fast = why_not(model) is None
         if self._may_be_fast:
             self._fast = SentencePieceBpe(model)
+            self._fast(*packed([" "]))  # loads the machine code
+
+    @cached_property
+    def _space_ids(self) -> NDArray[np.int32]:
+        return np.array([self._id(f"<0x{byte:02X}>") for byte in SPACE.encode()], np.int32)
+
+    @cached_property
+    def _may_cut(self) -> bool:
+        return may_cut(self._processor.id_to_piece(i) for i in range(self.vocab_size))
+
+    def _id(self, piece: str) -> int | None:
+        i = int(self._processor.piece_to_id(piece))
+        return i if self._processor.id_to_piece(i) == piece else None
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids; bytes that are no UTF-8 become U+FFFD."""

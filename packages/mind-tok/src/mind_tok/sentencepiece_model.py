@@ -6,6 +6,7 @@ are those of that file. What is not needed is stepped over.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 UNIGRAM, BPE = 1, 2
 
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3
+_USUAL_PIECE = re.compile(b"\x0a[\0-\x7f](.*)\x15(.{4})(?:\x18([\0-\x7f]))?", re.DOTALL)
+"""Text, score and kind as the trainer writes them; the length of the text is yet to be compared."""
+_FLOAT = struct.Struct("<f")
+
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
@@ -79,12 +84,16 @@ def read_model(data: bytes) -> ModelFile:
 
 
 def _piece(data: bytes) -> Piece:
+    usual = _USUAL_PIECE.fullmatch(data)
+    if usual and data[1] == len(usual[1]):
+        kind = usual[3]
+        return Piece(usual[1].decode(), _FLOAT.unpack(usual[2])[0], kind[0] if kind else NORMAL)
     text, score, kind = "", 0.0, NORMAL
     for number, value in _fields(data):
         if number == 1 and isinstance(value, bytes):
             text = value.decode()
         elif number == 2 and isinstance(value, bytes):
-            (score,) = struct.unpack("<f", value)
+            (score,) = _FLOAT.unpack(value)
         elif number == 3:
             kind = int(value)
     return Piece(text, score, kind)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mind_core.errors import UsageError
 
@@ -56,6 +59,31 @@ class Splitter(Generic[T]):
         self._groups: dict[Hashable, _Group] = {}
         self._held: dict[int, _Held[T]] = {}
         self._trained = bytearray(1 << (_SEEN_BITS - 3))
+
+    def place_all(
+        self, names: Sequence[Hashable], groups: NDArray[np.int64], keys: NDArray[np.uint64]
+    ) -> NDArray[np.bool_] | None:
+        """Return which documents of a batch go to validation, or None, and then nothing is placed.
+
+        Document i is of group `names[groups[i]]`, (n,). This is `place`, much quicker, for batches
+        of which nothing is held back or let go, as nearly all are once groups have validation.
+        """
+        if not self.share:
+            return np.zeros(len(keys), np.bool_)
+        counts = np.bincount(groups, minlength=len(names)).tolist()
+        present = [(self._groups.get(names[i]), count) for i, count in enumerate(counts) if count]
+        if not all(at is not None and at.has_validation for at, _ in present):
+            return None
+        if not self._held.keys().isdisjoint(keys.tolist()):
+            return None
+        for at, count in present:
+            assert at is not None
+            at.documents += count
+        chosen = keys < np.uint64(self._below)
+        bits = keys[~chosen] >> np.uint64(64 - _SEEN_BITS)
+        marks = np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8)
+        np.bitwise_or.at(np.frombuffer(self._trained, np.uint8), bits >> np.uint64(3), marks)
+        return chosen
 
     def place(
         self, group: Hashable, key: int, document: T, keep: Callable[[T], T] | None = None

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
-
-U8 = npt.NDArray[np.uint8]
+from mind_tok.bpe.arrays import U8
 
 
 @kernel

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
+from mind_tok.bpe.arrays import I32, I64, U8
 from mind_tok.bpe.characters import character
-from mind_tok.bpe.merging import I32, I64, U8
 from mind_tok.bpe.tries import Trie, longest_in_trie
 
 OTHER, LETTER, NUMBER, WHITE = 0, 1, 2, 3

@@ -9,14 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
+from mind_tok.bpe.arrays import I32, I64, U8
+from mind_tok.bpe.cached_ids import (
+    LONG_BYTES,
+    MIX,
+    SHORT_BYTES,
+    find_long,
+    find_short,
+    keep_long,
+    keep_short,
+    take_long,
+    take_short,
+)
 from mind_tok.bpe.characters import character
-
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
-U8 = npt.NDArray[np.uint8]
 
 NONE = 1 << 62
 """A rank above all others: these two symbols do not merge."""
@@ -24,38 +31,29 @@ NONE = 1 << 62
 SHORT = 40
 """Symbols up to which looking at all pairs for each merge is quicker than a heap."""
 
-KEY_WORDS = 3
-"""A cached segment is at most 8 bytes a word long, less one for its length."""
-KEY_BYTES = 8 * KEY_WORDS - 1
-IDS = 8
-"""Ids that a cached segment has at most, two in a word."""
-ROW = KEY_WORDS + 1 + IDS // 2
-"""Words of a place in the cache: key, number of ids, ids. That is 64 bytes, one line of memory."""
-MIX = 0x1E3779B97F4A7C15
-
 
 @kernel
-def pair_value(left: int, right: int, keys: I64, values: I64) -> int:
+def pair_value(left: int, right: int, merges: I64) -> int:
     """Return `rank << 32 | merged symbol` of two symbols, or NONE."""
     if left < 0 or right < 0:
         return NONE
     key = np.int64(left) << np.int64(32) | np.int64(right)
     h = key * MIX
-    mask = len(keys) - 1
+    mask = len(merges) - 1
     at = (h ^ (h >> 29)) & mask
-    while keys[at] != -1:
-        if keys[at] == key:
-            found: Any = values[at]
+    while merges[at, 0] != -1:
+        if merges[at, 0] == key:
+            found: Any = merges[at, 1]
             return found  # type: ignore[no-any-return]
         at = (at + 1) & mask
     return NONE
 
 
 @kernel
-def merge_short(symbols: I32, count: int, pairs: I64, keys: I64, values: I64) -> int:
+def merge_short(symbols: I32, count: int, pairs: I64, merges: I64) -> int:
     """Merge the first `count` symbols in place and return how many are left."""
     for i in range(count - 1):
-        pairs[i] = pair_value(symbols[i], symbols[i + 1], keys, values)
+        pairs[i] = pair_value(symbols[i], symbols[i + 1], merges)
     while count > 1:
         best, at = NONE, 0
         for i in range(count - 1):
@@ -71,9 +69,9 @@ def merge_short(symbols: I32, count: int, pairs: I64, keys: I64, values: I64) ->
         for i in range(at + 1, count - 1):
             pairs[i] = pairs[i + 1]
         if at > 0:
-            pairs[at - 1] = pair_value(symbols[at - 1], symbols[at], keys, values)
+            pairs[at - 1] = pair_value(symbols[at - 1], symbols[at], merges)
         if at + 1 < count:
-            pairs[at] = pair_value(symbols[at], symbols[at + 1], keys, values)
+            pairs[at] = pair_value(symbols[at], symbols[at + 1], merges)
     return count
 
 
@@ -112,7 +110,7 @@ def heap_pop(heap: I64, size: int) -> int:
 
 
 @kernel
-def merge_long(symbols: I32, count: int, keys: I64, values: I64) -> int:
+def merge_long(symbols: I32, count: int, merges: I64) -> int:
     """Merge the first `count` symbols in place with a heap; return how many are left.
 
     Needs about 32 bytes for each symbol. The heap holds `rank << 32 | place`; what it holds may be
@@ -123,7 +121,7 @@ def merge_long(symbols: I32, count: int, keys: I64, values: I64) -> int:
     heap = np.empty(3 * count, np.int64)
     size = 0
     for i in range(count - 1):
-        value = pair_value(symbols[i], symbols[i + 1], keys, values)
+        value = pair_value(symbols[i], symbols[i + 1], merges)
         if value != NONE:
             size = heap_push(heap, size, (value >> 32) << 32 | i)
     while size:
@@ -133,7 +131,7 @@ def merge_long(symbols: I32, count: int, keys: I64, values: I64) -> int:
         right = after[left]
         if symbols[left] == -2 or right >= count:
             continue
-        value = pair_value(symbols[left], symbols[right], keys, values)
+        value = pair_value(symbols[left], symbols[right], merges)
         if value == NONE or value >> 32 != item >> 32:
             continue
         symbols[left] = value & 0x7FFFFFFF
@@ -141,11 +139,11 @@ def merge_long(symbols: I32, count: int, keys: I64, values: I64) -> int:
         after[left] = after[right]
         if after[left] < count:
             before[after[left]] = left
-            value = pair_value(symbols[left], symbols[after[left]], keys, values)
+            value = pair_value(symbols[left], symbols[after[left]], merges)
             if value != NONE:
                 size = heap_push(heap, size, (value >> 32) << 32 | left)
         if before[left] >= 0:
-            value = pair_value(symbols[before[left]], symbols[left], keys, values)
+            value = pair_value(symbols[before[left]], symbols[left], merges)
             if value != NONE:
                 size = heap_push(heap, size, (value >> 32) << 32 | before[left])
     kept = 0
@@ -158,7 +156,7 @@ def merge_long(symbols: I32, count: int, keys: I64, values: I64) -> int:
 
 @kernel
 def segment_ids(
-    data: U8, start: int, end: int, symbols_of: I32, byte_ids: I32, keys: I64, values: I64,
+    data: U8, start: int, end: int, symbols_of: I32, byte_ids: I32, merges: I64,
     room: I32, pairs: I64, out: I32, filled: int,
 ) -> int:  # fmt: skip
     """Encode one segment into `out` from `filled` on; return where it is filled up to.
@@ -186,66 +184,25 @@ def segment_ids(
             filled += 1
         return filled
     if count <= SHORT:
-        count = merge_short(room, count, pairs, keys, values)
+        count = merge_short(room, count, pairs, merges)
     else:
-        count = merge_long(room, count, keys, values)
+        count = merge_long(room, count, merges)
     for i in range(count):
         out[filled + i] = room[i]
     return filled + count
 
 
 @kernel
-def find_cached(data: U8, start: int, end: int, cached: I64) -> int:
-    """Return the place of a segment in the cache; its number of ids is -1 if it is new there.
-
-    A new one takes the place of the one of two that was used longer ago.
-    """
-    w0 = w1 = np.int64(0)
-    w2 = np.int64(end - start)
-    for i in range(start, min(end, start + 8)):
-        w0 = w0 << 8 | np.int64(data[i])
-    for i in range(start + 8, min(end, start + 16)):
-        w1 = w1 << 8 | np.int64(data[i])
-    for i in range(start + 16, end):
-        w2 = w2 << 8 | np.int64(data[i])
-    h = (w0 * MIX ^ w1) * MIX ^ w2
-    h = (h ^ (h >> 31)) * MIX
-    at: Any = 2 * ((h ^ (h >> 29)) & (len(cached) // 2 - 1))
-    if cached[at, 0] == w0 and cached[at, 1] == w1 and cached[at, 2] == w2:
-        return at  # type: ignore[no-any-return]
-    if cached[at + 1, 0] == w0 and cached[at + 1, 1] == w1 and cached[at + 1, 2] == w2:
-        for i in range(ROW):
-            other = cached[at + 1, i]
-            cached[at + 1, i] = cached[at, i]
-            cached[at, i] = other
-        return at  # type: ignore[no-any-return]
-    for i in range(ROW):
-        cached[at + 1, i] = cached[at, i]
-    cached[at, 0], cached[at, 1], cached[at, 2] = w0, w1, w2
-    cached[at, KEY_WORDS] = -1
-    return at  # type: ignore[no-any-return]
-
-
-@kernel
-def keep(cached: I64, at: int, ids: I32, count: int) -> None:
-    """Put the ids of a segment into its place, two in a word."""
-    cached[at, KEY_WORDS] = count
-    for i in range(0, count, 2):
-        second = np.int64(ids[i + 1]) if i + 1 < count else np.int64(0)
-        cached[at, KEY_WORDS + 1 + i // 2] = second << 32 | np.int64(ids[i])
-
-
-@kernel
 def encode_segments(
     data: U8, segments: I64, texts: I64, special: I32, end_id: int, symbols_of: I32,
-    byte_ids: I32, keys: I64, values: I64, cached: I64, out: I32,
+    byte_ids: I32, merges: I64, short: I64, long: I64, out: I32,
 ) -> I64:  # fmt: skip
     """Encode all segments; return where each text's ids end in `out`, (texts,).
 
     `segments` are the ends of segments in `data`, text t has those below `texts[t]`; `special`
     holds an id for a segment that is a token by itself, else -1; `end_id` follows each text unless
-    it is negative. `cached` (slots × 2, ROW) is a cache of two places for each slot; the first is
-    the one used last. `out` has room for two ids more than there can be.
+    it is negative. `short` and `long` are caches. `out` has room for `FEW_IDS` ids more than there
+    can be.
     """
     ends = np.empty(len(texts), np.int64)
     room, pairs = np.empty(4096, np.int32), np.empty(SHORT, np.int64)
@@ -263,34 +220,26 @@ def encode_segments(
                 # Two Chinese characters: they merge, or they do not.
                 left: Any = symbols_of[character(data, start)[0]]
                 right: Any = symbols_of[character(data, start + 3)[0]]
-                value: Any = pair_value(left, right, keys, values)
+                value: Any = pair_value(left, right, merges)
                 out[filled], out[filled + 1] = left, right
                 if value == NONE:
                     filled += 2
                 else:
                     out[filled] = value & 0x7FFFFFFF
                     filled += 1
-            elif end - start > KEY_BYTES:
-                filled = segment_ids(
-                    data, start, end, symbols_of, byte_ids, keys, values, room, pairs, out, filled
-                )
             else:
-                at = find_cached(data, start, end, cached)
-                count: Any = cached[at, KEY_WORDS]
-                if count < 0:
-                    after = segment_ids(
-                        data, start, end, symbols_of, byte_ids, keys, values, room, pairs, out,
-                        filled,
+                line: Any = 0
+                after: Any = filled
+                if end - start <= SHORT_BYTES:
+                    line = find_short(data, start, end, short)
+                    if line >= 0:
+                        after = take_short(short, line, out, filled)
+                if after == filled:
+                    after = rarer_ids(
+                        data, start, end, symbols_of, byte_ids, merges, room, pairs, short, line,
+                        long, out, filled,
                     )  # fmt: skip
-                    count = after - filled
-                    if count <= IDS:
-                        keep(cached, at, out[filled:after], count)
-                else:
-                    for i in range(0, count, 2):
-                        two = cached[at, KEY_WORDS + 1 + i // 2]
-                        out[filled + i] = two & 0x7FFFFFFF
-                        out[filled + i + 1] = two >> 32
-                filled += count
+                filled = after
             start = end
             segment += 1
         if end_id >= 0:
@@ -298,3 +247,22 @@ def encode_segments(
             filled += 1
         ends[text] = filled
     return ends
+
+
+@kernel
+def rarer_ids(
+    data: U8, start: int, end: int, symbols_of: I32, byte_ids: I32, merges: I64, room: I32,
+    pairs: I64, short: I64, line: int, long: I64, out: I32, filled: int,
+) -> int:  # fmt: skip
+    """Encode as `segment_ids` does a segment that is too long for `short`, or new there."""
+    place: Any = 0
+    if line >= 0 and end - start <= LONG_BYTES:
+        place = find_long(data, start, end, long)
+        if place >= 0:
+            return take_long(long, place, out, filled)
+    after = segment_ids(data, start, end, symbols_of, byte_ids, merges, room, pairs, out, filled)
+    if line < 0:
+        keep_short(short, -1 - line, out, filled, after)
+    if place < 0:
+        keep_long(long, -1 - place, out, filled, after)
+    return after

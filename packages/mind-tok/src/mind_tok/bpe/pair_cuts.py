@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
+from mind_tok.bpe.arrays import I32, I64, U8
 from mind_tok.bpe.characters import character
-from mind_tok.bpe.merging import I32, I64, U8
 
 CODE_POINTS = 0x110000
 BITS_A_PAIR = 64
@@ -36,18 +36,22 @@ class PairCuts:
         has the id of each code point that is an entry, else -1.
         """
         self.symbols_of = symbols_of
-        letters = sorted(set("".join(entries)))
+        codes = np.frombuffer("".join(entries).encode("utf-32-le"), "<u4").astype(np.int64)
+        letters = np.unique(codes)
         self.numbers = np.zeros(CODE_POINTS, np.int32)
-        self.numbers[[ord(c) for c in letters]] = np.arange(1, len(letters) + 1)
-        pairs = {entry[i : i + 2] for entry in entries for i in range(len(entry) - 1)}
-        size = 1 << max(16, (BITS_A_PAIR * len(pairs)).bit_length())
-        self.bits = np.zeros(size >> 3, np.uint8)
-        if pairs:
-            codes = np.array([[ord(c) for c in pair] for pair in sorted(pairs)], np.int64)
-            first, second = self.numbers[codes].astype(np.int64).T
-            mixed = first * _FIRST + second * _SECOND
-            places = (mixed ^ (mixed >> 31)) & (size - 1)
-            np.bitwise_or.at(self.bits, places >> 3, (1 << (places & 7)).astype(np.uint8))
+        self.numbers[letters] = np.arange(1, len(letters) + 1)
+        meet = np.ones(len(codes), np.bool_)
+        meet[np.cumsum([len(entry) for entry in entries], dtype=np.int64) - 1] = False
+        pairs = np.unique(codes[meet] << 32 | np.append(codes[1:], 0)[meet])
+        first, second = pairs >> 32, pairs & 0xFFFFFFFF
+        self.bits = _bits_of_pairs(self.numbers[first], self.numbers[second])
+        self.ascii_pairs = np.zeros((0x80, 2), np.int64)
+        ascii_only = first | second < 0x80
+        np.bitwise_or.at(
+            self.ascii_pairs,
+            (first[ascii_only], second[ascii_only] >> 6),
+            np.int64(1) << (second[ascii_only] & 63),
+        )
         rows = sorted(frozen, key=lambda item: (-len(item[0]), item[0]))
         self.frozen = np.frombuffer(b"".join(data for data, _ in rows) or b"\0", np.uint8)
         self.frozen_ends = np.cumsum([len(data) for data, _ in rows], dtype=np.int64)
@@ -65,16 +69,27 @@ class PairCuts:
         texts = np.empty(len(offsets) - 1, np.int64)
         special = np.empty(len(data), np.int32)
         count = cut_pairs(
-            data, offsets, self.numbers, self.bits, self.frozen, self.frozen_ends,
+            data, offsets, self.numbers, self.bits, self.ascii_pairs, self.frozen, self.frozen_ends,
             self.frozen_ids, self.may_begin, self.symbols_of, segments, texts, special,
         )  # fmt: skip
         return segments[:count], texts, special[:count]
 
 
+def _bits_of_pairs(first: I32, second: I32) -> npt.NDArray[np.uint8]:
+    """Return a table of bits in which the places of all pairs are set."""
+    size = 1 << max(16, (BITS_A_PAIR * len(first)).bit_length())
+    bits = np.zeros(size >> 3, np.uint8)
+    mixed = first.astype(np.int64) * _FIRST + second.astype(np.int64) * _SECOND
+    places = (mixed ^ (mixed >> 31)) & (size - 1)
+    np.bitwise_or.at(bits, places >> 3, (1 << (places & 7)).astype(np.uint8))
+    return bits
+
+
 @kernel
 def cut_pairs(
-    data: U8, offsets: I64, numbers: I32, bits: U8, frozen: U8, frozen_ends: I64, frozen_ids: I32,
-    may_begin: npt.NDArray[np.bool_], symbols_of: I32, segments: I64, texts: I64, special: I32,
+    data: U8, offsets: I64, numbers: I32, bits: U8, ascii_pairs: I64, frozen: U8, frozen_ends: I64,
+    frozen_ids: I32, may_begin: npt.NDArray[np.bool_], symbols_of: I32, segments: I64, texts: I64,
+    special: I32,
 ) -> int:  # fmt: skip
     """Fill `segments`, `texts` and `special`; return the number of segments."""
     mask = 8 * len(bits) - 1
@@ -82,10 +97,12 @@ def cut_pairs(
     for text in range(len(texts)):
         at, end = offsets[text], offsets[text + 1]
         start: Any = at
-        before: Any = 0
+        before: Any = np.int64(0)
         alone: Any = -1
         while at < end:
-            if may_begin[data[at]]:
+            code: Any = np.int64(data[at])
+            length: Any = 1
+            if may_begin[code]:
                 found = frozen_at(data, at, end, frozen, frozen_ends)
                 if found >= 0:
                     if at > start:
@@ -94,20 +111,25 @@ def cut_pairs(
                     at += frozen_ends[found] - (frozen_ends[found - 1] if found else 0)
                     segments[count], special[count] = at, frozen_ids[found]
                     count += 1
-                    start, before = at, 0
+                    start = at
                     continue
-            code, length = character(data, at)
-            number: Any = np.int64(numbers[code])
-            mixed = before * _FIRST + number * _SECOND
-            place = (mixed ^ (mixed >> 31)) & mask
-            if at > start and (
-                before == 0 or number == 0 or not bits[place >> 3] >> (place & 7) & 1
-            ):
-                segments[count], special[count] = at, alone
-                count += 1
-                start = at
+            if code >= 0x80:
+                code, length = character(data, at)
+            if at > start:
+                if code | before < 0x80:
+                    meet = ascii_pairs[before, code >> 6] >> (code & 63) & 1
+                else:
+                    first: Any = np.int64(numbers[before])
+                    second: Any = np.int64(numbers[code])
+                    mixed = first * _FIRST + second * _SECOND
+                    place = (mixed ^ (mixed >> 31)) & mask
+                    meet = np.int64(bits[place >> 3]) >> (place & 7) & (first > 0) & (second > 0)
+                if not meet:
+                    segments[count], special[count] = at, alone
+                    count += 1
+                    start = at
             alone = symbols_of[code] if at == start else -1
-            before = number
+            before = code
             at += length
         if at > start:
             segments[count], special[count] = at, alone

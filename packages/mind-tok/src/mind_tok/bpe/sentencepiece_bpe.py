@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.packed import Bytes, Offsets
 from mind_tok.bpe.pair_cuts import CODE_POINTS, PairCuts
+from mind_tok.bpe.splits import splits
 from mind_tok.bpe.tables import Merges
 from mind_tok.sentencepiece_model import (
     BPE,
@@ -17,7 +16,6 @@ from mind_tok.sentencepiece_model import (
     UNUSED,
     USER_DEFINED,
     ModelFile,
-    Piece,
 )
 
 SPACE = "\u2581"
@@ -33,23 +31,28 @@ class SentencePieceBpe:
 
     def __init__(self, model: ModelFile) -> None:
         """Make the tables; `why_not(model)` must have been None."""
-        ids = {piece.text: i for i, piece in _normal(model)}
-        texts = [text.replace(SPACE, " ") for text in ids]
+        numbers = [i for i, piece in enumerate(model.pieces) if piece.kind == NORMAL]
+        texts = [model.pieces[i].text.replace(SPACE, " ") for i in numbers]
+        ids = np.array(numbers, np.int64)
         frozen = [
             (piece.text.encode(), i)
             for i, piece in enumerate(model.pieces)
             if piece.kind == USER_DEFINED
         ]
         symbols = np.full(CODE_POINTS, -1, np.int32)
-        for text, i in ids.items():
+        for text, i in zip(texts, numbers, strict=True):
             if len(text) == 1:
-                symbols[ord(text.replace(SPACE, " "))] = i
+                symbols[ord(text)] = i
         self.cuts = PairCuts(texts, frozen, symbols)
         byte_ids = np.full(256, -1, np.int32)
         for i, piece in enumerate(model.pieces):
             if piece.kind == BYTE:
                 byte_ids[int(piece.text[3:5], 16)] = i
-        self.merges = Merges(_merges(model, ids), symbols, byte_ids)
+        left, right, whole = splits([text.encode() for text in texts]).T
+        # The higher the score, the earlier it merges.
+        _, ranks = np.unique([-model.pieces[i].score for i in numbers], return_inverse=True)
+        rows = np.column_stack([ids[left], ids[right], ranks[whole], ids[whole]])
+        self.merges = Merges(rows, symbols, byte_ids)
 
     def __call__(
         self, data: Bytes, offsets: Offsets, end_id: int = -1
@@ -70,22 +73,7 @@ def why_not(model: ModelFile) -> str | None:
         return "it has entries that are not used"
     if any(SPACE in piece.text for piece in model.pieces if piece.kind == USER_DEFINED):
         return "a user-defined symbol holds a space"
-    texts = {piece.text for _, piece in _normal(model)}
-    if len(texts) != sum(1 for _ in _normal(model)) or not set("".join(texts)) <= texts:
+    texts = [piece.text for piece in model.pieces if piece.kind == NORMAL]
+    if len(set(texts)) != len(texts) or not set("".join(texts)) <= set(texts):
         return "a character of an entry has no entry itself"
     return None
-
-
-def _normal(model: ModelFile) -> Iterator[tuple[int, Piece]]:
-    return ((i, piece) for i, piece in enumerate(model.pieces) if piece.kind == NORMAL)
-
-
-def _merges(model: ModelFile, ids: dict[str, int]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (left, right, rank, merged) for each way to put an entry together from two others."""
-    scores = sorted({piece.score for _, piece in _normal(model)}, reverse=True)
-    ranks = {score: rank for rank, score in enumerate(scores)}
-    for i, piece in _normal(model):
-        for cut in range(1, len(piece.text)):
-            left, right = ids.get(piece.text[:cut]), ids.get(piece.text[cut:])
-            if left is not None and right is not None:
-                yield left, right, ranks[piece.score], i

@@ -2,67 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
 
-from mind_tok.bpe.merging import I32, I64, MIX, ROW, U8, encode_segments
+from mind_core.kernels.compiling import kernel
+from mind_tok.bpe.arrays import I32, I64, U8
+from mind_tok.bpe.cached_ids import FEW_IDS, LONG_WORDS, MIX, SHORT_WORDS
+from mind_tok.bpe.merging import encode_segments
 
-SLOTS = 1 << 15
-"""Slots of the cache, two places each: 4 MiB, so that it stays in the processor's own cache."""
+SHORT_LINES = 1 << 16
+LONG_PLACES = 1 << 14
+"""4 MiB and 1 MiB. Twice as much was no quicker: what is met again is met soon."""
+
+LINE = 64
+"""Bytes."""
 
 
 class Merges:
     """Encode segments with one table of merges, through a bounded cache.
 
-    A merge is (left symbol, right symbol, rank, merged symbol); symbols are ids.
+    `merges`, (n, 4), are (left symbol, right symbol, rank, merged symbol); symbols are ids.
     """
 
     def __init__(
         self,
-        merges: Iterable[tuple[int, int, int, int]],
+        merges: I64,
         symbols_of: npt.NDArray[np.int32],
         byte_ids: npt.NDArray[np.int32],
-        slots: int = SLOTS,
     ) -> None:
-        rows = np.array(list(merges), np.int64).reshape(-1, 4)
-        self.keys, self.values = _hashed(
-            rows[:, 0] << 32 | rows[:, 1], rows[:, 2] << 32 | rows[:, 3]
-        )
+        self.merges = hashed(merges[:, 0] << 32 | merges[:, 1], merges[:, 2] << 32 | merges[:, 3])
         self.symbols_of = symbols_of
         self.byte_ids = byte_ids
-        self._cached = np.zeros((2 * slots, ROW), np.int64)
+        self._short = _in_lines(SHORT_LINES, SHORT_WORDS)
+        self._long = _in_lines(LONG_PLACES, LONG_WORDS)
 
     def __call__(
         self, data: U8, segments: I64, texts: I64, special: I32, end_id: int = -1
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Return all ids, and where each text's end; `end_id` follows each text if it is given."""
-        out = np.empty(len(data) + len(texts) + 2, np.int32)
+        out = np.empty(len(data) + len(texts) + FEW_IDS, np.int32)
         ends = encode_segments(
-            data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.keys,
-            self.values, self._cached, out,
+            data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.merges,
+            self._short, self._long, out,
         )  # fmt: skip
         return out[: ends[-1] if len(ends) else 0], ends
 
 
-def _hashed(
-    keys: npt.NDArray[np.int64], values: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return an open-addressed table, at most half full; of equal keys the first stays."""
+def _in_lines(rows: int, words: int) -> npt.NDArray[np.int64]:
+    """Return zeros, (rows, words), that begin where a line of the processor's cache begins."""
+    room = np.zeros(rows * words + LINE // 8, np.int64)
+    first = -room.__array_interface__["data"][0] % LINE // 8
+    return room[first : first + rows * words].reshape(rows, words)
+
+
+def hashed(keys: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return an open-addressed table of (key, value), at most half full; -1 is no key.
+
+    Of equal keys the first stays.
+    """
     size = 1 << max(4, (2 * len(keys)).bit_length())
-    table_keys, table_values = np.full(size, -1, np.int64), np.zeros(size, np.int64)
-    _, first = np.unique(keys, return_index=True)
-    left = np.sort(first)
-    mixed = keys * MIX
-    places = (mixed ^ (mixed >> 29)) & (size - 1)
-    while len(left):
-        # One round of linear probing for all that have no place yet.
-        free = left[table_keys[places[left]] == -1]
-        _, winners = np.unique(places[free], return_index=True)
-        settled = free[winners]
-        table_keys[places[settled]] = keys[settled]
-        table_values[places[settled]] = values[settled]
-        left = np.setdiff1d(left, settled, assume_unique=True)
-        places[left] = (places[left] + 1) & (size - 1)
-    return table_keys, table_values
+    table = np.full((size, 2), -1, np.int64)
+    fill_table(keys, values, table)
+    return table
+
+
+@kernel
+def fill_table(keys: I64, values: I64, table: I64) -> None:
+    """Put keys and values into the table."""
+    mask = len(table) - 1
+    for i in range(len(keys)):
+        h = keys[i] * MIX
+        at = (h ^ (h >> 29)) & mask
+        while table[at, 0] != -1 and table[at, 0] != keys[i]:
+            at = (at + 1) & mask
+        if table[at, 0] == -1:
+            table[at, 0], table[at, 1] = keys[i], values[i]

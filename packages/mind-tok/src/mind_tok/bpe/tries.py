@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
-from mind_tok.bpe.merging import I32, I64, U8
+from mind_tok.bpe.arrays import I32, I64, U8
 
 _MIX = 0x1E3779B97F4A7C15
 
