@@ -7,82 +7,96 @@ for 1,000,000) and of the attributes of one tag in lexbor. Both are cut here, in
 from __future__ import annotations
 
 import re
-from itertools import accumulate
-from typing import AnyStr
+
+import numpy as np
+
+from mind_clean.extractors.blocks.tags import NESTS, NUMBERS, Tags, hash_of_name, number_of, tags
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.packed import Bytes
 
 MAX_DEPTH = 512
 """Browsers stop nesting here too: Blink's limit is 512."""
 
 MAX_ATTRIBUTES = 1000
 
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]*)[^<>]*>?")
+_TAG = re.compile(rb"<(/?)([A-Za-z][A-Za-z0-9:-]*)[^<>]*>?")
 _LONG = 50_000
-_LONG_TAG = re.compile(rf"<([A-Za-z][A-Za-z0-9:-]*)\s[^<>]{{{_LONG},}}")
-_NO_END_TAG = "area base br col embed hr img input link meta param source track wbr"
-_ENDED_BY_THE_NEXT = "dd dt li optgroup option p tbody td tfoot th thead tr"
-_HOLD_NO_TAGS = "script style"
-_NOT_NESTING = frozenset(f"{_NO_END_TAG} {_ENDED_BY_THE_NEXT} {_HOLD_NO_TAGS}".split())
-_NESTING_TAG = re.compile(
-    rf"<(/?)(?!(?:{'|'.join(sorted(_NOT_NESTING))})\b)[A-Za-z]", re.IGNORECASE
-)
+_LONG_TAG = re.compile(rb"<([A-Za-z][A-Za-z0-9:-]*)\s[^<>]{%d,}" % _LONG)
+_LESS, _SLASH = np.uint8(ord("<")), np.uint8(ord("/"))
 
 
-def bounded(html: str, harmless: int = MAX_DEPTH) -> str:
+def bounded(page: bytes, harmless: int = MAX_DEPTH) -> bytes:
     """Return the page with nesting and attributes cut; the same object if it is within bounds.
 
-    With no more than `harmless` tags left open, nobody looks how deep they nest: that costs as much
-    as parsing the page, and few pages close all their <p>, <li> and <br>.
+    With no more than `harmless` tags left open, nobody looks how deep they nest: few pages close
+    all their <p>, <li> and <br>.
     """
-    if _may_hold_a_long_tag(html, "<", ">"):
-        html = _LONG_TAG.sub(_without_attributes, html)
+    if _may_hold_a_long_tag(page):
+        page = _LONG_TAG.sub(_without_attributes, page)
     harmless = max(harmless, MAX_DEPTH)
-    tags = html.count("<")
-    if tags <= harmless or tags - html.count("</") <= harmless:
-        return html
-    return _flattened(html) if _depth(html) > MAX_DEPTH else html
+    data = np.frombuffer(page, np.uint8)
+    tags_begun = np.count_nonzero(data == _LESS)
+    if tags_begun <= harmless or tags_begun - page.count(b"</") <= harmless:
+        return page
+    return _flattened(page) if _depth(data, tags()) > MAX_DEPTH else page
 
 
-def may_cost_much(html: bytes, harmless: int) -> bool:
-    """Tell, at a glance, whether a page may be beyond bounds with so many tags left open."""
-    return html.count(b"<") > 2 * harmless or _may_hold_a_long_tag(html, b"<", b">")
-
-
-def _may_hold_a_long_tag(html: AnyStr, begin: AnyStr, end: AnyStr) -> bool:
+def _may_hold_a_long_tag(page: bytes) -> bool:
     """Tell whether a tag may be so long: one has begun, and a whole stretch has neither sign."""
     half = _LONG // 2
     begun = ended = -1
-    for at in range(0, len(html) - half, half):
-        last_begun, last_ended = html.rfind(begin, at, at + half), html.rfind(end, at, at + half)
+    for at in range(0, len(page) - half, half):
+        last_begun, last_ended = page.rfind(b"<", at, at + half), page.rfind(b">", at, at + half)
         if last_begun < 0 and last_ended < 0 and begun > ended:
             return True
         begun, ended = max(begun, last_begun), max(ended, last_ended)
     return False
 
 
-def _without_attributes(tag: re.Match[str]) -> str:
+def _without_attributes(tag: re.Match[bytes]) -> bytes:
     source = tag[0]
-    many = max(source.count("="), len(source.split())) > MAX_ATTRIBUTES
-    return f"<{tag[1]} " if many else source
+    many = max(source.count(b"="), len(source.split())) > MAX_ATTRIBUTES
+    return b"<%b " % tag[1] if many else source
 
 
-def _depth(html: str) -> int:
+@kernel
+def _depth(data: Bytes, tags: Tags) -> int:
     """Return how deep the tags nest at most, as if each were closed by any end tag."""
-    slashes = _NESTING_TAG.findall(html)
-    return max(accumulate(-1 if slash else 1 for slash in slashes), default=0)
+    level, deepest, at = 0, 0, 0
+    while at + 2 < len(data):
+        if data[at] != _LESS:
+            at += 1
+            continue
+        ends = data[at + 1] == _SLASH
+        at += 2 if ends else 1
+        start = at
+        while at < len(data) and _is_letter(data[at]):
+            at += 1
+        if at > start and tags.ends[number_of(hash_of_name(data, start, at), tags)] == NESTS:
+            level += -1 if ends else 1
+            deepest = max(deepest, level)
+    return deepest
 
 
-def _flattened(html: str) -> str:
+@kernel
+def _is_letter(byte: np.uint8) -> bool:
+    small = byte | np.uint8(32)
+    return small >= 97 and small <= 122  # type: ignore[return-value]
+
+
+def _flattened(page: bytes) -> bytes:
     """Leave out the tags that open below the deepest allowed level."""
     depth = 0
+    ends = tags().ends
 
-    def keep(tag: re.Match[str]) -> str:
+    def keep(tag: re.Match[bytes]) -> bytes:
         nonlocal depth
-        if tag[2].lower() in _NOT_NESTING:
+        if ends[NUMBERS.get(tag[2].decode().lower(), 0)] != NESTS:
             return tag[0]
         if tag[1]:
             depth = max(0, depth - 1)
-            return tag[0] if depth < MAX_DEPTH else " "
+            return tag[0] if depth < MAX_DEPTH else b" "
         depth += 1
-        return tag[0] if depth <= MAX_DEPTH else " "
+        return tag[0] if depth <= MAX_DEPTH else b" "
 
-    return _TAG.sub(keep, html)
+    return _TAG.sub(keep, page)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 
-def encodable(html: str) -> str:
-    """Replace lone surrogates, which JSON input cannot bring but a plugin can."""
+def encoded(html: str) -> bytes:
+    """Return a page as UTF-8, without lone surrogates: JSON brings none, but a plugin can."""
     try:
-        html.encode("utf-8")
+        return html.encode()
     except UnicodeEncodeError:
-        return html.encode("utf-8", "replace").decode("utf-8")
-    return html
+        return html.encode("utf-8", "replace")

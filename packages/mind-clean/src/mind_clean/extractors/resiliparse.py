@@ -8,7 +8,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from mind_clean.extractors.bounds import bounded
-from mind_clean.extractors.encodable import encodable
+from mind_clean.extractors.encodable import encoded
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.lone_characters import accompanied, alone_again
 from mind_clean.extractors.xhtml import with_end_tags
@@ -54,8 +54,8 @@ class Resiliparse:
 
 def parse(html: str) -> HTMLTree:
     """Parse a page, hostile ones too; Chinese lines that the source breaks are joined."""
-    html = with_end_tags(encodable(html))
-    return HTMLTree.parse(bounded(accompanied(join_han_lines(html))))
+    html = accompanied(join_han_lines(with_end_tags(encoded(html)).decode()))
+    return HTMLTree.parse(bounded(html.encode()).decode())
 
 
 def whole_text(tree: HTMLTree) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from mind_clean.extractors.bounds import bounded
-from mind_clean.extractors.encodable import encodable
+from mind_clean.extractors.encodable import encoded
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import MainText, check_density_of, page_characters
@@ -47,7 +47,8 @@ class Trafilatura:
 
     def __call__(self, html: str, url: str | None) -> MainText | None:
         """Return the main text with the page's count of visible characters."""
-        page = bounded(join_han_lines(with_end_tags(encodable(html)))).replace("\0", "")
+        page = join_han_lines(with_end_tags(encoded(html)).decode())
+        page = bounded(page.encode()).decode().replace("\0", "")
         text = library().extract(
             page,
             url=url,

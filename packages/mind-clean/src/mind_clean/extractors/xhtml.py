@@ -9,30 +9,79 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
+from mind_clean.extractors.blocks.tags import VOID, Tags, hash_of_name, number_of, tags
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.packed import Bytes
+
 _LOOKED_AT = 1000
-_SAYS_SO = re.compile(r"<\?xml|<!DOCTYPE[^>]*XHTML|xmlns=.http://www\.w3\.org/1999/xhtml")
-_VOID = frozenset(
-    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-     "track", "wbr")
-)  # fmt: skip
-_MOSTLY = ("br/", "br ", "img ", "input ", "meta ", "link ", "hr/", "hr ")
-_TAG = re.compile(r"<([A-Za-z][A-Za-z0-9]*)(?=[\s/])")
+_SAYS_SO = re.compile(rb"<\?xml|<!DOCTYPE[^>]*XHTML|xmlns=.http://www\.w3\.org/1999/xhtml")
+_LESS, _GREATER, _SLASH = (np.uint8(ord(c)) for c in "<>/")
 
 
-def with_end_tags(html: str) -> str:
+def with_end_tags(page: bytes) -> bytes:
     """Return a page that says it is XHTML with end tags for its empty elements."""
-    if _SAYS_SO.search(html, 0, _LOOKED_AT) is None:
-        return html
-    parts: list[str] = []
-    done = before = 0
-    end = html.find("/>")
-    while end >= 0:  # from each end back to its tag: a pattern for both would try every tag
-        start = html.rfind("<", before, end)
-        mostly = start < 0 or html.startswith(_MOSTLY, start + 1)
-        tag = None if mostly else _TAG.match(html, start)
-        if tag and tag[1].lower() not in _VOID and html.find(">", start, end) < 0:
-            parts += (html[done:end], "></", tag[1], ">")
-            done = end + 2
-        before = end + 2
-        end = html.find("/>", before)
-    return "".join([*parts, html[done:]]) if parts else html
+    if _SAYS_SO.search(page, 0, _LOOKED_AT) is None or b"/>" not in page:
+        return page
+    data = np.frombuffer(page, np.uint8)
+    if not _any_to_close(data, tags()):
+        return page
+    out = np.empty(2 * len(page), np.uint8)
+    return out[: _close_empty(data, tags(), out)].tobytes()
+
+
+@kernel
+def _any_to_close(data: Bytes, tags: Tags) -> bool:
+    """Tell whether a page holds an empty element that an HTML parser would leave open."""
+    for at in range(3, len(data)):
+        if data[at] == _GREATER and data[at - 1] == _SLASH:
+            opened = at - 2
+            while opened > 0 and data[opened] != _LESS and data[opened] != _GREATER:
+                opened -= 1
+            if data[opened] == _LESS and _end_of_name(data, opened + 1, at, tags) > 0:
+                return True
+    return False
+
+
+@kernel
+def _close_empty(data: Bytes, tags: Tags, out: Bytes) -> int:
+    """Copy a page and close its empty elements; return its new length."""
+    to, opened = 0, -1
+    for at in range(len(data)):
+        byte = data[at]
+        out[to] = byte
+        to += 1
+        if byte == _LESS:
+            opened = at
+        elif byte == _GREATER:
+            if opened >= 0 and data[at - 1] == _SLASH:
+                end = _end_of_name(data, opened + 1, at, tags)
+                if end > 0:
+                    out[to - 2], out[to - 1], out[to] = _GREATER, _LESS, _SLASH
+                    to += 1
+                    for place in range(opened + 1, end):
+                        out[to] = data[place]
+                        to += 1
+                    out[to] = _GREATER
+                    to += 1
+            opened = -1
+    return to
+
+
+@kernel
+def _end_of_name(data: Bytes, start: int, end: int, tags: Tags) -> int:
+    """Return where the name of an empty element ends; 0 if the element is to stay as it is."""
+    place = start
+    while place < end and _is_name(data[place]):
+        place += 1
+    if place == start or data[start] < 65 or (data[place] > 32 and data[place] != _SLASH):
+        return 0
+    void = tags.ends[number_of(hash_of_name(data, start, place), tags)] == VOID
+    return 0 if void else place
+
+
+@kernel
+def _is_name(byte: np.uint8) -> bool:
+    small = byte | np.uint8(32)
+    return (small >= 97 and small <= 122) or (byte >= 48 and byte <= 57)  # type: ignore[return-value]

@@ -1,54 +1,89 @@
-"""What the attributes of an element say: its names, its weight, and whether it is hidden."""
+"""What the attributes of an element say: its names, its weight, whether it is the main text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from mind_clean.extractors.blocks.elements import APART as ELEMENTS_APART
 from mind_clean.extractors.blocks.elements import ROLES_APART, words
 from mind_clean.extractors.blocks.names import weight
 from mind_clean.extractors.blocks.page import APART, CENTRAL
 
-HIDDEN = '[hidden],[style*="display:none" i],[style*="display: none" i]'
-"""The selector of what `is_hidden` finds."""
-_NONE = re.compile(r"display:\s*none", re.IGNORECASE).search
-
-
-def weigh(tag: str, attributes: Mapping[str, str | None]) -> tuple[str, int, bool]:
-    """Return the names of an element, its weight, and whether it says that it is the main text."""
-    if not attributes:
-        return "", APART if tag in ELEMENTS_APART else CENTRAL * (tag in _CENTRAL), tag == "main"
-    names = _names(tag, attributes)
-    role = attributes.get("role")
-    if tag in ELEMENTS_APART or role in ROLES_APART or attributes.get("aria-hidden") == "true":
-        return names, APART, False
-    is_main = tag == "main" or role == "main"
-    if is_main or tag == "article" or role == "article" or _is_body(attributes):
-        return names, CENTRAL, is_main
-    weighed = weight(names) if names else 0
-    return names, 0 if weighed < 0 and tag in _NAMED_BY_CHANCE else weighed, False
-
-
-def _names(tag: str, attributes: Mapping[str, str | None]) -> str:
-    """Return class and id; not the id of a section, which is made from its heading."""
-    classes, identity = attributes.get("class") or "", attributes.get("id") or ""
-    if (tag == "section" or "section" in classes) and not identity.isalpha():
-        return classes
-    return f"{classes} {identity}".strip()
-
+_ATTRIBUTE = re.compile(r' (=?[^=]*)="([^"]*)"').findall
+_KEPT = 500
+"""Start tags longer than this, in bytes, are not remembered."""
+_MOST = 20_000
 
 _CENTRAL = frozenset(("main", "article"))
 _NAMED_BY_CHANCE = words("blockquote dd dt figure center tr tbody thead tfoot body")
 
 
-def _is_body(attributes: Mapping[str, str | None]) -> bool:
-    return attributes.get("itemprop") == "articleBody"
+class Weighed(NamedTuple):
+    """Hold what an element says of itself."""
+
+    names: str
+    """Class and id."""
+    weight: int
+    is_main: bool
+    """Whether it says that it is the main text."""
 
 
-def is_hidden(attributes: Mapping[str, str | None]) -> bool:
-    """Tell whether an element says of itself that it is not to be seen."""
-    if "hidden" in attributes:
-        return True
-    style = attributes.get("style")
-    return bool(style and _NONE(style))
+def plain_weight(tag: str) -> int:
+    """Return the weight of an element without attributes."""
+    return APART if tag in ELEMENTS_APART else CENTRAL * (tag in _CENTRAL)
+
+
+def weigh(start_tags: Sequence[bytes]) -> list[Weighed]:
+    """Return what start tags say, as the parser writes them."""
+    if len(_known) > _MOST:
+        _known.clear()
+    return [_known.get(tag) or _weigh(tag) for tag in start_tags]
+
+
+_known: dict[bytes, Weighed] = {}
+
+
+def _weigh(start_tag: bytes) -> Weighed:
+    source = start_tag.decode()
+    tag = source[1 : source.index(" ")]
+    weighed = weighed_by(tag, {name: _unescaped(value) for name, value in _ATTRIBUTE(source)})
+    if len(start_tag) <= _KEPT:
+        _known[start_tag] = weighed
+    return weighed
+
+
+def weighed_by(tag: str, attributes: Mapping[str, str]) -> Weighed:
+    """Return what the attributes of an element say."""
+    names = _names(tag, attributes)
+    role = attributes.get("role")
+    if tag in ELEMENTS_APART or role in ROLES_APART or attributes.get("aria-hidden") == "true":
+        return Weighed(names, APART, False)
+    is_main = tag == "main" or role == "main"
+    is_body = attributes.get("itemprop") == "articleBody"
+    if is_main or tag == "article" or role == "article" or is_body:
+        return Weighed(names, CENTRAL, is_main)
+    weighed = weight(names) if names else 0
+    return Weighed(names, 0 if weighed < 0 and tag in _NAMED_BY_CHANCE else weighed, False)
+
+
+def _names(tag: str, attributes: Mapping[str, str]) -> str:
+    """Return class and id; not the id of a section, which is made from its heading."""
+    classes, identity = attributes.get("class", ""), attributes.get("id", "")
+    if (tag == "section" or "section" in classes) and not identity.isalpha():
+        return classes
+    return f"{classes} {identity}".strip()
+
+
+def _unescaped(value: str) -> str:
+    if "&" not in value:
+        return value
+    for entity, character in _ENTITIES:
+        value = value.replace(entity, character)
+    return value
+
+
+_ENTITIES = (
+    ("&nbsp;", "\xa0"), ("&quot;", '"'), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"),
+)  # fmt: skip

@@ -41,6 +41,3 @@ ROLES_APART = words(
     "navigation banner contentinfo search complementary menu menubar dialog alert alertdialog "
     "toolbar tablist directory"
 )
-
-BREAK = "\ufdd0"
-"""Stands for a <br> while a block is put together; a noncharacter, so no page's own."""

@@ -18,8 +18,8 @@ from mind_clean.extractors.blocks.core import (
 from mind_clean.extractors.blocks.elements import HEADINGS
 from mind_clean.extractors.blocks.linked import drop_links
 from mind_clean.extractors.blocks.page import Page
+from mind_clean.extractors.blocks.read import read
 from mind_clean.extractors.blocks.render import render
-from mind_clean.extractors.blocks.walk import read
 from mind_clean.main_text import MainText, check_density_of, visible_characters
 
 

@@ -1,23 +1,37 @@
-"""From the HTML of a page to its blocks of text, in one walk over lexbor's tree.
-
-The walk keeps a stack of its own: a page can be nested deeper than Python can recurse.
-"""
+"""The walk over a page's tree, node by node in plain Python: the oracle of the kernels."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from mind_clean.extractors.blocks.attributes import HIDDEN, is_hidden, weigh
-from mind_clean.extractors.blocks.elements import BREAK, CONTAINERS, HEADINGS, LEAVES, UNSEEN, words
+from mind_clean.extractors.blocks.attributes import Weighed, plain_weight, weighed_by
+from mind_clean.extractors.blocks.elements import CONTAINERS, HEADINGS, LEAVES, UNSEEN, words
 from mind_clean.extractors.blocks.page import APART, Page
-from mind_clean.extractors.blocks.texts import joined, preformatted, value_of
-from mind_clean.extractors.bounds import bounded, may_cost_much
-from mind_clean.extractors.encodable import encodable
+from mind_clean.extractors.bounds import bounded
+from mind_clean.extractors.encodable import encoded
+from mind_clean.extractors.line_breaks import WIDE
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import visible_characters
+
+BREAK = "\ufdd0"
+HIDDEN = '[hidden],[style*="display:none" i],[style*="display: none" i]'
+_NONE = re.compile(r"display:\s*none", re.IGNORECASE).search
+
+
+def is_hidden(attributes: dict[str, str | None]) -> bool:
+    style = attributes.get("style")
+    return "hidden" in attributes or bool(style and _NONE(style))
+
+
+def _weigh(tag: str, attributes: dict[str, str | None]) -> Weighed:
+    if not attributes:
+        return Weighed("", plain_weight(tag), tag == "main")
+    return weighed_by(tag, {name: value or "" for name, value in attributes.items()})
+
 
 _HARMLESS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
 _STRIPPED = sorted(words("script style noscript template svg select button iframe textarea"))
@@ -51,13 +65,8 @@ def _meanings() -> dict[int, tuple[int, str]]:
 
 
 def read(html: str) -> Page:
-    """Return the blocks of a page; a page without a body has none.
-
-    What is set apart is passed over unseen, but for its number of characters. If that leaves
-    little of the page, or if much of it is apart by a mere name, the walk is repeated with open
-    eyes.
-    """
-    tree = LexborHTMLParser(_parsable(html))
+    """Return the blocks of a page."""
+    tree = LexborHTMLParser(bounded(with_end_tags(encoded(html)), _HARMLESS))
     body = tree.body
     if body is None:
         return Page()
@@ -70,19 +79,6 @@ def read(html: str) -> Page:
         walker = _Walker(pass_over=False, any_hidden=False)
         walker.walk(body.child)
     return walker.page
-
-
-def _parsable(html: str) -> bytes:
-    """Return the page for the parser, which wants bytes anyway; few pages need any change."""
-    try:
-        data = html.encode()
-    except UnicodeEncodeError:
-        html = encodable(html)
-        data = html.encode()
-    changed = with_end_tags(html)
-    if changed is not html:
-        data = changed.encode()
-    return bounded(changed, _HARMLESS).encode() if may_cost_much(data, _HARMLESS) else data
 
 
 class _Walker:
@@ -168,7 +164,7 @@ class _Walker:
         if meaning == _LEAF and not (attributes and tag == "p"):
             self.pre += tag == "pre"
             return _LEAF
-        names, weighed, is_main = weigh(tag, attributes)
+        names, weighed, is_main = _weigh(tag, attributes)
         if weighed < 0:
             if self.pass_over and not (self.any_hidden and node.css_first(HIDDEN)):
                 self._pass(node, weighed)
@@ -258,3 +254,59 @@ class _Walker:
         page.units.append(units)
         page.linked_headings.append(share >= _LINKED and self.kind in HEADINGS)
         page.values.append(value_of(text, self.kind, units, share))
+
+
+_IS_WIDE = re.compile(f"[{WIDE}]").match
+_SENTENCE = re.compile(r"[,.;:!?](?:[\s\"'”’)]|$)|[，。；：！？、…]")
+_LOOKED_AT = 2000
+_LONG = 80
+_SHORT = 25
+
+
+def value_of(text: str, kind: str, units: int, share: float) -> float:
+    """Return how much a block looks like running text: long, unlinked, with sentences."""
+    if units < _SHORT or share > _LINKED:
+        return 0.0
+    unlinked = units * (1 - share)
+    if kind in HEADINGS:
+        return unlinked * 0.1
+    if kind == "pre":
+        return unlinked
+    if _SENTENCE.search(text, 0, _LOOKED_AT) is None:
+        return unlinked * 0.3
+    return unlinked * (1.5 if units >= _LONG else 0.7)
+
+
+def joined(source: str, ascii_only: bool) -> str:
+    """Return running text: white space as one space, none where Chinese lines were broken."""
+    if not ascii_only:
+        if "\n" in source:
+            source = _unbroken(source)
+        if BREAK in source:
+            lines = [" ".join(line.split()) for line in source.split(BREAK)]
+            return _few_blank_lines("\n".join(lines))
+    return " ".join(source.split())
+
+
+def _unbroken(source: str) -> str:
+    """Join lines: with nothing where Chinese was broken (CSS Text 3 §4.1.3), else with a space."""
+    parts: list[str] = []
+    last = ""
+    for line in source.split("\n"):
+        line = line.strip(" \t\r")
+        if line:
+            if last and not (_IS_WIDE(last) and _IS_WIDE(line)):
+                parts.append(" ")
+            parts.append(line)
+            last = line[-1]
+    return "".join(parts)
+
+
+def preformatted(source: str) -> str:
+    """Return code with its lines and indentation."""
+    lines = [line.rstrip() for line in source.replace(BREAK, "\n").split("\n")]
+    return "\n".join(lines).strip("\n") if any(lines) else ""
+
+
+def _few_blank_lines(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
