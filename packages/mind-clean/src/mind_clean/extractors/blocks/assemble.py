@@ -144,11 +144,10 @@ def assemble(
         else:
             what = meaning(data, outline, element, pass_over)
             number = outline[element, NUMBER]
-            if what > INLINE or what in (EMPTY_BLOCK, SET_APART):
-                if what == LINK:
-                    state[_LINKS] += 1
-                else:
-                    _flush(out, blocks, figures, state, kind, container)
+            if what == LINK:
+                state[_LINKS] += 1
+            elif what > INLINE or what in (EMPTY_BLOCK, SET_APART):
+                _flush(out, blocks, figures, state, kind, container)
             if what <= HIDDEN_FROM_READERS:
                 if what == LINE_BREAK:
                     put_break(out, state, state[_CODE] > 0)
