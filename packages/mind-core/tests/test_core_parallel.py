@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mind_core.errors import BadRecord, MindError
+from mind_core.lanes import ROOM, lanes, packed
 from mind_core.parallel import Processes, Serial, WorkerDied, engine_for
 
 
@@ -42,6 +43,10 @@ def crash_at_5(number: int) -> int:
     return number
 
 
+def larger_or_smaller(data: bytes) -> bytes:
+    return b"" if len(data) > ROOM and len(data) % 2 else bytes(ROOM + len(data))
+
+
 @pytest.mark.parametrize("jobs", [1, 2, 4, 9])
 def test_order_is_kept(jobs: int) -> None:
     assert list(engine_for(jobs).map(slow_square, range(60))) == [n * n for n in range(60)]
@@ -52,6 +57,32 @@ def test_large_answers_and_items_do_not_block() -> None:
     answers = list(Processes(2).map(len, items))
     assert answers == [3_000_000] * 8
     assert [a[:1] for a in Processes(2).map(big, range(8))] == [bytes([n]) for n in range(8)]
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_what_does_not_fit_into_shared_memory_goes_by_pipe(jobs: int) -> None:
+    sizes = [(ROOM + 1) * (n % 3 == 0) + n for n in range(20)]
+    answers = engine_for(jobs).map(larger_or_smaller, (bytes(size) for size in sizes))
+    assert [len(answer) for answer in answers] == [
+        0 if size > ROOM and size % 2 else ROOM + size for size in sizes
+    ]
+
+
+@pytest.mark.parametrize(("method", "depth"), [("fork", 2), ("spawn", 1)])
+def test_both_ends_of_a_lane_understand_each_other(method: str, depth: int) -> None:
+    ours, theirs = lanes(multiprocessing.get_context(method))
+    assert ours.depth == theirs.depth == depth
+    for number in range(0, 10, depth):
+        requests = [{"n": number + i, "data": b"x" * number} for i in range(depth)]
+        for request in requests:
+            ours.send(packed(request))
+        for request in requests:
+            assert theirs.receive() == request
+            theirs.send(packed([request]))
+        assert [ours.receive() for _ in requests] == [[request] for request in requests]
+    theirs.connection.close()
+    with pytest.raises((EOFError, OSError)):
+        ours.receive()
 
 
 def test_nothing_in_nothing_out() -> None:
@@ -93,6 +124,34 @@ def test_the_reader_does_not_run_far_ahead() -> None:
     answers = Processes(2).map(slow_square, items())
     next(answers)
     assert taken <= 2 * 4 + 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 4])
+def test_an_error_of_the_input_comes_after_the_answers_before_it(jobs: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(7)
+        raise MindError("the input is cut")
+
+    answers = engine_for(jobs).map(slow_square, items())
+    assert [next(answers) for _ in range(7)] == [n * n for n in range(7)]
+    with pytest.raises(MindError, match="the input is cut"):
+        next(answers)
+
+
+def test_idle_workers_get_work_while_an_answer_is_settled() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(100):
+            taken = number
+            yield number
+
+    answers = Processes(2).map(slow_square, items())
+    next(answers)
+    # Two are at work again besides the one that is settled here, and one is at hand.
+    assert taken >= 2
+    answers.close()
 
 
 def test_workers_end_when_the_consumer_stops() -> None:

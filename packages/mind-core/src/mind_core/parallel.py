@@ -6,18 +6,18 @@ The seam is `Engine`: a cluster engine (Ray, say) needs this one method and no c
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import signal
 import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
 
 from mind_core.errors import MindError
+from mind_core.lanes import Lane, lanes, packed
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -60,17 +60,20 @@ class WorkerDied(MindError):
 @dataclass
 class _Worker:
     process: BaseProcess
-    connection: Connection
-    item: int | None = None
-    """The number of the item it works on; None when idle."""
+    lane: Lane
+    items: deque[int] = field(default_factory=deque)
+    """The numbers of the items that it has: the one it works on, and one that waits."""
+
+    def may_take(self, data: bytes) -> bool:
+        """Return whether it may be sent an item without any danger of waiting for each other."""
+        return not self.items or (len(self.items) < self.lane.depth and self.lane.fits(data))
 
 
 @dataclass(frozen=True)
 class Processes:
-    """Run the work in `jobs` worker processes, one item in each at a time.
+    """Run the work in `jobs` worker processes, in each one item at a time while the next one waits.
 
-    A worker gets its next item only after its answer was taken, so neither side can block on a full
-    pipe. Results that arrive early wait, at most four per worker.
+    Items are read while all are at work. Results that arrive early wait, at most four per worker.
     """
 
     jobs: int
@@ -88,48 +91,76 @@ class Processes:
         context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
         workers: list[_Worker] = []
         for _ in range(self.jobs):
-            ours, theirs = context.Pipe()
+            ours, theirs = lanes(context)
             # A worker that kept another's pipe open would never notice that this process died.
-            inherited = [*(w.connection for w in workers), ours]
+            inherited = [*(w.lane.connection for w in workers), ours.connection]
             process = context.Process(target=_serve, args=(theirs, inherited, work), daemon=True)
             process.start()
-            theirs.close()
+            theirs.connection.close()
             workers.append(_Worker(process, ours))
         return workers
 
     def _answers(self, workers: list[_Worker], items: Iterable[Any]) -> Iterator[Any]:
-        source = enumerate(items)
+        source = _Ahead(items)
         early: dict[int, Any] = {}
-        idle = deque(workers)
         next_out = 0
-        exhausted = False
-        waiting: tuple[int, Any] | None = None
         while True:
-            while idle and not exhausted:
-                waiting = waiting or next(source, None)
-                if waiting is None:
-                    exhausted = True
+            # Work is handed out before an answer is passed on: settling that may take a while.
+            while source.number - next_out < _AHEAD_PER_WORKER * self.jobs and source.fetch():
+                worker = min(workers, key=lambda worker: len(worker.items))
+                if not worker.may_take(source.data):
                     break
-                if waiting[0] - next_out >= _AHEAD_PER_WORKER * self.jobs:
-                    break
-                _send(idle.popleft(), *waiting)
-                waiting = None
-            busy = {w.connection: w for w in workers if w.item is not None}
-            if not busy and next_out not in early:
-                return
-            if next_out not in early:
-                for connection in wait(list(busy)):
-                    worker = busy[connection]  # type: ignore[index]
-                    number, early_answer = worker.item, _receive(worker)
-                    assert number is not None
-                    early[number] = early_answer
-                    idle.append(worker)
-            while next_out in early:
-                succeeded, answer = early.pop(next_out)
+                _send(worker, *source.take())
+            busy = {w.lane.connection: w for w in workers if w.items}
+            seconds = None
+            if next_out in early:
+                succeeded, result = early.pop(next_out)
                 if not succeeded:
-                    raise answer
+                    raise result
                 next_out += 1
-                yield answer
+                yield result
+                seconds = 0  # there may be work to hand out now
+            elif not busy:
+                source.finish()
+                return
+            for connection in wait(list(busy), seconds):
+                worker = busy[connection]  # type: ignore[index]
+                answer = _receive(worker)
+                early[worker.items.popleft()] = answer
+
+
+class _Ahead:
+    """Read one item ahead; what goes wrong is told when all items before were worked on."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self.number = 0
+        self.data = b""
+        """The next item, packed, if there is one at hand."""
+        self._items = iter(items)
+        self._ended = False
+        self._error: Exception | None = None
+
+    def fetch(self) -> bool:
+        """Have the next item at hand; return whether there is one."""
+        if not self.data and not self._ended:
+            try:
+                self.data = packed(next(self._items))
+            except StopIteration:
+                self._ended = True
+            except Exception as error:
+                self._ended, self._error = True, error
+        return bool(self.data)
+
+    def take(self) -> tuple[int, bytes]:
+        """Return number and data of the item at hand, which then is at hand no more."""
+        number, data = self.number, self.data
+        self.number, self.data = number + 1, b""
+        return number, data
+
+    def finish(self) -> None:
+        """Raise what ended the items, if it was an error."""
+        if self._error is not None:
+            raise self._error
 
 
 def engine_for(jobs: int) -> Engine:
@@ -137,21 +168,19 @@ def engine_for(jobs: int) -> Engine:
     return Serial() if jobs <= 1 else Processes(jobs)
 
 
-def _send(worker: _Worker, number: int, item: Any) -> None:
-    worker.item = number
+def _send(worker: _Worker, number: int, data: bytes) -> None:
+    worker.items.append(number)
     try:
-        worker.connection.send_bytes(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
+        worker.lane.send(data)
     except OSError:
         raise _death_of(worker) from None
 
 
 def _receive(worker: _Worker) -> tuple[bool, Any]:
     try:
-        data = worker.connection.recv_bytes()
+        answer: tuple[bool, Any] = worker.lane.receive()
     except (EOFError, OSError):
         raise _death_of(worker) from None
-    worker.item = None
-    answer: tuple[bool, Any] = pickle.loads(data)  # our own worker's bytes over a private pipe
     return answer
 
 
@@ -162,8 +191,8 @@ def _death_of(worker: _Worker) -> WorkerDied:
 
 def _stop(workers: list[_Worker]) -> None:
     for worker in workers:
-        worker.connection.close()
-        if worker.item is not None:
+        worker.lane.connection.close()
+        if worker.items:
             worker.process.kill()  # its answer is wanted no more
     for worker in workers:
         worker.process.join(_SECONDS_TO_END)
@@ -172,7 +201,7 @@ def _stop(workers: list[_Worker]) -> None:
             worker.process.join()
 
 
-def _serve(connection: Connection, inherited: list[Connection], work: Callable[[Any], Any]) -> None:
+def _serve(lane: Lane, inherited: list[Connection], work: Callable[[Any], Any]) -> None:
     """Answer items until the pipe closes. Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -180,7 +209,7 @@ def _serve(connection: Connection, inherited: list[Connection], work: Callable[[
         other.close()
     while True:
         try:
-            item = pickle.loads(connection.recv_bytes())
+            item = lane.receive()
         except (EOFError, OSError):
             return
         try:
@@ -188,7 +217,7 @@ def _serve(connection: Connection, inherited: list[Connection], work: Callable[[
         except Exception as error:
             answer = (False, _portable(error))
         try:
-            connection.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+            lane.send(packed(answer))
         except OSError:
             return
 

@@ -1,0 +1,78 @@
+"""What two processes hand to each other: large objects through shared memory, their sizes by pipe.
+
+A pipe holds a tenth of a batch: two processes would wait for each other all the way through one.
+"""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+ROOM = 1 << 22
+"""Bytes of one place in shared memory, taken as they are used."""
+
+PLACES = 2
+
+
+@dataclass
+class Lane:
+    """One end of the way between two processes: requests one way, their answers in order the other.
+
+    There may be `depth` requests without an answer: then each place of the shared memory was read
+    before it is written to again. What does not fit goes through the pipe, and nothing else may be
+    under way then, so that neither side can wait for the other for ever.
+    """
+
+    connection: Connection
+    out: tuple[mmap.mmap, ...] = ()
+    into: tuple[mmap.mmap, ...] = ()
+    sent: int = 0
+    received: int = 0
+
+    @property
+    def depth(self) -> int:
+        """Return how many requests may be without an answer."""
+        return len(self.out) or 1
+
+    def fits(self, data: bytes) -> bool:
+        """Return whether `data` goes through shared memory."""
+        return len(self.out) > 0 and len(data) <= ROOM
+
+    def send(self, data: bytes) -> None:
+        """Hand over what `packed` made; raise `OSError` if the other side is gone."""
+        if self.fits(data):
+            self.out[self.sent % PLACES][: len(data)] = data
+            self.connection.send_bytes(len(data).to_bytes(8, "little"))
+        else:
+            self.connection.send_bytes(b"")
+            self.connection.send_bytes(data)
+        self.sent += 1
+
+    def receive(self) -> Any:
+        """Return what the other side sent; raise `EOFError` or `OSError` if it is gone."""
+        # These are bytes of our own process or of its worker over a private way.
+        if size := self.connection.recv_bytes():
+            with memoryview(self.into[self.received % PLACES]) as view:
+                item = pickle.loads(view[: int.from_bytes(size, "little")])
+        else:
+            item = pickle.loads(self.connection.recv_bytes())
+        self.received += 1
+        return item
+
+
+def packed(item: Any) -> bytes:
+    """Return an object as bytes."""
+    return pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
+
+
+def lanes(context: Any) -> tuple[Lane, Lane]:
+    """Return both ends of a way, for the parent and for a worker of a multiprocessing context."""
+    ours, theirs = context.Pipe()
+    if context.get_start_method() != "fork":  # only a forked process shares memory by itself
+        return Lane(ours), Lane(theirs)
+    one = tuple(mmap.mmap(-1, ROOM) for _ in range(PLACES))
+    other = tuple(mmap.mmap(-1, ROOM) for _ in range(PLACES))
+    return Lane(ours, one, other), Lane(theirs, other, one)
