@@ -31,7 +31,7 @@ def _powers(base: int, count: int) -> Hashes:
     return np.cumprod(steps, dtype=np.uint64)
 
 
-_POWERS = _powers(BASE, 2 * BLOCK + 1)
+POWERS = _powers(BASE, 2 * BLOCK + 1)
 _INVERSES = _powers(pow(BASE, -1, 2**64), 2 * BLOCK + 1)
 PLACES = mix(np.arange(1, SHINGLE_TOKENS + 1, dtype=np.uint64)) | _U64(1)
 
@@ -144,7 +144,7 @@ def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
         end = max(int(np.searchsorted(starts, at + BLOCK)), begin + 1)
         stop = int(starts[end]) if end < len(starts) else min(len(codes), at + 2 * BLOCK)
         values = values_table[codes[at : min(stop, at + 2 * BLOCK)]]
-        values *= _POWERS[: len(values)]
+        values *= POWERS[: len(values)]
         inside = starts[begin:end] - at
         tokens[begin:end] = np.add.reduceat(values, inside) * _INVERSES[inside]
         begin = end

@@ -1,0 +1,227 @@
+"""Candidates of a batch's records compared one after the other; see `kernels.judging`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import loop
+from mind_dedup.fold import Hashes
+from mind_dedup.kernels.loops.sorting import SMALL, heap_sort, insertion_sort
+
+Numbers = npt.NDArray[np.int64]
+Set = npt.NDArray[np.uint32]
+Flags = npt.NDArray[np.bool_]
+
+
+@loop
+def has_key(
+    known_keys: Hashes, known_key_ends: Numbers, known: Numbers, keys: Hashes, real: Flags
+) -> int:
+    """Say of each match whether the known record has the key; `real` is all false before."""
+    for match in range(len(known)):
+        one = known[match]
+        begin = known_key_ends[one - 1] if one > 0 else 0
+        for place in range(begin, known_key_ends[one]):
+            if known_keys[place] == keys[match]:
+                real[match] = True
+    return 0
+
+
+@loop
+def groups(keys: Hashes, table: Numbers, first: Numbers, several: Flags, places: Numbers) -> int:
+    """Find the places of keys that occur more than once, and of each place its first like it.
+
+    `table` has a power of two of zeros, more than there are keys; `several` is all false before.
+    Returns how many places there are.
+    """
+    mask = np.uint64(len(table) - 1)
+    for place in range(np.uint64(len(keys))):
+        slot = (keys[place] >> np.uint64(17)) & mask
+        while table[slot] != 0 and keys[np.uint64(table[slot] - 1)] != keys[place]:
+            slot = (slot + np.uint64(1)) & mask
+        if table[slot] == 0:
+            table[slot] = place + np.uint64(1)
+            first[place] = place
+        else:
+            other = np.uint64(table[slot] - 1)
+            first[place] = other
+            several[other] = True
+            several[place] = True
+    count = np.uint64(0)
+    for place in range(np.uint64(len(keys))):
+        places[count] = place
+        count += np.uint64(several[place])
+    return int(count)
+
+
+@loop
+def judge(
+    known_edges: Numbers,
+    known_places: Numbers,
+    known_rows: Numbers,
+    shared_edges: Numbers,
+    shared_places: Numbers,
+    shared_groups: Numbers,
+    key_ends: Numbers,
+    sets: Set,
+    set_ends: Numbers,
+    known_sets: Set,
+    known_set_ends: Numbers,
+    threshold: float,
+    contained: bool,
+    verified: bool,
+    records_per_key: int,
+    most_compared: int,
+    partners: Numbers,
+    similarities: npt.NDArray[np.float64],
+    same_texts: Flags,
+    crowded: Flags,
+    counts: Numbers,
+    same: Flags,
+    touched: Numbers,
+    holders: Numbers,
+    newest: Numbers,
+    before: Numbers,
+    here: Numbers,
+) -> int:
+    """Write the verdicts of a batch; the arrays after `crowded` are for this alone.
+
+    For each candidate: `counts` its shared keys, `same` whether the last is among them. For each
+    place: `holders` the kept records with its key. For each key that occurs more than once: its
+    `newest` kept row, and the one `before` each; both are -1 at first, the others 0.
+    """
+    known = len(known_set_ends)
+    rows = len(set_ends)
+    for at in range(len(known_places)):
+        holders[known_places[at]] += 1
+    for place in range(len(crowded)):
+        crowded[place] = holders[place] >= records_per_key
+    for row in range(rows):
+        if known_edges[row] == known_edges[row + 1] and shared_edges[row] == shared_edges[row + 1]:
+            continue
+        last_place = key_ends[row] - 1
+        size = 0
+        for at in range(known_edges[row], known_edges[row + 1]):
+            one = known_rows[at]
+            if counts[one] == 0:
+                touched[size] = one
+                size += 1
+            counts[one] += 1
+            if known_places[at] == last_place:
+                same[one] = True
+        for at in range(shared_edges[row], shared_edges[row + 1]):
+            entry = newest[shared_groups[at]]
+            while entry >= 0:
+                one = known + _row_of(shared_edges, entry)
+                if counts[one] == 0:
+                    touched[size] = one
+                    size += 1
+                counts[one] += 1
+                if shared_places[at] == last_place:
+                    same[one] = True
+                entry = before[entry]
+        _rank(touched[:size], counts)
+        partners[row], similarities[row] = _first_that_holds(
+            touched[:size], row, known, most_compared, sets, set_ends,
+            known_sets, known_set_ends, same, threshold, contained, verified,
+        )  # fmt: skip
+        same_texts[row] = partners[row] >= 0 and same[partners[row]]
+        for at in range(size):
+            counts[touched[at]] = 0
+            same[touched[at]] = False
+        if partners[row] < 0:
+            for at in range(shared_edges[row], shared_edges[row + 1]):
+                group, place = shared_groups[at], shared_places[at]
+                if holders[place] + here[group] >= records_per_key:
+                    crowded[place] = True
+                else:
+                    before[at] = newest[group]
+                    newest[group] = at
+                    here[group] += 1
+    return 0
+
+
+@loop
+def _rank(touched: Numbers, counts: Numbers) -> None:
+    """Sort candidates by the keys they share, most first, then by number."""
+    size = np.uint64(len(touched))
+    if size > np.uint64(1):
+        for at in range(size):
+            touched[at] += (np.int64(1 << 20) - counts[touched[at]]) << np.int64(40)
+        if size <= SMALL:
+            insertion_sort(touched, size)
+        else:
+            heap_sort(touched, size)
+        for at in range(size):
+            touched[at] &= np.int64((1 << 40) - 1)
+
+
+@loop
+def _first_that_holds(
+    ranked: Numbers,
+    row: int,
+    known: int,
+    most_compared: int,
+    sets: Set,
+    set_ends: Numbers,
+    known_sets: Set,
+    known_set_ends: Numbers,
+    same: Flags,
+    threshold: float,
+    contained: bool,
+    verified: bool,
+) -> tuple[int, float]:
+    """Return the first candidate that is similar enough and its similarity, or -1 and 0."""
+    own = sets[set_ends[row - 1] if row > 0 else 0 : set_ends[row]]
+    for at in range(min(len(ranked), most_compared)):
+        one = ranked[at]
+        if not verified:
+            return one, 1.0 if same[one] else -1.0
+        if one < known:
+            begin = known_set_ends[one - 1] if one > 0 else 0
+            other = known_sets[begin : known_set_ends[one]]
+        else:
+            begin = set_ends[one - known - 1] if one > known else 0
+            other = sets[begin : set_ends[one - known]]
+        similarity = _similarity(own, other, threshold, contained)
+        if similarity >= threshold:
+            return one, similarity
+    return -1, 0.0
+
+
+@loop
+def _row_of(edges: Numbers, entry: int) -> int:
+    """Return the row that an entry belongs to: the last whose edge is not after it."""
+    low, high = 0, len(edges) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if edges[middle] <= entry:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@loop
+def _similarity(own: Set, other: Set, threshold: float, contained: bool) -> float:
+    """Return how alike two sorted sets are; 0 if their sizes rule the threshold out."""
+    small, large = min(len(own), len(other)), max(len(own), len(other))
+    if contained:
+        if small / len(own) < threshold:
+            return 0.0
+    elif small / large < threshold:
+        return 0.0
+    one = other_one = common = 0
+    while one < len(own) and other_one < len(other):
+        if own[one] == other[other_one]:
+            common += 1
+            one += 1
+            other_one += 1
+        elif own[one] < other[other_one]:
+            one += 1
+        else:
+            other_one += 1
+    if contained:
+        return common / len(own)
+    return common / (len(own) + len(other) - common)

@@ -1,0 +1,121 @@
+"""UTF-8 to sorted sets of shingles: one pass for tokens, one for shingles, two to sort."""
+
+# Indices are unsigned throughout: a signed one costs a test for a negative value at each access.
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import loop
+from mind_dedup.fold import Hashes
+from mind_dedup.kernels.loops.mixing import mixed
+from mind_dedup.kernels.loops.sorting import sorted_distinct
+from mind_dedup.shingles import BLOCK, SHINGLE_TOKENS
+
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+_SIX, _LOW = np.uint64(6), np.uint64(0x3F)
+_BLOCK = np.uint64(BLOCK)
+
+
+@loop
+def fill(
+    data: npt.NDArray[np.uint8],
+    begins: npt.NDArray[np.int64],
+    kinds: npt.NDArray[np.uint8],
+    values: Hashes,
+    powers: Hashes,
+    places: Hashes,
+    whole: Hashes,
+    tokens: Hashes,
+    shingles: npt.NDArray[np.uint32],
+    sorting: npt.NDArray[np.uint32],
+    ends: npt.NDArray[np.uint32],
+    flat: npt.NDArray[np.uint32],
+    offsets: npt.NDArray[np.int64],
+) -> int:
+    """Write the sets of all texts end to end; return their size. See `shingling.shingle_sets`."""
+    at = 0
+    for text in range(len(begins) - 1):
+        found = _tokens(data, begins[text], begins[text + 1], kinds, values, powers, tokens)
+        if found == 0:
+            flat[at] = np.uint32(whole[text] >> np.uint64(32))
+            at += 1
+        else:
+            size = _shingles(tokens, found, places, shingles)
+            at = sorted_distinct(shingles, size, ends, sorting, flat, at)
+        offsets[text + 1] = at
+    return at
+
+
+@loop
+def _tokens(
+    data: npt.NDArray[np.uint8],
+    begin: int,
+    end: int,
+    kinds: npt.NDArray[np.uint8],
+    values: Hashes,
+    powers: Hashes,
+    tokens: Hashes,
+) -> int:
+    """Write the hash of each token of one text and return how many there are.
+
+    A token is written at each character and counts if the word ends there: where words end cannot
+    be foretold, and a wrong guess costs more than all the rest.
+    """
+    found, word, length = np.uint64(0), np.uint64(0), np.uint64(0)
+    at, stop = np.uint64(begin), np.uint64(end)
+    last = np.uint64(len(kinds) - 1)
+    while at < stop:
+        code = np.uint64(data[at])
+        if code < np.uint64(0x80):
+            at += _ONE
+        elif code < np.uint64(0xE0):
+            code = ((code & np.uint64(0x1F)) << _SIX) | (np.uint64(data[at + _ONE]) & _LOW)
+            at += _TWO
+        elif code < np.uint64(0xF0):
+            code = ((code & np.uint64(0x0F)) << _SIX) | (np.uint64(data[at + _ONE]) & _LOW)
+            code = (code << _SIX) | (np.uint64(data[at + _TWO]) & _LOW)
+            at += _THREE
+        else:
+            code = ((code & np.uint64(0x07)) << _SIX) | (np.uint64(data[at + _ONE]) & _LOW)
+            code = (code << _SIX) | (np.uint64(data[at + _TWO]) & _LOW)
+            code = (code << _SIX) | (np.uint64(data[at + _THREE]) & _LOW)
+            code = min(code, last)
+            at += np.uint64(4)
+        kind = np.uint64(kinds[code])
+        inside = kind & _ONE  # PART_OF_WORD
+        mask = np.uint64(0) - inside
+        tokens[found] = word
+        found += np.uint64(length > np.uint64(0)) & (inside ^ _ONE)
+        if length == _BLOCK:  # a word longer than a block goes on as another token
+            if inside:
+                found += _ONE
+            word, length = np.uint64(0), np.uint64(0)
+        value = values[code]
+        word = (word + value * powers[length]) & mask
+        length = (length + _ONE) & mask
+        tokens[found] = value
+        found += kind >> _ONE  # TOKEN
+    tokens[found] = word
+    found += np.uint64(length > np.uint64(0))
+    return int(found)
+
+
+@loop
+def _shingles(tokens: Hashes, found: int, places: Hashes, shingles: npt.NDArray[np.uint32]) -> int:
+    """Write the shingles of one text and return how many there are; few tokens are one."""
+    if found < SHINGLE_TOKENS:
+        total = np.uint64(0)
+        for place in range(found):
+            total += tokens[place] * places[place]
+        shingles[0] = np.uint32(mixed(total) >> np.uint64(32))
+        return 1
+    first, second, third, fourth, fifth = places[0], places[1], places[2], places[3], places[4]
+    size = found - SHINGLE_TOKENS + 1
+    for row in range(np.uint64(size)):
+        total = tokens[row] * first + tokens[row + _ONE] * second
+        total += tokens[row + _TWO] * third + tokens[row + _THREE] * fourth
+        total += tokens[row + np.uint64(4)] * fifth
+        shingles[row] = np.uint32(mixed(total) >> np.uint64(32))
+    return size

@@ -1,0 +1,110 @@
+"""Sorted sets to band keys: one-permutation MinHash with densification, a set at a time."""
+
+# Indices are unsigned throughout: a signed one costs a test for a negative value at each access.
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import loop
+from mind_dedup.fold import Hashes
+from mind_dedup.kernels.loops.mixing import mixed
+from mind_dedup.minhash import Numbers
+
+_ONE = np.uint64(1)
+Slots = npt.NDArray[np.uint32]
+
+
+@loop
+def fill(
+    flat: Slots,
+    offsets: Numbers,
+    bits: int,
+    asked: Numbers,
+    order: Numbers,
+    rank: Numbers,
+    rows: int,
+    factors: Hashes,
+    seeds: Hashes,
+    found: Slots,
+    full: Slots,
+    empty: Slots,
+    nearest: Numbers,
+    keys: Hashes,
+    stride: int,
+) -> int:
+    """Write the band keys of each set, `stride` apart; see `signing.write_keys`."""
+    slots = np.uint64(1 << bits)
+    shift = np.uint32(32 - bits)
+    for text in range(np.uint64(len(offsets) - 1)):
+        for slot in range(slots):
+            full[slot] = np.uint32(0)
+        begin, end = np.uint64(offsets[text]), np.uint64(offsets[text + _ONE])
+        for back in range(end - begin):  # a set is sorted: the last one to be written is the least
+            value = flat[end - _ONE - np.uint64(back)]
+            slot = np.uint64(value >> shift)
+            found[slot] = value
+            full[slot] = np.uint32(1)
+        _densify(found, full, asked, order, rank, empty, nearest)
+        slot, at = np.uint64(0), np.uint64(text) * np.uint64(stride)
+        for band in range(np.uint64(len(seeds))):
+            total = seeds[band]
+            for pair in range(np.uint64(rows // 2)):
+                high = np.uint64(found[slot + _ONE]) << np.uint64(32)
+                total += (np.uint64(found[slot]) | high) * factors[pair]
+                slot += np.uint64(2)
+            if rows % 2:
+                total += np.uint64(found[slot]) * factors[rows // 2]
+                slot += _ONE
+            keys[at + np.uint64(band)] = mixed(total)
+    return 0
+
+
+@loop
+def _densify(
+    found: Slots,
+    full: Slots,
+    asked: Numbers,
+    order: Numbers,
+    rank: Numbers,
+    empty: Slots,
+    nearest: Numbers,
+) -> None:
+    """Let each empty slot borrow: from the bins it asks in turn, else from the next full one.
+
+    All empty slots ask at once, and those that ask in vain are listed anew. What they took from an
+    empty bin they write over later. So nothing has to be guessed.
+    """
+    slots = np.uint64(len(full))
+    left = np.uint64(0)
+    for slot in range(slots):
+        empty[left] = np.uint32(slot)
+        left += np.uint64(full[slot] ^ np.uint32(1))
+    draw = np.uint64(0)
+    while left > np.uint64(0) and draw < np.uint64(len(asked)):
+        asking, left = left, np.uint64(0)
+        for place in range(asking):
+            slot = np.uint64(empty[place])
+            donor = np.uint64(asked[draw + slot])
+            found[slot] = found[donor]
+            empty[left] = np.uint32(slot)
+            left += np.uint64(full[donor] ^ np.uint32(1))
+        draw += slots
+    if left > np.uint64(0):
+        _next_full(full, order, nearest)
+        for place in range(left):
+            slot = np.uint64(empty[place])
+            found[slot] = found[np.uint64(nearest[np.uint64(rank[slot])])]
+
+
+@loop
+def _next_full(full: Slots, order: Numbers, nearest: Numbers) -> None:
+    """Note for each place of the shuffled order which full slot comes next, going round."""
+    slots = len(full)
+    following = np.int64(-1)
+    for step in range(2 * slots):
+        place = slots - 1 - step % slots
+        if full[order[place]]:
+            following = order[place]
+        nearest[place] = following
