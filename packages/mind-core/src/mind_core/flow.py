@@ -51,6 +51,9 @@ class Outcome:
     records_in: int = 0
     bytes_in: int = 0
     kept: list[bytes] = field(default_factory=list)
+    kept_records: int | None = None
+    """How many records `kept` holds, where its pieces are not one record each."""
+
     rejects: list[bytes] = field(default_factory=list)
     rejected: Counter[str] = field(default_factory=Counter)
     marked: Counter[str] = field(default_factory=Counter)
@@ -85,9 +88,13 @@ class Outcome:
         """Pass a line on: as it came, without line feed, or as `encode` made it."""
         self.kept.append(line if line.endswith(b"\n") else line + b"\n")
 
+    def count_rejected(self, step: str, reason: str) -> None:
+        """Count a drop, where nobody wants the record."""
+        self.rejected[f"{step}.{reason}" if step and step != reason else str(reason)] += 1
+
     def reject(self, record: Record, tool: str, step: str, reason: str, **more: Any) -> None:
         """Count a drop and note on the record who dropped it and why."""
-        self.rejected[f"{step}.{reason}" if step and step != reason else str(reason)] += 1
+        self.count_rejected(step, reason)
         annotate(record, "rejected", tool=tool, step=step, **describe(reason), **more)
         self.rejects.append(encode(record))
 
@@ -186,7 +193,8 @@ def _count(summary: Summary, outcome: Outcome, *, is_first: bool, is_last: bool)
         summary.records_in += outcome.records_in
         summary.bytes_in += outcome.bytes_in
     if is_last:
-        summary.kept += len(outcome.kept)
+        records = outcome.kept_records
+        summary.kept += len(outcome.kept) if records is None else records
     summary.rejected.update(outcome.rejected)
     summary.marked.update(outcome.marked)
     for name, number in outcome.details.items():

@@ -70,6 +70,7 @@ class Decider:
         self.verified = verified or self.reason is not None
         self.speed = speed or Speed()
         self.store = store if store is not None else Store()
+        self._from_nothing = not len(self.store)
         self.within = within
         self.index: Index | None = None
         self.fixed_index = False
@@ -101,6 +102,8 @@ class Decider:
 
             if not isinstance(self.index, TableIndex):
                 self.index = TableIndex(self.store.keys_of_records)
+            if self._from_nothing:
+                self.index.foreseen = int(len(self.index) * self.speed.times_this())
         elif self.index is None:
             self.index = KeyIndex()
             for keys, numbers in self.store.keys_of_records():

@@ -19,9 +19,18 @@ SEPARATOR, PART_OF_WORD, TOKEN = 0, 1, 2
 TABLE_SIZE = 0x40000
 """Characters from here on are private use and marks without a shape: separators, all of them."""
 
-_FOLDED_BELOW = 0x20000
+_BLOCK = 0x80
+_BLOCKS = (
+    *range(0, 0xD800, _BLOCK),
+    *range(0xF900, 0x20000, _BLOCK),
+    *range(0x2F800, 0x2FA80, _BLOCK),
+)
+"""Where characters are that fold or compose; whole blocks of plain letters are seen at once."""
+
+_JOINING = (range(0x1160, 0x1200), range(0x16D63, 0x16D6B))
+"""Hangul vowels and finals, Kirat Rai: letters that join with the one before."""
+
 _IDEOGRAPHS = range(0x20000, 0x323B0)
-_COMPATIBILITY_IDEOGRAPHS = range(0x2F800, 0x2FA20)
 
 # Written without spaces between words, so that a run of letters would be a whole sentence.
 _WITHOUT_SPACES = (
@@ -57,22 +66,47 @@ def tables() -> Tables:
     kinds = np.zeros(TABLE_SIZE, np.uint8)
     folded = np.arange(TABLE_SIZE, dtype=np.uint64)
     normalize, category = unicodedata.normalize, unicodedata.category
-    for code in [*range(_FOLDED_BELOW), *_COMPATIBILITY_IDEOGRAPHS]:
-        character = chr(code)
-        if character.isalnum() or category(character) in ("Mn", "Mc"):
-            kinds[code] = PART_OF_WORD
-            fold = normalize("NFKC", character).casefold()
-            if len(fold) == 1:
-                folded[code] = ord(fold)
+    for begin in _BLOCKS:
+        block = "".join(map(chr, range(begin, begin + _BLOCK)))
+        if block.isalnum() and normalize("NFKC", block).casefold() == block:
+            kinds[begin : begin + _BLOCK] = PART_OF_WORD
+            continue
+        for code, character in enumerate(block, begin):
+            if character.isalnum() or category(character) in ("Mn", "Mc"):
+                kinds[code] = PART_OF_WORD
+                fold = normalize("NFKC", character).casefold()
+                if len(fold) == 1:
+                    folded[code] = ord(fold)
     kinds[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = TOKEN
-    for block in _WITHOUT_SPACES:
-        part = kinds[block.start : block.stop]
+    for span in _WITHOUT_SPACES:
+        part = kinds[span.start : span.stop]
         part[part == PART_OF_WORD] = TOKEN
     # A half-width kana and its full-width twin are one character, so they are of one kind.
     kinds[folded != np.arange(TABLE_SIZE)] = kinds[folded[folded != np.arange(TABLE_SIZE)]]
     values = mix(folded + np.uint64(1))
     values[kinds == SEPARATOR] = 0
     return Tables(kinds, values)
+
+
+@cache
+def composing() -> Bytes:
+    """Return 2 for each character that a text in composed form may not have: (TABLE_SIZE,).
+
+    A text without any of them is in composed form (NFC). They are those that composing changes and
+    those that may join with the one before: marks, vowels and finals of Hangul, and a few letters.
+    """
+    found = np.zeros(TABLE_SIZE, np.uint8)
+    normalize, category = unicodedata.normalize, unicodedata.category
+    for begin in _BLOCKS:
+        block = "".join(map(chr, range(begin, begin + _BLOCK)))
+        if block.isalnum() and normalize("NFC", block) == block:
+            continue
+        for code, character in enumerate(block, begin):
+            if category(character)[0] == "M" or normalize("NFC", character) != character:
+                found[code] = 2
+    for span in _JOINING:
+        found[span.start : span.stop] = 2
+    return found
 
 
 def composed(text: str) -> str:

@@ -18,7 +18,7 @@ from mind_core.kernels.packed import Packed, encode, pack
 from mind_core.records import Record, text_of
 from mind_core.stream import Batch
 from mind_dedup.fold import Hashes, composed
-from mind_dedup.shingles import shingle_sets
+from mind_dedup.shingles import ShingleSets, shingle_sets
 from mind_dedup.signature import BatchSignature, KeepPolicy, Signature, needs_text, reason_of
 from mind_dedup.speed import Speed
 
@@ -43,9 +43,9 @@ class Prints:
     key_ends: npt.NDArray[np.int64]
     sets: npt.NDArray[np.unsignedinteger]
     set_ends: npt.NDArray[np.int64]
-    ids: list[bytes]
-    sources: list[str]
-    lines: list[bytes]
+    ids: Sequence[bytes]
+    sources: Sequence[str]
+    lines: Sequence[bytes]
     bytes: int = 0
     """Of text."""
 
@@ -74,6 +74,15 @@ class TakePrints:
 
     def __call__(self, batch: Batch) -> Outcome:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
+        compared = reason_of(self.signature) is None and isinstance(self.signature, BatchSignature)
+        if compared and self.policy is None and self.speed.worth_it(len(batch.data)):
+            from mind_dedup.kernels.reading import outcome_of
+
+            if (outcome := outcome_of(batch, self.signature)) is not None:
+                return outcome
+        return self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Batch) -> Outcome:
         outcome = Outcome()
         checked = needs_text(self.signature)
         records: list[Record] = []
@@ -127,15 +136,21 @@ def _by_similarity(signature: Signature, records: Sequence[Record], fast: bool) 
     else:
         sets = shingle_sets(folded, whole)
     if isinstance(signature, BatchSignature):
-        keys = np.empty((len(texts), signature.keys_in_batch + 1), np.uint64)
-        keys[:, :-1] = signature.keys_of_sets(sets, fast)
-        keys[:, -1] = exact
-        ends = np.arange(1, len(texts) + 1) * keys.shape[1]
-        return keys.ravel(), ends, sets.flat, sets.offsets[1:]
+        return (*laid_out_keys(signature, sets, exact, fast), sets.flat, sets.offsets[1:])
     found = [[*map(_first_half, signature(record))] for record in records]
     for own, last in zip(found, exact.tolist(), strict=True):
         own.append(last)
     return (*_laid_out(found), sets.flat, sets.offsets[1:])
+
+
+def laid_out_keys(
+    signature: BatchSignature, sets: ShingleSets, exact: Hashes, fast: bool
+) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Return the keys of all records end to end, the exact text's last of each, and their ends."""
+    keys = np.empty((len(sets), signature.keys_in_batch + 1), np.uint64)
+    keys[:, :-1] = signature.keys_of_sets(sets, fast)
+    keys[:, -1] = exact
+    return keys.ravel(), np.arange(1, len(sets) + 1) * keys.shape[1]
 
 
 def _hashes(texts: Sequence[str], folded: Sequence[str], packed: Packed) -> tuple[Hashes, Hashes]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 
 from mind_core.flow import Outcome
@@ -16,6 +16,7 @@ from mind_dedup.clusters import Sizes
 from mind_dedup.decide import Decider, Match
 from mind_dedup.guard import SummaryBySource
 from mind_dedup.prints import Prints
+from mind_dedup.rows import Numbers, Spans, counts_of
 from mind_dedup.settings import Plan
 from mind_dedup.signature import threshold_of
 
@@ -86,20 +87,29 @@ class Settle:
         prints: Prints = outcome.payload
         outcome.payload = None
         matches = self.tally.decider.decide(prints)
-        self.tally.summary.count(Counter(prints.sources))
-        kept = outcome.kept
-        if not any(matches):
-            kept += [line + b"\n" for line in prints.lines]
-            return outcome
+        self.tally.summary.count(counts_of(prints.sources))
+        stays = np.ones(len(matches), np.bool_)
         for row, match in enumerate(matches):
             if match is None:
-                kept.append(prints.lines[row] + b"\n")
                 continue
+            stays[row] = False
             self.tally.removed(prints.sources[row], orjson.loads(prints.ids[row]), match)
             # Without --rejects nobody reads the record again; its count is all that is needed.
-            record = orjson.loads(prints.lines[row]) if self.want_rejects else {}
-            self.tally.reject(outcome, record, match)
+            if self.want_rejects:
+                self.tally.reject(outcome, orjson.loads(prints.lines[row]), match)
+            else:
+                outcome.count_rejected(self.tally.plan.name, match.reason)
+        keep_lines(outcome, prints.lines, np.flatnonzero(stays))
         return outcome
+
+
+def keep_lines(outcome: Outcome, lines: Sequence[bytes], rows: Numbers) -> None:
+    """Pass some lines on as they came."""
+    if isinstance(lines, Spans):
+        outcome.kept += lines.lines(rows)
+        outcome.kept_records = len(rows)
+    else:
+        outcome.kept += [lines[row] + b"\n" for row in rows.tolist()]
 
 
 def marked(outcome: Outcome, line: bytes, plan: Plan, reason: str, notes: dict[str, Any]) -> None:

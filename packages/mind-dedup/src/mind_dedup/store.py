@@ -20,6 +20,7 @@ from mind_core.errors import MindError
 from mind_core.files import full_disk_hint
 from mind_dedup.fold import Hashes
 from mind_dedup.prints import Prints
+from mind_dedup.rows import Spans
 
 Numbers = npt.NDArray[np.int64]
 Column = Any
@@ -119,7 +120,7 @@ class Store:
             return
         sizes = np.diff(prints.set_ends, prepend=0)
         key_counts = np.bincount(prints.key_rows()[entered], minlength=len(prints))[rows]
-        ids = [prints.ids[row] for row in rows.tolist()]
+        ids, id_sizes = _ids_of(prints.ids, rows)
         everything = len(rows) == len(prints)
         self.attach(
             Block(
@@ -127,8 +128,8 @@ class Store:
                 np.cumsum(key_counts, dtype=np.uint32),
                 prints.sets if everything else prints.sets[np.repeat(keep, sizes)],
                 np.cumsum(sizes[rows], dtype=np.uint32),
-                np.frombuffer(b"".join(ids), np.uint8),
-                np.cumsum([len(i) for i in ids], dtype=np.uint32),
+                np.frombuffer(ids, np.uint8),
+                np.cumsum(id_sizes, dtype=np.uint32),
             )
         )
         self._spill()
@@ -199,6 +200,14 @@ class Store:
                         hint=f"{full_disk_hint(error)}; TMPDIR names another folder",
                     ) from None
             self._oldest_held += 1
+
+
+def _ids_of(ids: Sequence[bytes], rows: Numbers) -> tuple[bytes, Sequence[int] | Numbers]:
+    """Return the ids of some rows end to end, and their lengths."""
+    if isinstance(ids, Spans):
+        return ids.joined(rows), (ids.ends - ids.begins)[rows]
+    own = [ids[row] for row in rows.tolist()]
+    return b"".join(own), [len(one) for one in own]
 
 
 def _span(ends: Column, row: int) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from mind_core.records import Record, annotate, encode, text_of
 from mind_core.stream import Batch
 from mind_dedup.decide import Match
 from mind_dedup.prints import Prints, TakePrints, names_of
+from mind_dedup.rows import counts_of
 from mind_dedup.settle import TOOL, Tally
 
 _ENDS = {"paragraph": re.compile(r"\n[^\S\n]*\n\s*"), "line": re.compile(r"\n")}
@@ -88,7 +88,7 @@ class SettleUnits:
         units: Units = outcome.payload
         outcome.payload = None
         matches = self.tally.decider.decide(units.prints)
-        self.tally.summary.count(Counter(units.prints.sources))
+        self.tally.summary.count(counts_of(units.prints.sources))
         outcome.details["units"] += len(matches)
         row = 0
         for line, spans in zip(units.lines, units.spans, strict=True):

@@ -7,7 +7,6 @@ walk writes, and knows of each record the size of its cluster.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,8 @@ from mind_dedup.clusters import EXCERPT, ClusterTable, weight_of
 from mind_dedup.decide import Match
 from mind_dedup.prints import Prints
 from mind_dedup.runs import Chunked, in_parts
-from mind_dedup.settle import Tally, marked
+from mind_dedup.rows import counts_of
+from mind_dedup.settle import Tally, keep_lines, marked
 from mind_dedup.store import Store
 
 _ROWS_AT_ONCE = 1024
@@ -62,8 +62,8 @@ class Review:
         """Settle a batch of the first walk: decide if that can be, and let the lines pass."""
         prints: Prints = outcome.payload
         outcome.payload = None
-        self.tally.summary.count(Counter(prints.sources))
-        outcome.kept += [line + b"\n" for line in prints.lines]
+        self.tally.summary.count(counts_of(prints.sources))
+        keep_lines(outcome, prints.lines, np.arange(len(prints)))
         if self.at_once:
             self._note(range(len(self._numbers), len(self._numbers) + len(prints)), prints)
         else:

@@ -2,9 +2,10 @@
 
 A slot holds a record number and 16 bits of the key. The upper half of a key gives its page of 1,024
 slots, and further bits two buckets of 16 slots there, of which it takes the emptier; if both are
-full, the next one that is not. So the table may be nearly full and still answers after a look or
-two. What agrees by accident is sorted out by whoever looks at the record. As no whole keys are in
-it, a table that is full is built anew from the records, and no second copy lies beside it.
+full, the next one that is not, and the first of the two says so. So the table may be nearly full
+and still answers after a look or two. What agrees by accident is sorted out by whoever looks at the
+record. As no whole keys are in it, a table that is full is built anew from the records, and no
+second copy lies beside it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ SMALLEST = 1 << 17
 MOST = (1 << 32) - 1024
 
 PAGE, BUCKET = 1024, 16
+OVERFLOWN = 128
+"""This bit of a bucket's fill says that a key which belongs here lies behind it."""
 
 _find, _insert = LOOPS.function("table.find"), LOOPS.function("table.insert")
 
@@ -41,6 +44,8 @@ class TableIndex:
     def __init__(self, records: KeysOfRecords) -> None:
         self._records = records
         self._size = 0
+        self.foreseen = 0
+        """How many keys there will be in the end, as far as that is known."""
         self._make(SMALLEST)
         self._build(sum(len(keys) for keys, _ in records()))
 
@@ -91,7 +96,8 @@ class TableIndex:
         if size > FULL * slots:
             step = 2.0 if slots < 1 << 20 else GROWTH
             self._tags, self._numbers = np.zeros(0, np.uint16), np.zeros(0, np.uint32)
-            self._make(max(int(slots * step), int(size / FULL) + 1))
+            foreseen = min(int(self.foreseen / FULL), 2 * slots)
+            self._make(max(int(slots * step), int(size / FULL) + 1, foreseen))
         self._size = size
         for keys, records in self._records():
             _insert(self._tags, self._numbers, self._fills, keys, records)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mind_core.kernels.compiling import loop
 from mind_dedup.fold import Hashes
-from mind_dedup.kernels.table import BUCKET, PAGE
+from mind_dedup.kernels.table import BUCKET, OVERFLOWN, PAGE
 
 Numbers = npt.NDArray[np.int64]
 Tags = npt.NDArray[np.uint16]
@@ -18,6 +18,7 @@ Fills = npt.NDArray[np.uint8]
 
 _SLOTS, _BUCKETS = np.uint64(BUCKET), np.uint64(PAGE // BUCKET)
 _ONE = np.uint64(1)
+_FILL = np.uint8(OVERFLOWN - 1)
 
 
 @loop
@@ -51,9 +52,8 @@ def find(
         one, other = _buckets(keys[place], buckets)
         tag = np.uint16(keys[place] & np.uint64(0xFFFF))
         hits = _hits(tags, one, tag) + _hits(tags, other, tag)
-        spilled = (fills[one] == BUCKET) & (fills[other] == BUCKET)
         maybe[count] = place
-        count += np.uint64((hits > np.uint16(0)) | spilled)
+        count += np.uint64((hits > np.uint16(0)) | (fills[one] >= OVERFLOWN))
     found = 0
     for at in range(count):
         place = np.uint64(maybe[at])
@@ -62,11 +62,12 @@ def find(
         found = _note(tags, held, fills, one, tag, place, places, numbers, found)
         if other != one:
             found = _note(tags, held, fills, other, tag, place, places, numbers, found)
-        bucket = one
-        while fills[bucket] == BUCKET and fills[other] == BUCKET:
+        bucket, looks_on = one, fills[one] >= OVERFLOWN
+        while looks_on:
             bucket = bucket + _ONE if bucket + _ONE < buckets else np.uint64(0)
             if bucket != other:
                 found = _note(tags, held, fills, bucket, tag, place, places, numbers, found)
+            looks_on = (fills[bucket] & _FILL) == BUCKET
     return found
 
 
@@ -93,7 +94,7 @@ def _note(
 ) -> int:
     """Note the records in one bucket that have the tag; return how many are noted in all."""
     begin = bucket * _SLOTS
-    for slot in range(begin, begin + np.uint64(fills[bucket])):
+    for slot in range(begin, begin + np.uint64(fills[bucket] & _FILL)):
         if tags[slot] == tag:
             if found < len(places):
                 places[found] = place
@@ -108,12 +109,13 @@ def insert(tags: Tags, held: Held, fills: Fills, keys: Hashes, records: Numbers)
     buckets = np.uint64(len(fills))
     for place in range(np.uint64(len(keys))):
         one, other = _buckets(keys[place], buckets)
-        bucket = one if fills[one] <= fills[other] else other
-        if fills[bucket] == BUCKET:
+        bucket = one if (fills[one] & _FILL) <= (fills[other] & _FILL) else other
+        if (fills[bucket] & _FILL) == BUCKET:
+            fills[one] |= np.uint8(OVERFLOWN)
             bucket = one
-            while fills[bucket] == BUCKET:
+            while (fills[bucket] & _FILL) == BUCKET:
                 bucket = bucket + _ONE if bucket + _ONE < buckets else np.uint64(0)
-        slot = bucket * _SLOTS + np.uint64(fills[bucket])
+        slot = bucket * _SLOTS + np.uint64(fills[bucket] & _FILL)
         fills[bucket] += np.uint8(1)
         tags[slot] = np.uint16(keys[place] & np.uint64(0xFFFF))
         held[slot] = np.uint32(records[place])

@@ -1,0 +1,176 @@
+"""Strings of JSON: checked, and written as UTF-8. See `scanning`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import loop
+from mind_dedup.kernels.scanning import (
+    BACKSLASH,
+    ESCAPED,
+    FOUR_BYTES,
+    PLAIN,
+    QUOTE,
+    THREE_BYTES,
+    TWO_BYTES,
+)
+
+Bytes = npt.NDArray[np.uint8]
+
+UNUSUAL = np.uint64(2**63)
+"""Stands for a place where something is that is left to orjson."""
+
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+_SIX, _LOW = np.uint64(6), np.uint64(0x3F)
+_ESCAPED = np.uint64(ESCAPED)
+
+
+@loop
+def string(
+    data: Bytes,
+    at: np.uint64,
+    classes: Bytes,
+    composing: Bytes,
+    out: Bytes,
+    place: np.uint64,
+) -> tuple[np.uint64, np.uint64, np.uint64]:
+    """Read a string from behind its quote and write it as UTF-8 to `out`.
+
+    Returns the place behind the other quote, the place behind what was written, and flags.
+    """
+    flags = np.uint64(0)
+    while True:
+        lead = data[at]
+        kind = classes[lead]
+        if kind == PLAIN:
+            out[place] = lead
+            at += _ONE
+            place += _ONE
+        elif kind == THREE_BYTES:
+            one, two = np.uint64(data[at + _ONE]), np.uint64(data[at + _TWO])
+            code = ((np.uint64(lead) & np.uint64(0x0F)) << _SIX | (one & _LOW)) << _SIX
+            code |= two & _LOW
+            surrogate = (code >> np.uint64(11)) == np.uint64(0x1B)
+            if (one >> _SIX) != _TWO or (two >> _SIX) != _TWO or code < 0x800 or surrogate:
+                return UNUSUAL, place, flags
+            flags |= np.uint64(composing[code])
+            out[place], out[place + _ONE], out[place + _TWO] = lead, one, two
+            at += _THREE
+            place += _THREE
+        elif kind == QUOTE:
+            return at + _ONE, place, flags
+        elif kind == TWO_BYTES:
+            one = np.uint64(data[at + _ONE])
+            code = (np.uint64(lead) & np.uint64(0x1F)) << _SIX | (one & _LOW)
+            if (one >> _SIX) != _TWO:
+                return UNUSUAL, place, flags
+            flags |= np.uint64(composing[code])
+            out[place], out[place + _ONE] = lead, one
+            at += _TWO
+            place += _TWO
+        elif kind == FOUR_BYTES:
+            code = _four(data, at)
+            if code == UNUSUAL:
+                return UNUSUAL, place, flags
+            flags |= np.uint64(composing[min(code, np.uint64(len(composing) - 1))])
+            for step in range(np.uint64(4)):
+                out[place + step] = data[at + step]
+            at += np.uint64(4)
+            place += np.uint64(4)
+        elif kind == BACKSLASH:
+            flags |= _ESCAPED
+            at, code = _escape(data, at + _ONE)
+            if at == UNUSUAL:
+                return UNUSUAL, place, flags
+            flags |= np.uint64(composing[min(code, np.uint64(len(composing) - 1))])
+            place = _written(code, out, place)
+        else:
+            return UNUSUAL, place, flags
+
+
+@loop
+def _four(data: Bytes, at: np.uint64) -> np.uint64:
+    """Return the character of four bytes, or `UNUSUAL` if they are none."""
+    code = np.uint64(data[at]) & np.uint64(0x07)
+    for step in range(_ONE, np.uint64(4)):
+        following = np.uint64(data[at + step])
+        if (following >> _SIX) != _TWO:
+            return UNUSUAL
+        code = code << _SIX | (following & _LOW)
+    return code if np.uint64(0x10000) <= code < np.uint64(0x110000) else UNUSUAL
+
+
+@loop
+def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """Read an escape from behind its backslash; return the place behind it and the character."""
+    mark = data[at]
+    code = np.uint64(0)
+    if mark == 0x22 or mark == 0x5C or mark == 0x2F:
+        code = np.uint64(mark)
+    elif mark == 0x6E:
+        code = np.uint64(0x0A)
+    elif mark == 0x74:
+        code = np.uint64(0x09)
+    elif mark == 0x72:
+        code = np.uint64(0x0D)
+    elif mark == 0x62:
+        code = np.uint64(0x08)
+    elif mark == 0x66:
+        code = np.uint64(0x0C)
+    elif mark == 0x75:
+        code = _hexadecimal(data, at + _ONE)
+        at += np.uint64(4)
+        if code == UNUSUAL or np.uint64(0xDC00) <= code < np.uint64(0xE000):
+            return UNUSUAL, code
+        if np.uint64(0xD800) <= code < np.uint64(0xDC00):
+            if data[at + _ONE] != 0x5C or data[at + _TWO] != 0x75:
+                return UNUSUAL, code
+            second = _hexadecimal(data, at + _THREE)
+            if second < np.uint64(0xDC00) or second >= np.uint64(0xE000):
+                return UNUSUAL, code
+            code = (code - np.uint64(0xD800)) << np.uint64(10) | (second - np.uint64(0xDC00))
+            code += np.uint64(0x10000)
+            at += _SIX
+    else:
+        return UNUSUAL, code
+    return at + _ONE, code
+
+
+@loop
+def _hexadecimal(data: Bytes, at: np.uint64) -> np.uint64:
+    """Return the number that four digits are, or `UNUSUAL` if they are none."""
+    code = np.uint64(0)
+    for step in range(np.uint64(4)):
+        digit = np.uint64(data[at + step])
+        if np.uint64(0x30) <= digit <= np.uint64(0x39):
+            digit -= np.uint64(0x30)
+        else:
+            digit |= np.uint64(0x20)
+            if digit < np.uint64(0x61) or digit > np.uint64(0x66):
+                return UNUSUAL
+            digit -= np.uint64(0x57)
+        code = code << np.uint64(4) | digit
+    return code
+
+
+@loop
+def _written(code: np.uint64, out: Bytes, place: np.uint64) -> np.uint64:
+    """Write a character as UTF-8; return the place behind it."""
+    if code < np.uint64(0x80):
+        out[place] = code
+        return place + _ONE
+    if code < np.uint64(0x800):
+        out[place] = np.uint64(0xC0) | code >> _SIX
+        out[place + _ONE] = np.uint64(0x80) | code & _LOW
+        return place + _TWO
+    if code < np.uint64(0x10000):
+        out[place] = np.uint64(0xE0) | code >> np.uint64(12)
+        out[place + _ONE] = np.uint64(0x80) | code >> _SIX & _LOW
+        out[place + _TWO] = np.uint64(0x80) | code & _LOW
+        return place + _THREE
+    out[place] = np.uint64(0xF0) | code >> np.uint64(18)
+    out[place + _ONE] = np.uint64(0x80) | code >> np.uint64(12) & _LOW
+    out[place + _TWO] = np.uint64(0x80) | code >> _SIX & _LOW
+    out[place + _THREE] = np.uint64(0x80) | code & _LOW
+    return place + np.uint64(4)

@@ -1,0 +1,87 @@
+"""A batch of lines to prints with the compiled loops, no record being made of any line."""
+
+from __future__ import annotations
+
+import numpy as np
+import orjson
+import xxhash
+
+from mind_core.flow import Outcome
+from mind_core.kernels.packed import Packed, encode
+from mind_core.stream import Batch
+from mind_dedup.fold import Hashes, composed
+from mind_dedup.kernels.scanning import Scanned, scan
+from mind_dedup.kernels.shingling import shingle_sets
+from mind_dedup.prints import UNKNOWN_SOURCE, Prints, laid_out_keys
+from mind_dedup.rows import Spans
+from mind_dedup.signature import BatchSignature
+
+
+def outcome_of(batch: Batch, signature: BatchSignature) -> Outcome | None:
+    """Return the outcome of a batch with its prints, as `TakePrints` makes it.
+
+    Returns None if a line is not plain: then every line has to be looked at for itself.
+    """
+    scanned = scan(batch.data, UNKNOWN_SOURCE)
+    if scanned is None:
+        return None
+    exact = _hashes(scanned.texts)
+    texts, whole = _composed(scanned, exact)
+    sets = shingle_sets(texts, whole)
+    keys, ends = laid_out_keys(signature, sets, exact, fast=True)
+    outcome = Outcome(records_in=len(exact), bytes_in=len(batch.data))
+    outcome.payload = Prints(
+        keys, ends, sets.flat, sets.offsets[1:],
+        _named(scanned.ids, batch, scanned.lines), scanned.sources, scanned.lines, len(batch.data),
+    )  # fmt: skip
+    return outcome
+
+
+def _hashes(texts: Packed) -> Hashes:
+    data, digest = memoryview(texts.data), xxhash.xxh3_64_intdigest
+    edges = texts.offsets.tolist()
+    pairs = zip(edges[:-1], edges[1:], strict=True)
+    return np.array([digest(data[begin:end]) for begin, end in pairs], np.uint64)
+
+
+def _composed(scanned: Scanned, exact: Hashes) -> tuple[Packed, Hashes]:
+    """Return the texts in composed form, and the hashes of those."""
+    texts, whole, changed = scanned.texts, exact, {}
+    for row in np.flatnonzero(scanned.composes).tolist():
+        begin, end = texts.offsets[row : row + 2].tolist()
+        text = bytes(texts.data[begin:end]).decode()
+        other = composed(text)
+        if other is not text:
+            changed[row] = encode(other)
+    if not changed:
+        return texts, whole
+    whole = whole.copy()
+    sizes = np.diff(texts.offsets)
+    pieces, at = [], 0
+    for row, data in changed.items():
+        begin, end = texts.offsets[row : row + 2].tolist()
+        pieces += [bytes(texts.data[at:begin]), data]
+        at = end
+        sizes[row] = len(data)
+        whole[row] = xxhash.xxh3_64_intdigest(data)
+    pieces.append(bytes(texts.data[at:]))
+    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
+    return Packed(np.frombuffer(b"".join(pieces), np.uint8), offsets), whole
+
+
+def _named(ids: Spans, batch: Batch, lines: Spans) -> Spans:
+    """Return ids in which those that are missing are the positions of their lines."""
+    missing = np.flatnonzero(ids.ends == 0)
+    if not len(missing):
+        return ids
+    number, at = batch.first_line, 0
+    begins, ends, extra = ids.begins.copy(), ids.ends.copy(), []
+    size = len(ids.data)
+    for row, begin in zip(missing.tolist(), lines.begins[missing].tolist(), strict=True):
+        number += ids.data.count(b"\n", at, begin)
+        at = begin
+        position = orjson.dumps(batch.position(number))
+        begins[row], ends[row] = size, size + len(position)
+        size += len(position)
+        extra.append(position)
+    return Spans(ids.data + b"".join(extra), begins, ends)

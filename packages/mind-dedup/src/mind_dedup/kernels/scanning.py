@@ -1,0 +1,82 @@
+"""Lines of JSON read with the compiled loops: where things are, and the texts as UTF-8."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.packed import Packed
+from mind_dedup.fold import composing
+from mind_dedup.kernels.library import LOOPS
+from mind_dedup.rows import Named, Spans
+
+ESCAPED, COMPOSING = 1, 2
+"""Flags of a string: it has a backslash, or a character that may not be in composed form."""
+
+PLAIN, QUOTE, BACKSLASH, ILLEGAL, TWO_BYTES, THREE_BYTES, FOUR_BYTES = range(7)
+"""Classes of bytes inside a string."""
+
+_PADDING = b"\n" * 16
+
+_scan, _group = LOOPS.function("scanning.scan"), LOOPS.function("scanning.group")
+
+
+class Scanned(NamedTuple):
+    """Hold what was read of some lines, a record each."""
+
+    lines: Spans
+    ids: Spans
+    """As JSON; empty for a record without an id."""
+
+    sources: Named
+    texts: Packed
+    composes: npt.NDArray[np.bool_]
+    """Which texts may not be in composed form."""
+
+
+def scan(data: bytes, unknown: str) -> Scanned | None:
+    """Read whole lines; return None if any of them is not plain, which says nothing against it.
+
+    `unknown` is the source of records that name none.
+    """
+    padded = data + _PADDING
+    size = len(data) + (not data.endswith(b"\n"))
+    most = data.count(b"\n") + 1
+    out, ends = np.empty(len(padded), np.uint8), np.empty(most, np.int64)
+    spans, composes = np.empty(6 * most, np.int64), np.empty(most, np.bool_)
+    codes = np.frombuffer(padded, np.uint8)
+    rows = _scan(codes, size, _CLASSES, composing(), out, ends, spans, composes)
+    if rows < 0:
+        return None
+    offsets = np.concatenate((np.zeros(1, np.int64), ends[:rows]))
+    table = np.zeros(1 << max(int(2 * rows).bit_length(), 4), np.int64)
+    first = np.empty(rows, np.int64)
+    _group(codes, spans, rows, table, first)
+    columns = np.ascontiguousarray(spans[: 6 * rows].reshape(rows, 6).T)
+    return Scanned(
+        Spans(padded, columns[0], columns[1]),
+        Spans(padded, columns[2], columns[3]),
+        _sources(Spans(padded, columns[4], columns[5]), first, unknown),
+        Packed(out[: int(offsets[-1])], offsets),
+        composes[:rows],
+    )
+
+
+def _sources(spans: Spans, first: npt.NDArray[np.int64], unknown: str) -> Named:
+    """Return the sources by name, from the first record that has the same."""
+    distinct, numbers = np.unique(first, return_inverse=True)
+    names = [unknown if row < 0 else spans[row].decode() for row in distinct.tolist()]
+    return Named(names, numbers)
+
+
+def _classes() -> npt.NDArray[np.uint8]:
+    classes = np.full(256, ILLEGAL, np.uint8)
+    classes[0x20:0x80] = PLAIN
+    classes[0x22], classes[0x5C] = QUOTE, BACKSLASH
+    classes[0xC2:0xE0], classes[0xE0:0xF0], classes[0xF0:0xF5] = TWO_BYTES, THREE_BYTES, FOUR_BYTES
+    return classes
+
+
+_CLASSES = _classes()

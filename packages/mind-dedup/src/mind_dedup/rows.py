@@ -1,0 +1,91 @@
+"""What is known of the records of a batch, without an object for each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Spans(Sequence[bytes]):
+    """Hold some pieces of one block of bytes: row i is `data[begins[i] : ends[i]]`."""
+
+    data: bytes
+    begins: Numbers
+    ends: Numbers
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    @overload
+    def __getitem__(self, row: int) -> bytes: ...
+    @overload
+    def __getitem__(self, row: slice) -> Spans: ...
+    def __getitem__(self, row: int | slice) -> bytes | Spans:
+        if isinstance(row, slice):
+            return Spans(self.data, self.begins[row], self.ends[row])
+        return self.data[self.begins[row] : self.ends[row]]
+
+    def __iter__(self) -> Iterator[bytes]:
+        data = self.data
+        for begin, end in zip(self.begins.tolist(), self.ends.tolist(), strict=True):
+            yield data[begin:end]
+
+    def joined(self, rows: Numbers) -> bytes:
+        """Return some rows end to end."""
+        begins, ends = self.begins[rows].tolist(), self.ends[rows].tolist()
+        data = self.data
+        return b"".join([data[begin:end] for begin, end in zip(begins, ends, strict=True)])
+
+    def lines(self, rows: Numbers) -> list[bytes]:
+        """Return some rows that are lines, with their line feeds; neighbours are in one piece."""
+        if not len(rows):
+            return []
+        begins, ends = self.begins[rows], self.ends[rows]
+        breaks = np.flatnonzero(begins[1:] != ends[:-1] + 1)
+        first = begins[np.concatenate((np.zeros(1, np.int64), breaks + 1))].tolist()
+        last = ends[np.append(breaks, len(rows) - 1)].tolist()
+        data = self.data
+        return [data[begin : end + 1] for begin, end in zip(first, last, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Named(Sequence[str]):
+    """Hold a name for each row, of which few are different."""
+
+    names: Sequence[str]
+    numbers: Numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> Named: ...
+    def __getitem__(self, row: int | slice) -> str | Named:
+        if isinstance(row, slice):
+            return Named(self.names, self.numbers[row])
+        return self.names[self.numbers[row]]
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.names.__getitem__, self.numbers.tolist())
+
+
+def counts_of(names: Sequence[str]) -> Counter[str]:
+    """Return how often each name occurs."""
+    if not isinstance(names, Named):
+        return Counter(names)
+    counts: Counter[str] = Counter()
+    for name, count in zip(
+        names.names, np.bincount(names.numbers, minlength=len(names.names)).tolist(), strict=True
+    ):
+        counts[name] += count
+    return counts
