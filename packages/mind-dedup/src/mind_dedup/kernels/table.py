@@ -66,7 +66,10 @@ class TableIndex:
         maybe = np.empty(len(keys) + 1, np.int64)
         while True:
             places, numbers = np.empty(room, np.int64), np.empty(room, np.int64)
-            found = _find(self._tags, self._numbers, self._fills, keys, maybe, places, numbers)
+            found = _find(
+                self._tags, self._tags.view(np.uint64), self._numbers, self._fills,
+                keys, maybe, places, numbers,
+            )  # fmt: skip
             if found <= room:
                 return places[:found], numbers[:found]
             room = found

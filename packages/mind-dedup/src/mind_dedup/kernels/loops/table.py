@@ -18,6 +18,10 @@ Fills = npt.NDArray[np.uint8]
 
 _SLOTS, _BUCKETS = np.uint64(BUCKET), np.uint64(PAGE // BUCKET)
 _ONE = np.uint64(1)
+_EACH, _UPPER = np.uint64(0x0001000100010001), np.uint64(0x8000800080008000)
+_AT_ONCE = np.uint64(32)
+"""Keys whose buckets are loaded together: as many as a processor can wait for, and some more."""
+
 _FILL = np.uint8(OVERFLOWN - 1)
 
 
@@ -34,6 +38,7 @@ def _buckets(key: np.uint64, buckets: np.uint64) -> tuple[np.uint64, np.uint64]:
 @loop
 def find(
     tags: Tags,
+    words: Hashes,
     held: Held,
     fills: Fills,
     keys: Hashes,
@@ -43,17 +48,21 @@ def find(
 ) -> int:
     """Note the records that seem to have a key; return how many, which may be more than fit.
 
-    Most keys nobody has. That is seen first, without a branch, so that the looks into memory
-    overlap; only what is left is looked at again.
+    `words` are the tags, four in one. Most keys nobody has. That is seen first, without a branch;
+    only what is left is looked at again.
     """
-    buckets = np.uint64(len(fills))
-    count = np.uint64(0)
-    for place in range(np.uint64(len(keys))):
-        one, other = _buckets(keys[place], buckets)
-        tag = np.uint16(keys[place] & np.uint64(0xFFFF))
-        hits = _hits(tags, one, tag) + _hits(tags, other, tag)
-        maybe[count] = place
-        count += np.uint64((hits > np.uint16(0)) | (fills[one] >= OVERFLOWN))
+    buckets, size = np.uint64(len(fills)), np.uint64(len(keys))
+    count, seen = np.uint64(0), np.uint64(0)
+    for begin in range(np.uint64(0), size, _AT_ONCE):
+        end = min(begin + _AT_ONCE, size)
+        seen |= _touched(words, keys, begin, end, buckets)
+        for place in range(begin, end):
+            one, other = _buckets(keys[place], buckets)
+            tags_alike = (keys[place] & np.uint64(0xFFFF)) * _EACH
+            hits = _hits(words, one, tags_alike) | _hits(words, other, tags_alike)
+            maybe[count] = place
+            count += np.uint64((hits != np.uint64(0)) | (fills[one] >= OVERFLOWN))
+    maybe[size] = seen
     found = 0
     for at in range(count):
         place = np.uint64(maybe[at])
@@ -72,12 +81,29 @@ def find(
 
 
 @loop
-def _hits(tags: Tags, bucket: np.uint64, tag: np.uint16) -> np.uint16:
-    """Return how many slots of a bucket have the tag; a slot that is not taken has 0."""
-    found = np.uint16(0)
-    for slot in range(_SLOTS):
-        found += np.uint16(tags[bucket * _SLOTS + slot] == tag)
-    return found
+def _touched(
+    words: Hashes, keys: Hashes, begin: np.uint64, end: np.uint64, buckets: np.uint64
+) -> np.uint64:
+    """Load the buckets of some keys, one behind the other, so that all wait for memory at once."""
+    seen = np.uint64(0)
+    for place in range(begin, end):
+        one, other = _buckets(keys[place], buckets)
+        seen |= words[one * np.uint64(BUCKET // 4)] | words[other * np.uint64(BUCKET // 4)]
+    return seen
+
+
+@loop
+def _hits(words: Hashes, bucket: np.uint64, tags_alike: np.uint64) -> np.uint64:
+    """Return 0 if no slot of a bucket has the tag; a slot that is not taken has 0.
+
+    A word from which the tag was taken away has a zero in it if some upper bit is set in
+    `(word - 0x0001…) & ~word & 0x8000…` (Mycroft 1987).
+    """
+    found = np.uint64(0)
+    for word in range(bucket * np.uint64(BUCKET // 4), (bucket + _ONE) * np.uint64(BUCKET // 4)):
+        rest = words[word] ^ tags_alike
+        found |= (rest - _EACH) & ~rest
+    return found & _UPPER
 
 
 @loop
