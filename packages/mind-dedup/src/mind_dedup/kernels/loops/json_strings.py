@@ -10,7 +10,6 @@ from mind_dedup.kernels.scanning import (
     BACKSLASH,
     ESCAPED,
     FOUR_BYTES,
-    PLAIN,
     QUOTE,
     THREE_BYTES,
     TWO_BYTES,
@@ -24,6 +23,8 @@ UNUSUAL = np.uint64(2**63)
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _SIX, _LOW = np.uint64(6), np.uint64(0x3F)
 _ESCAPED = np.uint64(ESCAPED)
+_EIGHT, _ONES, _UPPER = np.uint64(8), np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_BLANKS, _QUOTES, _BACKSLASHES = (_ONES * np.uint64(code) for code in (0x20, 0x22, 0x5C))
 
 
 @loop
@@ -41,13 +42,15 @@ def string(
     """
     flags = np.uint64(0)
     while True:
+        if data[at] < 0x80:
+            plain = _plain(data, at, out, place)
+            at += plain
+            place += plain
+            if plain == _EIGHT:
+                continue
         lead = data[at]
         kind = classes[lead]
-        if kind == PLAIN:
-            out[place] = lead
-            at += _ONE
-            place += _ONE
-        elif kind == THREE_BYTES:
+        if kind == THREE_BYTES:
             one, two = np.uint64(data[at + _ONE]), np.uint64(data[at + _TWO])
             code = ((np.uint64(lead) & np.uint64(0x0F)) << _SIX | (one & _LOW)) << _SIX
             code |= two & _LOW
@@ -87,6 +90,26 @@ def string(
             place = _written(code, out, place)
         else:
             return UNUSUAL, place, flags
+
+
+@loop
+def _plain(data: Bytes, at: np.uint64, out: Bytes, place: np.uint64) -> np.uint64:
+    """Copy eight bytes and return how many at the start are plain ASCII: the others do not count.
+
+    A byte is none of it if taking 32 away, or 1 from what differs from a quote or a backslash, sets
+    its upper bit, or that is set already; the lowest such bit is never a borrow of another.
+    """
+    word = np.uint64(0)
+    for step in range(_EIGHT):
+        word |= np.uint64(data[at + step]) << (step << _THREE)
+    for step in range(_EIGHT):
+        out[place + step] = np.uint8((word >> (step << _THREE)) & np.uint64(0xFF))
+    other = (word - _BLANKS) | ((word ^ _QUOTES) - _ONES) | ((word ^ _BACKSLASHES) - _ONES) | word
+    other &= _UPPER
+    if other == np.uint64(0):
+        return _EIGHT
+    lowest = (other & (np.uint64(0) - other)) >> np.uint64(7)
+    return (lowest * np.uint64(0x0001020304050607)) >> np.uint64(56)
 
 
 @loop
