@@ -15,7 +15,7 @@ from mind_dedup.shingles import BLOCK, SHINGLE_TOKENS
 
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _SIX, _LOW = np.uint64(6), np.uint64(0x3F)
-_BLOCK = np.uint64(BLOCK)
+_BLOCK, _RUN = np.uint64(BLOCK), np.uint64(1 << 12)
 
 
 @loop
@@ -67,6 +67,12 @@ def _tokens(
     at, stop = np.uint64(begin), np.uint64(end)
     last = np.uint64(len(kinds) - 1)
     while at < stop:
+        if length < _BLOCK - _RUN:
+            at, found, word, length = _ascii(
+                data, at, min(at + _RUN, stop), values, powers, tokens, found, word, length
+            )
+            if at == stop:
+                break
         code = np.uint64(data[at])
         if code < np.uint64(0x80):
             at += _ONE
@@ -100,6 +106,33 @@ def _tokens(
     tokens[found] = word
     found += np.uint64(length > np.uint64(0))
     return int(found)
+
+
+@loop
+def _ascii(
+    data: npt.NDArray[np.uint8],
+    at: np.uint64,
+    stop: np.uint64,
+    values: Hashes,
+    powers: Hashes,
+    tokens: Hashes,
+    found: np.uint64,
+    word: np.uint64,
+    length: np.uint64,
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Do the same for ASCII up to `stop`: every character is of a word or separates words."""
+    before = np.uint64(length > np.uint64(0))
+    while at < stop and data[at] < 0x80:
+        value = values[np.uint64(data[at])]
+        inside = np.uint64(value != np.uint64(0))
+        mask = np.uint64(0) - inside
+        tokens[found] = word
+        found += before & ~inside
+        word = (word + value * powers[length]) & mask
+        length = (length + _ONE) & mask
+        before = inside
+        at += _ONE
+    return at, found, word, length
 
 
 @loop
