@@ -71,13 +71,13 @@ class Sizes:
         self.examples: dict[int, list[str]] = {}
         """Of clusters over `most`: the ids of some that were removed."""
 
-    def add(self, number: int, own_id: Any) -> None:
-        """Count a record that was removed for a kept one."""
+    def add(self, number: int, own_id: bytes) -> None:
+        """Count a record that was removed for a kept one; its id is JSON."""
         self.removed[number] += 1
         if self.removed[number] >= self.most:
             examples = self.examples.setdefault(number, [])
             if len(examples) < 3:
-                examples.append(str(own_id))
+                examples.append(str(orjson.loads(own_id)))
 
     def of(self, number: int) -> int:
         """Return the size of a kept record's cluster, itself included."""

@@ -86,10 +86,18 @@ class Decider:
         rows = prints.key_rows()
         verdicts = self._verdicts(fast, prints, rows, places[real], known[real], gathered)
         matches, keep, row_numbers = self._matches(prints, verdicts, unique)
-        entered = keep[rows] & ~verdicts.crowded
-        self.store.add(prints, keep, entered)
+        if fast and type(self.store) is Store and prints.sets.dtype == np.uint32:
+            from mind_dedup.kernels.keeping import keep as kept
+
+            first = len(self.store)
+            block, keys, records = kept(prints, keep, verdicts.crowded, first)
+            self.store.put(block)
+        else:
+            entered = keep[rows] & ~verdicts.crowded
+            self.store.add(prints, keep, entered)
+            keys, records = prints.keys[entered], row_numbers[rows[entered]]
         if self.within:
-            index.add(prints.keys[entered], row_numbers[rows[entered]])
+            index.add(keys, records)
         return matches
 
     def _index(self, fast: bool) -> Index:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from mind_core.errors import GateError, UsageError
 from mind_core.summary import Summary
 from mind_dedup.clusters import Sizes
@@ -112,12 +114,12 @@ class SummaryBySource(Summary):
         for source, number in records.items():
             self.sources.setdefault(source, Source()).records += number
 
-    def count_removed(self, source: str, own_id: Any, kept_id: Any) -> None:
-        """Note a counted record that goes, with the id of the one that stays."""
+    def count_removed(self, source: str, own_id: bytes, kept_id: bytes) -> None:
+        """Note a counted record that goes, with the id of the one that stays, both as JSON."""
         counts = self.sources[source]
         counts.removed += 1
         if len(counts.examples) < _EXAMPLES:
-            counts.examples.append((str(own_id), str(kept_id)))
+            counts.examples.append((str(orjson.loads(own_id)), str(orjson.loads(kept_id))))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary with the counts by source under `details`."""

@@ -38,9 +38,9 @@ class Tally:
         if scheme := getattr(self.plan.signature, "scheme", None):
             self.summary.details["scheme"] = scheme
 
-    def removed(self, source: str, own_id: Any, match: Match) -> None:
-        """Count a record that goes."""
-        self.summary.count_removed(source, own_id, orjson.loads(match.kept_id))
+    def removed(self, source: str, own_id: bytes, match: Match) -> None:
+        """Count a record that goes; its id is JSON."""
+        self.summary.count_removed(source, own_id, match.kept_id)
         self.sizes.add(match.number, own_id)
 
     def check(self) -> None:
@@ -93,7 +93,7 @@ class Settle:
             if match is None:
                 continue
             stays[row] = False
-            self.tally.removed(prints.sources[row], orjson.loads(prints.ids[row]), match)
+            self.tally.removed(prints.sources[row], prints.ids[row], match)
             # Without --rejects nobody reads the record again; its count is all that is needed.
             if self.want_rejects:
                 self.tally.reject(outcome, orjson.loads(prints.lines[row]), match)

@@ -39,6 +39,10 @@ class Remote:
     def __len__(self) -> int:
         return self.length
 
+    def item(self, place: int) -> Any:
+        """Return one value."""
+        return self[place : place + 1].item()
+
     def __getitem__(self, part: slice) -> npt.NDArray[Any]:
         begin, end, _ = part.indices(self.length)
         width = self.dtype.itemsize
@@ -116,23 +120,19 @@ class Store:
     ) -> None:
         """Keep the marked rows of a batch, with those of their keys that were entered."""
         rows = np.flatnonzero(keep)
-        if not len(rows):
-            return
         sizes = np.diff(prints.set_ends, prepend=0)
         key_counts = np.bincount(prints.key_rows()[entered], minlength=len(prints))[rows]
-        ids, id_sizes = _ids_of(prints.ids, rows)
         everything = len(rows) == len(prints)
-        self.attach(
-            Block(
-                prints.keys[entered],
-                np.cumsum(key_counts, dtype=np.uint32),
-                prints.sets if everything else prints.sets[np.repeat(keep, sizes)],
-                np.cumsum(sizes[rows], dtype=np.uint32),
-                np.frombuffer(ids, np.uint8),
-                np.cumsum(id_sizes, dtype=np.uint32),
-            )
-        )
-        self._spill()
+        sets = prints.sets if everything else prints.sets[np.repeat(keep, sizes)]
+        key_ends = np.cumsum(key_counts, dtype=np.uint32)
+        set_ends = np.cumsum(sizes[rows], dtype=np.uint32)
+        self.put(block_of(prints, rows, prints.keys[entered], key_ends, sets, set_ends))
+
+    def put(self, block: Block) -> None:
+        """Take over a block in memory; the oldest go to disk if there are too many."""
+        if len(block.key_ends):
+            self.attach(block)
+            self._spill()
 
     def attach(self, block: Block) -> None:
         """Take a block over as it is, in memory or on disk."""
@@ -153,8 +153,10 @@ class Store:
         keys, sets = [], []
         for number in numbers:
             block, row = self._place(number)
-            keys.append(block.keys[slice(*_span(block.key_ends, row))])
-            sets.append(block.sets[slice(*_span(block.set_ends, row))])
+            begin, end = _span(block.key_ends, row)
+            keys.append(block.keys[begin:end])
+            begin, end = _span(block.set_ends, row)
+            sets.append(block.sets[begin:end])
         return Known(
             np.concatenate(keys) if keys else np.zeros(0, np.uint64),
             np.cumsum([len(k) for k in keys], dtype=np.int64),
@@ -202,6 +204,20 @@ class Store:
             self._oldest_held += 1
 
 
+def block_of(
+    prints: Prints,
+    rows: Numbers,
+    keys: Column,
+    key_ends: Column,
+    sets: Column,
+    set_ends: Column,
+) -> Block:
+    """Return the block of some rows of a batch from their other columns."""
+    ids, sizes = _ids_of(prints.ids, rows)
+    id_ends = np.cumsum(sizes, dtype=np.uint32)
+    return Block(keys, key_ends, sets, set_ends, np.frombuffer(ids, np.uint8), id_ends)
+
+
 def _ids_of(ids: Sequence[bytes], rows: Numbers) -> tuple[bytes, Sequence[int] | Numbers]:
     """Return the ids of some rows end to end, and their lengths."""
     if isinstance(ids, Spans):
@@ -211,7 +227,4 @@ def _ids_of(ids: Sequence[bytes], rows: Numbers) -> tuple[bytes, Sequence[int] |
 
 
 def _span(ends: Column, row: int) -> tuple[int, int]:
-    if row == 0:
-        return 0, int(ends[:1][0])
-    begin, end = ends[row - 1 : row + 1].tolist()
-    return begin, end
+    return (ends.item(row - 1) if row else 0), ends.item(row)

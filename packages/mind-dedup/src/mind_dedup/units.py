@@ -99,7 +99,7 @@ class SettleUnits:
             ]
             if found:
                 identity, source = units.prints.ids[row], units.prints.sources[row]
-                self._shorten(outcome, line, found, orjson.loads(identity), source)
+                self._shorten(outcome, line, found, identity, source)
             else:
                 outcome.keep(line)
             row += len(spans)
@@ -110,7 +110,7 @@ class SettleUnits:
         outcome: Outcome,
         line: bytes,
         found: list[tuple[tuple[int, int], Match]],
-        identity: object,
+        identity: bytes,
         source: str,
     ) -> None:
         record = orjson.loads(line)

@@ -169,7 +169,7 @@ class Review:
             self._reasons[row] = self._known_reasons.index(match.reason)
             source = prints.sources[place]
             if not self.mark:
-                self.tally.removed(source, orjson.loads(prints.ids[place]), match)
+                self.tally.removed(source, prints.ids[place], match)
             else:
                 self.tally.sizes.removed[match.number] += 1
 

@@ -26,9 +26,10 @@ LOOPS = Library(
             "u4[] i8[] i8 i8[] i8[] i8[] i8 u8[] u8[] u4[] u4[] u4[] i8[] u8[] i8"
         ),
         "table.find": "u2[] u8[] u4[] u1[] u8[] i8[] i8[] i8[]",
-        "table.insert": "u2[] u4[] u1[] u8[] i8[]",
+        "table.insert": "u2[] u8[] u4[] u1[] u8[] i8[]",
         "scanning.scan": "u1[] i8 u1[] u1[] u1[] i8[] i8[] b1[]",
         "scanning.group": "u1[] i8[] i8 i8[] i8[]",
+        "keeping.keep": "u8[] i8[] u4[] i8[] b1[] b1[] i8 u8[] i8[] u4[] u4[] u4[]",
         "judging.has_key": "u8[] i8[] i8[] u8[] b1[]",
         "judging.groups": "u8[] i8[] i8[] b1[] i8[]",
         "judging.judge": (

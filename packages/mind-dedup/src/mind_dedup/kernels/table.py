@@ -81,7 +81,11 @@ class TableIndex:
             self._build(size)
         else:
             self._size = size
-            _insert(self._tags, self._numbers, self._fills, keys, records)
+            self._enter(keys, records)
+
+    def _enter(self, keys: Hashes, records: Numbers) -> None:
+        words = self._tags.view(np.uint64)
+        _insert(self._tags, words, self._numbers, self._fills, keys, records)
 
     def _make(self, slots: int) -> None:
         slots = -(-slots // PAGE) * PAGE
@@ -103,4 +107,4 @@ class TableIndex:
             self._make(max(int(slots * step), int(size / FULL) + 1, foreseen))
         self._size = size
         for keys, records in self._records():
-            _insert(self._tags, self._numbers, self._fills, keys, records)
+            self._enter(keys, records)

@@ -130,10 +130,14 @@ def _note(
 
 
 @loop
-def insert(tags: Tags, held: Held, fills: Fills, keys: Hashes, records: Numbers) -> int:
+def insert(
+    tags: Tags, words: Hashes, held: Held, fills: Fills, keys: Hashes, records: Numbers
+) -> int:
     """Enter one key of one record at each place."""
-    buckets = np.uint64(len(fills))
-    for place in range(np.uint64(len(keys))):
+    buckets, size, seen = np.uint64(len(fills)), np.uint64(len(keys)), np.uint64(0)
+    for place in range(size):
+        if place % _AT_ONCE == np.uint64(0):
+            seen |= _touched(words, keys, place, min(place + _AT_ONCE, size), buckets)
         one, other = _buckets(keys[place], buckets)
         bucket = one if (fills[one] & _FILL) <= (fills[other] & _FILL) else other
         if (fills[bucket] & _FILL) == BUCKET:
@@ -145,4 +149,4 @@ def insert(tags: Tags, held: Held, fills: Fills, keys: Hashes, records: Numbers)
         fills[bucket] += np.uint8(1)
         tags[slot] = np.uint16(keys[place] & np.uint64(0xFFFF))
         held[slot] = np.uint32(records[place])
-    return 0
+    return int(seen)

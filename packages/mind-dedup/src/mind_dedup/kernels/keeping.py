@@ -1,0 +1,32 @@
+"""What stays of a batch, laid end to end with the compiled loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_dedup.fold import Hashes
+from mind_dedup.kernels.library import LOOPS
+from mind_dedup.prints import Prints
+from mind_dedup.rows import Numbers
+from mind_dedup.store import Block, block_of
+
+_keep = LOOPS.function("keeping.keep")
+
+
+def keep(
+    prints: Prints, stays: npt.NDArray[np.bool_], crowded: npt.NDArray[np.bool_], first: int
+) -> tuple[Block, Hashes, Numbers]:
+    """Return the block of the rows that stay, its keys, and the number of each key's record."""
+    rows = np.flatnonzero(stays)
+    sizes = np.diff(prints.set_ends, prepend=0)
+    keys = np.empty(len(prints.keys) + 1, np.uint64)
+    records = np.empty(len(prints.keys) + 1, np.int64)
+    key_ends, set_ends = np.empty(len(rows), np.uint32), np.empty(len(rows), np.uint32)
+    sets = np.empty(int(sizes[rows].sum()), np.uint32)
+    count = _keep(
+        prints.keys, prints.key_ends, prints.sets, prints.set_ends, stays, crowded, first,
+        keys, records, key_ends, sets, set_ends,
+    )  # fmt: skip
+    kept = keys[:count].copy()
+    return block_of(prints, rows, kept, key_ends, sets, set_ends), kept, records[:count]

@@ -1,0 +1,53 @@
+"""What stays of a batch, laid end to end."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.compiling import loop
+from mind_dedup.fold import Hashes
+
+Numbers = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.uint32]
+Flags = npt.NDArray[np.bool_]
+
+_ONE = np.uint64(1)
+
+
+@loop
+def keep(
+    keys: Hashes,
+    key_ends: Numbers,
+    sets: Counts,
+    set_ends: Numbers,
+    stays: Flags,
+    crowded: Flags,
+    first: int,
+    kept_keys: Hashes,
+    records: Numbers,
+    kept_key_ends: Counts,
+    kept_sets: Counts,
+    kept_set_ends: Counts,
+) -> int:
+    """Copy the keys and sets of rows that stay, without crowded keys; return how many keys.
+
+    `records` gets the number of each key's record; the first row that stays is number `first`.
+    """
+    count, size, row = np.uint64(0), np.uint64(0), np.uint64(0)
+    key, member = np.uint64(0), np.uint64(0)
+    for place in range(np.uint64(len(stays))):
+        key_end, set_end = np.uint64(key_ends[place]), np.uint64(set_ends[place])
+        if stays[place]:
+            for at in range(key, key_end):
+                kept_keys[count] = keys[at]
+                records[count] = np.int64(row) + first
+                count += np.uint64(crowded[at] ^ True)
+            for at in range(member, set_end):
+                kept_sets[size + at - member] = sets[at]
+            size += set_end - member
+            kept_key_ends[row] = count
+            kept_set_ends[row] = size
+            row += _ONE
+        key, member = key_end, set_end
+    return int(count)
