@@ -74,11 +74,16 @@ class TakePrints:
 
     def __call__(self, batch: Batch) -> Outcome:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
-        compared = reason_of(self.signature) is None and isinstance(self.signature, BatchSignature)
-        if compared and self.policy is None and self.speed.worth_it(len(batch.data)):
+        signature = self.signature
+        if (
+            isinstance(signature, BatchSignature)
+            and reason_of(self.signature) is None
+            and self.policy is None
+            and self.speed.worth_it(0)
+        ):
             from mind_dedup.kernels.reading import outcome_of
 
-            if (outcome := outcome_of(batch, self.signature)) is not None:
+            if (outcome := outcome_of(batch, signature)) is not None:
                 return outcome
         return self._one_by_one(batch)
 

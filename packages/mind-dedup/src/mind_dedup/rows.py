@@ -73,7 +73,7 @@ class Named(Sequence[str]):
     def __getitem__(self, row: int | slice) -> str | Named:
         if isinstance(row, slice):
             return Named(self.names, self.numbers[row])
-        return self.names[self.numbers[row]]
+        return self.names[int(self.numbers[row])]
 
     def __iter__(self) -> Iterator[str]:
         return map(self.names.__getitem__, self.numbers.tolist())

@@ -19,8 +19,8 @@ from mind_core.stream import Batch
 from mind_dedup.clusters import EXCERPT, ClusterTable, weight_of
 from mind_dedup.decide import Match
 from mind_dedup.prints import Prints
-from mind_dedup.runs import Chunked, in_parts
 from mind_dedup.rows import counts_of
+from mind_dedup.runs import Chunked, in_parts
 from mind_dedup.settle import Tally, keep_lines, marked
 from mind_dedup.store import Store
 

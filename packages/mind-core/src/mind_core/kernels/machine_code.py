@@ -127,8 +127,8 @@ class Library:
         if given := os.environ.get("NUMBA_CACHE_DIR"):
             yield Path(given) / name
         yield self._folder / "__pycache__" / name
-        caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        yield Path(caches) / "mind-toolkit" / name
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        yield Path(caches).expanduser() / "mind-toolkit" / name
 
     def _kept(self) -> dict[str, Code]:
         """Return the machine code that is kept, nothing if it is missing, old or damaged."""

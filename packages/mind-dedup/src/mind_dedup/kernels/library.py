@@ -14,7 +14,11 @@ def _sources() -> tuple[str, ...]:
     """Return the files outside the package whose constants the loops take in."""
     here = Path(__file__).parent
     core = find_spec("mind_core.kernels.compiling")
-    names = [here / "table.py", here / "scanning.py", *(here.parent / f"{n}.py" for n in ("fold", "shingles"))]
+    names = [
+        here / "table.py",
+        here / "scanning.py",
+        *(here.parent / f"{n}.py" for n in ("fold", "shingles")),
+    ]
     return (*map(str, names), *([core.origin] if core is not None and core.origin else []))
 
 
@@ -22,9 +26,7 @@ LOOPS = Library(
     _PACKAGE,
     {
         "shingles.fill": "u1[] i8[] u1[] u8[] u8[] u8[] u8[] u8[] u4[] u4[] u4[] u4[] i8[]",
-        "signatures.fill": (
-            "u4[] i8[] i8 i8[] i8[] i8[] i8 u8[] u8[] u4[] u4[] u4[] i8[] u8[] i8"
-        ),
+        "signatures.fill": ("u4[] i8[] i8 i8[] i8[] i8[] i8 u8[] u8[] u4[] u4[] u4[] i8[] u8[] i8"),
         "table.find": "u2[] u8[] u4[] u1[] u8[] i8[] i8[] i8[]",
         "table.insert": "u2[] u8[] u4[] u1[] u8[] i8[]",
         "scanning.scan": "u1[] i8 u1[] u1[] u1[] i8[] i8[] b1[]",

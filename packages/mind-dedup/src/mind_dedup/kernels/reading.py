@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import orjson
 import xxhash
@@ -38,9 +40,8 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> Outcome | None:
 
 
 def _hashes(texts: Packed) -> Hashes:
-    data, digest = memoryview(texts.data), xxhash.xxh3_64_intdigest
-    edges = texts.offsets.tolist()
-    pairs = zip(edges[:-1], edges[1:], strict=True)
+    data, digest = memoryview(texts.data.data), xxhash.xxh3_64_intdigest
+    pairs = itertools.pairwise(texts.offsets.tolist())
     return np.array([digest(data[begin:end]) for begin, end in pairs], np.uint64)
 
 

@@ -100,7 +100,9 @@ def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
     if first == 0x74:
         return _after_word(data, at, 0x72, 0x75, 0x65)
     if first == 0x66:
-        return _after_word(data, at + _ONE, 0x6C, 0x73, 0x65) if data[at + _ONE] == 0x61 else UNUSUAL
+        return (
+            _after_word(data, at + _ONE, 0x6C, 0x73, 0x65) if data[at + _ONE] == 0x61 else UNUSUAL
+        )
     if first == 0x6E:
         return _after_word(data, at, 0x75, 0x6C, 0x6C)
     begin = at

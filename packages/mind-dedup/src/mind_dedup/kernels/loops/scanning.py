@@ -1,8 +1,8 @@
 """JSON lines to the places of what is compared in them, and their texts end to end.
 
 Only what is plain is read here: anything else, a mistake or a rarity, is left to orjson, and the
-answer is that there was something unusual. What is accepted here orjson accepts, with the same values (RFC 8259). A line
-feed ends everything, so it stands for all looks at the end of the data.
+answer is that there was something unusual. What is accepted here orjson accepts, with the same
+values (RFC 8259). A line feed ends everything, so it stands for all looks at the end of the data.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def scan(
 ) -> int:
     """Read all lines; return how many records there are, or -1 if anything is unusual.
 
-    `data[:size]` ends in a line feed, and more of them follow. Of each record six numbers go to `spans`: begin and end of its line,
-    its id, and its source; the last two are 0 and 0 if it has none. Texts go to `out`, and
-    `composes` says which have characters that may not be in composed form.
+    `data[:size]` ends in a line feed, and more of them follow. Of each record six numbers go to
+    `spans`: begin and end of its line, its id, and its source; the last two are 0 and 0 if it has
+    none. Texts go to `out`, and `composes` says which have characters that may not be in composed
+    form.
     """
     at, place, row = np.uint64(0), np.uint64(0), np.uint64(0)
     stop = np.uint64(size)
@@ -64,7 +65,7 @@ def scan(
         composes[row] = (flags & _COMPOSING) != 0
         row += _ONE
         at += _ONE
-    return np.int64(row)
+    return int(row)
 
 
 @loop

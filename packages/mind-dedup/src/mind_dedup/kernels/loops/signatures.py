@@ -38,8 +38,8 @@ def fill(
     slots = np.uint64(1 << bits)
     shift = np.uint32(32 - bits)
     for text in range(np.uint64(len(offsets) - 1)):
-        for slot in range(slots):
-            full[slot] = np.uint32(0)
+        for each in range(slots):
+            full[each] = np.uint32(0)
         begin, end = np.uint64(offsets[text]), np.uint64(offsets[text + _ONE])
         for back in range(end - begin):  # a set is sorted: the last one to be written is the least
             value = flat[end - _ONE - np.uint64(back)]
@@ -78,9 +78,9 @@ def _densify(
     """
     slots = np.uint64(len(full))
     left = np.uint64(0)
-    for slot in range(slots):
-        empty[left] = np.uint32(slot)
-        left += np.uint64(full[slot] ^ np.uint32(1))
+    for each in range(slots):
+        empty[left] = np.uint32(each)
+        left += np.uint64(full[each] ^ np.uint32(1))
     draw = np.uint64(0)
     while left > np.uint64(0) and draw < np.uint64(len(asked)):
         asking, left = left, np.uint64(0)

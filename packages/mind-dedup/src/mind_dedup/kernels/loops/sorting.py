@@ -61,9 +61,9 @@ def _by_bucket(values: Values, rows: np.uint64, ends: Values, sorting: Values) -
         most = max(most, ends[bucket + _ONE])
         ends[bucket + _ONE] += ends[bucket]
     for row in range(rows):
-        bucket = np.uint64(values[row] >> shift)
-        sorting[np.uint64(ends[bucket])] = values[row]
-        ends[bucket] += np.uint32(1)
+        own = np.uint64(values[row] >> shift)
+        sorting[np.uint64(ends[own])] = values[row]
+        ends[own] += np.uint32(1)
     return np.uint64(most)
 
 

@@ -53,15 +53,14 @@ def find(
     """
     buckets, size = np.uint64(len(fills)), np.uint64(len(keys))
     count, seen = np.uint64(0), np.uint64(0)
-    for begin in range(np.uint64(0), size, _AT_ONCE):
-        end = min(begin + _AT_ONCE, size)
-        seen |= _touched(words, keys, begin, end, buckets)
-        for place in range(begin, end):
-            one, other = _buckets(keys[place], buckets)
-            tags_alike = (keys[place] & np.uint64(0xFFFF)) * _EACH
-            hits = _hits(words, one, tags_alike) | _hits(words, other, tags_alike)
-            maybe[count] = place
-            count += np.uint64((hits != np.uint64(0)) | (fills[one] >= OVERFLOWN))
+    for key in range(size):
+        if key % _AT_ONCE == np.uint64(0):
+            seen |= _touched(words, keys, np.uint64(key), size, buckets)
+        one, other = _buckets(keys[key], buckets)
+        tags_alike = (keys[key] & np.uint64(0xFFFF)) * _EACH
+        hits = _hits(words, one, tags_alike) | _hits(words, other, tags_alike)
+        maybe[count] = key
+        count += np.uint64((hits != np.uint64(0)) | (fills[one] >= OVERFLOWN))
     maybe[size] = seen
     found = 0
     for at in range(count):
@@ -82,11 +81,11 @@ def find(
 
 @loop
 def _touched(
-    words: Hashes, keys: Hashes, begin: np.uint64, end: np.uint64, buckets: np.uint64
+    words: Hashes, keys: Hashes, begin: np.uint64, size: np.uint64, buckets: np.uint64
 ) -> np.uint64:
-    """Load the buckets of some keys, one behind the other, so that all wait for memory at once."""
+    """Load the buckets of the next keys, one behind the other: all wait for memory at once."""
     seen = np.uint64(0)
-    for place in range(begin, end):
+    for place in range(begin, min(begin + _AT_ONCE, size)):
         one, other = _buckets(keys[place], buckets)
         seen |= words[one * np.uint64(BUCKET // 4)] | words[other * np.uint64(BUCKET // 4)]
     return seen
@@ -137,7 +136,7 @@ def insert(
     buckets, size, seen = np.uint64(len(fills)), np.uint64(len(keys)), np.uint64(0)
     for place in range(size):
         if place % _AT_ONCE == np.uint64(0):
-            seen |= _touched(words, keys, place, min(place + _AT_ONCE, size), buckets)
+            seen |= _touched(words, keys, np.uint64(place), size, buckets)
         one, other = _buckets(keys[place], buckets)
         bucket = one if (fills[one] & _FILL) <= (fills[other] & _FILL) else other
         if (fills[bucket] & _FILL) == BUCKET:
