@@ -44,7 +44,7 @@ def scan(
     none. Texts go to `out`, and `composes` says which have characters that may not be in composed
     form.
     """
-    at, place, row = np.uint64(0), np.uint64(0), np.uint64(0)
+    at, place, records = np.uint64(0), np.uint64(0), 0
     stop = np.uint64(size)
     while at < stop:
         begin = at
@@ -52,6 +52,7 @@ def scan(
         if data[at] == _FEED:
             at += _ONE
             continue
+        row = np.uint64(records)
         own = spans[row * np.uint64(6) : row * np.uint64(6) + np.uint64(6)]
         own[:] = 0
         at, place, flags = _record(data, at, classes, composing, out, place, own)
@@ -63,9 +64,9 @@ def scan(
         own[0], own[1] = begin, at
         text_ends[row] = place
         composes[row] = (flags & _COMPOSING) != 0
-        row += _ONE
+        records += 1
         at += _ONE
-    return int(row)
+    return records
 
 
 @loop
