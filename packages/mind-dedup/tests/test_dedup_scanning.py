@@ -50,7 +50,7 @@ WRONG = [
     b'{"text":"a",}', b'{"text":}', b"{text:1}", b'{"text":"a" "b":1}', b'{"text":"a","b":[1,]}',
     b'{"text":"a","b":[1 2]}', b'{"text":"a","b":{"c"}}', b'{"text":"a","b":01}',
     b'{"text":"a","b":1.}', b'{"text":"a","b":.5}', b'{"text":"a","b":-}', b'{"text":"a","b":+1}',
-    b'{"text":"a","b":1e}', b'{"text":"a","b":tru}', b'{"text":"a","b":fals}',
+    b'{"text":"a","b":1e}', b'{"text":"a","b":trust}', b'{"text":"a","b":falsify}',
     b'{"text":"a","b":nul}', b'{"text":"a","b":NaN}', b'{"text":"a\tb"}', b'{"text":"\x00"}',
     b'{"text":"\\x"}', b'{"text":"\\u12g4"}', b'{"text":"\\ud800"}', b'{"text":"\\udc00"}',
     b'{"text":"\\ud800\\u0041"}', b'{"text":"\xff"}', b'{"text":"\xc0\x80"}',

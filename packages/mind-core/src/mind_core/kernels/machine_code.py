@@ -29,6 +29,9 @@ from mind_core.errors import MindError
 from mind_core.files import atomic_file
 
 _FORMAT = "mind-loops-1"
+_BINARY = b"\0"
+"""Begins a file, so that nobody takes it for text."""
+
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _ARRAY = (_POINTER, _POINTER, _NUMBER, _NUMBER, _POINTER, _NUMBER, _NUMBER)
 """What numba passes for an array: owner, parent, items, item size, data, shape, stride."""
@@ -157,11 +160,11 @@ def _packed(codes: Mapping[str, Code], stamp: str) -> bytes:
     parts = [[name, code.symbol, len(code.content)] for name, code in codes.items()]
     body = b"".join(code.content for code in codes.values())
     head = {"stamp": stamp, "check": zlib.crc32(body), "parts": parts}
-    return json.dumps(head).encode() + b"\n" + body
+    return _BINARY + json.dumps(head).encode() + b"\n" + body
 
 
 def _unpacked(content: bytes, stamp: str) -> dict[str, Code]:
-    head, _, body = content.partition(b"\n")
+    head, _, body = content.removeprefix(_BINARY).partition(b"\n")
     try:
         told = json.loads(head)
         if told["stamp"] != stamp or told["check"] != zlib.crc32(body):
