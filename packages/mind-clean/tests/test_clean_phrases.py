@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mind_clean.transforms.repeated_phrases import RepeatedPhrases
@@ -84,6 +84,30 @@ def test_repetitions_equal_the_plain_way(parts: list[tuple[str, int]], times: in
     assert repetitions(text, 4, 50, times) == plain_repetitions(text, 4, 50, times)
 
 
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.text("ab\udc80\U0001f600", min_size=1, max_size=12), st.integers(1, 30)),
+        max_size=4,
+    ),
+    st.integers(4, 12),
+    st.integers(12, 100),
+)
+def test_long_repetitions_equal_the_plain_way(
+    parts: list[tuple[str, int]], shortest: int, longest: int
+) -> None:
+    text = "".join(part * count for part, count in parts)
+    found = repetitions(text, shortest, longest, 3)
+    assert found == plain_repetitions(text, shortest, longest, 3)
+
+
+def test_more_repetitions_than_there_is_room_for_at_first_are_found() -> None:
+    text = ("a" * 299 + "b") * 12
+    found = repetitions(text, 4, 100, 3)
+    assert len(found) > 1024
+    assert found == plain_repetitions(text, 4, 100, 3)
+
+
 def test_a_repetition_at_the_edge_of_a_chunk_is_found() -> None:
     for place in range((1 << 14) - 60, (1 << 14) + 5, 7):
         text = "".join(chr(0x4E00 + n % 20000) for n in range(place)) + "请点击这里" * 3
@@ -98,6 +122,17 @@ def test_a_repetition_at_the_edge_of_a_chunk_is_found() -> None:
 def test_hostile_repetitions_take_bounded_time(text: str) -> None:
     started = time.process_time()
     RepeatedPhrases().once(text)
+    assert time.process_time() - started < 2.0
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 300_000, ("a" * 99 + "b") * 3000, "ab" * 150_000], ids=["a", "aaab", "ab"]
+)
+def test_the_longest_phrases_allowed_take_bounded_time(text: str) -> None:
+    phrases = RepeatedPhrases(max_length=1000)
+    phrases.prepare()
+    started = time.process_time()
+    phrases.once(text)
     assert time.process_time() - started < 2.0
 
 

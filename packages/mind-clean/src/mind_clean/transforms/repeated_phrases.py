@@ -45,6 +45,10 @@ class RepeatedPhrases:
         if not SHORTEST <= self.max_length <= 1000:
             raise ValueError(f"max_length is {self.max_length}, not {SHORTEST} to 1000 characters")
 
+    def prepare(self) -> None:
+        """Load the search, compiled, before workers start."""
+        self.once("-" * SHORTEST * self.times)
+
     def __call__(self, record: Record) -> Record:
         """Return the record with each repetition said once."""
         text: str = record["text"]

@@ -1,22 +1,24 @@
-"""Find what stands several times in a row, for all lengths at once.
+"""Find what stands several times in a row, period by period, from a few places each.
 
-In a run that repeats every p characters, each character equals the one p further on. So of eight
-characters at every eighth place some lie wholly inside the run, and equal the eight that stand p
-further on. All p with the same remainder by eight are shifted copies of one array, which makes this
-a few comparisons of whole arrays; the few places that are found are then looked at in full.
+In a run that repeats every p characters, each character equals the one p further on: `times`
+repetitions make (times - 1) * p such places in a row. Of four places at every so many characters
+some lie wholly among them, however the run lies; only where four are equal the text is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
-_WORDS = {8: np.uint64, 4: np.uint32}
-_CHUNK = 1 << 16
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.utf8 import CodePoints
 
 Run = tuple[int, int, int]
+Runs = npt.NDArray[np.int64]
+
+_GROUP = 4
+_BLOCK = 32
+_ROOM = 1024
 
 
 def repetitions(text: str, shortest: int, longest: int, times: int) -> list[Run]:
@@ -28,73 +30,63 @@ def repetitions(text: str, shortest: int, longest: int, times: int) -> list[Run]
     longest = min(longest, len(text) // times)
     if longest < shortest:
         return []
-    if text.isascii():
-        low = np.frombuffer(text.encode("ascii"), np.uint8)
-    else:
-        # Equal characters have equal lower bytes; that others may have them too costs a look.
-        wide = text.encode("utf-32-le", "surrogatepass")
-        low = np.ascontiguousarray(np.frombuffer(wide, np.uint8)[::4])
-    # A run of n equal characters holds a whole group of w at a multiple of w if n >= 2w - 1.
-    wide_from = max(shortest, -(-15 // (times - 1)))
-    found: list[Run] = []
-    ends: dict[int, int] = {}
-    for begin in range(0, len(low), _CHUNK):
-        # The next chunk's groups may equal what is up to `longest` further on.
-        part = low[begin : begin + _CHUNK + longest + 8]
-        for size, first, last in ((4, shortest, wide_from - 1), (8, wide_from, longest)):
-            for period, places in _candidates(part, size, first, last):
-                places += begin
-                after = int(np.searchsorted(places, ends.get(period, 0)))
-                while after < len(places):
-                    run = _run(text, int(places[after]), period, times, size)
-                    after += 1
-                    if run is not None:
-                        found.append(run)
-                        ends[period] = run[1] - period
-                        after = int(np.searchsorted(places, ends[period]))
-    return sorted(found, key=lambda run: (run[0], run[2]))
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    found = np.empty((_ROOM, 3), np.int64)
+    count = find_runs(points, shortest, longest, times, found)
+    if count > _ROOM:
+        found = np.empty((count, 3), np.int64)
+        find_runs(points, shortest, longest, times, found)
+    runs: list[Run] = list(map(tuple, found[:count].tolist()))
+    return sorted(runs, key=lambda run: (run[0], run[2]))
 
 
-def _candidates(
-    low: npt.NDArray[np.uint8], size: int, first: int, last: int
-) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Yield each period with the multiples of `size` at which so many characters equal others."""
-    last = min(last, len(low) - size)
-    if last < first:
-        return
-    width = (len(low) + last) // size + 1
-    shifted = np.zeros((size, width * size), np.uint8)
-    for shift in range(size):
-        shifted[shift, : len(low) - shift] = low[shift:]
-    words = shifted.view(_WORDS[size])  # (remainder of the period, groups)
-    groups = len(low) // size
-    for quotient in range(first // size, last // size + 1):
-        equal = words[:, quotient : quotient + groups] == words[0, :groups]
-        if np.count_nonzero(equal):
-            for remainder in np.flatnonzero(equal.any(axis=1)).tolist():
-                if first <= (period := quotient * size + remainder) <= last:
-                    yield period, np.flatnonzero(equal[remainder]) * size
+@kernel
+def _end_of_equal(text: CodePoints, at: int, period: int) -> int:
+    """Return the first place from `at` on that does not equal the one a period further on."""
+    places = len(text) - period
+    different = np.uint32(0)
+    while at + _BLOCK <= places and different == 0:
+        here, there = text[at : at + _BLOCK], text[at + period : at + period + _BLOCK]
+        for place in range(_BLOCK):  # without a way out, so that many are compared at once
+            different |= here[place] ^ there[place]
+        at += _BLOCK if different == 0 else 0
+    while at < places and text[at] == text[at + period]:
+        at += 1
+    return at
 
 
-def _run(text: str, at: int, period: int, times: int, size: int) -> Run | None:
-    """Return the run of a period that the group at a place lies in, if it is long enough."""
-    needed = (times - 1) * period
-    # The first group inside a run begins at most size - 1 characters after it.
-    sure = needed - size + 1
-    if not _equal(text, at, period, sure):
-        return None
-    start, end = at, at + sure
-    while start > 0 and text[start - 1] == text[start - 1 + period]:
-        start -= 1
-    step = size
-    while step:
-        if end + period + step <= len(text) and _equal(text, end, period, step):
-            end += step
-            step *= 2
-        else:
-            step //= 2
-    return (start, end + period, period) if end - start >= needed else None
+@kernel
+def find_runs(text: CodePoints, shortest: int, longest: int, times: int, found: Runs) -> int:
+    """Write start, end and period of each run, as far as there is room; return how many there are.
 
-
-def _equal(text: str, at: int, period: int, length: int) -> bool:
-    return text[at : at + length] == text[at + period : at + period + length]
+    They come by period, and those of one by start. A stretch of equal places is read once for each
+    period: n characters take at most n * (longest - shortest + 1) comparisons.
+    """
+    count = 0
+    for period in range(shortest, longest + 1):
+        needed = (times - 1) * period
+        step = needed - _GROUP + 1
+        places = len(text) - period
+        at = 0
+        while at + _GROUP <= places:
+            there = at + period
+            if (
+                text[at] != text[there]
+                or text[at + 1] != text[there + 1]
+                or text[at + 2] != text[there + 2]
+                or text[at + 3] != text[there + 3]
+            ):
+                at += step
+                continue
+            start, end = at, at + _GROUP
+            while start > 0 and text[start - 1] == text[start - 1 + period]:
+                start -= 1
+            end = _end_of_equal(text, end, period)
+            if end - start >= needed:
+                if count < len(found):
+                    found[count, 0] = start
+                    found[count, 1] = end + period
+                    found[count, 2] = period
+                count += 1
+            at = (end // step + 1) * step
+    return count
