@@ -16,7 +16,7 @@ from mind_tok.shards import ShardWriter
 from mind_tok.tokenizer import make_plugins
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.pipeline import prepare_pretrain, train
+from mind_train.pipeline import prepare_pretrain, prepare_sft, train
 
 SAYINGS = {
     "en": (
@@ -74,6 +74,20 @@ def small_run() -> Change:
 def pretrain() -> Train:
     """Train in this process: (shards, run folder, changes) → run folder."""
     return _pretrain
+
+
+@pytest.fixture(scope="session")
+def sft() -> Train:
+    """Tune in this process: (chat shards, parent, run folder, changes) → run folder."""
+
+    def tune(shards: Path, parent: Path, run: Path, changes: list[str]) -> Path:
+        wanted = [c for c in changes if not c.startswith("model.")]
+        recipe = effective_recipe("sft-cpu", ["train.epochs=0", "seed=7", *wanted], seed=None)
+        job = prepare_sft(recipe, load_plugins(), shards, parent)
+        train(job, run, Progress(None), quiet=True)
+        return run
+
+    return tune
 
 
 def texts(count: int, seed: int) -> Iterator[tuple[str, str]]:

@@ -225,3 +225,18 @@ def test_plan_tells_the_time_at_a_rate_on_some_devices(mind_train: Call) -> None
     assert plan["memory"]["states"] == plan["parameters"]["total"] * 16 // 64
     text = mind_train("plan", "--recipe", "mindllm-3b", "--rate", "23500").stdout.decode()
     assert "248 days" in text and "GiB" in text
+
+
+def test_plan_says_for_which_device(mind_train: Call) -> None:
+    """Without a GPU for a CPU in fp32, unless the recipe or --devices says otherwise."""
+    alone = mind_train("plan", "--set=train.device='cpu'").stdout.decode()
+    assert "1 CPU process(es), fp32" in alone and "--set train.device=cuda" in alone
+    figures = {}
+    for name, more in {
+        "cpu": ["--set=train.device='cpu'"],
+        "cuda": ["--set=train.device='cuda'"],
+        "several": ["--devices=2"],
+    }.items():
+        (figures[name],) = mind_train("plan", "--json", "--set=train.micro_batch=4", *more).records
+    assert [figures[n]["device"] for n in ("cpu", "cuda", "several")] == ["cpu", "gpu", "gpu"]
+    assert figures["cpu"]["memory"]["activations"] > figures["cuda"]["memory"]["activations"]

@@ -15,8 +15,10 @@ from mind_train.flops import flops
 from mind_train.models.attention import mean_keys
 from mind_train.models.gpt_neo import GPTNeo, GPTNeoConfig
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.lean import activate, activate_down, rms_norm, rotate, rotated
+from mind_train.models.linear import Linear
 from mind_train.models.mindllm import MindLLM, MindLLMConfig
-from mind_train.models.parts import rope_table, rotate
+from mind_train.models.parts import rope_table
 
 SIZES: dict[str, Any] = {"vocab": 50, "dim": 32, "layers": 4, "heads": 2, "ffn_dim": 48}
 
@@ -265,3 +267,44 @@ def test_flops_are_those_of_published_figures() -> None:
         counted = flops(model, sequence)
         assert counted.full == pytest.approx(wanted, rel=2e-3)
         assert counted.six_n_body < counted.weights <= counted.causal < counted.full
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_what_keeps_less_gives_the_same(gated: bool) -> None:
+    """Activation with the second matrix, RMSNorm, rotation: values, gradients, what stays."""
+    torch.manual_seed(0)
+    down = Linear(24, 16, bias=not gated)
+    x = torch.randn(2, 5, 48 if gated else 24, requires_grad=True)
+    gain = torch.randn(16, requires_grad=True)
+    qkv = torch.randn(2, 5, 3, 2, 8, requires_grad=True)
+    table = tuple(t[:, None, None] for t in rope_table(5, 8, 100.0))
+
+    def plain() -> tuple[Tensor, Tensor]:
+        y = F.linear(activate(x, gated, "tanh"), down.weight, down.bias)
+        q, k = rotate(qkv[:, :, :2], *table).transpose(1, 3).unbind(2)
+        mixed = F.scaled_dot_product_attention(q, k, qkv[:, :, 2].transpose(1, 2))
+        return F.rms_norm(y, (16,), gain, 1e-6), mixed
+
+    def lean() -> tuple[Tensor, Tensor]:
+        y = activate_down(x, down, gated, "tanh")
+        q, k, v = rotated(qkv * 1.0, *table)
+        return rms_norm(y, gain, 1e-6), F.scaled_dot_product_attention(q, k, v)
+
+    wrt = (x, gain, qkv, *down.parameters())
+    weights = torch.randn(2, 5, 16), torch.randn(2, 2, 5, 8)
+    found = []
+    for way in (plain, lean):
+        kept: dict[int, int] = {}
+
+        def note(t: Tensor, kept: dict[int, int] = kept) -> Tensor:
+            kept[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+            return t
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+            outputs = way()
+        loss = sum(((o * w).sum() for o, w in zip(outputs, weights, strict=True)), torch.zeros(()))
+        found.append((outputs, torch.autograd.grad(loss, wrt), sum(kept.values())))
+    (values, gradients, much), (same, also, little) = found
+    torch.testing.assert_close(same, values, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(also, gradients, rtol=1e-5, atol=1e-5)
+    assert little < 0.8 * much

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from mind_train.models.gpt_neo import GPTNeoConfig
 from mind_train.models.mindllm import MindLLMConfig
 from mind_train.optim.adamw import AdamW
 from mind_train.state import pack_state, unpack_state
+from mind_train.tensor_file import open_tensors, write_tensors
 
 SIZES: dict[str, Any] = {
     "vocab": 20, "dim": 8, "layers": 1, "heads": 1, "ffn_dim": 8, "context": 8,
@@ -33,7 +37,7 @@ def test_norms_biases_and_embeddings_do_not_decay(config: Any) -> None:
         torch.testing.assert_close(p.detach(), before[name] * factor, msg=name)
 
 
-def test_saved_state_continues_the_same_way() -> None:
+def test_saved_state_continues_the_same_way(tmp_path: Path) -> None:
     def step(model: Any, optimizer: torch.optim.Optimizer) -> None:
         ids = torch.arange(9)[None] % 20
         head_loss(model(ids[:, :-1]), model.head, ids[:, 1:]).backward()
@@ -49,17 +53,19 @@ def test_saved_state_continues_the_same_way() -> None:
     other = MindLLMConfig(**SIZES).build()
     other.load_state_dict(one.state_dict())
     second = AdamW(lr=0.01)(other)
-    unpack_state(
-        dict(other.named_parameters()), second, {n: t.clone() for n, t in tensors.items()}, values
-    )
+    write_tensors(tmp_path / "state", tensors)
+    with open_tensors(tmp_path / "state") as file:
+        unpack_state(dict(other.named_parameters()), second, file, values)
     for _ in range(2):
         step(one, first)
         step(other, second)
     for (name, a), (_, b) in zip(one.named_parameters(), other.named_parameters(), strict=True):
         assert torch.equal(a, b), name
     larger = MindLLMConfig(**SIZES | {"layers": 2}).build()
-    with pytest.raises(MindError, match=r"blocks\.1"):
-        unpack_state(dict(one.named_parameters()), first, *pack_state_after_a_step(larger))
+    tensors, values = pack_state_after_a_step(larger)
+    write_tensors(tmp_path / "larger", tensors)
+    with pytest.raises(MindError, match=r"blocks\.1"), open_tensors(tmp_path / "larger") as file:
+        unpack_state(dict(one.named_parameters()), first, file, values)
 
 
 def pack_state_after_a_step(model: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -75,3 +81,42 @@ def test_values_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(MindError) as caught:
         AdamW(**options)
     assert caught.value.hint
+
+
+def test_adamw_is_torchs_to_the_bit_without_its_compiler() -> None:
+    torch.manual_seed(0)
+    one, other = (MindLLMConfig(**SIZES).build() for _ in range(2))
+    other.load_state_dict(one.state_dict())
+    ours = AdamW(lr=0.01, weight_decay=0.2)(one)
+    groups = [{k: v for k, v in g.items() if k == "weight_decay"} for g in ours.param_groups]
+    pairs = dict(zip(map(id, one.parameters()), other.parameters(), strict=True))
+    for group, mine in zip(groups, ours.param_groups, strict=True):
+        group["params"] = [pairs[id(p)] for p in mine["params"]]
+    theirs = torch.optim.AdamW(groups, lr=0.01, betas=(0.9, 0.95), fused=True)
+    for _ in range(5):
+        for p, q in zip(one.parameters(), other.parameters(), strict=True):
+            p.grad = torch.randn_like(p)
+            q.grad = p.grad.clone()
+        ours.step()
+        theirs.step()
+        assert all(map(torch.equal, one.parameters(), other.parameters()))
+
+
+def test_no_optimizer_imports_the_compiler() -> None:
+    """In a process of its own: making one, stepping, saving and loading its state."""
+    code = """if True:
+        import sys, torch
+        from mind_train.models.mindllm import MindLLMConfig
+        from mind_train.optim.adamw import AdamW
+        from mind_train.optim.muon import Muon
+        for kind in (AdamW, Muon):
+            model = MindLLMConfig(vocab=20, dim=16, layers=1, heads=2, ffn_dim=16).build()
+            optimizer = kind()(model)
+            model(torch.arange(8)[None]).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            optimizer.load_state_dict(optimizer.state_dict())
+        assert "torch._dynamo" not in sys.modules and "sympy" not in sys.modules
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

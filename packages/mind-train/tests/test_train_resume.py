@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mind_core import MindError
+from mind_train import checkpoint
 from mind_train.checkpoint import load_checkpoint
-from mind_train.metrics import read_metrics
+from mind_train.metrics import Metrics, read_metrics
+from mind_train.trainer import Trainer
 
 CLOCK = {"seconds", "tokens_per_second"}
 
@@ -111,29 +113,73 @@ def test_kill_9_while_training(
     assert weights(run, 40) == weights(whole, 40)
 
 
-def die_in_save(call: int, work: Callable[[], object]) -> None:
-    """Do work in a forked process that kills itself at the n-th write of a save."""
-    from mind_train import checkpoint
-
+def die_at(call: int, owner: Any, names: Sequence[str], work: Callable[[], object]) -> None:
+    """Do work in a forked process that kills itself after the n-th call of some functions."""
     if (child := os.fork()) == 0:
-        writes = iter(range(1, 100))
+        calls = iter(range(1, 1000))
 
-        def deadly(write: Callable[..., Any]) -> Callable[..., Any]:
+        def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
             def wrapped(*arguments: Any, **options: Any) -> Any:
-                result = write(*arguments, **options)
-                if next(writes) == call:
+                result = function(*arguments, **options)
+                if next(calls) == call:
                     os.kill(os.getpid(), signal.SIGKILL)
                 return result
 
             return wrapped
 
-        for name in ("save_file", "write_json", "write_manifest", "sha256_file"):
-            setattr(checkpoint, name, deadly(getattr(checkpoint, name)))
+        for name in names:
+            setattr(owner, name, deadly(getattr(owner, name)))
         try:
             work()
         finally:
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def die_in_save(call: int, work: Callable[[], object]) -> None:
+    """Die at the n-th write of the saves to come."""
+    writes = ("write_tensors", "write_json", "write_manifest", "sha256_file")
+    die_at(call, checkpoint, writes, work)
+
+
+@pytest.mark.parametrize("architecture", ["mindllm", "gpt-neo"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("packing", ["rows", "documents", "chat"])
+def test_kill_9_at_steps_and_in_a_save(
+    architecture: str,
+    optimizer: str,
+    packing: str,
+    shards: Path,
+    chat_shards: Path,
+    small_run: Callable[..., list[str]],
+    pretrain: Callable[..., Path],
+    sft: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """The same command again and again, until it gets through: the lines of a run left alone.
+
+    It dies before the first save, between a step and its line, after a line, and twice in a save.
+    """
+    mask = str(packing != "rows").lower()
+    changes = [*small_run(architecture, document_mask=mask), f"optimizer.name='{optimizer}'"]
+    parent = pretrain(shards, tmp_path / "parent", small_run(architecture, steps=1))
+
+    def work(run: str) -> Path:
+        if packing == "chat":
+            return sft(chat_shards, parent, tmp_path / run, changes)
+        return pretrain(shards, tmp_path / run, changes)
+
+    whole = work("whole")
+    for call, owner, name in (
+        (2, Trainer, "step"), (6, Trainer, "clip"), (3, Metrics, "write"), (7, Trainer, "step"),
+    ):  # fmt: skip
+        die_at(call, owner, [name], lambda: work("killed"))
+    for call in (2, 5):
+        writes = ("write_tensors", "write_json", "write_manifest")
+        die_at(call, checkpoint, writes, lambda: work("killed"))
+    killed = work("killed")
+    assert lines(killed) == lines(whole)
+    assert weights(killed, 12) == weights(whole, 12)
 
 
 @pytest.mark.parametrize("architecture", ["mindllm", "gpt-neo"])
@@ -180,8 +226,6 @@ def test_a_failing_save_leaves_the_last_good_one(
 ) -> None:
     """The disk fills up during the second save."""
     import errno
-
-    from mind_train import checkpoint
 
     write = checkpoint.write_json
     seen = []

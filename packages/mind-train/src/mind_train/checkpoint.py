@@ -10,14 +10,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mind_core import MindError
@@ -35,6 +33,7 @@ from mind_core.plugins import Plugins
 from mind_core.progress import say
 from mind_train.components import TOOL, load_plugins
 from mind_train.models.language_model import Config, LanguageModel
+from mind_train.tensor_file import open_tensors, write_tensors
 
 if TYPE_CHECKING:
     from mind_tok import Tokenizer
@@ -114,22 +113,22 @@ def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Conf
 
 def load_weights(model: LanguageModel, folder: Path) -> None:
     """Copy a checkpoint's weights into a model of the same shape."""
-    try:
-        weights = load_file(folder / MODEL)
-        with torch.no_grad():
-            wanted = dict(model.named_parameters())
-            if wanted.keys() != weights.keys():
-                odd = sorted(wanted.keys() ^ weights.keys())[0]
+    wanted = dict(model.named_parameters())
+    with open_tensors(folder / MODEL) as file, torch.no_grad():
+        if odd := sorted(wanted.keys() ^ set(file.keys())):
+            raise MindError(
+                f"{folder} holds another architecture: tensor {odd[0]} is on one side only",
+                hint="check which checkpoint was meant",
+            )
+        for name, p in wanted.items():
+            saved = file.get_tensor(name)
+            if saved.shape != p.shape:
                 raise MindError(
-                    f"{folder} holds another architecture: tensor {odd} is on one side only",
-                    hint="check which checkpoint was meant",
+                    f"{folder / MODEL} does not fit the model",
+                    cause=f"{name} is {list(saved.shape)}, the config says {list(p.shape)}",
+                    hint="it may be damaged",
                 )
-            for name, p in wanted.items():
-                p.copy_(weights[name])
-    except (SafetensorError, RuntimeError) as error:
-        raise MindError(
-            f"{folder / MODEL} does not fit the model", cause=error, hint="it may be damaged"
-        ) from error
+            p.copy_(saved)
 
 
 def save_checkpoint(
@@ -142,7 +141,7 @@ def save_checkpoint(
     tokenizer: Path,
 ) -> None:
     """Write a checkpoint of a model that is whole on this process."""
-    weights = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters()}
+    weights = dict(model.named_parameters())
     write_checkpoint(run, step, architecture, model.config, weights, state, trainer, tokenizer)
 
 
@@ -151,21 +150,27 @@ def write_checkpoint(
     step: int,
     architecture: str,
     config: Config,
-    weights: dict[str, Tensor],
-    state: dict[str, Tensor],
+    weights: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
     trainer: dict[str, Any],
     tokenizer: Path,
+    writes: bool = True,
 ) -> None:
-    """Write one checkpoint atomically; ``weights`` are whole, on the CPU.
+    """Write one checkpoint atomically.
 
     ``state`` is the optimizer's and the random generators' tensors, ``trainer`` the rest as JSON.
+    Of sharded tensors every rank calls this, and all but the one that ``writes`` only give theirs.
     """
+    if not writes:
+        for tensors in (weights, state):
+            write_tensors(None, tensors)
+        return
     target = run / FOLDER / f"step-{step:08d}"
     # Whatever has this name was found damaged before training came here again.
     shutil.rmtree(target, ignore_errors=True)
     with atomic_folder(target) as folder:
-        save_file(weights, folder / MODEL)
-        save_file({n: t.detach().cpu().contiguous() for n, t in state.items()}, folder / STATE)
+        write_tensors(folder / MODEL, weights)
+        write_tensors(folder / STATE, state)
         fields = dataclasses.asdict(config)  # type: ignore[call-overload]
         write_json(folder / CONFIG, {"architecture": architecture, "config": fields})
         write_json(folder / TRAINER, trainer)

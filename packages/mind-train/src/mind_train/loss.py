@@ -12,18 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mind_train.heap import make_room
 from mind_train.models.embedding import gradient_of
 from mind_train.models.language_model import LanguageModel
-from mind_train.models.linear import is_fast, product
+from mind_train.models.linear import is_plain, product
 
 CHUNK = 1024
 # Scores of a chunk (elements): enough rows for full speed, little beside the optimizer's states.
-SCORES = {"cpu": 1 << 25, "cuda": 1 << 28}
-SMALLEST = 256  # rows; with fewer, the product that makes the head's gradient is too thin
+SCORES = {"cpu": 1 << 24, "cuda": 1 << 28}
+SMALLEST = 128  # rows; 512 at once are no faster
 
 
 def chunk_rows(vocab: int, device: str = "cpu") -> int:
-    """Choose how many rows go through the head at once: a power of two from 256 to 4096."""
+    """Choose how many rows go through the head at once: a power of two from 128 to 4096."""
     room = SCORES.get(device, SCORES["cuda"]) // vocab
     return min(max(1 << max(room.bit_length() - 1, 0), SMALLEST), 4096)
 
@@ -44,14 +45,14 @@ class _HeadLoss(torch.autograd.Function):
     ) -> Tensor:
         """Compute the loss of hidden [N, D], head [V, D], targets [N]; keep both gradients."""
         weight = head.to(hidden.dtype)
-        fast = is_fast(hidden, head)
+        plain = is_plain(hidden, head)
         d_hidden = torch.empty_like(hidden)
         d_head = gradient_of(head) if direct else torch.zeros_like(head)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for start in range(0, hidden.shape[0], chunk):
             h = hidden[start : start + chunk]  # (C, D)
             target = targets[start : start + chunk, None]  # (C, 1)
-            scores = product(h, weight) if fast else (h @ weight.t()).float()  # (C, V)
+            scores = product(h, weight) if plain else (h @ weight.t()).float()  # (C, V)
             largest = scores.amax(dim=1, keepdim=True)
             chosen = scores.gather(1, target)
             p = scores.sub_(largest).exp_()
@@ -62,11 +63,12 @@ class _HeadLoss(torch.autograd.Function):
             p.mul_(scale * (1.0 + 2.0 * z_loss * lse) / sums)
             p.scatter_add_(1, target, p.new_full((1, 1), -scale).expand_as(target))
             p = p.to(hidden.dtype)
-            d_hidden[start : start + chunk] = product(p, weight.t()) if fast else p @ weight
+            d_hidden[start : start + chunk] = product(p, weight.t()) if plain else p @ weight
             if d_head.dtype == p.dtype:
                 d_head.addmm_(p.t(), h)
             else:
                 d_head += p.t() @ h
+            del scores, p  # or two chunks of scores would be held while the next is computed
         ctx.gradients = (d_hidden, None if direct else d_head)
         return total * scale
 
@@ -108,6 +110,8 @@ def head_loss(
     if torch.is_autocast_enabled(device):
         rows = rows.to(torch.get_autocast_dtype(device))
     chunk = chunk or chunk_rows(head.shape[0], device)
+    if device == "cpu":
+        make_room(min(chunk, rows.shape[0]) * head.shape[0] * 4)
     # The types are chosen here, so autocast has nothing left to do inside.
     with torch.autocast(device, enabled=False):
         loss: Tensor = _HeadLoss.apply(rows, head, wanted, scale, chunk, z_loss, direct)  # type: ignore[no-untyped-call]
@@ -115,8 +119,12 @@ def head_loss(
 
 
 @torch.no_grad()
-def row_losses(hidden: Tensor, head: Tensor, targets: Tensor, chunk: int = CHUNK) -> Tensor:
-    """Compute the cross-entropy of each row in nats: hidden [N, D], targets [N] → [N] fp32."""
+def row_losses(hidden: Tensor, head: Tensor, targets: Tensor, chunk: int = 0) -> Tensor:
+    """Compute the cross-entropy of each row in nats: hidden [N, D], targets [N] → [N] fp32.
+
+    ``chunk`` 0 chooses the rows a pass, with the same bound on memory as in training.
+    """
+    chunk = chunk or min(CHUNK, chunk_rows(head.shape[0], hidden.device.type))
     weight = head.to(hidden.dtype)
     losses = torch.empty(targets.shape, dtype=torch.float32, device=hidden.device)
     for start in range(0, hidden.shape[0], chunk):
@@ -128,10 +136,10 @@ def row_losses(hidden: Tensor, head: Tensor, targets: Tensor, chunk: int = CHUNK
 
 
 @torch.no_grad()
-def token_losses(model: LanguageModel, ids: Tensor, chunk: int = CHUNK) -> Tensor:
+def token_losses(model: LanguageModel, ids: Tensor, chunk: int = 0) -> Tensor:
     """Compute -log p(ids[t+1] | ids[≤t]) in nats: ids [B, T] → [B, T-1] fp32.
 
-    The head is applied to ``chunk`` tokens at a time.
+    The head is applied to ``chunk`` tokens at a time; 0 chooses.
     """
     hidden: Tensor = model(ids[:, :-1])  # (B, T-1, D)
     targets = ids[:, 1:]

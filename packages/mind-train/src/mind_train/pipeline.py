@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from mind_core import MindError
 from mind_core.files import read_json, write_manifest
@@ -30,7 +29,8 @@ from mind_train.interrupt import stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
 from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
 from mind_train.run_folder import is_complete, only_one, open_run
-from mind_train.state import pack_state, unpack_state, whole
+from mind_train.state import pack_state, unpack_state
+from mind_train.tensor_file import open_tensors
 from mind_train.trainer import Counters, Trainer, describe
 
 __all__ = ["Job", "plan_lines", "prepare_pretrain", "prepare_sft", "train"]
@@ -104,9 +104,8 @@ def _resume(run: Path, job: Job, trainer: Trainer, found: Path | None) -> None:
     """Take up a run where its checkpoint stands, or at its start if it has none."""
     if found is not None:
         saved = read_json(found / TRAINER)
-        unpack_state(
-            trainer.parameters, trainer.optimizer, load_file(found / STATE), saved["state"]
-        )
+        with open_tensors(found / STATE) as file:
+            unpack_state(trainer.parameters, trainer.optimizer, file, saved["state"])
         trainer.counters = Counters(**saved["counters"])
     if not trainer.world.first:
         return
@@ -120,21 +119,21 @@ def _resume(run: Path, job: Job, trainer: Trainer, found: Path | None) -> None:
 def save_step(run: Path, job: Job, trainer: Trainer) -> None:
     """Save a checkpoint of where the trainer stands; keep the newest few.
 
-    Every rank takes part, as sharded tensors are gathered; the first one writes.
+    Every rank takes part, as sharded tensors are gathered one by one; the first one writes.
     """
-    weights = {name: whole(p) for name, p in trainer.parameters.items()}
     tensors, values = pack_state(trainer.parameters, trainer.optimizer)
+    write_checkpoint(
+        run,
+        trainer.counters.step,
+        job.architecture,
+        job.config,
+        trainer.parameters,
+        tensors,
+        {"counters": asdict(trainer.counters), "state": values, "inputs": dict(job.inputs)},
+        job.shards.folder / TOKENIZER,
+        writes=trainer.world.first,
+    )
     if trainer.world.first:
-        write_checkpoint(
-            run,
-            trainer.counters.step,
-            job.architecture,
-            job.config,
-            weights,
-            tensors,
-            {"counters": asdict(trainer.counters), "state": values, "inputs": dict(job.inputs)},
-            job.shards.folder / TOKENIZER,
-        )
         keep_newest(run, job.settings.train.keep)
 
 

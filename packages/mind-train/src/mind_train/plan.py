@@ -20,6 +20,8 @@ from mind_train.flops import flops
 from mind_train.jobs import mixture_of, row_length
 from mind_train.loss import chunk_rows
 from mind_train.models.language_model import LanguageModel
+from mind_train.train_options import TrainOptions
+from mind_train.trainer import CPU_TOKENS
 
 BYTES_PER_PARAMETER = 16  # fp32 weight, gradient and Adam's two moments
 GIB = 2**30
@@ -61,6 +63,7 @@ def plan(
         "state_bytes": sum(model.groups().values()) * BYTES_PER_PARAMETER,
         "memory": memory(model, resolved, sequence, devices),
         "devices": devices,
+        "device": "gpu" if plans_gpu(resolved.train, devices) else "cpu",
         "sequence": sequence,
         "tokens_per_step": batch * sequence,
     }
@@ -94,16 +97,17 @@ def parameters(model: LanguageModel) -> dict[str, int]:
 def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int) -> dict[str, int]:
     """Estimate the bytes on one device: states, activations of a micro-batch, scores of a chunk."""
     train, config = resolved.train, model.config
-    on_gpu = train.device.startswith("cuda") or train.dtype == "bfloat16" or devices > 1
+    on_gpu = plans_gpu(train, devices)
     split = devices if train.parallel == "fsdp" else 1
     rows = train.micro_batch or (
-        max(1, train.batch // devices) if on_gpu else max(1, 1024 // sequence)
+        max(1, train.batch // devices) if on_gpu else max(1, CPU_TOKENS // sequence)
     )
     width = 2 if on_gpu else 4
     sizes = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}  # type: ignore[arg-type]
     dim, inner, layers = (int(sizes.get(n) or 0) for n in ("dim", "ffn_dim", "layers"))
     # What a block keeps for its backward pass: norms, q k v, what they mix, the inner layer.
-    kept = dim if train.recompute else 10 * dim + 4 * inner
+    full = 10 * dim + 4 * inner if on_gpu else 8 * dim + 2 * inner  # see models/lean.py
+    kept = dim if train.recompute else full
     tokens = rows * sequence
     return {
         "states": sum(model.groups().values()) * BYTES_PER_PARAMETER // split,
@@ -112,6 +116,13 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
         * config.vocab * 4,
         "micro_batch_rows": rows,
     }  # fmt: skip
+
+
+def plans_gpu(train: TrainOptions, devices: int) -> bool:
+    """Tell whether a run is meant for GPUs: several devices, or what the recipe says or is here."""
+    if train.device == "auto":
+        return devices > 1 or torch.cuda.is_available()
+    return train.device.startswith("cuda")
 
 
 def data_of(opened: Shards, given: dict[str, Any], sequence: int) -> dict[str, Any]:
@@ -142,7 +153,8 @@ def as_text(result: dict[str, Any]) -> str:
     lines += [f"  {name:<26} {number:>16,}" for name, number in result["parameters"].items()]
     lines.append(f"training FLOPs per token at {result['sequence']:,} tokens a row")
     lines += [f"  {n:<26} {v:>16.3e}" for n, v in result["flops_per_token"].items()]
-    lines.append(f"memory of each of {result['devices']} device(s), estimated")
+    kind = "GPU(s), products in bf16" if result["device"] == "gpu" else "CPU process(es), fp32"
+    lines.append(f"memory of each of {result['devices']} {kind}, estimated")
     lines += [
         f"  {name:<26} {size / GIB:>12,.2f} GiB"
         for name, size in result["memory"].items()
@@ -152,6 +164,8 @@ def as_text(result: dict[str, Any]) -> str:
         f"  (weights, gradients and Adam in fp32; "
         f"{result['memory']['micro_batch_rows']} rows at once)"
     )
+    if result["device"] == "cpu":
+        lines.append("  for a GPU: --set train.device=cuda")
     if "steps" in result:
         lines.append(
             f"{result['steps']:,} steps × {result['tokens_per_step']:,} tokens = "

@@ -1,6 +1,7 @@
 """The optimizer's and the random generators' state as named tensors and JSON: no pickle.
 
-Sharded tensors (FSDP2) are gathered whole, so a checkpoint does not depend on the number of ranks.
+Sharded tensors (FSDP2) stay so until they are written, each whole (``tensor_file.py``): so a
+checkpoint does not depend on the number of ranks.
 """
 
 from __future__ import annotations
@@ -14,13 +15,6 @@ from torch import Tensor, nn
 from mind_core import MindError
 
 RNG = "rng."
-
-
-def whole(tensor: Tensor) -> Tensor:
-    """Give a tensor on the CPU; of a sharded one all of it, for which every rank has to call."""
-    full = getattr(tensor, "full_tensor", None)
-    gathered: Tensor = tensor.detach() if full is None else full().detach()
-    return gathered.cpu().contiguous()
 
 
 def pack_state(
@@ -37,7 +31,7 @@ def pack_state(
         for key, value in state.items():
             name = f"{names[id(p)]}:{key}"
             if isinstance(value, Tensor):
-                tensors[name] = whole(value)
+                tensors[name] = value.detach()
             else:
                 values[name] = value
     return tensors, values
@@ -46,10 +40,13 @@ def pack_state(
 def unpack_state(
     parameters: Mapping[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
-    tensors: dict[str, Tensor],
+    saved: Any,
     values: dict[str, Any],
 ) -> None:
-    """Put a saved state back; raise MindError if it belongs to another model or optimizer."""
+    """Put a saved state back from an open tensor file, tensor by tensor.
+
+    Raises MindError if it belongs to another model or optimizer.
+    """
     names = {id(p): name for name, p in parameters.items()}
     described = optimizer.state_dict()
     numbers: dict[str, tuple[int, nn.Parameter]] = {}
@@ -57,7 +54,8 @@ def unpack_state(
         for p, number in zip(group["params"], plain["params"], strict=True):
             numbers[names[id(p)]] = (number, p)
     state: dict[int, dict[str, Any]] = {}
-    for name, value in {**tensors, **values}.items():
+    kept = set(saved.keys())
+    for name in sorted(kept | values.keys()):
         if name.startswith(RNG):
             continue
         parameter, _, key = name.rpartition(":")
@@ -67,14 +65,15 @@ def unpack_state(
                 hint="check which checkpoint was meant",
             )
         number, p = numbers[parameter]
+        value = saved.get_tensor(name) if name in kept else values[name]
         state.setdefault(number, {})[key] = _like(value, p)
     optimizer.load_state_dict({**described, "state": state})
-    if (rng := tensors.get(f"{RNG}cpu")) is not None:
-        torch.set_rng_state(rng)
+    if f"{RNG}cpu" in kept:
+        torch.set_rng_state(saved.get_tensor(f"{RNG}cpu"))
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
-            if (rng := tensors.get(f"{RNG}cuda.{index}")) is not None:
-                torch.cuda.set_rng_state(rng, index)
+            if (name := f"{RNG}cuda.{index}") in kept:
+                torch.cuda.set_rng_state(saved.get_tensor(name), index)
 
 
 def _like(value: Any, p: nn.Parameter) -> Any:

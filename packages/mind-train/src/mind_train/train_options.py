@@ -19,7 +19,7 @@ class TrainOptions:
 
     ``steps`` 0 takes as many as ``epochs`` need, or as the phases have. ``batch`` is in rows of
     ``sequence`` tokens (0: the model's context). ``micro_batch`` rows go through the model at once;
-    0 is all of a GPU's, on a CPU about 1,024 tokens, which is as fast and needs less memory.
+    0 is all of a GPU's, on a CPU about 512 tokens, which is as fast and needs less memory.
     ``document_mask`` keeps attention inside a document of a row. ``z_loss`` pulls the scores'
     normaliser towards 1. ``spike_sigmas`` skips a step whose loss is that many deviations above the
     last 128 (0: never). ``recompute`` keeps only the blocks' inputs and computes the rest again.

@@ -32,11 +32,11 @@ from mind_train.interrupt import Interrupted, Stop
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
-from mind_train.state import whole
 from mind_train.step_module import StepModule, blocks_of, recompute_blocks, wrap
+from mind_train.tensor_file import whole
 
 PEAK = "peak_lr"
-CPU_TOKENS = 1024  # in a micro-batch; with more, memory grows and speed does not
+CPU_TOKENS = 512  # in a micro-batch; with more, memory grows and speed does not
 
 
 @dataclass

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mind_train.models.attention import Cache, Scope, attend, mean_keys
 from mind_train.models.checks import check_sizes
 from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.lean import activate_down
 from mind_train.models.linear import Linear
 from mind_train.models.parts import count, split_qkv
 
@@ -106,8 +106,7 @@ class Block(nn.Module):
             k, v = cache.extend(layer, k, v)
         mixed = attend(q, k, v, scope, window=self.window, scale=1.0)
         x = x + self.o(mixed.transpose(1, 2).reshape(B, T, D))
-        out: Tensor = x + self.down(F.gelu(self.up(self.ffn_norm(x)), approximate="tanh"))
-        return out
+        return x + activate_down(self.up(self.ffn_norm(x)), self.down, gated=False, gelu="tanh")
 
     def matrices(self) -> dict[str, Tensor]:
         """Name the six matrices of the block; q, k, v are views of one parameter."""

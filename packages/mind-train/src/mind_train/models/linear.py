@@ -26,7 +26,12 @@ def has_fast_products() -> bool:
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Compute x Wᵀ (+ b) with oneDNN: x [..., D], W [N, D] of any strides → [..., N]."""
+    """Compute x Wᵀ (+ b), with oneDNN where that is faster: x [..., D], W [N, D] → [..., N].
+
+    W may have any strides.
+    """
+    if not has_fast_products():
+        return F.linear(x, weight, bias)
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return out
 
@@ -51,15 +56,14 @@ class _Product(torch.autograd.Function):
         return dx, dw, g.sum(0) if wants_bias else None
 
 
-def is_fast(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether oneDNN's product applies: fp32 on the CPU, plain tensors, no autocast."""
+def is_plain(x: Tensor, weight: Tensor) -> bool:
+    """Tell whether the products of this module apply: fp32 on the CPU, no shards, no autocast."""
     return (
         x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
         and type(weight.data) is Tensor
-        and has_fast_products()
     )
 
 
@@ -68,7 +72,7 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the matrix and the bias."""
-        if torch.is_grad_enabled() and is_fast(x, self.weight):
+        if torch.is_grad_enabled() and is_plain(x, self.weight):
             out: Tensor = _Product.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
             return out
         return F.linear(x, self.weight, self.bias)

@@ -25,6 +25,7 @@ from mind_train.models.attention import Cache, Scope, attend, mean_keys
 from mind_train.models.checks import check_choice, check_sizes
 from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.lean import rotated
 from mind_train.models.linear import Linear
 from mind_train.models.parts import (
     GeGLU,
@@ -32,7 +33,6 @@ from mind_train.models.parts import (
     RMSNorm,
     count,
     rope_table,
-    rotate,
     split_qkv,
     xavier_normal,
 )
@@ -112,8 +112,7 @@ class Attention(nn.Module):
         """Map [B, T, D] → [B, T, D]; cos and sin are [T, 1, 1, d_head]."""
         B, T, D = x.shape
         qkv = self.qkv(x).view(B, T, 3, self.heads, D // self.heads)
-        q, k = rotate(qkv[:, :, :2], cos, sin).to(qkv.dtype).transpose(1, 3).unbind(2)
-        v = qkv[:, :, 2].transpose(1, 2)  # q, k, v: (B, H, T, d_head)
+        q, k, v = rotated(qkv, cos, sin)  # (B, H, T, d_head) each
         if cache is not None:
             k, v = cache.extend(layer, k, v)
         mixed = attend(q, k, v, scope).transpose(1, 2).reshape(B, T, D)

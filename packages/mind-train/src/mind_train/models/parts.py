@@ -6,9 +6,9 @@ import math
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mind_train.models.lean import activate_down, rms_norm
 from mind_train.models.linear import Linear
 
 Gelu = Literal["tanh", "exact"]
@@ -24,7 +24,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise [..., D]; computed in fp32, given back in the input's type."""
-        return F.rms_norm(x.float(), self.weight.shape, self.weight, self.eps).to(x.dtype)
+        return rms_norm(x, self.weight, self.eps)
 
 
 def rope_table(length: int, d_head: int, base: float) -> tuple[Tensor, Tensor]:
@@ -40,11 +40,6 @@ def rope_table(length: int, d_head: int, base: float) -> tuple[Tensor, Tensor]:
     return torch.cat((cos, cos), dim=1), torch.cat((-sin, sin), dim=1)
 
 
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs of x [..., d_head] by the table's angles (broadcast over heads)."""
-    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
-
-
 class GeGLU(nn.Module):
     """Compute down(gelu(gate(x)) ⊙ up(x)) (Shazeer 2020), gate and up in one matrix [2F, D]."""
 
@@ -56,9 +51,7 @@ class GeGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, T, D] → [B, T, D]."""
-        gate, up = self.gate_up(x).chunk(2, dim=-1)  # (B, T, F) each
-        hidden: Tensor = self.down(F.gelu(gate, approximate=self.approximate) * up)
-        return hidden
+        return activate_down(self.gate_up(x), self.down, gated=True, gelu=self.approximate)
 
     def matrices(self) -> dict[str, Tensor]:
         """Name the three matrices; gate and up are views of one parameter."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mind_core import MindError
+from mind_train.optim.light import FusedAdamW
 
 
 def decayed(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -47,10 +48,5 @@ class AdamW:
             {"params": decay, "weight_decay": self.weight_decay},
             {"params": rest, "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            lr=self.lr,
-            betas=(self.beta1, self.beta2),
-            eps=self.eps,
-            fused=True,
-        )
+        adam = {"lr": self.lr, "betas": (self.beta1, self.beta2), "eps": self.eps}
+        return FusedAdamW([group for group in groups if group["params"]], adam)

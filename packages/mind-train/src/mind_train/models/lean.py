@@ -1,0 +1,140 @@
+"""Three steps of a block that keep less for the backward pass, in fp32 on a CPU.
+
+There memory is short and torch keeps what is quickly made again: of a feed-forward layer both the
+activation's input and its output, of rotary attention q and k before and after the rotation, of
+RMSNorm both the vectors and the normed ones. The values are torch's, bit for bit. Elsewhere (GPUs,
+autocast, torch.compile) torch's own way is taken; ``train.recompute`` saves more there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mind_train.models.linear import Linear, is_plain, product
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn the pairs of x [..., d_head] by the table's angles (broadcast over heads)."""
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
+
+
+class _Rotate(torch.autograd.Function):
+    """Turn q and k of qkv [B, T, 3, H, d_head] where they stand."""
+
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Overwrite q and k; only the table is kept."""
+        ctx.save_for_backward(cos, sin)
+        out = qkv.detach()  # the same memory: nothing else reads the projection's output
+        out[:, :, :2] = rotate(out[:, :, :2], cos, sin)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Turn the gradients of q and k back."""
+        cos, sin = ctx.saved_tensors
+        d = gradients[0].clone()
+        g = gradients[0][:, :, :2]
+        d[:, :, :2] = g * cos + (g * sin).roll(-(g.shape[-1] // 2), dims=-1)
+        return d, None, None
+
+
+def rotated(qkv: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Turn q and k of a projection's fresh output qkv [B, T, 3, H, d_head], which is overwritten.
+
+    Gives q, k, v, each [B, H, T, d_head].
+    """
+    if is_plain(qkv, cos):
+        turned: Tensor = _Rotate.apply(qkv, cos, sin)  # type: ignore[no-untyped-call]
+        q, k, v = turned.transpose(1, 3).unbind(2)
+    else:
+        q, k = rotate(qkv[:, :, :2], cos, sin).to(qkv.dtype).transpose(1, 3).unbind(2)
+        v = qkv[:, :, 2].transpose(1, 2)
+    return q, k, v
+
+
+class _RMSNorm(torch.autograd.Function):
+    """x · r · w with r = 1 / √(mean x² + ε), of which x, r and w are kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        """Normalise [..., D]."""
+        r = x.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
+        ctx.save_for_backward(x, r, weight)
+        return (x * r).mul_(weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Compute dx = r · (g w - x̂ · mean(g w x̂)) and dw = Σ g x̂, where x̂ = x · r."""
+        x, r, weight = ctx.saved_tensors
+        g = gradients[0]
+        normed = x * r
+        dw = (g * normed).flatten(0, -2).sum(0)
+        dx = g * weight
+        dx.addcmul_(normed, (dx * normed).mean(-1, keepdim=True), value=-1).mul_(r)
+        return dx, dw, None
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """Scale each vector [..., D] to root mean square 1, times the gain; in fp32."""
+    if torch.is_grad_enabled() and is_plain(x, weight):
+        out: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
+        return out
+    return F.rms_norm(x.float(), weight.shape, weight, eps).to(x.dtype)
+
+
+class _Down(torch.autograd.Function):
+    """down(act(x)) with x and the matrix kept; act(x) is made again for the gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, gated: bool, gelu: str
+    ) -> Tensor:
+        """Compute [..., D] of x [..., F], or [..., 2F] if gated."""
+        ctx.save_for_backward(x, weight)
+        ctx.gated, ctx.gelu = gated, gelu
+        return product(activate(x, gated, gelu), weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradients of x, the matrix and the bias."""
+        x, weight = ctx.saved_tensors
+        g = gradients[0].reshape(-1, weight.shape[0])  # (N, D)
+        d = product(g, weight.t())  # (N, F)
+        rows = x.reshape(-1, x.shape[-1])
+        if ctx.gated:
+            gate, up = rows.chunk(2, dim=-1)
+            active = F.gelu(gate, approximate=ctx.gelu)
+            dx = torch.empty_like(rows)
+            d_gate, d_up = dx.chunk(2, dim=-1)
+            torch.mul(d, active, out=d_up)
+            torch.ops.aten.gelu_backward.grad_input(
+                d.mul_(up), gate, approximate=ctx.gelu, grad_input=d_gate
+            )
+            active.mul_(up)
+        else:
+            active = F.gelu(rows, approximate=ctx.gelu)
+            dx = torch.ops.aten.gelu_backward(d, rows, approximate=ctx.gelu)
+        bias = g.sum(0) if ctx.needs_input_grad[2] else None
+        return dx.view(x.shape), g.t() @ active, bias, None, None
+
+
+def activate(x: Tensor, gated: bool, gelu: str) -> Tensor:
+    """Compute gelu(x), or gelu(gate) ⊙ up of [gate, up] = x (Shazeer 2020)."""
+    if not gated:
+        return F.gelu(x, approximate=gelu)
+    gate, up = x.chunk(2, dim=-1)
+    return F.gelu(gate, approximate=gelu) * up
+
+
+def activate_down(x: Tensor, down: Linear, gated: bool, gelu: str) -> Tensor:
+    """Apply the activation and the second matrix of a feed-forward layer."""
+    if torch.is_grad_enabled() and is_plain(x, down.weight):
+        out: Tensor = _Down.apply(x, down.weight, down.bias, gated, gelu)  # type: ignore[no-untyped-call]
+        return out
+    whole: Tensor = down(activate(x, gated, gelu))
+    return whole

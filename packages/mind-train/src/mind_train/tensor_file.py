@@ -1,0 +1,78 @@
+"""safetensors files written and read one tensor at a time.
+
+The package's own ``save_file`` copies every tensor before it writes the first, and ``load_file``
+holds all that it reads; for a model of which each rank has a part that is the whole of it, three
+times over with Adam's moments. Here a sharded tensor is gathered, written and let go, so that no
+rank ever holds more than its part and one tensor. The bytes are those of ``save_file``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from mind_core import MindError
+
+# Names and the order of the format: wide types first, so that each tensor is aligned.
+KINDS = {
+    torch.float32: "F32", torch.float64: "F64", torch.bfloat16: "BF16", torch.float16: "F16",
+    torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
+ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "U8", "BOOL")
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """Give a tensor on the CPU; of a sharded one all of it, for which every rank has to call."""
+    full = getattr(tensor, "full_tensor", None)
+    gathered: Tensor = tensor.detach() if full is None else full().detach()
+    return gathered.cpu().contiguous()
+
+
+def write_tensors(path: Path | None, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors as one safetensors file; a rank with ``path`` None only helps to gather."""
+    names = sorted(tensors, key=lambda name: (ORDER.index(KINDS[tensors[name].dtype]), name))
+    if path is None:
+        for name in names:
+            whole(tensors[name])
+        return
+    with path.open("wb") as file:
+        head = header({name: tensors[name] for name in names})
+        file.write(len(head).to_bytes(8, "little") + head)
+        for name in names:
+            file.write(whole(tensors[name]).reshape(-1).view(torch.uint8).numpy().data)
+
+
+def header(tensors: Mapping[str, Tensor]) -> bytes:
+    """Describe tensors in the order of their data: type, shape, offsets; padded to 8 bytes."""
+    described: dict[str, Any] = {}
+    begin = 0
+    for name, tensor in tensors.items():
+        end = begin + tensor.numel() * tensor.element_size()
+        described[name] = {
+            "dtype": KINDS[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, end],
+        }
+        begin = end
+    head = orjson.dumps(described)
+    return head + b" " * (-len(head) % 8)
+
+
+@contextmanager
+def open_tensors(path: Path) -> Iterator[Any]:
+    """Open a safetensors file: ``keys()``, and ``get_tensor(name)`` one at a time.
+
+    Raises MindError for what is none, or breaks off.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise MindError(f"{path} cannot be read", cause=error, hint="it may be damaged") from error
