@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,25 @@ def test_a_cut_file_is_named(size: int, tmp_path: Path) -> None:
     with pytest.raises(MindError, match="cannot be read") as caught, open_tensors(path):
         pass
     assert caught.value.hint
+
+
+def test_one_sharded_tensor_is_whole_at_a_time(tmp_path: Path) -> None:
+    """Each is gathered when its turn comes, and let go before the next one."""
+    gathered: list[weakref.ref[torch.Tensor]] = []
+
+    class Sharded(torch.Tensor):
+        def full_tensor(self) -> torch.Tensor:
+            assert not any(earlier() is not None for earlier in gathered)
+            full = torch.Tensor(self) + 0
+            gathered.append(weakref.ref(full))
+            return full
+
+        def detach(self) -> torch.Tensor:
+            return self
+
+    parts = {f"w{i}": torch.randn(5, 3).as_subclass(Sharded) for i in range(4)}
+    for path in (tmp_path / "file", None):
+        gathered.clear()
+        write_tensors(path, parts)
+        assert len(gathered) == 4
+    assert torch.equal(load_file(tmp_path / "file")["w3"], torch.Tensor(parts["w3"]))
