@@ -29,7 +29,7 @@ def test_order_does_not_matter_and_the_limit_holds(
         sample = Sample(limit)
         for row in order:
             sample.offer(*row)
-        return sample.texts()
+        return list(sample.texts())
 
     drawn = draw(rows)
     assert draw(data.draw(st.permutations(rows))) == drawn

@@ -98,8 +98,8 @@ class Sample:
         """Take the text of a record, if it is among those to be drawn so far."""
         self._pools[language if self.shares else _ALL].offer(key, data, language)
 
-    def texts(self) -> list[str]:
-        """Return the drawn texts in the order of their keys.
+    def texts(self) -> Iterator[str]:
+        """Return the drawn texts in the order of their keys; they are let go as they are taken.
 
         Raises `MindError` if a language with a share has no text.
         """
@@ -121,7 +121,9 @@ class Sample:
             count = self.drawn.setdefault(language, {"documents": 0, "bytes": 0})
             count["documents"] += 1
             count["bytes"] += len(data)
-        return [data.decode() for _, data, _ in rows]
+        self._pools = {}
+        rows.reverse()
+        return _taken([data for _, data, _ in rows])
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was drawn as JSON values."""
@@ -130,6 +132,11 @@ class Sample:
             "shares": dict(self.shares),
             f"{self.share_by}s": dict(sorted(self.drawn.items())),
         }
+
+
+def _taken(rows: list[bytes]) -> Iterator[str]:
+    while rows:
+        yield rows.pop().decode()
 
 
 def parse_bytes(text: str) -> int:

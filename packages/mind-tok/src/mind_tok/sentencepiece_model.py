@@ -22,6 +22,7 @@ _USUAL_PIECE = re.compile(b"\x0a[\0-\x7f](.*)\x15(.{4})(?:\x18([\0-\x7f]))?", re
 """Text, score and kind as the trainer writes them; the length of the text is yet to be compared."""
 _FLOAT = struct.Struct("<f")
 
+_INPUT = 1
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 
 
@@ -99,15 +100,43 @@ def _piece(data: bytes) -> Piece:
     return Piece(text, score, kind)
 
 
+def without_inputs(data: bytes) -> bytes:
+    """Return a model file that does not say from which files it was trained.
+
+    Else it would hold the path of a temporary file, and would not be the same every time.
+    """
+    parts = []
+    for number, value, raw in _raw_fields(data):
+        if number == _TRAINER and isinstance(value, bytes):
+            kept = b"".join(part for name, _, part in _raw_fields(value) if name != _INPUT)
+            raw = raw[:1] + _as_varint(len(kept)) + kept
+        parts.append(raw)
+    return b"".join(parts)
+
+
+def _as_varint(value: int) -> bytes:
+    digits = []
+    while value >= 0x80:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*digits, value])
+
+
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield number and value of each field; 32 and 64 bits wide ones as bytes."""
+    return ((number, value) for number, value, _ in _raw_fields(data))
+
+
+def _raw_fields(data: bytes) -> Iterator[tuple[int, int | bytes, bytes]]:
+    """Yield number, value and all bytes of each field; 32 and 64 bits wide values as bytes."""
     at = 0
     while at < len(data):
+        start = at
         tag, at = _varint(data, at)
         wire = tag & 7
         if wire == _VARINT:
             value, at = _varint(data, at)
-            yield tag >> 3, value
+            yield tag >> 3, value, data[start:at]
             continue
         if wire == _BYTES:
             length, at = _varint(data, at)
@@ -117,8 +146,8 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
             raise ValueError(f"wire type {wire} at byte {at}")
         if at + length > len(data):
             raise ValueError("it ends inside of a field")
-        yield tag >> 3, data[at : at + length]
-        at += length
+        value_at, at = at, at + length
+        yield tag >> 3, data[value_at:at], data[start:at]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
 
 import sentencepiece
 
 from mind_core import MindError
+from mind_core.files import full_disk_hint
 from mind_core.special_tokens import ASSISTANT, END, PAD, PII_TOKENS, UNKNOWN, USER
+from mind_tok.sentencepiece_model import without_inputs
 
 LONGEST_LINE = 4096
 """Characters. A longer line is trained on in parts; SentencePiece would leave it out."""
@@ -20,8 +25,12 @@ THREADS = 16
 the same on every machine."""
 
 _QUIET, _LOUD = 2, 0
-# Characters that mean something to the trainer: a line with one would be left out or refused.
-_RESERVED = re.compile("[\\x00\n\r\u2581\u2585]+")
+_RESERVED = "\0\r\u2581\u2585"
+"""Characters that mean something to the trainer: a line with one would be left out or refused."""
+_RESERVED_RUN = re.compile(f"[{_RESERVED}]+")
+
+_OPEN_FILES = Path("/proc/self/fd")
+
 _TOO_FEW_CHARACTERS = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 _TOO_LARGE = re.compile(r"Vocabulary size too high \(\d+\).*?<= (\d+)", re.DOTALL)
 
@@ -43,9 +52,7 @@ def train_model(
     never cross a space, a line feed or a change of script.
     """
     output = io.BytesIO()
-    lines = _Lines(texts)
     arguments: dict[str, Any] = {
-        "sentence_iterator": iter(lines),
         "model_writer": output,
         "model_type": model_type,
         "vocab_size": vocab_size,
@@ -70,27 +77,56 @@ def train_model(
         "num_threads": THREADS,
         "minloglevel": _LOUD if log else _QUIET,
     }
-    try:
-        sentencepiece.SentencePieceTrainer.train(**arguments)
-    except (RuntimeError, OSError) as error:
-        raise _explained(error, vocab_size, lines.characters) from None
-    return output.getvalue()
+    with _nameless_file() as (file, path):
+        try:
+            characters = _write_lines(texts, file)
+        except OSError as error:
+            raise MindError(
+                f"cannot write to {tempfile.gettempdir()}, where the sample waits for the trainer",
+                cause=error.strerror,
+                hint=f"{full_disk_hint(error)}; TMPDIR=/another/folder lets it wait elsewhere",
+            ) from error
+        try:
+            # A list: a string would be cut at commas.
+            sentencepiece.SentencePieceTrainer.train(input=[path], **arguments)
+        except (RuntimeError, OSError) as error:
+            raise _explained(error, vocab_size, characters) from None
+    return without_inputs(output.getvalue())
 
 
-class _Lines:
-    """Feed texts to the trainer line by line, and count what was fed."""
+@contextmanager
+def _nameless_file() -> Iterator[tuple[IO[bytes], str]]:
+    """Give a temporary file and a path to read it by; where it can, one that no kill leaves behind.
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.texts = texts
-        self.characters = 0
+    SentencePiece reads lines from a file much faster than it is handed them out of Python.
+    """
+    if _OPEN_FILES.exists():
+        with tempfile.TemporaryFile(prefix="mind-") as file:
+            yield file, str(_OPEN_FILES / str(file.fileno()))
+    else:
+        with tempfile.NamedTemporaryFile(prefix="mind-") as named:
+            yield named, named.name
 
-    def __iter__(self) -> Iterator[str]:
-        for text in self.texts:
-            for line in _RESERVED.split(text):
-                for start in range(0, len(line), LONGEST_LINE):
-                    part = line[start : start + LONGEST_LINE]
-                    self.characters += len(part)
-                    yield part
+
+def _write_lines(texts: Iterable[str], file: IO[bytes]) -> int:
+    """Write the lines of texts, long ones in parts; return the number of characters."""
+    characters = 0
+    for text in texts:
+        if any(mark in text for mark in _RESERVED):
+            text = _RESERVED_RUN.sub("\n", text)
+        lines = [line for line in text.split("\n") if line]
+        if not lines:
+            continue
+        if max(map(len, lines)) > LONGEST_LINE:
+            lines = [
+                line[start : start + LONGEST_LINE]
+                for line in lines
+                for start in range(0, len(line), LONGEST_LINE)
+            ]
+        characters += sum(map(len, lines))
+        file.write("\n".join([*lines, ""]).encode())
+    file.flush()
+    return characters
 
 
 def _explained(error: Exception, vocab_size: int, characters: int) -> MindError:
