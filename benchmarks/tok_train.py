@@ -3,8 +3,10 @@
 mind-tok reads the compressed records and draws its sample; SentencePiece reads the same texts from
 a plain file, with the same settings. CPU seconds and the peak of memory of the whole process.
 
-usage: python benchmarks/tok_train.py FILE.jsonl.zst... [--megabytes 50] [--vocab-size 32000]
+usage: python benchmarks/tok_train.py [FILE.jsonl.zst …] [--megabytes 50] [--vocab-size 32000]
        [--kind bpe] [--repeat 3]
+
+Without files the shipped pages are taken, with 16,000 entries.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import orjson
 from measuring import in_turn, median
+from shipped import VOCABULARY, shipped_texts
 
 from mind_core.output import write_records
 from mind_core.stream import read_batches
@@ -36,17 +39,18 @@ sentencepiece.SentencePieceTrainer.train(
 def main() -> None:
     """Print seconds and memory of both, and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("files", nargs="+")
+    parser.add_argument("files", nargs="*")
     parser.add_argument("--megabytes", type=float, default=50)
-    parser.add_argument("--vocab-size", type=int, default=32_000)
+    parser.add_argument("--vocab-size", type=int)
     parser.add_argument("--kind", default="bpe")
     parser.add_argument("--repeat", type=int, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        args.vocab_size = args.vocab_size or (32_000 if args.files else VOCABULARY)
         records, size = [], 0
         # Many small files: some records of each, as they come.
-        for batch in read_batches(args.files):
+        for batch in read_batches(args.files or [shipped_texts(folder)]):
             for _, line in batch.lines():
                 record = orjson.loads(line)
                 if size + len(record["text"].encode()) <= args.megabytes * 1e6:
