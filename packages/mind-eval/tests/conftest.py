@@ -63,3 +63,40 @@ def checkpoint(model_folder: Path) -> Checkpoint:
     from mind_train import load_checkpoint
 
     return load_checkpoint(model_folder)
+
+
+@pytest.fixture(scope="session")
+def gpt_neo_folder(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> Path:
+    """Make a GPT-Neo with random weights, far from uniform, and a byte-level tokenizer."""
+    pytest.importorskip("transformers")
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import GPTNeoConfig, GPTNeoForCausalLM, PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    raw.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=1500,
+            special_tokens=["<eos>"],
+            show_progress=False,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        ),
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>", bos_token="<eos>")
+    torch.manual_seed(0)
+    config = GPTNeoConfig(
+        vocab_size=1500, hidden_size=64, num_layers=4, num_heads=4, intermediate_size=128,
+        attention_types=[[["global", "local"], 2]], window_size=64,
+        max_position_embeddings=512, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    model = GPTNeoForCausalLM(config)
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.ndim > 1:
+                p.mul_(3.0)
+    folder = tmp_path_factory.mktemp("gpt-neo")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from mind_eval.benchmarks.benchmark import Benchmark, benchmark_folder
 from mind_eval.builtins import FOLDER
@@ -22,40 +21,6 @@ TASKS = (
     ("winogrande", "cloze", 3), ("arithmetic", "greedy", 5), ("agieval", "letter", 2),
     ("logiqa_zh", "letter", 1), ("pubmedqa", "cloze", 1),
 )  # fmt: skip
-
-
-def make_folder(folder: Path, texts: list[str], *, context: int = 512, scale: float = 3.0) -> Path:
-    """Make a GPT-Neo with random weights, far from uniform, and a byte-level tokenizer."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import GPTNeoConfig, GPTNeoForCausalLM, PreTrainedTokenizerFast
-
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    raw.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=1500,
-            special_tokens=["<eos>"],
-            show_progress=False,
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        ),
-    )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<eos>", bos_token="<eos>")
-    torch.manual_seed(0)
-    config = GPTNeoConfig(
-        vocab_size=1500, hidden_size=64, num_layers=4, num_heads=4, intermediate_size=128,
-        attention_types=[[["global", "local"], 2]], window_size=64,
-        max_position_embeddings=context, bos_token_id=0, eos_token_id=0,
-    )  # fmt: skip
-    model = GPTNeoForCausalLM(config)
-    with torch.no_grad():
-        for p in model.parameters():
-            if p.ndim > 1:
-                p.mul_(scale)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def hf_answers(folder: Path, prepared: list[Any], limit: int) -> tuple[dict[str, Any], Any]:
@@ -120,7 +85,7 @@ def authors_files(root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> dict[str, Any]:
+def compared(tmp_path_factory: pytest.TempPathFactory, gpt_neo_folder: Path) -> dict[str, Any]:
     """Run all tasks both ways over one folder."""
     from mind_eval.answers import AnswerLog
     from mind_eval.encoding import Encoder
@@ -131,9 +96,8 @@ def compared(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> dict
     from mind_eval.ranks import Ranks
 
     base = tmp_path_factory.mktemp("parity")
-    folder = make_folder(base / "model", texts)
     root = authors_files(base / "data")
-    model = open_model(str(folder))
+    model = open_model(str(gpt_neo_folder))
     encoder, outcome = Encoder(model), Outcome()
     engine = Engine(model, AnswerLog(None), Ranks(), 4096)
     prepared = []
@@ -144,7 +108,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> dict
         prepared.append(benchmark_task(label, benchmark, encoder.fits, data_root=given, seed=0))
         opened = open_benchmark(label, benchmark, given, 0, False)
         run_benchmark(opened, engine, outcome, LIMIT, False)
-    samples, results = hf_answers(folder, prepared, LIMIT)
+    samples, results = hf_answers(gpt_neo_folder, prepared, LIMIT)
     return {"ours": outcome, "theirs": (samples, results), "read": engine.scorer.tokens}
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import mind_eval.head
-from mind_eval.models.network import MindNetwork
+from mind_eval.models.mind_network import MindNetwork
 from mind_eval.plan import plan, shares
 from mind_eval.scoring import Scorer, Sequenced, score
 

@@ -53,12 +53,13 @@ def score_targets(
         chosen = torch.empty(len(inside), device=block.device)
         for start in range(0, size, VOCABULARY_AT_ONCE):
             logits = head.logits(block, start, start + VOCABULARY_AT_ONCE)  # (N, C)
-            total = torch.logaddexp(total, logits.logsumexp(dim=1))
+            at = (wanted >= start) & (wanted < start + logits.shape[1])
+            chosen[at] = logits[here[at], wanted[at] - start]
             top, place = logits.max(dim=1)
             better = top > highest
             highest, best = top.where(better, highest), (place + start).where(better, best)
-            at = (wanted >= start) & (wanted < start + logits.shape[1])
-            chosen[at] = logits[here[at], wanted[at] - start]
+            rest = logits.sub_(top[:, None]).exp_().sum(dim=1)  # in place: logits are done with
+            total = torch.logaddexp(total, rest.log() + top)
         logprobs[inside.cpu()] = (chosen - total[here]).cpu()
         greedy[inside.cpu()] = (best[here] == wanted).cpu()
     return logprobs, greedy

@@ -39,6 +39,19 @@ class Sequenced:
         return self.tokens[: -self.scored]
 
 
+@dataclass(frozen=True)
+class Tree:
+    """A text and what may go on from its end, each way by itself."""
+
+    trunk: Ids
+    branches: tuple[Ids, ...] = ()
+
+    @property
+    def tokens(self) -> Ids:
+        """Give trunk and branches one after another."""
+        return sum(self.branches, self.trunk)
+
+
 @dataclass
 class Row:
     """A context with what is read right after it, and the answers that branch off behind it."""

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from mind_eval.head import score_targets
-from mind_eval.models.network import MindNetwork, Network, Past
-from mind_eval.plan import Ids, Row, Sequenced, Unit, plan
+from mind_eval.models.mind_network import MindNetwork
+from mind_eval.models.network import Network, Past
+from mind_eval.plan import Ids, Row, Sequenced, Tree, Unit, plan
 
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["BATCH_TOKENS", "Scored", "Scorer", "Sequenced", "score"]
 
 BATCH_TOKENS = 8192
+
+PASS_TOKENS = 1024
+"""Tokens of a pass without padding: products are large enough, and what is between them still lies
+in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +82,45 @@ class Scorer:
         """Score the sequences of one unit: (index, answer) each."""
         self._enter(unit.prefix)
         gathered = _Gathered(sequences)
+        if self.network.packs:
+            self._answer_packed(unit, gathered)
+        else:
+            self._answer_padded(unit, gathered)
+        return list(gathered.answers(self.network))
+
+    def _answer_packed(self, unit: Unit, gathered: _Gathered) -> None:
+        """Read rows with their branches in one pass, or a few."""
+        start = len(unit.prefix)
+        for rows in _passes(unit.rows, start):
+            trees = [Tree(row.read[start:], tuple(row.branches)) for row in rows]
+            hidden = self.network.packed(trees, self.past)
+            self.tokens += len(hidden)
+            place = 0
+            for row, tree in zip(rows, trees, strict=True):
+                first = place + len(row.context) - 1 - start
+                for index in row.members:
+                    gathered.add(index, hidden[first : first + gathered.scored(index)])
+                place += len(tree.trunk)
+                for tail, members in row.branches.items():
+                    states = torch.cat((hidden[first, None], hidden[place : place + len(tail)]))
+                    for index in members:
+                        gathered.add(index, states)
+                    place += len(tail)
+
+    def _answer_padded(self, unit: Unit, gathered: _Gathered) -> None:
+        """Read rows, padded, then the branches of each."""
         start = len(unit.prefix)
         keep = any(row.branches for row in unit.rows)
         hidden, past = self._read([row.read[start:] for row in unit.rows], self.past, keep)
         for number, row in enumerate(unit.rows):
             first = len(row.context) - 1 - start  # it predicts the first token of every answer
             for index in row.members:
-                gathered.add(index, hidden[number, first : first + sequences[index].scored])
+                gathered.add(index, hidden[number, first : first + gathered.scored(index)])
             if row.branches:
                 assert past is not None, "it was asked for"
                 self._branch(
                     row, hidden[number, first], past.row(number, len(row.context)), gathered
                 )
-        return list(gathered.answers(self.network))
 
     def _branch(self, row: Row, first: Tensor, past: Past, gathered: _Gathered) -> None:
         """Read the answers to one question, some at a time, on top of its keys and values."""
@@ -118,6 +149,21 @@ class Scorer:
         return self.network.hidden(ids, past, keep)
 
 
+def _passes(rows: Sequence[Row], start: int) -> Iterator[list[Row]]:
+    """Cut the rows of a unit into passes of about `PASS_TOKENS`; see there."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        cost = len(row.read) - start + sum(map(len, row.branches))
+        if batch and size + cost > PASS_TOKENS:
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += cost
+    if batch:
+        yield batch
+
+
 class _Gathered:
     """Hidden states to go through the output layer together; the same state goes once."""
 
@@ -127,6 +173,10 @@ class _Gathered:
         self.places: dict[int, int] = {}
         self.size = 0
         self.wanted: list[tuple[int, list[int]]] = []
+
+    def scored(self, index: int) -> int:
+        """Count the tokens of a sequence that are predicted."""
+        return self.sequences[index].scored
 
     def add(self, index: int, hidden: Tensor) -> None:
         """Add the states [scored, D] that predict the tokens of a sequence."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -15,7 +16,10 @@ from torch import Tensor
 from mind_core import MindError
 from mind_core.files import sha256_file
 from mind_eval.head import Head
+from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
+from mind_train.export.folder import TYPES, read_model
+from mind_train.models.language_model import LanguageModel
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 TOKENIZER_FILES = (
@@ -139,10 +143,21 @@ class FolderTokenizer:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
-def load_folder(folder: Path, device: str, dtype: torch.dtype) -> tuple[Any, FolderTokenizer]:
-    """Load a causal model and its tokenizer from a folder, offline.
+@dataclass(frozen=True)
+class Folder:
+    """What a folder holds."""
 
-    Raises `MindError` if transformers is not installed, or the folder cannot be loaded.
+    network: Network
+    tokenizer: FolderTokenizer
+    context: int
+    parameters: int
+
+
+def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Folder:
+    """Load a causal model of a kind (`model_type`) and its tokenizer, offline.
+
+    mind-train reads the weights of architectures that it has, which is faster; transformers the
+    others. Raises `MindError` if transformers is not installed, or the folder cannot be loaded.
     """
     try:
         transformers = import_module("transformers")
@@ -154,15 +169,34 @@ def load_folder(folder: Path, device: str, dtype: torch.dtype) -> tuple[Any, Fol
         ) from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    model: Any = _our_model(folder, kind)
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=dtype
-        )
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if model is None:
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, dtype=dtype
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise MindError(f"{folder} cannot be loaded", cause=error) from error
-    kind = str(getattr(model.config, "model_type", ""))
-    return model.eval().to(device), FolderTokenizer(tokenizer, folder, kind.startswith("gemma"))
+    model = model.eval().to(device, dtype)
+    lengths = ("context", "max_position_embeddings", "n_positions")
+    found = [size for name in lengths if (size := getattr(model.config, name, None))]
+    return Folder(
+        network=MindNetwork(model) if isinstance(model, LanguageModel) else FolderNetwork(model),
+        tokenizer=FolderTokenizer(tokenizer, folder, kind.startswith("gemma")),
+        context=int(found[0]) if found else 2048,
+        parameters=sum(p.numel() for p in model.parameters()),
+    )
+
+
+def _our_model(folder: Path, kind: str) -> LanguageModel | None:
+    """Read a model of an architecture that mind-train has; None for another, or a variant."""
+    if kind not in TYPES:
+        return None
+    try:
+        return read_model(folder)[1]
+    except MindError:
+        return None
 
 
 def fingerprint(folder: Path) -> str:

@@ -12,7 +12,8 @@ import torch
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import read_json
-from mind_eval.models.network import MindNetwork, Network
+from mind_eval.models.mind_network import MindNetwork
+from mind_eval.models.network import Network
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -77,8 +78,9 @@ def open_model(name: str, device: str = "cpu", dtype: str = "float32") -> Model:
     if dtype not in DTYPES:
         raise UsageError(f"there is no --dtype {dtype!r}", hint=f"known: {', '.join(DTYPES)}")
     folder = Path(name)
-    if (folder / "config.json").is_file() and "model_type" in read_json(folder / "config.json"):
-        return _folder_model(folder, device, dtype)
+    described = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    if "model_type" in described:
+        return _folder_model(folder, str(described["model_type"]), device, dtype)
     from mind_train import load_checkpoint
 
     return mind_model(load_checkpoint(name, device), name, dtype)
@@ -104,26 +106,18 @@ def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -
     return made
 
 
-def _folder_model(folder: Path, device: str, dtype: str) -> Model:
-    from mind_eval.models.huggingface import FolderNetwork, fingerprint, load_folder
+def _folder_model(folder: Path, kind: str, device: str, dtype: str) -> Model:
+    from mind_eval.models.huggingface import fingerprint, load_folder
 
-    model, tokenizer = load_folder(folder, device, DTYPES[dtype])
-    config = model.config
-    context = getattr(config, "max_position_embeddings", None) or getattr(
-        config, "n_positions", None
-    )
+    loaded = load_folder(folder, kind, device, DTYPES[dtype])
     made = Model(
         named=str(folder),
-        network=FolderNetwork(model),
-        tokenizer=tokenizer,
-        context=int(context or 2048),
+        network=loaded.network,
+        tokenizer=loaded.tokenizer,
+        context=loaded.context,
         fingerprint=fingerprint(folder),
         dtype=dtype,
-        about={
-            "step": None,
-            "architecture": config.model_type,
-            "parameters": sum(p.numel() for p in model.parameters()),
-        },
+        about={"step": None, "architecture": kind, "parameters": loaded.parameters},
     )
     _check_fit(made)
     return made

@@ -33,6 +33,7 @@ from mind_train.checkpoint import (
 from mind_train.components import TOOL
 from mind_train.export import gpt_neo, mindllm
 from mind_train.export.extension import extended, read_table
+from mind_train.models.language_model import LanguageModel
 
 KINDS: dict[str, ModuleType] = {"gpt-neo": gpt_neo, "mindllm": mindllm}
 TYPES = {"gpt_neo": "gpt-neo", "mindllm": "mindllm"}
@@ -77,21 +78,7 @@ def import_folder(
 
     The new checkpoint is step 0 of a run folder, from which `pretrain --from` and `sft` go on.
     """
-    theirs = _read_config(folder)
-    architecture = TYPES.get(str(theirs.get("model_type")), "")
-    if architecture not in KINDS:
-        raise MindError(
-            f"{folder} holds a {theirs.get('model_type')!r}", hint=f"known are {', '.join(TYPES)}"
-        )
-    kind = KINDS[architecture]
-    try:
-        config = kind.read_config(theirs)
-    except (KeyError, TypeError, ValueError) as error:
-        raise MindError(
-            f"{folder / CONFIG} does not describe a model", cause=repr(error),
-            hint="it should be as transformers wrote it",
-        ) from None  # fmt: skip
-    weights = kind.from_hugging_face(config, _read_weights(folder))
+    architecture, config, weights = _read_folder(folder)
     vocab = load_tokenizer(tokenizer).vocab_size
     if vocab > config.vocab:
         table = table or tokenizer / REPLACED
@@ -113,6 +100,39 @@ def import_folder(
     trainer = {"counters": {}, "state": {}, "inputs": {"imported": str(folder)}}
     write_checkpoint(output, 0, architecture, config, weights, {}, trainer, tokenizer)
     say(TOOL, f"{folder} is imported as {architecture}, {config.vocab:,} tokens, into {output}")
+
+
+def read_model(folder: Path) -> tuple[str, LanguageModel]:
+    """Read a Hugging Face folder of one of our architectures: its name, and the model in fp32.
+
+    Raises MindError for a folder that holds another, or a variant of one.
+    """
+    architecture, config, weights = _read_folder(folder)
+    model = bare_model(config)
+    _check(model, weights, folder)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p.copy_(weights[name])
+    return architecture, model.eval()
+
+
+def _read_folder(folder: Path) -> tuple[str, Any, dict[str, Tensor]]:
+    """Read architecture, config and weights under our names."""
+    theirs = _read_config(folder)
+    architecture = TYPES.get(str(theirs.get("model_type")), "")
+    if architecture not in KINDS:
+        raise MindError(
+            f"{folder} holds a {theirs.get('model_type')!r}", hint=f"known are {', '.join(TYPES)}"
+        )
+    kind = KINDS[architecture]
+    try:
+        config = kind.read_config(theirs)
+    except (KeyError, TypeError, ValueError) as error:
+        raise MindError(
+            f"{folder / CONFIG} does not describe a model", cause=repr(error),
+            hint="it should be as transformers wrote it",
+        ) from None  # fmt: skip
+    return architecture, config, kind.from_hugging_face(config, _read_weights(folder))
 
 
 def _write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:

@@ -7,6 +7,8 @@ the rest, with ``is_causal`` wherever that says all there is to say and a boolea
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -45,6 +47,23 @@ class Cache:
         self.length += tokens
 
 
+class LaidOut(Cache, ABC):
+    """A cache that lays tokens out its own way: where they stand, and which keys each sees.
+
+    Several texts can stand in one row, branches of a text behind it, or rows of several lengths go
+    on in step. An architecture whose ``lays_out`` is true takes such a cache.
+    """
+
+    def __init__(self, positions: Tensor) -> None:
+        self.positions = positions
+        """Of each token: [T], or [B, T]."""
+        self.length = 0
+
+    @abstractmethod
+    def mix(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:
+        """Mix values as ``attend`` does, of the layer that was extended last."""
+
+
 class Scope:
     """Say which keys each query of one forward pass may see; masks are made once per window."""
 
@@ -55,6 +74,7 @@ class Scope:
         self.device = ids.device
         self.documents = documents
         self.cached = cache is not None
+        self.laid_out = cache if isinstance(cache, LaidOut) else None
         self.rows = ids.shape[0]
         self._masks: dict[int, Tensor] = {}
         self._starts: Tensor | None = None
@@ -67,6 +87,8 @@ class Scope:
 
     def positions(self) -> Tensor:
         """Number the queries: [T], or [B, T] counted from the start of each document."""
+        if self.laid_out is not None:
+            return self.laid_out.positions
         steps = torch.arange(self.start, self.start + self.queries, device=self.device)
         if self.documents is None:
             return steps
@@ -106,6 +128,8 @@ def attend(
 
     ``scale`` None is 1/√d.
     """
+    if scope.laid_out is not None:
+        return scope.laid_out.mix(q, k, v, window, scale)
     if q.shape[2] == 1:  # one new token: every cached key is in its past
         if 0 < window < k.shape[2]:
             k, v = k[:, :, -window:], v[:, :, -window:]

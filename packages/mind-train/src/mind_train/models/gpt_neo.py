@@ -121,6 +121,8 @@ class Block(nn.Module):
 class GPTNeo(LanguageModel):
     """A GPT-Neo decoder at any size."""
 
+    lays_out = True
+
     def __init__(self, config: GPTNeoConfig) -> None:
         super().__init__()
         self.config: GPTNeoConfig = config

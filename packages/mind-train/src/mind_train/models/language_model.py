@@ -39,6 +39,8 @@ class LanguageModel(nn.Module, ABC):
 
     config: Config
     embedding: nn.Embedding
+    lays_out: ClassVar[bool] = False
+    """Whether a cache may be a ``LaidOut``: positions and attention come from ``Scope`` alone."""
 
     @abstractmethod
     def forward(

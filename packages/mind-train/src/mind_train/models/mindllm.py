@@ -155,6 +155,7 @@ class Block(nn.Module):
 class MindLLM(LanguageModel):
     """A decoder of MindLLM-3B's kind at any size."""
 
+    lays_out = True
     cos: Tensor
     sin: Tensor
 
@@ -178,8 +179,10 @@ class MindLLM(LanguageModel):
         in a packed row does not matter.
         """
         scope = Scope(ids, documents, cache)
-        end = scope.start + scope.queries
-        cos, sin = self.cos[scope.start : end], self.sin[scope.start : end]
+        at: Tensor | slice = slice(scope.start, scope.start + scope.queries)
+        if scope.laid_out is not None:
+            at = scope.positions()
+        cos, sin = self.cos[at], self.sin[at]
         x: Tensor = self.embedding(ids)  # (B, T, D)
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, scope, layer, cache)

@@ -1,0 +1,95 @@
+"""A mind-train model as a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from mind_eval.head import Head
+from mind_eval.models.network import Network, Past, Stream
+from mind_eval.models.packed import Forest
+from mind_eval.plan import Tree
+
+if TYPE_CHECKING:
+    from mind_train.models.language_model import LanguageModel
+
+
+class MindNetwork(Network):
+    """A mind-train model."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model, self.packs = model, model.lays_out
+
+    @property
+    def head(self) -> Head:
+        """Give the output layer."""
+        return Head(self.model.head.detach())
+
+    def hidden(self, ids: Tensor, past: Past | None, keep: bool) -> tuple[Tensor, Past | None]:
+        """Read ids [B, T] after `past`; see `Network`."""
+        ids = ids.to(self.model.device)
+        if past is None and not keep:
+            hidden: Tensor = self.model(ids)
+            return hidden, None
+        cache = _Joined(past, len(ids))
+        hidden = self.model(ids, cache=cache)
+        return hidden, Past(tuple(cache.keys), tuple(cache.values)) if keep else None
+
+    def packed(self, trees: Sequence[Tree], past: Past | None) -> Tensor:
+        """Read trees after `past`; see `Network`."""
+        ids = torch.tensor([[token for tree in trees for token in tree.tokens]])
+        forest = Forest(trees, past, self.model.device)
+        hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
+        return hidden[0]
+
+    def stream(self, past: Past | None, rows: int, room: int) -> Stream:
+        """Begin to read; see `Network`."""
+        return _MindStream(self.model, past, rows, room)
+
+
+class _MindStream(Stream):
+    """Rows in mind-train's own cache, which is written in place."""
+
+    def __init__(self, model: LanguageModel, past: Past | None, rows: int, room: int) -> None:
+        self.model, self.cache = model, model.new_cache(rows, room)
+        if past is not None:
+            self.cache.length = past.length
+            for held, given in ((self.cache.keys, past.keys), (self.cache.values, past.values)):
+                for mine, theirs in zip(held, given, strict=True):
+                    mine[:, :, : past.length] = theirs
+
+    def read(self, ids: Tensor) -> Tensor:
+        """Read the next ids; see `Stream`."""
+        hidden: Tensor = self.model(ids.to(self.model.device), cache=self.cache)
+        return hidden
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows only."""
+        self.cache.keys = [k[rows] for k in self.cache.keys]
+        self.cache.values = [v[rows] for v in self.cache.values]
+
+
+class _Joined:
+    """A cache in mind-train's shape that joins new keys to a past which all rows share."""
+
+    def __init__(self, past: Past | None, rows: int) -> None:
+        self.past, self.rows = past, rows
+        self.length = past.length if past is not None else 0
+        self.keys: list[Tensor] = []
+        self.values: list[Tensor] = []
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Join k, v [B, H, T, d_head] of one layer to what is past."""
+        if self.past is not None:
+            k = torch.cat((self.past.keys[layer].expand(self.rows, -1, -1, -1), k), dim=2)
+            v = torch.cat((self.past.values[layer].expand(self.rows, -1, -1, -1), v), dim=2)
+        self.keys.append(k)
+        self.values.append(v)
+        return k, v
+
+    def advance(self, tokens: int) -> None:
+        """Count tokens as held."""
+        self.length += tokens

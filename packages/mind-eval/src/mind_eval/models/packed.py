@@ -1,0 +1,120 @@
+"""Many texts through a mind-train model in one pass without padding, branches behind them.
+
+All tokens of all rows stand in one long row, so that every matrix product is one large one. Only
+attention knows of rows: a token sees the prefix that all share, its row's trunk before it, and its
+own branch. Positions go on where what is read before ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from mind_eval.models.network import Past
+from mind_eval.models.partial_attention import hiding, joined, partial_attention
+from mind_eval.plan import Tree
+from mind_train.models.attention import LaidOut
+
+
+class Forest(LaidOut):
+    """Trees in one row of tokens [1, N], behind a past of one row that all share."""
+
+    def __init__(self, trees: Sequence[Tree], past: Past | None, device: torch.device) -> None:
+        self.past, self.layer = past, -1
+        start = past.length if past is not None else 0
+        sizes = [len(tree.tokens) for tree in trees]
+        self.rows, self.width = len(trees), max(sizes)
+        self.branched = any(tree.branches for tree in trees)
+        self.even = min(sizes) == self.width
+        padded = (self.rows, self.width)
+        depths = torch.zeros(padded, dtype=torch.long)
+        self.parts = torch.full(padded, -1)
+        """Of each token of a row: 0 in the trunk, else the number of its branch."""
+        for row, tree in enumerate(trees):
+            for part, first, stop, depth in _runs(tree):
+                depths[row, first:stop] = torch.arange(depth, depth + stop - first)
+                self.parts[row, first:stop] = part
+        self.depths = depths + start
+        steps = torch.arange(self.width)
+        real = (steps < torch.tensor(sizes)[:, None]).flatten()
+        self.places = real.nonzero().squeeze(1).to(device)  # (N,) packed → padded
+        back = torch.zeros(len(real), dtype=torch.long)
+        back[real] = torch.arange(len(self.places))
+        self.back = back.to(device)  # (R · T,) padded → packed
+        super().__init__(self.depths.flatten()[real].to(device))
+        self._masks: dict[int, tuple[Tensor | None, Tensor | None]] = {}
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Note which layer it is; nothing is kept."""
+        self.layer = layer
+        return k, v
+
+    def mix(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:
+        """Mix values of the prefix and of each row: [1, H, N, d] each."""
+        mask, far = self._mask(window, q)
+        rows = self._padded(q), self._padded(k), self._padded(v)
+        own = partial_attention(rows[0], rows[1], rows[2], scale, mask, causal=mask is None)
+        if self.past is None:
+            return self._packed(own[0])
+        keys, values = self.past.keys[self.layer], self.past.values[self.layer]
+        if far is not None:
+            keys, values = keys[:, :, -far.shape[-1] :], values[:, :, -far.shape[-1] :]
+        if not keys.shape[2]:
+            return self._packed(own[0])
+        before = partial_attention(q, keys, values, scale, far)
+        return joined((self._packed(own[0]), self._packed(own[1][..., None])[..., 0]), before)
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """Lay [1, H, N, d] out by rows: [R, H, T, d]."""
+        flat = x[0].transpose(0, 1)  # (N, H, d)
+        if not self.even:
+            flat = flat[self.back]
+        return flat.view(self.rows, self.width, *flat.shape[1:]).transpose(1, 2)
+
+    def _packed(self, x: Tensor) -> Tensor:
+        """Lay [R, H, T, d] out in one row: [1, H, N, d]."""
+        flat = x.transpose(1, 2).flatten(0, 1)  # (R · T, H, d)
+        if not self.even:
+            flat = flat[self.places]
+        return flat.transpose(0, 1)[None]
+
+    def _mask(self, window: int, like: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Make the masks of a row's own keys and of the last keys of the prefix, once a window.
+
+        None is plain causal order of the own keys, and all of the prefix.
+        """
+        start = self.past.length if self.past is not None else 0
+        if not 0 < window < start + self.width:
+            window = 0
+        if window not in self._masks:
+            own: Tensor | None = None
+            if self.branched or 0 < window < self.width:
+                own = hiding(self._seen(window)[:, None], like)  # (R, 1, T, T)
+            far: Tensor | None = None
+            if window:
+                near = torch.arange(max(0, start + 1 - window), start, device=like.device)
+                far = hiding(self.positions[:, None] - near < window, like)[None, None]
+            self._masks[window] = own, far
+        return self._masks[window]
+
+    def _seen(self, window: int) -> Tensor:
+        """Tell which tokens of its row each token sees: [R, T, T]."""
+        steps = torch.arange(self.width)
+        seen = (steps[:, None] >= steps)[None]
+        if self.branched:
+            mine, theirs = self.parts[:, :, None], self.parts[:, None, :]
+            seen = seen & ((theirs == 0) | (theirs == mine))
+        if window:
+            seen = seen & (self.depths[:, :, None] - self.depths[:, None, :] < window)
+        return seen.expand(self.rows, -1, -1)
+
+
+def _runs(tree: Tree) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (part, first, stop, depth of the first) of the trunk and of each branch."""
+    end = len(tree.trunk)
+    yield 0, 0, end, 0
+    for part, branch in enumerate(tree.branches, 1):
+        yield part, end, end + len(branch), len(tree.trunk)
+        end += len(branch)

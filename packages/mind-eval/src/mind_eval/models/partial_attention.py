@@ -1,0 +1,57 @@
+"""Attention over some of the keys, and how two such parts become one.
+
+What has been read by all (a prefix) is neither copied nor repeated for each row: its keys are one
+part, a row's own keys another. Each part gives its mix and the logarithm of its sum of weights; the
+whole is their weighted mean (the step of FlashAttention, Dao et al. 2022).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+Part = tuple[Tensor, Tensor]
+"""Mixed values [B, H, T, d], and log of the sum of exp(score) [B, H, T] in fp32."""
+
+
+def partial_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    scale: float | None,
+    mask: Tensor | None = None,
+    *,
+    causal: bool = False,
+) -> Part:
+    """Mix v by softmax(scale · q kᵀ + mask): q [B, H, T, d], k and v [B, H, S, d].
+
+    `mask` [B or 1, 1, T or 1, S] is added to scores; see `hiding`.
+    """
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    if q.device.type == "cpu":
+        mixed, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+            q, k, v, 0.0, causal, attn_mask=mask, scale=scale
+        )
+        return mixed, total
+    scores = (q @ k.transpose(-1, -2)).float() * scale
+    if causal:
+        mask = hiding(torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), scores)
+    if mask is not None:
+        scores = scores + mask
+    total = scores.logsumexp(dim=-1)
+    return (scores - total[..., None]).exp().to(v.dtype) @ v, total
+
+
+def hiding(seen: Tensor, like: Tensor) -> Tensor:
+    """Make a mask that is added to scores: 0 where a key is seen, hugely negative elsewhere.
+
+    Not infinite: a query that sees nothing of a part gives it no weight, rather than NaN.
+    """
+    mask = torch.zeros(seen.shape, dtype=like.dtype, device=like.device)
+    return mask.masked_fill_(~seen.to(like.device), torch.finfo(like.dtype).min / 2)
+
+
+def joined(one: Part, other: Part) -> Tensor:
+    """Join two parts of attention, over other keys each, of the same queries: [B, H, T, d]."""
+    share = torch.sigmoid(one[1] - other[1]).unsqueeze(-1).to(one[0].dtype)
+    return torch.lerp(other[0], one[0], share)

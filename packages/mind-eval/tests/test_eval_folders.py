@@ -1,0 +1,84 @@
+"""A Hugging Face folder is read by mind-train where it can be, else by transformers: the same."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mind_eval.models.mind_network import MindNetwork
+from mind_eval.models.model import open_model
+from mind_eval.scoring import Scorer, Sequenced, score
+
+transformers = pytest.importorskip("transformers")
+
+
+def theirs(folder: Path) -> Any:
+    from mind_eval.models.huggingface import FolderNetwork
+
+    return FolderNetwork(transformers.AutoModelForCausalLM.from_pretrained(folder).eval())
+
+
+def test_branches_behind_prefix_and_windows_score_as_in_transformers(gpt_neo_folder: Path) -> None:
+    chance = random.Random(2)
+
+    def draw(least: int, most: int) -> tuple[int, ...]:
+        return tuple(chance.randrange(1500) for _ in range(chance.randint(least, most)))
+
+    asked = []
+    for subject in (draw(150, 150), draw(40, 40)):  # behind the window of 64, and within it
+        for _ in range(5):
+            question = draw(1, 90)
+            for _ in range(4):
+                ending = draw(1, 70)
+                asked.append(Sequenced((*subject, *question, *ending), len(ending)))
+    asked.append(Sequenced(draw(300, 300), 250))
+    ours = open_model(str(gpt_neo_folder)).network
+    assert isinstance(ours, MindNetwork) and ours.packs
+    network = theirs(gpt_neo_folder)
+    assert not network.packs
+    with torch.inference_mode():
+        for one, packed, padded in zip(
+            asked, score(ours, asked), score(network, asked, batch_tokens=900), strict=True
+        ):
+            logits = network.model(torch.tensor([one.tokens[:-1]])).logits[0].log_softmax(-1)
+            wanted = torch.tensor(one.tokens[-one.scored :])
+            plain = logits[-one.scored :].gather(1, wanted[:, None])[:, 0]
+            assert packed.logprobs == pytest.approx(plain.tolist(), abs=2e-5)
+            assert padded.logprobs == pytest.approx(plain.tolist(), abs=2e-5)
+
+
+def test_packed_rows_have_no_padding(gpt_neo_folder: Path) -> None:
+    from mind_eval.plan import plan
+
+    network = open_model(str(gpt_neo_folder)).network
+    asked = [Sequenced(tuple(range(3, 3 + size)), 2) for size in (300, 40, 41, 90)]
+    scorer = Scorer(network)
+    units = plan(asked, 8192)
+    for unit in units:
+        scorer.answer(unit, asked)
+    assert scorer.tokens == sum(unit.cost + len(unit.prefix) for unit in units)
+
+
+def test_an_unusual_variant_is_left_to_transformers(gpt_neo_folder: Path, tmp_path: Path) -> None:
+    config = transformers.GPTNeoConfig(
+        vocab_size=1500, hidden_size=32, num_layers=2, num_heads=2, intermediate_size=64,
+        attention_types=[[["local"], 2]], window_size=8, max_position_embeddings=64,
+    )  # fmt: skip
+    transformers.GPTNeoForCausalLM(config).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(gpt_neo_folder).save_pretrained(tmp_path)
+    model = open_model(str(tmp_path))
+    assert not isinstance(model.network, MindNetwork)
+    assert (model.context, model.about["architecture"]) == (64, "gpt_neo")
+
+
+def test_a_bfloat16_folder_scores_near_fp32(gpt_neo_folder: Path) -> None:
+    asked = [Sequenced(tuple(range(5, 200)), 20)] * 2 + [Sequenced((*range(5, 190), 7, 8), 2)]
+    exact = score(open_model(str(gpt_neo_folder)).network, asked)
+    rough = score(open_model(str(gpt_neo_folder), dtype="bfloat16").network, asked)
+    for one, other in zip(exact, rough, strict=True):
+        assert other.logprobs == pytest.approx(one.logprobs, abs=0.5)
+        assert other.logprobs != one.logprobs
