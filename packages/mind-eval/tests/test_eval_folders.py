@@ -82,3 +82,56 @@ def test_a_bfloat16_folder_scores_near_fp32(gpt_neo_folder: Path) -> None:
     for one, other in zip(exact, rough, strict=True):
         assert other.logprobs == pytest.approx(one.logprobs, abs=0.5)
         assert other.logprobs != one.logprobs
+
+
+def test_rows_of_several_lengths_write_what_transformers_writes(gpt_neo_folder: Path) -> None:
+    from mind_eval.generating import Wanted, Writer, generation_plan
+
+    model = open_model(str(gpt_neo_folder))
+    chance = random.Random(3)
+    shots = tuple(chance.randrange(1, 1500) for _ in range(100))  # behind the window of 64
+    prompts = [
+        (*shots, *(chance.randrange(1, 1500) for _ in range(chance.randint(1, 60))))
+        for _ in range(7)
+    ]
+    prompts.append(prompts[0][:30])
+    longest = tuple(chance.randrange(1, 1500) for _ in range(500))  # the context ends at 512
+    wanted = [Wanted(prompt, (), 40 + n) for n, prompt in enumerate([*prompts, longest])]
+    batches = generation_plan(wanted, 8192, packs=True)
+    assert max(len({len(wanted[i].tokens) for i in b.members}) for b in batches) > 3
+    writer, written = Writer(model), {}
+    for batch in batches:
+        written |= dict(writer.write(batch, wanted))
+    network = theirs(gpt_neo_folder)
+    for number, one in enumerate(wanted):
+        with torch.inference_mode():
+            found = network.model.generate(
+                torch.tensor([one.tokens]), do_sample=False, pad_token_id=0,
+                max_new_tokens=min(one.limit, 512 - len(one.tokens)),
+            )[0, len(one.tokens) :]  # fmt: skip
+        assert written[number] == model.tokenizer.decode(found.tolist())
+    assert len({len(text) for text in written.values()}) > 3
+
+
+def test_a_stop_string_over_several_tokens_ends_a_row(gpt_neo_folder: Path) -> None:
+    from mind_eval.generating import Wanted, Writer, generation_plan
+
+    model = open_model(str(gpt_neo_folder))
+    prompts = [tuple(range(9, 30)), tuple(range(40, 55))]
+
+    def write(stops: tuple[str, ...]) -> tuple[list[str], int]:
+        wanted = [Wanted(prompt, stops, 60) for prompt in prompts]
+        steps = []
+        (batch,) = generation_plan(wanted, 8192, packs=True)
+        found = dict(Writer(model).write(batch, wanted, lambda: steps.append(1)))
+        return [found[n] for n in range(len(prompts))], len(steps)
+
+    whole, steps = write(())
+    assert steps == 60
+    ends = [(text[len(text) // 3 :][:9]) for text in whole]
+    cut, steps = write(tuple(ends))
+    for before, after, end in zip(whole, cut, ends, strict=True):
+        assert after == before[: before.find(end)] or any(
+            after == before[: before.find(other)] for other in ends if other in before
+        )
+    assert steps < 60

@@ -15,6 +15,7 @@ import pytest
 import mind_eval.models.endpoint as endpoint_module
 from mind_core import MindError
 from mind_core.testing import run_tool
+from mind_eval import generating
 from mind_eval.generating import Wanted, Writer, generation_plan
 from mind_eval.metrics.extract import EXTRACTORS, last_boxed, plain_formula
 from mind_eval.metrics.translation import corpus_scores
@@ -80,14 +81,19 @@ def test_chinese_targets_are_segmented() -> None:
     assert naive < 30 < scores["bleu"]["value"], "the default tokenizer sees one word a sentence"
 
 
-def test_batches_write_what_single_prompts_write(checkpoint: Checkpoint) -> None:
+@pytest.mark.parametrize("packs", [True, False])
+def test_batches_write_what_single_prompts_write(
+    checkpoint: Checkpoint, packs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mind_train.generate import generate
 
     model = mind_model(checkpoint)
+    model.network.packs = packs
+    monkeypatch.setattr(generating, "LEAST_WRITTEN", 60)  # so that these share a prefix
     texts = [f"Question: how do I open jar number {n}?\nAnswer:" for n in range(9)]
     texts += ["下列", "Answer:", "下列说法正确的是"]
     wanted = [Wanted(tuple(checkpoint.tokenizer.encode(text)), (), 12) for text in texts]
-    batches = generation_plan(wanted)
+    batches = generation_plan(wanted, 8192, packs=packs)
     assert sorted(i for batch in batches for i in batch.members) == list(range(len(texts)))
     assert max(len(batch.members) for batch in batches) > 1 and any(b.prefix for b in batches)
     writer, written = Writer(model), {}
@@ -96,6 +102,15 @@ def test_batches_write_what_single_prompts_write(checkpoint: Checkpoint) -> None
     for number, one in enumerate(wanted):
         alone = checkpoint.tokenizer.decode(generate(checkpoint, one.tokens, 12))
         assert written[number] == alone
+
+
+def test_a_batch_of_several_lengths_holds_its_budget() -> None:
+    sizes = (90, 10, 11, 12, 13, 40, 41, 200)
+    wanted = [Wanted(tuple(range(n, n + size)), ("\n",), 20) for n, size in enumerate(sizes)]
+    several = [b.members for b in generation_plan(wanted, 130, packs=True)]
+    assert several == [(1, 2, 3), (4, 5), (6,), (0,), (7,)], "three of at most 12 + 20 tokens …"
+    alike = [b.members for b in generation_plan(wanted, 1000)]
+    assert all(len(one) == 1 for one in alike) and len(alike) == len(sizes)
 
 
 def gsm_root(root: Path) -> Path:

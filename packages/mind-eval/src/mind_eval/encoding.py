@@ -36,9 +36,12 @@ class Encoder:
             "scored_in_windows": self.windowed,
         }
 
-    def fits(self, text: str) -> bool:
-        """Tell whether a prompt with its answer fits: the last token is predicted, never read."""
-        return len(self.encode(text)) <= self.model.context + 1
+    def fits(self, text: str, room: int) -> bool:
+        """Tell whether a prompt with its answer fits: the last token is predicted, never read.
+
+        With `room` the answer is still to be written, in so many tokens.
+        """
+        return len(self.encode(text)) <= self.model.context + (1 if not room else -room)
 
     def pair(self, context: str, continuation: str) -> tuple[Ids, Ids]:
         """Encode a context and what comes after it, as lm-eval's `_encode_pair` does."""

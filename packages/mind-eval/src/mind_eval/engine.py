@@ -121,7 +121,10 @@ class Engine:
             for a in chunk
         ]
         keys = [answer_key(self.base, one.tokens, [one.stops, one.limit]) for one in wanted]
-        batches = generation_plan(wanted, share=self._model.network.branches)
+        network = self._model.network
+        batches = generation_plan(
+            wanted, self.batch_tokens, share=network.branches, packs=network.packs
+        )
         for number, batch in enumerate(batches):
             if number % self.ranks.world != self.ranks.rank:
                 continue

@@ -1,7 +1,8 @@
 """Greedy continuation, many prompts at once: those that begin alike share what is read.
 
-Prompts of one length behind one prefix go on in step; a row that has met its stop string leaves the
-batch. No padding and no mask is needed, so any causal network will do.
+Prompts behind one prefix go on in step, those of about one length together; a row that has met its
+stop string leaves the batch. A network that does not pack gets prompts of one length in a batch:
+then no padding and no mask is needed, so any causal network will do.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ import torch
 
 from mind_eval.models.model import Model
 from mind_eval.models.network import Past
-from mind_eval.plan import Ids, Sequenced, plan
+from mind_eval.plan import LEAST_WRITTEN, Ids, Sequenced, plan
 from mind_eval.stops import trimmed
 
-ROWS = 16
+ROWS = 64
+"""Prompts of a batch at most: more are hardly faster, and a kill loses no more than a batch."""
+
+TAIL = 8
+"""Tokens that are decoded before those that could hold a stop string: the first one's leading
+space is lost, and a character may begin before it."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +36,35 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Batch:
-    """Prompts of one length behind one prefix."""
+    """Prompts behind one prefix."""
 
     prefix: Ids
     members: tuple[int, ...]
 
 
 def generation_plan(
-    wanted: Sequence[Wanted], rows: int = ROWS, *, share: bool = True
+    wanted: Sequence[Wanted], batch_tokens: int, *, share: bool = True, packs: bool = False
 ) -> list[Batch]:
-    """Cut prompts into batches; the cut depends on the prompts alone."""
+    """Cut prompts into batches of at most `batch_tokens` with what is to be written.
+
+    The cut depends on the prompts alone. `packs` says whether a batch may hold several lengths.
+    """
     sequences = [Sequenced((*one.tokens, 0), 1) for one in wanted]
     batches = []
-    for unit in plan(sequences, 1 << 40, share=share):
-        lengths: dict[int, list[int]] = {}
-        for row in unit.rows:
-            lengths.setdefault(len(row.read), []).extend(row.members)
-        for members in lengths.values():
-            members = list(dict.fromkeys(members))
-            batches += [
-                Batch(unit.prefix, tuple(members[start : start + rows]))
-                for start in range(0, len(members), rows)
-            ]
+    for unit in plan(sequences, 1 << 40, share=share, least=LEAST_WRITTEN):
+        start = len(unit.prefix)
+        members = list(dict.fromkeys(index for row in unit.rows for index in row.members))
+        members.sort(key=lambda index: len(wanted[index].tokens))
+        batch: list[int] = []
+        for index in members:
+            one = wanted[index]
+            room = len(one.tokens) - start + one.limit  # the longest so far, were limits equal
+            full = len(batch) >= ROWS or (len(batch) + 1) * room > batch_tokens
+            if batch and (full or not (packs or len(wanted[batch[0]].tokens) == len(one.tokens))):
+                batches.append(Batch(unit.prefix, tuple(batch)))
+                batch = []
+            batch.append(index)
+        batches.append(Batch(unit.prefix, tuple(batch)))
     return batches
 
 
@@ -74,35 +87,40 @@ class Writer:
             if batch.prefix:
                 _, self.past = network.hidden(torch.tensor([batch.prefix]), None, True)
         rows = {index: list[int]() for index in batch.members}
-        texts = dict.fromkeys(batch.members, "")
-        live = list(batch.members)
-        length = len(wanted[live[0]].tokens)
-        room = min(self.model.context, length + max(wanted[index].limit for index in live))
-        stream = network.stream(self.past, len(live), room)
-        ids = torch.tensor([wanted[index].tokens[len(batch.prefix) :] for index in live])
+        live = [index for index in batch.members if wanted[index].limit > 0]
+        prompts = [wanted[index].tokens[len(batch.prefix) :] for index in live]
+        room = max((len(wanted[index].tokens) + wanted[index].limit for index in live), default=0)
+        hidden = None
         while live:
-            hidden = stream.read(ids)[:, -1]
+            if hidden is None:
+                stream, hidden = network.begin(prompts, self.past, min(room, self.model.context))
+            else:
+                hidden = stream.step([rows[index][-1] for index in live])
             best = network.head.logits(hidden).argmax(dim=1).tolist()
             step()
             going = [
                 place
                 for place, (index, token) in enumerate(zip(live, best, strict=True))
-                if self._goes_on(rows[index], token, wanted[index], texts, index)
+                if self._goes_on(rows[index], token, wanted[index])
             ]
             if 0 < len(going) < len(live):
                 stream.keep(torch.tensor(going))
             live = [live[place] for place in going]
-            ids = torch.tensor([[rows[index][-1]] for index in live])
-        return [(index, texts[index]) for index in batch.members]
+        decode = self.model.tokenizer.decode
+        return [(i, trimmed(decode(rows[i]), wanted[i].stops)) for i in batch.members]
 
-    def _goes_on(
-        self, written: list[int], token: int, one: Wanted, texts: dict[int, str], index: int
-    ) -> bool:
-        """Take a new token in; tell whether the row goes on."""
-        if token == self.model.stop_id or one.limit <= 0:
+    def _goes_on(self, written: list[int], token: int, one: Wanted) -> bool:
+        """Take a new token in; tell whether the row goes on.
+
+        A stop string that the token completes lies within as many last tokens as it has bytes.
+        """
+        if token == self.model.stop_id:
             return False
         written.append(token)
-        text = self.model.tokenizer.decode(written)
-        texts[index] = trimmed(text, one.stops)
-        full = len(one.tokens) + len(written) >= self.model.context
-        return len(texts[index]) == len(text) and len(written) < one.limit and not full
+        if len(written) >= one.limit or len(one.tokens) + len(written) >= self.model.context:
+            return False
+        reach = max((len(stop.encode()) for stop in one.stops), default=0)
+        if not reach:
+            return True
+        text = self.model.tokenizer.decode(written[-reach - TAIL :])
+        return not any(stop in text for stop in one.stops if stop)

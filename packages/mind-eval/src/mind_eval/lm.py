@@ -12,10 +12,8 @@ from mind_eval.encoding import Encoder
 from mind_eval.generating import Wanted, Writer, generation_plan
 from mind_eval.models.model import Model
 from mind_eval.plan import Sequenced
+from mind_eval.prompts.spec import NEW_TOKENS
 from mind_eval.scoring import BATCH_TOKENS, Scored, score
-
-NEW_TOKENS = 256
-"""Tokens to generate where a task does not say: lm-eval's default."""
 
 
 class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
@@ -96,7 +94,10 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         """Write on after each context, greedily, up to a stop string, the end or the limit."""
         wanted = [self._wanted(request.args[0], dict(request.args[1])) for request in requests]
         answers, writer = [""] * len(wanted), Writer(self.model)
-        for batch in generation_plan(wanted, share=self.model.network.branches):
+        network = self.model.network
+        for batch in generation_plan(
+            wanted, self.batch_tokens, share=network.branches, packs=network.packs
+        ):
             for index, text in writer.write(batch, wanted):
                 answers[index] = text
             if self.done is not None:

@@ -18,6 +18,9 @@ STEP = 8
 LEAST = 16
 """A shared prefix, or a shared context, must save this many tokens to be worth a pass."""
 
+LEAST_WRITTEN = 2048
+"""The same where each group is written on by itself, token after token."""
+
 Ids = tuple[int, ...]
 
 
@@ -91,13 +94,16 @@ class Unit:
         return sum(len(row.read) - start + sum(map(len, row.branches)) for row in self.rows)
 
 
-def plan(sequences: Sequence[Sequenced], batch_tokens: int, *, share: bool = True) -> list[Unit]:
+def plan(
+    sequences: Sequence[Sequenced], batch_tokens: int, *, share: bool = True, least: int = LEAST
+) -> list[Unit]:
     """Cut sequences into units of at most `batch_tokens` tokens with padding and prefix.
 
-    `share` False makes a row of each different input, for models whose cache cannot branch.
+    `share` False makes a row of each different input, for models whose cache cannot branch. `least`
+    is what a prefix must save to make a group of its own.
     """
     units = []
-    for prefix, rows in _groups(_rows(sequences, share), share):
+    for prefix, rows in _groups(_rows(sequences, share), share, least):
         for batch in _batches(rows, batch_tokens):
             units.append(Unit(prefix, tuple(batch)))
     return units
@@ -137,7 +143,7 @@ def _rows(sequences: Sequence[Sequenced], share: bool) -> list[Row]:
     return rows
 
 
-def _groups(rows: list[Row], share: bool) -> list[tuple[Ids, list[Row]]]:
+def _groups(rows: list[Row], share: bool, least: int) -> list[tuple[Ids, list[Row]]]:
     """Group rows by the prefix that is worth a pass of its own; the rest have none."""
     rows = sorted(rows, key=lambda row: row.read)
     if not share or len(rows) < 2:
@@ -147,9 +153,10 @@ def _groups(rows: list[Row], share: bool) -> list[tuple[Ids, list[Row]]]:
         min(_common(a.read, b.read), len(a.context) - 1, len(b.context) - 1)
         for a, b in pairwise(rows)
     ]
+    sizes = [len(row.read) for row in rows]
     found: list[tuple[Ids, list[Row]]] = []
     alone: list[Row] = []
-    for low, high, length in _best(common, [len(row.read) for row in rows], 0, len(rows))[1]:
+    for low, high, length in _best(common, sizes, 0, len(rows), least)[1]:
         if length:
             found.append((rows[low].context[:length], rows[low:high]))
         else:
@@ -158,23 +165,26 @@ def _groups(rows: list[Row], share: bool) -> list[tuple[Ids, list[Row]]]:
 
 
 def _best(
-    common: list[int], sizes: list[int], low: int, high: int
+    common: list[int], sizes: list[int], low: int, high: int, cost: int
 ) -> tuple[int, list[tuple[int, int, int]]]:
-    """Find the cheapest cut of rows low … high-1 into groups: its cost and (low, high, prefix)."""
+    """Find the cheapest cut of rows low … high-1 into groups: tokens and (low, high, prefix).
+
+    A group with a prefix costs `cost` tokens by itself.
+    """
     if high - low == 1:
         return sizes[low], [(low, high, 0)]
-    least = min(common[low + 1 : high]) // STEP * STEP
-    length = least if least >= LEAST else 0
-    together = sum(sizes[low:high]) - length * (high - low - 1) + (LEAST if length else 0)
-    cuts = [i for i in range(low + 1, high) if common[i] // STEP * STEP == least]
+    shared = min(common[low + 1 : high]) // STEP * STEP
+    length = shared if shared >= LEAST else 0
+    together = sum(sizes[low:high]) - length * (high - low - 1) + (cost if length else 0)
+    cuts = [i for i in range(low + 1, high) if common[i] // STEP * STEP == shared]
     apart, groups = 0, []
     for start, stop in zip([low, *cuts], [*cuts, high], strict=True):
         if stop - start == 1:
             apart += sizes[start]
             groups.append((start, stop, 0))
         else:
-            cost, inner = _best(common, sizes, start, stop)
-            apart += cost
+            size, inner = _best(common, sizes, start, stop, cost)
+            apart += size
             groups += inner
     return (together, [(low, high, length)]) if together <= apart else (apart, groups)
 

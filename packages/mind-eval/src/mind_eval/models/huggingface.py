@@ -18,6 +18,7 @@ from mind_core.files import sha256_file
 from mind_eval.head import Head
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
+from mind_eval.plan import Ids
 from mind_train.export.folder import TYPES, read_model
 from mind_train.models.language_model import LanguageModel
 
@@ -60,9 +61,16 @@ class FolderNetwork(Network):
             tuple(layer.values for layer in cache.layers),
         )
 
-    def stream(self, past: Past | None, rows: int, room: int) -> Stream:  # noqa: ARG002
-        """Begin to read; see `Network`."""
-        return _FolderStream(self.base, _cache(past, rows), past.length if past else 0)
+    def begin(
+        self,
+        prompts: Sequence[Ids],
+        past: Past | None,
+        room: int,  # noqa: ARG002
+    ) -> tuple[Stream, Tensor]:
+        """Read prompts after `past`, to be written on; see `Network`."""
+        start = past.length if past is not None else 0
+        stream = _FolderStream(self.base, _cache(past, len(prompts)), start)
+        return stream, stream.read(torch.tensor(prompts))
 
 
 class _FolderStream(Stream):
@@ -72,7 +80,10 @@ class _FolderStream(Stream):
     def read(self, ids: Tensor) -> Tensor:
         hidden = _read(self.base, ids.to(self.base.device), self.length, self.cache)
         self.length += ids.shape[1]
-        return hidden
+        return hidden[:, -1]
+
+    def step(self, tokens: Sequence[int]) -> Tensor:
+        return self.read(torch.tensor(tokens)[:, None])
 
     def keep(self, rows: Tensor) -> None:
         self.cache.batch_select_indices(rows)

@@ -11,7 +11,8 @@ from torch import Tensor
 from mind_eval.head import Head
 from mind_eval.models.network import Network, Past, Stream
 from mind_eval.models.packed import Forest
-from mind_eval.plan import Tree
+from mind_eval.models.ragged import Ragged
+from mind_eval.plan import Ids, Tree
 
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
@@ -45,9 +46,19 @@ class MindNetwork(Network):
         hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
         return hidden[0]
 
-    def stream(self, past: Past | None, rows: int, room: int) -> Stream:
-        """Begin to read; see `Network`."""
-        return _MindStream(self.model, past, rows, room)
+    def begin(self, prompts: Sequence[Ids], past: Past | None, room: int) -> tuple[Stream, Tensor]:
+        """Read prompts after `past`, to be written on; see `Network`."""
+        if not self.packs:
+            stream = _MindStream(self.model, past, len(prompts), room)
+            return stream, stream.read(torch.tensor(prompts))
+        trees = [Tree(prompt) for prompt in prompts]
+        forest = Forest(trees, past, self.model.device, keep=True)
+        ids = torch.tensor([[token for prompt in prompts for token in prompt]])
+        hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
+        sizes = [len(prompt) for prompt in prompts]
+        room -= past.length if past is not None else 0
+        ragged = Ragged(past, forest.keys, forest.values, sizes, room)
+        return _RaggedStream(self.model, ragged), hidden[0, torch.tensor(sizes).cumsum(0) - 1]
 
 
 class _MindStream(Stream):
@@ -62,14 +73,35 @@ class _MindStream(Stream):
                     mine[:, :, : past.length] = theirs
 
     def read(self, ids: Tensor) -> Tensor:
-        """Read the next ids; see `Stream`."""
+        """Read ids [B, T]: the last states [B, D]."""
         hidden: Tensor = self.model(ids.to(self.model.device), cache=self.cache)
-        return hidden
+        return hidden[:, -1]
+
+    def step(self, tokens: Sequence[int]) -> Tensor:
+        """Read the next token of each row; see `Stream`."""
+        return self.read(torch.tensor(tokens)[:, None])
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows only."""
         self.cache.keys = [k[rows] for k in self.cache.keys]
         self.cache.values = [v[rows] for v in self.cache.values]
+
+
+class _RaggedStream(Stream):
+    """Rows of several lengths."""
+
+    def __init__(self, model: LanguageModel, cache: Ragged) -> None:
+        self.model, self.cache = model, cache
+
+    def step(self, tokens: Sequence[int]) -> Tensor:
+        """Read the next token of each row; see `Stream`."""
+        ids = torch.tensor(tokens)[:, None].to(self.model.device)
+        hidden: Tensor = self.model(ids, cache=self.cache)
+        return hidden[:, 0]
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows only."""
+        self.cache.select(rows.to(self.model.device))
 
 
 class _Joined:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mind_eval.head import Head
-from mind_eval.plan import Tree
+from mind_eval.plan import Ids, Tree
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,19 @@ class Network(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def stream(self, past: Past | None, rows: int, room: int) -> Stream:
-        """Begin to read `rows` rows bit by bit after `past`, up to `room` tokens in all."""
+    def begin(self, prompts: Sequence[Ids], past: Past | None, room: int) -> tuple[Stream, Tensor]:
+        """Read prompts after `past`, to be written on: a stream, and their last states [B, D].
+
+        `room` is the most tokens of a row in all. Prompts have one length, unless `packs`.
+        """
 
 
 class Stream(ABC):
-    """Rows that are read bit by bit, their keys and values held."""
+    """Rows that are written on a token at a time, their keys and values held."""
 
     @abstractmethod
-    def read(self, ids: Tensor) -> Tensor:
-        """Read the next ids [B, T]: hidden states [B, T, D]."""
+    def step(self, tokens: Sequence[int]) -> Tensor:
+        """Read the next token of each row: hidden states [B, D]."""
 
     @abstractmethod
     def keep(self, rows: Tensor) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mind_eval.models.network import Past
-from mind_eval.models.partial_attention import hiding, joined, partial_attention
+from mind_eval.models.partial_attention import behind, hiding, partial_attention
 from mind_eval.plan import Tree
 from mind_train.models.attention import LaidOut
 
@@ -21,8 +21,12 @@ from mind_train.models.attention import LaidOut
 class Forest(LaidOut):
     """Trees in one row of tokens [1, N], behind a past of one row that all share."""
 
-    def __init__(self, trees: Sequence[Tree], past: Past | None, device: torch.device) -> None:
-        self.past, self.layer = past, -1
+    def __init__(
+        self, trees: Sequence[Tree], past: Past | None, device: torch.device, *, keep: bool = False
+    ) -> None:
+        self.past, self.layer, self.keep = past, -1, keep
+        self.keys: list[Tensor] = []
+        self.values: list[Tensor] = []
         start = past.length if past is not None else 0
         sizes = [len(tree.tokens) for tree in trees]
         self.rows, self.width = len(trees), max(sizes)
@@ -47,8 +51,11 @@ class Forest(LaidOut):
         self._masks: dict[int, tuple[Tensor | None, Tensor | None]] = {}
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Note which layer it is; nothing is kept."""
+        """Note which layer it is; with `keep` hold its keys and values by rows: [R, H, T, d]."""
         self.layer = layer
+        if self.keep:
+            self.keys.append(self._padded(k))
+            self.values.append(self._padded(v))
         return k, v
 
     def mix(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:
@@ -58,13 +65,8 @@ class Forest(LaidOut):
         own = partial_attention(rows[0], rows[1], rows[2], scale, mask, causal=mask is None)
         if self.past is None:
             return self._packed(own[0])
-        keys, values = self.past.keys[self.layer], self.past.values[self.layer]
-        if far is not None:
-            keys, values = keys[:, :, -far.shape[-1] :], values[:, :, -far.shape[-1] :]
-        if not keys.shape[2]:
-            return self._packed(own[0])
-        before = partial_attention(q, keys, values, scale, far)
-        return joined((self._packed(own[0]), self._packed(own[1][..., None])[..., 0]), before)
+        mine = self._packed(own[0]), self._packed(own[1][..., None])[..., 0]
+        return behind(mine, q, self.past.keys[self.layer], self.past.values[self.layer], far, scale)
 
     def _padded(self, x: Tensor) -> Tensor:
         """Lay [1, H, N, d] out by rows: [R, H, T, d]."""

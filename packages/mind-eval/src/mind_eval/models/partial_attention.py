@@ -51,7 +51,18 @@ def hiding(seen: Tensor, like: Tensor) -> Tensor:
     return mask.masked_fill_(~seen.to(like.device), torch.finfo(like.dtype).min / 2)
 
 
-def joined(one: Part, other: Part) -> Tensor:
-    """Join two parts of attention, over other keys each, of the same queries: [B, H, T, d]."""
-    share = torch.sigmoid(one[1] - other[1]).unsqueeze(-1).to(one[0].dtype)
-    return torch.lerp(other[0], one[0], share)
+def behind(
+    own: Part, q: Tensor, keys: Tensor, values: Tensor, far: Tensor | None, scale: float | None
+) -> Tensor:
+    """Add what queries [B, H, T, d] see of a past of one row [1, H, S, d] to what they see else.
+
+    `far` is the mask of the last keys of the past, and none before them is seen; None is all seen.
+    """
+    if far is not None:
+        first = keys.shape[2] - far.shape[-1]
+        keys, values = keys[:, :, first:], values[:, :, first:]
+    if not keys.shape[2]:
+        return own[0]
+    mixed, total = partial_attention(q, keys, values, scale, far)
+    share = torch.sigmoid(own[1] - total).unsqueeze(-1).to(mixed.dtype)
+    return torch.lerp(mixed, own[0], share)

@@ -18,7 +18,7 @@ from mind_eval.prompts.shots import Shots
 from mind_eval.prompts.spec import CHOICE, GREEDY, Spec
 from mind_eval.prompts.templates import render
 
-Fits = Callable[[str], bool]
+Fits = Callable[[str, int], bool]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Builder:
             if self.numbered:
                 endings, continuations = self._ends(self._text(doc, kept), gold, choices)
                 longest = max(endings, key=len) + max(continuations, key=len, default="")
-            if fits is None or fits(start + longest):
+            if fits is None or fits(start + longest, spec.room):
                 break
         else:
             self.notes.overlong.append(name)

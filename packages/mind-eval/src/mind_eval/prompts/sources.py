@@ -19,7 +19,7 @@ from mind_eval.prompts.spec import read_spec
 from mind_eval.prompts.task import RowsTask
 from mind_eval.prompts.written_task import with_our_metrics
 
-Fits = Callable[[str], bool]
+Fits = Callable[[str, int], bool]
 
 _LOCAL = ("json", "csv")
 

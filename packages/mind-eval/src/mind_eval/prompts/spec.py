@@ -30,6 +30,10 @@ KNOWN = {
 POOLS = ("fewshot_split", "training_split", "validation_split")
 
 
+NEW_TOKENS = 256
+"""Tokens to write where a task does not say: lm-eval's default."""
+
+
 @dataclass(frozen=True)
 class Spec:
     """A task: its templates, where shots come from, how answers are asked for and measured."""
@@ -59,7 +63,12 @@ class Spec:
     @property
     def new_tokens(self) -> int:
         """Give the most tokens to write."""
-        return int((self.config.get("generation_kwargs") or {}).get("max_gen_toks", 256))
+        return int((self.config.get("generation_kwargs") or {}).get("max_gen_toks", NEW_TOKENS))
+
+    @property
+    def room(self) -> int:
+        """Give how many tokens of the context a prompt must leave free."""
+        return self.new_tokens if self.kind == WRITTEN else 0
 
 
 def read_spec(path: Path, name: str) -> Spec:

@@ -15,6 +15,7 @@ from mind_core import MindError
 from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import FIRST, Doc, Shots
+from mind_eval.prompts.spec import NEW_TOKENS
 from mind_eval.prompts.templates import render, with_templates
 
 
@@ -43,8 +44,8 @@ class _Given(ContextSampler):  # type: ignore[misc]  # lm-eval has no types
 class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
     """A task whose splits are given as rows; nothing is fetched and no cache is written.
 
-    `fits` says whether a prompt with an answer fits the model's context; shots are dropped from the
-    end until it does.
+    `fits` says whether a prompt with an answer fits the model's context, or with so many tokens as
+    are to be written; shots are dropped from the end until it does.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         splits: Mapping[str, Any],
         *,
         shots: int,
-        fits: Callable[[str], bool],
+        fits: Callable[[str, int], bool],
         seed: int = 0,
     ) -> None:
         self._splits, self._fits = splits, fits
@@ -120,7 +121,9 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
     def prompt_of(self, doc: Doc) -> str | list[str]:
         """Build an item's prompt with as many of its shots as fit, and note how many."""
         chosen = self.shots.choose(doc, self.notes.asked)
-        answer = self._longest_answer(doc)
+        answer, room = self._longest_answer(doc), 0
+        if self.OUTPUT_TYPE == "generate_until":
+            room = int((self.config.generation_kwargs or {}).get("max_gen_toks", NEW_TOKENS))
         for kept in range(len(chosen), -1, -1):
             self.sampler.chosen = chosen
             prompt: str | list[str] = self.fewshot_context(
@@ -129,7 +132,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
                 gen_prefix=self.doc_to_prefix(doc),
             )
             longest = prompt if isinstance(prompt, str) else max(prompt, key=len)
-            if self._fits(longest + answer):
+            if self._fits(longest + answer, room):
                 break
         else:
             self.notes.overlong.append(str(doc.get("id", "?")))
