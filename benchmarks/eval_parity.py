@@ -66,7 +66,7 @@ def compare(folder: Path, root: Path, items: int) -> None:
     lm = HFLM(pretrained=str(folder), device="cpu", batch_size=8, dtype="float32")
     started = time.process_time()
     found = evaluate(
-        lm, {"tasks": {one.name: one.task for one in prepared}}, limit=items, bootstrap_iters=0
+        lm, {"tasks": {one.config.task: one for one in prepared}}, limit=items, bootstrap_iters=0
     )
     assert found is not None
     print(f"{'task':<12} {'items':>5} {'metric':<9} {'mind-eval':>9} {'lm-eval':>9}  max |d nats|")

@@ -30,7 +30,7 @@ def hf_answers(folder: Path, prepared: list[Any], limit: int) -> tuple[dict[str,
 
     lm = HFLM(pretrained=str(folder), device="cpu", batch_size=8, dtype="float32")
     found = evaluate(
-        lm, {"tasks": {one.name: one.task for one in prepared}}, limit=limit, bootstrap_iters=0
+        lm, {"tasks": {one.config.task: one for one in prepared}}, limit=limit, bootstrap_iters=0
     )
     assert found is not None
     return found["samples"], found["results"]

@@ -22,7 +22,7 @@ def made(name: str, form: str, shots: int, room: int = 10**9, limit: int | None 
     benchmark: Benchmark = benchmark_folder(FOLDER / name)(shots=shots, form=form)
     task = benchmark_task(
         name, benchmark, lambda text, _: len(text) <= room, data_root=None, seed=0
-    ).task
+    )
     task.build_all_requests(limit=limit)
     return task
 
@@ -144,12 +144,12 @@ def test_a_task_with_only_a_test_split_never_sees_its_own_item(tmp_path: Path) -
         "dataset_kwargs: {data_files: {test: rows.jsonl}}\ntest_split: test\n"
         'doc_to_text: "{{q}}?"\ndoc_to_target: a\ndoc_to_choice: ["no", "yes"]\n'
     )
-    prepared = yaml_task(tmp_path / "task.yaml", lambda *_: True, shots=8, seed=0)
-    prepared.task.build_all_requests()
-    for request in prepared.task.instances:
+    prepared = yaml_task(tmp_path / "task.yaml", lambda *_: True, shots=8, seed=0, hub=False)
+    prepared.build_all_requests()
+    for request in prepared.instances:
         own = f"question {request.doc_id}?"
         assert request.args[0].endswith(own) and request.args[0].count(own) == 1
-    assert prepared.task.notes.pool == "test, without the tested item"
+    assert prepared.notes.pool == "test, without the tested item"
     (tmp_path / "task.yaml").write_text("task: t\ndataset_path: cais/mmlu\ntest_split: test\n")
     with pytest.raises(MindError, match="not on this disk"):
-        yaml_task(tmp_path / "task.yaml", lambda *_: True, shots=0, seed=0)
+        yaml_task(tmp_path / "task.yaml", lambda *_: True, shots=0, seed=0, hub=False)

@@ -255,7 +255,7 @@ def test_lm_eval_runs_our_written_tasks_with_our_metrics(
             benchmark_task(name, benchmark, engine.encoder.fits, data_root=root, seed=0)
         )
     found = evaluate(
-        MindLM(model), {"tasks": {one.name: one.task for one in prepared}}, bootstrap_iters=0
+        MindLM(model), {"tasks": {one.config.task: one for one in prepared}}, bootstrap_iters=0
     )
     assert found is not None
     for name, metrics in (

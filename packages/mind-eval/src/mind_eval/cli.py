@@ -45,7 +45,7 @@ add_front_door(app, TOOL, make_plugins, WHAT, EXAMPLES)
 @app.command(
     "run",
     help=help_text(
-        "Measure a checkpoint and print a table. Nothing is downloaded.",
+        "Measure a checkpoint and print a table. Nothing is downloaded, unless --hub allows it.",
         (
             "mind-eval run --model run/ --heldout heldout.jsonl.zst -o scores/",
             "mind-eval run --model run/ --suite none --heldout a.jsonl.zst "
@@ -65,6 +65,7 @@ def run_command(
     suite: cli_options.Suite = None,
     benchmark: cli_options.Benchmarks = None,
     task: cli_options.Tasks = None,
+    hub: cli_options.Hub = False,
     shots: cli_options.ShotCount = None,
     form: cli_options.Form = None,
     heldout: cli_options.HeldOut = None,
@@ -105,9 +106,9 @@ def run_command(
         write_out(recipe.to_toml())
         return
     asked = RunOptions(
-        model=model, model_name=model_name, timeout=timeout, tasks=tuple(task or ()), shots=shots,
-        heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root, limit=limit,
-        spread=spread, seed=seed, batch_tokens=batch_tokens, device=device, dtype=dtype,
+        model=model, model_name=model_name, timeout=timeout, tasks=tuple(task or ()), hub=hub,
+        shots=shots, heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root,
+        limit=limit, spread=spread, seed=seed, batch_tokens=batch_tokens, device=device, dtype=dtype,
         output=output, answers=answers, keep_going=keep_going,
         contamination=tuple(contamination or ()), progress=progress,
     )  # fmt: skip

@@ -42,10 +42,15 @@ Benchmarks = Annotated[
     typer.Option("--benchmark", metavar="NAME", help="A benchmark instead of a suite; repeatable."),
 ]
 Tasks = Annotated[
-    Optional[list[Path]],  # noqa: UP045
+    Optional[list[str]],  # noqa: UP045
     typer.Option(
-        "--task", metavar="FILE.yaml", help="An lm-eval task with data on this disk; repeatable."
+        "--task", metavar="FILE.yaml|NAME", help="An lm-eval task: a file, or the name of one of "
+        "lm-eval's own tasks, groups or tags, whose data must be cached or fetched; repeatable.",
     ),
+]  # fmt: skip
+Hub = Annotated[
+    bool,
+    typer.Option("--hub", help="Let lm-eval fetch the data sets of --task from the hub."),
 ]
 ShotCount = Annotated[
     Optional[int],  # noqa: UP045

@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lm_eval.evaluator import evaluate as lm_evaluate
 
 from mind_core.errors import UsageError
 from mind_core.progress import Progress
+from mind_eval.benchmarks.benchmark import names_file
 from mind_eval.encoding import Encoder
 from mind_eval.lm import MindLM
 from mind_eval.models.model import Model
 from mind_eval.options import RunOptions
-from mind_eval.prompts.sources import Prepared, yaml_task
+from mind_eval.prompts.sources import yaml_task
 from mind_eval.results import plain
 
 BOOTSTRAP_DRAWS = 1000
 """Draws for metrics without a closed-form error; lm-eval's 100,000 can take an hour."""
 
+Loaded = dict[str, Any]
+"""What lm-eval's evaluator takes: `tasks` by name, and where there are any `groups` of them."""
 
-def prepare(model: Model, options: RunOptions) -> list[Prepared]:
-    """Load the tasks of `--task`; a name that comes twice is refused."""
+
+def prepare(model: Model, options: RunOptions) -> Loaded:
+    """Load the tasks of `--task`; a name that comes twice is refused.
+
+    lm-eval's index of its own tasks, which takes many seconds, is built only if one is named.
+    """
     fits = Encoder(model).fits
-    prepared = [
-        yaml_task(path, fits, shots=options.shots, seed=options.seed) for path in options.tasks
+    found = [
+        yaml_task(Path(task), fits, shots=options.shots, seed=options.seed, hub=options.hub)
+        for task in options.tasks
+        if names_file(task)
     ]
-    names = [one.name for one in prepared]
-    for name in names:
-        if names.count(name) > 1:
+    loaded: Loaded = {"tasks": {}, "groups": {}, "group_map": {}}
+    named = [str(task) for task in options.tasks if not names_file(task)]
+    if named:
+        from mind_eval.prompts.named_tasks import load_named
+
+        loaded = load_named(named, fits, shots=options.shots, seed=options.seed)
+    for task in found:
+        name = str(task.config.task)
+        if name in loaded["tasks"]:
             raise UsageError(f"two tasks have the name {name!r}", hint="rename one in its YAML")
-    return prepared
+        loaded["tasks"][name] = task
+    return loaded
+
+
+def about_task(task: Any) -> dict[str, Any]:
+    """Describe a task for `scores.json`; one that is Python code keeps no notes."""
+    about: dict[str, Any] = {"language": "und", "form": "task", **getattr(task, "about", {})}
+    notes = getattr(task, "notes", None)
+    if notes is None:
+        return {**about, "chance": None, "bad_items": 0}
+    return {**about, "chance": notes.chance, "shots": notes.as_dict(), "bad_items": 0}
 
 
 def evaluate(
-    model: Model, prepared: Sequence[Prepared], options: RunOptions, progress: Progress
+    model: Model, loaded: Mapping[str, Any], options: RunOptions, progress: Progress
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run the tasks; return lm-eval's result dictionary as JSON values, and its samples."""
     lm = MindLM(
@@ -44,7 +70,7 @@ def evaluate(
     )
     found = lm_evaluate(
         lm,
-        {"tasks": {one.name: one.task for one in prepared}},
+        {key: value for key, value in loaded.items() if value},
         limit=options.limit,
         bootstrap_iters=BOOTSTRAP_DRAWS,
     )

@@ -9,13 +9,15 @@ import sys
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
-def stay_offline() -> None:
+def stay_offline(*, hub: bool = False) -> None:
     """Set the libraries' own switches; called before lm-eval is imported, for they read them then.
 
+    With `hub` data sets may be fetched: nothing is switched, so the user's own switches hold.
     Progress bars and warnings of lm-eval are turned off: mind-eval says the same in its own words.
     """
-    for name in OFFLINE:
-        os.environ[name] = "1"
+    if not hub:
+        for name in OFFLINE:
+            os.environ[name] = "1"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if "tqdm" not in sys.modules:
         os.environ.setdefault("TQDM_DISABLE", "1")

@@ -14,7 +14,8 @@ class RunOptions:
     model: str
     model_name: str | None = None
     timeout: float = 60.0
-    tasks: Sequence[Path] = ()
+    tasks: Sequence[str | Path] = ()
+    hub: bool = False
     shots: int | None = None
     heldout: Sequence[str] = ()
     overlap: int | None = None

@@ -16,7 +16,7 @@ from mind_core.plugins import Plugins
 from mind_core.progress import Progress, say
 from mind_core.recipe import Recipe
 from mind_core.stream import check_inputs
-from mind_eval.benchmarks.benchmark import Benchmark, check_task_file
+from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, names_file
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
 from mind_eval.suites import make_benchmarks
@@ -41,7 +41,7 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
     """
     started = time.monotonic()
     benchmarks = chosen_benchmarks(options, recipe, plugins)
-    stay_offline()
+    stay_offline(hub=options.hub)
     from mind_eval.evaluation import look_for_contamination
     from mind_eval.ranks import join_ranks
     from mind_eval.results import enter_outcome, items_of, write_scores
@@ -91,14 +91,15 @@ def describe_run(options: RunOptions, recipe: Recipe, plugins: Plugins) -> str:
     """
     benchmarks = chosen_benchmarks(options, recipe, plugins)
     check_inputs(options.heldout)
-    for path in options.tasks:
-        check_task_file(path)
+    for task in options.tasks:
+        if names_file(task):
+            check_task_file(Path(task))
     lines = [_model_line(options.model)]
     lines += [
         f"# benchmark {name}: {benchmark.load(options.data_root, options.keep_going).origin} data"
         for name, benchmark in benchmarks.items()
     ]
-    lines += [f"# task: {path}" for path in options.tasks]
+    lines += [f"# task: {task}" for task in options.tasks]
     lines += [f"# held-out text: {path}" for path in options.heldout]
     return "\n".join(lines) + "\n" + recipe.to_toml()
 
@@ -199,25 +200,22 @@ def _lm_tasks(
     options: RunOptions, model: Model | Endpoint, progress: Progress, scores: dict[str, Any]
 ) -> dict[str, Any]:
     """Run lm-eval tasks through lm-eval; enter their results, and return their samples."""
-    from mind_eval.lm_tasks import evaluate, prepare
+    from mind_eval.lm_tasks import about_task, evaluate, prepare
     from mind_eval.models.model import Model
 
     if not isinstance(model, Model):
         raise UsageError("--task needs a model with log-probabilities, not an endpoint")
-    prepared = prepare(model, options)
-    for one in prepared:
-        if one.name in scores["results"]:
-            raise UsageError(f"two tasks have the name {one.name!r}", hint="rename one in its YAML")
-    results, samples = evaluate(model, prepared, options, progress)
+    loaded = prepare(model, options)
+    for name in loaded["tasks"]:
+        if name in scores["results"]:
+            raise UsageError(f"two tasks have the name {name!r}", hint="rename one in its YAML")
+    results, samples = evaluate(model, loaded, options, progress)
     before = scores.get("requests", {})
     results["requests"] = {k: v + before.get(k, 0) for k, v in results["requests"].items()}
     for key, value in results.items():
         scores[key] = {**scores.get(key, {}), **value} if isinstance(value, dict) else value
-    for one in prepared:
-        notes = one.task.notes
-        scores["benchmarks"][one.name] = {
-            **one.about, "chance": notes.chance, "shots": notes.as_dict(), "bad_items": 0,
-        }  # fmt: skip
+    for name, task in loaded["tasks"].items():
+        scores["benchmarks"][name] = about_task(task)
     return samples
 
 

@@ -187,6 +187,12 @@ def read_rules(folder: Path) -> dict[str, Any]:
     return rules
 
 
+def names_file(task: str | Path) -> bool:
+    """Tell whether a `--task` is a file, and not the name of one of lm-eval's own tasks."""
+    path = Path(task)
+    return path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.is_file()
+
+
 def check_task_file(path: Path) -> None:
     """Raise `UsageError` for a task file that is not there."""
     if not path.is_file():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,9 @@ Fits = Callable[[str, int], bool]
 _LOCAL = ("json", "csv")
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A task that can be run, and what the report says about it."""
-
-    name: str
-    task: RowsTask
-    about: dict[str, Any] = field(default_factory=dict)
-
-
 def benchmark_task(
     name: str, benchmark: Benchmark, fits: Fits, *, data_root: Path | None, seed: int
-) -> Prepared:
+) -> RowsTask:
     """Prepare a benchmark of `register_benchmarks` as a task that lm-eval runs by itself."""
     data = benchmark.load(data_root)
     spec = read_spec(benchmark.yaml, name)
@@ -53,45 +43,76 @@ def benchmark_task(
     if "shots" in str(config["doc_to_text"]):  # a template that numbers the item by its shots
         test = config["test_split"]
         splits = {**splits, test: [{**row, "shots": benchmark.shots} for row in splits[test]]}
-    task = RowsTask(config, splits, shots=benchmark.shots, fits=fits, seed=seed)
-    return Prepared(name, task, about)
+    return RowsTask(config, splits, shots=benchmark.shots, fits=fits, seed=seed, about=about)
 
 
-def yaml_task(path: Path, fits: Fits, *, shots: int | None, seed: int) -> Prepared:
-    """Prepare a task from lm-eval YAML whose data lies on this disk.
+def yaml_task(path: Path, fits: Fits, *, shots: int | None, seed: int, hub: bool) -> RowsTask:
+    """Prepare a task from lm-eval YAML.
 
     `dataset_path` is `json` or `csv` with `dataset_kwargs.data_files` (relative to the YAML), or
-    `custom_dataset` is a function beside it. A name on a hub is refused: nothing is downloaded.
+    `custom_dataset` is a function beside it. A name on a hub is refused, unless `hub` allows it:
+    then lm-eval fetches it.
     """
     config = _read_yaml(path)
     if "task" not in config or not isinstance(config["task"], str):
         raise UsageError(f"{path} is not the YAML of one task", hint="it needs a 'task: name'")
-    splits, hashes = _splits(config, path)
-    if shots is None:
-        shots = int(config.get("num_fewshot") or 0)
-    about = {
+    splits, hashes = _splits(config, path, hub)
+    if splits is None:
+        return hub_task(config, fits, shots=shots, seed=seed)
+    local = {k: v for k, v in config.items() if k not in ("dataset_kwargs", "custom_dataset")}
+    return RowsTask(
+        local, splits, shots=_shots(config, shots), fits=fits, seed=seed,
+        about=_about(config, str(path), hashes),
+    )  # fmt: skip
+
+
+def hub_task(config: dict[str, Any], fits: Fits, *, shots: int | None, seed: int) -> RowsTask:
+    """Prepare a task whose data lm-eval gets, from its cache or from the hub.
+
+    Raises `MindError` if they cannot be had.
+    """
+    named = " ".join(str(config[k]) for k in ("dataset_path", "dataset_name") if config.get(k))
+    try:
+        return RowsTask(
+            config, None, shots=_shots(config, shots), fits=fits, seed=seed,
+            about=_about(config, named, {}),
+        )  # fmt: skip
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise MindError(
+            f"the data of task {config['task']} ({named}) cannot be had",
+            cause=f"{type(error).__name__}: {error}",
+            hint="--hub lets lm-eval fetch them over the network; or write YAML with dataset_path: "
+            "json and dataset_kwargs: {data_files: {test: FILE}}",
+        ) from error
+
+
+def _shots(config: dict[str, Any], asked: int | None) -> int:
+    return int(config.get("num_fewshot") or 0) if asked is None else asked
+
+
+def _about(config: dict[str, Any], data: str, hashes: dict[str, str]) -> dict[str, Any]:
+    return {
         "language": (config.get("metadata") or {}).get("language", "und"),
         "form": "task",
-        "data": str(path),
+        "data": data,
         "data_sha256": hashes,
         "delimiter": config.get("target_delimiter", " "),
     }
-    local = {k: v for k, v in config.items() if k not in ("dataset_kwargs", "custom_dataset")}
-    return Prepared(
-        config["task"], RowsTask(local, splits, shots=shots, fits=fits, seed=seed), about
-    )
 
 
-def _splits(config: dict[str, Any], path: Path) -> tuple[Any, dict[str, str]]:
+def _splits(config: dict[str, Any], path: Path, hub: bool) -> tuple[Any, dict[str, str]]:
     custom = config.get("custom_dataset")
     if callable(custom):
         options = {**(config.get("metadata") or {}), **(config.get("dataset_kwargs") or {})}
         return dict(custom(**options)), {}
     named = (config.get("dataset_kwargs") or {}).get("data_files")
     if config.get("dataset_path") not in _LOCAL or not named:
+        if hub and config.get("dataset_path"):
+            return None, {}
         raise UsageError(
             f"{path}: the data set {config.get('dataset_path')!r} is not on this disk",
-            hint="write dataset_path: json and dataset_kwargs: {data_files: {test: FILE}}",
+            hint="write dataset_path: json and dataset_kwargs: {data_files: {test: FILE}}; or "
+            "--hub lets lm-eval fetch it",
         )
     files = named if isinstance(named, dict) else {"train": named}
     splits: dict[str, list[Row]] = {}

@@ -42,7 +42,9 @@ class _Given(ContextSampler):  # type: ignore[misc]  # lm-eval has no types
 
 
 class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
-    """A task whose splits are given as rows; nothing is fetched and no cache is written.
+    """A task whose splits are given as rows; then nothing is fetched and no cache is written.
+
+    Without `splits` lm-eval gets the data as the task says: from its cache, or from the hub.
 
     `fits` says whether a prompt with an answer fits the model's context, or with so many tokens as
     are to be written; shots are dropped from the end until it does.
@@ -51,12 +53,14 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
     def __init__(
         self,
         config: Mapping[str, Any],
-        splits: Mapping[str, Any],
+        splits: Mapping[str, Any] | None,
         *,
         shots: int,
         fits: Callable[[str, int], bool],
         seed: int = 0,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
+        self.about = dict(about or {})
         self._splits, self._fits = splits, fits
         config = with_templates({**config, "num_fewshot": shots})
         sampler = (config.get("fewshot_config") or {}).get("sampler", "default")
@@ -80,8 +84,11 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         self.notes.order = self.shots.describe() if shots else ""
         self.sampler = _Given([])
 
-    def download(self, *_: Any, **__: Any) -> None:
+    def download(self, *rest: Any, **more: Any) -> None:
         """Take the rows that were given as the data set, in memory."""
+        if self._splits is None:
+            super().download(*rest, **more)
+            return
         self.dataset = {
             name: datasets.Dataset.from_list(list(rows)) if isinstance(rows, list) else rows
             for name, rows in self._splits.items()
@@ -170,13 +177,19 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
     def _pool(self) -> list[Row]:
         """Find the split that shots come from, and say so; the tested item is never among them."""
         config = self.config
-        for split in (config.fewshot_split, config.training_split, config.validation_split):
+        if config.fewshot_split is not None:
+            self.notes.pool = config.fewshot_split
+            return [dict(row) for row in self.fewshot_docs()]
+        for split, docs in (
+            (config.training_split, self.training_docs),
+            (config.validation_split, self.validation_docs),
+        ):
             if split is not None:
                 self.notes.pool = split
-                return [dict(row) for row in self.dataset[split]]
+                return [dict(row) for row in docs()]
         listed = self.fewshot_cfg.samples
         if listed is not None:
             self.notes.pool = "listed in the task"
             return list(listed() if callable(listed) else listed)
         self.notes.pool = f"{config.test_split}, without the tested item"
-        return [dict(row) for row in self.dataset[config.test_split]]
+        return [dict(row) for row in self.test_docs()]
