@@ -62,13 +62,12 @@ def run(model_folder: Path, *tasks: str, **options: Any) -> dict[str, Any]:
 def test_a_file_with_data_here_runs_from_the_command_line(
     index: Path, model_folder: Path, tmp_path: Path
 ) -> None:
-    done = run_tool(
-        "mind-eval", "run", "--model", model_folder, "--task", index / "one.yaml",
-        "-o", tmp_path / "scores", "--require", "mine_one>=0",
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    assert "mine_one" in done.out
-    assert (tmp_path / "scores" / "scores.json").is_file()
+    scores = tmp_path / "scores"
+    given = ["--model", model_folder, "--task", index / "one.yaml", "-o", scores]
+    done = run_tool("mind-eval", ["run", *given, "--require", "mine_one.acc>=0"])
+    assert done.code == 0, done.stderr
+    assert b"mine_one" in done.stdout
+    assert (scores / "scores.json").is_file()
 
 
 def test_a_name_a_group_and_a_tag_come_from_the_index(index: Path, model_folder: Path) -> None:

@@ -108,8 +108,8 @@ def run_command(
     asked = RunOptions(
         model=model, model_name=model_name, timeout=timeout, tasks=tuple(task or ()), hub=hub,
         shots=shots, heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root,
-        limit=limit, spread=spread, seed=seed, batch_tokens=batch_tokens, device=device, dtype=dtype,
-        output=output, answers=answers, keep_going=keep_going,
+        limit=limit, spread=spread, seed=seed, batch_tokens=batch_tokens, device=device,
+        dtype=dtype, output=output, answers=answers, keep_going=keep_going,
         contamination=tuple(contamination or ()), progress=progress,
     )  # fmt: skip
     plugins = make_plugins(plugin or ())

@@ -41,7 +41,7 @@ def prepare(model: Model, options: RunOptions) -> Loaded:
     if named:
         from mind_eval.prompts.named_tasks import load_named
 
-        loaded = load_named(named, fits, shots=options.shots, seed=options.seed)
+        loaded = load_named(named, fits, shots=options.shots, seed=options.seed, hub=options.hub)
     for task in found:
         name = str(task.config.task)
         if name in loaded["tasks"]:

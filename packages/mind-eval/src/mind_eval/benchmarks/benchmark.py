@@ -119,7 +119,7 @@ class Benchmark:
         folder = self.found(data_root)
         if folder is not None:
             splits = _reader(authors["reader"])(folder, **authors.get("options", {}))
-            return _checked(splits, str(folder), keep_going)
+            return checked(splits, str(folder), keep_going)
         shipped = self.rules.get("shipped")
         if not shipped:
             wanted = " or ".join(map(repr, self.folders)) or "…"
@@ -129,10 +129,10 @@ class Benchmark:
                 hint=f"its authors publish it at {self.rules['source']}",
             )
         splits = {split: read_rows(self.folder / name) for split, name in shipped.items()}
-        return _checked(splits, "shipped", keep_going)
+        return checked(splits, "shipped", keep_going)
 
 
-def _checked(splits: dict[str, list[Row]], origin: str, keep_going: bool) -> Data:
+def checked(splits: dict[str, list[Row]], origin: str, keep_going: bool = False) -> Data:
     """Set rows aside that cannot be used; raise `MindError` for the first, unless to keep going."""
     data = Data({}, origin)
     for split, rows in splits.items():

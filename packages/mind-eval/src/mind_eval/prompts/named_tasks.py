@@ -29,7 +29,9 @@ class Factory(TaskFactory):  # type: ignore[misc]  # lm-eval has no types
         return self.make(config)
 
 
-def load_named(names: Sequence[str], fits: Fits, *, shots: int | None, seed: int) -> dict[str, Any]:
+def load_named(
+    names: Sequence[str], fits: Fits, *, shots: int | None, seed: int, hub: bool
+) -> dict[str, Any]:
     """Load tasks by name as lm-eval's `TaskManager.load` does: `tasks`, `groups`, `group_map`.
 
     Raises `UsageError` for a name that lm-eval has not, `MindError` for data that cannot be had.
@@ -41,6 +43,6 @@ def load_named(names: Sequence[str], fits: Fits, *, shots: int | None, seed: int
             raise UsageError(
                 f"lm-eval has no task {name!r}", hint=nearest(name, known) or "give a FILE.yaml"
             )
-    index._factory = Factory(partial(hub_task, fits=fits, shots=shots, seed=seed))
+    index._factory = Factory(partial(hub_task, fits=fits, shots=shots, seed=seed, hub=hub))
     loaded: dict[str, Any] = index.load(list(names))
     return loaded

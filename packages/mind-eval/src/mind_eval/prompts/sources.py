@@ -12,7 +12,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import sha256_file
-from mind_eval.benchmarks.benchmark import Benchmark, check_task_file
+from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, checked
 from mind_eval.benchmarks.rows import Row, read_rows
 from mind_eval.prompts.spec import read_spec
 from mind_eval.prompts.task import RowsTask
@@ -58,7 +58,7 @@ def yaml_task(path: Path, fits: Fits, *, shots: int | None, seed: int, hub: bool
         raise UsageError(f"{path} is not the YAML of one task", hint="it needs a 'task: name'")
     splits, hashes = _splits(config, path, hub)
     if splits is None:
-        return hub_task(config, fits, shots=shots, seed=seed)
+        return hub_task(config, fits, shots=shots, seed=seed, hub=hub)
     local = {k: v for k, v in config.items() if k not in ("dataset_kwargs", "custom_dataset")}
     return RowsTask(
         local, splits, shots=_shots(config, shots), fits=fits, seed=seed,
@@ -66,7 +66,9 @@ def yaml_task(path: Path, fits: Fits, *, shots: int | None, seed: int, hub: bool
     )  # fmt: skip
 
 
-def hub_task(config: dict[str, Any], fits: Fits, *, shots: int | None, seed: int) -> RowsTask:
+def hub_task(
+    config: dict[str, Any], fits: Fits, *, shots: int | None, seed: int, hub: bool
+) -> RowsTask:
     """Prepare a task whose data lm-eval gets, from its cache or from the hub.
 
     Raises `MindError` if they cannot be had.
@@ -81,8 +83,7 @@ def hub_task(config: dict[str, Any], fits: Fits, *, shots: int | None, seed: int
         raise MindError(
             f"the data of task {config['task']} ({named}) cannot be had",
             cause=f"{type(error).__name__}: {error}",
-            hint="--hub lets lm-eval fetch them over the network; or write YAML with dataset_path: "
-            "json and dataset_kwargs: {data_files: {test: FILE}}",
+            hint="is the network there?" if hub else "--hub lets lm-eval fetch them",
         ) from error
 
 
@@ -123,7 +124,7 @@ def _splits(config: dict[str, Any], path: Path, hub: bool) -> tuple[Any, dict[st
             found = path.parent / name
             splits[split] += read_rows(found)
             hashes[str(name)] = sha256_file(found)
-    return splits, hashes
+    return checked(splits, str(path)).splits, hashes
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
