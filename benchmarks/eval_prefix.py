@@ -5,8 +5,9 @@ usage: python benchmarks/eval_prefix.py [--items 48] [--repeat 3] [--data-root D
 Two shapes: lettered choices behind five shots that a subject shares (MMLU), and four endings that
 are scored whole behind five fixed shots (HellaSwag). Without --data-root the items are put together
 from the shipped samples; with it they are the real ones. The checkpoint is a GPT-Neo of 8 layers of
-width 384 with random weights: what is measured is arithmetic. Both sides tokenize inside what is
-timed; each runs in a process of its own, in turn, so that its peak of memory is its own. lm-eval
+width 384 with random weights: what is measured is arithmetic. lm-eval reads it by transformers, we
+by mind-train, which has the architecture. Both sides tokenize inside what is timed; each runs in a
+process of its own, in turn, so that its peak of memory is its own. lm-eval
 needs `pip install transformers accelerate`.
 """
 

@@ -10,7 +10,7 @@ import pytest
 from mind_core import MindError
 from mind_core.testing import run_tool
 from mind_eval import benchmark_folder
-from mind_eval.benchmarks.benchmark import _checked
+from mind_eval.benchmarks.benchmark import checked
 from mind_eval.benchmarks.layouts.exams import gaokao, mmlu
 from mind_eval.benchmarks.layouts.reasoning import piqa
 from mind_eval.benchmarks.rows import find, read_rows
@@ -64,13 +64,13 @@ def test_bad_rows_are_named_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "valid.jsonl").write_text('{"goal":"g","sol1":"a","sol2":""}\n')
     (tmp_path / "valid-labels.lst").write_text("0\n")
     with pytest.raises(MindError, match=r"valid.jsonl:1: field 'sol2' is missing or empty"):
-        _checked(piqa(tmp_path), "here", False)
-    data = _checked(piqa(tmp_path), "here", True)
+        checked(piqa(tmp_path), "here", False)
+    data = checked(piqa(tmp_path), "here", True)
     assert data.splits["test"] == [] and len(data.bad) == 1, "set aside once, though in two splits"
     (tmp_path / "valid.jsonl").write_text('{"goal":"g","sol1":"a","sol2":"b"}\n')
     (tmp_path / "valid-labels.lst").write_text("x\n")
     with pytest.raises(MindError, match=r"valid-labels.lst:1: the answer 'x' is none of 0, 1"):
-        _checked(piqa(tmp_path), "here", False)
+        checked(piqa(tmp_path), "here", False)
     (tmp_path / "rows.jsonl").write_text('{"a":1}\n\n[1]\n')
     with pytest.raises(MindError, match=r"rows.jsonl:3: a row is a JSON object"):
         read_rows(tmp_path / "rows.jsonl")
