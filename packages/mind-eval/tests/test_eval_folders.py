@@ -135,3 +135,15 @@ def test_a_stop_string_over_several_tokens_ends_a_row(gpt_neo_folder: Path) -> N
             after == before[: before.find(other)] for other in ends if other in before
         )
     assert steps < 60
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_written_out_is_the_kernels(causal: bool) -> None:
+    from mind_eval.models.partial_attention import hiding, partial_attention, written_out
+
+    torch.manual_seed(0)
+    q, k, v = torch.randn(2, 3, 20, 16), torch.randn(2, 3, 20, 16), torch.randn(2, 3, 20, 16)
+    mask = None if causal else hiding(torch.rand(2, 1, 20, 20) < 0.3, q)
+    mixed, total = partial_attention(q, k, v, None, mask, causal=causal)
+    plain, sums = written_out(q, k, v, 0.25, mask, causal=causal)
+    assert torch.allclose(mixed, plain, atol=1e-5) and torch.allclose(total, sums, rtol=1e-5)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mind_eval.models.network import Past
@@ -62,9 +63,13 @@ class Forest(LaidOut):
         """Mix values of the prefix and of each row: [1, H, N, d] each."""
         mask, far = self._mask(window, q)
         rows = self._padded(q), self._padded(k), self._padded(v)
-        own = partial_attention(rows[0], rows[1], rows[2], scale, mask, causal=mask is None)
         if self.past is None:
-            return self._packed(own[0])
+            return self._packed(
+                F.scaled_dot_product_attention(
+                    *rows, attn_mask=mask, is_causal=mask is None, scale=scale
+                )
+            )
+        own = partial_attention(rows[0], rows[1], rows[2], scale, mask, causal=mask is None)
         mine = self._packed(own[0]), self._packed(own[1][..., None])[..., 0]
         return behind(mine, q, self.past.keys[self.layer], self.past.values[self.layer], far, scale)
 

@@ -28,11 +28,18 @@ def partial_attention(
     `mask` [B or 1, 1, T or 1, S] is added to scores; see `hiding`.
     """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    if q.device.type == "cpu":
-        mixed, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-            q, k, v, 0.0, causal, attn_mask=mask, scale=scale
-        )
-        return mixed, total
+    if q.device.type != "cpu":
+        return written_out(q, k, v, scale, mask, causal=causal)
+    mixed, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        q, k, v, 0.0, causal, attn_mask=mask, scale=scale
+    )
+    return mixed, total
+
+
+def written_out(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None, *, causal: bool
+) -> Part:
+    """Compute the same by plain products, where torch has no kernel that gives the sums."""
     scores = (q @ k.transpose(-1, -2)).float() * scale
     if causal:
         mask = hiding(torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), scores)
