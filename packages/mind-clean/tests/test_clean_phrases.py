@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ from hypothesis import strategies as st
 
 from mind_clean.transforms.repeated_phrases import RepeatedPhrases
 from mind_clean.transforms.repetition import repetitions
+from mind_clean.transforms.site_keys import site_keys
+from mind_clean.transforms.site_phrases import SitePhrases
 from mind_core import Record
+from mind_core.languages import HAN
 from mind_core.stream import read_records
 from mind_core.testing import ToolResult, check_transform, run_tool
 
@@ -243,3 +248,61 @@ def test_one_process_equals_a_chain_of_all_steps(tmp_path: Path, jobs: int) -> N
         stream = done.stdout
     plain = run_tool("mind-clean", ["-z", "0", "--step", "emoji"], stream).stdout
     assert plain == whole.stdout
+
+
+HAN_RUN = re.compile(f"(?:[{HAN}][^{HAN}]*+){{4}}")
+THREE_WORDS = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]{2,}+[\W\d_]++){2}[^\W\d_]{2}")
+
+
+def plain_key(piece: str) -> str | None:
+    """What makes two phrases the same, None for no phrase: what the kernel must equal."""
+    if piece[:1] in (" ", "\t", "") or not (HAN_RUN.search(piece) or THREE_WORDS.search(piece)):
+        return None
+    return re.sub("[0-9０-９]+", "0", "".join(piece.split()).casefold())
+
+
+def assert_keys_are_plain(text: str) -> None:
+    keys, ends = site_keys("site", text)
+    assert ends.tolist()[-1] == len(text)
+    pieces = [text[start:end] for start, end in pairwise([0, *ends.tolist()])]
+    assert pieces == [*(line + "\n" for line in text.split("\n")[:-1]), text.split("\n")[-1]]
+    plain = [plain_key(piece) for piece in pieces]
+    assert [key > 0 for key in keys[1:].tolist()] == [known is not None for known in plain]
+    pairs = {(key, known) for key, known in zip(keys[1:].tolist(), plain, strict=True) if key}
+    assert len({key for key, _ in pairs}) == len(pairs) == len({known for _, known in pairs})
+
+
+@given(
+    st.lists(st.text("aBß1１ _\t中文字符,\u3000ŉİé\udc80", max_size=25), max_size=8).map("\n".join)
+)
+def test_keys_of_lines_equal_the_plain_way(text: str) -> None:
+    assert_keys_are_plain(text)
+
+
+def test_keys_know_every_character() -> None:
+    everything = [*range(0x20000), *range(0x20000, 0x40000, 97), *range(0x40000, 0x110000, 997)]
+    for pattern in ("one two t{}", "one two three{}", "one{0}{0}two three", "中文字{}"):
+        lines = [pattern.format(chr(c)) for c in everything if c != 10]
+        assert_keys_are_plain("\n".join(lines))
+
+
+def test_keys_tell_sites_apart() -> None:
+    line = "Home page of our shop\n"
+    keys = {int(site_keys(site, line)[0][1]) for site in ("a.example", "b.example", "", "\n")}
+    assert len(keys) == 4
+    keys = {int(site_keys(site, "")[0][0]) for site in ("a.example", "b.example", "", "\n")}
+    assert len(keys) == 4
+    assert site_keys("ab", "c一二三四")[0][1] != site_keys("a", "bc一二三四")[0][1]
+
+
+@given(
+    st.lists(st.text("ab。中文！.? |·›\n", max_size=30), max_size=5).map(
+        lambda parts: "".join(parts)
+    )
+)
+def test_phrases_inside_lines_are_those_of_the_plain_way(text: str) -> None:
+    ends = SitePhrases(unit="phrase")._ends(text)
+    assert ends is not None
+    found = [text[start:end] for start, end in pairwise([0, *ends.tolist()]) if end > start]
+    borders = "(?<=[。！？；…|｜\n])|(?<=[.!?;] )|(?<= [-–—·•»›>] )"
+    assert found == [part for part in re.split(borders, text) if part]

@@ -104,7 +104,7 @@ class Cleaning:
             steps = list(self.steps[start:end])
             if before is not None:
                 steps[0] = before.informed()
-            for step in steps:
+            for step in steps if counting is None else [*steps, counting.step]:
                 step.prepare()
             return Walk(
                 tuple(steps),

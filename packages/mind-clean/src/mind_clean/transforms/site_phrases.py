@@ -11,26 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mind_clean.notes import noted
 from mind_clean.sites import is_of, site_of
 from mind_core import Record
 from mind_core.errors import MindError
-from mind_core.languages import HAN
 
 if TYPE_CHECKING:
     from mind_clean.key_counts import Keys, KeyTable
+    from mind_core.kernels.packed import Offsets
 
 UNITS = ("line", "phrase")
 SITES = ("url", "source")
-_DIGITS = re.compile("[0-9０-９]+")
-_BLANKS = (" ", "\t", "")
-_PHRASE = re.compile(
-    f"(?:[{HAN}][^{HAN}]*+){{4}}|(?<![^\\W\\d_])(?:[^\\W\\d_]{{2,}}+[\\W\\d_]++){{2}}[^\\W\\d_]{{2}}"
-)
-"""Four Chinese characters or three words: `else:` and `End Sub` stand on many pages, in code."""
-
 _PHRASE_ENDS = re.compile("(?<=[。！？；…|｜])|(?<=[.!?;] )|(?<= [-–—·•»›>] )")
 _BLANK_LINES = re.compile("\n{3,}")
 
@@ -77,16 +71,23 @@ class SitePhrases:
         """A phrase must stand on so many pages to be told about."""
         return self.min_pages
 
+    def prepare(self) -> None:
+        """Load the search, compiled, before workers start."""
+        from mind_clean.transforms.site_keys import site_keys
+
+        site_keys("", "")
+
     def survey(self, record: Record) -> Keys:
         """Return the keys of the site and of each of its phrases on this page, once each."""
         import numpy as np
 
+        from mind_clean.transforms.site_keys import site_keys
+
         site = self._site(record)
         if site is None:
             return np.zeros(0, np.uint64)
-        keys = {key for _, key in self._pieces(record["text"], site) if key is not None}
-        keys.add(_key(site, ""))
-        return np.fromiter(sorted(keys), np.uint64, len(keys))
+        keys, _ = site_keys(site, record["text"], self._ends(record["text"]))
+        return np.unique(keys[keys > 0])
 
     def informed(self, known: KeyTable) -> Callable[..., Any]:
         """Return the transform that knows how often each phrase stands on its site."""
@@ -103,18 +104,14 @@ class SitePhrases:
         site = site_of(record, self.site)
         return None if site is None or is_of(site, self.spare) else site
 
-    def _pieces(self, text: str, site: str) -> list[tuple[str, int | None]]:
-        """Return the lines or phrases of a text with their keys; joined they are the text."""
-        pieces = _lines(text)
-        if self.unit == "phrase":
-            pieces = [part for piece in pieces for part in _PHRASE_ENDS.split(piece) if part]
-        return [(piece, self._key_of(piece, site)) for piece in pieces]
-
-    @staticmethod
-    def _key_of(piece: str, site: str) -> int | None:
-        if piece[:1] in _BLANKS or _PHRASE.search(piece) is None:
+    def _ends(self, text: str) -> Offsets | None:
+        """Return where the phrases of a text end, None if these are its lines."""
+        if self.unit == "line":
             return None
-        return _key(site, _DIGITS.sub("0", "".join(piece.split()).casefold()))
+        import numpy as np
+
+        lengths = [len(part) for line in _lines(text) for part in _PHRASE_ENDS.split(line)]
+        return np.cumsum(lengths, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -124,25 +121,27 @@ class _Informed:
 
     def __call__(self, record: Record) -> Record:
         """Return the record without the phrases of its site, and with their share noted."""
-        import numpy as np
+        from mind_clean.transforms.site_keys import site_keys
 
         site = self.rule._site(record)
         if site is None:
             return record
-        text: str = record["text"]
-        pieces = self.rule._pieces(text, site)
-        keys = np.array([_key(site, ""), *(key or 0 for _, key in pieces)], np.uint64)
-        pages, *counts = self.known.counts_of(keys).tolist()
+        # Most sites of a crawl have few pages: then the text need not be read.
+        pages = int(self.known.counts_of(site_keys(site, "")[0])[0])
         if not pages:
-            return record  # the whole site has fewer pages than that
-        enough = max(self.rule.min_pages, self.rule.min_share * pages)
-        kept = [
-            piece
-            for (piece, key), count in zip(pieces, counts, strict=True)
-            if key is None or count < enough
-        ]
-        if len(kept) == len(pieces):
             return record
+        text: str = record["text"]
+        keys, ends = site_keys(site, text, self.rule._ends(text))
+        gone = self.known.counts_of(keys[1:]) >= max(
+            self.rule.min_pages, self.rule.min_share * pages
+        )
+        if not gone.any():
+            return record
+        kept = [
+            text[start:end]
+            for (start, end), goes in zip(pairwise([0, *ends.tolist()]), gone.tolist(), strict=True)
+            if not goes
+        ]
         shorter = "".join(kept)
         share = round(1 - len("".join(shorter.split())) / len("".join(text.split())), 4)
         if not self.rule.remove:
@@ -154,10 +153,3 @@ class _Informed:
 def _lines(text: str) -> list[str]:
     lines = text.split("\n")
     return [*(line + "\n" for line in lines[:-1]), lines[-1]]
-
-
-def _key(site: str, phrase: str) -> int:
-    import xxhash
-
-    both = f"{site}\n{phrase}".encode("utf-8", "surrogatepass")
-    return int(xxhash.xxh3_64_intdigest(both))
