@@ -59,8 +59,8 @@ def site_keys(site: str, text: str, ends: Offsets | None = None) -> tuple[Keys, 
     """
     points = np.frombuffer((site + text).encode("utf-32-le", "surrogatepass"), np.uint32)
     if ends is None:
-        feeds = np.flatnonzero(points[len(site) :] == _FEED)
-        ends = np.append(feeds + 1, len(text))
+        ends = np.empty(text.count("\n") + 1, np.int64)
+        ends[0] = -1
     keys = np.empty(len(ends) + 1, np.uint64)
     bits, several = characters()
     find_keys(points, len(site), ends, bits, several, keys)
@@ -107,8 +107,15 @@ def find_keys(
 ) -> None:
     """Write the key of a site, `text` up to `site`, and then of each piece of what comes after.
 
-    `ends` counts from there.
+    `ends` counts from there. If its first is below 0, the ends of lines are written to it.
     """
+    if ends[0] < 0:
+        piece = 0
+        for place in range(site, len(text)):
+            if text[place] == _FEED:
+                ends[piece] = place + 1 - site
+                piece += 1
+        ends[piece] = len(text) - site
     value = _START
     for place in range(site):
         value = _mixed(value, text[place])

@@ -87,7 +87,7 @@ class SitePhrases:
         if site is None:
             return np.zeros(0, np.uint64)
         keys, _ = site_keys(site, record["text"], self._ends(record["text"]))
-        return np.unique(keys[keys > 0])
+        return np.array([*{*keys.tolist()} - {0}], np.uint64)
 
     def informed(self, known: KeyTable) -> Callable[..., Any]:
         """Return the transform that knows how often each phrase stands on its site."""
