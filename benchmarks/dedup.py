@@ -2,6 +2,7 @@
 
 All read the same JSONL.zst and write one, each in a process of its own, in turn; what they removed
 is judged by an exact join over all pairs (see peers/dedup_corpus.py), Chinese and English apart.
+"one batch" does in memory and at once what mind-dedup does in a stream.
 
 usage: python benchmarks/dedup.py [FILE.jsonl.zst …] [--documents 110000] [--repeat 3]
        [--peers datasketch,rensa,gaoya,gaoya-own,datatrove] [--folder KEPT_CORPUS]
@@ -35,6 +36,8 @@ def command(name: str, source: Path, target: Path) -> list[str]:
             sys.executable, str(HERE / "pass_through.py"), str(source),
             "--run", "loop", "--out", str(target),
         ]  # fmt: skip
+    if name == "one batch":
+        return [sys.executable, str(HERE / "dedup_batch.py"), str(source), str(target)]
     if name.startswith("mind-dedup"):
         more = name.removeprefix("mind-dedup").split()
         ours = [sys.executable, "-m", "mind_dedup", str(source), "-o", str(target)]
@@ -72,7 +75,9 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=110_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--peers", default=PEERS)
-    parser.add_argument("--ours", default="mind-dedup", help="comma-separated, with options")
+    parser.add_argument(
+        "--ours", default="mind-dedup,one batch", help="comma-separated, with options"
+    )
     parser.add_argument("--folder", type=Path, help="keep the corpus here, to use it again")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

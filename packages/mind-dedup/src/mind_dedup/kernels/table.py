@@ -28,6 +28,10 @@ FULL = 0.94
 GROWTH = 1.17
 """So much it grows; after that an entry takes 7.5 bytes. Small tables double."""
 
+SURELY = 0.6
+"""Of the keys that are foreseen, so many surely come: the table grows to hold those in one step.
+How much a compressed file holds is only guessed, and a table that is too large stays so."""
+
 SMALLEST = 1 << 17
 MOST = (1 << 32) - 1024
 
@@ -103,7 +107,7 @@ class TableIndex:
         if size > FULL * slots:
             step = 2.0 if slots < 1 << 20 else GROWTH
             self._tags, self._numbers = np.zeros(0, np.uint16), np.zeros(0, np.uint32)
-            foreseen = min(int(self.foreseen / FULL), 2 * slots)
+            foreseen = min(int(SURELY * self.foreseen / FULL), 2 * slots)
             self._make(max(int(slots * step), int(size / FULL) + 1, foreseen))
         self._size = size
         for keys, records in self._records():
