@@ -52,8 +52,9 @@ class Output:
         if self._size >= _CHUNK:
             data = b"".join(self._waiting)
             cut = len(data) - len(data) % _CHUNK
+            view = memoryview(data)
             for start in range(0, cut, _CHUNK):
-                self._pass_on(data[start : start + _CHUNK])
+                self._pass_on(view[start : start + _CHUNK])
             self._waiting, self._size = [data[cut:]], len(data) - cut
 
     def close(self) -> None:
@@ -64,7 +65,7 @@ class Output:
             self.file.write(self._frame.flush())
         self.file.flush()
 
-    def _pass_on(self, data: bytes) -> None:
+    def _pass_on(self, data: bytes | memoryview) -> None:
         out = self._frame.compress(data) if self._frame is not None else data
         if out:
             self.file.write(out)
