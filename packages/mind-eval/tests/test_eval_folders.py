@@ -147,3 +147,21 @@ def test_attention_written_out_is_the_kernels(causal: bool) -> None:
     mixed, total = partial_attention(q, k, v, None, mask, causal=causal)
     plain, sums = written_out(q, k, v, 0.25, mask, causal=causal)
     assert torch.allclose(mixed, plain, atol=1e-5) and torch.allclose(total, sums, rtol=1e-5)
+
+
+def test_an_exported_checkpoint_scores_as_the_checkpoint(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mind_train.components import load_plugins
+    from mind_train.export.folder import export
+
+    export(model_folder, tmp_path / "exported", load_plugins())
+    exported, checkpoint = open_model(str(tmp_path / "exported")), open_model(str(model_folder))
+    assert "custom code" not in capsys.readouterr().out, "nobody is asked anything"
+    text = "Question: how do I open a jar? 下列说法正确的是"
+    ids = checkpoint.tokenizer.encode(text)
+    assert exported.tokenizer.encode(text) == ids
+    asked = [Sequenced(tuple(ids), len(ids) - 1)]
+    ours, theirs = (score(model.network, asked)[0].logprobs for model in (checkpoint, exported))
+    assert ours == theirs
+    assert exported.context == checkpoint.context

@@ -22,6 +22,7 @@ from mind_eval.plan import Ids
 from mind_train.export.folder import TYPES, read_model
 from mind_train.models.language_model import LanguageModel
 
+OURS = "mindllm"
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -182,7 +183,11 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
     transformers.logging.disable_progress_bar()
     model: Any = _our_model(folder, kind)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # Not by `AutoTokenizer` for ours: it would ask whether to run the model's code.
+        loader = (
+            transformers.PreTrainedTokenizerFast if kind == OURS else transformers.AutoTokenizer
+        )
+        tokenizer = loader.from_pretrained(folder, local_files_only=True)
         if model is None:
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, dtype=dtype
