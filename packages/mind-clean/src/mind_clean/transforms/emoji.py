@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from mind_clean.notes import with_text
+from mind_clean.signs import PICTURES, signs_of
 from mind_core import Record
 
 _PICTURES = (
@@ -28,7 +29,7 @@ _TEXT_SYMBOLS = "\u2190-\u27bf\u2934\u2935\u2b05-\u2b07"
 """Symbols that are text unless what follows asks for the picture."""
 
 _MODIFIERS = "\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff"
-_ANY = re.compile(f"[{_PICTURES}{_MODIFIERS}]")
+ANY = re.compile(f"[{_PICTURES}{_MODIFIERS}]")
 _KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
 _SEQUENCE = (
     f"(?:[{_PICTURES}]|[{_TEXT_SYMBOLS}](?=[\ufe0f\U0001f3fb-\U0001f3ff]))"
@@ -50,7 +51,7 @@ class Emoji:
 
 def without_emoji(text: str) -> str:
     """Return the text without emoji; one between two Latin words leaves a space."""
-    if text.isascii() or _ANY.search(text) is None:
+    if text.isascii() or not signs_of(text) & PICTURES or ANY.search(text) is None:
         return text
     text = _KEYCAP.sub(r"\1", text)
     text = _BETWEEN_WORDS.sub(" ", text)

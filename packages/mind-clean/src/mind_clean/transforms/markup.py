@@ -37,10 +37,14 @@ _TOPIC = re.compile(
     r"|docbook|markdown)\b|标签|標籤|元素|实体|實體|转义|轉義|标记|標記|属性|屬性",
     re.IGNORECASE,
 )
-_WHOLE_PAGE = re.compile(r"<!doctype|<html[\s>]|<body[\s>]|<\?xml|&lt;html|&lt;body", re.IGNORECASE)
+# Begins with a set of characters, so that the search leaps from one of them to the next.
+_WHOLE_PAGE = re.compile(
+    r"[<&](?:(?<=<)(?:!doctype|html[\s>]|body[\s>]|\?xml)|(?<=&)lt;(?:html|body))", re.IGNORECASE
+)
 _ABOUT_HTML = re.compile(
     r"\b(?:X?HTML5?|XML|SGML|CSS|DocBook|JavaScript|Javascript|javascript)\b|超文本|网页设计"
 )
+_MAYBE_ABOUT_HTML = ("ML", "CSS", "DocBook", "avaScript", "avascript", "超文本", "网页设计")
 _CODE = re.compile(r"    |\t|[ \t]*(?:```|~~~|>>> |\$ |# )")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _CODE_INSIDE = re.compile(
@@ -93,7 +97,8 @@ def without_markup(text: str) -> str:
         return text
     if _WHOLE_PAGE.search(text):
         return text
-    about_html = _ABOUT_HTML.search(text) is not None
+    maybe = any(word in text for word in _MAYBE_ABOUT_HTML)
+    about_html = maybe and _ABOUT_HTML.search(text) is not None
     for _ in range(_ROUNDS):  # &amp;lt;br&amp;gt; was escaped twice
         before = text
         if not about_html:

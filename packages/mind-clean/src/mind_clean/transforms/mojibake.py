@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from mind_clean.notes import with_text
+from mind_clean.signs import LATIN_1, signs_of
 from mind_core import Record
 
 _WINDOWS = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
@@ -45,7 +46,9 @@ class Mojibake:
 
 def repaired(text: str) -> str:
     """Return the text with its damaged lines repaired."""
-    if text.isascii() or not (_SUSPECT.search(text) or _GBK_RUN.search(text)):
+    if text.isascii() or not signs_of(text) & LATIN_1:
+        return text
+    if not (_SUSPECT.search(text) or _GBK_RUN.search(text)):
         return text
     return "\n".join([_line(line) for line in text.split("\n")])
 

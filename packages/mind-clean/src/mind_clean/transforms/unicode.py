@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from mind_clean.notes import with_text
+from mind_clean.signs import UNWANTED as SIGN
+from mind_clean.signs import signs_of
 from mind_core import Record
 
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
@@ -26,7 +28,7 @@ _INVISIBLE_CHARACTERS = (
     "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f"
 )
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]")
-_UNWANTED = re.compile(f"[{_INVISIBLE_CHARACTERS}\v\f\r\x85\u2028\u2029]")
+UNWANTED = re.compile(f"[{_INVISIBLE_CHARACTERS}\v\f\r\x85\u2028\u2029]")
 """One look for everything: most texts have none of it."""
 
 # Joiners shape Arabic, Indic and emoji sequences; after ASCII and Chinese they are litter.
@@ -52,7 +54,7 @@ class Unicode:
 
 def normalised(text: str) -> str:
     """Return the text in NFC without what cannot be seen."""
-    if _UNWANTED.search(text):
+    if signs_of(text) & SIGN and UNWANTED.search(text):
         text = _LINE_ENDS.sub("\n", _TERMINAL_CODES.sub("", text))
         text = _INVISIBLE.sub("", text)
     if text.isascii():

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mind_clean import signs
 from mind_clean.notes import with_text
+from mind_clean.signs import signs_of
 from mind_core import Record
 from mind_core.languages import HAN
 
 IDEOGRAPHIC = "\u3000"
+_UNTIDY = signs.OTHER_BLANKS | signs.UNTIDY | signs.WIDE_BLANKS
 _BLANKS = f" \t{IDEOGRAPHIC}"
-_OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
+OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
 _RUN = re.compile(f"[{_BLANKS}]{{2,}}")
 _PUNCTUATION = (
     "\u3001-\u3003\u3008-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
-_WIDE = re.compile(f"[{HAN}{_PUNCTUATION}]")
+WIDE = re.compile(f"[{HAN}{_PUNCTUATION}]")
 # Each begins with the blank itself, so that the scan leaps from blank to blank.
 _AT_PUNCTUATION = re.compile(
     f" (?:(?<=[{_PUNCTUATION}] )(?=[{HAN}{_PUNCTUATION}])|(?<=[{HAN}] )(?=[{_PUNCTUATION}]))"
@@ -40,10 +43,12 @@ class Whitespace:
 
     def tidy(self, text: str) -> str:
         """Return the text with its white space in order."""
+        if not signs_of(text) & _UNTIDY:
+            return text
         if not text.isascii():
-            text = _OTHER_BLANKS.sub(" ", text)
+            text = OTHER_BLANKS.sub(" ", text)
         text = "\n".join([_line(line) for line in text.split("\n")])
-        if _WIDE.search(text):
+        if WIDE.search(text):
             text = _AT_PUNCTUATION.sub("", text)
             if self.between_han:
                 text = _BETWEEN_HAN.sub(_after_numbering, text)
