@@ -16,9 +16,9 @@ from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes, encode
 
 PICTURES, OTHER_BLANKS, UNTIDY, WIDE_BLANKS, UNWANTED, LATIN_1 = (1 << bit for bit in range(6))
-"""Emoji or their modifiers; blanks other than space, tab and U+3000; blanks at the end of a line, in
-a run, or mixed before one, and superfluous line feeds; a blank that two Chinese characters or marks
-enclose; what cannot be seen, and other ends of lines; U+0080 to U+00FF."""
+"""Emoji or their modifiers; blanks other than space, tab and U+3000; blanks at the end of a line,
+in a run, or mixed before one, and superfluous line feeds; a blank that two Chinese characters or
+marks enclose; what cannot be seen, and other ends of lines; U+0080 to U+00FF."""
 
 Classes = npt.NDArray[np.uint8]
 
@@ -38,15 +38,16 @@ def signs_of(text: str) -> int:
 @cache
 def _classes() -> Classes:
     """Return the signs that a code point below U+10000 is by itself, and `_WIDE_CLASS`."""
-    from mind_clean.transforms.emoji import ANY as pictures
-    from mind_clean.transforms.unicode import UNWANTED as unwanted
-    from mind_clean.transforms.whitespace import OTHER_BLANKS as other_blanks
-    from mind_clean.transforms.whitespace import WIDE as wide
+    from mind_clean.transforms import emoji, unicode, whitespace
 
     classes = np.zeros(_SIZE, np.uint8)
     everything = "".join(map(chr, range(_SIZE)))
-    patterns = ((pictures, PICTURES), (other_blanks, OTHER_BLANKS), (unwanted, UNWANTED))
-    for pattern, sign in (*patterns, (wide, int(_WIDE_CLASS))):
+    for pattern, sign in (
+        (emoji.ANY, PICTURES),
+        (whitespace.OTHER_BLANKS, OTHER_BLANKS),
+        (unicode.UNWANTED, UNWANTED),
+        (whitespace.WIDE, int(_WIDE_CLASS)),
+    ):
         classes[[found.start() for found in pattern.finditer(everything)]] |= sign
     classes[0x80:0x100] |= LATIN_1
     return classes
@@ -79,7 +80,7 @@ def _signs(data: Bytes, classes: Classes) -> int:
             where, blanks, wide = _START, 0, False
             continue
         feeds = 0
-        if point == _SPACE or point == _TAB or point == _IDEOGRAPHIC:
+        if point in (_SPACE, _TAB, _IDEOGRAPHIC):
             if where == _START:
                 where, indent = _INDENT, point
             if where == _INDENT:
