@@ -7,10 +7,12 @@ from functools import cache
 from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
+from slow_page import Page
 
-from mind_clean.extractors.blocks.attributes import Weighed, plain_weight, weighed_by
+from mind_clean.extractors.blocks.attributes import weighed_by
 from mind_clean.extractors.blocks.elements import CONTAINERS, HEADINGS, LEAVES, UNSEEN, words
-from mind_clean.extractors.blocks.page import APART, Page
+from mind_clean.extractors.blocks.page import APART
+from mind_clean.extractors.blocks.tags import plain_weight
 from mind_clean.extractors.bounds import bounded
 from mind_clean.extractors.encodable import encoded
 from mind_clean.extractors.line_breaks import WIDE
@@ -27,9 +29,9 @@ def is_hidden(attributes: dict[str, str | None]) -> bool:
     return "hidden" in attributes or bool(style and _NONE(style))
 
 
-def _weigh(tag: str, attributes: dict[str, str | None]) -> Weighed:
+def _weigh(tag: str, attributes: dict[str, str | None]) -> tuple[int, str, bool]:
     if not attributes:
-        return Weighed("", plain_weight(tag), tag == "main")
+        return plain_weight(tag), "", tag == "main"
     return weighed_by(tag, {name: value or "" for name, value in attributes.items()})
 
 
@@ -164,7 +166,7 @@ class _Walker:
         if meaning == _LEAF and not (attributes and tag == "p"):
             self.pre += tag == "pre"
             return _LEAF
-        names, weighed, is_main = _weigh(tag, attributes)
+        weighed, names, is_main = _weigh(tag, attributes)
         if weighed < 0:
             if self.pass_over and not (self.any_hidden and node.css_first(HIDDEN)):
                 self._pass(node, weighed)

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import random
-from dataclasses import fields
+from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import slow_page
+import slow_scoring
 import slow_walk
+from slow_scoring import main_blocks
 from test_clean_fuzz import MUTATIONS, hostile
 
-from mind_clean.extractors.blocks.page import Page
+from mind_clean.extractors.blocks.attributes import _numbers
+from mind_clean.extractors.blocks.choose import choose
+from mind_clean.extractors.blocks.elements import HEADINGS
+from mind_clean.extractors.blocks.page import (
+    END,
+    FIRST,
+    IS_MAIN,
+    NAME,
+    PARENT,
+    TAG,
+    WEIGHT,
+    Page,
+)
 from mind_clean.extractors.blocks.read import read
+from mind_clean.extractors.blocks.render import render
+from mind_clean.extractors.blocks.tags import NAMES, traits
 from mind_core.stream import read_records
 
 DATA = Path(__file__).parents[3] / "tests" / "data" / "pages"
@@ -33,10 +51,55 @@ BY_HAND = {
 }
 
 
-def differing(page: str) -> list[str]:
-    """Return the columns in which the two differ."""
-    ours, plain = read(page), slow_walk.read(page)
-    return [f.name for f in fields(Page) if getattr(ours, f.name) != getattr(plain, f.name)]
+def differing(html: str) -> list[str]:
+    """Return what the two find differently: columns of blocks and containers, and the main text."""
+    page, plain = read(html), slow_walk.read(html)
+    if page is None:
+        return ["texts"] if plain.texts else []
+    ours, numbers = as_lists(page), [_numbers[names] if names else 0 for names in plain.names]
+    theirs = replace(plain, names=numbers)
+    found = [f.name for f in fields(plain) if getattr(ours, f.name) != getattr(theirs, f.name)]
+    if found or not plain.texts:
+        return found
+    kept = choose(page.containers, page.blocks, page.figures, traits())
+    plainly = main_blocks(plain)
+    for bullets in (True, False):
+        parts = page.containers, page.blocks, traits(), page.text, kept
+        text = render(*parts, bullets).tobytes().decode()
+        if text != slow_scoring.render(plain, plainly, bullets):
+            found.append("text")
+    return found if bytes(kept) == bytes(plainly) else [*found, "kept"]
+
+
+def as_lists(page: Page) -> slow_page.Page:
+    """Return a page of arrays as the plain walk has it; names become numbers in both."""
+    columns = page.containers.T.tolist()
+    kinds, homes, units, lengths, ends, lines = page.blocks.T.tolist()
+    shares, values = page.figures.T.tolist()
+    text = page.text.tobytes()
+    texts = [text[start:end].decode() for start, end in pairwise([0, *ends])]
+    assert lengths == list(map(len, texts))
+    assert lines == ["\n" in text for text in texts]
+    return slow_page.Page(
+        tags=[NAMES[number] for number in columns[TAG]],
+        parents=columns[PARENT],
+        weights=columns[WEIGHT],
+        names=columns[NAME],
+        mains=[i for i, is_main in enumerate(columns[IS_MAIN]) if is_main],
+        starts=columns[FIRST],
+        ends=columns[END],
+        texts=texts,
+        kinds=[NAMES[number] for number in kinds],
+        homes=homes,
+        linked=shares,
+        units=units,
+        linked_headings=[
+            share >= 0.6 and NAMES[kind] in HEADINGS
+            for share, kind in zip(shares, kinds, strict=True)
+        ],
+        values=values,
+        characters=page.characters,
+    )
 
 
 @pytest.mark.parametrize("page", BY_HAND.values(), ids=BY_HAND)

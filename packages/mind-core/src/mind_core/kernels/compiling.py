@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -56,9 +58,10 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _forget_when_others_change(compiled: Any, names: Mapping[str, Any]) -> None:
-    """Let kept machine code be out of date when a kernel that it took in from another file changed.
+    """Let kept machine code be out of date when anything changed that it took in from other files.
 
-    numba looks at the age of a kernel's own file only, and machine code holds all that is called.
+    numba looks at the age of a kernel's own file only. Machine code holds the kernels that it
+    calls, from wherever, and the numbers that its file imports, mostly from files beside it.
     """
     file = compiled._cache._cache_file
     others = {
@@ -66,7 +69,19 @@ def _forget_when_others_change(compiled: Any, names: Mapping[str, Any]) -> None:
         for other in names.values()
         if isinstance(other, Dispatcher) and other.py_func.__globals__ is not names
     }
-    file._source_stamp = (file._source_stamp, *(stamp for _, stamp in sorted(others.items())))
+    beside = _stamp_of_folder(Path(compiled.py_func.__code__.co_filename).parent)
+    file._source_stamp = (
+        file._source_stamp,
+        beside,
+        *(stamp for _, stamp in sorted(others.items())),
+    )
+
+
+@cache
+def _stamp_of_folder(folder: Path) -> tuple[float, int]:
+    """Return the age of the newest source in a folder, and the size of all."""
+    found = [file.stat() for file in folder.glob("*.py")]
+    return max((file.st_mtime for file in found), default=0.0), sum(f.st_size for f in found)
 
 
 def loop(function: Callable[P, R]) -> Callable[P, R]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mind_clean.extractors.blocks import typeset
 from mind_clean.extractors.blocks.figures import value_of
@@ -17,12 +16,34 @@ from mind_clean.extractors.blocks.outline import (
     LAST,
     NUMBER,
     OPENED,
-    WEIGHT,
     Outline,
     find,
     skip_comment,
 )
-from mind_clean.extractors.blocks.page import APART
+from mind_clean.extractors.blocks.outline import IS_MAIN as SAYS_MAIN
+from mind_clean.extractors.blocks.outline import NAME as NAMED
+from mind_clean.extractors.blocks.outline import WEIGHT as WEIGHED
+from mind_clean.extractors.blocks.page import (
+    APART,
+    ELEMENT,
+    END,
+    FIRST,
+    HOME,
+    IS_MAIN,
+    KIND,
+    LINES,
+    NAME,
+    PARENT,
+    SHARE,
+    TAG,
+    TEXT_END,
+    UNITS,
+    VALUE,
+    WEIGHT,
+    Figures,
+    Rows,
+)
+from mind_clean.extractors.blocks.page import LENGTH as BLOCK_LENGTH
 from mind_clean.extractors.blocks.tags import (
     CONTAINER,
     HIDDEN_FROM_READERS,
@@ -50,18 +71,8 @@ from mind_core.kernels.packed import Bytes, Offsets
 _BODY, _BR, _P, _PRE = (NUMBERS[name] for name in ("body", "br", "p", "pre"))
 _LI, _TD, _TH = (NUMBERS[name] for name in ("li", "td", "th"))
 _LESS, _SLASH, _GREATER = (np.uint8(ord(c)) for c in "</>")
+_FEED = np.uint8(10)
 _HAN_UNITS = 0.85  # of three bytes: about two and a half Latin letters
-
-ELEMENT, PARENT, FIRST, END = range(4)
-"""Fields of a container: its element, the container around it, its first block and the one after
-its last."""
-
-TEXT_END, KIND, HOME, UNITS = range(4)
-"""Fields of a block: where its text ends, in code points; the number of its nearest block element;
-its container; its length."""
-
-SHARE, VALUE = range(2)
-"""Figures of a block: the share of links, and how much it looks like running text."""
 
 BLOCKS, CONTAINERS, CHARACTERS, PASSED, PASSED_BY_NAME, _LINKS, _LINK, _CODE = range(
     typeset.FIELDS, typeset.FIELDS + 8
@@ -71,14 +82,11 @@ of these apart by an element, and by a name; open links, characters of links in 
 <pre>."""
 
 
-Figures = npt.NDArray[np.float64]
-
-
 class Columns(NamedTuple):
     """Hold what is found, and the working memory."""
 
-    containers: Offsets
-    blocks: Offsets
+    containers: Rows
+    blocks: Rows
     figures: Figures
     state: Offsets
     stack: Offsets
@@ -88,8 +96,8 @@ class Columns(NamedTuple):
 def room_for(elements: int) -> Columns:
     """Return columns with room for the containers and blocks of so many elements."""
     return Columns(
-        np.empty((elements + 1, 4), np.int64),
-        np.empty((2 * elements + 2, 4), np.int64),
+        np.empty((elements + 1, 8), np.int64),
+        np.empty((2 * elements + 2, 6), np.int64),
         np.empty((2 * elements + 2, 2), np.float64),
         np.zeros(typeset.FIELDS + 8, np.int64),
         np.empty((elements + 1, 3), np.int64),
@@ -103,8 +111,8 @@ def assemble(
     elements: int,
     pass_over: bool,
     out: Bytes,
-    containers: Offsets,
-    blocks: Offsets,
+    containers: Rows,
+    blocks: Rows,
     figures: Figures,
     state: Offsets,
     stack: Offsets,
@@ -116,7 +124,8 @@ def assemble(
     """
     state[:] = 0
     state[CONTAINERS] = 1
-    containers[0, ELEMENT], containers[0, PARENT], containers[0, FIRST] = 0, -1, 0
+    containers[0] = 0
+    containers[0, TAG], containers[0, PARENT] = _BODY, -1
     container, kind, depth, element = 0, _BODY, 0, 1
     at, end = outline[0, INNER], outline[0, CLOSED]
     while at < end or depth:
@@ -130,7 +139,7 @@ def assemble(
                 if what == LEAF:
                     state[_CODE] -= kind == _PRE
                 else:
-                    container = _leave(containers, outline, state, what)
+                    container = _leave(containers, state, what)
                 kind = stack[depth, 2]
             at = max(at, outline[stack[depth, 0], AFTER])
         elif at >= end:
@@ -157,7 +166,7 @@ def assemble(
                 element = outline[element, LAST] + 1
                 continue
             if what == CONTAINER:
-                what = _open(containers, state, element, container)
+                what = _open(containers, outline, state, element, container)
                 container = what
             elif number == _PRE:
                 state[_CODE] += 1
@@ -183,22 +192,27 @@ def _put(data: Bytes, at: int, end: int, out: Bytes, state: Offsets) -> None:
 
 
 @kernel
-def _open(containers: Offsets, state: Offsets, element: int, container: int) -> int:
+def _open(containers: Rows, outline: Outline, state: Offsets, element: int, container: int) -> int:
     """Open a container and return its number."""
     opened = state[CONTAINERS]
     containers[opened, ELEMENT], containers[opened, PARENT] = element, container
     containers[opened, FIRST], containers[opened, END] = state[BLOCKS], 0
+    containers[opened, TAG], containers[opened, NAME] = (
+        outline[element, NUMBER],
+        outline[element, NAMED],
+    )
+    containers[opened, WEIGHT] = outline[element, WEIGHED]
+    containers[opened, IS_MAIN] = outline[element, SAYS_MAIN]
     state[CONTAINERS] += 1
     return opened  # type: ignore[no-any-return]
 
 
 @kernel
-def _leave(containers: Offsets, outline: Outline, state: Offsets, container: int) -> int:
+def _leave(containers: Rows, state: Offsets, container: int) -> int:
     """Close a container and return the one around it; what holds nothing is forgotten."""
     containers[container, END] = state[BLOCKS]
     if containers[container, FIRST] < state[BLOCKS]:
-        number = outline[containers[container, ELEMENT], NUMBER]
-        state[CHARACTERS] += number in (_LI, _TD, _TH)
+        state[CHARACTERS] += containers[container, TAG] in (_LI, _TD, _TH)
     elif container == state[CONTAINERS] - 1:
         state[CONTAINERS] -= 1
     return containers[container, PARENT]  # type: ignore[no-any-return]
@@ -206,7 +220,7 @@ def _leave(containers: Offsets, outline: Outline, state: Offsets, container: int
 
 @kernel
 def _flush(
-    out: Bytes, blocks: Offsets, figures: Figures, state: Offsets, kind: int, container: int
+    out: Bytes, blocks: Rows, figures: Figures, state: Offsets, kind: int, container: int
 ) -> None:
     """Make what was put together a block of its own, if it holds any text."""
     link, state[_LINK] = state[_LINK], 0
@@ -217,8 +231,9 @@ def _flush(
         block, size = state[BLOCKS], state[TO] - state[START]
         share = min(1.0, link / length) if link else 0.0
         units = length if size == length else int(size * _HAN_UNITS)
-        blocks[block, TEXT_END] = length + (blocks[block - 1, TEXT_END] if block else 0)
         blocks[block, KIND], blocks[block, HOME], blocks[block, UNITS] = kind, container, units
+        blocks[block, BLOCK_LENGTH], blocks[block, TEXT_END] = length, state[TO]
+        blocks[block, LINES] = _has_lines(out, state[START], state[TO])
         figures[block, SHARE] = share
         figures[block, VALUE] = value_of(out, state[START], state[TO], kind, units, share)
         state[CHARACTERS] += state[SEEN]
@@ -228,9 +243,16 @@ def _flush(
 
 
 @kernel
+def _has_lines(text: Bytes, start: int, end: int) -> bool:
+    while start < end and text[start] != _FEED:
+        start += 1
+    return start < end
+
+
+@kernel
 def _count_apart(data: Bytes, outline: Outline, element: int, state: Offsets) -> None:
     """Count the characters of all the text in an element that are not white space."""
-    apart = outline[element, WEIGHT]
+    apart = outline[element, WEIGHED]
     at, end, seen = outline[element, INNER], outline[element, CLOSED], 0
     last = outline[element, LAST]
     element += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from mind_clean.extractors.blocks.elements import APART as ELEMENTS_APART
 from mind_clean.extractors.blocks.elements import ROLES_APART, words
@@ -16,56 +15,49 @@ _KEPT = 500
 """Start tags longer than this, in bytes, are not remembered."""
 _MOST = 20_000
 
-_CENTRAL = frozenset(("main", "article"))
 _NAMED_BY_CHANCE = words("blockquote dd dt figure center tr tbody thead tfoot body")
 
-
-class Weighed(NamedTuple):
-    """Hold what an element says of itself."""
-
-    names: str
-    """Class and id."""
-    weight: int
-    is_main: bool
-    """Whether it says that it is the main text."""
-
-
-def plain_weight(tag: str) -> int:
-    """Return the weight of an element without attributes."""
-    return APART if tag in ELEMENTS_APART else CENTRAL * (tag in _CENTRAL)
+Weighed = tuple[int, int, bool]
+"""The weight of an element, the number of its names (class and id; the same names have the same
+number on one page), and whether it says that it is the main text."""
 
 
 def weigh(start_tags: Sequence[bytes]) -> list[Weighed]:
     """Return what start tags say, as the parser writes them."""
-    if len(_known) > _MOST:
+    if len(_known) > _MOST or len(_numbers) > _MOST:
         _known.clear()
+        _numbers.clear()
     return [_known.get(tag) or _weigh(tag) for tag in start_tags]
 
 
 _known: dict[bytes, Weighed] = {}
+_numbers: dict[str, int] = {}
 
 
 def _weigh(start_tag: bytes) -> Weighed:
     source = start_tag.decode()
     tag = source[1 : source.index(" ")]
-    weighed = weighed_by(tag, {name: _unescaped(value) for name, value in _ATTRIBUTE(source)})
+    weight, names, is_main = weighed_by(
+        tag, {name: _unescaped(value) for name, value in _ATTRIBUTE(source)}
+    )
+    weighed = weight, _numbers.setdefault(names, len(_numbers) + 1) if names else 0, is_main
     if len(start_tag) <= _KEPT:
         _known[start_tag] = weighed
     return weighed
 
 
-def weighed_by(tag: str, attributes: Mapping[str, str]) -> Weighed:
-    """Return what the attributes of an element say."""
+def weighed_by(tag: str, attributes: Mapping[str, str]) -> tuple[int, str, bool]:
+    """Return the weight of an element, its names, and whether it says that it is the main text."""
     names = _names(tag, attributes)
     role = attributes.get("role")
     if tag in ELEMENTS_APART or role in ROLES_APART or attributes.get("aria-hidden") == "true":
-        return Weighed(names, APART, False)
+        return APART, names, False
     is_main = tag == "main" or role == "main"
     is_body = attributes.get("itemprop") == "articleBody"
     if is_main or tag == "article" or role == "article" or is_body:
-        return Weighed(names, CENTRAL, is_main)
+        return CENTRAL, names, is_main
     weighed = weight(names) if names else 0
-    return Weighed(names, 0 if weighed < 0 and tag in _NAMED_BY_CHANCE else weighed, False)
+    return 0 if weighed < 0 and tag in _NAMED_BY_CHANCE else weighed, names, False
 
 
 def _names(tag: str, attributes: Mapping[str, str]) -> str:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from mind_clean.extractors.blocks.page import APART, Page, Sums
+import numpy as np
+
+from mind_clean.extractors.blocks.page import (
+    APART,
+    END,
+    FIRST,
+    IS_MAIN,
+    NAME,
+    TAG,
+    VALUE,
+    WEIGHT,
+    Figures,
+    Kept,
+    Rows,
+)
+from mind_clean.extractors.blocks.sums import OF_UNITS, OF_VALUES, of, sums_of
+from mind_core.kernels.compiling import kernel
 
 _OF_PAGE = 0.4
 _LITTLE_ELSE = 600  # units
@@ -12,68 +28,107 @@ _ENOUGH = 500  # units
 _ENOUGH_OF_IT = 0.1
 
 
-def main_element(page: Page) -> int:
+@kernel
+def main_element(containers: Rows, figures: Figures) -> int:
     """Return the one <main> (or role) that holds the text of the page, or 0 for the body."""
-    filled = [i for i in page.mains if page.starts[i] < page.ends[i]]
-    if not filled or page.starts[filled[-1]] >= page.ends[filled[0]]:  # none, or several in a row
+    first, last = 0, 0
+    for i in range(1, len(containers)):
+        if containers[i, IS_MAIN] and containers[i, FIRST] < containers[i, END]:
+            last = i
+            if first == 0:
+                first = i
+    if first == 0 or containers[last, FIRST] >= containers[first, END]:  # or several in a row
         return 0
-    whole = sum(page.values)
-    inside = sum(page.values[page.starts[filled[0]] : page.ends[filled[0]]])
-    return filled[0] if inside >= _OF_PAGE * whole or whole - inside < _LITTLE_ELSE else 0
+    whole, inside = 0.0, 0.0
+    for block in range(len(figures)):
+        whole += figures[block, VALUE]
+        if containers[first, FIRST] <= block < containers[first, END]:
+            inside += figures[block, VALUE]
+    return first if inside >= _OF_PAGE * whole or whole - inside < _LITTLE_ELSE else 0
 
 
-def drop_outside(page: Page, kept: bytearray, container: int) -> None:
+@kernel
+def drop_outside(containers: Rows, kept: Kept, container: int) -> None:
     """Drop all blocks outside a container."""
-    start, end = page.starts[container], page.ends[container]
-    kept[:start] = bytes(start)
-    kept[end:] = bytes(len(kept) - end)
+    kept[: containers[container, FIRST]] = False
+    kept[containers[container, END] :] = False
 
 
-def drop_apart(page: Page, kept: bytearray, main: int) -> list[int]:
-    """Drop what its element, role, class or id sets apart; return all such containers.
+@kernel
+def all_apart(containers: Rows, main: int) -> Rows:
+    """Return the containers that their element, role, class or id sets apart."""
+    apart = np.empty(len(containers), np.int64)
+    count = 0
+    for i in range(len(containers)):
+        if containers[i, WEIGHT] < 0 and i != main:
+            apart[count] = i
+            count += 1
+    return apart[:count]
 
-    One that holds over a third of the running text of the page stays for now, and so do all of
-    its kind together: then the name means something else (p.paywall, body > form).
+
+@kernel
+def drop_apart(
+    containers: Rows, blocks: Rows, figures: Figures, kept: Kept, main: int, apart: Rows
+) -> None:
+    """Drop what is set apart.
+
+    What holds over a third of the running text of the page stays for now, and so do all of its kind
+    together: then the name means something else (p.paywall, body > form).
     """
-    apart = [i for i, weight in enumerate(page.weights) if weight < 0 and i != main]
-    if not apart:
-        return apart
-    sums = Sums(page, kept)
-    all_of_it = sums.value(page.starts[main], page.ends[main])
-    of_a_kind: dict[tuple[str, str], float] = {}
+    sums = sums_of(blocks, figures, kept)
+    all_of_it = of(sums, containers[main, FIRST], containers[main, END], OF_VALUES)
+    slots = 2
+    while slots < 2 * len(apart) + 2:
+        slots *= 2
+    kinds, of_a_kind = np.full(slots, np.int64(-1)), np.zeros(slots)
     done = -1
     for i in apart:
-        if page.starts[i] >= done:
-            kind = page.tags[i], page.names[i]
-            value = sums.value(page.starts[i], page.ends[i])
-            of_a_kind[kind] = of_a_kind.get(kind, 0.0) + value
-            done = page.ends[i]
+        if containers[i, FIRST] >= done:
+            value = of(sums, containers[i, FIRST], containers[i, END], OF_VALUES)
+            of_a_kind[_slot(kinds, containers, i)] += value
+            done = containers[i, END]
     for i in apart:
-        units, _, value = sums.of(page.starts[i], page.ends[i])
-        of_its_kind = max(value, of_a_kind.get((page.tags[i], page.names[i]), 0.0))
-        no_sentences = page.weights[i] == APART and value < _SENTENCES * units
-        if of_its_kind <= _TOO_MUCH * all_of_it or no_sentences:
-            _drop(kept, page.starts[i], page.ends[i])
-    return apart
+        start, end = containers[i, FIRST], containers[i, END]
+        value = of(sums, start, end, OF_VALUES)
+        of_its_kind = max(value, of_a_kind[_slot(kinds, containers, i)])
+        no_sentences = value < _SENTENCES * of(sums, start, end, OF_UNITS)
+        if of_its_kind <= _TOO_MUCH * all_of_it or (
+            no_sentences and containers[i, WEIGHT] == APART
+        ):
+            kept[start:end] = False
 
 
-def drop_apart_from(page: Page, kept: bytearray, apart: list[int], path: list[int]) -> None:
+@kernel
+def _slot(kinds: Rows, containers: Rows, container: int) -> int:
+    """Return the place of a kind of container, an element and its names, in a table."""
+    kind = containers[container, NAME] << 10 | containers[container, TAG]
+    slot = (kind * 0x9E3779B1 >> 7) & (len(kinds) - 1)
+    while kinds[slot] >= 0 and kinds[slot] != kind:
+        slot = (slot + 1) & (len(kinds) - 1)
+    kinds[slot] = kind
+    return slot  # type: ignore[no-any-return]
+
+
+@kernel
+def drop_apart_from(
+    containers: Rows, blocks: Rows, figures: Figures, kept: Kept, apart: Rows, core: int
+) -> None:
     """Drop what is named apart and was spared, once the main text is found, if enough is left."""
-    sums = Sums(page, kept)
-    start, end = page.starts[path[-1]], page.ends[path[-1]]
-    found = left = sums.value(start, end)
-    dropped: list[int] = []
-    for i in apart:
-        around = page.starts[i] <= start and end <= page.ends[i]
-        if around or (dropped and page.ends[dropped[-1]] >= page.ends[i]):
+    sums = sums_of(blocks, figures, kept)
+    start, end = containers[core, FIRST], containers[core, END]
+    found = of(sums, start, end, OF_VALUES)
+    left = found
+    dropped = np.zeros(len(apart), np.bool_)
+    last_end = -1
+    for place in range(len(apart)):
+        first, after = containers[apart[place], FIRST], containers[apart[place], END]
+        if (first <= start and end <= after) or last_end >= after:
             continue
-        dropped.append(i)
-        if start <= page.starts[i] and page.ends[i] <= end:
-            left -= sums.value(page.starts[i], page.ends[i])
+        dropped[place] = True
+        last_end = after
+        if start <= first and after <= end:
+            left -= of(sums, first, after, OF_VALUES)
     if left >= _ENOUGH and left >= _ENOUGH_OF_IT * found:
-        for i in dropped:
-            _drop(kept, page.starts[i], page.ends[i])
-
-
-def _drop(kept: bytearray, start: int, end: int) -> None:
-    kept[start:end] = bytes(end - start)
+        for place in range(len(apart)):
+            if dropped[place]:
+                kept[containers[apart[place], FIRST] : containers[apart[place], END]] = False

@@ -7,11 +7,37 @@ each level up to the body are judged whole.
 
 from __future__ import annotations
 
-from mind_clean.extractors.blocks.elements import FLOW, HEADINGS, PARTS
-from mind_clean.extractors.blocks.page import CENTRAL, Page, Sums
+import numpy as np
+
+from mind_clean.extractors.blocks.page import (
+    CENTRAL,
+    END,
+    FIRST,
+    HOME,
+    KIND,
+    NAME,
+    PARENT,
+    SHARE,
+    TAG,
+    VALUE,
+    WEIGHT,
+    Figures,
+    Kept,
+    Rows,
+)
+from mind_clean.extractors.blocks.sums import (
+    OF_LINKS,
+    OF_UNITS,
+    OF_VALUES,
+    are_teasers,
+    is_heading,
+    of,
+    sums_of,
+)
+from mind_clean.extractors.blocks.tags import FLOWS, NUMBERS, PART
+from mind_core.kernels.compiling import kernel
 
 _LEVELS = 4
-_FRAMES = PARTS - {"li"}
 _TABLE = 3  # tr, tbody, table
 _DECAY = 0.5
 _NAMED_APART = 0.3
@@ -19,101 +45,143 @@ _FEW_LINKS = 0.35
 _LOOSE_LINKS = 0.5
 _SHORT_PAGE = 2500  # units
 _MIXED_LINKS = 0.55
+_LI, _TD, _PRE, _DT = (NUMBERS[tag] for tag in ("li", "td", "pre", "dt"))
 
 
-def path_to_core(page: Page, kept: bytearray, main: int, apart: list[int]) -> list[int]:
+@kernel
+def path_to_core(
+    containers: Rows,
+    blocks: Rows,
+    figures: Figures,
+    kept: Kept,
+    traits: Rows,
+    main: int,
+    apart: Rows,
+) -> Rows:
     """Return the containers from `main` down to the best one."""
-    sums = Sums(page, kept)
-    scores = _scores(page, kept)
+    sums = sums_of(blocks, figures, kept)
+    scores = _scores(containers, blocks, figures, kept, traits)
     done = 0
     for i in apart:
-        if i >= done and kept[page.starts[i]]:
-            inside = _within(page, i)
-            done = inside.stop
-            for j in inside:
-                scores[j] *= _NAMED_APART
+        if i >= done and containers[i, FIRST] < len(kept) and kept[containers[i, FIRST]]:
+            done = end_of(containers, i)
+            scores[i:done] *= _NAMED_APART
     best = main
-    for i in _within(page, main):
+    for i in range(main, end_of(containers, main)):
         if scores[i] > 0:
-            units, links, _ = sums.of(page.starts[i], page.ends[i])
-            scores[i] *= 1 - links / max(1, units)
+            start, end = containers[i, FIRST], containers[i, END]
+            units = of(sums, start, end, OF_UNITS)
+            scores[i] *= 1 - of(sums, start, end, OF_LINKS) / max(1.0, units)
             if scores[i] > scores[best]:
                 best = i
-    while best != main and page.tags[best] in PARTS:
-        best = page.parents[best]
-    path = [best]
-    while path[-1] != main:
-        path.append(page.parents[path[-1]])
-    path.reverse()
+    while best != main and traits[containers[best, TAG]] & PART:
+        best = containers[best, PARENT]
+    depth, i = 1, best
+    while i != main:
+        depth, i = depth + 1, containers[i, PARENT]
+    path = np.empty(depth, np.int64)
+    while depth > 0:
+        depth -= 1
+        path[depth] = best
+        best = containers[best, PARENT]
     return path
 
 
-def _scores(page: Page, kept: bytearray) -> list[float]:
-    scores = [0.0] * len(page.tags)
-    for block, value in enumerate(page.values):
-        if not value or not kept[block]:
+@kernel
+def end_of(containers: Rows, container: int) -> int:
+    """Return the first container that is not inside a container."""
+    after = container + 1
+    while after < len(containers) and containers[after, PARENT] >= container:
+        after += 1
+    return after
+
+
+@kernel
+def _scores(containers: Rows, blocks: Rows, figures: Figures, kept: Kept, traits: Rows) -> Figures:
+    scores = np.zeros(len(containers))
+    for block in range(len(blocks)):
+        value = figures[block, VALUE]
+        if value == 0 or not kept[block]:
             continue
-        container = page.homes[block]
-        if page.tags[container] not in FLOW:
-            container = page.parents[container]
+        container = blocks[block, HOME]
+        if not traits[containers[container, TAG]] & FLOWS:
+            container = containers[container, PARENT]
         for _ in range(_LEVELS):
             if container < 0:
                 break
             scores[container] += value
             value *= _DECAY
-            container = page.parents[container]
+            container = containers[container, PARENT]
             for _ in range(_TABLE):
-                if container <= 0 or page.tags[container] not in _FRAMES:
+                if container <= 0 or not _is_frame(containers, traits, container):
                     break
-                container = page.parents[container]
+                container = containers[container, PARENT]
     return scores
 
 
-def nothing_tells_columns_apart(page: Page, kept: bytearray, path: list[int]) -> bool:
+@kernel
+def _is_frame(containers: Rows, traits: Rows, container: int) -> bool:
+    tag = containers[container, TAG]
+    return traits[tag] & PART > 0 and tag != _LI  # type: ignore[no-any-return]
+
+
+@kernel
+def nothing_tells_columns_apart(
+    containers: Rows, blocks: Rows, figures: Figures, kept: Kept, path: Rows
+) -> bool:
     """Tell whether this is a short page laid out by tables, without names: it is kept whole.
 
     Unless it is mostly links, which then do tell.
     """
-    if any(page.weights) or not any(page.tags[i] == "td" for i in path):
+    for i in range(len(containers)):
+        if containers[i, WEIGHT]:
+            return False
+    by_tables = False
+    for i in path:
+        by_tables = by_tables or containers[i, TAG] == _TD
+    if not by_tables:
         return False
-    units, links, _ = Sums(page, kept).of(page.starts[path[0]], page.ends[path[0]])
-    return units < _SHORT_PAGE and links < _MIXED_LINKS * units
+    sums = sums_of(blocks, figures, kept)
+    start, end = containers[path[0], FIRST], containers[path[0], END]
+    units = of(sums, start, end, OF_UNITS)
+    return units < _SHORT_PAGE and of(sums, start, end, OF_LINKS) < _MIXED_LINKS * units
 
 
-def take_neighbours(page: Page, kept: bytearray, path: list[int]) -> bytearray:
-    """Return which blocks are the core or belong to it."""
-    sums = Sums(page, kept)
-    taken = bytearray(len(kept))
+@kernel
+def keep_neighbours(
+    containers: Rows, blocks: Rows, figures: Figures, kept: Kept, path: Rows
+) -> None:
+    """Drop the blocks that neither are the core nor belong to it."""
+    sums = sums_of(blocks, figures, kept)
+    taken = np.zeros(len(kept), np.bool_)
     core = path[-1]
-    _take(taken, page.starts[core], page.ends[core])
-    core_value = sums.value(page.starts[core], page.ends[core])
-    children = _children(page, path[:-1])
-    loose = _loose(page, path[:-1])
-    strict = False
-    for parent, child in zip(path[-2::-1], path[:0:-1], strict=True):
-        strict = strict or page.weights[child] == CENTRAL
-        for other in children[parent]:
-            if other != child and _belongs(page, kept, sums, other, child, strict, core_value):
-                _take(taken, page.starts[other], page.ends[other])
-        if not strict:
-            for block in loose[parent]:
-                taken[block] = 1
-    return taken
+    taken[containers[core, FIRST] : containers[core, END]] = True
+    core_value = of(sums, containers[core, FIRST], containers[core, END], OF_VALUES)
+    level_of = np.full(len(containers), np.int64(-1))
+    strict = np.zeros(len(path), np.bool_)  # above an <article> or <main>
+    for level in range(len(path) - 2, -1, -1):
+        level_of[path[level]] = level
+        central = containers[path[level + 1], WEIGHT] == CENTRAL
+        strict[level] = strict[level + 1] or central
+    for other in range(1, len(containers)):
+        level = level_of[containers[other, PARENT]]
+        if level >= 0 and other != path[level + 1]:
+            child = path[level + 1]
+            if _belongs(containers, blocks, kept, sums, other, child, strict[level], core_value):
+                taken[containers[other, FIRST] : containers[other, END]] = True
+    for block in range(len(blocks)):
+        level = level_of[blocks[block, HOME]]
+        if level >= 0 and not strict[level] and figures[block, SHARE] < _LOOSE_LINKS:
+            taken[block] = True
+        kept[block] = kept[block] and taken[block]
 
 
-def _loose(page: Page, parents: list[int]) -> dict[int, list[int]]:
-    """Return the text that stands in no container below each parent, short of links."""
-    loose: dict[int, list[int]] = {parent: [] for parent in parents}
-    for block, home in enumerate(page.homes):
-        if home in loose and page.linked[block] < _LOOSE_LINKS:
-            loose[home].append(block)
-    return loose
-
-
+@kernel
 def _belongs(
-    page: Page,
-    kept: bytearray,
-    sums: Sums,
+    containers: Rows,
+    blocks: Rows,
+    kept: Kept,
+    sums: Figures,
     other: int,
     child: int,
     strict: bool,
@@ -123,44 +191,34 @@ def _belongs(
 
     Above an <article> or <main>, only its likes and what leads up to it do.
     """
-    start, end = page.starts[other], page.ends[other]
-    units, links, value = sums.of(start, end)
-    if not units or links >= _FEW_LINKS * units or sums.are_teasers(start, end):
+    start, end = containers[other, FIRST], containers[other, END]
+    units, links = of(sums, start, end, OF_UNITS), of(sums, start, end, OF_LINKS)
+    if units == 0 or links >= _FEW_LINKS * units or are_teasers(sums, start, end):
         return False
-    alike = page.tags[other] == page.tags[child] and page.names[other] == page.names[child]
+    value = of(sums, start, end, OF_VALUES)
+    alike = (
+        containers[other, TAG] == containers[child, TAG]
+        and containers[other, NAME] == containers[child, NAME]
+    )
     before = other < child
     if strict:
-        return (alike and value > 0.1 * core_value) or (
-            before and value > 80 and value >= units / 2
-        )
-    return (
-        alike
-        or value >= (0.3 if before else 0.4) * units
-        or (links < 0.2 * units and _is_structured(page, kept, other))
-    )
+        leads_up = before and value > 80 and value >= units / 2
+        return (alike and value > 0.1 * core_value) or leads_up
+    if alike or value >= (0.3 if before else 0.4) * units:
+        return True
+    return links < 0.2 * units and _is_structured(blocks, kept, start, end)
 
 
-def _is_structured(page: Page, kept: bytearray, container: int) -> bool:
-    """Tell whether a container holds code or terms, or is a section with a heading and more."""
-    kinds = [page.kinds[b] for b in range(page.starts[container], page.ends[container]) if kept[b]]
-    return "pre" in kinds or "dt" in kinds or (len(kinds) > 1 and kinds[0] in HEADINGS)
-
-
-def _children(page: Page, parents: list[int]) -> dict[int, list[int]]:
-    children: dict[int, list[int]] = {parent: [] for parent in parents}
-    for i, parent in enumerate(page.parents):
-        if parent in children:
-            children[parent].append(i)
-    return children
-
-
-def _within(page: Page, container: int) -> range:
-    """Return a container and all containers inside it."""
-    last = container
-    while last + 1 < len(page.tags) and page.parents[last + 1] >= container:
-        last += 1
-    return range(container, last + 1)
-
-
-def _take(taken: bytearray, start: int, end: int) -> None:
-    taken[start:end] = b"\1" * (end - start)
+@kernel
+def _is_structured(blocks: Rows, kept: Kept, start: int, end: int) -> bool:
+    """Tell whether blocks hold code or terms, or are a section with a heading and more."""
+    count, headed = 0, False
+    for block in range(start, end):
+        if kept[block]:
+            kind = blocks[block, KIND]
+            if kind in (_PRE, _DT):
+                return True
+            if count == 0:
+                headed = is_heading(kind)
+            count += 1
+    return headed and count > 1

@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
-from mind_clean.extractors.blocks.elements import HEADINGS, LISTS, words
-from mind_clean.extractors.blocks.page import Page, Sums
+import numpy as np
+
+from mind_clean.extractors.blocks.page import (
+    END,
+    FIRST,
+    KIND,
+    SHARE,
+    TAG,
+    UNITS,
+    Figures,
+    Kept,
+    Rows,
+)
+from mind_clean.extractors.blocks.sums import (
+    OF_LINKS,
+    OF_UNITS,
+    OF_VALUES,
+    are_teasers,
+    of,
+    sums_of,
+)
+from mind_clean.extractors.blocks.tags import IS_LIST, KEEPS_LINKS, MAY_TEASE
+from mind_core.kernels.compiling import kernel
 
 _INDEX = 0.5
 _LIST = 0.6
 _LINK = 0.6
 _MAYBE_LINK = 0.85
 _LONG = 60  # units
-_TEASERS = words("div section ul ol article table td dl")
-_SPARED = HEADINGS - {"h6"} | {"td", "dt", "dd"}
+_TEASERS = 0.35
 
 
-def drop_links(page: Page, kept: bytearray, path: list[int], whole: int) -> None:
+@kernel
+def drop_links(
+    containers: Rows,
+    blocks: Rows,
+    figures: Figures,
+    kept: Kept,
+    traits: Rows,
+    path: Rows,
+) -> None:
     """Drop links that lead away; a page that is mostly links is an index and keeps them."""
-    sums = Sums(page, kept)
-    units, links, _ = sums.of(0, len(kept))
-    if links > _INDEX * units:
+    sums = sums_of(blocks, figures, kept)
+    if of(sums, 0, len(kept), OF_LINKS) > _INDEX * of(sums, 0, len(kept), OF_UNITS):
         return
-    all_of_it = sums.value(page.starts[whole], page.ends[whole])
-    on_path = set(path)
-    lists = bytearray(len(kept))
-    for i, tag in enumerate(page.tags):
-        start, end = page.starts[i], page.ends[i]
-        if (
-            end - start > 3
-            and tag in _TEASERS
-            and i not in on_path
-            and sums.are_teasers(start, end)
-        ):
-            if sums.value(start, end) < 0.35 * all_of_it:
-                kept[start:end] = bytes(end - start)
-        elif tag in LISTS and end - start >= 3:
-            list_units, list_links, _ = sums.of(start, end)
-            if list_links <= _LIST * list_units:
-                lists[start:end] = b"\1" * (end - start)
-    for block, share in enumerate(page.linked):
-        if share >= _LINK and kept[block] and not lists[block] and not _spared(page, block, share):
-            kept[block] = 0
-
-
-def _spared(page: Page, block: int, share: float) -> bool:
-    long = page.units[block] > _LONG and share < _MAYBE_LINK
-    return long or page.kinds[block] in _SPARED
+    whole = path[0]
+    all_of_it = of(sums, containers[whole, FIRST], containers[whole, END], OF_VALUES)
+    on_path = np.zeros(len(containers), np.bool_)
+    on_path[path] = True
+    in_list = np.zeros(len(kept), np.bool_)
+    for i in range(len(containers)):
+        start, end = containers[i, FIRST], containers[i, END]
+        bits = traits[containers[i, TAG]]
+        teases = end - start > 3 and bits & MAY_TEASE and not on_path[i]
+        if teases and are_teasers(sums, start, end):
+            if of(sums, start, end, OF_VALUES) < _TEASERS * all_of_it:
+                kept[start:end] = False
+        elif bits & IS_LIST and end - start >= 3:
+            few = of(sums, start, end, OF_LINKS) <= _LIST * of(sums, start, end, OF_UNITS)
+            in_list[start:end] |= few
+    for block in range(len(blocks)):
+        share = figures[block, SHARE]
+        if share >= _LINK and not in_list[block]:
+            long = blocks[block, UNITS] > _LONG and share < _MAYBE_LINK
+            kept[block] = kept[block] and (long or traits[blocks[block, KIND]] & KEEPS_LINKS > 0)

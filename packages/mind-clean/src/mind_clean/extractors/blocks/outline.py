@@ -10,7 +10,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_clean.extractors.blocks.tags import VOID, Tags, hash_of_name, name_hash, number_of
+from mind_clean.extractors.blocks.tags import (
+    CONTAINER,
+    NUMBERS,
+    VERBATIM,
+    VOID,
+    Tags,
+    hash_of_name,
+    name_hash,
+    number_of,
+)
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes, Offsets
 
@@ -19,6 +28,7 @@ ATTRIBUTES, HIDDEN, LINKED, ANCHOR = 1, 2, 4, 8
 another page; its `href` leads to a place on this page."""
 
 _HIDDEN_NAME, _STYLE, _HREF = (np.uint64(name_hash(n)) for n in ("hidden", "style", "href"))
+_P, _MAIN = NUMBERS["p"], NUMBERS["main"]
 _SPACE, _QUOTE, _EQUALS, _MARK, _SLASH, _HASH = (np.uint8(ord(c)) for c in ' "=!/#')
 _LESS, _GREATER, _DASH, _QUERY = (np.uint8(ord(c)) for c in "<>-?")
 _DISPLAY, _NONE, _SCRIPT = (
@@ -29,21 +39,28 @@ _DISPLAY, _NONE, _SCRIPT = (
 Outline = npt.NDArray[np.int64]
 """A row for each element, in the order of their start tags, with these fields."""
 
-NUMBER, MEANS, WEIGHT, BITS, OPENED, INNER, CLOSED, AFTER, LAST, HIDDEN_BEFORE = range(10)
-"""The element's number and meaning (see `tags`), its weight (see `page`), its bits; where its start
-tag begins and ends, where its end tag begins and ends (all where the first ends, if it has none);
-the last element inside (itself, if none is); how many elements before it are not to be seen."""
+(NUMBER, MEANS, BITS, WEIGHT, NAME, IS_MAIN, OPENED, INNER, CLOSED, AFTER, LAST, HIDDEN_BEFORE) = (
+    range(12)
+)
+"""The element's number and meaning (see `tags`), its bits, its weight, names and whether it says
+that it is the main text (see `page`; as if it had no attributes); where its start tag begins and
+ends, where its end tag begins and ends (all where the first ends, if it has none); the last element
+inside (itself, if none is); how many elements before it are not to be seen."""
 
-FIELDS = 10
+FIELDS = 12
 
 
 @kernel
-def find_elements(data: Bytes, tags: Tags, into: Outline, open_elements: Offsets) -> int:
+def find_elements(
+    data: Bytes, tags: Tags, into: Outline, open_elements: Offsets, asking: Offsets
+) -> tuple[int, int]:
     """Write the elements of a page into an outline; return how many there are.
 
-    `open_elements` is working memory; it and the outline have room for each `<` of the page.
+    `asking` gets those whose weight is a matter of their attributes, the second count. With an
+    element whose text is written without entities, which no reader could tell from tags, both
+    counts are -1. `open_elements` is working memory; all have room for each `<` of the page.
     """
-    at, found, depth, hidden = 0, 0, 0, 0
+    at, found, asked, depth, hidden = 0, 0, 0, 0, 0
     size = len(data)
     while at < size:
         if data[at] != _LESS:
@@ -68,6 +85,11 @@ def find_elements(data: Bytes, tags: Tags, into: Outline, open_elements: Offsets
             at = _open(data, at, found, tags, into)
             hidden = _count_hidden(into, found, hidden)
             number = into[found, NUMBER]
+            if tags.ends[number] == VERBATIM:
+                return -1, -1
+            if into[found, BITS] & ATTRIBUTES and (into[found, MEANS] == CONTAINER or number == _P):
+                asking[asked] = found
+                asked += 1
             if tags.ends[number] == VOID:
                 _close(into, found, at, at, found + 1)
             else:
@@ -77,7 +99,7 @@ def find_elements(data: Bytes, tags: Tags, into: Outline, open_elements: Offsets
     while depth > 0:
         depth -= 1
         _close(into, open_elements[depth], size, size, found)
-    return found
+    return found, asked
 
 
 @kernel
@@ -126,6 +148,8 @@ def _open(data: Bytes, at: int, element: int, tags: Tags, into: Outline) -> int:
     into[element, OPENED] = at
     number = number_of(hash_of_name(data, at + 1, end), tags)
     into[element, NUMBER], into[element, MEANS] = number, tags.means[number]
+    into[element, WEIGHT], into[element, NAME] = tags.weights[number], 0
+    into[element, IS_MAIN] = number == _MAIN
     bits = 0
     while end < size and data[end] != _GREATER:
         start = end + 1

@@ -2,94 +2,134 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numpy as np
 
-from mind_clean.extractors.blocks.elements import LISTS
-from mind_clean.extractors.blocks.page import Page
+from mind_clean.extractors.blocks.page import (
+    END,
+    FIRST,
+    HOME,
+    LENGTH,
+    LINES,
+    PARENT,
+    TAG,
+    TEXT_END,
+    Kept,
+    Rows,
+)
+from mind_clean.extractors.blocks.tags import IS_CELL, IS_ITEM, IS_LIST, NUMBERS
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.packed import Bytes
 
-_ITEMS = frozenset(("li", "dt", "dd"))
-_CELLS = frozenset(("td", "th"))
 _MOST_CELLS = 100
 _ONE_LINE = 200
 """Cells with more text than this are columns of a layout rather than cells of a table."""
 
+_LI, _TR, _TABLE = (NUMBERS[tag] for tag in ("li", "tr", "table"))
+_ITEM, _ROW, _CELL, _WHOLE = range(4)
+"""The place of a container: its nearest list item, table row and cell, its outermost list."""
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a container is: its nearest list item, table row and cell, its outermost list."""
-
-    item: int = -1
-    row: int = -1
-    cell: int = -1
-    whole: int = -1
+_FEEDS = np.frombuffer(b"\n\n", np.uint8)
+_BAR = np.frombuffer(b" | ", np.uint8)
+_BULLET = np.frombuffer("• ".encode(), np.uint8)
+_UNKNOWN, _SIMPLE, _NOT_SIMPLE = range(3)
 
 
-def render(page: Page, kept: bytearray, list_bullets: bool) -> str:
-    """Return the text: blank lines between paragraphs, a line for each item and row.
+@kernel
+def render(
+    containers: Rows, blocks: Rows, traits: Rows, text: Bytes, kept: Kept, list_bullets: bool
+) -> Bytes:
+    """Return the text as UTF-8: blank lines between paragraphs, a line for each item and row.
 
     Cells of a row are divided by " | ". With `list_bullets`, items begin with "• ".
     """
-    places: dict[int, _Place] = {-1: _Place()}
-    simple: dict[int, bool] = {}
-    parts: list[str] = []
-    before: _Place | None = None
-    for block, text in enumerate(page.texts):
+    places = _places(containers, traits)
+    simple = np.zeros(len(containers), np.int64)
+    out = np.empty(len(text) + 8 * len(blocks), np.uint8)
+    to, before = 0, -1
+    for block in range(len(blocks)):
         if not kept[block]:
             continue
-        place = _place(page, places, page.homes[block])
-        if before is not None:
-            parts.append(_between(page, simple, before, place))
-        new_item = before is None or place.item != before.item
-        if list_bullets and new_item and place.item >= 0 and page.tags[place.item] == "li":
-            parts.append("• ")
-        parts.append(text)
-        before = place
-    return "".join(parts)
+        home = blocks[block, HOME]
+        item = places[home, _ITEM]
+        new_item = before < 0 or item != places[before, _ITEM]
+        if before >= 0:
+            to = _divide(containers, blocks, places, simple, before, home, out, to)
+        if list_bullets and new_item and item >= 0 and containers[item, TAG] == _LI:
+            to = _put(_BULLET, 0, len(_BULLET), out, to)
+        start = blocks[block - 1, TEXT_END] if block else 0
+        to = _put(text, start, blocks[block, TEXT_END], out, to)
+        before = home
+    return out[:to]
 
 
-def _between(page: Page, simple: dict[int, bool], before: _Place, place: _Place) -> str:
-    """Return what divides two blocks that follow each other."""
-    if place.row >= 0 and place.row == before.row:
-        if place.cell == before.cell or not _is_simple(page, simple, place.row):
-            return "\n" if place.item >= 0 and place.item != before.item else "\n\n"
-        return " | "
-    if place.whole >= 0 and place.whole == before.whole:
-        if place.item >= 0 and place.item == before.item:
-            return "\n"
-        rows = place.row >= 0 and before.row >= 0
-        if not rows or _is_simple(page, simple, place.row):
-            return "\n"
-    return "\n\n"
+@kernel
+def _put(text: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
+    for at in range(start, end):
+        out[to + at - start] = text[at]
+    return to + end - start
 
 
-def _is_simple(page: Page, simple: dict[int, bool], row: int) -> bool:
+@kernel
+def _divide(
+    containers: Rows,
+    blocks: Rows,
+    places: Rows,
+    simple: Rows,
+    before: int,
+    home: int,
+    out: Bytes,
+    to: int,
+) -> int:
+    """Write what divides two blocks that follow each other, in these two containers."""
+    row, item, whole = places[home, _ROW], places[home, _ITEM], places[home, _WHOLE]
+    same_item = item == places[before, _ITEM]
+    if row >= 0 and row == places[before, _ROW]:
+        same_cell = places[home, _CELL] == places[before, _CELL]
+        if same_cell or not _is_simple(containers, blocks, simple, row):
+            return _put(_FEEDS, 0, 1 if item >= 0 and not same_item else 2, out, to)
+        return _put(_BAR, 0, len(_BAR), out, to)
+    if whole >= 0 and whole == places[before, _WHOLE]:
+        if item >= 0 and same_item:
+            return _put(_FEEDS, 0, 1, out, to)
+        rows = row >= 0 and places[before, _ROW] >= 0
+        if not rows or _is_simple(containers, blocks, simple, row):
+            return _put(_FEEDS, 0, 1, out, to)
+    return _put(_FEEDS, 0, 2, out, to)
+
+
+@kernel
+def _is_simple(containers: Rows, blocks: Rows, simple: Rows, row: int) -> bool:
     """Tell whether a row has one short line in each of its cells."""
-    if row not in simple and page.ends[row] - page.starts[row] > _MOST_CELLS:
-        simple[row] = False
-    elif row not in simple:
-        homes = page.homes[page.starts[row] : page.ends[row]]
-        texts = page.texts[page.starts[row] : page.ends[row]]
-        short = all(len(text) <= _ONE_LINE and "\n" not in text for text in texts)
-        simple[row] = short and len(set(homes)) == len(homes)
-    return simple[row]
+    if simple[row] == _UNKNOWN:
+        simple[row] = _SIMPLE
+        start, end = containers[row, FIRST], containers[row, END]
+        if end - start > _MOST_CELLS:
+            simple[row] = _NOT_SIMPLE
+        else:
+            for block in range(start, end):
+                if blocks[block, LENGTH] > _ONE_LINE or blocks[block, LINES]:
+                    simple[row] = _NOT_SIMPLE
+                for other in range(start, block):
+                    if blocks[other, HOME] == blocks[block, HOME]:
+                        simple[row] = _NOT_SIMPLE
+    return simple[row] == _SIMPLE  # type: ignore[no-any-return]
 
 
-def _place(page: Page, places: dict[int, _Place], container: int) -> _Place:
-    """Return the place of a container, from that of the nearest one above that is known."""
-    above: list[int] = []
-    while container not in places:
-        above.append(container)
-        container = page.parents[container]
-    place = places[container]
-    for i in reversed(above):
-        tag = page.tags[i]
-        if tag in _ITEMS:
-            place = _Place(i, place.row, place.cell, place.whole)
-        elif tag == "tr":
-            place = _Place(-1, i, -1, place.whole)
-        elif tag in _CELLS:
-            place = _Place(-1, place.row, i, place.whole)
-        elif tag in LISTS and (place.whole < 0 or tag == "table"):
-            place = _Place(place.item, place.row, place.cell, i)
-        places[i] = place
-    return place
+@kernel
+def _places(containers: Rows, traits: Rows) -> Rows:
+    """Return the place of each container, from that of the one around it."""
+    places = np.full((len(containers), 4), np.int64(-1))
+    for i in range(1, len(containers)):
+        tag, above = containers[i, TAG], containers[i, PARENT]
+        bits = traits[tag]
+        for field in range(4):
+            places[i, field] = places[above, field]
+        if bits & IS_ITEM:
+            places[i, _ITEM] = i
+        elif tag == _TR:
+            places[i, _ITEM], places[i, _ROW], places[i, _CELL] = -1, i, -1
+        elif bits & IS_CELL:
+            places[i, _ITEM], places[i, _CELL] = -1, i
+        elif bits & IS_LIST and (places[i, _WHOLE] < 0 or tag == _TABLE):
+            places[i, _WHOLE] = i
+    return places

@@ -8,7 +8,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mind_clean.extractors.blocks.elements import CONTAINERS, LEAVES, UNSEEN, words
+from mind_clean.extractors.blocks.elements import (
+    APART as ELEMENTS_APART,
+)
+from mind_clean.extractors.blocks.elements import (
+    CONTAINERS,
+    FLOW,
+    HEADINGS,
+    LEAVES,
+    LISTS,
+    PARTS,
+    UNSEEN,
+    words,
+)
+from mind_clean.extractors.blocks.page import APART, CENTRAL, Rows
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes
 
@@ -27,7 +40,25 @@ _VOID = words(
 _FLAT = words("dd dt li optgroup option p tbody td tfoot th thead tr script style")
 """Their end tags may be left out (HTML §13.1.2.4), or they hold no elements."""
 
-NESTS, FLAT, VOID = range(3)
+VERBATIMS = words("xmp plaintext noembed")
+"""Written without entities, so that their text looks like tags."""
+
+NESTS, FLAT, VOID, VERBATIM = range(4)
+"""How an element ends."""
+
+FLOWS, PART, IS_LIST, MAY_TEASE, KEEPS_LINKS, IS_ITEM, IS_CELL = (1 << bit for bit in range(7))
+"""What else an element is: a place whose own paragraphs speak for it, a part of the text or its
+frame, a list or table; what may list teasers, what keeps its links, a list's item, a row's cell."""
+
+_TRAITS = (
+    (FLOW, FLOWS),
+    (PARTS, PART),
+    (LISTS, IS_LIST),
+    (words("div section ul ol article table td dl"), MAY_TEASE),
+    (HEADINGS - {"h6"} | {"td", "dt", "dd"}, KEEPS_LINKS),
+    (words("li dt dd"), IS_ITEM),
+    (words("td th"), IS_CELL),
+)
 _SLOTS = 1024
 _BASIS, _PRIME = 0xCBF29CE484222325, 0x100000001B3
 _START, _FACTOR = np.uint64(_BASIS), np.uint64(_PRIME)
@@ -40,7 +71,9 @@ class Tags(NamedTuple):
     numbers: npt.NDArray[np.int64]
     means: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
-    """How an element ends: `NESTS`, `FLAT` or `VOID`."""
+    """`NESTS`, `FLAT`, `VOID` or `VERBATIM`."""
+    weights: npt.NDArray[np.int64]
+    """Without attributes."""
 
 
 def name_hash(name: str) -> int:
@@ -64,18 +97,29 @@ def _meaning(tag: str) -> int:
 def _ending(tag: str) -> int:
     if tag in _VOID:
         return VOID
+    if tag in VERBATIMS:
+        return VERBATIM
     return FLAT if tag in _FLAT else NESTS
 
 
-NAMES = ("", *sorted({"a", "br", "span"} | UNSEEN | LEAVES | CONTAINERS | _VOID | _FLAT))
+def plain_weight(tag: str) -> int:
+    """Return the weight of an element without attributes."""
+    return APART if tag in ELEMENTS_APART else CENTRAL * (tag in ("main", "article"))
+
+
+NAMES = (
+    "",
+    *sorted({"a", "br", "span"} | UNSEEN | LEAVES | CONTAINERS | _VOID | _FLAT | VERBATIMS),
+)
 """The name of each element by its number."""
 
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
 
 @cache
-def tags() -> Tags:
-    """Return the table of all elements that mean something."""
+def tags(verbatim: bool = True) -> Tags:
+    """Return the table of all elements that mean something; if told so, none is `VERBATIM`."""
+    endings = [_ending(name) for name in NAMES]
     keys, numbers = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
     for number, name in enumerate(NAMES[1:], 1):
         key = name_hash(name)
@@ -87,8 +131,16 @@ def tags() -> Tags:
         keys,
         numbers,
         np.array([_meaning(name) for name in NAMES], np.int64),
-        np.array([_ending(name) for name in NAMES], np.int64),
+        np.array(endings if verbatim else [ending % VERBATIM for ending in endings], np.int64),
+        np.array([plain_weight(name) for name in NAMES], np.int64),
     )
+
+
+@cache
+def traits() -> Rows:
+    """Return what else each element is, by its number."""
+    bits = [sum(bit for names, bit in _TRAITS if name in names) for name in NAMES]
+    return np.array(bits, np.int64)
 
 
 @kernel

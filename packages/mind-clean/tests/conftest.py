@@ -1,0 +1,15 @@
+"""Everything is compiled before a test looks at the clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from mind_clean.extractors.blocks.extract import Blocks
+from mind_clean.signs import signs_of
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Compile the loops that every page goes through, which a machine does once."""
+    Blocks().prepare()
+    signs_of("")
