@@ -152,7 +152,6 @@ def assemble(
             at = find(data, at, _GREATER) + 1 if data[at + 1] == _SLASH else skip_comment(data, at)
         else:
             what = meaning(data, outline, element, pass_over)
-            number = outline[element, NUMBER]
             if what == LINK:
                 state[_LINKS] += 1
             elif what > INLINE or what in (EMPTY_BLOCK, SET_APART):
@@ -168,12 +167,12 @@ def assemble(
             if what == CONTAINER:
                 what = _open(containers, outline, state, element, container)
                 container = what
-            elif number == _PRE:
+            elif outline[element, NUMBER] == _PRE:
                 state[_CODE] += 1
             stack[depth, 0], stack[depth, 1], stack[depth, 2] = element, what, kind
             depth += 1
             if what >= LEAF:
-                kind = number
+                kind = outline[element, NUMBER]
             at = outline[element, INNER]
             element += 1
     _flush(out, blocks, figures, state, kind, container)
