@@ -44,6 +44,10 @@ _STRAY = re.compile("[\ufe0e\ufe0f\u20e3]")
 class Emoji:
     """Remove emoji; keep © ® ™, CJK symbols and the digits of keycaps."""
 
+    def prepare(self) -> None:
+        """Load the kernel before workers start."""
+        signs_of("")
+
     def __call__(self, record: Record) -> Record:
         """Return the record with the emoji of its text removed."""
         return with_text(record, without_emoji(record["text"]))

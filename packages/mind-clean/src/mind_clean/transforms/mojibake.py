@@ -39,6 +39,10 @@ _LONGEST_LINE = 100_000
 class Mojibake:
     """Repair UTF-8 and GBK that were read as Latin-1; leave quotes and full-width forms alone."""
 
+    def prepare(self) -> None:
+        """Load the kernel before workers start."""
+        signs_of("")
+
     def __call__(self, record: Record) -> Record:
         """Return the record with the lines of its text repaired."""
         return with_text(record, repaired(record["text"]))

@@ -47,6 +47,10 @@ Without a limit, the time of a normalisation grows with the square of the run: 9
 class Unicode:
     """Normalise to NFC, remove invisible and control characters, unify line ends."""
 
+    def prepare(self) -> None:
+        """Load the kernel before workers start."""
+        signs_of("")
+
     def __call__(self, record: Record) -> Record:
         """Return the record with its text normalised."""
         return with_text(record, normalised(record["text"]))

@@ -37,6 +37,10 @@ class Whitespace:
     between_han: bool = True
     """Remove single spaces between two Chinese characters as well as next to punctuation."""
 
+    def prepare(self) -> None:
+        """Load the kernel before workers start."""
+        signs_of("")
+
     def __call__(self, record: Record) -> Record:
         """Return the record with the white space of its text in order."""
         return with_text(record, self.tidy(record["text"]))

@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from mind_core.kernels.machine_code import Code
+from mind_core.progress import may_paint, say
 
 
 @contextmanager
@@ -38,7 +39,25 @@ def _hidden(name: str) -> Iterator[None]:
 with _hidden("scipy"):
     import numba
     import numba.np.arraymath
+    from numba.core import event
     from numba.core.dispatcher import Dispatcher
+
+
+class _Notice(event.Listener):  # type: ignore[misc]
+    """Tell people why the first run on a machine begins with a wait."""
+
+    given = False
+
+    def on_start(self, event: object) -> None:  # noqa: ARG002
+        if not self.given and may_paint():
+            say(Path(sys.argv[0]).name, "compiling its loops, once on this machine: half a minute")
+        self.given = True
+
+    def on_end(self, event: object) -> None:
+        """Do nothing."""
+
+
+event.register("numba:compile", _Notice())
 
 P = ParamSpec("P")
 R = TypeVar("R")

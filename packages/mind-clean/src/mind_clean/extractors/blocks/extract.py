@@ -10,7 +10,12 @@ from mind_clean.extractors.blocks.page import TEXT_END, Page
 from mind_clean.extractors.blocks.read import read
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.tags import traits
-from mind_clean.main_text import MainText, check_density_of, visible_characters
+from mind_clean.main_text import (
+    MainText,
+    check_density_of,
+    page_characters,
+    visible_characters,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,11 @@ class Blocks:
         """Refuse a word that means nothing."""
         check_density_of(self.density_of)
 
+    def prepare(self) -> None:
+        """Load the kernels before workers start."""
+        self(_SAMPLE, None)
+        page_characters(_SAMPLE, "body")
+
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""
         page = read(html)
@@ -34,6 +44,10 @@ class Blocks:
         parts = page.containers, page.blocks, traits(), page.text, kept
         text = render(*parts, self.list_bullets).tobytes().decode()
         return MainText(text, characters(page, html, self.density_of)) if text.strip() else None
+
+
+_SAMPLE = "<?xml><p>tea<i/>茶</p><nav>x</nav>" + "<br>" * 5000
+"""A page that needs every kernel."""
 
 
 def characters(page: Page | None, html: str, of: str) -> int:
