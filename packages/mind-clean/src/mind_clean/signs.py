@@ -7,103 +7,26 @@ the safe side: without its sign a step has nothing to do; with it, the step look
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
-
-import numpy as np
-import numpy.typing as npt
-
-from mind_core.kernels.compiling import kernel
-from mind_core.kernels.packed import Bytes, encode
+import sys
+from functools import lru_cache
 
 PICTURES, OTHER_BLANKS, UNTIDY, WIDE_BLANKS, UNWANTED, LATIN_1 = (1 << bit for bit in range(6))
 """Emoji or their modifiers; blanks other than space, tab and U+3000; blanks at the end of a line,
 in a run, or mixed before one, and superfluous line feeds; a blank that two Chinese characters or
 marks enclose; what cannot be seen, and other ends of lines; U+0080 to U+00FF."""
 
-Classes = npt.NDArray[np.uint8]
-
-_WIDE_CLASS = np.uint8(64)
-_SIZE = 0x10000
-_FEED, _SPACE, _TAB = 10, 32, 9
-_IDEOGRAPHIC = 0x3000
-_START, _INDENT, _INSIDE = range(3)
+ALL = -1
 
 
 @lru_cache(1)
 def signs_of(text: str) -> int:
-    """Return the signs of a text, added up; asking again for the same text costs nothing."""
-    return _signs(np.frombuffer(encode(text), np.uint8), _classes())
+    """Return the signs of a text, added up; asking again for the same text costs nothing.
 
+    All of them where no other step needs compiled loops: loading them would cost a step that runs
+    alone more than it saves.
+    """
+    if "numba" not in sys.modules:
+        return ALL
+    from mind_clean.sign_search import search
 
-@cache
-def _classes() -> Classes:
-    """Return the signs that a code point below U+10000 is by itself, and `_WIDE_CLASS`."""
-    from mind_clean.transforms import emoji, unicode, whitespace
-
-    classes = np.zeros(_SIZE, np.uint8)
-    everything = "".join(map(chr, range(_SIZE)))
-    for pattern, sign in (
-        (emoji.ANY, PICTURES),
-        (whitespace.OTHER_BLANKS, OTHER_BLANKS),
-        (unicode.UNWANTED, UNWANTED),
-        (whitespace.WIDE, int(_WIDE_CLASS)),
-    ):
-        classes[[found.start() for found in pattern.finditer(everything)]] |= sign
-    classes[0x80:0x100] |= LATIN_1
-    return classes
-
-
-@kernel
-def _signs(data: Bytes, classes: Classes) -> int:
-    signs, at, size = 0, 0, len(data)
-    where, indent, feeds, blanks, wide = _START, 0, 0, 0, False
-    if size and data[0] == _FEED:
-        signs |= UNTIDY
-    while at < size:
-        byte = data[at]
-        point = int(byte)
-        if byte < 0x80:
-            at += 1
-        elif byte < 0xE0:
-            point = (point & 0x1F) << 6 | int(data[at + 1]) & 0x3F
-            at += 2
-        elif byte < 0xF0:
-            point = (point & 15) << 12 | (int(data[at + 1]) & 63) << 6 | int(data[at + 2]) & 63
-            at += 3
-        else:
-            point = _SIZE
-            at += 4
-        if point == _FEED:
-            feeds += 1
-            if blanks or feeds > 2:
-                signs |= UNTIDY
-            where, blanks, wide = _START, 0, False
-            continue
-        feeds = 0
-        if point in (_SPACE, _TAB, _IDEOGRAPHIC):
-            if where == _START:
-                where, indent = _INDENT, point
-            if where == _INDENT:
-                if point != indent or point == _IDEOGRAPHIC:
-                    signs |= UNTIDY
-            elif blanks and not indent:
-                signs |= UNTIDY
-            blanks += 1
-            continue
-        if where == _START:
-            indent = 0
-        if point < _SIZE:
-            kind = classes[point]
-            signs |= kind & 63
-            is_wide = kind & _WIDE_CLASS > 0
-        else:
-            four = data[at - 3]
-            signs |= PICTURES if byte == 0xF0 and four == 0x9F else 0
-            signs |= UNWANTED if byte == 0xF3 else 0
-            is_wide = byte == 0xF0 and (four >= 0xA0 and four <= 0xB1)
-        if blanks == 1 and wide and is_wide and where == _INSIDE:
-            signs |= WIDE_BLANKS
-        where, blanks, wide = _INSIDE, 0, is_wide
-    if blanks or feeds:
-        signs |= UNTIDY
-    return signs
+    return search(text)
