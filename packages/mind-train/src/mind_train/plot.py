@@ -19,6 +19,7 @@ from mind_train.metrics import METRICS, read_metrics
 
 WIDTH, HEIGHT = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 34, 40
+BESIDE, LEGEND = 4, 190  # more curves than this have their names beside the panel, so wide
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#9333ea", "#d97706", "#0891b2")
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 POINTS = 400
@@ -71,13 +72,13 @@ def draw(runs: Sequence[Path], by: str = "language") -> str:
             raise MindError(f"{run} has no steps in {METRICS}", hint="give a run folder")
         training.append(Curve(run.name, smooth(losses), colour))
         for place, (language, points) in enumerate(sorted(languages.items())):
-            name = f"{run.name} {language}"
+            name = f"{run.name} {language}" if len(runs) > 1 else language
             shade = colour if len(runs) > 1 else COLOURS[place % len(COLOURS)]
             held_out.append(Curve(name, points, shade, DASHES[place % len(DASHES)]))
     panels = [("training loss, nats per token", training)]
     if held_out:
         panels.append(("held-out loss, bits per byte", held_out))
-    return _document([panel(title, curves) for title, curves in panels])
+    return _document(panels)
 
 
 def smooth(points: Sequence[Point], share: float = 0.02) -> list[Point]:
@@ -131,21 +132,22 @@ def panel(title: str, curves: Sequence[Curve]) -> str:
         style = f'stroke="{curve.colour}" stroke-dasharray="{curve.dash}"'
         out.append(f'<path d="M{path}" class="curve" {style}/>')
         key = TOP + 12 + 16 * number
-        out.append(f'<path d="M{WIDTH - 150} {key - 4}h20" class="curve" {style}/>')
-        out.append(f'<text x="{WIDTH - 124}" y="{key}">{escape(curve.name)}</text>')
+        at = WIDTH if len(curves) > BESIDE else WIDTH - 150
+        out.append(f'<path d="M{at} {key - 4}h20" class="curve" {style}/>')
+        out.append(f'<text x="{at + 26}" y="{key}">{escape(curve.name)}</text>')
     return "\n".join(out)
 
 
-def _document(panels: Sequence[str]) -> str:
-    width = WIDTH * len(panels)
-    groups = "\n".join(
-        f'<g transform="translate({i * WIDTH} 0)">\n{p}\n</g>' for i, p in enumerate(panels)
-    )
+def _document(panels: Sequence[tuple[str, list[Curve]]]) -> str:
+    groups, width = "", 0
+    for title, curves in panels:
+        groups += f'<g transform="translate({width} 0)">\n{panel(title, curves)}\n</g>\n'
+        width += WIDTH + (LEGEND if len(curves) > BESIDE else 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '
         f'width="{width}" height="{HEIGHT}">\n'
         "<style>text{font:12px system-ui,sans-serif;fill:#333}"
         ".title{font-weight:600;font-size:13px}.y{text-anchor:end}.x{text-anchor:middle}.grid{stroke:#ddd}"
         ".curve{fill:none;stroke-width:1.6}</style>\n"
-        f'<rect width="{width}" height="{HEIGHT}" fill="#fff"/>\n{groups}\n</svg>\n'
+        f'<rect width="{width}" height="{HEIGHT}" fill="#fff"/>\n{groups}</svg>\n'
     )
