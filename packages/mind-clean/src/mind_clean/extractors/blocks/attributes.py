@@ -10,7 +10,7 @@ from mind_clean.extractors.blocks.elements import ROLES_APART, words
 from mind_clean.extractors.blocks.names import weight
 from mind_clean.extractors.blocks.page import APART, CENTRAL
 
-_ATTRIBUTE = re.compile(r' (=?[^=]*)="([^"]*)"').findall
+_ATTRIBUTE = re.compile(rb' (class|id|role|aria-hidden|itemprop)="([^"]*)"').findall
 _KEPT = 500
 """Start tags longer than this, in bytes, are not remembered."""
 _MOST = 20_000
@@ -35,11 +35,9 @@ _numbers: dict[str, int] = {}
 
 
 def _weigh(start_tag: bytes) -> Weighed:
-    source = start_tag.decode()
-    tag = source[1 : source.index(" ")]
-    weight, names, is_main = weighed_by(
-        tag, {name: _unescaped(value) for name, value in _ATTRIBUTE(source)}
-    )
+    tag = start_tag[1 : start_tag.index(b" ")].decode()
+    found = {name.decode(): _unescaped(value.decode()) for name, value in _ATTRIBUTE(start_tag)}
+    weight, names, is_main = weighed_by(tag, found)
     weighed = weight, _numbers.setdefault(names, len(_numbers) + 1) if names else 0, is_main
     if len(start_tag) <= _KEPT:
         _known[start_tag] = weighed

@@ -34,7 +34,6 @@ _SPEAKS_OF_OTHERS = words("with has have no without and show hide toggle is")
 """Before a word for a part: the element has such a part, or has none (contentWithSidebar)."""
 
 
-@lru_cache(maxsize=50_000)
 def weight(names: str) -> int:
     """Return APART, MAIN or 0 for the classes and the id of an element, with blanks between.
 
@@ -43,12 +42,19 @@ def weight(names: str) -> int:
     """
     found = 0
     for name in names[:_LONG].split():
-        parts = [word.lower() for word in _WORD.findall(name)]
-        if not _APART.isdisjoint(parts) and _is_apart(parts):
+        one = _weight_of(name)
+        if one == APART:
             return APART
-        if not _MAIN.isdisjoint(parts):
-            found = MAIN
+        found = one or found
     return found
+
+
+@lru_cache(maxsize=50_000)
+def _weight_of(name: str) -> int:
+    parts = [word.lower() for word in _WORD.findall(name)]
+    if not _APART.isdisjoint(parts) and _is_apart(parts):
+        return APART
+    return 0 if _MAIN.isdisjoint(parts) else MAIN
 
 
 def _is_apart(parts: list[str]) -> bool:
