@@ -9,6 +9,8 @@ would not do by default: text length / HTML length has a median of 0.1 on real C
 
 from __future__ import annotations
 
+import sys
+
 DENSITY_OF = ("page", "body", "html")
 """What a density is a share of: all the text of a page; that without what is set apart by element,
 role or name (navigation, footers, comments …); the source."""
@@ -31,6 +33,10 @@ class MainText(str):
 
 def visible_characters(text: str) -> int:
     """Count the characters that are not white space."""
+    if "numba" in sys.modules:  # not worth loading for this alone
+        from mind_clean.character_counts import count_visible
+
+        return count_visible(text)
     return len("".join(text.split()))
 
 

@@ -10,6 +10,7 @@ from mind_clean.extractors.blocks.page import TEXT_END, Page
 from mind_clean.extractors.blocks.read import read
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.tags import traits
+from mind_clean.letters import letters_of
 from mind_clean.main_text import (
     MainText,
     check_density_of,
@@ -34,6 +35,7 @@ class Blocks:
         """Load the kernels before workers start."""
         self(_SAMPLE, None)
         page_characters(_SAMPLE, "body")
+        letters_of(_SAMPLE)
 
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""

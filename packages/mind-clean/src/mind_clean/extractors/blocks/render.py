@@ -64,8 +64,7 @@ def render(
 
 @kernel
 def _put(text: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
-    for at in range(start, end):
-        out[to + at - start] = text[at]
+    out[to : to + end - start] = text[start:end]
     return to + end - start
 
 
