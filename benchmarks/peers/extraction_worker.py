@@ -31,6 +31,7 @@ def blocks() -> Extract:
     from mind_clean.extractors.blocks.extract import Blocks
 
     extract = Blocks()
+    extract.prepare()  # as the tool does before it begins
     return lambda html: str(extract(html, None) or "")
 
 

@@ -5,40 +5,53 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from mind_clean.extractors.blocks.elements import APART as ELEMENTS_APART
 from mind_clean.extractors.blocks.elements import ROLES_APART, words
 from mind_clean.extractors.blocks.names import weight
-from mind_clean.extractors.blocks.page import APART, CENTRAL
+from mind_clean.extractors.blocks.page import APART, CENTRAL, Rows
 
-_ATTRIBUTE = re.compile(rb' (class|id|role|aria-hidden|itemprop)="([^"]*)"').findall
+_ATTRIBUTE = re.compile(r' (class|id|role|aria-hidden|itemprop)="([^"]*)"').findall
 _KEPT = 500
 """Start tags longer than this, in bytes, are not remembered."""
 _MOST = 20_000
 
 _NAMED_BY_CHANCE = words("blockquote dd dt figure center tr tbody thead tfoot body")
 
-Weighed = tuple[int, int, bool]
-"""The weight of an element, the number of its names (class and id; the same names have the same
-number on one page), and whether it says that it is the main text."""
+_LOWEST = APART - 1  # so that no tag says 0
+_MAIN_BIT, _NAME_SHIFT = 8, 4
 
 
-def weigh(start_tags: Sequence[bytes]) -> list[Weighed]:
-    """Return what start tags say, as the parser writes them."""
+def weigh(start_tags: Sequence[bytes]) -> Rows:
+    """Return what start tags say, as the parser writes them, a row for each.
+
+    The weight of the element, the number of its names (class and id; the same names have the same
+    number on one page), and whether it says that it is the main text.
+    """
     if len(_known) > _MOST or len(_numbers) > _MOST:
         _known.clear()
         _numbers.clear()
-    return [_known.get(tag) or _weigh(tag) for tag in start_tags]
+    said = np.array([_known.get(tag) or _weigh(tag) for tag in start_tags], np.int64)
+    weights = (said & (_MAIN_BIT - 1)) + _LOWEST
+    return np.stack((weights, said >> _NAME_SHIFT, said & _MAIN_BIT > 0), 1)
 
 
-_known: dict[bytes, Weighed] = {}
+_known: dict[bytes, int] = {}
+"""What each start tag says in one number, so that the garbage collector has nothing to look at."""
+
 _numbers: dict[str, int] = {}
 
 
-def _weigh(start_tag: bytes) -> Weighed:
-    tag = start_tag[1 : start_tag.index(b" ")].decode()
-    found = {name.decode(): _unescaped(value.decode()) for name, value in _ATTRIBUTE(start_tag)}
+def _weigh(start_tag: bytes) -> int:
+    source = start_tag.decode()
+    tag = source[1 : source.index(" ")]
+    found = dict(_ATTRIBUTE(source))
+    if "&" in source:
+        found = {name: _unescaped(value) for name, value in found.items()}
     weight, names, is_main = weighed_by(tag, found)
-    weighed = weight, _numbers.setdefault(names, len(_numbers) + 1) if names else 0, is_main
+    number = _numbers.setdefault(names, len(_numbers) + 1) if names else 0
+    weighed = number << _NAME_SHIFT | is_main * _MAIN_BIT | weight - _LOWEST
     if len(start_tag) <= _KEPT:
         _known[start_tag] = weighed
     return weighed
@@ -67,8 +80,6 @@ def _names(tag: str, attributes: Mapping[str, str]) -> str:
 
 
 def _unescaped(value: str) -> str:
-    if "&" not in value:
-        return value
     for entity, character in _ENTITIES:
         value = value.replace(entity, character)
     return value

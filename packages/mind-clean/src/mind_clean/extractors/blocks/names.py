@@ -6,7 +6,6 @@ The words are those that sites use for the parts of a page; the idea is Readabil
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from mind_clean.extractors.blocks.elements import words
 
@@ -42,14 +41,21 @@ def weight(names: str) -> int:
     """
     found = 0
     for name in names[:_LONG].split():
-        one = _weight_of(name)
+        one = _known.get(name)
+        if one is None:
+            if len(_known) > _MOST:
+                _known.clear()
+            one = _known[name] = _weight_of(name)
         if one == APART:
             return APART
         found = one or found
     return found
 
 
-@lru_cache(maxsize=50_000)
+_known: dict[str, int] = {}
+_MOST = 50_000
+
+
 def _weight_of(name: str) -> int:
     parts = [word.lower() for word in _WORD.findall(name)]
     if not _APART.isdisjoint(parts) and _is_apart(parts):

@@ -33,7 +33,7 @@ from mind_clean.extractors.blocks.outline import (
 from mind_clean.extractors.blocks.page import Page
 from mind_clean.extractors.blocks.tags import VERBATIMS, tags
 from mind_clean.extractors.blocks.typeset import START
-from mind_clean.extractors.bounds import bounded
+from mind_clean.extractors.bounds import bounded, count_of
 from mind_clean.extractors.encodable import encoded
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_core.kernels.packed import Bytes, Offsets
@@ -44,7 +44,7 @@ _STRIPPED = sorted(
 )
 _LITTLE = 300  # characters
 _MUCH = 0.5
-_LESS = ord("<")
+_LESS = np.uint8(ord("<"))
 _LARGE = 1 << 20
 """Buffers for more elements than this are given back after the page that needed them."""
 
@@ -96,7 +96,7 @@ def read(html: str) -> Page | None:
 def _find(source: bytes, verbatim: bool = True) -> tuple[Bytes, Buffers, int, int]:
     """Return the source as an array, buffers with its elements, and the counts of the kernel."""
     data = np.frombuffer(source, np.uint8)
-    buffers = _room_for(int(np.count_nonzero(data == _LESS)) + 1)
+    buffers = _room_for(count_of(data, _LESS) + 1)
     return data, buffers, *find_elements(data, tags(verbatim), *buffers[:3])
 
 
