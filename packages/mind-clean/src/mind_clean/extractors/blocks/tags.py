@@ -25,9 +25,6 @@ from mind_clean.extractors.blocks.page import APART, CENTRAL, Rows
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes
 
-OTHER = 0
-"""The number of each element that is not known."""
-
 HIDDEN_FROM_READERS, INLINE, SPAN, LINK, LEAF, CONTAINER = range(-5, 1)
 """What an element means to the walk."""
 
@@ -111,7 +108,7 @@ NAMES = (
     "",
     *sorted({"a", "br", "span"} | UNSEEN | LEAVES | CONTAINERS | _VOID | _FLAT | VERBATIMS),
 )
-"""The name of each element by its number."""
+"""The name of each element by its number; 0 is each that is not known."""
 
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
