@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import orjson
@@ -35,6 +34,7 @@ def work(batch):
         if record.get("do") == "gate":
             raise GateError("not reached", hint="try more")
         if record.get("do") == "wait":
+            os.write(2, b"waiting\\n")
             time.sleep(60)
         if record.get("do") == "drop":
             outcome.reject(record, "mind-probe", "probe", Reason("asked", 1, 2))
@@ -253,9 +253,10 @@ def test_an_interrupt_is_130(program: Path) -> None:
     assert process.stdin is not None
     process.stdin.write(DATA * 10 + encode({"do": "wait"}) * 3)
     process.stdin.close()
-    time.sleep(1.5)
-    process.send_signal(2)
     process.stdin = None
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"waiting\n"
+    process.send_signal(2)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130, stderr
     assert b"interrupted" in stderr
@@ -313,7 +314,8 @@ def test_sigterm_cleans_up(program: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         stderr=subprocess.PIPE,
     )
-    time.sleep(1.5)
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"waiting\n"
     process.terminate()
     process.communicate(timeout=20)
     assert process.returncode == 130

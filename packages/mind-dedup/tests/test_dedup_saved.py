@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -124,32 +122,47 @@ def test_exact_signatures_have_indexes_too(tmp_path: Path) -> None:
         assert len(run(tmp_path, records[10:], *arguments)) == 0
 
 
+DEADLY = """
+import os, signal, sys
+at, index = int(sys.argv.pop(1)), sys.argv.pop(1)
+changes = 0
+def count(event, arguments):
+    global changes
+    if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"):
+        if str(arguments[0]).startswith(index) and not (event == "open" and arguments[1] == "rb"):
+            changes += 1
+            if changes == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+from mind_dedup.cli import main
+sys.addaudithook(count)
+main()
+"""
+
+
 def test_kill_at_any_moment_leaves_the_old_index_usable(tmp_path: Path) -> None:
-    chance = random.Random(1)
+    """The process dies just before its n-th change below the index, for every n there is."""
     index = tmp_path / "index"
-    first = [{"id": i, "text": han_text(i, 80)} for i in range(200)]
+    first = [{"id": i, "text": han_text(i, 80)} for i in range(20)]
     run(tmp_path, first, "--index", str(index))
     old = (index / "manifest.json").read_bytes()
     more = tmp_path / "more.jsonl"
-    write_records(more, ({"id": f"m{i}", "text": han_text(i + 500, 300)} for i in range(3000)))
-    command = [sys.executable, "-m", "mind_dedup", str(more), "-q", "--index", str(index)]
-    killed = 0
-    for number in range(8):
-        process = subprocess.Popen([*command, "-o", str(tmp_path / f"killed-{number}.zst")])
-        time.sleep(chance.uniform(0.2, 1.6))
-        process.send_signal(signal.SIGKILL)
-        if process.wait() == -signal.SIGKILL:
-            killed += 1
-            now = (index / "manifest.json").read_bytes()
-            if now == old:
-                assert len(run(tmp_path, first, "--against", str(index), "--allow")) == 0
-            else:  # it was killed after all was done
-                assert (tmp_path / f"killed-{number}.zst").exists()
-                break
-        else:
+    write_records(more, ({"id": f"m{i}", "text": han_text(i + 500, 300)} for i in range(30)))
+    files = [str(more), "-q", "--index", str(index)]
+    deaths = 0
+    for change in range(1, 100):
+        output = tmp_path / f"killed-{change}.zst"
+        deadly = [sys.executable, "-c", DEADLY, str(change), str(index)]
+        code = subprocess.run([*deadly, *files, "-o", str(output)], check=False).returncode
+        if code == 0:
             break
-    assert killed
-    run(tmp_path, first[:1], "--index", str(index), "--allow")
+        assert code == -signal.SIGKILL
+        deaths += 1
+        if (index / "manifest.json").read_bytes() == old:
+            assert run(tmp_path, first, "--against", str(index), "--allow") == []
+        else:  # all was done but the tidying up
+            assert output.exists()
+    assert 3 <= deaths < 99
+    assert run(tmp_path, list(read_records([more])), "--index", str(index), "--allow") == []
 
 
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:

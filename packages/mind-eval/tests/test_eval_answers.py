@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mind_core import MindError
-from mind_core.testing import run_tool
+from mind_core.testing import run_tool, signalling
 from mind_eval.answers import AnswerLog, answer_key, base_key, read_answers
 from mind_eval.results import read_items, read_scores
 
@@ -41,13 +40,11 @@ def whole(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_killed_run_goes_on_from_its_log(whole: Path, model_folder: Path, tmp_path: Path) -> None:
     output, log = tmp_path / "scores", tmp_path / "scores.answers" / "rank-0.jsonl"
-    process = subprocess.Popen(command(model_folder, output), env={**os.environ, **ONE})
-    deadline = time.monotonic() + 120
-    while not log.exists() or log.read_bytes().count(b"\n") < 20:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed = signalling("mind-eval", "mind_eval.answers:AnswerLog.add", 3, signal.SIGKILL)
+    done = subprocess.run(
+        [*killed, *command(model_folder, output)[3:]], env={**os.environ, **ONE}, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
     kept = log.read_bytes()
     assert not output.exists(), "a killed run leaves no scores"
     with log.open("ab") as file:

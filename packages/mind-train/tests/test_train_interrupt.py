@@ -6,14 +6,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mind_core.testing import signalling
 from mind_train import checkpoint
 from mind_train.interrupt import Interrupted
 from mind_train.metrics import read_metrics
@@ -59,13 +58,11 @@ def test_the_signal_saves_and_the_same_command_goes_on(
 ) -> None:
     changes = small_run(steps=60, save_every=50, evaluate_every=20, keep=1)
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "mind_train", "pretrain", str(shards), "-o", str(run), "-q"]
+    command = signalling("mind-train", "mind_train.metrics:Metrics.write", 5, number)
+    command += ["pretrain", str(shards), "-o", str(run), "-q"]
     command += [f"--set={change}" for change in ["model={}", *changes, "seed=7"]]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and len(list(read_metrics(run / "metrics.jsonl"))) < 5:
-        time.sleep(0.01)
-    process.send_signal(number)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 130, message
     said = re.findall(r"mind-train: interrupted at step (\d+); the same command goes on", message)

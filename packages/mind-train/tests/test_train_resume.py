@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from mind_core import MindError
+from mind_core.testing import signalling
 from mind_train import checkpoint
 from mind_train.checkpoint import load_checkpoint
 from mind_train.metrics import Metrics, read_metrics
@@ -88,27 +88,20 @@ def test_two_runs_are_equal_and_another_seed_is_not(
 def test_kill_9_while_training(
     shards: Path, small_run: Callable[..., list[str]], pretrain: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The process dies at an arbitrary moment; the same command goes on to the same result."""
+    """The process dies between two saves; the same command goes on to the same result."""
     changes = small_run(steps=40, save_every=5, evaluate_every=20)
     whole = pretrain(shards, tmp_path / "whole", changes)
     run = tmp_path / "killed"
-    command = [sys.executable, "-m", "mind_train", "pretrain", str(shards), "-o", str(run), "-q"]
-    command += [f"--set={change}" for change in ["model={}", *changes, "seed=7"]]
+    arguments = ["pretrain", str(shards), "-o", str(run), "-q"]
+    arguments += [f"--set={change}" for change in ["model={}", *changes, "seed=7"]]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    deaths = 0
-    for wanted in (7, 40):
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-        while process.poll() is None:
-            if wanted < 40 and len(lines(run)) > wanted:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                deaths += 1
-            time.sleep(0.02)
-        assert process.stderr is not None
-        message = process.stderr.read().decode()
-        process.stderr.close()
-        assert process.returncode in (0, -signal.SIGKILL), message
-    assert deaths == 1
+    killed = signalling("mind-train", "mind_train.metrics:Metrics.write", 8, signal.SIGKILL)
+    again = [sys.executable, "-m", "mind_train"]
+    for command, wanted in ((killed, -signal.SIGKILL), (again, 0)):
+        done = subprocess.run(
+            [*command, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == wanted, done.stderr
     assert lines(run) == lines(whole)
     assert weights(run, 40) == weights(whole, 40)
 

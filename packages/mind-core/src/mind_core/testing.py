@@ -84,6 +84,36 @@ def run_tool(
     return ToolResult(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
+_SIGNALLING = """
+import importlib, os
+function = getattr({owner}, {name!r})
+calls = 0
+def counted(*arguments, **options):
+    global calls
+    answer = function(*arguments, **options)
+    calls += 1
+    if calls == {call}:
+        os.kill(os.getpid(), {number})
+    return answer
+setattr({owner}, {name!r}, counted)
+importlib.import_module({tool!r} + ".cli").main()
+"""
+
+
+def signalling(tool: str, function: str, call: int, number: int) -> list[str]:
+    """Return a command line of a tool that signals itself after the n-th call of a function.
+
+    `function` is "package.module:Class.method" or "package.module:function"; the tool's arguments
+    are to be appended. A test that kills by the clock depends on the machine, this one does not.
+    """
+    module, _, path = function.partition(":")
+    owner, _, name = f"importlib.import_module({module!r}).{path}".rpartition(".")
+    code = _SIGNALLING.format(
+        owner=owner, name=name, call=call, number=int(number), tool=tool.replace("-", "_")
+    )
+    return [sys.executable, "-c", code]
+
+
 def check_filter(
     factory: Callable[..., Callable[[Record], str | None]],
     keeps: Sequence[Record | str],
