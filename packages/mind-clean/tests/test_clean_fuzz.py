@@ -148,4 +148,4 @@ def test_fuzz_huge_pages(walk: Callable[[Batch], Outcome], page: str) -> None:
     outcome = walk(Batch("huge", 1, orjson.dumps({"id": "huge", "html": page}) + b"\n"))
     seconds = time.process_time() - started
     assert len(outcome.kept) + outcome.rejected.total() + len(outcome.bad) == 1
-    assert seconds < 2 * len(page) / 5_000_000 + SECONDS_A_PAGE, f"{seconds:.1f} s"
+    assert seconds < 2 * SECONDS_A_PAGE, f"{seconds:.1f} s"  # on a machine that does other work

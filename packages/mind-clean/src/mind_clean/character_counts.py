@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_clean.extractors.blocks.typeset import white
+from mind_clean.extractors.blocks.typeset import is_triple, white
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes, Offsets, encode
 
@@ -30,6 +30,10 @@ def _count_visible(data: Bytes) -> int:
         if byte > 32 and byte < 0x80:
             seen += 1
             at += 1
+            continue
+        if is_triple(byte):
+            seen += 1
+            at += 3
             continue
         blank = white(data, at)
         seen += blank == 0

@@ -68,13 +68,19 @@ _CSS_PROPERTY = re.compile(
     r"|border(?:-\w+)?|float|position|text-\w+|line-height|z-index|overflow)\s?:",
     re.IGNORECASE,
 )
-_SCRIPTS = (
-    "_hmt =", "_hmt.push", "_gaq.push", "gtag(", "ga('create", "ga('send", "adsbygoogle",
-    "window.dataLayer", "googletag.", "_bd_share_config", "BAIDU_CLB", "cnzz_", "document.write(",
-    "$(document).ready(", "document.createElement('script",
-    'document.createElement("script', "<![CDATA[", "//]]>",
-)  # fmt: skip
-"""What counters of visits, advertising and share buttons leave in a line."""
+_SCRIPT_WORDS = {
+    "_": ("_hmt =", "_hmt.push", "_gaq.push", "_bd_share_config", "BAIDU_CLB", "cnzz_"),
+    "(": (
+        "gtag(", "ga('create", "ga('send", "document.write(", "$(document).ready(",
+        "document.createElement('script", 'document.createElement("script',
+    ),
+    "]": ("//]]>",),
+    "<": ("<![CDATA[",),
+    "g": ("adsbygoogle", "googletag."),
+    "L": ("window.dataLayer",),
+}  # fmt: skip
+"""What counters of visits, advertising and share buttons leave in a line, by a character of it:
+one character is found, or missed, ten times as fast as a word."""
 
 _ROUNDS = 4
 
@@ -90,7 +96,7 @@ class Markup:
 
 def without_markup(text: str) -> str:
     """Return the text without left-over markup."""
-    scripts = any(word in text for word in _SCRIPTS)
+    scripts = _holds_script(text)
     if not (
         scripts or "<" in text or ("&" in text and ";" in text) or ("{" in text and "}" in text)
     ):
@@ -107,6 +113,13 @@ def without_markup(text: str) -> str:
         if text == before:
             break
     return text
+
+
+def _holds_script(text: str) -> bool:
+    return any(
+        sign in text and any(word in text for word in words)
+        for sign, words in _SCRIPT_WORDS.items()
+    )
 
 
 def _without_blocks(text: str) -> str:
@@ -147,7 +160,7 @@ def _without_lines(text: str, scripts: bool, about_html: bool) -> str:
 
 def _is_remains(line: str, scripts: bool) -> bool:
     """Say whether a line is a rule of a style sheet or a call of a counter of visits."""
-    if scripts and any(word in line for word in _SCRIPTS):
+    if scripts and _holds_script(line):
         return True
     if "{" not in line or len(line) > _LONGEST_BLOCK:
         return False

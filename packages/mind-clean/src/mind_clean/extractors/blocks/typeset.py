@@ -58,6 +58,19 @@ def put_running(data: Bytes, at: int, end: int, out: Bytes, state: Offsets) -> N
             length += to - before
             last = np.int64(out[to - 1])
             continue
+        if is_triple(byte):
+            if (space or state[BREAKS]) and to > start:
+                before = to
+                to = _divide(out, to, state, space, last, _character(data, at)[2])
+                length += to - before
+            space, state[BREAKS], before = 0, 0, to
+            while at < end and is_triple(data[at]):
+                out[to], out[to + 1], out[to + 2] = data[at], data[at + 1], data[at + 2]
+                to += 3
+                at += 3
+            length += (to - before) // 3
+            last = _character(data, at - 3)[2]
+            continue
         size = white(data, at)
         if size:
             space |= _kind_of_white(byte)
@@ -231,6 +244,12 @@ def is_plain(byte: np.uint8) -> bool:
 
 
 @kernel
+def is_triple(byte: np.uint8) -> bool:
+    """Tell the first byte of three that are Han or a full-width form, and never white space."""
+    return byte >= 0xE4 and (byte <= 0xE9 or byte == 0xEF)  # type: ignore[return-value]
+
+
+@kernel
 def visible(data: Bytes, at: int, end: int) -> int:
     """Count the characters of a run of the source that are not white space."""
     seen = 0
@@ -239,6 +258,9 @@ def visible(data: Bytes, at: int, end: int) -> int:
         if is_plain(byte):
             seen += 1
             at += 1
+        elif is_triple(byte):
+            seen += 1
+            at += 3
         elif byte in (_BLANK, _LINE):
             at += 1
         else:
