@@ -93,7 +93,9 @@ def main() -> None:
             (one, f"{name}/{one.replace(' ', '_').replace('/', '_')}.zst") for one in names
         )}  # fmt: skip
         runs = {one: command(one, source, targets[one]) for one in names}
-        costs = in_turn(runs, args.repeat, stdout=-3, stderr=-3)
+        # An installed package has its bytecode; where Python may not write it, it would compile.
+        environment = {"PYTHONDONTWRITEBYTECODE": ""}
+        costs = in_turn(runs, args.repeat, environment=environment, stdout=-3, stderr=-3)
         report(folder, targets, costs, size)
 
 

@@ -68,10 +68,8 @@ def read_batches(
 
 def batches_of(source: BinaryIO, name: str, *, batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Yield the lines of one open input, about `batch_bytes` at a time; see `read_batches`."""
-    first_line = 1
-    for block in _whole_lines(content_of(source, name), name, batch_bytes):
+    for first_line, block in _whole_lines(content_of(source, name), name, batch_bytes):
         yield Batch(name, first_line, block)
-        first_line += block.count(b"\n")
 
 
 def read_records(
@@ -195,10 +193,16 @@ def _gunzip(source: ByteSource, name: str) -> Iterator[bytes]:
         raise TruncatedStream(name, "gzip member")
 
 
-def _whole_lines(chunks: Iterable[bytes], name: str, batch_bytes: int) -> Iterator[bytes]:
-    """Join chunks and cut them after line feeds; a last line without one counts."""
-    waiting: list[bytes] = []
-    size = since_line_feed = lines = 0
+def _whole_lines(
+    chunks: Iterable[bytes], name: str, batch_bytes: int
+) -> Iterator[tuple[int, bytes]]:
+    """Join chunks and cut them after line feeds; a last line without one counts.
+
+    Yields blocks of whole lines, each with the number of its first line.
+    """
+    waiting: list[bytes | memoryview] = []
+    size = since_line_feed = 0
+    line = 1
     at_start = True
     for chunk in chunks:
         if at_start:
@@ -206,19 +210,23 @@ def _whole_lines(chunks: Iterable[bytes], name: str, batch_bytes: int) -> Iterat
         cut = chunk.rfind(b"\n") + 1
         since_line_feed = len(chunk) - cut if cut else since_line_feed + len(chunk)
         if since_line_feed > LINE_LIMIT:
-            lines += sum(block.count(b"\n") for block in waiting) + chunk.count(b"\n")
+            line += sum(bytes(part).count(b"\n") for part in waiting) + chunk.count(b"\n")
             raise BadRecord(
                 "line_too_long",
-                f"{name}:{lines + 1}",
+                f"{name}:{line}",
                 cause=f"no line feed within {LINE_LIMIT >> 20} MiB",
             )
         waiting.append(chunk)
         size += len(chunk)
         if size >= batch_bytes and size > since_line_feed:
-            data = b"".join(waiting)
-            cut = len(data) - since_line_feed
-            yield data[:cut]
-            lines += data.count(b"\n", 0, cut)
-            waiting, size = [data[cut:]] if since_line_feed else [], since_line_feed
+            if cut:
+                waiting[-1] = memoryview(chunk)[:cut]
+                block, rest = b"".join(waiting), chunk[cut:]
+            else:
+                data = b"".join(waiting)
+                block, rest = data[:-since_line_feed], data[-since_line_feed:]
+            yield line, block
+            line += block.count(b"\n")
+            waiting, size = [rest] if rest else [], len(rest)
     if size:
-        yield b"".join(waiting)
+        yield line, b"".join(waiting)

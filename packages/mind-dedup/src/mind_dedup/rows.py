@@ -38,12 +38,6 @@ class Spans(Sequence[bytes]):
         for begin, end in zip(self.begins.tolist(), self.ends.tolist(), strict=True):
             yield data[begin:end]
 
-    def joined(self, rows: Numbers) -> bytes:
-        """Return some rows end to end."""
-        begins, ends = self.begins[rows].tolist(), self.ends[rows].tolist()
-        data = self.data
-        return b"".join([data[begin:end] for begin, end in zip(begins, ends, strict=True)])
-
     def lines(self, rows: Numbers) -> list[bytes]:
         """Return some rows that are lines, with their line feeds; neighbours are in one piece."""
         if not len(rows):
@@ -87,5 +81,6 @@ def counts_of(names: Sequence[str]) -> Counter[str]:
     for name, count in zip(
         names.names, np.bincount(names.numbers, minlength=len(names.names)).tolist(), strict=True
     ):
-        counts[name] += count
+        if count:
+            counts[name] += count
     return counts

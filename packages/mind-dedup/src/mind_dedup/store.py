@@ -20,7 +20,6 @@ from mind_core.errors import MindError
 from mind_core.files import full_disk_hint
 from mind_dedup.fold import Hashes
 from mind_dedup.prints import Prints
-from mind_dedup.rows import Spans
 
 Numbers = npt.NDArray[np.int64]
 Column = Any
@@ -96,6 +95,8 @@ class Store:
 
     def __post_init__(self) -> None:
         self._blocks: list[Block] = []
+        self._views: list[tuple[memoryview, ...] | None] = []
+        """The columns of blocks in memory: of one row they give the bytes ten times as fast."""
         self._firsts: list[int] = []
         self._count = 0
         self._held = 0
@@ -139,7 +140,10 @@ class Store:
         self._blocks.append(block)
         self._firsts.append(self._count)
         self._count += len(block.key_ends)
-        if not isinstance(block.keys, Remote):
+        if isinstance(block.keys, Remote):
+            self._views.append(None)
+        else:
+            self._views.append(tuple(map(memoryview, block)))
             self._held += block.nbytes
 
     def id_of(self, number: int) -> bytes:
@@ -150,18 +154,30 @@ class Store:
 
     def gather(self, numbers: Sequence[int]) -> Known:
         """Return the keys and sets of kept records."""
-        keys, sets = [], []
+        if not numbers:
+            empty = np.zeros(0, np.int64)
+            return Known(empty.view(np.uint64), empty, np.zeros(0, np.uint32), empty)
+        keys: list[memoryview] = []
+        sets: list[memoryview] = []
+        firsts, views = self._firsts, self._views
         for number in numbers:
-            block, row = self._place(number)
-            begin, end = _span(block.key_ends, row)
-            keys.append(block.keys[begin:end])
-            begin, end = _span(block.set_ends, row)
-            sets.append(block.sets[begin:end])
+            place = bisect_right(firsts, number) - 1
+            row = number - firsts[place]
+            if (view := views[place]) is None:
+                block = self._blocks[place]
+                begin, end = _span(block.key_ends, row)
+                keys.append(memoryview(block.keys[begin:end]))
+                begin, end = _span(block.set_ends, row)
+                sets.append(memoryview(block.sets[begin:end]))
+            else:
+                all_keys, key_ends, all_sets, set_ends, _, _ = view
+                keys.append(all_keys[key_ends[row - 1] if row else 0 : key_ends[row]])
+                sets.append(all_sets[set_ends[row - 1] if row else 0 : set_ends[row]])
         return Known(
-            np.concatenate(keys) if keys else np.zeros(0, np.uint64),
-            np.cumsum([len(k) for k in keys], dtype=np.int64),
-            np.concatenate(sets) if sets else np.zeros(0, np.uint32),
-            np.cumsum([len(s) for s in sets], dtype=np.int64),
+            np.frombuffer(b"".join(keys), np.uint64),
+            np.cumsum([len(own) for own in keys], dtype=np.int64),
+            np.frombuffer(b"".join(sets), self._blocks[0].sets.dtype),
+            np.cumsum([len(own) for own in sets], dtype=np.int64),
         )
 
     def keys_of_records(self, first: int = 0) -> Iterator[tuple[Hashes, Numbers]]:
@@ -194,6 +210,7 @@ class Store:
                 self._held -= block.nbytes
                 try:
                     self._blocks[self._oldest_held] = block.write(self._file)
+                    self._views[self._oldest_held] = None
                     self._file.flush()
                 except OSError as error:
                     raise MindError(
@@ -213,17 +230,10 @@ def block_of(
     set_ends: Column,
 ) -> Block:
     """Return the block of some rows of a batch from their other columns."""
-    ids, sizes = _ids_of(prints.ids, rows)
-    id_ends = np.cumsum(sizes, dtype=np.uint32)
-    return Block(keys, key_ends, sets, set_ends, np.frombuffer(ids, np.uint8), id_ends)
-
-
-def _ids_of(ids: Sequence[bytes], rows: Numbers) -> tuple[bytes, Sequence[int] | Numbers]:
-    """Return the ids of some rows end to end, and their lengths."""
-    if isinstance(ids, Spans):
-        return ids.joined(rows), (ids.ends - ids.begins)[rows]
-    own = [ids[row] for row in rows.tolist()]
-    return b"".join(own), [len(one) for one in own]
+    own = [prints.ids[row] for row in rows.tolist()]
+    id_ends = np.cumsum([len(one) for one in own], dtype=np.uint32)
+    ids = np.frombuffer(b"".join(own), np.uint8)
+    return Block(keys, key_ends, sets, set_ends, ids, id_ends)
 
 
 def _span(ends: Column, row: int) -> tuple[int, int]:

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from mind_dedup.fold import Hashes
 from mind_dedup.kernels.library import LOOPS
 from mind_dedup.prints import Prints
-from mind_dedup.rows import Numbers
+from mind_dedup.rows import Numbers, Spans
 from mind_dedup.store import Block, block_of
 
-_keep = LOOPS.function("keeping.keep")
+_keep, _join = LOOPS.function("keeping.keep"), LOOPS.function("keeping.join")
 
 
 def keep(
@@ -29,4 +29,16 @@ def keep(
         keys, records, key_ends, sets, set_ends,
     )  # fmt: skip
     kept = keys[:count].copy()
-    return block_of(prints, rows, kept, key_ends, sets, set_ends), kept, records[:count]
+    if not isinstance(prints.ids, Spans):
+        return block_of(prints, rows, kept, key_ends, sets, set_ends), kept, records[:count]
+    ids, id_ends = joined(prints.ids, rows)
+    return Block(kept, key_ends, sets, set_ends, ids, id_ends), kept, records[:count]
+
+
+def joined(spans: Spans, rows: Numbers) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
+    """Return some rows end to end, and where each ends."""
+    begins, ends = spans.begins[rows], spans.ends[rows]
+    id_ends = np.cumsum(ends - begins, dtype=np.uint32)
+    out = np.empty(int(id_ends[-1]) if len(rows) else 0, np.uint8)
+    _join(np.frombuffer(spans.data, np.uint8), begins, ends, out)
+    return out, id_ends

@@ -32,6 +32,7 @@ LOOPS = Library(
         "scanning.scan": "u1[] i8 u1[] u1[] u1[] i8[] i8[] b1[]",
         "scanning.group": "u1[] i8[] i8 i8[] i8[]",
         "keeping.keep": "u8[] i8[] u4[] i8[] b1[] b1[] i8 u8[] i8[] u4[] u4[] u4[]",
+        "keeping.join": "u1[] i8[] i8[] u1[]",
         "judging.has_key": "u8[] i8[] i8[] u8[] b1[]",
         "judging.groups": "u8[] i8[] i8[] b1[] i8[]",
         "judging.judge": (

@@ -40,9 +40,10 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> Outcome | None:
 
 
 def _hashes(texts: Packed) -> Hashes:
-    data, digest = memoryview(texts.data.data), xxhash.xxh3_64_intdigest
+    data, digest = memoryview(texts.data.data), xxhash.xxh3_64_digest
     pairs = itertools.pairwise(texts.offsets.tolist())
-    return np.array([digest(data[begin:end]) for begin, end in pairs], np.uint64)
+    found = b"".join([digest(data[begin:end]) for begin, end in pairs])
+    return np.frombuffer(found, ">u8").astype(np.uint64)
 
 
 def _composed(scanned: Scanned, exact: Hashes) -> tuple[Packed, Hashes]:

@@ -19,6 +19,7 @@ PLAIN, QUOTE, BACKSLASH, ILLEGAL, TWO_BYTES, THREE_BYTES, FOUR_BYTES = range(7)
 """Classes of bytes inside a string."""
 
 _PADDING = b"\n" * 16
+_SHORTEST = len(b'{"text":""}')
 
 _scan, _group = LOOPS.function("scanning.scan"), LOOPS.function("scanning.group")
 
@@ -43,7 +44,7 @@ def scan(data: bytes, unknown: str) -> Scanned | None:
     """
     padded = data + _PADDING
     size = len(data) + (not data.endswith(b"\n"))
-    most = data.count(b"\n") + 1
+    most = size // _SHORTEST + 2
     out, ends = np.empty(len(padded), np.uint8), np.empty(most, np.int64)
     spans, composes = np.empty(6 * most, np.int64), np.empty(most, np.bool_)
     codes = np.frombuffer(padded, np.uint8)
@@ -66,9 +67,10 @@ def scan(data: bytes, unknown: str) -> Scanned | None:
 
 def _sources(spans: Spans, first: npt.NDArray[np.int64], unknown: str) -> Named:
     """Return the sources by name, from the first record that has the same."""
-    distinct, numbers = np.unique(first, return_inverse=True)
-    names = [unknown if row < 0 else spans[row].decode() for row in distinct.tolist()]
-    return Named(names, numbers)
+    distinct = np.flatnonzero(first == np.arange(len(first))).tolist()
+    numbers = np.zeros(len(first) + 1, np.int64)  # the last is that of -1
+    numbers[[*distinct, -1]] = np.arange(len(distinct) + 1)
+    return Named([*(spans[row].decode() for row in distinct), unknown], numbers[first])
 
 
 def _classes() -> npt.NDArray[np.uint8]:

@@ -30,7 +30,13 @@ GROWTH = 1.17
 
 SURELY = 0.6
 """Of the keys that are foreseen, so many surely come: the table grows to hold those in one step.
-How much a compressed file holds is only guessed, and a table that is too large stays so."""
+Later records may be copies more often than the first, and a table that is too large stays so."""
+
+SMALL = 1 << 22
+"""Slots up to which the table takes what is foreseen at its word, and a little more: growing once
+costs time, and all that can be lost are some megabytes."""
+
+AMPLE = 1.04
 
 SMALLEST = 1 << 17
 MOST = (1 << 32) - 1024
@@ -107,8 +113,9 @@ class TableIndex:
         if size > FULL * slots:
             step = 2.0 if slots < 1 << 20 else GROWTH
             self._tags, self._numbers = np.zeros(0, np.uint16), np.zeros(0, np.uint32)
-            foreseen = min(int(SURELY * self.foreseen / FULL), 2 * slots)
-            self._make(max(int(slots * step), int(size / FULL) + 1, foreseen))
+            foreseen = int(self.foreseen / FULL)
+            ahead = max(min(int(AMPLE * foreseen), SMALL), min(int(SURELY * foreseen), 2 * slots))
+            self._make(max(int(slots * step), int(size / FULL) + 1, ahead))
         self._size = size
         for keys, records in self._records():
             self._enter(keys, records)

@@ -9,6 +9,7 @@ from mind_core.kernels.compiling import loop
 from mind_dedup.fold import Hashes
 
 Numbers = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.uint32]
 Flags = npt.NDArray[np.bool_]
 
@@ -51,3 +52,14 @@ def keep(
             row += _ONE
         key, member = key_end, set_end
     return int(count)
+
+
+@loop
+def join(data: Bytes, begins: Numbers, ends: Numbers, out: Bytes) -> int:
+    """Copy pieces of the data end to end; return their size."""
+    size = np.uint64(0)
+    for row in range(np.uint64(len(begins))):
+        for at in range(np.uint64(begins[row]), np.uint64(ends[row])):
+            out[size] = data[at]
+            size += _ONE
+    return int(size)
