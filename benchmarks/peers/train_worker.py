@@ -1,30 +1,25 @@
 """One trainer in one process: it does a training step for each line on stdin and says what it took.
 
-usage: train_worker.py IMPL SIZE VOCAB SEQUENCE BATCH [compile]
-IMPL: gemm, mind-mindllm, mind-gpt-neo, hf-llama, hf-gpt-neo, litgpt, nano-llama, nano-gpt-neo.
+usage: train_worker.py IMPL SIZE --vocab V --sequence T --batch B [--compile] [--device cuda …]
+IMPL: product, mind-mindllm, mind-gpt-neo, hf-llama, hf-gpt-neo, litgpt, nano-llama, nano-gpt-neo.
 Only ours needs mind-train installed, and only the others need their packages.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import math
-import resource
-import sys
-import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from serve import product, serve
 from torch import Tensor, nn
+from train_sizes import SIZES
 
-# layers, width, heads, inner width of a plain and of a gated feed-forward: 12 L d² in both
-SIZES = {
-    "2m": (4, 192, 3, 768, 512),
-    "15m": (8, 384, 6, 1536, 1024),
-    "50m": (10, 640, 10, 2560, 1728),
-}
+SQUARE = {"cpu": 2048, "cuda": 8192}
 
 
 class Block(nn.Module):
@@ -88,8 +83,8 @@ class Nano(nn.Module):
         return F.cross_entropy((self.norm(h) @ self.words.weight.t()).flatten(0, 1), y.flatten())
 
 
-def loss_of(impl: str, size: str, vocab: int, sequence: int, compiled: bool) -> Any:
-    """Make a peer's model; give (parameters, (x, y) -> loss)."""
+def loss_of(impl: str, size: str, vocab: int, sequence: int) -> Any:
+    """Make a peer's model; give it and (model, x, y) -> loss."""
     layers, dim, heads, plain, gated = SIZES[size]
     if impl.startswith("hf-"):
         import transformers as t
@@ -106,8 +101,7 @@ def loss_of(impl: str, size: str, vocab: int, sequence: int, compiled: bool) -> 
                 intermediate_size=plain, attention_types=[[["global", "local"], layers // 2]],
                 max_position_embeddings=sequence, resid_dropout=0.0, embed_dropout=0.0,
                 attention_dropout=0.0, use_cache=False))  # fmt: skip
-        run = torch.compile(model) if compiled else model
-        return model, lambda x, y: run(input_ids=x, labels=y, shift_labels=y).loss
+        return model, lambda run, x, y: run(input_ids=x, labels=y, shift_labels=y).loss
     if impl == "litgpt":
         from litgpt.model import GPT, Config
 
@@ -118,23 +112,24 @@ def loss_of(impl: str, size: str, vocab: int, sequence: int, compiled: bool) -> 
             intermediate_size=gated))  # fmt: skip
         model.apply(model._init_weights)
         model.lm_head.weight = model.transformer.wte.weight
-        run = torch.compile(model) if compiled else model
-        return model, lambda x, y: F.cross_entropy(run(x).flatten(0, 1), y.flatten())
+        return model, lambda run, x, y: F.cross_entropy(run(x).flatten(0, 1), y.flatten())
     model = Nano(impl.removeprefix("nano-"), vocab, SIZES[size], sequence)
-    return model, torch.compile(model) if compiled else model
+    return model, lambda run, x, y: run(x, y)
 
 
-def peer_step(
-    impl: str, size: str, vocab: int, sequence: int, batch: int, compiled: bool
-) -> Callable[[], object]:
+def peer_step(impl: str, o: argparse.Namespace) -> Callable[[], object]:
     """Make a peer's whole step: loss, gradient, fused AdamW."""
-    model, loss = loss_of(impl, size, vocab, sequence, compiled)
+    model, loss = loss_of(impl, o.size, o.vocab, o.sequence)
+    model.to(o.device)
+    run = torch.compile(model) if o.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.95), fused=True)
-    ids = torch.randint(0, vocab, (batch, sequence + 1))
+    ids = torch.randint(0, o.vocab, (o.batch, o.sequence + 1), device=o.device)
     x, y = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
+    kind = getattr(torch, o.dtype)
 
     def step() -> None:
-        value = loss(x, y)
+        with nullcontext() if kind == torch.float32 else torch.autocast(o.device, kind):
+            value = loss(run, x, y)
         value.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -143,51 +138,43 @@ def peer_step(
     return step
 
 
-def our_step(
-    name: str, size: str, vocab: int, sequence: int, batch: int, compiled: bool
-) -> Callable[[], object]:
+def our_step(name: str, o: argparse.Namespace) -> Callable[[], object]:
     """Make mind-train's own step, with reading of rows, clipping and metrics."""
     from mind_train.bench import trainer_of
     from mind_train.components import load_plugins
     from mind_train.config import effective_recipe
 
-    preset = {"2m": "tiny"}.get(size, size)
+    size = SIZES[o.size]
+    inner = size.plain if name == "gpt-neo" else size.gated
     changes = [
-        "model={}", f"model.architecture='{name}'", f"model.preset='{preset}'",
-        f"model.context={sequence}", f"train.batch={batch}", "optimizer.lr=3e-4",
-        f"train.compile={str(compiled).lower()}",
+        "model={}", f"model.architecture='{name}'", f"model.dim={size.dim}",
+        f"model.layers={size.layers}", f"model.heads={size.heads}", f"model.ffn_dim={inner}",
+        f"model.context={o.sequence}", f"train.batch={o.batch}", "optimizer.lr=3e-4",
+        f"train.compile={str(o.compile).lower()}", f"train.device='{o.device}'",
+        f"train.dtype='{o.dtype}'",
     ]  # fmt: skip
     recipe = effective_recipe("tiny-cpu", changes, None)
-    return trainer_of(recipe, load_plugins(), vocab).step
-
-
-def gemm() -> Callable[[], object]:
-    """Multiply square matrices: the peak that shares are of."""
-    a, b, out = (torch.randn(2048, 2048) for _ in range(3))
-    return lambda: [torch.mm(a, b, out=out) for _ in range(4)]
+    return trainer_of(recipe, load_plugins(), o.vocab).step
 
 
 def main() -> None:
-    """Make the step, warm it up once, then serve lines."""
-    impl, size, vocab, sequence, batch, *more = sys.argv[1:]
+    """Make the step and serve it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("impl")
+    parser.add_argument("size", choices=SIZES)
+    for name in ("vocab", "sequence", "batch"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--device", choices=SQUARE, default="cpu")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--compile", action="store_true")
+    o = parser.parse_args()
     torch.manual_seed(0)
-    numbers = int(vocab), int(sequence), int(batch), "compile" in more
-    if impl == "gemm":
-        step = gemm()
-    elif impl.startswith("mind-"):
-        step = our_step(impl.removeprefix("mind-"), size, *numbers)
+    if o.impl == "product":
+        serve(product(SQUARE[o.device], o.device, o.dtype), o.device)
+    elif o.impl.startswith("mind-"):
+        serve(our_step(o.impl.removeprefix("mind-"), o), o.device)
     else:
-        step = peer_step(impl, size, *numbers)
-    step()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    for _ in sys.stdin:
-        wall, cpu = time.perf_counter(), time.process_time()
-        step()
-        took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        took["rss"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        sys.stdout.write(json.dumps(took) + "\n")
-        sys.stdout.flush()
+        serve(peer_step(o.impl, o), o.device)
 
 
 if __name__ == "__main__":

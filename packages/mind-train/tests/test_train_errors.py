@@ -15,7 +15,7 @@ from mind_tok.shards import ShardWriter
 from mind_tok.tokenizer import make_plugins
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.device import choose_machine, cpu_has_bf16
+from mind_train.device import choose_machine
 from mind_train.pipeline import prepare_sft
 
 
@@ -102,11 +102,18 @@ def test_sft_wants_the_checkpoints_own_tokenizer(trained: Path, tmp_path: Path) 
         prepare_sft(recipe, load_plugins(), tmp_path / "chat", trained)
 
 
-@pytest.mark.skipif(cpu_has_bf16(), reason="this processor has bf16 instructions")
-def test_slow_bf16_is_refused() -> None:
+def test_bf16_is_refused_where_it_would_be_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU the default is fp32 whatever it can do; bf16 is for who asks and has it."""
+    monkeypatch.setattr("mind_train.device.cpu_has_bf16", lambda: False)
     with pytest.raises(MindError, match="no bf16 instructions") as caught:
         choose_machine("cpu", "bfloat16")
-    assert "float32" in str(caught.value.hint)
+    assert "18 times slower" in str(caught.value.cause) and "float32" in str(caught.value.hint)
+    monkeypatch.setattr("mind_train.device.cpu_has_bf16", lambda: True)
+    assert choose_machine("cpu", "bfloat16").dtype == torch.bfloat16
+    assert choose_machine("cpu").dtype == torch.float32
+    with pytest.raises(MindError, match="'bf16' is not known") as caught:
+        choose_machine("cpu", "bf16")
+    assert "bfloat16" in str(caught.value.hint)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

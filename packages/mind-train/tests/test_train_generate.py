@@ -122,6 +122,22 @@ def test_what_is_streamed_is_what_is_written(trained: Path) -> None:
     assert quiet == record
 
 
+@pytest.mark.parametrize(
+    ("tokens", "temperature", "said"),
+    [
+        (9, 0.0, "white space alone: after 12 steps that is its likeliest token; train on, or "),
+        (9, 0.8, "white space alone: after 12 steps that is what it knows best; train on"),
+        (0, 0.8, "empty: the model ended the text at once; another --seed may go on"),
+    ],
+)
+def test_a_blank_sample_is_explained(tokens: int, temperature: float, said: str) -> None:
+    from mind_train.sample import Sampling, about_blank
+
+    how = Sampling(max_new=9, temperature=temperature, top_p=1.0, seed=0, chat=False)
+    text = about_blank([{"prompt": "", "text": "\n", "tokens": tokens, "step": 12}], how)
+    assert text.startswith(f"1 sample is {said}")
+
+
 def test_a_conversation_keeps_what_was_said(trained: Path) -> None:
     """The second answer is the one that follows the first two turns and the first answer."""
     from mind_tok.chat import encode_prompt

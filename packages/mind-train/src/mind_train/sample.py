@@ -62,6 +62,19 @@ def sample(
             }
 
 
+def about_blank(samples: Sequence[Record], how: Sampling) -> str:
+    """Tell people why they see nothing: what these samples, all without a letter, are."""
+    count = f"{len(samples)} sample" + ("s are" if len(samples) > 1 else " is")
+    if not any(record["tokens"] for record in samples):
+        return f"{count} empty: the model ended the text at once; another --seed may go on"
+    likeliest = "its likeliest token" if how.temperature == 0 else "what it knows best"
+    more = ", or --temperature 0.8" if how.temperature == 0 else ""
+    return (
+        f"{count} white space alone: after {samples[0]['step']:,} steps that is {likeliest}; "
+        f"train on{more}"
+    )
+
+
 def converse(
     folder: Path, how: Sampling, plugins: Plugins, show: Show, lines: Iterable[str] | None = None
 ) -> None:

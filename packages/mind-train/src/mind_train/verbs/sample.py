@@ -45,6 +45,7 @@ def sample(
 ) -> None:
     """Read the options, then write samples or hold a conversation."""
     folder = shared.required(context, model, "MODEL, a run folder or a checkpoint")
+    from mind_core.progress import say
     from mind_core.records import encode
     from mind_train import sample as sampling
 
@@ -54,6 +55,11 @@ def sample(
         sampling.converse(folder, how, plugins, cli.write_out)
         return
     show = None if json else cli.write_out
+    blank = []
     for record in sampling.sample(folder, prompts or [""], how, count, plugins, show):
         if json:
             cli.write_out(encode(record).decode())
+        if not record["text"].strip():
+            blank.append(record)
+    if blank:
+        say(shared.TOOL, sampling.about_blank(blank, how))
