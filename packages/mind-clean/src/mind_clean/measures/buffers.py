@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mind_clean.measures.repetition import fill_powers
+
 LARGE = 1 << 22
 """Buffers for more characters than this are given back after the text that needed them."""
 
@@ -20,6 +22,7 @@ class Buffers:
         self.longer, self.often = np.empty(fields, np.int32), np.empty(fields, np.int32)
         self.sizes = np.empty(fields, np.int32)
         self.up_to, self.powers = np.empty(fields, np.uint64), np.empty(fields, np.uint64)
+        fill_powers(self.powers)
         self.scores = np.empty(fields, np.float64)
         self.states = np.empty(fields, np.int8)
         slots = 16

@@ -50,7 +50,7 @@ def cut_table() -> tuple[WordTable, Numbers]:
     for number, words in enumerate(known.values()):
         pieces[number, : len(words)] = [len(word) for word in words]
     pieces[len(known) :, 0] = -1
-    return make_table([*known, *UNITS]), pieces
+    return make_table([*known, *UNITS], room=32), pieces
 
 
 @kernel
@@ -144,7 +144,8 @@ def _chunk(
             taken[suffixes] = back
             suffixes += 1
             end -= back
-        number = _known(text, start, end, longest, letters, ends, slots, pieces)
+        if front and back:  # with one of them alone the rest has been looked up
+            number = _known(text, start, end, longest, letters, ends, slots, pieces)
     if number >= 0:
         count = _cut_known(start, number, pieces, starts, stops, count)
     elif start < end:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_clean.measures.surface import clear
-from mind_clean.measures.word_table import Numbers, hash_of
+from mind_clean.measures.word_table import Numbers
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.utf8 import CodePoints
 
@@ -27,6 +27,14 @@ _ONE = np.uint64(1)
 
 
 @kernel
+def fill_powers(powers: Hashes) -> None:
+    """Fill in the powers of the hash's base, from 0 on."""
+    powers[0] = _ONE
+    for exponent in range(1, len(powers)):
+        powers[exponent] = powers[exponent - 1] * _BASE
+
+
+@kernel
 def _spread(value: np.uint64) -> np.uint64:
     value ^= value >> np.uint64(33)
     value *= _MIX
@@ -35,13 +43,14 @@ def _spread(value: np.uint64) -> np.uint64:
 
 @kernel
 def _name_words(
-    text: CodePoints, starts: Numbers, stops: Numbers, words: int, names: Numbers, slots: Numbers
-) -> None:
+    text: CodePoints, starts: Numbers, stops: Numbers, words: int, names: Numbers,
+    up_to: Hashes, powers: Hashes, slots: Numbers,
+) -> None:  # fmt: skip
     """Give each word the number of the first that is the same."""
     mask = clear(slots, words)
     for word in range(words):
         start, end = starts[word], stops[word]
-        slot = hash_of(text, start, end) & mask
+        slot = _spread(up_to[word + 1] - up_to[word] * powers[end - start]) & mask
         names[word] = word
         while slots[slot] > 0:
             other = slots[slot] - 1
@@ -109,17 +118,16 @@ def _same(
 @kernel
 def _hash_up_to(
     text: CodePoints, starts: Numbers, stops: Numbers, words: int, sizes: Numbers,
-    up_to: Hashes, powers: Hashes,
+    up_to: Hashes,
 ) -> None:  # fmt: skip
     """Sum up lengths and hashes of the words before each word: any run's are a step away."""
-    sizes[0], up_to[0], powers[0] = 0, np.uint64(0), _ONE
+    sizes[0], up_to[0] = 0, np.uint64(0)
     characters = 0
     value = np.uint64(0)
     for word in range(words):
         for place in range(starts[word], stops[word]):
             value = value * _BASE + np.uint64(text[place]) + _ONE
-            characters += 1
-            powers[characters] = powers[characters - 1] * _BASE
+        characters += stops[word] - starts[word]
         sizes[word + 1], up_to[word + 1] = characters, value
 
 
@@ -161,10 +169,10 @@ def count_repeated(
     """Fill in the repeated characters of each n from 2 to 10, at its place.
 
     For 2 to 4 the length of the first most frequent n-gram, blanks included, times its frequency,
-    also where each occurs once.
+    also where each occurs once. `powers` are those of `fill_powers`.
     """
-    _hash_up_to(text, starts, stops, words, sizes, up_to, powers)
-    _name_words(text, starts, stops, words, names, slots)
+    _hash_up_to(text, starts, stops, words, sizes, up_to)
+    _name_words(text, starts, stops, words, names, up_to, powers, slots)
     grams[:words] = names[:words]
     for n in range(2, 5):
         best = _lengthen(n, words, names, grams, longer, often, slots)

@@ -122,9 +122,9 @@ def _seen(
 
 @kernel
 def clear(slots: Numbers, count: int) -> np.uint64:
-    """Free enough slots for `count` entries; return the mask of their places."""
+    """Free slots for `count` entries, four for each if there are so many; return their mask."""
     size = 16
-    while size < 2 * count:
+    while size < 2 * count or (size < 4 * count and 2 * size <= len(slots)):
         size *= 2
     slots[:size] = 0
     return np.uint64(size - 1)

@@ -26,10 +26,13 @@ class WordTable(NamedTuple):
     longest: int
 
 
-def make_table(words: Sequence[str]) -> WordTable:
-    """Return the table of some words; the number of a word is its place among them."""
+def make_table(words: Sequence[str], room: int = 4) -> WordTable:
+    """Return the table of some words; the number of a word is its place among them.
+
+    There are at least `room` slots a word: the more, the rarer another word meets a full one.
+    """
     size = 16
-    while size < 4 * len(words):
+    while size < room * len(words):
         size *= 2
     letters = np.array([ord(letter) for word in words for letter in word], np.uint32)
     ends = np.cumsum([0, *map(len, words)]).astype(np.int32)
