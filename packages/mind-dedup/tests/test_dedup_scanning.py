@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import random
 import unicodedata
@@ -11,14 +12,16 @@ import numpy as np
 import orjson
 import pytest
 
+from mind_core import zstd_frames
 from mind_core.errors import BadRecord
+from mind_core.output import write_records
 from mind_core.records import decode
 from mind_core.stream import Batch
 from mind_core.testing import ODD_TEXTS
 from mind_dedup.fold import TABLE_SIZE, composing
 from mind_dedup.prints import TakePrints
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.speed import Speed
+from mind_dedup.speed import Speed, expected_bytes
 
 pytest.importorskip("numba")
 from mind_dedup.kernels.scanning import scan
@@ -164,3 +167,17 @@ def test_a_bad_record_is_named_by_its_line() -> None:
     with pytest.raises(BadRecord, match="file:5"):
         outcome = TakePrints(MinHash(), Speed("numba"))(batch)
         raise outcome.bad[0][0]
+
+
+def test_what_a_packed_input_holds_is_told_from_its_start(tmp_path: Path) -> None:
+    """The table is made for as many keys: half of them would be entered twice."""
+    texts = [" ".join(f"w{i * j % 977}" for j in range(200)) for i in range(4000)]
+    write_records(tmp_path / "in.jsonl.zst", [{"text": text} for text in texts])
+    plain = sum(len(orjson.dumps({"text": text})) + 1 for text in texts)
+    assert (tmp_path / "in.jsonl.zst").stat().st_size * 3 < plain
+    found = expected_bytes([str(tmp_path / "in.jsonl.zst")])
+    assert 0.8 * plain < found < 1.25 * plain
+    (tmp_path / "in.jsonl.gz").write_bytes(gzip.compress(b'{"text":"one"}\n' * 100_000))
+    assert 1_000_000 < expected_bytes([str(tmp_path / "in.jsonl.gz")]) < 2_000_000
+    (tmp_path / "bad.jsonl.zst").write_bytes(zstd_frames.MAGIC + b"\xff" * 100)
+    assert expected_bytes([str(tmp_path / "bad.jsonl.zst"), "-", "missing"]) < 1_000_000

@@ -88,9 +88,9 @@ class Outcome:
         """Pass a line on: as it came, without line feed, or as `encode` made it."""
         self.kept.append(line if line.endswith(b"\n") else line + b"\n")
 
-    def count_rejected(self, step: str, reason: str) -> None:
-        """Count a drop, where nobody wants the record."""
-        self.rejected[f"{step}.{reason}" if step and step != reason else str(reason)] += 1
+    def count_rejected(self, step: str, reason: str, times: int = 1) -> None:
+        """Count a drop, or several alike, where nobody wants the records."""
+        self.rejected[f"{step}.{reason}" if step and step != reason else str(reason)] += times
 
     def reject(self, record: Record, tool: str, step: str, reason: str, **more: Any) -> None:
         """Count a drop and note on the record who dropped it and why."""

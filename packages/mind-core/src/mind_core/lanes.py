@@ -8,8 +8,10 @@ from __future__ import annotations
 import mmap
 import pickle
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 ROOM = 1 << 22
 """Bytes of one place in shared memory, taken as they are used."""

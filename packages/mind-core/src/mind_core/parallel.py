@@ -5,19 +5,20 @@ The seam is `Engine`: a cluster engine (Ray, say) needs this one method and no c
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mind_core.errors import MindError
 from mind_core.lanes import Lane, lanes, packed
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +88,8 @@ class Processes:
             _stop(workers)
 
     def _start(self, work: Callable[[Any], Any]) -> list[_Worker]:
+        import multiprocessing  # not worth its hundredth of a second where one process does it all
+
         # Forked workers share what is loaded already; elsewhere the platform's own way is taken.
         context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
         workers: list[_Worker] = []
@@ -101,6 +104,8 @@ class Processes:
         return workers
 
     def _answers(self, workers: list[_Worker], items: Iterable[Any]) -> Iterator[Any]:
+        from multiprocessing.connection import wait
+
         source = _Ahead(items)
         early: dict[int, Any] = {}
         next_out = 0

@@ -189,4 +189,7 @@ def main() -> None:
     # Nothing here multiplies matrices, and OpenBLAS's threads would spin for 0.1 s at the start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_COLLECT_AFTER)
-    cli.run(app, TOOL)
+    try:
+        cli.run(app, TOOL)
+    finally:
+        gc.freeze()  # at the exit Python would walk through all that is about to go

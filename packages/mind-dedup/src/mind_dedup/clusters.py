@@ -73,8 +73,8 @@ class Sizes:
 
     def add(self, number: int, own_id: bytes) -> None:
         """Count a record that was removed for a kept one; its id is JSON."""
-        self.removed[number] += 1
-        if self.removed[number] >= self.most:
+        self.removed[number] = size = self.removed.get(number, 0) + 1
+        if size >= self.most:
             examples = self.examples.setdefault(number, [])
             if len(examples) < 3:
                 examples.append(str(orjson.loads(own_id)))

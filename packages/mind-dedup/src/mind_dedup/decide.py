@@ -157,20 +157,21 @@ class Decider:
         keep = verdicts.partners < 0
         row_numbers = len(self.store) + np.cumsum(keep) - 1
         matches: list[Match | None] = [None] * len(prints)
-        for row in np.flatnonzero(~keep).tolist():
-            partner = int(verdicts.partners[row])
+        gone = np.flatnonzero(~keep)
+        columns = (gone, verdicts.partners[gone], verdicts.similarities[gone])
+        same_text = verdicts.same_text[gone] & (columns[2] == 1.0)
+        for row, partner, similarity, same in zip(
+            *(column.tolist() for column in (*columns, same_text)), strict=True
+        ):
             if partner < len(unique):
                 number = int(unique[partner])
                 kept_id = self.store.id_of(number)
             else:
                 number = int(row_numbers[partner - len(unique)])
                 kept_id = prints.ids[partner - len(unique)]
-            similarity: float | None = float(verdicts.similarities[row])
-            same = bool(verdicts.same_text[row]) and similarity == 1.0
-            if self.reason is not None or similarity == -1.0:
-                similarity = None
+            measured = None if self.reason is not None or similarity == -1.0 else similarity
             reason = self.reason or (EXACT if same else NEAR)
-            matches[row] = Match(number, kept_id, reason, similarity)
+            matches[row] = Match(number, kept_id, reason, measured)
         return matches, keep, row_numbers
 
 

@@ -62,21 +62,9 @@ class Tables(NamedTuple):
 
 @cache
 def tables() -> Tables:
-    """Build the tables once a process; takes a few hundredths of a second."""
-    kinds = np.zeros(TABLE_SIZE, np.uint8)
-    folded = np.arange(TABLE_SIZE, dtype=np.uint64)
-    normalize, category = unicodedata.normalize, unicodedata.category
-    for begin in _BLOCKS:
-        block = "".join(map(chr, range(begin, begin + _BLOCK)))
-        if block.isalnum() and normalize("NFKC", block).casefold() == block:
-            kinds[begin : begin + _BLOCK] = PART_OF_WORD
-            continue
-        for code, character in enumerate(block, begin):
-            if character.isalnum() or category(character) in ("Mn", "Mc"):
-                kinds[code] = PART_OF_WORD
-                fold = normalize("NFKC", character).casefold()
-                if len(fold) == 1:
-                    folded[code] = ord(fold)
+    """Build the tables once a process; takes two hundredths of a second."""
+    kinds, folded, _ = _characters()
+    kinds = kinds.copy()
     kinds[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = TOKEN
     for span in _WITHOUT_SPACES:
         part = kinds[span.start : span.stop]
@@ -95,18 +83,40 @@ def composing() -> Bytes:
     A text without any of them is in composed form (NFC). They are those that composing changes and
     those that may join with the one before: marks, vowels and finals of Hangul, and a few letters.
     """
-    found = np.zeros(TABLE_SIZE, np.uint8)
-    normalize, category = unicodedata.normalize, unicodedata.category
-    for begin in _BLOCKS:
-        block = "".join(map(chr, range(begin, begin + _BLOCK)))
-        if block.isalnum() and normalize("NFC", block) == block:
-            continue
-        for code, character in enumerate(block, begin):
-            if category(character)[0] == "M" or normalize("NFC", character) != character:
-                found[code] = 2
+    found = _characters()[2].copy()
     for span in _JOINING:
         found[span.start : span.stop] = 2
     return found
+
+
+@cache
+def _characters() -> tuple[Bytes, Hashes, Bytes]:
+    """Return what unicodedata says: which are parts of words, as what, and which may compose."""
+    kinds, composing = np.zeros(TABLE_SIZE, np.uint8), np.zeros(TABLE_SIZE, np.uint8)
+    folded = np.arange(TABLE_SIZE, dtype=np.uint64)
+    category, normalize = unicodedata.category, unicodedata.normalize
+    is_normalized = unicodedata.is_normalized
+    for begin in _BLOCKS:
+        block = "".join(map(chr, range(begin, begin + _BLOCK)))
+        # What holds for a whole block need not be asked for each of its characters.
+        plain = is_normalized("NFKC", block) and block.casefold() == block
+        if plain and block.isalnum():
+            kinds[begin : begin + _BLOCK] = PART_OF_WORD
+            continue
+        if not is_normalized("NFC", block):
+            for code, character in enumerate(block, begin):
+                composing[code] = 2 * (normalize("NFC", character) != character)
+        for code, (character, kind) in enumerate(
+            zip(block, map(category, block), strict=True), begin
+        ):
+            if kind[0] == "M":
+                composing[code] = 2
+            if kind in ("Mn", "Mc") or character.isalnum():
+                kinds[code] = PART_OF_WORD
+                fold = character if plain else normalize("NFKC", character).casefold()
+                if len(fold) == 1:
+                    folded[code] = ord(fold)
+    return kinds, folded, composing
 
 
 def composed(text: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 WEIGHT_OF_MISSES = 0.998
 """A missed duplicate stays for good; a false candidate costs one comparison, and then is none.
@@ -35,14 +34,13 @@ def bands_for(threshold: float, slots: int) -> tuple[int, int]:
     below, above = middles * threshold, threshold + middles * (1 - threshold)
     best = (np.inf, 1, 1)
     for rows in range(1, slots + 1):
-        missed_below, missed_above = 1 - below**rows, 1 - above**rows
-        for bands in range(1, slots // rows + 1):
-            false = _area(1 - missed_below**bands, threshold)
-            missed = _area(missed_above**bands, 1 - threshold)
-            error = (1 - WEIGHT_OF_MISSES) * false + WEIGHT_OF_MISSES * missed
-            best = min(best, (error, bands, rows))
+        bands = np.arange(1, slots // rows + 1)
+        # One line a number of bands: the share of texts that no band proposes, up to there.
+        missed_below = np.multiply.accumulate(np.tile(1 - below**rows, (len(bands), 1)))
+        missed_above = np.multiply.accumulate(np.tile(1 - above**rows, (len(bands), 1)))
+        false = (1 - missed_below.mean(axis=1)) * threshold
+        missed = missed_above.mean(axis=1) * (1 - threshold)
+        errors = (1 - WEIGHT_OF_MISSES) * false + WEIGHT_OF_MISSES * missed
+        least = int(errors.argmin())
+        best = min(best, (float(errors[least]), least + 1, rows))
     return best[1], best[2]
-
-
-def _area(curve: npt.NDArray[np.float64], width: float) -> float:
-    return float(curve.mean()) * width

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-import zstandard
-
-from mind_core import zstd_frames
 from mind_core.errors import UsageError
 from mind_core.flow import Pass, StreamOptions, run_passes
 from mind_core.output import check_distinct
@@ -26,16 +21,12 @@ from mind_dedup.saved import attach, extend, extending
 from mind_dedup.settings import Plan, describe, make_plugins, plan
 from mind_dedup.settle import TOOL, Settle, Tally
 from mind_dedup.signature import reason_of
-from mind_dedup.speed import Speed
+from mind_dedup.speed import Speed, expected_bytes
 from mind_dedup.store import Store
 from mind_dedup.units import SettleUnits, TakeUnits
 from mind_dedup.walks import Review
 
 COMPARE = ("self", "index", "both")
-_SAMPLE = 1 << 19
-"""Bytes of the first input, from which it is told how much a packed byte holds."""
-
-_MOST_TIMES = 20
 
 
 @dataclass(frozen=True)
@@ -80,7 +71,7 @@ def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> S
 
 def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Tally:
     """Return what decides and counts, with the indexes that records are compared with."""
-    expected = _expected(options.inputs)
+    expected = expected_bytes(options.inputs)
     if job.backend:
         from mind_dedup.backends import open_backend
 
@@ -144,35 +135,6 @@ def _check(plan: Plan, job: Job) -> None:
             f"--scope {plan.unit} keeps the first, in one walk and in memory",
             hint="leave --keep, --clusters, --weights and --memory out",
         )
-
-
-def _expected(inputs: Sequence[str]) -> int:
-    """Return about how many bytes of records the input files hold, as far as that can be seen."""
-    size, times = 0, 0.0
-    for path in map(Path, inputs):
-        if path.is_file():
-            with path.open("rb") as file:
-                start = file.read(_SAMPLE if not times else 4)
-            packed = start[:1] in (b"\x28", b"\x1f")
-            if packed and not times:
-                times = _unpacked(start) / len(start)
-            size += int(path.stat().st_size * (times if packed else 1))
-    return size
-
-
-def _unpacked(start: bytes) -> int:
-    """Return about how many bytes the packed start of an input holds."""
-    size = 1 << 16  # half a block, of which the rest is not there
-    try:
-        if start.startswith(zstd_frames.MAGIC):
-            reader = zstandard.ZstdDecompressor().stream_reader(BytesIO(start))
-            while size < _MOST_TIMES * len(start) and (content := reader.read(1 << 20)):
-                size += len(content)
-        else:
-            size += len(zlib.decompressobj(wbits=31).decompress(start, _MOST_TIMES * len(start)))
-    except (zlib.error, zstandard.ZstdError):  # it is told by who reads all of it
-        pass
-    return size
 
 
 __all__ = ["COMPARE", "Job", "Plan", "deduplicate", "describe", "make_plugins", "plan"]

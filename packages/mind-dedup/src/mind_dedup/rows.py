@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 
+T = TypeVar("T")
 Numbers = npt.NDArray[np.int64]
 
 
@@ -71,6 +72,20 @@ class Named(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return map(self.names.__getitem__, self.numbers.tolist())
+
+
+def picked(items: Sequence[T], rows: Sequence[int]) -> list[T]:
+    """Return the items of some rows."""
+    if not rows:
+        return []
+    if isinstance(items, Spans):
+        data, begins, ends = items.data, items.begins[rows].tolist(), items.ends[rows].tolist()
+        spans: Any = [data[begin:end] for begin, end in zip(begins, ends, strict=True)]
+        return cast(list[T], spans)
+    if isinstance(items, Named):
+        names: Any = [items.names[number] for number in items.numbers[rows].tolist()]
+        return cast(list[T], names)
+    return [items[row] for row in rows]
 
 
 def counts_of(names: Sequence[str]) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from mind_dedup.clusters import Sizes
 from mind_dedup.decide import Decider, Match
 from mind_dedup.guard import SummaryBySource
 from mind_dedup.prints import Prints
-from mind_dedup.rows import Numbers, Spans, counts_of
+from mind_dedup.rows import Numbers, Spans, counts_of, picked
 from mind_dedup.settings import Plan
 from mind_dedup.signature import threshold_of
 
@@ -89,16 +90,17 @@ class Settle:
         matches = self.tally.decider.decide(prints)
         self.tally.summary.count(counts_of(prints.sources))
         stays = np.ones(len(matches), np.bool_)
-        for row, match in enumerate(matches):
-            if match is None:
-                continue
-            stays[row] = False
-            self.tally.removed(prints.sources[row], prints.ids[row], match)
-            # Without --rejects nobody reads the record again; its count is all that is needed.
+        found = [(row, match) for row, match in enumerate(matches) if match is not None]
+        gone = [row for row, _ in found]
+        stays[gone] = False
+        sources, ids = picked(prints.sources, gone), picked(prints.ids, gone)
+        for (row, match), source, identity in zip(found, sources, ids, strict=True):
+            self.tally.removed(source, identity, match)
             if self.want_rejects:
                 self.tally.reject(outcome, orjson.loads(prints.lines[row]), match)
-            else:
-                outcome.count_rejected(self.tally.plan.name, match.reason)
+        if not self.want_rejects:  # nobody reads the records again: their counts are all it takes
+            for reason, times in Counter(match.reason for _, match in found).items():
+                outcome.count_rejected(self.tally.plan.name, reason, times)
         keep_lines(outcome, prints.lines, np.flatnonzero(stays))
         return outcome
 

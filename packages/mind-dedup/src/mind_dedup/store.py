@@ -11,7 +11,7 @@ import tempfile
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ Column = Any
 
 
 class Remote:
-    """An array in a file, read a slice at a time."""
+    """An array in a file, read a slice or a value at a time."""
 
     __slots__ = ("dtype", "file", "length", "offset")
 
@@ -38,11 +38,13 @@ class Remote:
     def __len__(self) -> int:
         return self.length
 
-    def item(self, place: int) -> Any:
-        """Return one value."""
-        return self[place : place + 1].item()
-
-    def __getitem__(self, part: slice) -> npt.NDArray[Any]:
+    @overload
+    def __getitem__(self, part: slice) -> npt.NDArray[Any]: ...
+    @overload
+    def __getitem__(self, part: int) -> Any: ...
+    def __getitem__(self, part: slice | int) -> Any:
+        if isinstance(part, int):
+            return self[part : part + 1].item()
         begin, end, _ = part.indices(self.length)
         width = self.dtype.itemsize
         size = (end - begin) * width
@@ -95,8 +97,8 @@ class Store:
 
     def __post_init__(self) -> None:
         self._blocks: list[Block] = []
-        self._views: list[tuple[memoryview, ...] | None] = []
-        """The columns of blocks in memory: of one row they give the bytes ten times as fast."""
+        self._columns: list[tuple[Any, ...]] = []
+        """The same; of columns in memory the buffers, which give a row faster than arrays do."""
         self._firsts: list[int] = []
         self._count = 0
         self._held = 0
@@ -141,38 +143,32 @@ class Store:
         self._firsts.append(self._count)
         self._count += len(block.key_ends)
         if isinstance(block.keys, Remote):
-            self._views.append(None)
+            self._columns.append(block)
         else:
-            self._views.append(tuple(map(memoryview, block)))
+            self._columns.append(tuple(map(memoryview, block)))
             self._held += block.nbytes
 
     def id_of(self, number: int) -> bytes:
         """Return the id of a kept record, as JSON."""
-        block, row = self._place(number)
-        begin, end = _span(block.id_ends, row)
-        return bytes(block.ids[begin:end])
+        place = bisect_right(self._firsts, number) - 1
+        *_, ids, ends = self._columns[place]
+        begin, end = _span(ends, number - self._firsts[place])
+        return bytes(ids[begin:end])
 
     def gather(self, numbers: Sequence[int]) -> Known:
         """Return the keys and sets of kept records."""
         if not numbers:
             empty = np.zeros(0, np.int64)
             return Known(empty.view(np.uint64), empty, np.zeros(0, np.uint32), empty)
-        keys: list[memoryview] = []
-        sets: list[memoryview] = []
-        firsts, views = self._firsts, self._views
+        keys: list[Any] = []
+        sets: list[Any] = []
+        firsts, columns = self._firsts, self._columns
         for number in numbers:
             place = bisect_right(firsts, number) - 1
             row = number - firsts[place]
-            if (view := views[place]) is None:
-                block = self._blocks[place]
-                begin, end = _span(block.key_ends, row)
-                keys.append(memoryview(block.keys[begin:end]))
-                begin, end = _span(block.set_ends, row)
-                sets.append(memoryview(block.sets[begin:end]))
-            else:
-                all_keys, key_ends, all_sets, set_ends, _, _ = view
-                keys.append(all_keys[key_ends[row - 1] if row else 0 : key_ends[row]])
-                sets.append(all_sets[set_ends[row - 1] if row else 0 : set_ends[row]])
+            all_keys, key_ends, all_sets, set_ends, _, _ = columns[place]
+            keys.append(all_keys[key_ends[row - 1] if row else 0 : key_ends[row]])
+            sets.append(all_sets[set_ends[row - 1] if row else 0 : set_ends[row]])
         return Known(
             np.frombuffer(b"".join(keys), np.uint64),
             np.cumsum([len(own) for own in keys], dtype=np.int64),
@@ -196,10 +192,6 @@ class Store:
     def commit(self) -> None:
         """Make what was added count; in memory there is nothing to do."""
 
-    def _place(self, number: int) -> tuple[Block, int]:
-        block = bisect_right(self._firsts, number) - 1
-        return self._blocks[block], number - self._firsts[block]
-
     def _spill(self) -> None:
         """Write the oldest blocks to disk until the others fit."""
         while self._held > self.memory and self._oldest_held < len(self._blocks):
@@ -209,8 +201,9 @@ class Store:
                     self._file = tempfile.TemporaryFile(prefix="mind-dedup-")  # noqa: SIM115
                 self._held -= block.nbytes
                 try:
-                    self._blocks[self._oldest_held] = block.write(self._file)
-                    self._views[self._oldest_held] = None
+                    written = block.write(self._file)
+                    self._blocks[self._oldest_held] = written
+                    self._columns[self._oldest_held] = written
                     self._file.flush()
                 except OSError as error:
                     raise MindError(
@@ -237,4 +230,4 @@ def block_of(
 
 
 def _span(ends: Column, row: int) -> tuple[int, int]:
-    return (ends.item(row - 1) if row else 0), ends.item(row)
+    return (ends[row - 1] if row else 0), ends[row]
