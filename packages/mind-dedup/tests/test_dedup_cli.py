@@ -235,7 +235,7 @@ def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
         (["--keep", "longer"], "did you mean longest"),
         (["--keep", "source"], "wants the sources in their order"),
         (["--scope", "word"], "none of document, paragraph, line"),
-        (["--scope", "line", "--keep", "longest"], "keeps the first, in one walk"),
+        (["--scope", "line", "--weights", "fineweb2"], "counts copies of its lines"),
         (["--compare", "index"], "--compare index wants an index"),
         (["--memory", "much"], "'much' is no size"),
         (["--weights", "c4"], "known: fineweb2"),

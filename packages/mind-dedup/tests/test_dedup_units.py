@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dedup_making import han_text, run
+import orjson
+import pytest
+from dedup_making import edited, han_text, run
 
+from mind_core.errors import UsageError
+from mind_core.records import Record
 from mind_core.stream import read_records
+from mind_dedup import runs
 from mind_dedup.units import spans_of
 
 MENU = "首页 新闻 体育 财经 科技 娱乐 汽车 房产 教育 健康 旅游 论坛 博客 视频 图片 登录 注册 帮助"
@@ -62,3 +67,85 @@ def test_lines_by_an_exact_signature_and_marks(tmp_path: Path) -> None:
     assert [r["text"] for r in marked] == [r["text"] for r in records]
     ((begin, end, told),) = marked[3]["metadata"]["mind"]["dedup"]["spans"]
     assert marked[3]["text"][begin:end] == f"{MENU}\n" and told == {"duplicate_of": 0}
+
+
+def pages(count: int) -> list[Record]:
+    """Return records of several paragraphs, many of which come again, edited more or less."""
+    texts = [record["text"] for record in edited(count)]
+    return [
+        {
+            "id": f"p{at}",
+            "text": "\n\n".join(texts[at : at + 3]),
+            "source": f"s{at % 2}",
+            "score": at,
+        }
+        for at in range(0, len(texts), 3)
+    ]
+
+
+@pytest.mark.parametrize("more", [[], ["--mark"], ["--keep", "best:score"]], ids=" ".join)
+def test_a_bound_on_memory_changes_nothing(
+    more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_ROWS_AT_ONCE", 64)
+    spilled: list[int] = []
+    write = runs.Runs.write
+    monkeypatch.setattr(
+        runs.Runs, "write", lambda self, k, n: spilled.append(len(k)) or write(self, k, n)
+    )
+    told, records = tmp_path / "summary.json", pages(700)
+    rejects = tmp_path / "gone.jsonl"
+    arguments = ["--scope", "paragraph", "--rejects", str(rejects), "--summary", str(told), *more]
+    free = run(tmp_path, records, *arguments)
+    gone, wanted = rejects.read_bytes(), orjson.loads(told.read_bytes())
+    assert not spilled and wanted["details"]["units"] > 500
+    bounded = run(tmp_path, records, *arguments, "--memory", "1M")
+    assert len(spilled) >= 3
+    assert bounded == free and rejects.read_bytes() == gone
+    found = orjson.loads(told.read_bytes())
+    assert found["rejected"] == wanted["rejected"] and found["marked"] == wanted["marked"]
+    assert found["details"] == wanted["details"]
+
+
+def test_the_best_paragraph_stays(tmp_path: Path) -> None:
+    one, two = han_text(1, 100), han_text(2, 100)
+    records = [
+        {"id": "a", "text": f"{one}\n\n{two}", "source": "web"},
+        {"id": "b", "text": f"{one}又及此。", "source": "book"},
+    ]
+    by_source = run(tmp_path, records, "--scope", "paragraph", "--keep", "source:book,web")
+    assert [record["text"] for record in by_source] == [two, f"{one}又及此。"]
+    longest = run(tmp_path, records, "--scope", "paragraph", "--keep", "longest")
+    assert longest == by_source
+    first = run(tmp_path, records, "--scope", "paragraph")
+    assert [record["text"] for record in first] == [f"{one}\n\n{two}"]
+
+
+def test_clusters_of_paragraphs_say_where_they_are(tmp_path: Path) -> None:
+    one, two = han_text(1, 100), han_text(2, 100)
+    records = [
+        {"id": "a", "text": f"{one}\n\n{two}", "source": "s"},
+        {"id": "b", "text": f"{two}完\n\n{han_text(3, 60)}\n\n{one}", "source": "s"},
+    ]
+    table = tmp_path / "clusters.jsonl"
+    found = run(tmp_path, records, "--scope", "paragraph", "--clusters", str(table))
+    assert [record["text"] for record in found] == [records[0]["text"], han_text(3, 60)]
+    rows = list(read_records([table]))
+    assert [(r["cluster"], r["number"], r["id"], r["kept"], r["size"]) for r in rows] == [
+        ("a", 0, "a", True, 2),
+        ("a", 0, "b", False, 2),
+        ("a", 1, "a", True, 2),
+        ("a", 1, "b", False, 2),
+    ]
+    texts = {record["id"]: record["text"] for record in records}
+    for row in rows:
+        begin, end = row["span"]
+        assert texts[row["id"]][begin:end].strip() == row["text"] and row["unit"] == "paragraph"
+    assert rows[1]["reason"] == "exact_duplicate" and rows[3]["similarity"] > 0.9
+    plain = run(tmp_path, records, "--scope", "paragraph")
+    assert plain == found
+
+
+def test_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--scope line counts copies of its lines"):
+        run(tmp_path, [{"text": "a"}], "--scope", "line", "--weights", "fineweb2")

@@ -125,7 +125,13 @@ def test_two_walks_decide_as_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--keep", "longest"], ["--mark"], ["--scope", "paragraph"], ["--memory", "1M"]],
+    [
+        ["--keep", "longest"],
+        ["--mark"],
+        ["--scope", "paragraph"],
+        ["--scope", "paragraph", "--memory", "1M"],
+        ["--memory", "1M"],
+    ],
     ids=" ".join,
 )
 def test_the_number_of_workers_changes_nothing(arguments: list[str], tmp_path: Path) -> None:

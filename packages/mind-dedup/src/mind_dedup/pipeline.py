@@ -23,7 +23,8 @@ from mind_dedup.settle import TOOL, Settle, Tally
 from mind_dedup.signature import reason_of
 from mind_dedup.speed import Speed, expected_bytes
 from mind_dedup.store import Store
-from mind_dedup.units import SettleUnits, TakeUnits
+from mind_dedup.unit_walks import ReviewUnits
+from mind_dedup.units import SettleUnits, Shorten, TakeUnits
 from mind_dedup.walks import Review
 
 COMPARE = ("self", "index", "both")
@@ -108,14 +109,16 @@ def _passes(
     want_rejects = options.rejects is not None
     speed = Speed(plan.kernels, tally.decider.speed.expected)
     take = TakePrints(plan.signature, speed, None if plan.streams else plan.policy)
-    if plan.unit != "document":
-        work = TakeUnits(take, plan.unit, plan.min_characters)
-        return [Pass(lambda: work, SettleUnits(tally, job.mark, want_rejects))]
-    if plan.streams and not (job.mark or table or plan.weights or plan.memory):
-        return [Pass(lambda: take, Settle(tally, want_rejects))]
+    cuts = plan.unit != "document"
+    work = TakeUnits(take, plan.unit, plan.min_characters) if cuts else take
+    if plan.streams and not (table or plan.weights or plan.memory or (job.mark and not cuts)):
+        shorten = Shorten(tally, job.mark, want_rejects)
+        settle = SettleUnits(shorten) if cuts else Settle(tally, want_rejects)
+        return [Pass(lambda: work, settle)]
     chunked = Chunked(tally.decider, plan.memory) if plan.memory and not job.backend else None
-    review = Review(tally, job.mark, want_rejects, table, chunked)
-    return [Pass(lambda: take, review.collect, "the first walk"), Pass(review.second, review.emit)]
+    kind = ReviewUnits if cuts else Review
+    review = kind(tally, job.mark, want_rejects, table, chunked)
+    return [Pass(lambda: work, review.collect, "the first walk"), Pass(review.second, review.emit)]
 
 
 def _check(plan: Plan, job: Job) -> None:
@@ -128,12 +131,11 @@ def _check(plan: Plan, job: Job) -> None:
         raise UsageError("--compare self compares with no index", hint="leave --against out")
     if job.backend and (job.index or job.against):
         raise UsageError("--backend is an index of its own", hint="leave --index and --against out")
-    if plan.unit != "document" and (
-        not plan.streams or job.clusters or plan.weights or plan.memory
-    ):
+    if plan.unit != "document" and plan.weights:
         raise UsageError(
-            f"--scope {plan.unit} keeps the first, in one walk and in memory",
-            hint="leave --keep, --clusters, --weights and --memory out",
+            f"--weights says how often to take a record, and --scope {plan.unit} counts "
+            f"copies of its {plan.unit}s",
+            hint="leave --weights out, or run once more with --scope document",
         )
 
 

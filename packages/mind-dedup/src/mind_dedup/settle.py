@@ -39,6 +39,13 @@ class Tally:
         if scheme := getattr(self.plan.signature, "scheme", None):
             self.summary.details["scheme"] = scheme
 
+    def found(self, source: str, own_id: bytes, match: Match, *, marked: bool) -> None:
+        """Count a record that goes, or is only marked; its id is JSON."""
+        if marked:
+            self.sizes.removed[match.number] += 1
+        else:
+            self.removed(source, own_id, match)
+
     def removed(self, source: str, own_id: bytes, match: Match) -> None:
         """Count a record that goes; its id is JSON."""
         self.summary.count_removed(source, own_id, match.kept_id)

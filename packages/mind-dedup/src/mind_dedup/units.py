@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,10 @@ from mind_dedup.settle import TOOL, Tally
 _ENDS = {"paragraph": re.compile(r"\n[^\S\n]*\n\s*"), "line": re.compile(r"\n")}
 
 NOTHING_LEFT = "nothing_left"
+
+
+Found = Sequence[tuple[tuple[int, int], Match]]
+"""Where the units of a text are that go, and why."""
 
 
 class Units(NamedTuple):
@@ -71,48 +75,25 @@ class TakeUnits:
             sources += [source] * len(own)
             units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
         prints = Prints(*self.take.take(units, len(batch.data)), ids, sources, [], len(batch.data))
+        if self.take.policy is not None:
+            prints.scores = [float(self.take.policy(unit)) for unit in units]
         outcome.payload = Units(prints, lines, spans)
         return outcome
 
 
 @dataclass
-class SettleUnits:
-    """Settle a batch in its turn: take what repeats out of the texts."""
+class Shorten:
+    """Take out of a text what repeats, or mark it there."""
 
     tally: Tally
     mark: bool
     want_rejects: bool
 
-    def __call__(self, outcome: Outcome) -> Outcome:
-        """Return the outcome with its lines kept as they came, shortened, or rejected."""
-        units: Units = outcome.payload
-        outcome.payload = None
-        matches = self.tally.decider.decide(units.prints)
-        self.tally.summary.count(counts_of(units.prints.sources))
-        outcome.details["units"] += len(matches)
-        row = 0
-        for line, spans in zip(units.lines, units.spans, strict=True):
-            found = [
-                (span, match)
-                for span, match in zip(spans, matches[row : row + len(spans)], strict=True)
-                if match is not None
-            ]
-            if found:
-                identity, source = units.prints.ids[row], units.prints.sources[row]
-                self._shorten(outcome, line, found, identity, source)
-            else:
-                outcome.keep(line)
-            row += len(spans)
-        return outcome
-
-    def _shorten(
-        self,
-        outcome: Outcome,
-        line: bytes,
-        found: list[tuple[tuple[int, int], Match]],
-        identity: bytes,
-        source: str,
-    ) -> None:
+    def __call__(self, outcome: Outcome, line: bytes, found: Found) -> None:
+        """Keep a line as it came if nothing was found in it, else shortened or marked."""
+        if not found:
+            outcome.keep(line)
+            return
         record = orjson.loads(line)
         text: str = record["text"]
         outcome.details["units_removed" if not self.mark else "units_marked"] += len(found)
@@ -124,7 +105,6 @@ class SettleUnits:
             return
         pieces, at = [], 0
         for (begin, end), match in found:
-            self.tally.removed(source, identity, match)
             pieces.append(text[at:begin])
             at = end
             if self.want_rejects:
@@ -146,3 +126,29 @@ class SettleUnits:
             **describe(self.tally.reason(match)), **self.tally.told(match),
         )  # fmt: skip
         outcome.rejects.append(encode(lost))
+
+
+@dataclass
+class SettleUnits:
+    """Settle a batch in its turn: take what repeats out of the texts."""
+
+    shorten: Shorten
+
+    def __call__(self, outcome: Outcome) -> Outcome:
+        """Return the outcome with its lines kept as they came, shortened, or rejected."""
+        units: Units = outcome.payload
+        outcome.payload = None
+        tally, prints = self.shorten.tally, units.prints
+        matches = tally.decider.decide(prints)
+        tally.summary.count(counts_of(prints.sources))
+        outcome.details["units"] += len(matches)
+        row = 0
+        for line, spans in zip(units.lines, units.spans, strict=True):
+            found = []
+            for at, span in enumerate(spans, row):
+                if (match := matches[at]) is not None:
+                    found.append((span, match))
+                    tally.found(prints.sources[at], prints.ids[at], match, marked=self.shorten.mark)
+            self.shorten(outcome, line, found)
+            row += len(spans)
+        return outcome

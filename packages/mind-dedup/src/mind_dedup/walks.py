@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 
 from mind_core.flow import Outcome
+from mind_core.records import Record
 from mind_core.stream import Batch
 from mind_dedup.clusters import EXCERPT, ClusterTable, weight_of
 from mind_dedup.decide import Match
@@ -62,32 +63,48 @@ class Review:
         """Settle a batch of the first walk: decide if that can be, and let the lines pass."""
         prints: Prints = outcome.payload
         outcome.payload = None
-        self.tally.summary.count(counts_of(prints.sources))
         keep_lines(outcome, prints.lines, np.arange(len(prints)))
+        self.take(prints)
+        return outcome
+
+    def take(self, prints: Prints) -> None:
+        """Count a batch, and decide about it if that can be, or let its prints wait."""
+        self.tally.summary.count(counts_of(prints.sources))
         if self.at_once:
             self._note(range(len(self._numbers), len(self._numbers) + len(prints)), prints)
         else:
             everything = np.ones(len(prints), np.bool_)
             self.pending.add(prints, everything, np.ones(len(prints.keys), np.bool_))
-            self.scores.extend(prints.scores or [0.0] * len(prints))
+            self.scores.extend(prints.scores)
             for source in prints.sources:
                 number = self._source_numbers.setdefault(source, len(self._source_numbers))
                 self._source_names[number] = source
                 self._sources.append(number)
-        return outcome
 
     def second(self) -> Callable[[Batch], Outcome]:
         """Decide what is not decided yet; return the work of the second walk."""
+        self.settle()
+        return pass_lines
+
+    def settle(self) -> None:
+        """Decide what is not decided yet."""
         if not self.at_once:
-            scores = np.frombuffer(self.scores, np.float64) if self.scores else np.zeros(0)
-            rows = np.argsort(-scores, kind="stable")
+            if self.scores:
+                rows = np.argsort(-np.frombuffer(self.scores, np.float64), kind="stable")
+            else:
+                rows = np.arange(len(self.pending))
             if self.chunked is None:
                 for part in in_parts(rows, _ROWS_AT_ONCE):
                     self._note(part, self._prints(part))
             else:
                 for part, prints in self.chunked.parts(rows, self._prints):
                     self._note(part, prints)
-        return pass_lines
+
+    def next_row(self) -> tuple[int, int, int]:
+        """Return the number of the next row, of the record that it is or duplicates, and a size."""
+        row, self._row = self._row, self._row + 1
+        number = self._numbers[row]
+        return row, number, self.tally.sizes.of(number)
 
     def emit(self, outcome: Outcome) -> Outcome:
         """Settle a batch of the second walk: write what became of its records."""
@@ -95,9 +112,7 @@ class Review:
         outcome.payload = None
         plan = self.tally.plan
         for line in lines:
-            row, self._row = self._row, self._row + 1
-            number = self._numbers[row]
-            size = self.tally.sizes.of(number)
+            row, number, size = self.next_row()
             if self._reasons[row]:
                 self._emit_duplicate(outcome, line, row, number, size)
             elif size > 1 and (self.mark or plan.weights):
@@ -108,13 +123,14 @@ class Review:
             else:
                 outcome.kept.append(line + b"\n")
             if self.table is not None and size > 1:
-                self.table.add(number, self._member(line, row, number, size))
+                record = orjson.loads(line)
+                self.table.add(number, self.member(record, record.get("text"), row, number, size))
         return outcome
 
     def _emit_duplicate(
         self, outcome: Outcome, line: bytes, row: int, number: int, size: int
     ) -> None:
-        match = self._match(row, number)
+        match = self.match(row, number)
         if self.mark:
             notes: dict[str, Any] = {"signature": self.tally.plan.name, "reason": match.reason}
             notes |= {**self.tally.told(match), "cluster_size": size}
@@ -123,7 +139,8 @@ class Review:
             record = orjson.loads(line) if self.want_rejects else {}
             self.tally.reject(outcome, record, match, cluster_size=size)
 
-    def _match(self, row: int, number: int) -> Match:
+    def match(self, row: int, number: int) -> Match:
+        """Return the match of a row; one that stays has no reason."""
         similarity = self._similarities[row]
         return Match(
             number,
@@ -132,11 +149,10 @@ class Review:
             None if similarity < 0 else similarity,
         )
 
-    def _member(self, line: bytes, row: int, number: int, size: int) -> dict[str, Any]:
-        record = orjson.loads(line)
-        match = self._match(row, number)
+    def member(self, record: Record, text: Any, row: int, number: int, size: int) -> dict[str, Any]:
+        """Return the line of the table of clusters for a row."""
+        match = self.match(row, number)
         told = self.tally.told(match) if match.reason else {}
-        text = record.get("text")
         return {
             "cluster": orjson.loads(match.kept_id),
             "size": size,
@@ -167,11 +183,8 @@ class Review:
             if match.reason not in self._known_reasons:
                 self._known_reasons.append(match.reason)
             self._reasons[row] = self._known_reasons.index(match.reason)
-            source = prints.sources[place]
-            if not self.mark:
-                self.tally.removed(source, prints.ids[place], match)
-            else:
-                self.tally.sizes.removed[match.number] += 1
+            source, identity = prints.sources[place], prints.ids[place]
+            self.tally.found(source, identity, match, marked=self.mark)
 
     def _prints(self, rows: tuple[int, ...]) -> Prints:
         """Return the waiting prints of some rows."""

@@ -1,0 +1,76 @@
+"""Two walks for paragraphs or lines: all are compared before the first text is shortened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+
+from mind_core.flow import Outcome
+from mind_core.stream import Batch
+from mind_dedup.units import Shorten, Units, spans_of
+from mind_dedup.walks import Review
+
+
+@dataclass
+class CutAgain:
+    """Work on a batch of the second walk: see where the units are, as in the first."""
+
+    unit: str
+    least: int
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Return the outcome with each line and the places of its units as its payload."""
+        outcome = Outcome()
+        outcome.payload = [
+            (line, list(spans_of(orjson.loads(line)["text"], self.unit, self.least)))
+            for _, line in batch.lines()
+        ]
+        outcome.records_in = len(outcome.payload)
+        return outcome
+
+
+@dataclass
+class ReviewUnits(Review):
+    """Hold what the first walk finds of units and the second walk needs."""
+
+    def collect(self, outcome: Outcome) -> Outcome:
+        """Settle a batch of the first walk: take its units, and let its lines pass."""
+        units: Units = outcome.payload
+        outcome.payload = None
+        outcome.kept += [line + b"\n" for line in units.lines]
+        outcome.details["units"] += len(units.prints)
+        self.take(units.prints)
+        return outcome
+
+    def second(self) -> Callable[[Batch], Outcome]:
+        """Decide what is not decided yet; return the work of the second walk."""
+        self.settle()
+        return CutAgain(self.tally.plan.unit, self.tally.plan.min_characters)
+
+    def emit(self, outcome: Outcome) -> Outcome:
+        """Settle a batch of the second walk: shorten its texts."""
+        lines: list[tuple[bytes, list[tuple[int, int]]]] = outcome.payload
+        outcome.payload = None
+        shorten = Shorten(self.tally, self.mark, self.want_rejects)
+        for line, spans in lines:
+            found = []
+            for span in spans:
+                row, number, size = self.next_row()
+                match = self.match(row, number)
+                if match.reason:
+                    found.append((span, match))
+                if self.table is not None and size > 1:
+                    self._tell(line, span, row, number, size)
+            shorten(outcome, line, found)
+        return outcome
+
+    def _tell(self, line: bytes, span: tuple[int, int], row: int, number: int, size: int) -> None:
+        """Add a unit to the table of clusters; the id of its record is not enough to tell which."""
+        assert self.table is not None
+        record = orjson.loads(line)
+        member = self.member(record, record["text"][slice(*span)].strip(), row, number, size)
+        self.table.add(
+            number, {**member, "unit": self.tally.plan.unit, "number": number, "span": span}
+        )
