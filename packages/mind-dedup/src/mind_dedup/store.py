@@ -176,6 +176,28 @@ class Store:
             np.cumsum([len(own) for own in sets], dtype=np.int64),
         )
 
+    def stretch(self, first: int, stop: int) -> tuple[Known, list[bytes]]:
+        """Return the keys, sets and ids of neighbours, which takes few looks into a file."""
+        parts: list[list[npt.NDArray[Any]]] = []
+        place = bisect_right(self._firsts, first) - 1
+        while first < stop:
+            block, begin = self._blocks[place], self._firsts[place]
+            low, high = first - begin, min(stop - begin, len(block.key_ends))
+            parts.append(
+                [
+                    *_rows_of(block.keys, block.key_ends, low, high),
+                    *_rows_of(block.sets, block.set_ends, low, high),
+                    *_rows_of(block.ids, block.id_ends, low, high),
+                ]
+            )
+            first, place = begin + high, place + 1
+        keys, key_sizes, sets, set_sizes, ids, id_sizes = map(
+            np.concatenate, zip(*parts, strict=True)
+        )
+        data, ends = ids.tobytes(), np.cumsum(id_sizes).tolist()
+        names = [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        return Known(keys, np.cumsum(key_sizes), sets, np.cumsum(set_sizes)), names
+
     def keys_of_records(self, first: int = 0) -> Iterator[tuple[Hashes, Numbers]]:
         """Yield all entered keys with the numbers of their records, block by block."""
         start = bisect_left(self._firsts, first)
@@ -227,6 +249,14 @@ def block_of(
     id_ends = np.cumsum([len(one) for one in own], dtype=np.uint32)
     ids = np.frombuffer(b"".join(own), np.uint8)
     return Block(keys, key_ends, sets, set_ends, ids, id_ends)
+
+
+def _rows_of(column: Column, ends: Column, low: int, high: int) -> list[npt.NDArray[Any]]:
+    """Return what some neighbouring rows have in a column, and how much each of them has."""
+    edges = np.asarray(ends[max(low - 1, 0) : high], np.int64)
+    if not low:
+        edges = np.concatenate((np.zeros(1, np.int64), edges))
+    return [np.asarray(column[int(edges[0]) : int(edges[-1])]), np.diff(edges)]
 
 
 def _span(ends: Column, row: int) -> tuple[int, int]:

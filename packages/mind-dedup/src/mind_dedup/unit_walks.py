@@ -58,9 +58,8 @@ class ReviewUnits(Review):
             found = []
             for span in spans:
                 row, number, size = self.next_row()
-                match = self.match(row, number)
-                if match.reason:
-                    found.append((span, match))
+                if self.goes(row):
+                    found.append((span, self.match(row, number)))
                 if self.table is not None and size > 1:
                     self._tell(line, span, row, number, size)
             shorten(outcome, line, found)

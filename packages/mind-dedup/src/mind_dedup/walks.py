@@ -113,7 +113,7 @@ class Review:
         plan = self.tally.plan
         for line in lines:
             row, number, size = self.next_row()
-            if self._reasons[row]:
+            if self.goes(row):
                 self._emit_duplicate(outcome, line, row, number, size)
             elif size > 1 and (self.mark or plan.weights):
                 notes: dict[str, Any] = {"cluster_size": size}
@@ -138,6 +138,10 @@ class Review:
         else:
             record = orjson.loads(line) if self.want_rejects else {}
             self.tally.reject(outcome, record, match, cluster_size=size)
+
+    def goes(self, row: int) -> bool:
+        """Say whether a row is a duplicate."""
+        return self._reasons[row] != 0
 
     def match(self, row: int, number: int) -> Match:
         """Return the match of a row; one that stays has no reason."""
@@ -188,11 +192,11 @@ class Review:
 
     def _prints(self, rows: tuple[int, ...]) -> Prints:
         """Return the waiting prints of some rows."""
-        known = self.pending.gather(rows)
-        ids, sources = [], []
-        for row in rows:
-            ids.append(self.pending.id_of(row))
-            sources.append(self._source_names[self._sources[row]])
+        if len(rows) == rows[-1] - rows[0] + 1 and self.tally.plan.streams:
+            known, ids = self.pending.stretch(rows[0], rows[-1] + 1)
+        else:
+            known, ids = self.pending.gather(rows), [self.pending.id_of(row) for row in rows]
+        sources = [self._source_names[self._sources[row]] for row in rows]
         return Prints(
             known.keys, known.key_ends, known.sets, known.set_ends, ids, sources, [],
             known.sets.nbytes,
