@@ -103,6 +103,7 @@ def test_rules_that_are_wrong_are_named(tmp_path: Path) -> None:
     path.write_text("form = [")
     with pytest.raises(MindError, match="is not TOML"):
         benchmark_folder(tmp_path)
+    (tmp_path / "root").mkdir()
     path.write_text(rules() + '[authors]\nfolder = "full"\nreader = "no.module:f"\n')
     with pytest.raises(MindError, match="no data for benchmark") as error:
         benchmark_folder(tmp_path)().load(tmp_path / "root")

@@ -210,6 +210,7 @@ def test_a_submission_has_an_answer_for_every_question(model_folder: Path, tmp_p
     )  # fmt: skip
     assert done.code == 0, done.stderr
     answers = json.loads((tmp_path / "scores" / "submission-ceval_test.json").read_text())
+    assert b"ceval_test: 2 answers" in done.stdout and b"submission-ceval_test.json" in done.stdout
     assert set(answers) == {"law"} and set(answers["law"]) == {"0", "1"}
     assert set(answers["law"].values()) <= set("ABCD")
     assert "ceval_test" not in read_scores(tmp_path / "scores")["results"]
@@ -226,6 +227,8 @@ def test_doctor_says_what_is_there_and_where_to_get_the_rest(tmp_path: Path) -> 
     assert found["ceval"]["state"] == "flawed" and "law_val.csv:4" in found["ceval"]["why"]
     assert found["cmmlu"]["state"] == "broken"
     assert found["gsm8k"]["state"] == "missing" and found["piqa"]["state"] == "sample"
+    done = run_tool("mind-eval", ["doctor", "--data-root", tmp_path / "gone"])
+    assert done.code == 2 and "gone is no folder" in done.stderr
     table = run_tool("mind-eval", ["doctor", "--data-root", tmp_path]).stdout.decode()
     assert found["gsm8k"]["source"] in table
 

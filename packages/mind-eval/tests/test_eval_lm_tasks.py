@@ -10,6 +10,7 @@ import pytest
 
 from mind_core.errors import MindError, UsageError
 from mind_core.testing import run_tool
+from mind_eval.table import scores_table
 
 CHOICE = """task: {name}
 output_type: multiple_choice
@@ -68,6 +69,10 @@ def test_a_file_with_data_here_runs_from_the_command_line(
     assert done.code == 0, done.stderr
     assert b"mine_one" in done.stdout
     assert (scores / "scores.json").is_file()
+    done = run_tool("mind-eval", ["report", scores, "-o", tmp_path / "page.html"])
+    assert done.code == 0, done.stderr
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "mine_one" in page and page.count("question ") >= 7, "its score, and every item"
 
 
 def test_a_name_a_group_and_a_tag_come_from_the_index(index: Path, model_folder: Path) -> None:
@@ -78,6 +83,8 @@ def test_a_name_a_group_and_a_tag_come_from_the_index(index: Path, model_folder:
     grouped = run(model_folder, "mine", limit=4)
     assert {"mine", "mine_one", "mine_two"} <= grouped["results"].keys()
     assert grouped["benchmarks"]["mine_two"]["shots"]["kept"] == {"2": 4}
+    table = scores_table(grouped)
+    assert all(name in table for name in ("mine ", "mine_one", "mine_two")), "groups have a row too"
     tagged = run(model_folder, "mine_tag", limit=4)
     assert tagged["results"].keys() == {"mine_one", "mine_two"}
     assert tagged["results"]["mine_two"] == grouped["results"]["mine_two"]

@@ -43,6 +43,22 @@ def test_a_page_has_intervals_plots_and_items(two: list[Path], tmp_path: Path) -
     assert page.count("<details") == page.count("</details>") > 30
 
 
+def test_a_task_that_the_first_run_lacks_is_there_all_the_same(
+    two: list[Path], model_folder: Path, tmp_path: Path
+) -> None:
+    done = run_tool(
+        "mind-eval",
+        ["run", "--model", model_folder, "--benchmark", "gaokao", "--benchmark", "piqa",
+         "--form", "cloze", "--limit", "5", "-o", tmp_path / "third"],
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    done = run_tool("mind-eval", ["report", two[0], tmp_path / "third", "-o", tmp_path / "p.html"])
+    assert done.code == 0, done.stderr
+    page = (tmp_path / "p.html").read_text("utf-8")
+    assert page.count("gaokao/") == 5, "each item of the second run's own benchmark"
+    assert "25 items" in page and "5 items" in page, "runs of other sizes say so"
+
+
 def test_checkpoints_of_one_model_make_a_curve(two: list[Path], tmp_path: Path) -> None:
     import shutil
 
@@ -50,14 +66,20 @@ def test_checkpoints_of_one_model_make_a_curve(two: list[Path], tmp_path: Path) 
 
     for folder in two:
         shutil.copytree(folder, tmp_path / folder.name)
-    path = tmp_path / "second" / "scores.json"
-    write_json(path, {**read_json(path), "model": {**read_json(path)["model"], "step": 7}})
+    text = {"documents": 3, "bytes": 70}
+    for name, step, bits in (("first", 1, 3.5), ("second", 7, 3.25)):
+        path = tmp_path / name / "scores.json"
+        held = {"languages": {"zh": {**text, "bits_per_byte": bits}, "en": {**text, "bytes": step,
+                "bits_per_byte": bits}}}  # fmt: skip
+        model = {**read_json(path)["model"], "step": step}
+        write_json(path, {**read_json(path), "model": model, "heldout": held})
     done = run_tool(
         "mind-eval",
         ["report", tmp_path / "first", tmp_path / "second", "-o", tmp_path / "page.html"],
     )
     assert done.code == 0 and "Over training" in done.stderr
-    assert "<polyline" in (tmp_path / "page.html").read_text("utf-8")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert page.count("<polyline") == 3, "two benchmarks, and the one text that is the same in both"
     done = run_tool("mind-eval", ["report", two[0], tmp_path, "-o", tmp_path / "no.html"])
     assert done.code == 2 and "is no scores folder" in done.stderr
 

@@ -89,6 +89,19 @@ def test_the_page_tells_what_is_there(run: Path) -> None:
     assert "How it scores" not in page.text, "what is not there is left out"
 
 
+def test_scores_of_a_task_without_chance_are_shown(run: Path) -> None:
+    (run / "scores").mkdir()
+    scores = {
+        "results": {"gsm8k": {"exact_match,none": 0.125, "exact_match_stderr,none": 0.01}},
+        "benchmarks": {"gsm8k": {"chance": None, "language": "en"}},
+        "n-samples": {"gsm8k": {"effective": 8}},
+    }
+    (run / "scores" / "scores.json").write_bytes(orjson.dumps(scores))
+    result = run_tool("mind-eval", ["report", run, "-o", run / "page.html"])
+    assert result.code == 0, result.stderr
+    assert "0.125 ± 0.010" in Tags((run / "page.html").read_text("utf-8")).text
+
+
 def test_nothing_in_the_data_becomes_markup(run: Path) -> None:
     run_tool("mind-eval", ["report", run, "-o", run / "page.html"])
     page = Tags((run / "page.html").read_text("utf-8"))

@@ -130,6 +130,24 @@ def test_what_cannot_work_fails_before_anything_is_read(
         run(tmp_path, None, names=("piqa",))
     with pytest.raises(UsageError, match="nothing to measure"):
         run(Path("nowhere"), None, suite="none")
+    with pytest.raises(UsageError, match="--data-root .*gone is no folder"):
+        run(model_folder, None, names=("piqa",), data_root=tmp_path / "gone")
+    with pytest.raises(MindError, match="cannot read .*gone"):
+        run(Path("nowhere"), None, names=("piqa",), contamination=(tmp_path / "gone",))
+    for gate in ("pqa>=0.3", "heldout.zh.bits_per_byte<=3", "average.Chinese>=0.2"):
+        given = ["--model", "nowhere", "--benchmark", "piqa", "--require", gate]
+        done = run_tool("mind-eval", ["run", *given])
+        assert done.code == 2 and "nothing will be measured" in done.stderr, gate
+        assert "piqa" in done.stderr.partition("hint:")[2]
+
+
+def test_a_sample_that_stands_in_for_a_given_root_is_told(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    given = ["--model", model_folder, "--benchmark", "piqa", "--limit", "2"]
+    done = run_tool("mind-eval", ["run", *given, "--data-root", tmp_path])
+    assert done.code == 0 and "piqa: the shipped sample" in done.stderr
+    assert "shipped sample" not in run_tool("mind-eval", ["run", *given]).stderr
 
 
 def test_a_dry_run_finds_what_is_not_there_and_prints_the_plan(
@@ -263,11 +281,38 @@ def test_compare_is_exact_and_paired(
     assert low <= piqa["difference"] <= high and piqa["detectable"] > 0
     assert piqa["p_holm"] >= piqa["p"] and "mmlu" not in {row["what"] for row in rows}
     assert "p (Holm)" in compare_table(rows)
+    whole = read_scores(scores_folder)["n-samples"]["piqa"]["effective"]
+    assert piqa["unpaired"] == [whole - 25, 0]
+    assert f"lacks them: {whole - 25} items of A, 0 of B" in compare_table(rows)
+    assert "piqa: 25 items were asked with other prompts" in compare_table(rows)
     same = compare([scores_folder, scores_folder])
     assert {row["difference"] for row in same} == {0.0}
     assert json.dumps(rows)
     with pytest.raises(UsageError, match="two or more"):
         compare([scores_folder])
+
+
+def test_other_texts_and_other_items_are_not_compared(scores_folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from mind_core.files import read_json, write_json
+    from mind_core.output import write_records
+    from mind_eval.compare import compare, compare_table
+
+    other = tmp_path / "other"
+    shutil.copytree(scores_folder, other)
+    scores = read_json(other / "scores.json")
+    scores["heldout"]["languages"]["zh"]["bytes"] += 1
+    write_json(other / "scores.json", scores)
+    items = read_items(scores_folder)
+    items[0]["doc_hash"] = "of another text under the same name"
+    (other / "items.jsonl.zst").unlink()
+    write_records(other / "items.jsonl.zst", items)
+    rows = {(row["what"], row["metric"]): row for row in compare([scores_folder, other])}
+    assert rows["heldout zh", "bits_per_byte"]["difference"] is None
+    assert rows["heldout en", "bits_per_byte"]["difference"] == 0.0
+    assert rows[items[0]["task"], "acc"]["unpaired"] == [1, 1]
+    assert "zh: A and B read other texts" in compare_table(list(rows.values()))
 
 
 def test_a_form_is_for_those_of_a_suite_that_have_it() -> None:

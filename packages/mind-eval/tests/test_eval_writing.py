@@ -145,9 +145,15 @@ class Server:
                     "rubbish": "<html>Bad Gateway</html>",
                     "empty": json.dumps({"choices": []}),
                     "number": json.dumps({"choices": [{"text": 7}]}),
+                    "unknown": '{"error":{"message":"there is no model small"}}',
+                    "cut": '{"choices":',
+                    "not http": "\x00 rubbish",
                 }[outer.manner]
-                self.send_response(500 if outer.manner == "failing" else 200)
-                self.end_headers()
+                if outer.manner != "not http":
+                    self.send_response(404 if outer.manner == "unknown" else 200)
+                    if outer.manner == "cut":
+                        self.send_header("Content-Length", "5000")
+                    self.end_headers()
                 self.wfile.write(answer.encode())
 
             def log_message(self, *_: Any) -> None:
@@ -193,7 +199,9 @@ def test_a_server_is_asked_over_http(server: Server, tmp_path: Path) -> None:
     assert done.code == 1 and "needs log-probabilities" in done.stderr
 
 
-@pytest.mark.parametrize("manner", ["silent", "rubbish", "empty", "number"])
+@pytest.mark.parametrize(
+    "manner", ["silent", "rubbish", "empty", "number", "unknown", "cut", "not http"]
+)
 def test_a_server_that_fails_is_named_with_the_item(
     server: Server, manner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +212,9 @@ def test_a_server_that_fails_is_named_with_the_item(
         endpoint = Endpoint(server.address, "small", timeout=patience)
         endpoint.write("2+2=", (), 4, "task gsm8k, item 7")
     assert error.value.message
-    assert len(server.asked) == (3 if manner == "silent" else 1)
+    assert len(server.asked) == (3 if manner in ("silent", "cut", "not http") else 1)
+    if manner == "unknown":
+        assert "there is no model small" in str(error.value.cause), "its own words are passed on"
 
 
 def test_a_run_over_a_failing_server_ends_with_1_and_no_scores(

@@ -93,15 +93,18 @@ def run_command(
     quiet: options.Quiet = False,
 ) -> None:
     """Put the options together, run, print, and hold the gates."""
-    from mind_eval.gates import parse_gate
+    from mind_eval.gates import check_names, parse_gate
     from mind_eval.options import RunOptions
     from mind_eval.pipeline import describe_run, run_scores
-    from mind_eval.suites import NO_SUITE, suite_recipe
+    from mind_eval.suites import NO_SUITE, averages_of, benchmark_names, suite_recipe
 
     gates = [parse_gate(text) for text in require or ()]
     if suite is None and task and not benchmark:
         suite = NO_SUITE
     recipe = suite_recipe(suite, benchmark or (), shots, form)
+    check_names(
+        gates, benchmark_names(recipe), averages_of(recipe), heldout=bool(heldout), tasks=bool(task)
+    )
     if print_recipe:
         write_out(recipe.to_toml())
         return

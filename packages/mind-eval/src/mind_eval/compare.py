@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,23 @@ def compare(folders: Sequence[Path]) -> list[dict[str, Any]]:
     return rows
 
 
+def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which items and texts two runs do not share, and whose prompts differ: once a task."""
+    lines: dict[str, None] = {}
+    for row in rows:
+        found = []
+        if any(row.get("unpaired", ())):
+            only_a, only_b = row["unpaired"]
+            found.append(f"left out, for the other run lacks them: {only_a:,} items of A, "
+                         f"{only_b:,} of B")  # fmt: skip
+        if row.get("other_prompts"):
+            found.append(f"{row['other_prompts']:,} items were asked with other prompts")
+        if row["difference"] is None:
+            found.append("A and B read other texts, so their figures have no difference")
+        lines |= {f"B = {row['b']}, {row['what']}: {one}": None for one in found}
+    return list(lines)
+
+
 def compare_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Lay comparisons out for people."""
     table = [
@@ -57,7 +75,7 @@ def compare_table(rows: Sequence[Mapping[str, Any]]) -> str:
                 row["metric"],
                 f"{row['value_a']:.4f}",
                 f"{row['value_b']:.4f}",
-                f"{row['difference']:+.4f}",
+                "-" if row["difference"] is None else f"{row['difference']:+.4f}",
                 "{:+.4f} … {:+.4f}".format(*row["interval"]) if "interval" in row else "-",
                 *(f"{row[name]:,}" if name in row else "-" for name in ("items", "only_a")),
                 *(f"{row[name]:,}" if name in row else "-" for name in ("only_b",)),
@@ -66,7 +84,8 @@ def compare_table(rows: Sequence[Mapping[str, Any]]) -> str:
             ]
         )
     folders = dict.fromkeys(f"A = {row['a']}, B = {row['b']}" for row in rows)
-    return "\n".join(folders) + "\n" + aligned(table, 10)
+    lines = "".join(f"{line}\n" for line in notes(rows))
+    return "\n".join(folders) + "\n" + aligned(table, 10) + lines
 
 
 def _by_id(folder: Path) -> dict[str, Record]:
@@ -74,11 +93,15 @@ def _by_id(folder: Path) -> dict[str, Record]:
 
 
 def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[str, Any]]:
-    """Compare the items that both runs answered, prompts alike or not; say how many differ."""
+    """Compare the items that both runs answered, prompts alike or not; say how many differ.
+
+    An item of one name but another content is another item.
+    """
     shared: dict[str, list[str]] = {}
     for key, item in a.items():
-        if key in b:
+        if key in b and b[key]["doc_hash"] == item["doc_hash"]:
             shared.setdefault(item["task"], []).append(key)
+    sizes = [Counter(item["task"] for item in side.values()) for side in (a, b)]
     rows = []
     for task, keys in sorted(shared.items()):
         for metric in METRICS:
@@ -96,6 +119,7 @@ def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[st
                     "value_b": sum(right_b) / len(keys),
                     "difference": (only_b - only_a) / len(keys),
                     "items": len(keys),
+                    "unpaired": [size[task] - len(keys) for size in sizes],
                     "only_a": only_a,
                     "only_b": only_b,
                     "p": mcnemar(only_a, only_b),
@@ -114,6 +138,7 @@ def _heldout_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, 
     rows = []
     for language in sorted(held_a.keys() & held_b.keys()):
         one, two = held_a[language]["bits_per_byte"], held_b[language]["bits_per_byte"]
+        alike = all(held_a[language][n] == held_b[language][n] for n in ("documents", "bytes"))
         if one is not None and two is not None:
             rows.append(
                 {
@@ -121,7 +146,7 @@ def _heldout_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, 
                     "metric": "bits_per_byte",
                     "value_a": one,
                     "value_b": two,
-                    "difference": two - one,
+                    "difference": two - one if alike else None,
                 }
             )
     return rows

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mind_core import MindError, Record
-from mind_core.files import MANIFEST
+from mind_core.files import MANIFEST, read_manifest
 from mind_core.records import text_of
-from mind_core.stream import read_records
+from mind_core.stream import check_inputs, read_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,15 +57,24 @@ def hashes(text: str, n: int = N) -> NDArray[np.uint64]:
     return found
 
 
+def check_training(paths: Iterable[Path]) -> None:
+    """Raise `MindError` for training text that is not there: before hours of scoring, not after."""
+    for path in paths:
+        if not path.is_dir():
+            check_inputs([str(path)])
+        elif not (path / MANIFEST).is_file():
+            raise MindError(f"{path} is no folder of shards", hint="mind-tok encode makes them")
+        else:
+            read_manifest(path, format="mind-shards")
+
+
 def training_texts(paths: Iterable[Path]) -> Iterator[str]:
     """Yield the texts of record streams and of token shards, decoded by their own tokenizer."""
     for path in paths:
-        if path.is_dir() and (path / MANIFEST).is_file():
+        if path.is_dir():
             from mind_tok.decode import shard_records
 
             records: Iterable[Record] = shard_records(path)
-        elif path.is_dir():
-            raise MindError(f"{path} is no folder of shards", hint="mind-tok encode makes them")
         else:
             records = read_records([path])
         for number, record in enumerate(records, 1):

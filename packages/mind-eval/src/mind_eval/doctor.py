@@ -53,8 +53,9 @@ def _look(name: str, benchmark: Benchmark, data_root: Path | None) -> dict[str, 
     }
     folder = benchmark.found(data_root)
     wanted = " or ".join(benchmark.folders) or "a folder of its own"
+    place = "--data-root, which was not given" if data_root is None else str(data_root)
     if folder is None and "shipped" not in benchmark.rules:
-        return {**found, "state": "missing", "why": f"no folder {wanted} under --data-root"}
+        return {**found, "state": "missing", "why": f"no folder {wanted} under {place}"}
     try:
         data = benchmark.load(data_root, keep_going=True)
     except MindError as error:

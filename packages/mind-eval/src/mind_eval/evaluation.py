@@ -24,9 +24,7 @@ from mind_eval.metrics.items import check_metrics, item_metrics
 from mind_eval.metrics.tasks import Measured, measure_task
 from mind_eval.prompts.builder import Asked, Builder
 from mind_eval.prompts.spec import CHOICE, WRITTEN, Spec, read_spec
-
-SHOWN_CHARACTERS = 600
-"""Of a question, in the items: enough to recognise it, and the page stays small."""
+from mind_eval.results import SHOWN_CHARACTERS
 
 
 @dataclass

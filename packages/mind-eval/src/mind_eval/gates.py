@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,32 @@ def metrics_of(scores: Mapping[str, Any]) -> dict[str, float]:
         if average["value"] is not None:
             flat[f"average.{name}"] = average["value"]
     return flat
+
+
+def check_names(
+    gates: Sequence[Gate],
+    benchmarks: Collection[str],
+    averages: Collection[str],
+    *,
+    heldout: bool,
+    tasks: bool,
+) -> None:
+    """Raise `UsageError` for a gate about nothing that a run will measure: before it, not after.
+
+    Names of lm-eval's tasks are known once they are loaded, so with `tasks` any name may be one.
+    """
+    known = [*benchmarks, *(f"average.{name}" for name in averages), *["heldout"][: int(heldout)]]
+    for gate in gates:
+        head, _, rest = gate.name.partition(".")
+        if head in ("heldout", "average"):
+            there = heldout if head == "heldout" else rest in averages
+        else:
+            there = tasks or head in benchmarks
+        if not there:
+            raise UsageError(
+                f"--require {gate}: nothing will be measured under the name {gate.name!r}",
+                hint=nearest(gate.name, known) or f"measured will be: {', '.join(known)}",
+            )
 
 
 def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:

@@ -59,6 +59,21 @@ def about_task(task: Any) -> dict[str, Any]:
     return {**about, "chance": notes.chance, "shots": notes.as_dict(), "bad_items": 0}
 
 
+def headline(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give the first metric of a row of lm-eval's results as a task's one number; None: no number.
+
+    What its filters make of the answers is the first filter's.
+    """
+    for name, value in values.items():
+        metric, comma, rest = name.partition(",")
+        if comma and isinstance(value, (int, float)) and not metric.endswith("_stderr"):
+            error = values.get(f"{metric}_stderr,{rest}")
+            error = error if isinstance(error, (int, float)) else None
+            return {"metric": metric, "average": "items", "value": value, "stderr": error,
+                    "by_item": value, "by_subject": None}  # fmt: skip
+    return None
+
+
 def evaluate(
     model: Model, loaded: Mapping[str, Any], options: RunOptions, progress: Progress
 ) -> tuple[dict[str, Any], dict[str, Any]]:

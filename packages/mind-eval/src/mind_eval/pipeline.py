@@ -16,7 +16,8 @@ from mind_core.plugins import Plugins
 from mind_core.progress import Progress, say
 from mind_core.recipe import Recipe
 from mind_core.stream import check_inputs
-from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, names_file
+from mind_eval.benchmarks.benchmark import SHIPPED, Benchmark, check_task_file, names_file
+from mind_eval.contamination import check_training
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
 from mind_eval.suites import make_benchmarks
@@ -74,13 +75,18 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
 def chosen_benchmarks(
     options: RunOptions, recipe: Recipe, plugins: Plugins
 ) -> dict[str, Benchmark]:
-    """Make the benchmarks; raise `UsageError` for what is wrong, or for nothing to measure."""
+    """Make the benchmarks, and look for the texts that are to be read.
+
+    Raises `UsageError` for what is wrong, or for nothing to measure.
+    """
     benchmarks = make_benchmarks(recipe, plugins)
     if not benchmarks and not options.tasks and not options.heldout:
         raise UsageError(
             "nothing to measure",
             hint="give --heldout FILE, --benchmark NAME, --task FILE.yaml or another --suite",
         )
+    check_inputs(options.heldout)
+    check_training(options.contamination)
     return benchmarks
 
 
@@ -90,7 +96,6 @@ def describe_run(options: RunOptions, recipe: Recipe, plugins: Plugins) -> str:
     Looked for are the model, the held-out files, the data of each benchmark, and the task files.
     """
     benchmarks = chosen_benchmarks(options, recipe, plugins)
-    check_inputs(options.heldout)
     for task in options.tasks:
         if names_file(task):
             check_task_file(Path(task))
@@ -181,6 +186,8 @@ def _benchmarks(
                 name, benchmark, options.data_root, options.seed, options.keep_going
             )
             opened.builder.spread = options.spread
+            if ranks.first and options.data_root and opened.data.origin == SHIPPED:
+                _note_sample(benchmark, name, options.data_root)
             run_benchmark(
                 opened, engine, outcome, options.limit, options.keep_going,
                 partial(note_items, options.answer_folder, opened),
@@ -196,11 +203,17 @@ def _benchmarks(
     return outcome
 
 
+def _note_sample(benchmark: Benchmark, name: str, root: Path) -> None:
+    """Say that a sample stands in for data that the given root does not have."""
+    if wanted := " or ".join(benchmark.folders):
+        say(TOOL, f"{name}: the shipped sample, for there is no folder {wanted} under {root}")
+
+
 def _lm_tasks(
     options: RunOptions, model: Model | Endpoint, progress: Progress, scores: dict[str, Any]
 ) -> dict[str, Any]:
     """Run lm-eval tasks through lm-eval; enter their results, and return their samples."""
-    from mind_eval.lm_tasks import about_task, evaluate, prepare
+    from mind_eval.lm_tasks import about_task, evaluate, headline, prepare
     from mind_eval.models.model import Model
 
     if not isinstance(model, Model):
@@ -216,6 +229,8 @@ def _lm_tasks(
         scores[key] = {**scores.get(key, {}), **value} if isinstance(value, dict) else value
     for name, task in loaded["tasks"].items():
         scores["benchmarks"][name] = about_task(task)
+        if (found := headline(results["results"][name])) is not None:
+            scores["headlines"][name] = found
     return samples
 
 

@@ -15,6 +15,7 @@ from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_core.stream import read_records
 from mind_eval.answers import Answer, read_answers
+from mind_eval.contamination import check_training
 from mind_eval.engine import Keyed
 from mind_eval.evaluation import (
     Opened,
@@ -101,6 +102,7 @@ def score_log(
 ) -> dict[str, Any]:
     """Score a log again, write the folder if one is wanted, and return the scores."""
     started = time.monotonic()
+    check_training(contamination)
     run, recipe, outcome = rescore(folder, data_root, plugins)
     model = run["model"]
     scores: dict[str, Any] = {

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 FORMAT = "mind-scores"
 SCORES = "scores.json"
 ITEMS = "items.jsonl.zst"
+SUBMISSION = "submission-{}.json"
+SHOWN_CHARACTERS = 600
+"""Of a question, in the items: enough to recognise it, and the page stays small."""
+
 LIBRARIES = ("mind-eval", "mind-train", "mind-tok", "lm-eval", "torch", "sacrebleu")
 
 
@@ -60,6 +64,10 @@ def enter_outcome(scores: dict[str, Any], outcome: Outcome, recipe: Recipe) -> N
     scores["categories"] = {
         name: one.categories for name, one in measured.items() if one.categories
     }
+    if outcome.submissions:
+        scores["submissions"] = {
+            name: sum(map(len, subjects.values())) for name, subjects in outcome.submissions.items()
+        }
     scores["averages"] = averages(outcome.measured, averages_of(recipe))
     if outcome.contamination:
         scores["contamination"] = outcome.contamination
@@ -73,17 +81,26 @@ def items_of(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Rec
     for task, rows in samples.items():
         for row in rows:
             metrics = {name: plain(row[name]) for name in row["metrics"]}
-            yield {
+            asked = [tuple(map(str, one)) for one in row["arguments"]]
+            answers = [plain(answer[0]) for answer in row["resps"]]
+            chosen = len(answers) > 1 and all(isinstance(one, list) for one in answers)
+            record: Record = {
                 "id": f"{task}/{row['doc'].get('id', row['doc_id'])}",
                 "task": task,
                 "doc_id": row["doc_id"],
                 "target": plain(row["target"]),
-                "answers": [plain(answer[0]) for answer in row["resps"]],
+                "answers": answers,
+                "picked": plain(row["filtered_resps"][0]),
                 "filter": row["filter"],
                 "metrics": metrics,
                 "prompt_hash": row["prompt_hash"],
                 "doc_hash": row["doc_hash"],
+                "question": asked[0][0][-SHOWN_CHARACTERS:],
             }
+            if chosen:
+                record["picked"] = max(range(len(answers)), key=lambda place: answers[place][0])
+                record["choices"] = [one[1].strip()[:SHOWN_CHARACTERS] for one in asked]
+            yield record
 
 
 def write_scores(
@@ -99,7 +116,7 @@ def write_scores(
     """
     extra = []
     for name, answers in (submissions or {}).items():
-        extra.append(f"submission-{name}.json")
+        extra.append(SUBMISSION.format(name))
         write_json(folder / extra[-1], answers)
     write_json(folder / SCORES, scores)
     count = write_records(folder / ITEMS, items)

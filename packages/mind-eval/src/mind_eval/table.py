@@ -57,13 +57,18 @@ def _contamination(columns: Mapping[str, Any]) -> str:
 
 
 def _aside(scores: Mapping[str, Any]) -> str:
-    """Say what was set aside, and which prompts were cut to fit the context."""
+    """Say what was set aside, which prompts were cut to fit the context, what has no score."""
     lines = []
     for name, about in scores.get("benchmarks", {}).items():
         if about.get("bad_items"):
             lines.append(f"{name}: {about['bad_items']:,} items set aside, first {about['bad'][0]}")
-        if cut := about["shots"].get("overlong_without_shots"):
+        if cut := about.get("shots", {}).get("overlong_without_shots"):
             lines.append(f"{name}: {cut:,} prompts longer than the context, cut from the left")
+    lines += [
+        f"{name}: {count:,} answers, for its authors to score: -o FOLDER writes them to "
+        f"FOLDER/submission-{name}.json"
+        for name, count in scores.get("submissions", {}).items()
+    ]
     lines += [f"{name}: set aside, {why}" for name, why in scores.get("failed", {}).items()]
     return "".join(f"{line}\n" for line in lines)
 
@@ -97,8 +102,7 @@ def _tasks(results: Mapping[str, Any], notes: Mapping[str, Any], counts: Mapping
         ["task", "lang", "form", "data", "metric", "items", "shots", "chance", "value", "± error"]
     ]
     for task, values in results.items():
-        about = notes[task]
-        kept = about["shots"]["kept_mean"]
+        about = notes.get(task, {})  # lm-eval's groups have none, its tasks in Python few
         for name in values:
             metric, comma, _ = name.partition(",")
             if not comma or metric not in SHOWN:
@@ -107,18 +111,24 @@ def _tasks(results: Mapping[str, Any], notes: Mapping[str, Any], counts: Mapping
             rows.append(
                 [
                     task,
-                    about["language"],
-                    about["form"],
-                    "shipped" if about["data"] == "shipped" else "given",
+                    about.get("language", "-"),
+                    about.get("form", "group"),
+                    "shipped" if about.get("data") == "shipped" else "given",
                     metric,
-                    f"{counts[task]['effective']:,}",
-                    f"{kept:.1f} of {about['shots']['asked']}",
+                    f"{counts[task]['effective']:,}" if task in counts else "-",
+                    _kept(about),
                     _chance(metric, about),
                     f"{values[name]:.4f}",
                     f"{error:.4f}" if isinstance(error, float) else "-",
                 ]
             )
     return aligned(rows, 5)
+
+
+def _kept(about: Mapping[str, Any]) -> str:
+    """Show how many shots an item had on the mean, of those asked for."""
+    shots = about.get("shots")
+    return "-" if shots is None else f"{shots['kept_mean'] or 0:.1f} of {shots['asked']}"
 
 
 def _chance(metric: str, about: Mapping[str, Any]) -> str:

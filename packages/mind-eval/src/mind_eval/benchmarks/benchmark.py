@@ -42,6 +42,8 @@ from mind_core.records import encode
 from mind_eval.benchmarks.rows import AT, BAD, Row, read_rows
 
 RULES = "benchmark.toml"
+SHIPPED = "shipped"
+"""Where rows come from that come with the package."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,18 @@ class Benchmark:
         return {"metric": None, "average": "items", "labels": True, **self.rules.get("measure", {})}
 
     def found(self, data_root: Path | None) -> Path | None:
-        """Find the authors' folder under the data root, or one level below it."""
+        """Find the authors' folder under the data root, or one level below it.
+
+        Raises `UsageError` for a root that is no folder: a slip must not give the sample's score.
+        """
         if data_root is None:
             return None
+        if not data_root.is_dir():
+            raise UsageError(
+                f"--data-root {data_root} is no folder",
+                hint="give the folder that holds the benchmarks' folders, or leave it out for the "
+                "shipped samples",
+            )
         for name in self.folders:
             for place in (data_root, *sorted(data_root.glob("*/"))):
                 if (place / name).is_dir():
@@ -129,7 +140,7 @@ class Benchmark:
                 hint=f"its authors publish it at {self.rules['source']}",
             )
         splits = {split: read_rows(self.folder / name) for split, name in shipped.items()}
-        return checked(splits, "shipped", keep_going)
+        return checked(splits, SHIPPED, keep_going)
 
 
 def checked(splits: dict[str, list[Row]], origin: str, keep_going: bool = False) -> Data:

@@ -6,6 +6,7 @@ completion is an error that names the item: it is never scored as a wrong answer
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +21,8 @@ from mind_eval.stops import trimmed
 
 TRIES = 3
 PAUSE = 0.5
+QUOTED = 200
+"""Bytes of a server's own explanation in a message."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Endpoint:
             body,
             {"Content-Type": "application/json"},
         )
-        cause: Exception = OSError("not asked")
+        cause = ""
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(PAUSE * 2 ** (attempt - 1))
@@ -77,13 +80,23 @@ class Endpoint:
                     answer: bytes = response.read()
                     return answer
             except urllib.error.HTTPError as error:
-                cause = error
+                cause = f"{error}: {_quoted(error)}"
                 if error.code < 500 and error.code != 429:
                     break
-            except (OSError, TimeoutError) as error:
-                cause = error
+            except (OSError, http.client.HTTPException) as error:  # also what is not HTTP, or cut
+                cause = f"{type(error).__name__}: {error}"
         raise MindError(
             f"{item}: {self.address} gave no answer",
             cause=cause,
             hint="check that the server runs and knows the model, or give it more --timeout",
         )
+
+
+def _quoted(error: urllib.error.HTTPError) -> str:
+    """Quote how a server explains a refusal."""
+    try:
+        return repr(error.read(QUOTED).decode("utf-8", "replace"))
+    except (OSError, http.client.HTTPException):
+        return "(no explanation)"
+    finally:
+        error.close()

@@ -26,14 +26,14 @@ def browser_section(
 ) -> Section | None:
     """Return the section; `items` has each run's items by id, `metrics` each task's metric."""
     tasks: dict[str, dict[str, list[str]]] = {}
-    for key, item in (items[0] if items else {}).items():
-        metric = metrics.get(item["task"])
+    for key in dict.fromkeys(key for run in items for key in run):
         there = [run[key] for run in items if key in run]
+        metric = metrics.get(there[0]["task"])
         if metric is None or any(metric not in one["metrics"] for one in there):
             continue
         right = {one["metrics"][metric] > 0 for one in there}
         kind = KINDS[0] if len(right) > 1 else KINDS[2] if right == {True} else KINDS[1]
-        tasks.setdefault(item["task"], {name: [] for name in KINDS})[kind].append(key)
+        tasks.setdefault(there[0]["task"], {name: [] for name in KINDS})[kind].append(key)
     if not tasks:
         return None
     body = "".join(
@@ -99,10 +99,17 @@ def _choices(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
 def _texts(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
     wanted = f"<p>wanted: <code>{escape(_short(str(there[0][1]['target']), 300))}</code></p>"
     return wanted + "".join(
-        f"<blockquote>{escape(_said(one))}<cite>{escape(names[number])}, taken as "
-        f"{escape(_short(str(one['picked']), 80))}</cite></blockquote>"
+        f"<blockquote>{escape(_said(one))}<cite>{escape(names[number])}, "
+        f"{_taken(one['picked'])}</cite></blockquote>"
         for number, one in there
     )
+
+
+def _taken(picked: Any) -> str:
+    """Say what an answer was taken for."""
+    if picked is None:
+        return "in which no answer was found"
+    return f"taken as {escape(_short(str(picked), 80))}"
 
 
 def _said(one: Mapping[str, Any]) -> str:

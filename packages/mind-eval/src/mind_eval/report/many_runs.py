@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from mind_core.errors import UsageError
 from mind_core.files import atomic_file
 from mind_eval.paired import Z_LEVEL, wilson
 from mind_eval.report.browser import browser_section
-from mind_eval.report.curves import language_name
+from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.intervals import Dot, Row, interval_chart, legend
 from mind_eval.report.page import Figure, Section, number, render, table
 from mind_eval.report.svg import Line, line_chart
@@ -75,6 +75,7 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
         return None
     rows, charts = [], {"share": list[Row](), "BLEU or chrF": list[Row]()}
     for task in tasks:
+        sizes = {r["n-samples"][task]["effective"] for r in runs if task in r["headlines"]}
         metric = next(r["headlines"][task]["metric"] for r in runs if task in r["headlines"])
         chance = next(
             (r["benchmarks"][task]["chance"] for r in runs if task in r["benchmarks"]), None
@@ -87,7 +88,7 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
                 continue
             digits = 3 if metric in SHARES else 2
             low, high = (f"{bound:.{digits}f}" for bound in found[1:])
-            cells.append(f"<b>{found[0]:.{digits}f}</b> {low} … {high}{_aside(run, task)}")
+            cells.append(f"<b>{found[0]:.{digits}f}</b> {low} … {high}{_aside(run, task, sizes)}")
             dots.append(Dot(place, *found))
         shown = chance if metric in SHARES else None
         rows.append((escape(task), metric, "–" if shown is None else number(shown), *cells))
@@ -102,13 +103,15 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
     return Section("scores", "Scores", body, lead)
 
 
-def _aside(run: Scores, task: str) -> str:
-    """Say what was set aside, and shots that did not fit."""
+def _aside(run: Scores, task: str, sizes: Collection[int]) -> str:
+    """Say what was set aside, shots that did not fit, and items where runs had other numbers."""
     about = run["benchmarks"][task]
     notes = []
+    if len(sizes) > 1:
+        notes.append(f"{run['n-samples'][task]['effective']:,} items")
     if about.get("bad_items"):
         notes.append(f"{about['bad_items']} set aside")
-    shots = about["shots"]
+    shots = about.get("shots", {"asked": 0})
     if shots["asked"] and shots["kept_mean"] is not None and shots["kept_mean"] < shots["asked"]:
         notes.append(f"{shots['kept_mean']:.1f} of {shots['asked']} shots")
     return f"<br><small>{', '.join(notes)}</small>" if notes else ""
@@ -140,9 +143,30 @@ def _curves(runs: Sequence[Scores]) -> Section | None:
         points = [(float(step), value[0]) for step, value in found if value is not None]
         if metric in SHARES and len(points) > 1:
             lines.append(Line(task, points))
-    if not lines:
+    held = _heldout_lines([runs[place] for place in order])
+    if not lines and not held:
         return None
-    return Section("curves", "Over training", line_chart(lines, "step", "score"))
+    body = line_chart(lines, "step", "score")
+    body += line_chart(held, "step", "bits per byte, held out")
+    return Section("curves", "Over training", body)
+
+
+def _heldout_lines(runs: Sequence[Scores]) -> list[Line]:
+    """Make a line of bits per byte for each language in which all runs read the same text."""
+    held = [run.get("heldout", {}).get("languages", {}) for run in runs]
+    lines = []
+    for language in dict.fromkeys(language for one in held for language in one):
+        there = [one.get(language) for one in held]
+        if None in there or len({(one["documents"], one["bytes"]) for one in there}) > 1:
+            continue
+        points = [
+            (float(run["model"]["step"]), one["bits_per_byte"])
+            for run, one in zip(runs, there, strict=True)
+            if one["bits_per_byte"] is not None
+        ]
+        if len(points) > 1:
+            lines.append(Line(language_name(language), points, colour=COLOURS.get(language, "")))
+    return lines
 
 
 def _heldout(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
@@ -153,7 +177,13 @@ def _heldout(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
     rows = []
     for language in languages:
         values = [one.get(language, {}).get("bits_per_byte") for one in held]
-        cells = ("–" if value is None else number(value) for value in values)
+        sizes = [one.get(language, {}).get("documents") for one in held]
+        unlike = len({*sizes} - {None}) > 1
+        cells = (
+            "–" if value is None
+            else number(value) + (f"<br><small>{size:,} documents</small>" if unlike else "")
+            for value, size in zip(values, sizes, strict=True)
+        )  # fmt: skip
         rows.append((escape(language_name(language)), *cells))
     return Section(
         "heldout", "Held-out text", table(["bits per byte", *names], rows), "Lower is better."

@@ -34,8 +34,8 @@ def scores_section(runs: Mapping[str, Mapping[str, Any]]) -> Section | None:
         "scores",
         "How it scores",
         body,
-        "Bits per byte compare languages and tokenizers fairly: lower is better. Benchmarks run "
-        "through lm-eval, offline; ± is one standard error.",
+        "Bits per byte compare languages and tokenizers fairly: lower is better. Benchmarks have "
+        "lm-eval's metrics; ± is one standard error.",
     )
 
 
@@ -99,7 +99,7 @@ def _benchmarks(scores: Mapping[str, Any]) -> str:
                     escape(language_name(about.get("language", ""))),
                     escape(metric),
                     number(scores["n-samples"][task]["effective"]),
-                    number(about["chance"]) if "chance" in about else "–",
+                    "–" if about.get("chance") is None else number(about["chance"]),
                     f"{value:.3f}" + (f" ± {error:.3f}" if isinstance(error, float) else ""),
                 )
             )
