@@ -287,7 +287,9 @@ def test_what_keeps_less_gives_the_same(gated: bool) -> None:
 
     def lean() -> tuple[Tensor, Tensor]:
         y = activate_down(x, down, gated, "tanh")
-        q, k, v = rotated(qkv * 1.0, *table)
+        turned, values = rotated(qkv * 1.0, *table)
+        assert values is None
+        q, k, v = turned.transpose(1, 3).unbind(2)
         return rms_norm(y, gain, 1e-6), F.scaled_dot_product_attention(q, k, v)
 
     wrt = (x, gain, qkv, *down.parameters())

@@ -19,6 +19,7 @@ from mind_train.data import Shards
 from mind_train.flops import flops
 from mind_train.jobs import mixture_of, row_length
 from mind_train.loss import chunk_rows
+from mind_train.models.blockwise import kept_keys
 from mind_train.models.language_model import LanguageModel
 from mind_train.train_options import TrainOptions
 from mind_train.trainer import CPU_TOKENS
@@ -104,14 +105,18 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
     )
     width = 2 if on_gpu else 4
     sizes = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}  # type: ignore[arg-type]
-    dim, inner, layers = (int(sizes.get(n) or 0) for n in ("dim", "ffn_dim", "layers"))
+    dim, inner, layers, heads = (
+        int(sizes.get(n) or 0) for n in ("dim", "ffn_dim", "layers", "heads")
+    )
     # What a block keeps for its backward pass: norms, q k v, what they mix, the inner layer.
     full = 10 * dim + 4 * inner if on_gpu else 8 * dim + 2 * inner  # see models/lean.py
-    kept = dim if train.recompute else full
+    kept = layers * (dim if train.recompute else full)
+    if not (on_gpu or train.recompute):  # attention's probabilities, see models/blockwise.py
+        kept += round(heads * sum(kept_keys(sequence, span) for span in model.spans(sequence)))
     tokens = rows * sequence
     return {
         "states": sum(model.groups().values()) * BYTES_PER_PARAMETER // split,
-        "activations": tokens * layers * kept * width,
+        "activations": tokens * kept * width,
         "head": min(chunk_rows(config.vocab, "cuda" if on_gpu else "cpu"), tokens)
         * config.vocab * 4,
         "micro_batch_rows": rows,

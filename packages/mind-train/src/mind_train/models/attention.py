@@ -1,8 +1,9 @@
 """Attention: causal, inside a window, inside a document, with a cache.
 
-The one seam for kernels: an architecture calls ``attend`` with a ``Scope`` and never builds a mask
-itself. Where a GPU has a kernel for packed rows (``kernels.py``) it is used for training; SDPA does
-the rest, with ``is_causal`` wherever that says all there is to say and a boolean mask elsewhere.
+The one seam for kernels: an architecture calls ``self_attend``, or ``attend`` where q, k and v come
+apart, with a ``Scope`` and never builds a mask itself. For training, a GPU's kernel for packed rows
+(``kernels.py``) is used where there is one, and blocks of queries (``blockwise.py``) on a CPU; SDPA
+does the rest, with ``is_causal`` wherever that says all and a boolean mask elsewhere.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mind_train.models.blockwise import mix_by_blocks, suits_blocks
 from mind_train.models.kernels import packed_attention, packed_kernel, row_starts, suits
 
 
@@ -119,6 +121,31 @@ class Scope:
                 mask = (mask & same)[:, None]
             self._masks[window] = mask
         return self._masks[window]
+
+
+def self_attend(
+    qkv: Tensor,
+    scope: Scope,
+    layer: int,
+    cache: Cache | None,
+    *,
+    values: Tensor | None = None,
+    window: int = 0,
+    scale: float | None = None,
+) -> Tensor:
+    """Mix the values of a projection qkv [B, T, 3, H, d] → [B, T, H d]; a cache grows by them.
+
+    With ``values`` [B, T, H, d] apart, qkv is q and k alone. ``scale`` None is 1/√d.
+    """
+    B, T, parts, H, d = qkv.shape
+    if parts == 3 and cache is None and scope.documents is None and suits_blocks(qkv, window):
+        return mix_by_blocks(qkv, window, d**-0.5 if scale is None else scale)
+    q, k, *rest = qkv.transpose(1, 3).unbind(2)  # (B, H, T, d) each
+    v = rest[0] if values is None else values.transpose(1, 2)
+    if cache is not None:
+        k, v = cache.extend(layer, k, v)
+    mixed = attend(q, k, v, scope, window=window, scale=scale)
+    return mixed.transpose(1, 2).reshape(B, T, H * d)
 
 
 def attend(

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mind_train.models.attention import Cache, Scope, attend, mean_keys
+from mind_train.models.attention import Cache, Scope, mean_keys, self_attend
 from mind_train.models.checks import check_sizes
 from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
@@ -101,11 +101,8 @@ class Block(nn.Module):
         """Map [B, T, D] → [B, T, D]."""
         B, T, D = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(B, T, 3, self.heads, D // self.heads)
-        q, k, v = qkv.transpose(1, 3).unbind(2)  # (B, H, T, d_head) each
-        if cache is not None:
-            k, v = cache.extend(layer, k, v)
-        mixed = attend(q, k, v, scope, window=self.window, scale=1.0)
-        x = x + self.o(mixed.transpose(1, 2).reshape(B, T, D))
+        mixed = self_attend(qkv, scope, layer, cache, window=self.window, scale=1.0)
+        x = x + self.o(mixed)
         return x + activate_down(self.up(self.ffn_norm(x)), self.down, gated=False, gelu="tanh")
 
     def matrices(self) -> dict[str, Tensor]:

@@ -35,26 +35,24 @@ class _Rotate(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """Turn the gradients of q and k back."""
+        """Turn the gradients of q and k back, where they stand as well."""
         cos, sin = ctx.saved_tensors
-        d = gradients[0].clone()
-        g = gradients[0][:, :, :2]
+        d = gradients[0]  # attention has just made it, for this alone
+        g = d[:, :, :2]
         d[:, :, :2] = g * cos + (g * sin).roll(-(g.shape[-1] // 2), dims=-1)
         return d, None, None
 
 
-def rotated(qkv: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def rotated(qkv: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor | None]:
     """Turn q and k of a projection's fresh output qkv [B, T, 3, H, d_head], which is overwritten.
 
-    Gives q, k, v, each [B, H, T, d_head].
+    Gives q, k, v as they came and None, or q, k [B, T, 2, H, d_head] and v apart; for
+    ``self_attend`` and nothing else.
     """
     if is_plain(qkv, cos):
         turned: Tensor = _Rotate.apply(qkv, cos, sin)  # type: ignore[no-untyped-call]
-        q, k, v = turned.transpose(1, 3).unbind(2)
-    else:
-        q, k = rotate(qkv[:, :, :2], cos, sin).to(qkv.dtype).transpose(1, 3).unbind(2)
-        v = qkv[:, :, 2].transpose(1, 2)
-    return q, k, v
+        return turned, None
+    return rotate(qkv[:, :, :2], cos, sin).to(qkv.dtype), qkv[:, :, 2]
 
 
 class _RMSNorm(torch.autograd.Function):

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mind_train.models.attention import Cache, Scope, attend, mean_keys
+from mind_train.models.attention import Cache, Scope, mean_keys, self_attend
 from mind_train.models.checks import check_choice, check_sizes
 from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
@@ -112,11 +112,8 @@ class Attention(nn.Module):
         """Map [B, T, D] → [B, T, D]; cos and sin are [T, 1, 1, d_head]."""
         B, T, D = x.shape
         qkv = self.qkv(x).view(B, T, 3, self.heads, D // self.heads)
-        q, k, v = rotated(qkv, cos, sin)  # (B, H, T, d_head) each
-        if cache is not None:
-            k, v = cache.extend(layer, k, v)
-        mixed = attend(q, k, v, scope).transpose(1, 2).reshape(B, T, D)
-        out: Tensor = self.o(mixed)
+        turned, values = rotated(qkv, cos, sin)
+        out: Tensor = self.o(self_attend(turned, scope, layer, cache, values=values))
         return out
 
     def matrices(self) -> dict[str, Tensor]:
