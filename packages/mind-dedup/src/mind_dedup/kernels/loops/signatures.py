@@ -12,7 +12,7 @@ from mind_dedup.fold import Hashes
 from mind_dedup.kernels.loops.mixing import mixed
 from mind_dedup.minhash import Numbers
 
-_ONE = np.uint64(1)
+_ONE, _TWO = np.uint64(1), np.uint64(2)
 Slots = npt.NDArray[np.uint32]
 
 
@@ -81,6 +81,7 @@ def _densify(
     for each in range(slots):
         empty[left] = np.uint32(each)
         left += np.uint64(full[each] ^ np.uint32(1))
+    taken = slots - left
     draw = np.uint64(0)
     while left > np.uint64(0) and draw < np.uint64(len(asked)):
         asking, left = left, np.uint64(0)
@@ -91,7 +92,14 @@ def _densify(
             empty[left] = np.uint32(slot)
             left += np.uint64(full[donor] ^ np.uint32(1))
         draw += slots
-    if left > np.uint64(0):
+    if left <= _TWO * taken:  # few steps lead to the next full slot
+        for place in range(left):
+            slot = np.uint64(empty[place])
+            at = np.uint64(rank[slot])
+            while full[np.uint64(order[at])] == np.uint32(0):
+                at = (at + _ONE) & (slots - _ONE)
+            found[slot] = found[np.uint64(order[at])]
+    else:
         _next_full(full, order, nearest)
         for place in range(left):
             slot = np.uint64(empty[place])
@@ -101,10 +109,11 @@ def _densify(
 @loop
 def _next_full(full: Slots, order: Numbers, nearest: Numbers) -> None:
     """Note for each place of the shuffled order which full slot comes next, going round."""
-    slots = len(full)
-    following = np.int64(-1)
-    for step in range(2 * slots):
-        place = slots - 1 - step % slots
-        if full[order[place]]:
-            following = order[place]
-        nearest[place] = following
+    slots = np.uint64(len(full))
+    following = np.int64(0)
+    for _ in range(2):
+        for back in range(slots):
+            place = slots - _ONE - np.uint64(back)
+            own = order[place]
+            following = own if full[np.uint64(own)] else following
+            nearest[place] = following

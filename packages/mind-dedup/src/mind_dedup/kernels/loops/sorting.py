@@ -47,9 +47,9 @@ def sorted_distinct(
 
 @loop
 def _by_bucket(values: Values, rows: np.uint64, ends: Values, sorting: Values) -> np.uint64:
-    """Lay values down by their upper bits, about one in a bucket; return the most in one."""
+    """Lay values down by their upper bits, one in two buckets or so; return the most in one."""
     buckets, shift = np.uint64(256), np.uint32(24)
-    while buckets < rows and buckets < np.uint64(MOST_BUCKETS):
+    while buckets < np.uint64(2) * rows and buckets < np.uint64(MOST_BUCKETS):
         buckets <<= _ONE
         shift -= np.uint32(1)
     for bucket in range(buckets + _ONE):
