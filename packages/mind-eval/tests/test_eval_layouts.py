@@ -177,8 +177,38 @@ def test_files_that_cannot_be_read_name_file_and_line(tmp_path: Path) -> None:
 
     packed = zstandard.compress(b'{"question":"q","answer":"#### 1"}\n' * 2000)
     write(tmp_path / "gsm8k" / "test.jsonl.zst", packed[: len(packed) // 2])
-    with pytest.raises(MindError):
+    write(tmp_path / "gsm8k" / "train.jsonl", "<!doctype html>\n")
+    with pytest.raises(MindError, match="inside a zstd frame") as error:
         load("gsm8k", tmp_path)
+    assert "fetch it again" in str(error.value.hint) and "tool before" not in str(error.value.hint)
+    (tmp_path / "gsm8k" / "test.jsonl.zst").unlink()
+    write(tmp_path / "gsm8k" / "test.jsonl", "<!doctype html>\n")
+    with pytest.raises(MindError, match=r"test.jsonl:1: not JSON") as error:
+        load("gsm8k", tmp_path)
+    assert "<!doctype" in str(error.value.cause) and "fetch it again" in str(error.value.hint)
+
+
+def test_half_a_download_is_told(model_folder: Path, tmp_path: Path) -> None:
+    rows = "question,A,B,C,D,answer\nq,1,2,3,4,A\n"
+    for name in ("test/law_test", "dev/law_dev", "test/art_test", "dev/art_dev"):
+        write(tmp_path / "mmlu" / f"{name}.csv", rows.partition("\n")[2])
+    data = load("mmlu", tmp_path)
+    assert data.lacking == "2 of the 14,042 items that its authors publish"
+    given = ["--data-root", tmp_path, "--benchmark", "mmlu"]
+    done = run_tool("mind-eval", ["run", "--model", model_folder, *given, "-o", tmp_path / "s"])
+    assert done.code == 0 and b"mmlu: 2 of the 14,042 items" in done.stdout
+    assert read_scores(tmp_path / "s")["benchmarks"]["mmlu"]["lacking"] == data.lacking
+    found = json.loads(run_tool("mind-eval", ["doctor", *given[:2], "--json"]).stdout)
+    assert next(one for one in found if one["name"] == "mmlu")["state"] == "partial"
+    assert load("piqa", tmp_path).lacking is None, "a sample is told otherwise"
+    for name in ("dev/art_dev", "test/law_test"):
+        file = tmp_path / "mmlu" / f"{name}.csv"
+        text = file.read_bytes()
+        file.unlink()
+        with pytest.raises(MindError, match=f"{name}.csv is missing") as error:
+            load("mmlu", tmp_path)
+        assert "1 of the subjects" in str(error.value.cause)
+        write(file, text)
 
 
 def test_keep_going_finishes_the_rest_and_exits_1(model_folder: Path, tmp_path: Path) -> None:
@@ -256,6 +286,7 @@ def test_every_benchmark_of_the_paper_is_read_whole() -> None:
         data = load(name, FULL, keep_going=True)
         assert len(data.splits["test"]) == size, name
         assert len(data.bad) == (5 if name == "logiqa_zh" else 0), name
+        assert bool(data.lacking) is (name == "mathqa"), "a sample of its 2,985 is here"
 
 
 def test_explain_prints_the_tokens_of_an_item(model_folder: Path, tmp_path: Path) -> None:

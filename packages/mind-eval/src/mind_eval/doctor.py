@@ -16,7 +16,8 @@ from mind_eval.table import aligned
 def examine(data_root: Path | None, suite: str | None, plugins: Plugins) -> list[dict[str, Any]]:
     """Look at every benchmark there is, or at those of a suite.
 
-    State: whole, sample (the shipped one), flawed (some rows cannot be used), broken, missing.
+    State: whole, sample (the shipped one), partial (fewer items than published), flawed (some rows
+    cannot be used), broken, missing.
     """
     if suite is None or suite == NO_SUITE:
         benchmarks = {
@@ -35,7 +36,7 @@ def doctor_table(found: Sequence[dict[str, Any]]) -> str:
         rows.append([one["name"], one["state"], one["where"], f"{one['items']:,}"])
         if one["state"] != "whole":
             advice.append(f"{one['name']}: {one['why']}")
-        if one["state"] in ("missing", "broken", "sample"):
+        if one["state"] in ("missing", "broken", "partial", "sample"):
             advice.append(f"  its authors publish it at {one['source']} ({one['licence']})")
     return aligned(rows, 1) + "".join(f"{line}\n" for line in ["", *advice] if advice)
 
@@ -68,6 +69,8 @@ def _look(name: str, benchmark: Benchmark, data_root: Path | None) -> dict[str, 
             "state": "flawed",
             "why": f"{len(data.bad)} rows cannot be used: {found['bad'][0]}",
         }
+    elif data.lacking:
+        found |= {"state": "partial", "why": f"{data.lacking}: fetch it again"}
     elif folder is None:
         found |= {"state": "sample", "why": f"the shipped sample; the whole needs {wanted}"}
     return found

@@ -164,6 +164,7 @@ def about(opened: Opened) -> dict[str, Any]:
         "delimiter": opened.spec.delimiter,
         "chance": notes.chance,
         "shots": notes.as_dict(),
+        "lacking": opened.data.lacking,
         "bad_items": len(opened.data.bad),
         "bad": [f"{at}: {reason}" for at, reason in opened.data.bad[:20]],
     }

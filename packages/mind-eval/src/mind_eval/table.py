@@ -60,6 +60,8 @@ def _aside(scores: Mapping[str, Any]) -> str:
     """Say what was set aside, which prompts were cut to fit the context, what has no score."""
     lines = []
     for name, about in scores.get("benchmarks", {}).items():
+        if about.get("lacking"):
+            lines.append(f"{name}: {about['lacking']}")
         if about.get("bad_items"):
             lines.append(f"{name}: {about['bad_items']:,} items set aside, first {about['bad'][0]}")
         if cut := about.get("shots", {}).get("overlong_without_shots"):

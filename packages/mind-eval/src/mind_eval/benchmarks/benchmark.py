@@ -15,6 +15,7 @@ test = "test.jsonl.zst"
 [authors]                        # the authors' own layout under --data-root
 folder = "mmlu"                  # or several names, of which the first that is there is read
 reader = "package.module:function"   # (folder, **options) -> {split: rows}
+items = 1000                     # of its test, as published: fewer are told; may be left out
 options = {}
 [measure]                        # all of it may be left out
 metric = "acc"                   # the headline; default: the first of the YAML's
@@ -27,6 +28,7 @@ STEM = ["astronomy"]
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import tomllib
@@ -54,6 +56,17 @@ class Data:
     origin: str
     bad: list[tuple[str, str]] = field(default_factory=list)
     """Rows that cannot be used: where they stand, and why."""
+
+    published: int | None = None
+    """Items of the test as its authors publish it, if that is known."""
+
+    @property
+    def lacking(self) -> str | None:
+        """Say how much of the authors' test is not there; None if it is whole, or a sample."""
+        there = len(self.splits.get("test", [])) + len(self.bad)
+        if self.origin == SHIPPED or self.published is None or there >= self.published:
+            return None
+        return f"{there:,} of the {self.published:,} items that its authors publish"
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -130,7 +143,8 @@ class Benchmark:
         folder = self.found(data_root)
         if folder is not None:
             splits = _reader(authors["reader"])(folder, **authors.get("options", {}))
-            return checked(splits, str(folder), keep_going)
+            data = checked(splits, str(folder), keep_going)
+            return dataclasses.replace(data, published=authors.get("items"))
         shipped = self.rules.get("shipped")
         if not shipped:
             wanted = " or ".join(map(repr, self.folders)) or "…"

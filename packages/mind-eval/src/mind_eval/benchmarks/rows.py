@@ -18,6 +18,7 @@ Row = dict[str, Any]
 Place = Path | zipfile.Path
 """A file or folder on the disk, or in a zip file."""
 
+FETCH = "mend the file or fetch it again: mind-eval doctor says where a benchmark is published"
 COMPRESSED = (".zst", ".gz")
 BAD = "_bad"
 AT = "at"
@@ -44,7 +45,7 @@ def find(folder: Place, name: str) -> Place:
     raise MindError(
         f"{folder / name} is missing",
         cause="neither plain nor .zst nor .gz",
-        hint="fetch the benchmark again as its authors publish it; mind-eval doctor says where",
+        hint=FETCH,
     )
 
 
@@ -68,7 +69,7 @@ def listed(folder: Place, ending: str) -> list[tuple[str, Place]]:
     if not found:
         raise MindError(
             f"{folder} has no *{ending}",
-            hint="fetch the benchmark again as its authors publish it; mind-eval doctor says where",
+            hint=FETCH,
         )
     return sorted(found, key=lambda one: one[0])
 
@@ -78,7 +79,10 @@ def read_text(path: Place) -> str:
     if isinstance(path, zipfile.Path):
         data = path.read_bytes()
     else:
-        data = b"".join(batch.data for batch in read_batches([path]))
+        try:
+            data = b"".join(batch.data for batch in read_batches([path]))
+        except MindError as error:  # its advice is about pipes
+            raise MindError(error.message, cause=error.cause, hint=FETCH) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -177,7 +181,9 @@ def _parse(text: str, position: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise MindError(f"{position}: not JSON", cause=error) from None
+        raise MindError(
+            f"{position}: not JSON", cause=f"{error}; it begins {text.lstrip()[:40]!r}", hint=FETCH
+        ) from None
 
 
 def _object(row: Any, position: str) -> Row:

@@ -12,6 +12,7 @@ from mind_core import MindError
 from mind_eval.benchmarks.rows import (
     AT,
     BAD,
+    FETCH,
     Place,
     Row,
     bad,
@@ -40,23 +41,20 @@ def mmlu(folder: Path) -> dict[str, list[Row]]:
     """
     root = unpacked(folder)
     root = root / "data" if (root / "data").is_dir() else root
-    splits: dict[str, list[Row]] = {}
-    for split in ("test", "dev"):
-        splits[split] = [
-            row
-            for subject, path in listed(root / split, f"_{split}.csv")
-            for row in _mmlu_rows(path, subject, split)
-        ]
-    return splits
+    return {
+        split: [row for subject, path in files for row in _mmlu_rows(path, subject, split)]
+        for split, files in _paired(root, {"test": "_test.csv", "dev": "_dev.csv"}).items()
+    }
 
 
 def ceval(folder: Path, split: str = "val") -> dict[str, list[Row]]:
     """Read `{dev,val,test}/<subject>_{…}.csv`; `split` test has no answers, for a submission."""
     root = unpacked(folder)
     splits: dict[str, list[Row]] = {}
-    for name, file in (("test", split), ("dev", "dev")):
+    for file, files in _paired(root, {split: f"_{split}.csv", "dev": "_dev.csv"}).items():
+        name = "dev" if file == "dev" else "test"
         splits[name] = []
-        for subject, path in listed(root / file, f"_{file}.csv"):
+        for subject, path in files:
             for row in read_rows(path):
                 made = _exam_row(row, f"{subject}-{file}-{row.get('id')}", subject,
                                  "question", "answer", labelled=file != "test")  # fmt: skip
@@ -70,10 +68,10 @@ def cmmlu(folder: Path) -> dict[str, list[Row]]:
     return {
         split: [
             _exam_row(row, f"{subject}-{split}-{number}", subject, "Question", "Answer")
-            for subject, path in listed(root / split, ".csv")
+            for subject, path in files
             for number, row in enumerate(read_rows(path))
         ]
-        for split in ("test", "dev")
+        for split, files in _paired(root, {"test": ".csv", "dev": ".csv"}).items()
     }
 
 
@@ -109,6 +107,23 @@ def gaokao(folder: Path) -> dict[str, list[Row]]:
                            subject=name, question=row["question"].strip())
             )  # fmt: skip
     return {"test": items, "shots": items}
+
+
+def _paired(root: Place, splits: dict[str, str]) -> dict[str, list[tuple[str, Place]]]:
+    """List the files of two splits, a subject each; raise `MindError` where one has no partner.
+
+    `splits` maps the folder of a split to the ending of its files' names.
+    """
+    found = {split: listed(root / split, ending) for split, ending in splits.items()}
+    subjects = {split: {subject for subject, _ in files} for split, files in found.items()}
+    for split, ending in splits.items():
+        if gone := sorted(set().union(*subjects.values()) - subjects[split]):
+            raise MindError(
+                f"{root / split}/{gone[0]}{ending} is missing",
+                cause=f"{len(gone)} of the subjects have no file there",
+                hint=FETCH,
+            )
+    return found
 
 
 def _mmlu_rows(path: Place, subject: str, split: str) -> list[Row]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mind_core import MindError
 from mind_eval.benchmarks.rows import (
     AT,
+    FETCH,
     Place,
     Row,
     bad,
@@ -113,7 +114,9 @@ def piqa(folder: Path) -> dict[str, list[Row]]:
     path = find(root, "valid.jsonl")
     rows, labels = read_rows(path), read_text(find(root, "valid-labels.lst")).split()
     if len(rows) != len(labels):
-        raise MindError(f"{path} has {len(rows)} rows, valid-labels.lst has {len(labels)}")
+        raise MindError(
+            f"{path} has {len(rows)} rows, valid-labels.lst has {len(labels)}", hint=FETCH
+        )
     items = []
     for number, (row, label) in enumerate(zip(rows, labels, strict=True)):
         reason = missing(row, "goal", "sol1", "sol2")
