@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,19 @@ def test_a_plugin_is_a_folder_of_data(tmp_path: Path, model_folder: Path) -> Non
     assert done.code == 0, done.stderr
     assert b'"weekdays": "weekdays_plugin.py==sha256:' in done.stdout
     assert b'"kept": {\n          "1": 2' in done.stdout
+    table = run_tool("mind-eval", ["doctor", "--plugin", plugin]).stdout.decode()
+    assert re.search(r"^weekdays +whole +shipped +2$", table, re.MULTILINE), "it has no other data"
+    text = (folder / "test.jsonl").read_text().replace('"answer":1', '"answer":9')
+    (folder / "test.jsonl").write_text(text)
+    done = run_tool(
+        "mind-eval",
+        ["run", "--model", model_folder, "--plugin", plugin, "--benchmark", "weekdays", "--shots",
+         "0", "--keep-going"],
+    )  # fmt: skip
+    assert done.code == 1
+    assert b"first item 2: task weekdays, item 2: the answer 9 is none of its 2 choices\n" in (
+        done.stdout
+    )
 
 
 def test_find_takes_what_is_compressed_too(tmp_path: Path) -> None:

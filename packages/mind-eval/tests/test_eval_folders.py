@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from mind_core.errors import MindError, UsageError
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.model import open_model
 from mind_eval.scoring import Scorer, Sequenced, score
@@ -165,3 +167,21 @@ def test_an_exported_checkpoint_scores_as_the_checkpoint(
     ours, theirs = (score(model.network, asked)[0].logprobs for model in (checkpoint, exported))
     assert ours == theirs
     assert exported.context == checkpoint.context
+
+
+def test_damaged_folders_and_devices_that_are_not_here_are_told(
+    gpt_neo_folder: Path, tmp_path: Path
+) -> None:
+    for name, size in (("model.safetensors", 2000), ("tokenizer.json", 300)):
+        folder = tmp_path / name
+        shutil.copytree(gpt_neo_folder, folder)
+        with (folder / name).open("r+b") as file:
+            file.truncate(size)
+        with pytest.raises(MindError, match="cannot be loaded") as error:
+            open_model(str(folder))
+        assert error.value.cause and name in str(error.value.hint)
+    with pytest.raises(UsageError, match="'abacus' is no device"):
+        open_model(str(gpt_neo_folder), "abacus")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="torch sees no GPU"):
+            open_model(str(gpt_neo_folder), "cuda")

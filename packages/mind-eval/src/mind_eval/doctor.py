@@ -71,6 +71,6 @@ def _look(name: str, benchmark: Benchmark, data_root: Path | None) -> dict[str, 
         }
     elif data.lacking:
         found |= {"state": "partial", "why": f"{data.lacking}: fetch it again"}
-    elif folder is None:
+    elif folder is None and benchmark.folders:
         found |= {"state": "sample", "why": f"the shipped sample; the whole needs {wanted}"}
     return found

@@ -159,7 +159,7 @@ class Engine:
             self.in_a_row += 1
             if not self.keep_going or self.in_a_row > PATIENCE:
                 raise
-            self.failures[key] = f"{error.message}; {error.cause}"
+            self.failures[key] = "; ".join(filter(None, (error.message, error.cause)))
         else:
             self.in_a_row = 0
             self.log.add({key: text})

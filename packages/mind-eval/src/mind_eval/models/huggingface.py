@@ -192,8 +192,12 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, dtype=dtype
             )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise MindError(f"{folder} cannot be loaded", cause=error) from error
+    except Exception as error:  # the libraries raise what they like for a damaged file
+        raise MindError(
+            f"{folder} cannot be loaded",
+            cause=error,
+            hint="config.json, tokenizer.json and model.safetensors must be there and whole",
+        ) from error
     model = model.eval().to(device, dtype)
     lengths = ("context", "max_position_embeddings", "n_positions")
     found = [size for name in lengths if (size := getattr(model.config, name, None))]

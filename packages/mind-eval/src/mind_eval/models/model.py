@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,7 @@ def open_model(name: str, device: str = "cpu", dtype: str = "float32") -> Model:
     """
     if dtype not in DTYPES:
         raise UsageError(f"there is no --dtype {dtype!r}", hint=f"known: {', '.join(DTYPES)}")
+    device = usable_device(device)
     folder = Path(name)
     described = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     if "model_type" in described:
@@ -84,6 +86,30 @@ def open_model(name: str, device: str = "cpu", dtype: str = "float32") -> Model:
     from mind_train import load_checkpoint
 
     return mind_model(load_checkpoint(name, device), name, dtype)
+
+
+def usable_device(name: str) -> str:
+    """Return a device by its name, `cuda` as the GPU of this rank.
+
+    Raises `UsageError` for one that is not here.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"--device {name!r} is no device", hint="cpu, cuda or cuda:1") from None
+    if device.type != "cuda":
+        return name
+    count = torch.cuda.device_count()
+    if not count:
+        raise UsageError(
+            f"--device {name}: torch sees no GPU here",
+            hint="--device cpu, or install a CUDA build of torch",
+        )
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    index = rank % count if device.index is None else device.index
+    if index >= count:
+        raise UsageError(f"--device {name}: there are {count} GPUs", hint="they count from 0")
+    return f"cuda:{index}"
 
 
 def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -> Model:

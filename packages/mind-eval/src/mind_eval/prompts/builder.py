@@ -103,7 +103,7 @@ class Builder:
             except MindError as error:
                 if aside is None:
                     raise
-                aside((f"item {name}", f"{error.message}; {error.cause}"))
+                aside((f"item {name}", "; ".join(filter(None, (error.message, error.cause)))))
 
     def _item(self, name: str, number: int, doc: Row, fits: Fits | None) -> Asked:
         spec, gold = self.spec, self.spec.target(doc)
