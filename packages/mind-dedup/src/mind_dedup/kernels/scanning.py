@@ -18,8 +18,12 @@ ESCAPED, COMPOSING = 1, 2
 PLAIN, QUOTE, BACKSLASH, ILLEGAL, TWO_BYTES, THREE_BYTES, FOUR_BYTES = range(7)
 """Classes of bytes inside a string."""
 
-_PADDING = b"\n" * 16
+_PADDING = 16
+"""Line feeds behind the data, so that a loop may look so far ahead."""
+
 _SHORTEST = len(b'{"text":""}')
+
+_room = np.empty(0, np.uint8)
 
 _scan, _group = LOOPS.function("scanning.scan"), LOOPS.function("scanning.group")
 
@@ -42,13 +46,13 @@ def scan(data: bytes, unknown: str) -> Scanned | None:
 
     `unknown` is the source of records that name none.
     """
-    padded = data + _PADDING
-    size = len(data) + (not data.endswith(b"\n"))
-    most = size // _SHORTEST + 2
-    out, ends = np.empty(len(padded), np.uint8), np.empty(most, np.int64)
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    codes = _padded(data)
+    most = len(data) // _SHORTEST + 2
+    out, ends = np.empty(len(codes), np.uint8), np.empty(most, np.int64)
     spans, composes = np.empty(6 * most, np.int64), np.empty(most, np.bool_)
-    codes = np.frombuffer(padded, np.uint8)
-    rows = _scan(codes, size, _CLASSES, composing(), out, ends, spans, composes)
+    rows = _scan(codes, len(data), _CLASSES, composing(), out, ends, spans, composes)
     if rows < 0:
         return None
     offsets = np.concatenate((np.zeros(1, np.int64), ends[:rows]))
@@ -57,12 +61,23 @@ def scan(data: bytes, unknown: str) -> Scanned | None:
     _group(codes, spans, rows, table, first)
     columns = np.ascontiguousarray(spans[: 6 * rows].reshape(rows, 6).T)
     return Scanned(
-        Spans(padded, columns[0], columns[1]),
-        Spans(padded, columns[2], columns[3]),
-        _sources(Spans(padded, columns[4], columns[5]), first, unknown),
+        Spans(data, columns[0], columns[1]),
+        Spans(data, columns[2], columns[3]),
+        _sources(Spans(data, columns[4], columns[5]), first, unknown),
         Packed(out[: int(offsets[-1])], offsets),
         composes[:rows],
     )
+
+
+def _padded(data: bytes) -> npt.NDArray[np.uint8]:
+    """Return a copy that goes on with line feeds, in the same memory each time."""
+    global _room
+    size = len(data) + _PADDING
+    if size > len(_room):
+        _room = np.empty(size + size // 4, np.uint8)
+    _room[: len(data)] = np.frombuffer(data, np.uint8)
+    _room[len(data) : size] = 0x0A
+    return _room[:size]
 
 
 def _sources(spans: Spans, first: npt.NDArray[np.int64], unknown: str) -> Named:
