@@ -104,12 +104,34 @@ def test_the_check_notices_a_tokenizer_that_can_be_forged(
 def test_decode_refuses_what_it_cannot_read(tokenizer_folder: Path, tmp_path: Path) -> None:
     given = b'{"ids":[40,41,1]}\n{"ids":[99999]}\n{"ids":["a"]}\n{"text":"x"}\n'
     stopped = run_tool("mind-tok", ["decode", "-t", tokenizer_folder], given)
-    assert stopped.code == 1 and "stdin:2" in stopped.stderr
+    assert stopped.code == 1 and "stdin:2: ids that the tokenizer does not have" in stopped.stderr
     done = run_tool("mind-tok", ["decode", "-t", tokenizer_folder, "--skip-bad", "all"], given)
     assert len(done.records) == 1 and "3 bad" in done.stderr
     assert run_tool("mind-tok", ["decode"], given).code == 2
     both = run_tool("mind-tok", ["decode", tmp_path, "in.zst"])
     assert both.code == 2 and "alone" in both.stderr
+
+
+def test_a_tokenizer_as_others_ship_it_is_told_the_way(
+    tokenizer_folder: Path, tmp_path: Path
+) -> None:
+    import tokenizers as library
+
+    letters = {letter: n for n, letter in enumerate("abc ")}
+    made = library.Tokenizer(library.models.BPE(vocab=letters, merges=[]))
+    made.normalizer = library.normalizers.Lowercase()
+    (tmp_path / "lower").mkdir()
+    made.save(str(tmp_path / "lower" / "tokenizer.json"))
+    given = b'{"text":"abc"}\n'
+    for shipped in (tmp_path / "lower", tmp_path / "lower" / "tokenizer.json",
+                    tokenizer_folder / "tokenizer.model"):  # fmt: skip
+        done = run_tool("mind-tok", ["encode", "-t", shipped], given)
+        assert done.code == 1 and "as others ship it" in done.stderr
+        assert f"mind-tok convert {shipped} -o" in done.stderr
+    done = run_tool("mind-tok", ["convert", tmp_path / "lower", "-o", tmp_path / "ours"])
+    assert done.code == 0 and "this tokenizer changes texts: 'The" in done.stderr
+    done = run_tool("mind-tok", ["convert", tokenizer_folder, "-o", tmp_path / "same"])
+    assert done.code == 0 and "changes texts" not in done.stderr
 
 
 def test_decode_of_a_folder_tells_what_it_did_and_refuses_what_it_cannot_do(

@@ -91,6 +91,7 @@ BAD_REASONS = {
     "broken_utf8": "not valid UTF-8",
     "missing_field": "a field is missing",
     "wrong_type": "a field has the wrong type",
+    "foreign_ids": "ids that the tokenizer does not have",
     "too_nested": "nested more than 254 levels deep",
     "line_too_long": "the line is longer than the limit",
 }

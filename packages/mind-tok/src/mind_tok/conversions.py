@@ -15,6 +15,10 @@ from mind_tok.foreign_shards import reader_of, take_over
 from mind_tok.sentencepiece import SentencePieceTokenizer
 from mind_tok.sentencepiece_model import read_model
 from mind_tok.to_huggingface import save_for_huggingface
+from mind_tok.tokenizer import Tokenizer
+
+PROBES = ("The É of Ａ ﬁ", "  two  spaces\n\n", "中文，ＡＢ。 ▁", "\t\u200b\x00")
+"""Texts that normalisation of all usual kinds would change."""
 
 
 def extend(
@@ -44,6 +48,19 @@ def convert(source: Path, output: Path, to: str, quiet: bool, plugins: Plugins) 
     if not quiet:
         kind = tokenizer.manifest.get("component")
         say(TOOL, f"{kind} tokenizer of {tokenizer.vocab_size:,} entries in {output}")
+        _tell_loss(tokenizer)
+
+
+def _tell_loss(tokenizer: Tokenizer) -> None:
+    """Say so if a tokenizer changes texts: its maker's normalisation is kept, not hidden."""
+    for text in PROBES:
+        if (back := tokenizer.decode(tokenizer.encode(text))) != text:
+            say(
+                TOOL,
+                f"this tokenizer changes texts: {text!r} comes back as {back!r}; "
+                "`mind-tok inspect` counts such texts",
+            )
+            return
 
 
 def convert_shards(

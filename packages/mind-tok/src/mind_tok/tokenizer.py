@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mind_core import MindError
-from mind_core.files import read_manifest
+from mind_core.files import MANIFEST, read_manifest
 from mind_core.plugins import Plugins
 from mind_core.special_tokens import END, PAD
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FORMAT = "mind-tokenizer"
 VERSION = 1
 HOOK = "register_tokenizers"
+FOREIGN = ("tokenizer.model", "tokenizer.json", "vocab.json", "encoder.json")
+"""Files of tokenizers as others ship them."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def load_tokenizer(folder: str | Path, plugins: Plugins | None = None) -> Tokeni
     is not there.
     """
     folder = Path(folder)
+    _refuse_foreign(folder)
     manifest = read_manifest(folder, format=FORMAT)
     if manifest.get("version") != VERSION:
         raise MindError(
@@ -155,3 +158,15 @@ def load_tokenizer(folder: str | Path, plugins: Plugins | None = None) -> Tokeni
         )
     kind: TokenizerKind = (plugins or make_plugins()).make(HOOK, str(manifest.get("component")))
     return kind.load(folder, manifest)
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise `MindError` with the way out for a tokenizer that is not in our form yet."""
+    ships = path.suffix in (".model", ".json") and path.is_file()
+    folder = not (path / MANIFEST).exists() and any((path / name).is_file() for name in FOREIGN)
+    if ships or folder:
+        raise MindError(
+            f"{path} is incomplete, or a tokenizer as others ship it",
+            cause=f"a folder of these tools has a {MANIFEST}, written last",
+            hint=f"`mind-tok convert {path} -o FOLDER` makes a folder for these tools",
+        )
