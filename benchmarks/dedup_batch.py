@@ -8,8 +8,11 @@ usage: python benchmarks/dedup_batch.py IN.jsonl.zst OUT.jsonl.zst
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as mind-dedup does
 
 import numpy as np
 import zstandard
