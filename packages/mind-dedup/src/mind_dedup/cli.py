@@ -33,7 +33,7 @@ EXAMPLES = (
     "mind-dedup --index seen/ today.jsonl.zst -o new.jsonl.zst",
 )
 COST = (
-    "Memory: 250 bytes for each record that stays, its id, and 4 bytes for each of its shingles; "
+    "Memory: 500 bytes for each record that stays, its id, and 4 bytes for each of its shingles; "
     "--memory SIZE bounds it, --plan N reckons. Order: output is in input order and the same "
     "for every -j. Records come out as they go in, but with --mark, --clusters, --weights, "
     "--memory or another --keep than first all are read before the first is written."
