@@ -5,7 +5,9 @@
 Each contestant is a process of its own (peers in their own environments). Shares are of the best
 square product (2048³; on a GPU 8192³) that the run itself saw. FLOPs per token: 6 for each weight
 of body and head, and 12 L T d, for everybody. `cpu` figures count the CPU seconds of the process
-over the threads: what free cores would give. On a GPU (`--device cuda --dtype bfloat16`) one works
+over the threads: what free cores would give; for them threads wait passively. On an idle machine
+`--spin` lets them wait as they do by default, which is faster by the clock where a step has many
+small parts: then only the clock counts. On a GPU (`--device cuda --dtype bfloat16`) one works
 after another, as memory does not hold them all, and who fails is named and left out.
 """
 
@@ -40,7 +42,7 @@ def enter(name: str, options: argparse.Namespace) -> Contestant:
         arguments += [f"--{key}", getattr(options, key)]
     if how == "compile":
         arguments.append("--compile")
-    return Contestant(name, arguments, options.threads)
+    return Contestant(name, arguments, options.threads, options.spin)
 
 
 def main() -> None:
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--peers", default=PEERS, help="NAME+compile compiles it; '' for none")
     parser.add_argument("--device", choices=SQUARE, default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--spin", action="store_true", help="Threads wait as by default.")
     options = parser.parse_args()
     names = [name for name in f"{options.ours},{options.peers}".split(",") if name]
     measure = together if options.device == "cpu" else apart

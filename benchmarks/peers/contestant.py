@@ -20,13 +20,16 @@ class Failed(Exception):
 class Contestant:
     """A process that answers "ready" once and then each line with the JSON of what it took."""
 
-    def __init__(self, name: str, command: Sequence[object], threads: int) -> None:
+    def __init__(
+        self, name: str, command: Sequence[object], threads: int, spin: bool = False
+    ) -> None:
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
-            "OMP_WAIT_POLICY": "passive",
         }
+        if not spin:  # so that waiting is no CPU time
+            environment["OMP_WAIT_POLICY"] = "passive"
         self.name, self.command, self.threads = name, [str(part) for part in command], threads
         self.took: list[dict[str, float]] = []
         self.process = subprocess.Popen(

@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mind_train.data import Batch
 from mind_train.loss import head_loss, row_losses, token_losses
 from mind_train.models.gpt_neo import GPTNeoConfig
 from mind_train.models.mindllm import MindLLMConfig
+from mind_train.step_module import StepModule, recompute_blocks
 
 
 def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -161,3 +163,22 @@ def test_adding_directly_gives_the_same_gradients_in_less_memory(config: Any) ->
     with torch.no_grad():  # evaluation leaves gradients alone
         step(batches[0], 0.02)
     torch.testing.assert_close(model.embedding.weight.grad, wanted[0], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("config", [GPTNeoConfig, MindLLMConfig])
+def test_gradients_added_past_autograd_are_autograds(config: Any, again: bool) -> None:
+    """Two micro-batches, through embedding, matrices and head; also with recomputed blocks."""
+    found = []
+    for direct in (False, True):
+        torch.manual_seed(0)
+        model = config(vocab=40, dim=16, layers=2, heads=2, ffn_dim=24, context=8).build()
+        if again:
+            recompute_blocks(model)
+        step = StepModule(model)
+        if direct:
+            step.add_directly()
+        for _ in range(2):
+            step(Batch(torch.randint(0, 40, (2, 9)), None, None), 0.1).backward()
+        found.append({name: p.grad for name, p in model.named_parameters()})
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-6)

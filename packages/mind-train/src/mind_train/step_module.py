@@ -14,6 +14,7 @@ from mind_train.distributed import MODES, World
 from mind_train.loss import head_loss, row_losses
 from mind_train.models.embedding import Embedding
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.linear import Linear
 
 
 class StepModule(nn.Module):
@@ -25,7 +26,10 @@ class StepModule(nn.Module):
         self.direct = False
 
     def add_directly(self) -> None:
-        """Let embedding and tied head add to one gradient; for one process and plain training."""
+        """Let gradients be added where they belong; for one process and plain training."""
+        for module in self.model.modules():
+            if isinstance(module, Linear):
+                module.direct = True
         embedding = self.model.embedding
         if isinstance(embedding, Embedding) and self.model.head is embedding.weight:
             embedding.direct = self.direct = True

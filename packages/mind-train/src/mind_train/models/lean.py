@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mind_train.models.linear import Linear, is_plain, product
+from mind_train.models.linear import Linear, is_plain, product, weight_gradient
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -90,11 +90,17 @@ class _Down(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, gated: bool, gelu: str
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        gated: bool,
+        gelu: str,
+        direct: bool,
     ) -> Tensor:
         """Compute [..., D] of x [..., F], or [..., 2F] if gated."""
         ctx.save_for_backward(x, weight)
-        ctx.gated, ctx.gelu = gated, gelu
+        ctx.gated, ctx.gelu, ctx.owner = gated, gelu, weight if direct else None
         return product(activate(x, gated, gelu), weight, bias)
 
     @staticmethod
@@ -118,7 +124,8 @@ class _Down(torch.autograd.Function):
             active = F.gelu(rows, approximate=ctx.gelu)
             dx = torch.ops.aten.gelu_backward(d, rows, approximate=ctx.gelu)
         bias = g.sum(0) if ctx.needs_input_grad[2] else None
-        return dx.view(x.shape), g.t() @ active, bias, None, None
+        dw = weight_gradient(g, active, ctx.owner)
+        return dx.view(x.shape), dw, bias, None, None, None
 
 
 def activate(x: Tensor, gated: bool, gelu: str) -> Tensor:
@@ -132,7 +139,9 @@ def activate(x: Tensor, gated: bool, gelu: str) -> Tensor:
 def activate_down(x: Tensor, down: Linear, gated: bool, gelu: str) -> Tensor:
     """Apply the activation and the second matrix of a feed-forward layer."""
     if torch.is_grad_enabled() and is_plain(x, down.weight):
-        out: Tensor = _Down.apply(x, down.weight, down.bias, gated, gelu)  # type: ignore[no-untyped-call]
+        out: Tensor = _Down.apply(  # type: ignore[no-untyped-call]
+            x, down.weight, down.bias, gated, gelu, down.direct
+        )
         return out
     whole: Tensor = down(activate(x, gated, gelu))
     return whole

@@ -36,24 +36,41 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return out
 
 
+def weight_gradient(g: Tensor, x: Tensor, owner: Tensor | None) -> Tensor | None:
+    """Compute dW = gᵀ x of g [N, out] and x [N, in]; with an owner put it into ``owner.grad``.
+
+    A second micro-batch is then added by the product itself, and nothing is left for autograd.
+    The owner is the parameter itself, as recomputed blocks save copies of it.
+    """
+    if owner is None:
+        return g.t() @ x
+    if owner.grad is None:
+        owner.grad = g.t() @ x
+    else:
+        owner.grad.addmm_(g.t(), x)
+    return None
+
+
 class _Product(torch.autograd.Function):
     """y = x Wᵀ + b and dx by oneDNN, dW by the BLAS."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, direct: bool) -> Tensor:
         """Compute y; keep x and W."""
         ctx.save_for_backward(x, weight)
+        ctx.owner = weight if direct else None
         return product(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the three gradients, each only where it is wanted."""
         x, weight = ctx.saved_tensors
-        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         g = gradients[0].reshape(-1, weight.shape[0])  # (N, out)
         dx = product(g, weight.t()).view(x.shape) if wants_x else None
-        dw = g.t() @ x.reshape(-1, x.shape[-1]) if wants_weight else None
-        return dx, dw, g.sum(0) if wants_bias else None
+        rows = x.reshape(-1, x.shape[-1])
+        dw = weight_gradient(g, rows, ctx.owner) if wants_weight else None
+        return dx, dw, g.sum(0) if wants_bias else None, None
 
 
 def is_plain(x: Tensor, weight: Tensor) -> bool:
@@ -68,11 +85,17 @@ def is_plain(x: Tensor, weight: Tensor) -> bool:
 
 
 class Linear(nn.Linear):
-    """Map [..., in] → [..., out]; the same parameters as ``nn.Linear``."""
+    """Map [..., in] → [..., out]; the same parameters as ``nn.Linear``.
+
+    In ``direct`` mode the matrix's gradient is added to where it belongs, past autograd: for one
+    process alone, as with ``Embedding.direct``.
+    """
+
+    direct = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the matrix and the bias."""
         if torch.is_grad_enabled() and is_plain(x, self.weight):
-            out: Tensor = _Product.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
+            out: Tensor = _Product.apply(x, self.weight, self.bias, self.direct)  # type: ignore[no-untyped-call]
             return out
         return F.linear(x, self.weight, self.bias)

@@ -43,13 +43,19 @@ class MindLLMConfig:
     """Describe a decoder of MindLLM-3B's kind: RoPE, RMSNorm, DeepNorm, GeGLU."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        # Four layers need no damping, and learn faster without: GeGLU multiplies three betas.
+        # Up to ten layers need no damping, and learn faster without: GeGLU multiplies three betas.
         "tiny": {
             "dim": 192, "layers": 4, "heads": 3, "ffn_dim": 512, "context": 256, "beta": 1.0,
         },
-        "10m": {"dim": 320, "layers": 8, "heads": 5, "ffn_dim": 896, "context": 512},
-        "15m": {"dim": 384, "layers": 8, "heads": 6, "ffn_dim": 1024, "context": 512},
-        "50m": {"dim": 640, "layers": 10, "heads": 10, "ffn_dim": 1728, "context": 512},
+        "10m": {
+            "dim": 320, "layers": 8, "heads": 5, "ffn_dim": 896, "context": 512, "beta": 1.0,
+        },
+        "15m": {
+            "dim": 384, "layers": 8, "heads": 6, "ffn_dim": 1024, "context": 512, "beta": 1.0,
+        },
+        "50m": {
+            "dim": 640, "layers": 10, "heads": 10, "ffn_dim": 1728, "context": 512, "beta": 1.0,
+        },
         "150m": {"dim": 896, "layers": 16, "heads": 14, "ffn_dim": 2432, "context": 1024},
         "350m": {"dim": 1024, "layers": 28, "heads": 16, "ffn_dim": 2752, "context": 1024},
         "500m": {"dim": 1280, "layers": 26, "heads": 20, "ffn_dim": 3456, "context": 1024},
