@@ -5,10 +5,11 @@ is judged by an exact join over all pairs (see peers/dedup_corpus.py), Chinese a
 "one batch" does in memory and at once what mind-dedup does in a stream.
 
 usage: python benchmarks/dedup.py [FILE.jsonl.zst …] [--documents 110000] [--repeat 3]
-       [--peers datasketch,rensa,gaoya,gaoya-own,datatrove] [--folder KEPT_CORPUS]
+       [--peers datasketch,rensa,gaoya,gaoya-own,datatrove,text-dedup] [--folder KEPT_CORPUS]
 
 FILES hold texts or pages; without any the shipped pages are taken (about 6,000 documents).
-datatrove takes a quarter of an hour for 100,000 documents: name it to have it.
+datatrove takes a quarter of an hour for 100,000 documents: name it to have it. text-dedup wants a
+python3.12 on the PATH, and minutes.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def command(name: str, source: Path, target: Path) -> list[str]:
         more = name.removeprefix("mind-dedup").split()
         ours = [sys.executable, "-m", "mind_dedup", str(source), "-o", str(target)]
         return [*ours, "--allow", "-q", *more]
-    if name == "datatrove":
-        script = [str(HERE / "peers" / "dedup_datatrove.py")]
+    if name in ("datatrove", "text-dedup"):
+        script = [str(HERE / "peers" / f"dedup_{name.replace('-', '_')}.py")]
     else:
         script = [str(HERE / "peers" / "dedup_peers.py"), name]
     environment = peer_python(name.removesuffix("-own"))

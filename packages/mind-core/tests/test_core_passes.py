@@ -77,7 +77,7 @@ def test_a_spool_gives_back_what_it_took_and_leaves_nothing(
     lines = [b'{"n":%d,"pad":"%s"}\n' % (n, b"x" * 100) for n in range(30_000)]
     with Spool() as spool:
         for line in lines:
-            spool.write(line)
+            spool.write_all([line])
         assert not list(tmp_path.iterdir()), "the file has no name"
         assert b"".join(batch.data for batch in spool.batches("again")) == b"".join(lines)
     with Spool() as spool:
@@ -92,6 +92,6 @@ def test_a_full_disk_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -
     spool = Spool()
     with pytest.raises(MindError) as caught:
         for n in range(400):
-            spool.write(b"%d " % n + bytes(str(n**2000), "ascii") * 3 + b"\n")
+            spool.write_all([b"%d " % n + bytes(str(n**2000), "ascii") * 3 + b"\n"])
         list(spool.batches("never"))
     assert "TMPDIR" in str(caught.value.hint)

@@ -169,7 +169,7 @@ def run_passes(
                     outcome = walk.settle(outcome)
                 _write_bad(outcome, summary, options, rejects)
                 if target is not None:
-                    target.write(b"".join(outcome.kept))
+                    target.write_all(outcome.kept)
                 if rejects is not None:
                     rejects.write(b"".join(outcome.rejects))
                 seen += outcome.records_in

@@ -44,11 +44,14 @@ class Output:
 
     def write(self, block: bytes) -> None:
         """Take whole lines."""
-        if not block:
-            return
-        self._waiting.append(block)
-        self._size += len(block)
-        self.bytes += len(block)
+        self.write_all((block,))
+
+    def write_all(self, blocks: Sequence[bytes]) -> None:
+        """Take whole lines in several pieces, which are put together once."""
+        self._waiting += blocks
+        size = sum(map(len, blocks))
+        self._size += size
+        self.bytes += size
         if self._size >= _CHUNK:
             data = b"".join(self._waiting)
             cut = len(data) - len(data) % _CHUNK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from mind_core.errors import MindError
@@ -34,10 +34,10 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def write(self, block: bytes) -> None:
-        """Take whole lines; raise `MindError` if the disk is full."""
+    def write_all(self, blocks: Sequence[bytes]) -> None:
+        """Take whole lines in several pieces; raise `MindError` if the disk is full."""
         try:
-            self._output.write(block)
+            self._output.write_all(blocks)
         except OSError as error:
             raise _cannot_wait(error) from error
 
