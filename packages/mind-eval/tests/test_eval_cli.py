@@ -29,6 +29,13 @@ def test_quick_answers_import_nothing_heavy(arguments: list[str]) -> None:
     assert done.stdout
 
 
+def test_a_question_asked_as_a_command_is_told_its_option() -> None:
+    done = run_tool("mind-eval", ["list"])
+    assert done.code == 2 and "hint: `mind-eval --list`" in done.stderr
+    done = run_tool("mind-eval", ["lisst"])
+    assert done.code == 2 and "hint: `mind-eval --help` shows the usage" in done.stderr
+
+
 def test_the_printed_recipe_can_be_fed_back() -> None:
     from mind_core.recipe import parse_recipe
     from mind_eval.suites import suite_recipe

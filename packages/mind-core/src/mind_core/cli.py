@@ -29,6 +29,9 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 called wrongly, 3 a required result was not reached, "
     "130 interrupted."
 )
+QUESTIONS = ("list", "plugins", "version", "help")
+"""What a tool answers as an option, and people try as a command."""
+
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 MakePlugins = Callable[[Sequence[Path]], Plugins]
@@ -154,9 +157,11 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
         result = INTERRUPTED
     except _ClickUsageError as error:
         path = error.ctx.command_path if error.ctx is not None else tool
-        return _complain(
-            UsageError(error.format_message(), hint=f"`{path} --help` shows the usage"), tool
-        )
+        message, hint = error.format_message(), f"`{path} --help` shows the usage"
+        for name in QUESTIONS:
+            if message == f"No such command '{name}'.":
+                hint = f"`{tool} --{name}`"
+        return _complain(UsageError(message, hint=hint), tool)
     except _ClickException as error:
         return _complain(MindError(error.format_message()), tool)
     except OSError as error:

@@ -88,7 +88,8 @@ class Endpoint:
         raise MindError(
             f"{item}: {self.address} gave no answer",
             cause=cause,
-            hint="check that the server runs and knows the model, or give it more --timeout",
+            hint=f"check that the server runs at {self.address} (most want …/v1), knows the model "
+            "by this name, or give it more --timeout",
         )
 
 
