@@ -14,6 +14,7 @@ from mind_train.cli import app
 from mind_train.components import load_plugins
 from mind_train.config import TrainOptions, effective_recipe, whole
 from mind_train.models.mindllm import MindLLMConfig
+from mind_train.pipeline import plan_lines, prepare_pretrain
 
 Print = Callable[..., dict[str, Any]]
 
@@ -96,3 +97,16 @@ def test_a_runs_recipe_is_the_whole_one_and_continues_it(
         assert ended.value.code == 0, capfd.readouterr().err
     assert "is complete" in capfd.readouterr().err
     assert tomllib.loads((run / "recipe.toml").read_text()) == printed(*changes)
+
+
+def test_a_rate_that_is_too_high_for_the_model_is_said(shards: Path) -> None:
+    def notes(*changes: str) -> list[str]:
+        recipe = effective_recipe("tiny-cpu", ["train.steps=1", *changes], None)
+        job = prepare_pretrain(recipe, load_plugins(), shards)
+        return [line for line in plan_lines(job) if "optimizer.lr" in line]
+
+    deep = ("model.layers=8", "optimizer.lr=1e-3")
+    assert notes() == notes("model.layers=8", "optimizer.lr=3e-4") == []
+    assert "0.001 is high" in notes(*deep)[0]
+    neo = ["model={}", "model.architecture='gpt-neo'", "model.preset='15m'", "model.context=256"]
+    assert notes(*neo, "optimizer.lr=1e-3") == []

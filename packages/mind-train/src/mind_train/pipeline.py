@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -155,6 +156,12 @@ def plan_lines(job: Job) -> list[str]:
             f"{len(source.rows):,} rows"
         )
         lines += source.rows.notes()
+    rate = float(job.settings.recipe.values["optimizer"].get("lr", 0.0))
+    if rate > getattr(job.config, "highest_rate", math.inf):
+        lines.append(
+            f"optimizer.lr {rate:g} is high for this model, which may stop learning early: "
+            "--set optimizer.lr=3e-4 is safer"
+        )
     if not job.held_out:
         lines.append("no validation documents to evaluate on: no held-out loss")
     return lines

@@ -98,6 +98,11 @@ class MindLLMConfig:
             beta if self.beta is None else self.beta,
         )
 
+    @property
+    def highest_rate(self) -> float:
+        """Give the peak learning rate above which a post-norm model of this depth may collapse."""
+        return 1e-3 if self.layers <= 4 else 5e-4
+
     def build(self) -> MindLLM:
         """Make the module with freshly drawn weights."""
         return MindLLM(self)
