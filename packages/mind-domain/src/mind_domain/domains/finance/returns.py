@@ -21,7 +21,7 @@ class Movement:
     left: date
 
 
-def movement_after(
+def measure_movement(
     series: Series,
     moment: datetime,
     opens: time,
