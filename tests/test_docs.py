@@ -115,7 +115,10 @@ def test_the_chain_of_the_readme_runs(tmp_path: Path, data: Path) -> None:
         env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "scores" / "scores.json").exists()
+    assert (tmp_path / "runs" / "scores" / "scores.json").exists()
+    # What the chain leaves in a checkout is nothing that git would show.
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    assert {path.name for path in tmp_path.iterdir()} <= ignored
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -34,7 +36,7 @@ TIMES = {"seconds", "tokens_per_second"}
 
 def quickstart(root: Path, run: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [root / "bin" / "quickstart", "--run", run, "--quick", "yes", *more],
+        [root / "bin" / "quickstart", "--run", run, "--quick", *more],
         capture_output=True, text=True, check=False, timeout=600,
         env={**os.environ, "OMP_NUM_THREADS": "2"},
     )  # fmt: skip
@@ -61,6 +63,57 @@ def test_every_stage_leaves_its_result(two_runs: tuple[Path, Path]) -> None:
         rejected, bad = sum(summary["rejected"].values()), sum(summary["bad"].values())
         assert summary["in"] == summary["kept"] + rejected + bad
         assert len(list(read_records([run / f"{name}.rejects.jsonl.zst"]))) == rejected + bad
+
+
+def test_no_step_needs_more_than_two_gigabytes(two_runs: tuple[Path, Path]) -> None:
+    steps = [orjson.loads(line) for line in (two_runs[0] / "steps.jsonl").read_bytes().splitlines()]
+    peaks = {step["step"]: step["peak_bytes"] for step in steps}
+    assert {"1 clean", "5 pretrain", "6 evaluate", "7 select"} <= peaks.keys()
+    assert 100e6 < max(peaks.values()) < 2e9, peaks
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data"], "--data needs a value"),
+        (["--run", "--quick"], "--run needs a value"),
+        (["--data", "nowhere"], "there is no folder"),
+        (["--data", "."], "no *.jsonl"),
+        (["--steps", "many"], "--steps takes a whole number"),
+        (["--quick", "yes"], "unknown option yes"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_installed(
+    root: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    """A copy without .venv: an installation would leave one."""
+    for name in ("quickstart", "setup", "measure"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        shutil.copy(root / "bin" / name, tmp_path / "bin" / name)
+    done = subprocess.run(
+        [tmp_path / "bin" / "quickstart", *options],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHON": "/nothing/python"},
+    )  # fmt: skip
+    assert done.returncode == 2 and message in done.stderr, done.stderr
+    assert "hint:" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin"]
+
+
+def test_memory_is_that_of_all_processes_together(root: Path, tmp_path: Path) -> None:
+    """Two processes of 100 MB that run at once count 200 MB, and a failed command is no step."""
+    log = tmp_path / "steps.jsonl"
+    hold = (
+        "b = bytearray(100_000_000); b[::4096] = bytes(len(b[::4096])); import time; time.sleep(3)"
+    )
+    both = f"{sys.executable} -c '{hold}' & {sys.executable} -c '{hold}' & wait"
+    subprocess.run([root / "bin" / "measure", log, "both", "sh", "-c", both], check=True)
+    line = orjson.loads(log.read_bytes())
+    assert line["step"] == "both" and line["peak_bytes"] > 195e6
+    done = subprocess.run(
+        [root / "bin" / "measure", log, "failed", "sh", "-c", "exit 7"], check=False
+    )
+    assert done.returncode == 7 and log.read_bytes().count(b"\n") == 1
 
 
 def test_the_page_tells_all_of_it_and_needs_no_network(two_runs: tuple[Path, Path]) -> None:

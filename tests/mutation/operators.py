@@ -1,0 +1,170 @@
+"""Small changes of a program that a good test notices, found by syntax tree.
+
+The operators are those of the literature (Offutt 1996; DeMillo 1978): relational, logical and
+arithmetic operator replacement, constant replacement, statement deletion, return value
+replacement. One more exchanges a lock, a `min` or a unit for its neighbour.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==",
+    ast.Is: "is not", ast.IsNot: "is", ast.In: "not in", ast.NotIn: "in",
+}  # fmt: skip
+ARITHMETIC: dict[type[ast.operator], str] = {
+    ast.Add: "-", ast.Sub: "+", ast.Mult: "//", ast.FloorDiv: "*", ast.Div: "*", ast.Mod: "+",
+    ast.LShift: ">>", ast.RShift: "<<", ast.BitAnd: "|", ast.BitOr: "&",
+}  # fmt: skip
+NAMES = {"min": "max", "max": "min", "LOCK_EX": "LOCK_SH", "any": "all", "all": "any"}
+COMPILED = ("'kernel'", "'loop'", "'njit'")
+# What makes a result durable or exclusive: these are tried first in the writers of files.
+DURABLE = (
+    "fsync",
+    "flock",
+    "sync_folder",
+    "replace",
+    "rename",
+    "unlink",
+    "rmtree",
+    "link",
+    "flush",
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: the bytes `start` to `end` of a file give way to `text`."""
+
+    path: str
+    line: int
+    operator: str
+    start: int
+    end: int
+    text: str
+    before: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}:{self.line} {self.operator}: {self.before} → {self.text or 'nothing'}"
+
+    def apply(self, source: bytes) -> bytes:
+        """Return the changed source."""
+        return source[: self.start] + self.text.encode() + source[self.end :]
+
+
+class _Finder:
+    def __init__(self, path: str, source: bytes) -> None:
+        self.path, self.source = path, source
+        self.line_starts = [0]
+        for line in source.splitlines(keepends=True):
+            self.line_starts.append(self.line_starts[-1] + len(line))
+
+    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        return (
+            self.line_starts[node.lineno - 1] + node.col_offset,
+            self.line_starts[node.end_lineno - 1] + node.end_col_offset,
+        )
+
+    def mutant(self, node: ast.expr | ast.stmt, operator: str, text: str) -> Mutant:
+        start, end = self.span(node)
+        return self.between(node, operator, start, end, text)
+
+    def between(
+        self, node: ast.expr | ast.stmt, operator: str, start: int, end: int, text: str
+    ) -> Mutant:
+        before = " ".join(self.source[start:end].decode().split())
+        return Mutant(self.path, node.lineno, operator, start, end, text, before)
+
+    def operator_between(self, left: ast.expr, right: ast.expr) -> tuple[int, int] | None:
+        """Return the span of the operator between two operands, if nothing else stands there."""
+        start, end = self.span(left)[1], self.span(right)[0]
+        gap = self.source[start:end].decode()
+        if any(mark in gap for mark in "()#\n\\"):
+            return None
+        return start + len(gap) - len(gap.lstrip()), end - (len(gap) - len(gap.rstrip()))
+
+    def of_expression(self, node: ast.expr) -> Iterator[Mutant]:
+        if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            text = COMPARISONS[type(node.ops[0])]
+            if span := self.operator_between(node.left, node.comparators[0]):
+                yield self.between(node, "comparison", *span, text)
+        elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
+            if isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
+                return
+            if span := self.operator_between(node.left, node.right):
+                yield self.between(node, "arithmetic", *span, ARITHMETIC[type(node.op)])
+        elif isinstance(node, ast.BoolOp):
+            text = "or" if isinstance(node.op, ast.And) else "and"
+            if span := self.operator_between(node.values[0], node.values[1]):
+                yield self.between(node, "logic", *span, text)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            start, _ = self.span(node)
+            yield self.between(node, "negation", start, self.span(node.operand)[0], "")
+        elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            yield self.mutant(
+                node, "constant", repr(node.value * 8 if node.value > 7 else node.value + 1)
+            )
+        elif isinstance(node, ast.Name) and node.id in NAMES:
+            yield self.mutant(node, "name", NAMES[node.id])
+        elif isinstance(node, ast.Attribute) and node.attr in NAMES:
+            _, end = self.span(node)
+            yield self.between(node, "name", end - len(node.attr), end, NAMES[node.attr])
+
+    def of_statement(self, node: ast.stmt) -> Iterator[Mutant]:
+        if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)) or isinstance(node, (ast.AugAssign, ast.Raise, ast.Continue, ast.Break)):
+            yield self.mutant(node, "statement", "pass")
+        elif isinstance(node, ast.Return) and not isinstance(node.value, ast.Constant | None):
+            yield self.mutant(node, "return", "return None")
+
+
+def _behaviour(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
+    """Yield the nodes that run: no annotations, defaults, decorators, docstrings, messages."""
+
+    def visit(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            # Compiled loops run outside the tracer; their plain-Python references hold them.
+            if any(name in ast.dump(item) for item in node.decorator_list for name in COMPILED):
+                return
+            for statement in node.body:
+                yield from visit(statement)
+            return
+        if isinstance(node, ast.AnnAssign):
+            if node.value is not None:
+                yield from visit(node.value)
+            return
+        if isinstance(node, ast.JoinedStr) or (
+            isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        ):
+            return
+        if isinstance(node, (ast.expr, ast.stmt)):
+            yield node
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child)
+
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign)):
+            yield from visit(statement)
+
+
+def mutants_of(path: Path, shown: str) -> list[Mutant]:
+    """Return every mutant of a file, in the order of the source; `shown` is its name in results."""
+    source = path.read_bytes()
+    finder = _Finder(shown, source)
+    found = []
+    for node in _behaviour(ast.parse(source)):
+        if isinstance(node, ast.stmt):
+            found += finder.of_statement(node)
+        else:
+            found += finder.of_expression(node)
+    return [mutant for mutant in found if mutant.before != mutant.text]
+
+
+def is_durable(mutant: Mutant) -> bool:
+    """Say whether the change removes or weakens what makes a file durable or exclusive."""
+    return any(word in mutant.before for word in (*DURABLE, "LOCK_EX"))
