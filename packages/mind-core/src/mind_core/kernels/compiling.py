@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from glob import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -18,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from mind_core.kernels.machine_code import Code
+from mind_core.kernels.private_files import is_private, user_cache
 from mind_core.progress import may_paint, say
 
 
@@ -69,11 +71,62 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     Integers wrap around and nothing checks bounds, as in C: a kernel is tested against plain
     Python. Floating-point sums keep their order, so that a result is the same on every machine.
     """
-    compiled: Any = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(
-        function
-    )
+    with _kept_in_private(Path(function.__code__.co_filename).parent):
+        compiled: Any = numba.njit(cache=True, nogil=True, fastmath=False, error_model="numpy")(
+            function
+        )
     _forget_when_others_change(compiled, function.__globals__)
+    compiled._cache = _Kept(compiled._cache)
     return cast(Callable[P, R], compiled)
+
+
+@contextmanager
+def _kept_in_private(folder: Path) -> Iterator[None]:
+    """Let numba keep its code in the user's cache folder if others can write the source's."""
+    if numba.config.CACHE_DIR or _is_private(str(folder)):
+        yield
+        return
+    numba.config.CACHE_DIR = str(user_cache() / "numba")
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = ""
+
+
+class _Kept:
+    """numba's cache of one kernel, from and into folders that nobody else can write.
+
+    Its index is a pickle, and its data machine code: whoever writes them decides what runs here.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self._numba = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._numba, name)
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        """Return what is kept for a signature, None if nothing is, or others could write it."""
+        file = self._numba._cache_file
+        private = _is_private(self._numba.cache_path) and all(
+            is_private(path)
+            for path in Path(file._index_path).parent.glob(f"{_stem(file._index_path)}.*")
+        )
+        return self._numba.load_overload(signature, context) if private else None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        """Keep what was compiled, unless others could change it."""
+        if _is_private(self._numba.cache_path):
+            self._numba.save_overload(signature, data)
+
+
+@cache
+def _is_private(folder: str) -> bool:
+    return is_private(Path(folder))
+
+
+def _stem(path: str) -> str:
+    return escape(Path(path).name.removesuffix(".nbi"))
 
 
 def _forget_when_others_change(compiled: Any, names: Mapping[str, Any]) -> None:

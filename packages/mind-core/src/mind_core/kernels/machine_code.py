@@ -27,6 +27,7 @@ import numpy as np
 
 from mind_core.errors import MindError
 from mind_core.files import atomic_file
+from mind_core.kernels.private_files import is_private, user_cache
 
 _FORMAT = "mind-loops-1"
 _BINARY = b"\0"
@@ -130,12 +131,13 @@ class Library:
         if given := os.environ.get("NUMBA_CACHE_DIR"):
             yield Path(given) / name
         yield self._folder / "__pycache__" / name
-        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        yield Path(caches).expanduser() / "mind-toolkit" / name
+        yield user_cache() / name
 
     def _kept(self) -> dict[str, Code]:
         """Return the machine code that is kept, nothing if it is missing, old or damaged."""
         for path in self._places():
+            if not is_private(path):
+                continue  # not there, or whoever can write it decides what runs here
             try:
                 content = path.read_bytes()
             except OSError:
@@ -148,8 +150,11 @@ class Library:
         """Write the machine code to the first place that can be written, if any."""
         for path in self._places():
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not is_private(path.parent):
+                    continue
                 with atomic_file(path) as file:
+                    os.fchmod(file.fileno(), 0o600)
                     file.write(_packed(codes, self._stamp))
             except (OSError, MindError):
                 continue
