@@ -6,8 +6,69 @@ A failure can then be repeated, and a busy machine fails nothing. Others are dra
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")
+
+
+class Disk:
+    """What the system was asked to make safe, and to rename, in its order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._synced: dict[tuple[int, int], tuple[int, int]] = {}
+        """By device and inode: when it was last synced, and how long it was then."""
+        self._renamed: dict[str, int] = {}
+        self._clock = 0
+        sync = os.fsync
+        for name in ("replace", "rename"):
+            monkeypatch.setattr(os, name, self._noting(getattr(os, name)))
+
+        def fsync(handle: Any) -> None:
+            sync(handle)
+            found = os.fstat(handle if isinstance(handle, int) else handle.fileno())
+            self._clock += 1
+            self._synced[found.st_dev, found.st_ino] = (self._clock, found.st_size)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    def _noting(self, rename: Any) -> Any:
+        def call(source: Any, target: Any, **more: Any) -> None:
+            rename(source, target, **more)
+            self._clock += 1
+            self._renamed[os.path.realpath(target)] = self._clock
+
+        return call
+
+    def lost(self, path: Path) -> list[str]:
+        """Return what of a result a power cut could take: unsynced data, names, and their order.
+
+        A file is safe if it was synced at its full length before it got its name, and its folder
+        after that; a folder if everything in it is.
+        """
+        inside = sorted(path.rglob("*")) if path.is_dir() else []
+        named = self._renamed.get(os.path.realpath(path), 0)
+        wrong = [] if named else [f"{path}: never renamed"]
+        for one in [path, *inside]:
+            found = one.stat()
+            when, size = self._synced.get((found.st_dev, found.st_ino), (0, -1))
+            if not when or (one.is_file() and size != found.st_size):
+                wrong.append(f"{one}: not synced")
+            elif when > named:
+                wrong.append(f"{one}: synced after its result had its name")
+        above = path.parent.stat()
+        if self._synced.get((above.st_dev, above.st_ino), (0, 0))[0] < named:
+            wrong.append(f"{path.parent}: not synced after the name was given")
+        return wrong
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Watch what is made safe against a power cut."""
+    return Disk(monkeypatch)

@@ -19,6 +19,7 @@ from mind_core.records import encode
 from mind_tok import Tokenizer
 from mind_tok.blocks import Block, Group
 from mind_tok.cli import app
+from mind_tok.foreign_shards import AT_ONCE
 from mind_tok.shards import ShardSet, ShardWriter
 
 ALL = "megatron,datatrove,olmo"
@@ -221,3 +222,61 @@ def test_a_shard_changed_later_is_refused_by_hash_if_asked_and_by_size_always(
     with pytest.raises(MindError, match="bytes long"):
         run("decode", folder, "-o", tmp_path / "no.jsonl.zst")
     assert not (tmp_path / "no.jsonl.zst").exists()
+
+
+@pytest.mark.parametrize("suffix", ["bin", "ds", "npy"])
+def test_more_documents_than_are_read_at_once_keep_their_borders(
+    tokenizer: Tokenizer, tokenizer_folder: Path, tmp_path: Path, suffix: str
+) -> None:
+    """Tokens are taken over a million at a time; borders count from the piece's own start."""
+    lengths = np.tile(np.array([70_001, 3, 400_000, 1, 150_000]), 6)
+    assert lengths.sum() > 3 * AT_ONCE
+    ids = np.arange(lengths.sum()) % 400 + 50
+    ends = np.cumsum(lengths)
+    ids[ends - 1] = tokenizer.end_id
+    block = Block(ids, ends, lengths, lengths * 0, (Group("a", "zh"),))
+    with ShardWriter(tmp_path / "s", tokenizer, emit=ALL) as writer:
+        writer.add_block(block)
+    back = tmp_path / "back"
+    run("convert", tmp_path / f"s/train-00000.{suffix}", "-t", tokenizer_folder, "-o", back)
+    shard = ShardSet.open(back, verify=True).shards[0]
+    assert np.array_equal(shard.ends, ends) and np.array_equal(shard.ids, ids)
+
+
+@pytest.mark.parametrize("harm", ["cut", "back", "long", "empty", "flip", "text"])
+@pytest.mark.parametrize("suffix", ["bin", "ds", "npy"])
+def test_a_damaged_index_of_another_trainer_is_an_error_with_a_cause(
+    tokenizer: Tokenizer, tokenizer_folder: Path, tmp_path: Path, suffix: str, harm: str
+) -> None:
+    with ShardWriter(tmp_path / "s", tokenizer, emit=ALL) as writer:
+        for length in (4, 2, 5):
+            writer.add([300] * length + [tokenizer.end_id], size=length)
+    source = tmp_path / f"s/train-00000.{suffix}"
+    index = {"bin": source.with_suffix(".idx"), "ds": source.with_name(source.name + ".index"),
+             "npy": source.with_suffix(".csv.gz")}[suffix]  # fmt: skip
+    data = bytearray(index.read_bytes())
+    if harm == "cut":
+        data = data[: len(data) // 2 + 3]
+    elif harm == "long":
+        data += b"\0" * 8 if suffix != "npy" else gzip.compress(b"14,99\n")
+    elif harm == "empty":
+        data = bytearray()
+    elif harm == "flip":
+        data[len(data) // 3] ^= 0x11
+    elif harm == "text":
+        data = bytearray(b"not an index at all\n" * 9)
+    elif suffix == "bin":
+        data[34:46] = struct.pack("<3i", 9, -3, 8)
+    elif suffix == "ds":
+        data[:24] = struct.pack("<3Q", 9, 6, 14)
+    else:
+        data = bytearray(gzip.compress(b"0,9\n9,6\n6,14\n"))
+    index.unlink()  # it may be a second name of the payload's own files
+    index.write_bytes(data)
+    try:
+        run("convert", source, "-t", tokenizer_folder, "-o", tmp_path / "back")
+    except MindError:
+        assert not (tmp_path / "back").exists()
+    else:  # what lies behind the part that is read does not count
+        assert (suffix, harm) in {("bin", "long")}
+        assert all_documents(tmp_path / "back", "train") == all_documents(tmp_path / "s", "train")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 
 from mind_core import MindError
 from mind_tok import Tokenizer
+from mind_tok.blocks import Block
 from mind_tok.sentencepiece import SentencePieceTokenizer
 from mind_tok.shards import Group, ShardSet, ShardWriter, id_type
+from mind_tok.to_huggingface import save_for_huggingface
 
 
 class Large(SentencePieceTokenizer):
@@ -217,3 +220,128 @@ def test_any_documents_come_back(
         for document in back:
             assert document.mask is not None
             assert document.mask.tolist() == [i % 2 for i in range(len(document.ids))]
+
+
+class Watch(Protocol):
+    """What the fixture `disk` gives."""
+
+    def lost(self, path: Path) -> list[str]: ...
+
+
+@pytest.mark.parametrize("kind", ["text", "chat"])
+def test_a_power_cut_takes_nothing_of_a_folder_that_has_its_name(
+    tmp_path: Path, tokenizer: Tokenizer, kind: str, disk: Watch
+) -> None:
+    with ShardWriter(
+        tmp_path / "s", tokenizer, kind=kind, shard_tokens=5, emit="megatron,datatrove,olmo"
+    ) as writer:
+        for size in range(1, 9):
+            ids = [9] * size + [1]
+            writer.add(ids, size=size, mask=[1] * len(ids) if kind == "chat" else None)
+    assert len(ShardSet.open(tmp_path / "s").shards) > 3
+    assert disk.lost(tmp_path / "s") == []
+    tokenizer.save(tmp_path / "tokenizer")
+    assert disk.lost(tmp_path / "tokenizer") == []
+    if kind == "text":
+        save_for_huggingface(tokenizer, tmp_path / "hf")
+        assert disk.lost(tmp_path / "hf") == []
+
+
+@pytest.mark.parametrize("shard_tokens", [1, 9, 10, 11, 20])
+def test_a_shard_takes_documents_up_to_its_bound(
+    tmp_path: Path, tokenizer: Tokenizer, shard_tokens: int
+) -> None:
+    """One of exactly the bound fits; one over it stands alone."""
+    lengths = [5, 5, 1, 9, 10, 11, 4, 5, 1]
+    with ShardWriter(tmp_path / "s", tokenizer, shard_tokens=shard_tokens) as writer:
+        for length in lengths:
+            writer.add([9] * (length - 1) + [1], size=length)
+    expected: list[list[int]] = []
+    for length in lengths:
+        if expected and sum(expected[-1]) + length <= shard_tokens:
+            expected[-1].append(length)
+        else:
+            expected.append([length])
+    shards = ShardSet.open(tmp_path / "s", verify=True)
+    assert [np.diff(shard.ends, prepend=0).tolist() for shard in shards.shards] == expected
+
+
+def test_as_many_groups_as_16_bits_number_are_taken_and_no_more(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    names = tuple(Group(f"s{i}", "en") for i in range(65_536))
+    count = len(names)
+    one = np.arange(count)
+    block = Block(np.ones(count, np.int64), one + 1, one * 0 + 1, one, names)
+    with ShardWriter(tmp_path / "s", tokenizer) as writer:
+        writer.add_block(block)
+    shards = ShardSet.open(tmp_path / "s", verify=True)
+    assert shards.document(0, count - 1).group == Group("s65535", "en")
+    with (
+        pytest.raises(MindError, match="65,536 pairs"),
+        ShardWriter(tmp_path / "t", tokenizer) as w,
+    ):
+        w.add_block(block)
+        w.add([1], size=1, source="one more")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"dtype": "O"}, "dtype is 'O'"),
+        ({"dtype": "V2"}, "dtype is 'V2'"),
+        ({"dtype": "int16"}, "dtype is 'int16'"),
+        ({"dtype": ["uint16"]}, "dtype is"),
+        ({"kind": "other"}, "kind is 'other'"),
+        ({"shards.0.name": "../train-00000"}, "no name of a shard"),
+        ({"shards.0.tokens": -2}, "no count"),
+        ({"shards.0.documents": 1.0}, "no count"),
+        ({"shards": {"a": 1}}, "does not describe"),
+    ],
+)
+def test_a_manifest_says_only_what_a_manifest_says(
+    folder: Path, change: dict[str, Any], words: str
+) -> None:
+    """A type of the file's own choice would make numpy take ids for addresses."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for name, value in change.items():
+        *above, last = name.split(".")
+        at = manifest
+        for key in above:
+            at = at[int(key)] if key.isdecimal() else at[key]
+        at[last] = value
+    for file in ("bin", "ends", "sizes", "groups"):  # what a bad name would point to is there
+        (folder.parent / f"train-00000.{file}").write_bytes(
+            (folder / f"train-00000.{file}").read_bytes()
+        )
+    if "shards.0.name" in change:
+        about = manifest["shards"][0]["files"]
+        manifest["shards"][0]["files"] = {f"../{name}": value for name, value in about.items()}
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(MindError) as caught:
+        for split in ("train", "validation"):
+            ShardSet.open(folder, split)
+    assert words in f"{caught.value.message} {caught.value.cause}"
+
+
+@pytest.mark.parametrize("suffix", ["ends", "ends-back", "groups", "mask"])
+def test_columns_that_do_not_fit_are_refused_even_with_a_valid_hash(
+    tmp_path: Path, tokenizer: Tokenizer, suffix: str
+) -> None:
+    with ShardWriter(tmp_path / "s", tokenizer, kind="chat") as writer:
+        for _ in range(3):
+            writer.add([9, 9, 1], size=2, mask=[0, 1, 1])
+    suffix, _, back = suffix.partition("-")
+    path = tmp_path / f"s/train-00000.{suffix}"
+    value = {"ends": [3, 6, 8], "groups": [0, 1, 0], "mask": [2] * 9}[suffix]
+    data = np.array(
+        [7, 6, 9] if back else value, {"ends": "<u8", "groups": "<u2"}.get(suffix, "u1")
+    )
+    path.write_bytes(data.tobytes())
+    manifest = json.loads((tmp_path / "s/manifest.json").read_text())
+    about = manifest["shards"][0]["files"][path.name]
+    about["sha256"] = hashlib.sha256(data.tobytes()).hexdigest()
+    (tmp_path / "s/manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(MindError, match="do not belong together"):
+        ShardSet.open(tmp_path / "s", verify=True)

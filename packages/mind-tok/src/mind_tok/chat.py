@@ -15,10 +15,19 @@ from numpy.typing import NDArray
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord
 from mind_core.records import encode as encode_record
-from mind_core.special_tokens import ASSISTANT, USER
+from mind_core.special_tokens import ASSISTANT, END, USER
 from mind_tok.tokenizer import Tokenizer
 
 Message = dict[str, str]
+
+
+class UnsuitableChat(BadRecord):
+    """Report a conversation that is read, but that this format cannot say without loss."""
+
+
+_TOOL_ROLES = ("tool", "function", "observation", "ipython")
+_TEXT_PARTS = ("text", "input_text", "output_text")
+_TOOL_KEYS = ("tool_calls", "function_call")
 
 _ROLES = {
     "user": "user",
@@ -67,6 +76,12 @@ def encode_chats(
     return _joined(flat, ends, before, after, marks, np.array(parts_of, np.int64))
 
 
+def check_has_turns(tokenizer: Tokenizer) -> None:
+    """Raise `MindError` if a tokenizer lacks a token that conversations are written with."""
+    for name in (USER, ASSISTANT, END):
+        tokenizer.special_id(name)
+
+
 def _joined(
     flat: NDArray[np.int32],
     ends: NDArray[np.int64],
@@ -102,11 +117,37 @@ def trained_text(messages: Sequence[Mapping[str, str]]) -> str:
     return "".join(content for role, content in _turns(messages) if role == "assistant")
 
 
+def trainable(
+    messages: Sequence[Mapping[str, str]], record: Record, position: str = "record"
+) -> tuple[list[Message], int]:
+    """Return a conversation up to its last answer, and how many messages behind it were cut.
+
+    Raises `UnsuitableChat` if there is no answer (`no_answer`), one is blank (`empty_answer`: the
+    model would learn to end at once), or a system message has no question behind it.
+    """
+    last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=-1)
+    kept = [dict(message) for message in messages[: last + 1]]
+    if not trained_text(kept).strip():
+        raise _unsuitable("no_answer", record, position, "nothing in it is an answer")
+    system = False
+    for message in kept:
+        if message["role"] == "assistant" and not message["content"].strip():
+            raise _unsuitable("empty_answer", record, position, "one of its answers is blank")
+        system = message["role"] == "system" or (system and message["role"] != "user")
+    if system:
+        raise _unsuitable(
+            "misplaced_system", record, position, "a system message has no question behind it"
+        )
+    return kept, len(messages) - len(kept)
+
+
 def messages_of(record: Record, position: str = "record") -> list[Message]:
     """Return a record's conversation as `{"role", "content"}` messages.
 
     Reads `messages` (role, content), `conversations` (from, value) and Alpaca's
-    `instruction`/`input`/`output`. Raises `BadRecord` if it is none of these.
+    `instruction`/`input`/`output`; the text parts of a content are joined. Raises `BadRecord` if it
+    is none of these, and its kind `UnsuitableChat` for tool calls, contents that are null, parts
+    that are no text, and reasoning beside the answer.
     """
     for field, role_name, content_name in (
         ("messages", "role", "content"),
@@ -136,26 +177,50 @@ def _listed(
     rows = record[field]
     if not isinstance(rows, list):
         raise BadRecord("wrong_type", position, encode_record(record), cause=f"{field!r} is a list")
-    messages = []
-    for row in rows:
-        row = row if isinstance(row, dict) else {}
-        role = _ROLES.get(str(row.get(role_name, row.get("role"))).lower())
-        if role is None:
-            raise BadRecord(
-                "wrong_type",
-                position,
-                encode_record(record),
-                cause=f"{field!r} has a message whose {role_name!r} is none of "
-                + ", ".join(sorted(_ROLES)),
-            )
-        content = row.get(content_name, row.get("content"))
-        messages.append(
-            {
-                "role": role,
-                "content": _string(record, content, f"{content_name!r} of a message", position),
-            }
+    return [_message(record, row, field, role_name, content_name, position) for row in rows]
+
+
+def _message(
+    record: Record, row: Any, field: str, role_name: str, content_name: str, position: str
+) -> Message:
+    row = row if isinstance(row, dict) else {}
+    name = str(row.get(role_name, row.get("role"))).lower()
+    role = _ROLES.get(name)
+    if name in _TOOL_ROLES or any(row.get(key) for key in _TOOL_KEYS):
+        raise _unsuitable("tool_calls", record, position, "the format has no turns of tools")
+    if role is None:
+        raise BadRecord(
+            "wrong_type",
+            position,
+            encode_record(record),
+            cause=f"{field!r} has a message whose {role_name!r} is none of "
+            + ", ".join(sorted(_ROLES)),
         )
-    return messages
+    if row.get("reasoning_content"):
+        cause = "the format has no place for 'reasoning_content' beside an answer"
+        raise _unsuitable("reasoning_content", record, position, cause)
+    key = content_name if content_name in row else "content"
+    content = row.get(key)
+    if content is None and key in row:
+        raise _unsuitable("null_content", record, position, f"{key!r} of a message is null")
+    if isinstance(content, list):
+        content = "".join(_part(record, part, position) for part in content)
+    what = f"{content_name!r} of a message"
+    return {"role": role, "content": _string(record, content, what, position)}
+
+
+def _part(record: Record, part: Any, position: str) -> str:
+    """Return the text of one part of a content."""
+    if isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS:
+        part = part.get("text")
+    if isinstance(part, str):
+        return part
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    raise _unsuitable("content_part", record, position, f"a part of a content is {kind!r}, no text")
+
+
+def _unsuitable(reason: str, record: Record, position: str, cause: str) -> UnsuitableChat:
+    return UnsuitableChat(reason, position, encode_record(record), cause=cause)
 
 
 def _string(record: Record, value: Any, name: str, position: str) -> str:

@@ -17,7 +17,14 @@ from mind_core.records import annotation, text_of
 from mind_core.records import encode as encode_record
 from mind_core.stream import Batch
 from mind_tok.blocks import Block, Group, Names
-from mind_tok.chat import Message, encode_chats, messages_of, trained_text
+from mind_tok.chat import (
+    Message,
+    UnsuitableChat,
+    encode_chats,
+    messages_of,
+    trainable,
+    trained_text,
+)
 from mind_tok.sampling import hashes64
 from mind_tok.shard_writer import id_type
 from mind_tok.tokenizer import Tokenizer
@@ -92,15 +99,18 @@ class Encoder:
         chats: list[list[Message]] = []
         for position, line, record in outcome.records(batch):
             try:
-                messages = messages_of(record, position)
+                messages, cut = trainable(messages_of(record, position), record, position)
+            except UnsuitableChat as error:
+                outcome.reject(record, TOOL, STEP, error.reason, position=position)
+                continue
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
-            if trained_text(messages):
-                records.append(record)
-                chats.append(messages)
-            else:
-                outcome.reject(record, TOOL, STEP, "no_answer")
+            records.append(record)
+            chats.append(messages)
+            if cut:
+                outcome.details["cut_conversations"] += 1
+                outcome.details["cut_messages"] += cut
         ids, mask, ends = encode_chats(self.tokenizer, chats)
         texts = ["\n".join(m["content"] for m in messages).encode() for messages in chats]
         names = Names()
@@ -133,6 +143,11 @@ class Encoder:
 
     def _check(self, ids: Any) -> None:
         size = self.tokenizer.vocab_size
+        if ids.dtype.kind not in "iu":
+            raise MindError(
+                f"the tokenizer gives ids of type {ids.dtype}",
+                hint="ids are whole numbers; this is a fault of the tokenizer's plugin",
+            )
         if len(ids) and not (ids.min() >= 0 and ids.max() < size):
             wrong = ids[(ids < 0) | (ids >= size)][0]
             raise MindError(

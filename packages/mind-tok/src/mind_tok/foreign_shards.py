@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,7 +57,19 @@ def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool
             f"{source} is no token file that is known",
             hint="known: .bin with .idx (Megatron), .ds (datatrove), .npy with .csv.gz (OLMo)",
         )
-    ids, ends = reader(source, tokenizer)
+    try:
+        ids, ends = reader(source, tokenizer)
+    except (OSError, ValueError, IndexError, EOFError, struct.error, zlib.error) as error:
+        raise MindError(
+            f"{source} or its index cannot be read",
+            cause=error,
+            hint="one of them is damaged, or of another program",
+        ) from None
+    if len(ends) and (int(ends[0]) < 0 or (ends[1:] < ends[:-1]).any()):
+        raise MindError(
+            f"the index of {source} goes back: a document ends before the one in front of it",
+            hint="the index is damaged, or of another program",
+        )
     if len(ends) and int(ends[-1]) != len(ids):
         raise MindError(
             f"{source} has {len(ids):,} tokens, its index tells of {int(ends[-1]):,}",

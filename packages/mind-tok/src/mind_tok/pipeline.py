@@ -147,7 +147,7 @@ def encode_shards(
         refuse_existing(options.output)
         writer.finish()
         summary.details["counts"] = writer.counts
-        summary.note = f"{_tokens(writer.counts)} in {options.output}"
+        summary.note = f"{_tokens(writer.counts)} in {options.output}{_cut(summary)}"
 
     if is_much(stream.inputs):
         encoder.warm_up()
@@ -160,7 +160,11 @@ def encode_shards(
 
 def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:
     """Pass records on with their `ids`."""
-    run_flow(_summary(plugins, encoder.seed), ToStream(encoder), stream)
+
+    def finish(summary: Summary) -> None:
+        summary.note = _cut(summary).removeprefix("; ")
+
+    run_flow(_summary(plugins, encoder.seed), ToStream(encoder), stream, finish=finish)
 
 
 def decode_stream(decode: Decode, stream: StreamOptions, plugins: Plugins) -> None:
@@ -223,6 +227,13 @@ def require_round_trip(found: Mapping[str, Any]) -> None:
 
 def _summary(plugins: Plugins, seed: int | None) -> Summary:
     return Summary(TOOL, seed=seed, components=plugins.used())
+
+
+def _cut(summary: Summary) -> str:
+    """Return what to say of messages that no answer follows, if there were any."""
+    messages = summary.details.get("cut_messages", 0)
+    conversations = summary.details.get("cut_conversations", 0)
+    return f"; {messages:,} unanswered messages cut from {conversations:,}" if messages else ""
 
 
 def _languages(sample: Sample) -> str:

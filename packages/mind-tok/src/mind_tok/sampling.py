@@ -170,4 +170,6 @@ def parse_shares(text: str) -> dict[str, float]:
             )
         shares[name.strip()] = value
     total = sum(shares.values())
+    if total == float("inf"):
+        raise UsageError(f"--share {text!r} is too much to add up", hint="for example zh=1,en=1")
     return {name: value / total for name, value in sorted(shares.items())}

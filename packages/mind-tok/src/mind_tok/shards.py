@@ -7,7 +7,8 @@ document) and, for conversations, `.mask` (1 = trained on). Everything is little
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from mind_tok.blocks import Group
 from mind_tok.open_shard import ENDS, GROUPS, MASK, SIZES
 from mind_tok.shard_writer import (
     FORMAT,
+    KINDS,
     SPLITS,
     TOKENIZER,
     VERSION,
@@ -30,6 +32,11 @@ from mind_tok.shard_writer import (
     id_type,
 )
 from mind_tok.tokenizer import Tokenizer, load_tokenizer
+
+TYPES = ("uint16", "uint32")
+"""Of ids. Any other name in a manifest would let the file say what its bytes are."""
+
+_NAME = re.compile(r"[\w-]+")
 
 __all__ = ["Document", "Group", "Shard", "ShardSet", "ShardWriter", "id_type"]
 
@@ -93,11 +100,16 @@ class ShardSet:
                 hint="use a newer mind-tok, or encode again",
             )
         try:
-            kind = manifest["kind"]
+            kind, dtype = _told(manifest, "kind", KINDS), np.dtype(_told(manifest, "dtype", TYPES))
             groups = tuple(Group(g["source"], g["language"]) for g in manifest["groups"])
             described = [s for s in manifest["shards"] if s["split"] == split]
-            shards = tuple(_open_shard(folder, manifest, shard, verify) for shard in described)
-        except (KeyError, TypeError, ValueError) as error:
+            shards = tuple(
+                _open_shard(folder, shard, dtype.newbyteorder("<"), kind == "chat", verify)
+                for shard in described
+            )
+            for shard in shards:
+                _check_columns(folder, shard, len(groups), verify)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MindError(
                 f"{folder}: the manifest does not describe its shards",
                 cause=error,
@@ -152,39 +164,76 @@ class ShardSet:
         )
 
 
+def _told(manifest: Mapping[str, Any], name: str, known: Sequence[str]) -> str:
+    """Return a value of the manifest that decides how files are read: one of those known."""
+    value = manifest[name]
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}, and none of {', '.join(known)}")
+    return str(value)
+
+
 def _open_shard(
-    folder: Path, manifest: Mapping[str, Any], described: Mapping[str, Any], verify: bool
+    folder: Path, described: Mapping[str, Any], dtype: np.dtype[Any], chat: bool, verify: bool
 ) -> Shard:
-    name, tokens, documents = described["name"], described["tokens"], described["documents"]
+    name = described["name"]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a shard")
+    tokens, documents, size = (_count(described, key) for key in ("tokens", "documents", "bytes"))
     columns: dict[str, tuple[np.dtype[Any], int]] = {
-        ".bin": (np.dtype(manifest["dtype"]).newbyteorder("<"), tokens),
+        ".bin": (dtype, tokens),
         ".ends": (ENDS, documents),
         ".sizes": (SIZES, documents),
         ".groups": (GROUPS, documents),
     }
-    if manifest["kind"] == "chat":
+    if chat:
         columns[".mask"] = (MASK, tokens)
     arrays = {}
-    for suffix, (dtype, length) in columns.items():
+    for suffix, (kind, length) in columns.items():
         file = f"{name}{suffix}"
-        _check(folder / file, described["files"][file], dtype.itemsize * length, verify)
+        _check(folder / file, described["files"][file], kind.itemsize * length, verify)
         # An empty file cannot be mapped.
         arrays[suffix] = (
-            np.memmap(folder / file, dtype=dtype, mode="r", shape=(length,))
+            np.memmap(folder / file, dtype=kind, mode="r", shape=(length,))
             if length
-            else np.empty(0, dtype)
+            else np.empty(0, kind)
         )
     return Shard(
         name,
         tokens,
         documents,
-        described["bytes"],
+        size,
         arrays[".bin"],
         arrays[".ends"],
         arrays[".sizes"],
         arrays[".groups"],
         arrays.get(".mask"),
     )
+
+
+def _count(described: Mapping[str, Any], name: str) -> int:
+    value = described[name]
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} is {value!r}, and no count")
+    return value
+
+
+def _check_columns(folder: Path, shard: Shard, groups: int, verify: bool) -> None:
+    """Raise `MindError` for columns that do not fit each other; all of them with `verify`."""
+    wrong = ""
+    if (int(shard.ends[-1]) if shard.documents else 0) != shard.tokens:
+        wrong = f"{shard.name}.ends does not end with the last token"
+    elif verify and (shard.ends[1:] < shard.ends[:-1]).any():
+        wrong = f"{shard.name}.ends goes back"
+    elif verify and shard.documents and int(shard.groups.max()) >= groups:
+        wrong = f"{shard.name}.groups names a group that is not there"
+    elif verify and shard.mask is not None and shard.tokens and shard.mask.max() > 1:
+        wrong = f"{shard.name}.mask has marks besides 0 and 1"
+    if wrong:
+        raise MindError(
+            f"{folder}: the files of {shard.name} do not belong together",
+            cause=wrong,
+            hint="encode again, or copy the folder again",
+        )
 
 
 def _check(path: Path, described: Mapping[str, Any], size: int, verify: bool) -> None:

@@ -37,6 +37,15 @@ class _Held(Generic[T]):
     groups: set[Hashable] = field(default_factory=set)
 
 
+def check_share(share: float) -> None:
+    """Raise `UsageError` for what is no share of the documents."""
+    if not 0 <= share < 1:
+        raise UsageError(
+            f"--validation {share} is not a share from 0 up to but without 1",
+            hint="for example 0.01 for one document of a hundred; 0 for none",
+        )
+
+
 class Splitter(Generic[T]):
     """Give each document to train or validation: the lowest `share` of hashes goes to validation.
 
@@ -48,11 +57,7 @@ class Splitter(Generic[T]):
     """
 
     def __init__(self, share: float, least: int = LEAST_DOCUMENTS) -> None:
-        if not 0 <= share < 1:
-            raise UsageError(
-                f"--validation {share} is not a share from 0 up to but without 1",
-                hint="for example 0.01 for one document of a hundred; 0 for none",
-            )
+        check_share(share)
         self.share = share
         self.least = least
         self._below = int(share * 2**64)

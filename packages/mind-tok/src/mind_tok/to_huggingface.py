@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from mind_core import MindError
-from mind_core.files import atomic_folder, write_json
+from mind_core.files import atomic_file, atomic_folder, write_json
 from mind_core.special_tokens import CONTROL_TOKENS, END, PAD
 from mind_tok.bytelevel import FILE, ByteLevelTokenizer
 from mind_tok.huggingface import HuggingFaceTokenizer
@@ -45,7 +45,8 @@ def save_for_huggingface(tokenizer: Tokenizer, folder: Path) -> None:
         if name in tokenizer.special_ids:
             config[key] = _text(tokenizer, names, tokenizer.special_ids[name])
     with atomic_folder(folder) as partial:
-        (partial / FILE).write_bytes(content)
+        with atomic_file(partial / FILE) as file:
+            file.write(content)
         write_json(partial / "tokenizer_config.json", config)
 
 

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from mind_core import MindError
+from mind_core.files import atomic_file
 from mind_tok.emit import Written, link
 
 
 def emit(shard: Written) -> list[Path]:
     """Link the payload, the ends and the mask, and write the metadata."""
     metadata = shard.path(".ds.metadata")
-    metadata.write_text(
-        f"{shard.tokenizer}|{shard.id_bytes}\n{shard.tokens}\n{_short(shard.tokens)}", "utf-8"
-    )
+    about = f"{shard.tokenizer}|{shard.id_bytes}\n{shard.tokens}\n{_short(shard.tokens)}"
+    with atomic_file(metadata) as file:
+        file.write(about.encode())
     files = [
         link(shard.path(".bin"), shard.path(".ds")),
         link(shard.path(".ends"), shard.path(".ds.index")),
@@ -31,7 +32,8 @@ def emit(shard: Written) -> list[Path]:
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (tokens,) and cumulative ends (documents,) of a `.ds`."""
-    ends = np.fromfile(path.with_name(path.name + ".index"), "<u8").astype(np.int64)
+    index = path.with_name(path.name + ".index").read_bytes()
+    ends = np.frombuffer(index, "<u8").astype(np.int64)
     size = path.stat().st_size
     tokens = int(ends[-1]) if len(ends) else 0
     for kind in ("<u2", "<u4"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mind_core import MindError
+from mind_core.files import atomic_file
 from mind_tok.emit import Written
 
 MAGIC = b"MMIDIDX\x00\x00"
@@ -26,7 +27,7 @@ def emit(shard: Written) -> list[Path]:
             cause="its lengths are 32-bit numbers",
         )
     path = shard.path(".idx")
-    with path.open("wb") as file:
+    with atomic_file(path) as file:
         file.write(MAGIC + struct.pack("<QB", VERSION, CODES[shard.id_bytes]))
         # Documents are counted with the 0 that their list begins with.
         file.write(struct.pack("<QQ", len(ends), len(ends) + 1))
@@ -43,11 +44,17 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if data[: len(MAGIC)] != MAGIC or len(data) < head + 16:
         raise MindError(f"{path.with_suffix('.idx')} is no index of Megatron")
     version, code = struct.unpack_from("<QB", data, len(MAGIC))
-    count, _ = struct.unpack_from("<QQ", data, head)
+    count, documents = struct.unpack_from("<QQ", data, head)
     kinds = {1: "u1", 2: "i1", 3: "<i2", 4: "<i4", 5: "<i8", 8: "<u2"}
     if version != VERSION or code not in kinds:
         raise MindError(
             f"{path.with_suffix('.idx')}: version {version} with type {code} is not known"
         )
+    if len(data) < head + 16 + 12 * count + 8 * documents:
+        raise MindError(f"{path.with_suffix('.idx')} was cut, or is damaged")
     lengths = np.frombuffer(data, "<i4", count, head + 16).astype(np.int64)
-    return np.memmap(path, np.dtype(kinds[code]), "r"), np.cumsum(lengths)
+    starts = np.frombuffer(data, "<i8", count, head + 16 + 4 * count)
+    ends, kind = np.cumsum(lengths), np.dtype(kinds[code])
+    if (lengths < 0).any() or ((ends - lengths) * kind.itemsize != starts).any():
+        raise MindError(f"{path.with_suffix('.idx')} leaves out tokens, or is damaged")
+    return np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind), ends

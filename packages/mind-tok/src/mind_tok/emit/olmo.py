@@ -5,12 +5,15 @@ The rows of the table are start and end of each document in tokens; `label_mask`
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 from pathlib import Path
 
 import numpy as np
 
 from mind_core import MindError
+from mind_core.files import atomic_file
 from mind_tok.emit import Written, link
 
 
@@ -19,7 +22,7 @@ def emit(shard: Written) -> list[Path]:
     ends = np.fromfile(shard.path(".ends"), "<u8").tolist()
     rows = (f"{start},{end}\n" for start, end in zip([0, *ends], ends, strict=False))
     table = shard.path(".csv.gz")
-    with table.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
+    with atomic_file(table) as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
         file.write("".join(rows).encode())
     files = [link(shard.path(".bin"), shard.path(".npy")), table]
     if shard.has_mask:
@@ -31,10 +34,14 @@ def read(path: Path, id_bytes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (tokens,) and cumulative ends (documents,); the file does not say how wide."""
     name = path.name.removesuffix(".npy") + ".csv.gz"
     try:
-        rows = gzip.decompress(path.with_name(name).read_bytes()).decode().split()
+        with gzip.open(path.with_name(name)) as file:
+            rows = list(csv.reader(io.TextIOWrapper(file, "ascii")))
     except (OSError, EOFError) as error:
         raise MindError(f"cannot read {path.with_name(name)}", cause=error) from None
-    ends = np.array([int(row.split(",")[1]) for row in rows], np.int64)
+    starts = np.array([int(row[0]) for row in rows], np.int64)
+    ends = np.array([int(row[1]) for row in rows], np.int64)
+    if len(starts) and (starts[0] != 0 or (starts[1:] != ends[:-1]).any()):
+        raise MindError(f"{path.with_name(name)} leaves out tokens between its documents")
     size = path.stat().st_size
     if (int(ends[-1]) if len(ends) else 0) * id_bytes != size:
         raise MindError(f"{path} has {size:,} bytes, other than its table says")

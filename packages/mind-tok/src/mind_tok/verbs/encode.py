@@ -76,9 +76,11 @@ def encode(
     """Read the options, then encode into a folder or the stream, or print the plan."""
     cli.require_input(inputs, context.get_help)
     from mind_tok import pipeline
+    from mind_tok.chat import check_has_turns
     from mind_tok.checks import check_paths
     from mind_tok.emit import find_emitters
     from mind_tok.encode import Encoder
+    from mind_tok.split import check_share
     from mind_tok.tokenizer import load_tokenizer, make_plugins
 
     find_emitters(emit)
@@ -97,6 +99,9 @@ def encode(
         quiet=quiet,
         progress=progress,
     )
+    check_share(validation)
+    if chat:
+        check_has_turns(encoder.tokenizer)
     if dry_run:
         check_paths(stream, output)
         cli.write_out(
