@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
+import xxhash
 from dedup_making import edited, han_text, run
 
 from mind_core.errors import MindError
 from mind_core.output import write_records
 from mind_core.stream import read_records
+from mind_dedup.saved import extending
 
 
 def test_an_index_grows_run_by_run_and_answers_as_one_run_would(tmp_path: Path) -> None:
@@ -165,12 +171,115 @@ def test_kill_at_any_moment_leaves_the_old_index_usable(tmp_path: Path) -> None:
     assert run(tmp_path, list(read_records([more])), "--index", str(index), "--allow") == []
 
 
-def test_two_writers_do_not_mix(tmp_path: Path) -> None:
-    import fcntl
-
+def test_two_runs_do_not_extend_one_index_at_once(tmp_path: Path) -> None:
+    """While one run holds the index another is refused, and the first adds all of its own."""
     index = tmp_path / "index"
     run(tmp_path, edited(5), "--index", str(index))
-    with (index / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(MindError, match="being extended by another process"):
-            run(tmp_path, edited(5), "--index", str(index))
+    more = tmp_path / "more.jsonl"
+    write_records(more, ({"id": f"m{i}", "text": han_text(i + 500, 90)} for i in range(9)))
+    other = [sys.executable, "-m", "mind_dedup", str(more), "-q", "--index", str(index)]
+    before = (index / "manifest.json").read_bytes()
+    with extending(index):
+        done = subprocess.run(other, capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "being extended by another process" in done.stderr
+    assert (index / "manifest.json").read_bytes() == before
+    # Let go, it can be had; reading needs no lock at any time.
+    with extending(tmp_path / "another"):
+        assert subprocess.run(other, capture_output=True, check=False).returncode == 0
+    with extending(index):
+        assert run(tmp_path, list(read_records([more])), "--against", str(index), "--allow") == []
+
+
+def test_a_lock_is_let_go_when_a_run_is_killed(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    code = (
+        "import os, sys, pathlib\n"
+        "from mind_dedup.saved import extending\n"
+        "with extending(pathlib.Path(sys.argv[1])):\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(index)], check=False)
+    assert killed.returncode == -signal.SIGKILL and (index / ".lock").exists()
+    assert len(run(tmp_path, edited(5), "--index", str(index))) > 4
+
+
+class Watch(Protocol):
+    """What the fixture `disk` gives."""
+
+    def lost(self, path: Path) -> list[str]: ...
+
+
+def test_a_power_cut_takes_nothing_that_the_manifest_names(tmp_path: Path, disk: Watch) -> None:
+    index = tmp_path / "index"
+    for begin in (0, 30):
+        run(tmp_path, edited(60)[begin : begin + 30], "--index", str(index))
+        for segment in index.glob("segment-*"):
+            assert disk.lost(segment) == []
+        assert disk.lost(index / "manifest.json") == []
+
+
+def test_the_manifest_names_a_segment_only_when_it_is_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was renamed last is the manifest, and the index is extended after the output."""
+    index, names = tmp_path / "index", []
+    replace = os.replace
+
+    def noting(source: str, target: str) -> None:
+        names.append(Path(target).name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", noting)
+    run(tmp_path, edited(20), "--index", str(index))
+    assert names[-3:] == ["out.jsonl", "segment-000001.mdx", "manifest.json"]
+
+
+def _rewritten(segment: Path, manifest: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the directory of a segment, and write the checksums that belong to it."""
+    data = segment.read_bytes()
+    begin, _, end = struct.unpack("<QQ8s", data[-24:])
+    directory = json.loads(data[begin:-24])
+    change(directory)
+    body = data[:begin] + json.dumps(directory).encode()
+    checksum = xxhash.xxh3_64_intdigest(body)
+    segment.write_bytes(body + struct.pack("<QQ8s", begin, checksum, end))
+    told = json.loads(manifest.read_text())
+    told["segments"][0] |= {"checksum": f"{checksum:016x}", "bytes": segment.stat().st_size}
+    manifest.write_text(json.dumps(told))
+
+
+def _set(column: int, place: int, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(directory: dict[str, Any]) -> None:
+        directory["blocks"][0][column][place] = value
+
+    return change
+
+
+HARMS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "objects": _set(0, 2, "|O"),
+    "another type": _set(1, 2, "<u8"),
+    "no type": _set(2, 2, None),
+    "before the file": _set(0, 0, -8),
+    "behind the file": _set(0, 0, 1 << 40),
+    "too long": _set(0, 1, 1 << 40),
+    "too short": _set(0, 1, 1),
+    "no number": _set(3, 1, "9"),
+    "fewer rows": _set(5, 1, 1),
+    "a column less": lambda directory: directory["blocks"][0].pop(),
+    "no blocks": lambda directory: directory.pop("blocks"),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_directory_that_lies_is_refused_even_with_a_valid_checksum(
+    harm: str, tmp_path: Path
+) -> None:
+    """What a file says of its types and places decides what its bytes are taken for."""
+    index = tmp_path / "index"
+    run(tmp_path, edited(20), "--index", str(index))
+    (segment,) = index.glob("segment-*")
+    _rewritten(segment, index / "manifest.json", lambda directory: None)
+    assert run(tmp_path, edited(20), "--against", str(index), "--allow") == []
+    _rewritten(segment, index / "manifest.json", HARMS[harm])
+    with pytest.raises(MindError, match="is damaged"):
+        run(tmp_path, edited(5), "--against", str(index))

@@ -9,12 +9,15 @@ import orjson
 import pytest
 from dedup_making import edited, han_text, run
 
-from mind_core.errors import GateError
+from mind_core.errors import GateError, UsageError
 from mind_core.records import Record
 from mind_core.stream import read_records
 from mind_dedup import runs
 from mind_dedup.clusters import weight_of
 from mind_dedup.keep.policies import Best, Newest, Source
+from mind_dedup.prints import Prints
+from mind_dedup.runs import Chunked, LayeredIndex
+from mind_dedup.store import Block, Store
 
 
 def copies() -> list[Record]:
@@ -179,3 +182,61 @@ def test_unverified_warns_and_goes_by_keys_alone(
     assert "warning" not in capsys.readouterr().err
     assert len(run(tmp_path, records, "--unverified")) < 50
     assert "warning: unverified" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kernels", "memory", "count"), [("numpy", 2_000_000, 3000), ("numba", 4_000_000, 7000)]
+)
+def test_records_and_keys_in_memory_stay_within_their_quarters(
+    kernels: str, memory: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--memory` is shared by the store, the table of keys and a chunk: a quarter each."""
+    held: dict[str, list[int]] = {"store": [], "table": [], "chunk": []}
+    put, spill, parts = Store.put, LayeredIndex.spill, Chunked.parts
+
+    def noting_put(self: Store, block: Block) -> None:
+        put(self, block)
+        held["store"].append(self.bytes_held)
+
+    def noting_spill(self: LayeredIndex) -> None:
+        spill(self)
+        held["table"].append(self._table.bytes_held)
+
+    def noting_parts(self: Chunked, rows: Any, prints_of: Any) -> Any:
+        def counted(part: tuple[int, ...]) -> Prints:
+            prints = prints_of(part)
+            held["chunk"].append(prints.keys.nbytes + prints.sets.nbytes)
+            return prints
+
+        return parts(self, rows, counted)
+
+    monkeypatch.setattr(Store, "put", noting_put)
+    monkeypatch.setattr(LayeredIndex, "spill", noting_spill)
+    monkeypatch.setattr(Chunked, "parts", noting_parts)
+    records = [{"id": i, "text": han_text(i, 150)} for i in range(count)]
+    arguments = ("--memory", str(memory), "--set", f"run.kernels={kernels}")
+    assert len(run(tmp_path, records, *arguments)) == len(records)
+    everything = count * (150 * 4 + 20 * 8)
+    assert everything > memory
+    for name, most in held.items():
+        assert 0 < max(most) <= memory // 4, name
+
+
+@pytest.mark.parametrize("size", ["0", "0.2", "9" * 400, "1e3", "-1", "nan", "5X"])
+def test_a_bound_on_memory_is_a_size(size: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no size"):
+        run(tmp_path, edited(3), "--memory", size)
+
+
+def test_the_smallest_bound_is_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of three bytes is none, which is not the same as no bound."""
+    stores: list[int] = []
+    made = Store.__post_init__
+
+    def noting(self: Store) -> None:
+        made(self)
+        stores.append(self.memory)
+
+    monkeypatch.setattr(Store, "__post_init__", noting)
+    run(tmp_path, edited(3), "--memory", "3")
+    assert max(stores) == 0

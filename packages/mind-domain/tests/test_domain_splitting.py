@@ -7,23 +7,23 @@ from datetime import date, timedelta
 import pytest
 
 from mind_core import MindError, Reason
-from mind_domain.splitting import TEST, TRAIN, DatedRecord, SplitRule, read_dated, split
+from mind_domain.splitting import TEST, TRAIN, Dated, SplitRule, dated, split
 
 CUT = date(2015, 9, 1)
 
 
 def one(
     day: int, *, label: str = "rise", story: str = "", lasts: int = 1, key: str | None = None
-) -> DatedRecord:
+) -> Dated:
     """Make a record that is published `day` days after the cut and settled `lasts` days later."""
     published = CUT + timedelta(days=day)
     until = published + timedelta(days=lasts)
-    return DatedRecord(
+    return Dated(
         key or f"{day}/{label}/{story}", label, story or f"s{day}{label}", published, until
     )
 
 
-def many(count: int, seed: int) -> list[DatedRecord]:
+def many(count: int, seed: int) -> list[Dated]:
     chooser = random.Random(seed)
     labels = ["rise"] * 5 + ["flat"] * 3 + ["fall"] * 2
     return [
@@ -102,5 +102,5 @@ def test_an_empty_side_is_refused() -> None:
 
 def test_a_record_without_label_is_named() -> None:
     with pytest.raises(MindError) as caught:
-        read_dated({"id": "a", "text": "b"}, "record 7")
+        dated({"id": "a", "text": "b"}, "record 7")
     assert caught.value.message.startswith("record 7")

@@ -78,7 +78,7 @@ def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Ta
 
         store, index = stack.enter_context(open_backend(job.backend, plan))
     else:
-        store, index = Store(plan.memory // 4 or 1 << 62), None
+        store, index = Store(plan.memory // 4 if plan.memory else 1 << 62), None
     names, ends = [], []
     own = [job.index] if job.index and (job.index / "manifest.json").exists() else []
     for folder in [*job.against, *(own if job.compare != "self" else [])]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import is_
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import orjson
 import xxhash
 
-from mind_core.errors import BadRecord
+from mind_core.errors import BadRecord, MindError
 from mind_core.flow import Outcome
 from mind_core.kernels.packed import Packed, encode, pack
 from mind_core.records import Record, text_of
@@ -109,7 +110,7 @@ class TakePrints:
         outcome.payload = Prints(*self.take(records, len(batch.data)), ids, sources, lines)
         outcome.payload.bytes = len(batch.data)
         if self.policy is not None:
-            outcome.payload.scores = [float(self.policy(record)) for record in records]
+            outcome.payload.scores = scores_of(self.policy, records, ids)
         return outcome
 
     def take(self, records: Sequence[Record], size: int) -> _Taken:
@@ -117,6 +118,26 @@ class TakePrints:
         if reason_of(self.signature) is not None:
             return _by_key(self.signature, records)
         return _by_similarity(self.signature, records, self.speed.worth_it(size))
+
+
+def scores_of(policy: KeepPolicy, records: Sequence[Record], ids: Sequence[bytes]) -> list[float]:
+    """Return what a keep policy gives each record: a number, or -inf for "comes last".
+
+    Raises `MindError` for what has no place in an order.
+    """
+    scores = []
+    for record, identity in zip(records, ids, strict=True):
+        score = policy(record)
+        if isinstance(score, bool) or not isinstance(score, (int, float)):
+            score = math.nan
+        if math.isnan(score) or score == math.inf:
+            raise MindError(
+                f"keep policy {type(policy).__name__} gives {policy(record)!r} for record "
+                f"{orjson.loads(identity)}",
+                hint="a policy gives a finite number, or -inf for a record that comes last",
+            )
+        scores.append(float(score))
+    return scores
 
 
 def names_of(record: Record, batch: Batch, number: int) -> tuple[bytes, str]:

@@ -18,7 +18,7 @@ import orjson
 import xxhash
 
 from mind_core.errors import MindError
-from mind_core.files import MANIFEST, atomic_file, read_manifest, sync_folder, write_json
+from mind_core.files import MANIFEST, atomic_file, read_manifest, write_json
 from mind_dedup.settings import Plan
 from mind_dedup.signature import scheme_of
 from mind_dedup.store import Block, Remote, Store
@@ -27,6 +27,9 @@ FORMAT, VERSION = "mind-dedup-index", 1
 _MAGIC, _END = b"MINDDUP\x01", b"\x01PUDDNIM"
 _TAIL = struct.Struct("<QQ8s")  # where the directory begins, the checksum, the end mark
 _AT_ONCE = 1 << 22
+_TYPES = (("<u8",), ("<u4",), ("<u4", "<u8"), ("<u4",), ("|u1",), ("<u4",))
+"""What each column of a block may hold."""
+
 _LOCK = ".lock"
 
 
@@ -79,7 +82,6 @@ def extend(folder: Path, plan: Plan, store: Store, first: int) -> None:
         manifest["segments"].append(segment)
         manifest["records"] += added
     write_json(folder / MANIFEST, manifest)
-    sync_folder(folder)
 
 
 def _manifest(folder: Path, plan: Plan) -> dict[str, Any]:
@@ -162,10 +164,37 @@ def _read(path: Path, segment: Mapping[str, Any]) -> Iterator[Block]:
         left -= len(data)
     if end != _END or digest.intdigest() != checksum or f"{checksum:016x}" != segment["checksum"]:
         raise _damaged(path, "its checksum is another")
-    file.seek(begin)
-    directory = orjson.loads(file.read(size - _TAIL.size - begin))
-    for columns in directory["blocks"]:
-        yield Block(*(Remote(file, *column) for column in columns))
+    try:
+        file.seek(begin)
+        directory = orjson.loads(file.read(size - _TAIL.size - begin))
+        blocks = [_block(file, columns, begin) for columns in directory["blocks"]]
+    except (ValueError, KeyError, TypeError, OSError, OverflowError) as error:
+        raise _damaged(path, f"its directory: {error}") from None
+    yield from blocks
+
+
+def _block(file: BinaryIO, columns: list[list[Any]], end: int) -> Block:
+    """Return a block of a segment whose columns end before `end`.
+
+    Raises `ValueError` for columns that no segment has: what a file says of its types decides what
+    its bytes are taken for, so they are compared with the few that we write.
+    """
+    remote = []
+    for (offset, length, dtype), known in zip(columns, _TYPES, strict=True):
+        if dtype not in known:
+            raise ValueError(f"a column of type {dtype!r}")
+        column = Remote(file, offset, length, dtype)
+        if min(offset, length) < 0 or offset + length * column.dtype.itemsize > end:
+            raise ValueError("a column beyond its end")
+        remote.append(column)
+    block = Block(*remote)
+    rows = {len(block.key_ends), len(block.set_ends), len(block.id_ends)}
+    if len(rows) != 1 or not len(block.key_ends):
+        raise ValueError("columns of different lengths")
+    for values, ends in zip(block[::2], block[1::2], strict=True):
+        if len(values) != ends[len(ends) - 1]:
+            raise ValueError("a column that is shorter than its rows")
+    return block
 
 
 def _damaged(path: Path, cause: str | None) -> MindError:

@@ -80,6 +80,11 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
     name, signature = _component(recipe, plugins, "signature", SIGNATURES, "minhash")
     policy_name, policy = _component(recipe, plugins, "keep", POLICIES, "first")
     compare, scope, run = (recipe.values[table] for table in ("compare", "scope", "run"))
+    if reason_of(signature) is None and not 0 < threshold_of(signature) <= 1:
+        raise UsageError(
+            f"signature {name}: a threshold of {threshold_of(signature)} is not above 0 and at "
+            "most 1"
+        )
     _check_type(recipe, "compare", compare, verified=bool)
     _check_type(recipe, "scope", scope, min_characters=int)
     return Plan(
@@ -108,9 +113,12 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)(?:i?B)?", str(text).strip())
     if text == "":
         return 0
-    if match is None:
+    size = 0.0
+    if match is not None:
+        size = float(match[1]) * 1000.0 ** " kMGT".index(match[2].replace("K", "k") or " ")
+    if not 1 <= size < 1 << 62:
         raise UsageError(f"{text!r} is no size", hint="give bytes with k, M, G or T: 500M, 2G")
-    return int(float(match[1]) * 1000 ** " kMGT".index(match[2].replace("K", "k") or " "))
+    return int(size)
 
 
 def _component(

@@ -51,7 +51,7 @@ class KeepPolicy(Protocol):
     """
 
     def __call__(self, record: Record) -> float:
-        """Return the number of one record."""
+        """Return the number of one record: finite, or -inf for one that comes last."""
 
 
 def reason_of(signature: Signature) -> str | None:

@@ -15,7 +15,7 @@ from mind_core.reasons import describe
 from mind_core.records import Record, annotate, encode, text_of
 from mind_core.stream import Batch
 from mind_dedup.decide import Match
-from mind_dedup.prints import Prints, TakePrints, names_of
+from mind_dedup.prints import Prints, TakePrints, names_of, scores_of
 from mind_dedup.rows import counts_of
 from mind_dedup.settle import TOOL, Tally
 
@@ -76,7 +76,7 @@ class TakeUnits:
             units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
         prints = Prints(*self.take.take(units, len(batch.data)), ids, sources, [], len(batch.data))
         if self.take.policy is not None:
-            prints.scores = [float(self.take.policy(unit)) for unit in units]
+            prints.scores = scores_of(self.take.policy, units, prints.ids)
         outcome.payload = Units(prints, lines, spans)
         return outcome
 

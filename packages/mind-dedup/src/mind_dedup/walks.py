@@ -50,7 +50,7 @@ class Review:
     def __post_init__(self) -> None:
         plan = self.tally.plan
         self.at_once = plan.streams and self.chunked is None
-        self.pending = Store(plan.memory // 4 or 1 << 62)
+        self.pending = Store(plan.memory // 4 if plan.memory else 1 << 62)
         self.scores = array("d")
         self._numbers, self._similarities = array("q"), array("d")
         self._reasons = bytearray()

@@ -11,7 +11,7 @@ import typer
 from mind_core import cli, options
 from mind_core.errors import UsageError
 from mind_core.flow import StreamOptions
-from mind_domain import options as domain_options
+from mind_domain import arguments
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
@@ -54,11 +54,11 @@ cli.add_front_door(
 def label(
     context: typer.Context,
     inputs: options.Inputs = None,
-    domain: domain_options.DomainName = "finance",
-    prices: domain_options.Prices = None,
-    horizon: domain_options.Horizon = None,
-    threshold: domain_options.Threshold = None,
-    classes: domain_options.Classes = None,
+    domain: arguments.DomainName = "finance",
+    prices: arguments.Prices = None,
+    horizon: arguments.Horizon = None,
+    threshold: arguments.Threshold = None,
+    classes: arguments.Classes = None,
     output: options.Output = None,
     rejects: options.Rejects = None,
     summary: options.SummaryFile = None,
@@ -124,9 +124,9 @@ def split(
     train: Annotated[Path, typer.Option(metavar="FILE", help="Write the training side here.")],
     test: Annotated[Path, typer.Option(metavar="FILE", help="Write the test side here.")],
     inputs: options.Inputs = None,
-    train_size: domain_options.TrainSize = 0,
-    test_size: domain_options.TestSize = 0,
-    balance: domain_options.Balance = True,
+    train_size: arguments.TrainSize = 0,
+    test_size: arguments.TestSize = 0,
+    balance: arguments.Balance = True,
     seed: options.Seed = 0,
     rejects: options.Rejects = None,
     summary: options.SummaryFile = None,
@@ -167,8 +167,8 @@ def split(
 def sft(
     context: typer.Context,
     inputs: options.Inputs = None,
-    domain: domain_options.DomainName = "finance",
-    language: domain_options.Language = "auto",
+    domain: arguments.DomainName = "finance",
+    language: arguments.Language = "auto",
     output: options.Output = None,
     rejects: options.Rejects = None,
     summary: options.SummaryFile = None,
@@ -185,7 +185,7 @@ def sft(
     """Turn labelled records into chats."""
     from mind_domain import pipeline
 
-    _one_of("--language", language, domain_options.LANGUAGES)
+    _one_of("--language", language, arguments.LANGUAGES)
     plugins = _plugins(plugin)
     effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
     cli.require_input(inputs, context.get_help)
@@ -221,16 +221,16 @@ def score(
         Path, typer.Option(metavar="FOLDER", help="A run folder of mind-train, or a checkpoint.")
     ],
     inputs: options.Inputs = None,
-    domain: domain_options.DomainName = "finance",
-    method: domain_options.Method = domain_options.METHODS[0],
-    language: domain_options.Language = "auto",
-    judge: domain_options.JudgeName = "exact",
-    draws: domain_options.Draws = 1000,
+    domain: arguments.DomainName = "finance",
+    method: arguments.Method = arguments.METHODS[0],
+    language: arguments.Language = "auto",
+    judge: arguments.JudgeName = "exact",
+    draws: arguments.Draws = 1000,
     output: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("-o", "--output", metavar="FILE", help="Write the scores as JSON here."),
     ] = None,
-    predictions: domain_options.Predictions = None,
+    predictions: arguments.Predictions = None,
     json: options.Json = False,
     recipe: options.RecipeName = None,
     set_: options.Set = None,
@@ -244,8 +244,8 @@ def score(
     """Score a checkpoint and show the result."""
     from mind_domain import pipeline
 
-    _one_of("--method", method, domain_options.METHODS)
-    _one_of("--language", language, domain_options.LANGUAGES)
+    _one_of("--method", method, arguments.METHODS)
+    _one_of("--language", language, arguments.LANGUAGES)
     plugins = _plugins(plugin)
     effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
     cli.require_input(inputs, context.get_help)
@@ -271,9 +271,9 @@ def _show(scores: dict[str, Any], output: Path | None, json: bool, quiet: bool) 
 
         cli.write_out(encode(scores).decode())
     elif not quiet:
-        from mind_domain.table import format_scores
+        from mind_domain.table import as_table
 
-        cli.write_out(format_scores(scores))
+        cli.write_out(as_table(scores))
 
 
 def _one_of(flag: str, value: str, known: tuple[str, ...]) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mind_core import MindError, Reason, Record
+from mind_core import Reason, Record
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome
 from mind_core.records import annotate, decode, encode, text_of
@@ -18,7 +17,7 @@ STEP = "label"
 
 
 @dataclass(frozen=True)
-class RecordLabeller:
+class LabelWork:
     """Label the records of a batch; runs in the workers."""
 
     name: str
@@ -46,7 +45,7 @@ class RecordLabeller:
 
 
 @dataclass
-class StoryDeduplicator:
+class DropCopies:
     """Drop a story that was told before about the same thing at the same time; runs in order.
 
     Holds 16 bytes for each story that is kept.
@@ -69,16 +68,7 @@ class StoryDeduplicator:
 
 
 def note(record: Record, domain: str, label: Label, labels: Sequence[str], story: str) -> None:
-    """Write a label, and what a split needs to know about it, to `metadata.mind.domain`.
-
-    Raises `MindError` for a fact that is not finite: JSON would turn it into null.
-    """
-    for name, value in label.facts.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise MindError(
-                f"record {record.get('id')}: domain {domain!r} notes {name} = {value}",
-                hint="a fact is a finite number; look at the data behind this label",
-            )
+    """Write a label, and what a split needs to know about it, to `metadata.mind.domain`."""
     annotate(
         record,
         NOTES,

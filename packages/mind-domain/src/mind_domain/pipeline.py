@@ -25,7 +25,7 @@ from mind_core.summary import Summary
 from mind_domain import builtins, hookspecs
 from mind_domain.domain import TOOL, Domain, Judge
 from mind_domain.reading import read_all
-from mind_domain.splitting import TEST, TRAIN, SplitRule, read_dated, split
+from mind_domain.splitting import TEST, TRAIN, SplitRule, dated, split
 
 
 def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
@@ -66,7 +66,7 @@ def make_judge(plugins: Plugins, name: str) -> Judge:
 
 def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions) -> Summary:
     """Label a stream of dated texts; kept are those with a label, in the order they came."""
-    from mind_domain.labelling import RecordLabeller, StoryDeduplicator
+    from mind_domain.labelling import DropCopies, LabelWork
 
     domain = make_domain(plugins, name, recipe)
     summary = Summary(TOOL, recipe=recipe.values, components=plugins.used())
@@ -74,19 +74,19 @@ def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOption
     def finish(summary: Summary) -> None:
         summary.note = _classes(summary.details)
 
-    return run_flow(summary, RecordLabeller(name, domain), options, StoryDeduplicator(), finish)
+    return run_flow(summary, LabelWork(name, domain), options, DropCopies(), finish)
 
 
 def run_sft(
     plugins: Plugins, name: str, recipe: Recipe, language: str, options: StreamOptions
 ) -> Summary:
     """Turn a stream of labelled records into chats."""
-    from mind_domain.chat_format import ChatBuilder
+    from mind_domain.chats import ChatWork
 
     domain = make_domain(plugins, name, recipe)
     values = {**recipe.values, "language": language}
     summary = Summary(TOOL, recipe=values, components=plugins.used())
-    return run_flow(summary, ChatBuilder(domain, language), options)
+    return run_flow(summary, ChatWork(domain, language), options)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def run_split(rule: SplitRule, files: SplitFiles, options: StreamOptions) -> Sum
     with tempfile.TemporaryDirectory(prefix=f"{TOOL}-") as folder, ExitStack() as stack:
         bad = Path(folder) / "bad" if options.rejects else None
         known, read = read_all(
-            lambda record, position: (record, read_dated(record, position)),
+            lambda record, position: (record, dated(record, position)),
             replace(options, rejects=bad),
         )
         sides = split([one for _, one in known], rule)

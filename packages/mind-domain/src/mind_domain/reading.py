@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class BatchParser(Generic[T]):
+class Parse(Generic[T]):
     """Parse the records of a batch with their positions; what raises `BadRecord` is bad."""
 
     parse: Callable[[Record, str], T]
@@ -47,7 +47,7 @@ def read_all(parse: Callable[[Record, str], T], options: StreamOptions) -> tuple
         return outcome
 
     aside = replace(options, jobs=1, output=None, summary=None, quiet=True)
-    return held, run_flow(Summary(TOOL), BatchParser(parse), aside, hold, passes_on=False)
+    return held, run_flow(Summary(TOOL), Parse(parse), aside, hold, passes_on=False)
 
 
 def no_label(record: Record, position: str, cause: str = "no label") -> BadRecord:

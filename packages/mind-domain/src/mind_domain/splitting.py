@@ -18,7 +18,7 @@ TRAIN, TEST = "train", "test"
 
 
 @dataclass(frozen=True)
-class DatedRecord:
+class Dated:
     """What a split needs to know of a labelled record."""
 
     key: str
@@ -47,11 +47,11 @@ def parse_date(text: str) -> date:
         raise UsageError(f"--date {text!r} is no day", hint="write 2015-09-01") from None
 
 
-def read_dated(record: Record, position: str) -> DatedRecord:
+def dated(record: Record, position: str) -> Dated:
     """Read the label of a record; raise `BadRecord` if it has none."""
     noted = annotation(record, NOTES)
     try:
-        return DatedRecord(
+        return Dated(
             str(record.get("id") or record.get("text", "")),
             str(noted["label"]),
             str(noted["story"]),
@@ -62,7 +62,7 @@ def read_dated(record: Record, position: str) -> DatedRecord:
         raise no_label(record, position) from None
 
 
-def split(records: Sequence[DatedRecord], rule: SplitRule) -> list[str | Reason]:
+def split(records: Sequence[Dated], rule: SplitRule) -> list[str | Reason]:
     """Give each record its side, or the reason why it is on neither.
 
     Training takes what is settled before the date: a label that rests on prices of that day or
@@ -83,7 +83,7 @@ def split(records: Sequence[DatedRecord], rule: SplitRule) -> list[str | Reason]
     return sides
 
 
-def _by_date(record: DatedRecord, cut: date) -> str | Reason:
+def _by_date(record: Dated, cut: date) -> str | Reason:
     if record.published >= cut:
         return TEST
     if record.until < cut:
@@ -91,7 +91,7 @@ def _by_date(record: DatedRecord, cut: date) -> str | Reason:
     return Reason("embargo", str(record.until), str(cut))
 
 
-def _require(records: Sequence[DatedRecord], sides: Sequence[str | Reason], cut: date) -> None:
+def _require(records: Sequence[Dated], sides: Sequence[str | Reason], cut: date) -> None:
     """Refuse a cut that leaves a side empty."""
     for side in (TRAIN, TEST):
         if side in sides:
@@ -105,9 +105,7 @@ def _require(records: Sequence[DatedRecord], sides: Sequence[str | Reason], cut:
         )
 
 
-def _sample_training(
-    records: Sequence[DatedRecord], sides: list[str | Reason], rule: SplitRule
-) -> None:
+def _sample_training(records: Sequence[Dated], sides: list[str | Reason], rule: SplitRule) -> None:
     rows: dict[str, list[int]] = defaultdict(list)
     for n, (record, side) in enumerate(zip(records, sides, strict=True)):
         if side == TRAIN:
@@ -130,7 +128,7 @@ def _sample_training(
 def _keep(
     rows: Sequence[int],
     count: int,
-    records: Sequence[DatedRecord],
+    records: Sequence[Dated],
     sides: list[str | Reason],
     seed: int,
     reason: str,

@@ -11,10 +11,10 @@ from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
 from mind_core.records import annotation, text_of
 from mind_domain.domain import NOTES, Label
+from mind_domain.domains.finance.clock import clock_time, published_at, zone
+from mind_domain.domains.finance.movement import movement_after
 from mind_domain.domains.finance.prices import Series, read_prices
-from mind_domain.domains.finance.returns import measure_movement
-from mind_domain.domains.finance.trading_hours import load_zone, read_clock_time, read_timestamp
-from mind_domain.story_keys import story_key
+from mind_domain.stories import story_key
 
 WORDS = {
     "en": {"rise": "rise", "flat": "flat", "fall": "fall"},
@@ -28,7 +28,7 @@ class Finance:
 
     A text needs `created` (or `metadata.created_at`) and `metadata.ticker`. The change runs from
     the first open or close strictly after publication over `horizon` trading days
-    (`measure_movement`); above `threshold` it is a rise, below minus `threshold` a fall. With 2
+    (`movement_after`); above `threshold` it is a rise, below minus `threshold` a fall. With 2
     classes, texts in between are dropped. The paper names labels "from the subsequent movement" and
     nothing more; one day and 0.5 % are near StockNet's choice (Xu and Cohen 2018: -0.5 % and
     0.55 %), made symmetric.
@@ -54,13 +54,13 @@ class Finance:
             )
         if self.classes not in (2, 3):
             raise UsageError(f"{self.classes} classes", hint="give 3, or 2 for rise and fall")
-        if not read_clock_time(self.opens) < read_clock_time(self.closes):
+        if not clock_time(self.opens) < clock_time(self.closes):
             raise UsageError(f"a market that opens at {self.opens} and closes at {self.closes}")
 
     @cached_property
     def market(self) -> ZoneInfo:
         """The market's time zone."""
-        return load_zone(self.timezone)
+        return zone(self.timezone)
 
     @cached_property
     def table(self) -> dict[str, Series]:
@@ -88,14 +88,14 @@ class Finance:
         if ticker not in self.table:
             return Reason("unknown_ticker", ticker)
         created = record.get("created", metadata.get("created_at"))
-        moment = read_timestamp(created, self.market) if isinstance(created, str) else None
+        moment = published_at(created, self.market) if isinstance(created, str) else None
         if moment is None:
             return Reason("no_date", created)
-        moved = measure_movement(
+        moved = movement_after(
             self.table[ticker],
             moment,
-            read_clock_time(self.opens),
-            read_clock_time(self.closes),
+            clock_time(self.opens),
+            clock_time(self.closes),
             self.horizon,
             self.max_wait,
         )

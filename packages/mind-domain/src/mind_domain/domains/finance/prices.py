@@ -79,14 +79,7 @@ def _row(row: dict[str, str], position: str) -> tuple[str, date, float, float]:
         ) from None
     opened, closed = _price(row, "open", position), _price(row, "close", position)
     factor = _price(row, "adj_close", position) / closed if row.get("adj_close") else 1.0
-    adjusted = opened * factor, closed * factor
-    if not all(0.0 < price < math.inf for price in adjusted):
-        raise MindError(
-            f"{position}: adjusted prices of {adjusted[0]} and {adjusted[1]}",
-            cause=f"open {opened}, close {closed}, adj_close {row.get('adj_close')}",
-            hint="adjusted prices are above 0 and finite; drop the row",
-        )
-    return row["ticker"], day, *adjusted
+    return row["ticker"], day, opened * factor, closed * factor
 
 
 def _price(row: dict[str, str], name: str, position: str) -> float:

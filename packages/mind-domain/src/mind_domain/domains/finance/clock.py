@@ -11,7 +11,7 @@ from mind_core.errors import UsageError
 TWITTER = "%a %b %d %H:%M:%S %z %Y"
 
 
-def load_zone(name: str) -> ZoneInfo:
+def zone(name: str) -> ZoneInfo:
     """Return a time zone by its name in the tz database, as "Asia/Shanghai"."""
     try:
         return ZoneInfo(name)
@@ -23,7 +23,7 @@ def load_zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def read_clock_time(text: str) -> time:
+def clock_time(text: str) -> time:
     """Read a time of day such as 09:30."""
     try:
         return time.fromisoformat(text)
@@ -31,7 +31,7 @@ def read_clock_time(text: str) -> time:
         raise UsageError(f"{text!r} is no time of day", hint="write 09:30") from None
 
 
-def read_timestamp(text: str, market: ZoneInfo) -> datetime | None:
+def published_at(text: str, market: ZoneInfo) -> datetime | None:
     """Read a timestamp as a moment on the market's clock; None if it is none.
 
     ISO 8601 and Twitter's form are read. Without an offset the market's own clock is meant. A bare

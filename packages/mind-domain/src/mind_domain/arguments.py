@@ -18,9 +18,7 @@ DomainName = Annotated[
 Language = Annotated[
     str,
     typer.Option(
-        "--language",
-        metavar="|".join(LANGUAGES),
-        help="Ask in the text's language, or in one.",
+        "--language", metavar="|".join(LANGUAGES), help="Ask in the text's language, or in one."
     ),
 ]
 Prices = Annotated[

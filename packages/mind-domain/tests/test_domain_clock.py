@@ -5,10 +5,10 @@ from datetime import datetime
 import pytest
 
 from mind_core import MindError
-from mind_domain.domains.finance.trading_hours import load_zone, read_timestamp
+from mind_domain.domains.finance.clock import published_at, zone
 
-NEW_YORK = load_zone("America/New_York")
-SHANGHAI = load_zone("Asia/Shanghai")
+NEW_YORK = zone("America/New_York")
+SHANGHAI = zone("Asia/Shanghai")
 
 
 @pytest.mark.parametrize(
@@ -22,21 +22,21 @@ SHANGHAI = load_zone("Asia/Shanghai")
     ],
 )
 def test_forms(text: str, wanted: str) -> None:
-    assert read_timestamp(text, NEW_YORK) == datetime.fromisoformat(wanted)
+    assert published_at(text, NEW_YORK) == datetime.fromisoformat(wanted)
 
 
 def test_an_evening_in_london_is_the_next_day_in_shanghai() -> None:
-    moment = read_timestamp("2014-01-02T20:00:00+00:00", SHANGHAI)
+    moment = published_at("2014-01-02T20:00:00+00:00", SHANGHAI)
     assert moment is not None
     assert moment.isoformat() == "2014-01-03T04:00:00+08:00"
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2014-13-01", "1388534400"])
 def test_what_is_no_time_is_none(text: str) -> None:
-    assert read_timestamp(text, NEW_YORK) is None
+    assert published_at(text, NEW_YORK) is None
 
 
 def test_an_unknown_zone_has_a_hint() -> None:
     with pytest.raises(MindError) as caught:
-        load_zone("Mars/Olympus")
+        zone("Mars/Olympus")
     assert "tzdata" in str(caught.value.hint)

@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from mind_core import Reason
+from mind_domain.domains.finance.movement import Movement, movement_after
 from mind_domain.domains.finance.prices import Series
-from mind_domain.domains.finance.returns import Movement, measure_movement
 
 OPENS, CLOSES = time(9, 30), time(16)
 # Thursday, Friday, Monday, Tuesday, Wednesday
@@ -16,9 +16,7 @@ SERIES = Series(DAYS, [10.0, 12.0, 11.0, 13.0, 20.0], [11.0, 12.5, 10.0, 14.0, 2
 
 
 def after(moment: str, horizon: int = 1, max_wait: int = 12) -> Movement | Reason:
-    return measure_movement(
-        SERIES, datetime.fromisoformat(moment), OPENS, CLOSES, horizon, max_wait
-    )
+    return movement_after(SERIES, datetime.fromisoformat(moment), OPENS, CLOSES, horizon, max_wait)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +63,7 @@ def test_a_suspension_inside_the_horizon_has_no_label() -> None:
     days = [date(2014, 1, 2), date(2014, 1, 3), date(2014, 3, 3)]
     series = Series(days, [1.0, 1.0, 9.0], [1.0, 1.0, 9.0])
     moment = datetime(2014, 1, 2, 20, 0)
-    assert measure_movement(series, moment, OPENS, CLOSES, 1, 12) == "no_price_soon"
+    assert movement_after(series, moment, OPENS, CLOSES, 1, 12) == "no_price_soon"
 
 
 def test_prices_from_before_the_text_do_not_matter() -> None:
@@ -89,6 +87,4 @@ def test_prices_from_before_the_text_do_not_matter() -> None:
             ],
         )
         args = (moment, OPENS, CLOSES, 2, 12)
-        assert measure_movement(Series(days, opens, closes), *args) == measure_movement(
-            wrong, *args
-        )
+        assert movement_after(Series(days, opens, closes), *args) == movement_after(wrong, *args)

@@ -21,7 +21,7 @@ class Movement:
     left: date
 
 
-def measure_movement(
+def movement_after(
     series: Series,
     moment: datetime,
     opens: time,
