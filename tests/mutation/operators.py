@@ -117,7 +117,9 @@ class _Finder:
             yield self.between(node, "name", end - len(node.attr), end, NAMES[node.attr])
 
     def of_statement(self, node: ast.stmt) -> Iterator[Mutant]:
-        if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)) or isinstance(node, (ast.AugAssign, ast.Raise, ast.Continue, ast.Break)):
+        removable = ast.AugAssign | ast.Raise | ast.Continue | ast.Break
+        is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        if is_call or isinstance(node, removable):
             yield self.mutant(node, "statement", "pass")
         elif isinstance(node, ast.Return) and not isinstance(node.value, ast.Constant | None):
             yield self.mutant(node, "return", "return None")
