@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mind_core.errors import UsageError
 from mind_sft_select.bands import Band, parse_pair, quantile, quantile_band
 from mind_sft_select.clusters import Clusters, fit_clusters
-from mind_sft_select.figures import rank_correlation
+from mind_sft_select.config import effective_recipe, make_config
 from mind_sft_select.pipeline import make_plugins
-from mind_sft_select.plan import effective_recipe, make_plan
 from mind_sft_select.references import Reference, parse_reference
+from mind_sft_select.score_stats import rank_correlation
 
 FLOATS = st.floats(-50, 50)
 
@@ -109,13 +109,13 @@ def test_flags_change_the_recipe_and_exclude_each_other() -> None:
 def test_counts_that_are_none_are_refused(assignment: str) -> None:
     recipe = effective_recipe(None, {"quantile": (0.0, 1.0)}, [assignment])
     with pytest.raises(UsageError, match="must be a whole number from 1"):
-        make_plan(recipe, make_plugins(), model="", device="cpu", mark=False, seed=0)
+        make_config(recipe, make_plugins(), model="", device="cpu", mark=False, seed=0)
 
 
 def test_quantiles_outside_of_all_shares_are_refused_before_anything_is_scored() -> None:
     recipe = effective_recipe(None, {"quantile": (0.5, 1.5)}, [])
     with pytest.raises(UsageError, match="not within 0"):
-        make_plan(recipe, make_plugins(), model="", device="cpu", mark=False, seed=0)
+        make_config(recipe, make_plugins(), model="", device="cpu", mark=False, seed=0)
 
 
 def test_a_band_and_a_quantile_take_each_others_place_in_a_recipe(tmp_path: Path) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -67,6 +66,29 @@ def test_entropy_equals_a_direct_computation(
         assert length == len(counted)
 
 
+def test_a_pass_fits_the_cache_and_only_answers_reach_the_head(
+    checkpoint: Checkpoint, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mind_sft_select.scorers import conversations, losses
+
+    passes: list[int] = []
+    rows: list[int] = []
+    model = conversations.checkpoint_of(str(model_folder), "cpu").model
+    hook = model.register_forward_pre_hook(lambda _, args: passes.append(args[0].numel()))
+    plain = losses.row_losses
+
+    def counted(hidden: torch.Tensor, *more: Any) -> torch.Tensor:
+        rows.append(len(hidden))
+        return plain(hidden, *more)
+
+    monkeypatch.setattr(losses, "row_losses", counted)
+    Entropy(model=str(model_folder))([TALK, SHORT] * 40)
+    hook.remove()
+    tokens = Length(model=str(model_folder))([TALK, SHORT])
+    assert max(passes) <= 1024 and len(passes) >= 3
+    assert sum(rows) == 40 * sum(tokens), "prompts never reach the output layer"
+
+
 def test_the_prompt_is_masked_but_read(model_folder: Path) -> None:
     other: Record = {"messages": [{**SHORT["messages"][0], "content": "2"}, SHORT["messages"][1]]}
     scorer, counter = Entropy(model=str(model_folder)), Length(model=str(model_folder))
@@ -78,7 +100,7 @@ def test_the_prompt_is_masked_but_read(model_folder: Path) -> None:
 def test_what_is_too_long_is_not_scored_or_cut(checkpoint: Checkpoint, model_folder: Path) -> None:
     drop, cut = Entropy(model=str(model_folder)), Entropy(model=str(model_folder), long="cut")
     scores = drop([SHORT, LONG])
-    assert math.isnan(scores[1]) and scores[0] == pytest.approx(cut([SHORT])[0], abs=1e-5)
+    assert scores[1] is None and scores[0] == pytest.approx(cut([SHORT])[0], abs=1e-5)
     ids, mask = encode_chat(checkpoint.tokenizer, LONG["messages"])
     most = checkpoint.context + 1
     kept = [checkpoint.tokenizer.end_id, *ids][:most]
@@ -88,7 +110,7 @@ def test_what_is_too_long_is_not_scored_or_cut(checkpoint: Checkpoint, model_fol
     endless: Record = {
         "messages": [{"role": "user", "content": "地理" * 200}, SHORT["messages"][1]]
     }
-    assert math.isnan(cut([endless])[0]), "no answer token within the context"
+    assert cut([endless])[0] is None, "no answer token within the context"
 
 
 def test_own_entropy_is_the_mean_loss_of_held_out_texts(
@@ -144,7 +166,7 @@ def test_batches_hold_every_index_once(lengths: list[int], budget: int) -> None:
 
 
 def test_options_that_mean_nothing_are_refused() -> None:
-    for wrong in ({"scope": "question"}, {"long": "wrap"}, {"batch_tokens": 0}):
+    for wrong in ({"scope": "question"}, {"long": "wrap"}, {"batch_tokens": -1}):
         with pytest.raises(ValueError):
             Entropy(**wrong)
     with pytest.raises(UsageError, match="no model was named"):

@@ -39,14 +39,14 @@ def select(
     model: Path, options: StreamOptions, *, reference: str | None = None, mark: bool = False,
     seed: int = 0, file: str | None = None, **flags: Any
 ) -> Summary:  # fmt: skip
+    from mind_sft_select.config import effective_recipe, make_config
     from mind_sft_select.pipeline import make_plugins, run_selection
-    from mind_sft_select.plan import effective_recipe, make_plan
 
     recipe = effective_recipe(None, flags, [])
     plugins = make_plugins()
-    plan = make_plan(recipe, plugins, model=str(model), device="cpu", mark=mark, seed=seed,
+    config = make_config(recipe, plugins, model=str(model), device="cpu", mark=mark, seed=seed,
                      reference_file=file, reference_entropy=reference)  # fmt: skip
-    return run_selection(plan, recipe, plugins, replace(options, quiet=True, progress=False))
+    return run_selection(config, recipe, plugins, replace(options, quiet=True, progress=False))
 
 
 @pytest.fixture(scope="module")

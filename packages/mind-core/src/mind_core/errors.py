@@ -92,6 +92,7 @@ BAD_REASONS = {
     "missing_field": "a field is missing",
     "wrong_type": "a field has the wrong type",
     "foreign_ids": "ids that the tokenizer does not have",
+    "not_finite": "a score is no finite number",
     "too_nested": "nested more than 254 levels deep",
     "line_too_long": "the line is longer than the limit",
 }

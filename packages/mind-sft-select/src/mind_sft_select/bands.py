@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -35,9 +36,9 @@ def parse_pair(text: str, option: str) -> tuple[float, float]:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
         low, high = 1.0, 0.0
-    if not low <= high:
+    if not (low <= high and math.isfinite(low) and math.isfinite(high)):
         raise UsageError(
-            f"{option} {text!r} is not two numbers, the lower one first",
+            f"{option} {text!r} is not two finite numbers, the lower one first",
             hint=f"for example {option} 1.0,1.5" if option == "--band" else f"{option} 0.25,0.75",
         )
     return low, high

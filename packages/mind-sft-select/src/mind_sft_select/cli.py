@@ -96,7 +96,7 @@ ClusterCount = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--clusters", metavar="K", min=1, help="Note which of K clusters each is in."),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, cuda or cuda:1.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
 
 
 @app.command(help=help_text(WHAT, EXAMPLES), epilog=epilog(COST))
@@ -117,7 +117,7 @@ def select(
     rejects: options.Rejects = None,
     summary: options.SummaryFile = None,
     seed: options.Seed = 0,
-    device: Device = "cpu",
+    device: Device = "auto",
     recipe: options.RecipeName = None,
     assignments: options.Set = None,
     jobs: options.Jobs = 1,
@@ -137,8 +137,8 @@ def select(
     """Select from a stream of instructions, or answer a question about the tool."""
     from mind_core.stream import check_inputs
     from mind_sft_select.bands import parse_pair
+    from mind_sft_select.config import effective_recipe, make_config
     from mind_sft_select.pipeline import make_plugins, run_selection
-    from mind_sft_select.plan import effective_recipe, make_plan
 
     if answer_questions(
         TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
@@ -159,7 +159,7 @@ def select(
     if not dry_run:
         require_input(inputs, context.get_help)
     plugins = make_plugins(plugin or [])
-    plan = make_plan(
+    config = make_config(
         effective,
         plugins,
         model=model,
@@ -186,7 +186,7 @@ def select(
         quiet=quiet,
         progress=progress,
     )
-    run_selection(plan, effective, plugins, stream)
+    run_selection(config, effective, plugins, stream)
 
 
 def main() -> None:

@@ -1,27 +1,34 @@
-"""The corridor: records → messages → scores → the band → kept or rejected, with the reason."""
+"""The stream: records → messages → scores → the band → kept or rejected, with the reason."""
 
 from __future__ import annotations
 
-import math
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mind_core import Record
-from mind_core.errors import BadRecord
+from mind_core.chats import check_turns
+from mind_core.errors import BadRecord, GateError
 from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.plugins import Plugins
 from mind_core.progress import say
 from mind_core.recipe import Recipe
+from mind_core.records import annotate
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_sft_select.bands import Band, quantile_band
 from mind_sft_select.clusters import fit_clusters
-from mind_sft_select.judge import TOOL, Judge, Rule
-from mind_sft_select.plan import Plan
-from mind_sft_select.rereading import Rereadable, rereadable
-from mind_sft_select.scored import Draws, Live, Replay, Scored, Scores
+from mind_sft_select.config import SelectionConfig
+from mind_sft_select.replayable_input import ReplayableInput, make_replayable
+from mind_sft_select.score_sources import (
+    Instruction,
+    ModelScores,
+    RandomKeys,
+    RecordedScores,
+    RecordScores,
+    ScoreTable,
+)
+from mind_sft_select.selection import NOTES, TOOL, SelectionRule, Selector
 
 CONSUMED = ("instruction", "input", "output", "conversations")
 
@@ -33,7 +40,9 @@ def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
     return Plugins("mind_sft_select", hookspecs, builtins, files)
 
 
-def run_selection(plan: Plan, recipe: Recipe, plugins: Plugins, options: StreamOptions) -> Summary:
+def run_selection(
+    config: SelectionConfig, recipe: Recipe, plugins: Plugins, options: StreamOptions
+) -> Summary:
     """Select instructions from a stream and return the summary.
 
     With fixed bounds a record is decided as it passes. Quantiles, clusters and --max need all
@@ -41,30 +50,37 @@ def run_selection(plan: Plan, recipe: Recipe, plugins: Plugins, options: StreamO
     """
     summary = Summary(
         TOOL,
-        seed=plan.seed,
+        seed=config.seed,
         recipe=dict(recipe.values),
         components=plugins.used(),
-        started=plan.started,
+        started=config.started,
     )
-    live = Live(plan.scorers)
-    rule = plan.rule()
-    if not plan.needs_all:
-        return _flow(Judge(rule, live, plan.mark), plan, summary, Rereadable(options))
+    if config.uses_model and not options.quiet:
+        say(TOOL, f"scores on {config.device_name()}")
+    scores = ModelScores(config.scorers, config.names)
+    rule = config.rule()
+    if not config.needs_all:
+        selector = Selector(rule, scores, config.mark)
+        return _select(selector, config, summary, ReplayableInput(options))
     with tempfile.TemporaryDirectory(prefix="mind-sft-select-") as folder:
-        twice = rereadable(options, Path(folder))
-        survey = take_survey(live, plan, twice, Path(folder))
-        rule = settled_rule(rule, plan, survey)
-        return _flow(Judge(rule, Replay(survey.scores), plan.mark), plan, summary, twice)
+        inputs = make_replayable(options, Path(folder))
+        first = score_all(rule, scores, config, inputs, Path(folder))
+        rule = fit_rule(rule, config, first)
+        selector = Selector(rule, RecordedScores(first.scores), config.mark)
+        return _select(selector, config, summary, inputs)
 
 
-def _flow(judge: Judge, plan: Plan, summary: Summary, twice: Rereadable) -> Summary:
-    from mind_sft_select.figures import details
+def _select(
+    selector: Selector, config: SelectionConfig, summary: Summary, inputs: ReplayableInput
+) -> Summary:
+    from mind_sft_select.score_stats import details
+    from mind_sft_select.warnings import warnings
 
     def finish(summary: Summary) -> None:
-        summary.details.update(details(judge), model=plan.model_details())
+        summary.details.update(details(selector), model=config.model_details())
 
-    run_flow(summary, Parse(twice.names), twice.options, judge, finish)
-    for line in warnings(judge, summary):
+    run_flow(summary, Parse(inputs.names), inputs.options, selector, finish)
+    for line in warnings(selector, summary, config):
         say(TOOL, f"warning: {line}")
     return summary
 
@@ -93,98 +109,95 @@ class Parse:
             if "messages" not in record:
                 for name in CONSUMED:
                     record.pop(name, None)
-            record["messages"] = messages
-            outcome.payload.append(record)
+            checked = check_turns(messages)
+            record["messages"] = checked.messages
+            if checked.cut:
+                annotate(record, NOTES, unanswered_tail=checked.cut)
+                outcome.details["unanswered_tail"] += 1
+            outcome.payload.append(Instruction(position, record, checked.reason))
         return outcome
 
 
 @dataclass
-class Survey:
-    """Settle batches by scoring them only; passes an empty line on for each record."""
+class ScorePass:
+    """Finish batches by scoring them only; passes an empty line on for each record."""
 
-    live: Live
-    scores: Scores
-    draws: Draws
+    rule: SelectionRule
+    model: ModelScores
+    scores: ScoreTable
+    keys: RandomKeys
 
     def __call__(self, outcome: Outcome) -> Outcome:
         """Score a batch and hold what was found."""
-        records: list[Record] = outcome.payload
-        for record, scored in zip(records, self.live(records), strict=True):
-            self.scores.add(scored)
-            self.draws.add(record)
+        instructions: list[Instruction] = outcome.payload
+        for given, scores in zip(instructions, self.model(instructions), strict=True):
+            self.scores.add(scores)
+            self.keys.add(given.record)
+            if (error := self.rule.not_finite(given, scores)) is not None:
+                outcome.bad.append((error, b""))
+                continue
             outcome.keep(b"")
         outcome.payload = None
         return outcome
 
 
-def take_survey(live: Live, plan: Plan, twice: Rereadable, folder: Path) -> Survey:
+def score_all(
+    rule: SelectionRule,
+    model: ModelScores,
+    config: SelectionConfig,
+    inputs: ReplayableInput,
+    folder: Path,
+) -> ScorePass:
     """Score the whole input as the run itself will read it, and hold the scores."""
-    survey = Survey(live, Scores(len(plan.scorers)), Draws(plan.seed))
-    aside = replace(twice.options, output=folder / "survey", rejects=None, summary=None, quiet=True)
-    run_flow(Summary(TOOL), Parse(twice.names), aside, survey)
-    return survey
+    first = ScorePass(rule, model, ScoreTable(len(config.scorers)), RandomKeys(config.seed))
+    aside = replace(
+        inputs.options, output=folder / "scores", rejects=None, summary=None, quiet=True
+    )
+    run_flow(Summary(TOOL), Parse(inputs.names), aside, first)
+    return first
 
 
-def settled_rule(rule: Rule, plan: Plan, survey: Survey) -> Rule:
-    """Fit what depends on the whole set: the band's quantiles, the clusters, and the draw."""
-    known = [
-        (place, scored)
-        for place, scored in enumerate(survey.scores)
-        if not math.isnan(scored.values[0])
-    ]
+def fit_rule(rule: SelectionRule, config: SelectionConfig, first: ScorePass) -> SelectionRule:
+    """Fit what depends on the whole set: the band's quantiles, the clusters, and the draw.
+
+    Raises `GateError` where quantiles are asked of scores that are all equal.
+    """
+    known = [(place, scores) for place, scores in enumerate(first.scores) if scores.is_scored]
     if not known:
         return rule
-    if plan.quantile is not None:
+    if config.quantile is not None:
         gaps: dict[str, list[float]] = {}
-        for _, scored in known:
-            gap = rule.gap(scored)
+        for _, scores in known:
+            gap = rule.gap(scores)
             if gap is not None:
-                gaps.setdefault(scored.language, []).append(gap)
-        rule = replace(rule, band=quantile_band(gaps, *plan.quantile, plan.per_language))
-    if plan.clusters is not None:
-        scores = [scored.values[0] for _, scored in known]
-        rule = replace(rule, clusters=fit_clusters(scores, plan.clusters, plan.seed))
-    if plan.max is not None:
-        inside = [place for place, scored in known if _is_inside(rule, scored)]
-        rule = replace(rule, drawn=survey.draws.smallest(inside, plan.max))
+                gaps.setdefault(scores.language, []).append(gap)
+        if config.quantile != (0.0, 1.0):
+            refuse_equal(rule.notes[0], gaps, config.per_language)
+        rule = replace(rule, band=quantile_band(gaps, *config.quantile, config.per_language))
+    if config.clusters is not None:
+        values = [scores.values[0] for _, scores in known]
+        rule = replace(rule, clusters=fit_clusters(values, config.clusters, config.seed))
+    if config.max is not None:
+        inside = [place for place, scores in known if _is_inside(rule, scores)]
+        rule = replace(rule, drawn=first.keys.smallest(inside, config.max))
     return rule
 
 
-def _is_inside(rule: Rule, scored: Scored) -> bool:
-    gap = rule.gap(scored)
+def refuse_equal(name: str, gaps: Mapping[str, Sequence[float]], per_language: bool) -> None:
+    """Raise `GateError` for several scores that are all one number: no quantile divides them."""
+    groups = (
+        dict(gaps) if per_language else {"all": [g for values in gaps.values() for g in values]}
+    )
+    for language, values in sorted(groups.items()):
+        if len(values) > 1 and len(set(values)) == 1:
+            raise GateError(
+                f"all {len(values):,} {name} scores of language {language} are {values[0]:g}",
+                cause="a quantile of equal scores would keep every record",
+                hint="look at the scorer with --mark; --max N draws N records at random",
+            )
+
+
+def _is_inside(rule: SelectionRule, scores: RecordScores) -> bool:
+    gap = rule.gap(scores)
     band: Band | None = rule.band
-    return gap is not None and (band is None or band.verdict(gap, scored.language) is None)
-
-
-def warnings(judge: Judge, summary: Summary) -> Iterator[str]:
-    """Say what a user should not overlook: nothing kept, or one language of several."""
-    scored = [s for s in judge.seen if not math.isnan(s.values[0])]
-    if len(judge.seen) and not scored:
-        yield f"none of {len(judge.seen):,} was scored: {_unscored(judge, summary)}"
-    elif scored and not judge.kept and judge.rule.band is not None:
-        gaps = [gap for s in scored if (gap := judge.rule.gap(s)) is not None]
-        reach = (
-            f"gaps run from {min(gaps):.3f} to {max(gaps):.3f}"
-            if gaps
-            else "no language of them has a reference"
-        )
-        yield f"no record lies in the band; {reach}; --quantile LOW,HIGH keeps a share instead"
-    languages = {s.language for s in scored}
-    if len(languages) > 1 and len(judge.kept) == 1:
-        yield (
-            f"only {next(iter(judge.kept))} records lie in the band, of {len(languages)} languages"
-        )
-
-
-def _unscored(judge: Judge, summary: Summary) -> str:
-    """Count the reasons why nothing was scored; what is too long can be cut."""
-    counts = (summary.rejected + summary.marked).items()
-    reasons = {name.removeprefix(f"{judge.rule.step}."): count for name, count in counts}
-    said = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
-    context = summary.details["model"].get("context")
-    if "too_long" in reasons and context:
-        said += (
-            f" for the context of {context} tokens; --set {judge.rule.step}.long=cut scores what "
-            "fits"
-        )
-    return said
+    return gap is not None and (band is None or band.verdict(gap, scores.language) is None)

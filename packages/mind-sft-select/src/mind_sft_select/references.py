@@ -61,6 +61,13 @@ def measured_reference(scorer: Any, source: str, per_language: bool) -> Referenc
         found = own(read_records([source]))
     if not found:
         raise MindError(f"{source} has no text to measure", hint="check --reference")
+    for language, value in sorted(found.items()):
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise MindError(
+                f"the reference of language {language} is {value}, which is no finite number",
+                cause=f"measured on {source} under {getattr(scorer, 'model', '') or 'the scorer'}",
+                hint="check the checkpoint: a model with NaN weights has no entropy",
+            )
     return _checked(Reference({k: round(v, 6) for k, v in found.items()}, per_language))
 
 

@@ -39,6 +39,38 @@ def _named(model: str) -> None:
         raise UsageError("no model was named", hint="--model takes a mind-train run or checkpoint")
 
 
+def choose_device(name: str) -> str:
+    """Return the device of a name; `auto` is a GPU if there is one, else the CPU.
+
+    Raises `UsageError` for a name that is no device, or one that is not here.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(
+            f"--device {name!r} is no device", hint="auto, cpu, cuda or cuda:1"
+        ) from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"--device {name}: torch sees {torch.cuda.device_count()} GPUs here",
+            hint="--device cpu, or install a CUDA build of torch",
+        )
+    return name
+
+
+def describe_device(name: str) -> str:
+    """Name a device for people: the GPU's model, or the number of threads."""
+    import torch
+
+    if torch.device(name).type == "cuda":
+        return f"{name} ({torch.cuda.get_device_name(name)}), float32"
+    return f"{name} with {torch.get_num_threads()} threads, float32"
+
+
 def check_scope(scope: str) -> None:
     """Refuse a scope that is not known, before a model is loaded."""
     if scope not in SCOPES:

@@ -6,7 +6,6 @@ with their end tokens, the prompt masked, in the chat format that fine-tuning wi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,6 +17,9 @@ from mind_sft_select.scorers.conversations import check_scope, checkpoint_of, en
 
 LONG = ("drop", "cut")
 TEXTS_AT_ONCE = 256
+BATCH_TOKENS = (1024, 8192)
+"""Tokens of a pass on a CPU and on a GPU: of 8,192, what lies between two matrix products leaves a
+CPU's cache, which costs a quarter of the time."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Entropy:
     """Measure the mean nats per token of the answers (`answer`) or of everything (`all`).
 
     A record longer than the model's context is dropped as `too_long`, or (`long = "cut"`) scored on
-    what fits.
+    what fits. `batch_tokens` are read in one pass, padding included; 0 is 1,024 on a CPU, whose
+    caches hold no more, and 8,192 on a GPU.
     """
 
     unscored: ClassVar[str] = "too_long"
@@ -34,21 +37,21 @@ class Entropy:
     model: str = ""
     scope: str = "answer"
     long: str = "drop"
-    batch_tokens: int = 8192
+    batch_tokens: int = 0
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         check_scope(self.scope)
         if self.long not in LONG:
             raise ValueError(f"long is one of {', '.join(LONG)}, not {self.long!r}")
-        if self.batch_tokens < 1:
-            raise ValueError(f"batch_tokens must be 1 or more, not {self.batch_tokens}")
+        if self.batch_tokens < 0:
+            raise ValueError(f"batch_tokens must not be negative, as {self.batch_tokens} is")
 
-    def __call__(self, records: Sequence[Record]) -> list[float]:
-        """Return the entropy of each record; NaN where it is too long to be read."""
+    def __call__(self, records: Sequence[Record]) -> list[float | None]:
+        """Return the entropy of each record; None where it is too long to be read."""
         checkpoint = checkpoint_of(self.model, self.device)
         most = checkpoint.context + 1  # the last token is predicted, not read
-        scores = [math.nan] * len(records)
+        scores: list[float | None] = [None] * len(records)
         places, sequences = [], []
         for place, record in enumerate(records):
             ids, mask = encoded(checkpoint.tokenizer, record, self.scope)
@@ -100,7 +103,8 @@ class Entropy:
         from mind_sft_select.scorers.losses import mean_losses
 
         model = checkpoint_of(self.model, self.device).model
-        return mean_losses(model, sequences, self.batch_tokens)
+        batch_tokens = self.batch_tokens or BATCH_TOKENS[model.device.type != "cpu"]
+        return mean_losses(model, sequences, batch_tokens)
 
 
 def windows_of(tokens: list[int], context: int) -> Iterable[tuple[list[int], list[int]]]:

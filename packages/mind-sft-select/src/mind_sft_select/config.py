@@ -1,7 +1,8 @@
-"""What is to be done: the effective recipe, checked, with its scorers and its reference made."""
+"""Configuration of a selection: the effective recipe, checked, with its scorers and reference."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +13,19 @@ from mind_core.plugins import Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
 from mind_sft_select.bands import Band, check_shares
 from mind_sft_select.hookspecs import Scorer
-from mind_sft_select.judge import Rule
 from mind_sft_select.references import (
     Reference,
     check_source,
     measured_reference,
     parse_reference,
 )
-from mind_sft_select.scorers.conversations import check_model, checkpoint_of
+from mind_sft_select.scorers.conversations import (
+    check_model,
+    checkpoint_of,
+    choose_device,
+    describe_device,
+)
+from mind_sft_select.selection import SelectionRule
 
 HOOK = "register_scorers"
 KIND = "scorer"
@@ -28,8 +34,8 @@ KEYS = {"band": None, "quantile": None, "per_language": None, "max": None, "clus
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A checked plan; the first scorer decides."""
+class SelectionConfig:
+    """A checked configuration; the first scorer decides."""
 
     names: Sequence[str]
     scorers: Sequence[Scorer]
@@ -50,10 +56,19 @@ class Plan:
         """Tell whether a decision needs the scores of all records."""
         return any(value is not None for value in (self.quantile, self.max, self.clusters))
 
-    def rule(self) -> Rule:
+    @property
+    def uses_model(self) -> bool:
+        """Tell whether a scorer reads a checkpoint."""
+        return any(getattr(scorer, "model", "") for scorer in self.scorers)
+
+    def device_name(self) -> str:
+        """Name the device that scores, for people."""
+        return describe_device(self.device)
+
+    def rule(self) -> SelectionRule:
         """Return the rule as far as it is known before any record is read."""
         first = self.scorers[0]
-        return Rule(
+        return SelectionRule(
             step=self.names[0],
             notes=[
                 str(getattr(scorer, "note", name))
@@ -62,6 +77,7 @@ class Plan:
             unscored=str(getattr(first, "unscored", "unscored")),
             reference=self.reference,
             band=Band(*self.band) if self.band is not None else None,
+            model=str(getattr(first, "model", "")),
         )
 
     def model_details(self) -> dict[str, Any]:
@@ -70,7 +86,7 @@ class Plan:
             return {}
         checkpoint = checkpoint_of(self.model, self.device)
         return {"fingerprint": checkpoint.fingerprint, "step": checkpoint.step,
-                "context": checkpoint.context}  # fmt: skip
+                "context": checkpoint.context, "device": self.device}  # fmt: skip
 
 
 def effective_recipe(name: str | None, flags: dict[str, Any], assignments: Sequence[str]) -> Recipe:
@@ -101,7 +117,7 @@ def effective_recipe(name: str | None, flags: dict[str, Any], assignments: Seque
     return recipe
 
 
-def make_plan(
+def make_config(
     recipe: Recipe,
     plugins: Plugins,
     *,
@@ -112,12 +128,14 @@ def make_plan(
     reference_file: str | None = None,
     reference_entropy: str | None = None,
     dry_run: bool = False,
-) -> Plan:
+) -> SelectionConfig:
     """Make the scorers and the reference; raise `UsageError` for what cannot be done.
 
     In a dry run the model and the source of the reference are looked for, and nothing is measured.
     """
     started = time.monotonic()
+    if model:
+        device = choose_device(device)
     names, scorers = [], []
     for _, name, options in recipe.steps([KIND]):
         known = plugins.find(HOOK, name).options()
@@ -146,7 +164,7 @@ def make_plan(
                 hint="--reference HELDOUT.jsonl.zst, --reference-entropy X, or --quantile LOW,HIGH",
             )
         band = None  # scores are noted, nothing is decided by them
-    return Plan(
+    return SelectionConfig(
         names=names,
         scorers=scorers,
         reference=reference,
@@ -193,6 +211,7 @@ def _pair(value: Any, name: str) -> tuple[float, float] | None:
         isinstance(value, list)
         and len(value) == 2
         and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+        and all(math.isfinite(v) for v in value)
         and value[0] <= value[1]
     ):
         return float(value[0]), float(value[1])

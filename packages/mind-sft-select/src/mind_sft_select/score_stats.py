@@ -7,23 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from mind_sft_select.bands import quantile
-from mind_sft_select.judge import Judge
-from mind_sft_select.scored import DIGITS, Scored
+from mind_sft_select.score_sources import DIGITS, RecordScores
+from mind_sft_select.selection import Selector
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def details(judge: Judge) -> dict[str, Any]:
+def details(selector: Selector) -> dict[str, Any]:
     """Describe a run for the summary's details."""
-    rule = judge.rule
+    rule = selector.rule
     found: dict[str, Any] = {
         "decides": rule.notes[0],
         "languages": {
-            language: {**spread([s for s in judge.seen if s.language == language], rule.notes[0]),
-                       "kept": judge.kept[language]}
-            for language in sorted(judge.seen.languages)
+            language: _language(selector, language) for language in sorted(selector.seen.languages)
         },
-    }  # fmt: skip
+    }
     if rule.reference is not None:
         found["reference"] = dict(rule.reference.values)
         found["per_language"] = rule.reference.per_language
@@ -32,18 +30,33 @@ def details(judge: Judge) -> dict[str, Any]:
         if rule.band.by_language:
             found["band_by_language"] = {k: list(v) for k, v in rule.band.by_language.items()}
     if rule.clusters is not None:
-        scores = [s.values[0] for s in judge.seen if not math.isnan(s.values[0])]
+        scores = [s.values[0] for s in selector.seen if s.is_scored]
         found["clusters"] = rule.clusters.describe(scores)
-    for place, note in enumerate(rule.notes[1:], 1):
-        found[f"rank_correlation_with_{note}"] = rank_correlation(
-            [(s.values[0], s.values[place]) for s in judge.seen]
-        )
+    found.update(correlations(selector, list(selector.seen)))
     return found
 
 
-def spread(scored: Sequence[Scored], name: str) -> dict[str, Any]:
+def _language(selector: Selector, language: str) -> dict[str, Any]:
+    scores = [
+        s for s in selector.seen if s.language == language and not any(map(math.isinf, s.values))
+    ]
+    found = {**spread(scores, selector.rule.notes[0]), "kept": selector.kept[language]}
+    return {**found, **correlations(selector, scores)}
+
+
+def correlations(selector: Selector, scores: Sequence[RecordScores]) -> dict[str, float | None]:
+    """Return the rank correlation of the deciding score with each other one."""
+    return {
+        f"rank_correlation_with_{note}": rank_correlation(
+            [(s.values[0], s.values[place]) for s in scores]
+        )
+        for place, note in enumerate(selector.rule.notes[1:], 1)
+    }
+
+
+def spread(scored: Sequence[RecordScores], name: str) -> dict[str, Any]:
     """Describe the deciding score of some records: how many have one, mean and quantiles."""
-    values = sorted(s.values[0] for s in scored if not math.isnan(s.values[0]))
+    values = sorted(s.values[0] for s in scored if s.is_scored)
     if not values:
         return {"records": len(scored), "scored": 0}
     return {
@@ -60,7 +73,7 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
     """Return Spearman's rank correlation of pairs without NaN; None where it has no meaning."""
     import numpy as np
 
-    known = np.array([p for p in pairs if not (math.isnan(p[0]) or math.isnan(p[1]))])
+    known = np.array([p for p in pairs if math.isfinite(p[0]) and math.isfinite(p[1])])
     if len(known) < 2:
         return None
     ranks = []

@@ -14,14 +14,14 @@ from mind_core.stream import check_inputs
 
 
 @dataclass(frozen=True)
-class Rereadable:
+class ReplayableInput:
     """Options with inputs that can be read twice; `names` has what each copy is a copy of."""
 
     options: StreamOptions
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-def rereadable(options: StreamOptions, folder: Path) -> Rereadable:
+def make_replayable(options: StreamOptions, folder: Path) -> ReplayableInput:
     """Copy every input that is no regular file into a folder: stdin, a named pipe, `<(…)`.
 
     Errors in a line name the input itself, not its copy.
@@ -38,7 +38,7 @@ def rereadable(options: StreamOptions, folder: Path) -> Rereadable:
         _copy(item, copy)
         inputs.append(str(copy))
         names[str(copy)] = "stdin" if item == "-" else item
-    return Rereadable(replace(options, inputs=tuple(inputs)), names)
+    return ReplayableInput(replace(options, inputs=tuple(inputs)), names)
 
 
 def _copy(item: str, path: Path) -> None:

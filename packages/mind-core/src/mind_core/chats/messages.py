@@ -1,0 +1,107 @@
+"""Messages of a conversation: roles by their many names, text content, and the order of turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mind_core.reasons import Reason
+
+Message = dict[str, str]
+
+ROLES = {
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "system": "system",
+    "developer": "system",
+}
+"""Role names in use (OpenAI, ShareGPT, OpenAssistant, Gemma, DialoGPT) and what they mean here."""
+
+
+class ChatError(ValueError):
+    """Say why a record cannot be a conversation: a reason in one word, and its cause in a few."""
+
+    def __init__(self, reason: str, cause: str) -> None:
+        super().__init__(cause)
+        self.reason = reason
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ChatError, (self.reason, self.cause))
+
+
+def role_of(name: Any) -> str:
+    """Return user, assistant or system for a role's name; raise `ChatError` for an unknown one."""
+    role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
+    if role is None:
+        raise ChatError("unknown_role", f"the role {name!r} is none of {', '.join(sorted(ROLES))}")
+    return role
+
+
+def text_content(content: Any, what: str = "content") -> str:
+    """Return the text of a message: a string, or OpenAI's list of parts with their texts joined.
+
+    None (an answer that only calls tools) is the empty text. Raises `ChatError` for a part that is
+    no text, and for any other type.
+    """
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if not isinstance(content, list):
+        raise ChatError("wrong_type", f"{what} must be a string, not {type(content).__name__}")
+    texts = []
+    for part in content:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+            kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+            raise ChatError("not_text", f"{what} has a part of type {kind!r}, which is no text")
+        texts.append(part["text"])
+    return "".join(texts)
+
+
+@dataclass(frozen=True)
+class CheckedTurns:
+    """A conversation that can be trained on, or why it cannot; `cut` counts unanswered turns."""
+
+    messages: list[Message]
+    reason: Reason | None = None
+    cut: int = 0
+
+
+def check_turns(messages: Sequence[Message]) -> CheckedTurns:
+    """Check that system messages come first, then questions and answers in turn, none empty.
+
+    Turns after the last answer are cut off and counted. Reasons: `no_answer`, `role_order` (value:
+    the index of the message out of order), `empty_question` and `empty_turn` (the same).
+    """
+    kept = list(messages)
+    while kept and kept[-1]["role"] != "assistant":
+        kept.pop()
+    cut = sum(message["role"] == "user" for message in messages[len(kept) :])
+    answers = [m["content"] for m in kept if m["role"] == "assistant"]
+    if not any(answer.strip() for answer in answers):
+        return CheckedTurns(list(messages), Reason("no_answer"))
+    wanted = "user"
+    for index, message in enumerate(kept):
+        role = message["role"]
+        if role == "system" and wanted == "user" and all(m["role"] == role for m in kept[:index]):
+            continue
+        if role != wanted:
+            return CheckedTurns(kept, Reason("role_order", index), cut)
+        if not message["content"].strip():
+            empty = "empty_question" if role == "user" else "empty_turn"
+            return CheckedTurns(kept, Reason(empty, index), cut)
+        wanted = "assistant" if role == "user" else "user"
+    return CheckedTurns(kept, None, cut)
