@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import torch
 
 from mind_core import MindError
+from mind_train.components import load_plugins
 from mind_train.loss import head_loss
 from mind_train.models.gpt_neo import GPTNeoConfig
 from mind_train.models.mindllm import MindLLMConfig
@@ -120,3 +122,105 @@ def test_no_optimizer_imports_the_compiler() -> None:
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+class _AsSaved:
+    """An open tensor file of a state whose own device holds nothing: as much on the CPU."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.tensors = {
+            name: torch.zeros(t.shape, dtype=t.dtype) for name, t in tensors.items() if ":" in name
+        }
+
+    def keys(self) -> list[str]:
+        return list(self.tensors)
+
+    def get_tensor(self, name: str) -> torch.Tensor:
+        return self.tensors[name]
+
+
+class _Counting(torch.optim.SGD):
+    """As a plugin might: a count beside its parameter, a number of its own, moments in bf16."""
+
+    def begin(self, count_on: str | torch.device) -> None:
+        for p in self.param_groups[0]["params"]:
+            self.state[p] = {
+                "step": torch.zeros((), device=count_on),
+                "moment": torch.zeros_like(p, dtype=torch.bfloat16),
+                "seen": torch.zeros(3, dtype=torch.int64, device=count_on),
+                "rate": 0.5,
+            }
+
+
+def meta_optimizers() -> list[tuple[Any, Any]]:
+    """Fresh optimizers over a model on the device "meta", which is no CPU, each with its state."""
+    made: list[tuple[Any, Any]] = []
+    for name, kind in load_plugins().components("register_optimizers").items():
+        with torch.device("meta"):
+            model = MindLLMConfig(**SIZES).build()
+        optimizer = kind.factory()()(model)
+        for p in model.parameters():
+            p.grad = torch.zeros_like(p)
+        if name == "muon":  # asks for the value of a norm's count, which meta has not: on the CPU
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    optimizer.state[p]["momentum" if group["parts"] else "exp_avg"] = p.grad
+                    if not group["parts"]:
+                        optimizer.state[p] |= {"step": torch.zeros(()), "exp_avg_sq": p.grad}
+        else:
+            optimizer.step()
+        made.append((model, optimizer))
+    for count_on in ("cpu", "meta"):
+        with torch.device("meta"):
+            model = MindLLMConfig(**SIZES).build()
+        made.append((model, _Counting(model.parameters(), lr=0.1)))
+        made[-1][1].begin(count_on)
+    return made
+
+
+def described(model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    return {
+        f"{name}:{key}": (value.device.type, value.dtype) if torch.is_tensor(value) else value
+        for name, p in model.named_parameters()
+        for key, value in optimizer.state[p].items()
+    }
+
+
+def test_a_loaded_state_lies_where_the_fresh_one_lay() -> None:
+    """On another device than the CPU: the fused kernel refuses a count that stayed behind."""
+    for model, optimizer in meta_optimizers():
+        before = described(model, optimizer)
+        parameters = dict(model.named_parameters())
+        tensors, values = pack_state(parameters, optimizer)
+        optimizer.state.clear()
+        unpack_state(parameters, optimizer, _AsSaved(tensors), orjson.loads(orjson.dumps(values)))
+        assert described(model, optimizer) == before and before
+    fresh = AdamW()(model)
+    assert all(group["fused"] for group in fresh.param_groups)
+
+
+def test_a_state_saved_on_a_cpu_goes_on_on_a_gpu() -> None:
+    cpu = MindLLMConfig(**SIZES).build()
+    optimizer = AdamW()(cpu)
+    for p in cpu.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    tensors, values = pack_state(dict(cpu.named_parameters()), optimizer)
+    with torch.device("meta"):
+        model = MindLLMConfig(**SIZES).build()
+    other = AdamW()(model)
+    unpack_state(dict(model.named_parameters()), other, _AsSaved(tensors), values)
+    assert {device for device, _ in described(model, other).values()} == {"meta"}
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    other.step()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), (1, 2), {1: 2}])
+def test_a_state_that_json_would_change_is_refused(value: object) -> None:
+    model = MindLLMConfig(**SIZES).build()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.state[model.embedding.weight]["ratio"] = value
+    with pytest.raises(MindError, match=r"embedding.weight:ratio") as caught:
+        pack_state(dict(model.named_parameters()), optimizer)
+    assert caught.value.hint

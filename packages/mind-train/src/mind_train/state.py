@@ -1,11 +1,14 @@
 """The optimizer's and the random generators' state as named tensors and JSON: no pickle.
 
 Sharded tensors (FSDP2) stay so until they are written, each whole (``tensor_file.py``): so a
-checkpoint does not depend on the number of ranks.
+checkpoint does not depend on the number of ranks. ``Optimizer.load_state_dict`` guesses by a key's
+name and the group's flags on which device and in which type a tensor belongs; what was seen when
+the state was saved comes before its guess.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,26 +18,46 @@ from torch import Tensor, nn
 from mind_core import MindError
 
 RNG = "rng."
+PLACES = "places"  # of tensors of another shape than their parameter, where that is on no CPU
+CPU, BESIDE = "cpu", "parameter"
 
 
 def pack_state(
     parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Name every tensor of the state ``parameter:key``; give what is no tensor as JSON values."""
+    """Name every tensor of the state ``parameter:key``; give what is no tensor as JSON values.
+
+    Raises MindError for a value that JSON cannot hold, also for a number that is not finite.
+    """
     names = {id(p): name for name, p in parameters.items()}
     tensors: dict[str, Tensor] = {f"{RNG}cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         for index, rng in enumerate(torch.cuda.get_rng_state_all()):
             tensors[f"{RNG}cuda.{index}"] = rng
     values: dict[str, Any] = {}
+    places: dict[str, str] = {}
     for p, state in optimizer.state.items():
         for key, value in state.items():
             name = f"{names[id(p)]}:{key}"
             if isinstance(value, Tensor):
                 tensors[name] = value.detach()
+                if value.shape != p.shape and p.device.type != CPU:
+                    places[name] = CPU if value.device.type == CPU else BESIDE
             else:
-                values[name] = value
-    return tensors, values
+                values[name] = _plain(name, value)
+    return tensors, values | ({PLACES: places} if places else {})
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Give a value that JSON holds as it is."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise MindError(
+        f"the optimizer's state {name} is {value!r}, which a checkpoint cannot hold",
+        hint="an optimizer keeps tensors, and plain numbers that are finite",
+    )
 
 
 def unpack_state(
@@ -54,8 +77,9 @@ def unpack_state(
         for p, number in zip(group["params"], plain["params"], strict=True):
             numbers[names[id(p)]] = (number, p)
     state: dict[int, dict[str, Any]] = {}
-    kept = set(saved.keys())
-    for name in sorted(kept | values.keys()):
+    wanted: list[tuple[str, nn.Parameter, str]] = []
+    kept, places = set(saved.keys()), values.get(PLACES, {})
+    for name in sorted(kept | (values.keys() - {PLACES})):
         if name.startswith(RNG):
             continue
         parameter, _, key = name.rpartition(":")
@@ -67,13 +91,27 @@ def unpack_state(
         number, p = numbers[parameter]
         value = saved.get_tensor(name) if name in kept else values[name]
         state.setdefault(number, {})[key] = _like(value, p)
+        wanted.append((name, p, key))
     optimizer.load_state_dict({**described, "state": state})
+    for name, p, key in wanted:
+        value = state[numbers[name.rpartition(":")[0]][0]][key]
+        if isinstance(value, Tensor):
+            optimizer.state[p][key] = _placed(optimizer.state[p][key], value, p, places.get(name))
     if f"{RNG}cpu" in kept:
         torch.set_rng_state(saved.get_tensor(f"{RNG}cpu"))
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             if (name := f"{RNG}cuda.{index}") in kept:
                 torch.cuda.set_rng_state(saved.get_tensor(name), index)
+
+
+def _placed(loaded: Tensor, saved: Tensor, p: nn.Parameter, place: str | None) -> Tensor:
+    """Give a loaded tensor in the type that was saved, and where it had been beside ``p``."""
+    if loaded.dtype != saved.dtype:
+        loaded = saved.to(loaded.device)
+    if saved.shape == p.shape or place == BESIDE:
+        return loaded.to(p.device)
+    return saved.cpu() if place == CPU else loaded
 
 
 def _like(value: Any, p: nn.Parameter) -> Any:

@@ -48,6 +48,11 @@ class FusedAdamW(LightOptimizer):
     of ``torch.optim.AdamW(fused=True)`` to the bit.
     """
 
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        # By this flag torch's load_state_dict knows that ``step`` lies beside its parameter: the
+        # kernel refuses a count on the CPU and moments on a GPU.
+        super().__init__(params, {**defaults, "fused": True})
+
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Update every parameter that has a gradient."""

@@ -73,7 +73,7 @@ class MuonAdamW(LightOptimizer):
     def _adam_step(self, p: Tensor, group: dict[str, Any]) -> None:
         state = self.state[p]
         if not state:
-            state["step"] = torch.zeros(())
+            state["step"] = torch.zeros((), device="cpu")  # read at each step: no wait for a GPU
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
         beta1, beta2 = group["betas"]
         assert p.grad is not None
