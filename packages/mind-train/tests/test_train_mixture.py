@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mind_core import MindError
+from mind_core.testing import run_tool
 from mind_tok.shards import ShardSet
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
 from mind_train.data import Documents, Row
 from mind_train.group_rows import GroupRows
-from mind_train.jobs import prepare_pretrain
+from mind_train.jobs import Job, prepare_pretrain
 from mind_train.mixture import UNIT, Mixture, Phase, Source, as_weights, fair_counts, resolve
 
 
@@ -97,7 +98,7 @@ def test_blocked_reads_one_source_after_another() -> None:
 
 def test_a_source_over_its_epochs_is_refused() -> None:
     run = mixture([10, 1000], [Phase(10, (1, 1))], 10)
-    with pytest.raises(MindError, match=r"0 would be read 5\.0 times") as caught:
+    with pytest.raises(MindError, match=r"0 would be read 5\.00 times") as caught:
         run.check(4.0)
     assert "max_epochs" in str(caught.value.hint)
     run.check(5.0)
@@ -197,13 +198,53 @@ def test_phases_train_as_the_table_says_and_resume(
         ("data.shares={fr=1}", "no source 'fr'"),
         ("data.max_epoch=1", "no data.max_epoch"),
         ("data.max_epochs='many'", "data.max_epochs is 'many'"),
-        ("data.shares={en=1}", "would be read"),
+        ("data.max_epochs=-1", "data.max_epochs is -1"),
+        ("data.shares={en=1}", "en would be read"),
+        ("train.steps=3000", "the data would be read"),
+        ("phase=[{steps=3000}]", "the data would be read"),
+        ("phase=[{steps=2000,order='blocked'},{steps=1000}]", "the data would be read"),
+        ("phase=[{steps=2,shares={zh=1}},{steps=3000,shares={en=1}}]", "en would be read"),
     ],
 )
 def test_wrong_mixtures_are_refused_before_the_first_step(
     change: str, word: str, shards: Path
 ) -> None:
     with pytest.raises(MindError, match=word) as caught:
-        recipe = effective_recipe("tiny-cpu", ["train.sequence=32", change], seed=None)
-        prepare_pretrain(recipe, load_plugins(), shards)
+        changes = ["train.sequence=32", *(["train.steps=0"] if "phase" in change else []), change]
+        if "steps, train" in word:
+            changes.remove("train.steps=0")
+        prepare_pretrain(effective_recipe("tiny-cpu", changes, None), load_plugins(), shards)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("table", ["", "data.shares={en=0.5,zh=0.5}"])
+def test_as_many_epochs_as_allowed_are_trained_on(table: str, shards: Path) -> None:
+    """Epochs become whole steps: that is no excess. One step more than is allowed is one."""
+
+    def prepare(*changes: str) -> Job:
+        recipe = ["train.sequence=32", "train.batch=7", *([table] if table else []), *changes]
+        return prepare_pretrain(effective_recipe("tiny-cpu", recipe, None), load_plugins(), shards)
+
+    job = prepare("train.steps=0", "train.epochs=4", "data.max_epochs=10")
+    rows = sum(len(source.rows) for source in job.mixture.sources)
+    assert job.total == round(4 * rows / 7)
+    if not table:
+        prepare("train.steps=0", "train.epochs=4")
+        limit = 4 * rows // 7
+        assert prepare(f"train.steps={limit}").total == limit
+        with pytest.raises(MindError, match="the data would be read 4.0. times"):
+            prepare(f"train.steps={limit + 1}")
+    prepare("train.steps=9000", "data.max_epochs=0")
+
+
+def test_conversations_are_not_read_too_often_either(
+    trained: Path, chat_shards: Path, tmp_path: Path
+) -> None:
+    """`mind-train sft`, also with --dry-run: nothing is trained, nothing written."""
+    arguments = ["sft", chat_shards, "--from", trained, "-o", tmp_path / "run"]
+    for more in ([], ["-n"]):
+        result = run_tool("mind-train", [*arguments, "--set", "train.epochs=9", *more])
+        assert result.code == 1 and "the data would be read 8.89 times" in result.stderr
+    assert not (tmp_path / "run").exists()
+    allowed = run_tool("mind-train", [*arguments, "--set", "train.epochs=4", "-n"])
+    assert allowed.code == 0, allowed.stderr

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mind_core.errors import MindError, UsageError, nearest
 from mind_core.plugins import Component, Plugins
 from mind_core.recipe import Recipe, load_recipe
+from mind_train.finite import not_finite
 from mind_train.train_options import (
     DataOptions,
     PhaseOptions,
@@ -60,6 +61,10 @@ def effective_recipe(
         recipe.values["seed"] = seed
     recipe.values.setdefault("seed", 0)
     recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict), PHASE: list})
+    for key, value in not_finite(recipe.values):
+        raise UsageError(
+            f"recipe {name}: {key} is {value}", hint="give a finite number, like 1e9 for no limit"
+        )
     for table in TABLES:
         if not isinstance(recipe.values.get(table, {}), dict):
             raise UsageError(f"recipe {name}: {table} must be a table", hint=f"write [{table}]")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mind_core import MindError
 from mind_train.data import stack
 from mind_train.device import Machine
 from mind_train.distributed import World
@@ -114,4 +115,10 @@ def score_set(
         for i, value in enumerate((nats.sum(), len(nats), nats[is_text].sum())):
             sums[i] += float(value)
     total, tokens, text = world.total(sums, machine.device)
+    if not math.isfinite(total):
+        raise MindError(
+            f"the held-out loss of {held_out.name} is {total}",
+            cause="the numbers overflowed, usually because the learning rate is too high",
+            hint="lower optimizer.lr in a new run; the last checkpoint of this one is sound",
+        )
     return Score(total, int(tokens), text, held_out.bytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -9,7 +10,10 @@ import torch
 from torch import Tensor
 
 from mind_core import MindError
+from mind_train.finite import require_finite
 from mind_train.models.language_model import LanguageModel
+
+DAMAGED = "the model's weights overflowed or are damaged: take another checkpoint"
 
 
 class _Tokenizer(Protocol):
@@ -73,6 +77,7 @@ def continue_ids(
         with torch.no_grad():
             ids = torch.tensor([fresh], device=model.device)
             logits = model.logits(model(ids, cache=cache)[0, -1]).float().cpu()  # (V,)
+        require_finite(logits, f"a score of token {len(tokens):,}", DAMAGED)
         token = choose(logits, temperature, top_p, chooser)
         if token == end_id:
             return
@@ -96,9 +101,10 @@ def choose(logits: Tensor, temperature: float, top_p: float, chooser: torch.Gene
 
 def check_sampling(temperature: float, top_p: float) -> None:
     """Refuse values that have no meaning."""
-    if not temperature >= 0.0:
+    if not 0.0 <= temperature < math.inf:
         raise MindError(
-            f"temperature {temperature} is below 0", hint="0 is greedy, 0.8 is lively, 1 is plain"
+            f"temperature {temperature} is no number from 0 on",
+            hint="0 is greedy, 0.8 is lively, 1 is plain",
         )
     if not 0.0 < top_p <= 1.0:
         raise MindError(f"top-p {top_p} is not in (0, 1]", hint="1 keeps every token; 0.9 is usual")

@@ -163,7 +163,14 @@ def row_length(resolved: Settings, config: Config) -> int:
 def _plain(resolved: Settings, rows: Rows) -> Mixture:
     source = Source(ALL, rows, resolved.seed)
     steps = resolved.train.total(len(rows))
-    return Mixture([source], [Phase(steps, (UNIT,))], resolved.train.batch)
+    mixture = Mixture([source], [Phase(steps, (UNIT,))], resolved.train.batch)
+    return _within_epochs(mixture, resolved)
+
+
+def _within_epochs(mixture: Mixture, resolved: Settings) -> Mixture:
+    """Refuse to read anything more often than the recipe allows; epochs become whole steps."""
+    rounding = resolved.train.batch / 2 if resolved.train.epochs else 0.0
+    return mixture.check(resolved.data.max_epochs, rounding)
 
 
 def mixture_of(resolved: Settings, opened: Shards, sequence: int) -> Mixture:
@@ -180,7 +187,8 @@ def mixture_of(resolved: Settings, opened: Shards, sequence: int) -> Mixture:
         if not resolved.phases:
             return _plain(resolved, rows)
         phases = [Phase(phase.steps, (UNIT,), phase.order) for phase in resolved.phases]
-        return Mixture([Source(ALL, rows, resolved.seed)], phases, resolved.train.batch)
+        mixture = Mixture([Source(ALL, rows, resolved.seed)], phases, resolved.train.batch)
+        return _within_epochs(mixture, resolved)
     documents = Documents(split)
     groups = [f"{g['source']}/{g['language']}" for g in opened.manifest["groups"]]
     natural = {
@@ -204,9 +212,7 @@ def mixture_of(resolved: Settings, opened: Shards, sequence: int) -> Mixture:
     else:
         steps = resolved.train.total(sum(len(source.rows) for source in sources))
         phases = [Phase(steps, weights[0])]
-    mixture = Mixture(sources, phases, batch)
-    mixture.check(resolved.data.max_epochs)
-    return mixture
+    return _within_epochs(Mixture(sources, phases, batch), resolved)
 
 
 def table_shares(table: Mapping[str, float], groups: Sequence[str]) -> dict[str, float]:

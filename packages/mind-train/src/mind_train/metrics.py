@@ -1,4 +1,4 @@
-"""metrics.jsonl: one JSON line a step, and one for each evaluation."""
+"""metrics.jsonl: one JSON line a step, and one for each evaluation; every number is finite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from mind_core import MindError
 from mind_core.files import atomic_file
+from mind_train.finite import not_finite
 
 METRICS = "metrics.jsonl"
 
@@ -22,7 +24,12 @@ class Metrics:
         self._file: BinaryIO = path.open("ab")
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append one line."""
+        """Append one line; raise MindError for a number that is not finite, and write nothing."""
+        for name, value in not_finite(line):
+            raise MindError(
+                f"step {line.get('step')}: {name} is {value}; the line was not written",
+                hint="look at the steps before it in metrics.jsonl; the last checkpoint is sound",
+            )
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         self._file.flush()
 
@@ -71,18 +78,49 @@ def open_metrics(run: Path, tensorboard: bool, first: bool) -> Metrics:
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the whole lines of a metrics file; one that a kill cut short ends the reading."""
+    """Yield the whole lines of a metrics file; a last one that a kill cut short is left out.
+
+    Raises MindError, with the position, for any other line that is none of a run's metrics.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
-        for raw in file:
+        for number, raw in enumerate(file, 1):
             try:
                 line = orjson.loads(raw)
-            except orjson.JSONDecodeError:
+            except orjson.JSONDecodeError as error:
+                if not file.read(1):
+                    return
+                raise _bad_line(path, number, f"it is not JSON: {error}") from None
+            if not raw.endswith(b"\n"):
                 return
-            if not raw.endswith(b"\n") or not isinstance(line, dict):
-                return
+            if fault := _fault(line):
+                raise _bad_line(path, number, fault)
             yield line
+
+
+def _fault(line: Any) -> str | None:
+    """Say why a value is no line of metrics; None where it is one."""
+    if not isinstance(line, dict):
+        return "it is no object"
+    if not isinstance(line.get("step"), int):
+        return f"its step is {line.get('step')!r}"
+    if "loss" in line and not isinstance(line["loss"], int | float):
+        return f"its loss is {line['loss']!r}, no finite number"
+    for table in ("validation", "languages"):
+        for name, score in line.get(table, {}).items():
+            if not isinstance(score.get("nats_per_token"), int | float):
+                value = score.get("nats_per_token")
+                return f"{table}.{name}.nats_per_token is {value!r}, no finite number"
+    return None
+
+
+def _bad_line(path: Path, number: int, cause: str) -> MindError:
+    return MindError(
+        f"{path}:{number} is no line of a run's metrics",
+        cause=cause,
+        hint="it was changed or damaged, or written by a run whose numbers overflowed",
+    )
 
 
 def rewind(path: Path, step: int) -> None:

@@ -112,17 +112,24 @@ class Mixture:
             for source, count in zip(self.sources, counts, strict=True)
         }
 
-    def check(self, most: float) -> None:
-        """Raise MindError for a source read more than ``most`` times; 0 allows all."""
+    def check(self, max_epochs: float, rounding: float = 0.0) -> Mixture:
+        """Raise MindError for a source read more than ``max_epochs`` times; 0 allows all.
+
+        ``rounding`` rows more are allowed: to whole steps. Gives the mixture back.
+        """
         for source, total in zip(self.sources, self.totals, strict=True):
-            epochs = total / len(source.rows)
-            if most and epochs > most:
+            rows = len(source.rows)
+            if max_epochs and total > max_epochs * rows + rounding:
+                alone = source.name == ALL
+                smaller = "" if alone else "give it a smaller share, "
                 raise MindError(
-                    f"{source.name} would be read {epochs:,.1f} times, more than "
-                    f"data.max_epochs = {most:g}",
-                    cause=f"its share asks for {total:,} rows, it has {len(source.rows):,}",
-                    hint="give it a smaller share, train fewer steps, or raise data.max_epochs",
+                    f"{'the data' if alone else source.name} would be read {total / rows:,.2f} "
+                    f"times, more than data.max_epochs = {max_epochs:g}",
+                    cause=f"{'the steps ask' if alone else 'its share asks'} for {total:,} rows, "
+                    f"it has {rows:,}",
+                    hint=f"{smaller}train fewer steps, or raise data.max_epochs (0: no limit)",
                 )
+        return self
 
 
 def resolve(shares: dict[str, float], groups: Sequence[str]) -> dict[str, list[int]]:

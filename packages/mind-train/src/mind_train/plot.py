@@ -65,7 +65,7 @@ def draw(runs: Sequence[Path], by: str = "language") -> str:
             if "loss" in line:
                 losses.append((line["step"], line["loss"]))
             for language, score in line.get(GROUPINGS[by], {}).items():
-                if score["bits_per_byte"] is not None:
+                if score.get("bits_per_byte") is not None:
                     point = (line["step"], score["bits_per_byte"])
                     languages.setdefault(language, []).append(point)
         if not losses:

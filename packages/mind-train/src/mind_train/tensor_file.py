@@ -19,13 +19,16 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mind_core import MindError
+from mind_train.finite import require_finite
 
 # Names and the order of the format: wide types first, so that each tensor is aligned.
 KINDS = {
     torch.float32: "F32", torch.float64: "F64", torch.bfloat16: "BF16", torch.float16: "F16",
-    torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL",
+    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8",
+    torch.uint8: "U8", torch.bool: "BOOL",
 }  # fmt: skip
-ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "U8", "BOOL")
+ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "I8", "U8", "BOOL")
+SOUND = "the run overflowed, its last checkpoint is sound: lower optimizer.lr in a new run"
 
 
 def whole(tensor: Tensor) -> Tensor:
@@ -36,7 +39,15 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def write_tensors(path: Path | None, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as one safetensors file; a rank with ``path`` None only helps to gather."""
+    """Write tensors as one safetensors file; a rank with ``path`` None only helps to gather.
+
+    Raises MindError for one that is not finite: what is kept must be fit to go on from.
+    """
+    if odd := [name for name, tensor in tensors.items() if tensor.dtype not in KINDS]:
+        raise MindError(
+            f"{odd[0]} is of type {tensors[odd[0]].dtype}, which a checkpoint cannot hold",
+            hint="the types are " + ", ".join(str(kind) for kind in KINDS),
+        )
     names = sorted(tensors, key=lambda name: (ORDER.index(KINDS[tensors[name].dtype]), name))
     if path is None:
         for name in names:
@@ -46,7 +57,9 @@ def write_tensors(path: Path | None, tensors: Mapping[str, Tensor]) -> None:
         head = header({name: tensors[name] for name in names})
         file.write(len(head).to_bytes(8, "little") + head)
         for name in names:
-            file.write(whole(tensors[name]).reshape(-1).view(torch.uint8).numpy().data)
+            tensor = whole(tensors[name])
+            require_finite(tensor, f"{name}, to be written to {path.name},", SOUND)
+            file.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
 
 
 def header(tensors: Mapping[str, Tensor]) -> bytes:

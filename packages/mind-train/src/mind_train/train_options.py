@@ -81,11 +81,18 @@ class DataOptions:
 
     ``shares`` names sources, languages or "source/language"; without it every source has the share
     of its tokens. A source that would be read more than ``max_epochs`` times is refused before the
-    first step (0: never; up to 4 times, old text is nearly as good as new: Muennighoff et al.).
+    first step, and so are all of them together where no shares are given (0: no limit; up to 4
+    times, old text is nearly as good as new: Muennighoff et al.).
     """
 
     shares: dict[str, float] = field(default_factory=dict)
     max_epochs: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.max_epochs < 0:
+            raise UsageError(
+                f"data.max_epochs is {self.max_epochs:g}", hint="0 is no limit, 4 is usual"
+            )
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,11 @@ class Trainer:
                 "checkpoint of this one is sound",
             )
         factor = self.settings.schedule(number, self.total)
+        if not math.isfinite(factor):
+            raise MindError(
+                f"step {number}: the schedule gives {factor}; nothing was updated",
+                hint="correct [schedule]: its factor on the peak rate is a finite number",
+            )
         for group in self.optimizer.param_groups:
             group["lr"] = group[PEAK] * factor
         guard = SpikeGuard(options.spike_sigmas, counters.losses)

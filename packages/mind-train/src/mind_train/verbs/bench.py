@@ -30,6 +30,7 @@ def bench(
     json: options.Json = False,
 ) -> None:
     """Read the options, then measure."""
+    shared.finite(seconds, "--seconds")
     effective = shared.recipe_of(context, recipe or "tiny-cpu", changes, None)
     from mind_core.records import encode
     from mind_train.bench import as_text

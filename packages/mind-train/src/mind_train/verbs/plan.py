@@ -41,6 +41,7 @@ def plan(
     json: options.Json = False,
 ) -> None:
     """Read the options, then work the run out."""
+    shared.finite(rate, "--rate")
     effective = shared.recipe_of(context, recipe or "tiny-cpu", changes, None)
     from mind_core.records import encode
     from mind_train.plan import as_text

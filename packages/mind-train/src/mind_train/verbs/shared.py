@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
@@ -97,6 +98,12 @@ def required(context: typer.Context, value: T | None, what: str) -> T:
     if not value:
         raise UsageError(f"missing {what}", hint=f"`{context.command_path} --help` shows the usage")
     return value
+
+
+def finite(value: float, option: str) -> None:
+    """Raise UsageError for an option that is nan or infinite."""
+    if not math.isfinite(value):
+        raise UsageError(f"{option} {value} is no finite number", hint="give a plain number")
 
 
 def carry_out(
