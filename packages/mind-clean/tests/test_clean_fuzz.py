@@ -67,9 +67,11 @@ def repeat(page: str, chance: random.Random, _: list[str]) -> str:
 def hostile(page: str, chance: random.Random, _: list[str]) -> str:
     unit = chance.choice(
         ["a@", "@a.", "1", "138", "1-", "&amp;", "&#", "<", "< ", "(", "[](", "http://", "e\u0301",
-         "\u0300", "\u200d", "啊 ", "a" * 63 + ".", "0x", "::", "1.1.1.", "\n \n", "</", "🏳️‍🌈"]
+         "\u0300", "\u200d", "啊 ", "a" * 63 + ".", "0x", "::", "1.1.1.", "\n \n", "</", "🏳️‍🌈",
+         "❤️", "☺️", "✌🏽", "1️⃣", "👨\u200d", "\ufe0f", "。 ", "，\n", "{", "://", "答："]
     )  # fmt: skip
-    return f"<p>{unit * (100_000 // len(unit))}</p>" + page[:1000]
+    run = unit * (100_000 // len(unit))
+    return f"<p>{chance.choice(['', 'word', '1', '字'])}{run}!</p>" + page[:1000]
 
 
 def shuffle(page: str, chance: random.Random, _: list[str]) -> str:

@@ -8,7 +8,7 @@ import unicodedata
 _NOISE = re.compile(
     r"https?://\S+|\bURL\b"  # addresses, as they are and as data sets mask them
     r"|\$\s?[A-Za-z][\w.]*(?:\s/\s\w+)?"  # cashtags: the same story is sent to many shares
-    r"|[\d.,:%]*\d[\d.,:%]*"  # numbers and times
+    r"|[\d.,:%]+"  # numbers and times; marks alone would go as separators
 )
 _SEPARATORS = re.compile(r"[\W_]+")
 

@@ -17,7 +17,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_FORM = re.compile(r"\s*(?P<name>[^<>=]+?)\s*(?P<how><=|>=|<|>)\s*(?P<bound>[-+.\deE]+)\s*")
+_FORM = re.compile(r"(?P<name>[^<>=]+)(?P<how><=|>=|<|>)\s*(?P<bound>[-+.\deE]+)")
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Gate:
 
 def parse_gate(text: str) -> Gate:
     """Read a gate; raise `UsageError` if it is not of the form name, comparison, number."""
-    found = _FORM.fullmatch(text)
+    found = _FORM.fullmatch(text.strip())
     try:
         if found:
-            return Gate(found["name"], found["how"], float(found["bound"]))
+            return Gate(found["name"].rstrip(), found["how"], float(found["bound"]))
     except ValueError:
         pass
     raise UsageError(

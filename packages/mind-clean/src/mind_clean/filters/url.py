@@ -15,7 +15,7 @@ LEXICONS = Path(__file__).parent.parent / "lexicons"
 KINDS = ("hard", "soft")
 
 _WORD_BREAK = re.compile(r"[^a-z0-9]+")
-_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|.*:.*")
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[^:\n]*:.*")
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,11 @@ _TEXT_SYMBOLS = "\u2190-\u27bf\u2934\u2935\u2b05-\u2b07"
 _MODIFIERS = "\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff"
 ANY = re.compile(f"[{_PICTURES}{_MODIFIERS}]")
 _KEYCAP = re.compile("([0-9#*])\ufe0f?\u20e3")
+_AS_PICTURE = f"[{_TEXT_SYMBOLS}](?=[\ufe0f\U0001f3fb-\U0001f3ff])"
 _SEQUENCE = (
-    f"(?:[{_PICTURES}]|[{_TEXT_SYMBOLS}](?=[\ufe0f\U0001f3fb-\U0001f3ff]))"
-    f"(?:[{_PICTURES}{_MODIFIERS}]|[{_TEXT_SYMBOLS}](?=\ufe0f)|\u200d[{_TEXT_SYMBOLS}]?)*"
-)
+    f"(?:[{_PICTURES}]|{_AS_PICTURE})"
+    f"(?:[{_PICTURES}{_MODIFIERS}]|{_AS_PICTURE}|\u200d[{_TEXT_SYMBOLS}]?)*+"
+)  # possessive: ☺ ❤ ✌ are pictures and text symbols, two ways that a search would try in turn
 _BETWEEN_WORDS = re.compile(f"(?<=[A-Za-z0-9]){_SEQUENCE}(?=[A-Za-z0-9])")
 _EMOJI = re.compile(_SEQUENCE)
 _STRAY = re.compile("[\ufe0e\ufe0f\u20e3]")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?|-?\.\d+")
 _MARKED = re.compile(r"####\s*(-?\$?[\d.,]*\d)")
-_STATED = re.compile(r"(?:the )?answer is:?\s*(.+?)\.?\s*(?:\n|$)", re.IGNORECASE)
-_FINAL = re.compile(r"[Ff]inal [Aa]nswer:?\s*(?:The final answer is)?\s*(.*?)\.?\s*(?:I hope|\n|$)")
+_STATED = re.compile(r"(?:the )?answer is:?\s*([^\n]+)", re.IGNORECASE)
+_FINAL = re.compile(r"[Ff]inal [Aa]nswer:?\s*+(?:The final answer is\s*+)?([^\n]*)")
 _DROPPED = (
     r"\left",
     r"\right",
@@ -40,7 +40,7 @@ def number_last(text: str) -> str | None:
 def stated(text: str) -> str | None:
     """Find what stands after "the answer is", as BBH's own prompts end."""
     found = _STATED.search(text)
-    return found.group(1).strip() if found else None
+    return _without_full_stop(found.group(1)) or found.group(1).strip() if found else None
 
 
 def formula(text: str) -> str | None:
@@ -48,13 +48,18 @@ def formula(text: str) -> str | None:
     boxed = last_boxed(text)
     if boxed is None:
         found = _FINAL.search(text)
-        boxed = found.group(1) if found and found.group(1) else None
+        said = _without_full_stop(found.group(1).split("I hope")[0]) if found else None
+        boxed = said or None
     return None if boxed is None else plain_formula(boxed)
 
 
 def whole(text: str) -> str | None:
     """Take the whole text, trimmed; an empty one is no answer."""
     return text.strip() or None
+
+
+def _without_full_stop(line: str) -> str:
+    return line.rstrip().removesuffix(".").strip()
 
 
 EXTRACTORS: dict[str, Callable[[str], str | None]] = {
@@ -109,7 +114,7 @@ def plain_formula(text: str) -> str:
     text = re.sub(r"^(-?\d+)/(\d+)$", r"\\frac{\1}{\2}", text)
     if text.count("=") == 1 and len(text.split("=")[0]) <= 2:
         text = text.split("=")[1]
-    if re.fullmatch(r"-?[\d,]*\.?\d+", text):
+    if re.fullmatch(r"-?(?:[\d,]*\.\d+|[\d,]*\d)", text):
         text = plain_number(text)
         text = re.sub(r"^(-?)\.", r"\g<1>0.", text)
     return text
