@@ -59,6 +59,22 @@ def model_folder(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def nan_folder(
+    model_folder: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Make the same checkpoint with one weight that is NaN."""
+    from mind_train import load_checkpoint
+    from mind_train.checkpoint import save_checkpoint
+
+    model = load_checkpoint(model_folder).model
+    with torch.no_grad():
+        next(p for p in model.parameters() if p.ndim > 1).view(-1)[-1] = float("nan")
+    folder = tmp_path_factory.mktemp("nan")
+    save_checkpoint(folder, 1, "mindllm", model, {}, {}, tokenizer_folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def checkpoint(model_folder: Path) -> Checkpoint:
     from mind_train import load_checkpoint
 

@@ -15,7 +15,8 @@ import pytest
 
 from mind_core import MindError
 from mind_core.testing import run_tool
-from mind_eval.benchmarks.benchmark import Data, benchmark_folder
+from mind_eval.benchmarks.benchmark import Data, benchmark_folder, read_rules
+from mind_eval.benchmarks.layouts.exams import subject_names
 from mind_eval.builtins import FOLDER, NAMES
 from mind_eval.results import read_scores
 
@@ -58,6 +59,42 @@ def test_a_zip_is_read_as_it_lies(tmp_path: Path) -> None:
     write(root / "ceval" / "ceval.zip", data[: len(data) // 2])
     with pytest.raises(MindError, match="not a whole zip"):
         load("ceval", root)
+
+
+def test_exams_in_chinese_are_asked_in_the_words_of_their_authors(tmp_path: Path) -> None:
+    from mind_eval.evaluation import open_benchmark
+
+    head = "id,question,A,B,C,D,answer\r\n"
+    row = '{n},"问 {n}\r\n① ",甲, 乙,丙,丁 ,{a}\r\n'
+    for split, rows in (("dev", "AB"), ("val", "C")):
+        lines = [row.format(n=n, a=a) for n, a in enumerate(rows)]
+        write(tmp_path / "ceval" / split / f"law_{split}.csv", head + "".join(lines))
+    write(tmp_path / "cmmlu" / "dev" / "agronomy.csv", ",Question,A,B,C,D,Answer\n0,问,1,2,3,4,B\n")
+    write(
+        tmp_path / "cmmlu" / "test" / "agronomy.csv", ",Question,A,B,C,D,Answer\n0,问题,5,6,7,8,A\n"
+    )
+    block = "问 {n}\r\n① \nA. 甲\nB.  乙\nC. 丙\nD. 丁 \n答案："
+    wanted = {
+        "ceval": "以下是中国关于法学考试的单项选择题，请选出其中的正确答案。\n\n"
+        + block.format(n=0) + "A\n\n" + block.format(n=1) + "B\n\n" + block.format(n=0),
+        "cmmlu": "以下是关于农学的单项选择题，请直接给出正确答案的选项。\n\n"
+        "题目：问\nA. 1\nB. 2\nC. 3\nD. 4\n答案是：B\n\n"
+        "题目：问题\nA. 5\nB. 6\nC. 7\nD. 8\n答案是：",
+    }  # fmt: skip
+    for name, text in wanted.items():
+        benchmark = benchmark_folder(FOLDER / name)(shots=2, form="letter")
+        (asked,) = open_benchmark(name, benchmark, tmp_path, 0, False).builder.build()
+        assert asked.prompts == (text,), name
+        assert asked.doc["choices"] == [option.strip() for option in asked.doc["options"]]
+
+
+def test_all_subjects_have_a_name_and_a_category() -> None:
+    names = subject_names()
+    assert {exam: len(found) for exam, found in names.items()} == {"ceval": 52, "cmmlu": 67}
+    for exam, sizes in (("ceval", [20, 10, 11, 11, 8]), ("cmmlu", [17, 13, 22, 15, 15])):
+        categories = read_rules(FOLDER / exam)["categories"]
+        assert [len(members) for members in categories.values()] == sizes
+        assert set(names[exam]) == set().union(*categories.values())
 
 
 def test_mmlu_is_read_with_and_without_a_header(tmp_path: Path) -> None:
@@ -277,7 +314,7 @@ def test_small_questions_import_neither_torch_nor_lm_eval(question: list[str]) -
 @pytest.mark.skipif(not FULL.is_dir(), reason="the full benchmarks are not on this machine")
 def test_every_benchmark_of_the_paper_is_read_whole() -> None:
     sizes = {
-        "agieval": 2340, "arithmetic": 20_000, "bbh": 6511, "ceval": 1346, "ceval_test": 12_342,
+        "agieval": 2852, "arithmetic": 20_000, "bbh": 6511, "ceval": 1346, "ceval_test": 12_342,
         "cmmlu": 11_582, "flores": 4048, "gsm8k": 1319, "hellaswag": 10_042, "logiqa": 1572,
         "logiqa_zh": 1593, "math": 5000, "mathqa": 1000, "mmlu": 14_042, "piqa": 1838,
         "pubmedqa": 500, "winogrande": 1267,

@@ -10,6 +10,7 @@ import pytest
 from mind_core.testing import run_tool
 from mind_eval.report.browser import browser_section
 from mind_eval.report.intervals import Dot, Row, interval_chart
+from mind_eval.report.many_runs import _average_rows
 from mind_eval.results import read_scores
 
 
@@ -41,6 +42,19 @@ def test_a_page_has_intervals_plots_and_items(two: list[Path], tmp_path: Path) -
     ]
     assert sum(counts) == 50, "every item of both benchmarks is in one kind"
     assert page.count("<details") == page.count("</details>") > 30
+
+
+def test_averages_have_a_row_each_and_a_missing_one_a_dash() -> None:
+    rows = _average_rows(
+        [
+            {"averages": {"Chinese": {"value": 0.25}, "Mathematics": {"value": None}}},
+            {"averages": {"Chinese": {"value": 0.375}}},
+        ]
+    )
+    assert rows == [
+        ("<i>Chinese</i>", "average", "–", "<b>0.250</b>", "<b>0.375</b>"),
+        ("<i>Mathematics</i>", "average", "–", "–", "–"),
+    ]
 
 
 def test_a_task_that_the_first_run_lacks_is_there_all_the_same(

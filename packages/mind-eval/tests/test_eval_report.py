@@ -119,6 +119,15 @@ def test_a_folder_without_anything_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "page.html").exists()
 
 
+def test_ticks_are_the_round_numbers_that_people_expect() -> None:
+    assert ticks(0, 1) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert ticks(2.4, 8.7) == [4.0, 6.0, 8.0]
+    assert ticks(0, 320) == [0.0, 100.0, 200.0, 300.0]
+    assert ticks(-3, 3) == [-2.0, 0.0, 2.0]
+    assert ticks(0, 12) == [0.0, 2.5, 5.0, 7.5, 10.0]
+    assert ticks(5, 5) == [5]
+
+
 @pytest.mark.parametrize("low, high", [(0, 1), (2.4, 8.7), (0, 320), (-3, 3), (5, 5), (0, 1e-6)])
 def test_ticks_are_round_and_inside(low: float, high: float) -> None:
     found = ticks(low, high)

@@ -19,7 +19,7 @@ from mind_eval import generating
 from mind_eval.generating import Wanted, Writer, generation_plan
 from mind_eval.metrics.extract import EXTRACTORS, last_boxed, plain_formula
 from mind_eval.metrics.translation import corpus_scores
-from mind_eval.models.endpoint import Endpoint
+from mind_eval.models.endpoint import Endpoint, UnansweredError
 from mind_eval.models.model import mind_model
 from mind_eval.results import read_items, read_scores
 
@@ -125,6 +125,10 @@ def gsm_root(root: Path) -> Path:
     return root
 
 
+def reply(text: str | None, finish: str) -> str:
+    return json.dumps({"choices": [{"text": text, "finish_reason": finish}]})
+
+
 class Server:
     """A real HTTP server around a real small model, which can be told to misbehave."""
 
@@ -147,6 +151,15 @@ class Server:
                     "number": json.dumps({"choices": [{"text": 7}]}),
                     "unknown": '{"error":{"message":"there is no model small"}}',
                     "cut": '{"choices":',
+                    "half": '{"choices": [{"te',
+                    "filtered": reply(text, "content_filter"),
+                    "null": reply(None, "stop"),
+                    "used up": reply(" \n", "length"),
+                    "null, used up": reply(None, "length"),
+                    "tool": reply("", "tool_calls"),
+                    "one filtered": reply(
+                        text, "content_filter" if "1 apples" in body["prompt"] else "stop"
+                    ),
                     "not http": "\x00 rubbish",
                 }[outer.manner]
                 if outer.manner != "not http":
@@ -200,7 +213,7 @@ def test_a_server_is_asked_over_http(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "manner", ["silent", "rubbish", "empty", "number", "unknown", "cut", "not http"]
+    "manner", ["silent", "rubbish", "empty", "number", "unknown", "cut", "not http", "half"]
 )
 def test_a_server_that_fails_is_named_with_the_item(
     server: Server, manner: str, monkeypatch: pytest.MonkeyPatch
@@ -231,6 +244,39 @@ def test_a_run_over_a_failing_server_ends_with_1_and_no_scores(
     assert done.code == 1 and "5 items of gsm8k" in done.stderr
     about = read_scores(tmp_path / "scores")["benchmarks"]["gsm8k"]
     assert about["bad_items"] == 5 and "item test-0" in about["bad"][0]
+
+
+@pytest.mark.parametrize(
+    ("manner", "kind"),
+    [("filtered", "filtered"), ("null", "filtered"), ("used up", "cut"), ("null, used up", "cut"),
+     ("tool", "tool_calls")],
+)  # fmt: skip
+def test_a_reply_that_is_no_answer_has_its_kind(server: Server, manner: str, kind: str) -> None:
+    server.manner = manner
+    endpoint = Endpoint(server.address, "small")
+    with pytest.raises(UnansweredError, match="task gsm8k, item 7") as error:
+        endpoint.write("2+2=", (), 4, "task gsm8k, item 7")
+    assert error.value.kind == kind and len(server.asked) == 1
+
+
+def test_refusals_are_counted_named_and_never_scored(server: Server, tmp_path: Path) -> None:
+    server.manner = "one filtered"
+    root = gsm_root(tmp_path / "data")
+    arguments = ["run", "--model", server.address, "--model-name", "s", "--benchmark", "gsm8k",
+                 "--data-root", root, "--shots", "0", "-o", tmp_path / "scores"]  # fmt: skip
+    done = run_tool("mind-eval", arguments)
+    assert done.code == 1, "an item is missing from the score"
+    assert "1 items of gsm8k" in done.stderr
+    assert "gsm8k: 1 items filtered by the server, not scored" in done.stdout.decode()
+    scores, items = read_scores(tmp_path / "scores"), read_items(tmp_path / "scores")
+    about = scores["benchmarks"]["gsm8k"]
+    assert about["refused"] == {"filtered": 1} and about["bad_items"] == 1
+    assert "item test-1: " in about["bad"][0] and "content filter" in about["bad"][0]
+    assert [item["id"] for item in items] == [f"gsm8k/test-{n}" for n in (0, 2, 3, 4)]
+    assert scores["results"]["gsm8k"]["sample_len"] == 4
+    done = run_tool("mind-eval", ["score", tmp_path / "scores.answers", "-o", tmp_path / "again"])
+    assert done.code == 1, "measured again, it is missing still"
+    assert read_scores(tmp_path / "again")["benchmarks"] == scores["benchmarks"]
 
 
 def flores_root(root: Path) -> Path:

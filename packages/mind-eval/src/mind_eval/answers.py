@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from mind_core import MindError
+from mind_eval.finite import is_finite
 
 Answer = tuple[float, bool] | str
 """A log-probability in nats and whether greedy decoding writes it; or a written text."""
@@ -49,7 +50,13 @@ class AnswerLog:
         return self.found.get(key)
 
     def add(self, answers: Mapping[str, Answer]) -> None:
-        """Add a batch of answers; once this returns, a kill does not lose them."""
+        """Add a batch of answers; once this returns, a kill does not lose them.
+
+        Raises `MindError` for a log-probability that is not finite: it is no answer.
+        """
+        for key, answer in answers.items():
+            if not isinstance(answer, str) and not is_finite(answer[0]):
+                raise MindError(f"the answer under {key} is {answer[0]}, which is not logged")
         self.found.update(answers)
         self.added.update(answers)
         if self._file is not None and answers:
@@ -65,17 +72,18 @@ class AnswerLog:
 
 
 def read_answers(folder: Path) -> dict[str, Answer]:
-    """Read every answer of a log; lines that were cut short are left out."""
+    """Read every answer of a log; lines cut short, or without a finite number, are left out."""
     found: dict[str, Answer] = {}
     for path in sorted(folder.glob(RANKS)):
         for line in path.read_bytes().split(b"\n"):
             try:
                 value = orjson.loads(line)
-                found[value["key"]] = (
-                    value["text"] if "text" in value else (value["nats"], value["greedy"])
-                )
+                key = value["key"]
+                answer = value["text"] if "text" in value else (value["nats"], value["greedy"])
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
+            if isinstance(answer, str) or (isinstance(answer, tuple) and is_finite(answer[0])):
+                found[key] = answer
     return found
 
 

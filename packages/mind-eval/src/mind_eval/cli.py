@@ -81,7 +81,7 @@ def run_command(
     explain: cli_options.Explain = None,
     seed: options.Seed = 0,
     batch_tokens: cli_options.BatchTokens = 8192,
-    device: cli_options.Device = "cpu",
+    device: cli_options.Device = "auto",
     dtype: cli_options.Dtype = "float32",
     model_name: cli_options.ModelName = None,
     timeout: cli_options.Timeout = 60.0,
@@ -93,18 +93,15 @@ def run_command(
     quiet: options.Quiet = False,
 ) -> None:
     """Put the options together, run, print, and hold the gates."""
-    from mind_eval.gates import check_names, parse_gate
+    from mind_eval.gates import parse_gate
     from mind_eval.options import RunOptions
     from mind_eval.pipeline import describe_run, run_scores
-    from mind_eval.suites import NO_SUITE, averages_of, benchmark_names, suite_recipe
+    from mind_eval.suites import NO_SUITE, suite_recipe
 
     gates = [parse_gate(text) for text in require or ()]
     if suite is None and task and not benchmark:
         suite = NO_SUITE
     recipe = suite_recipe(suite, benchmark or (), shots, form)
-    check_names(
-        gates, benchmark_names(recipe), averages_of(recipe), heldout=bool(heldout), tasks=bool(task)
-    )
     if print_recipe:
         write_out(recipe.to_toml())
         return
@@ -116,6 +113,10 @@ def run_command(
         contamination=tuple(contamination or ()), progress=progress,
     )  # fmt: skip
     plugins = make_plugins(plugin or ())
+    if gates:
+        from mind_eval.gate_names import check_names
+
+        check_names(gates, recipe, asked, plugins)
     if dry_run:
         write_out(describe_run(asked, recipe, plugins))
         return

@@ -144,7 +144,12 @@ BatchTokens = Annotated[
     int,
     typer.Option("--batch-tokens", metavar="N", min=1, help="Tokens in one batch, with padding."),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, cuda or cuda:1.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="NAME", help="auto (a GPU where there is one), cpu or cuda:1."
+    ),
+]
 Dtype = Annotated[
     str, typer.Option("--dtype", metavar="TYPE", help="float32, bfloat16 or float16.")
 ]

@@ -9,7 +9,8 @@ from typing import Any
 
 from mind_core import Record
 from mind_core.errors import UsageError
-from mind_eval.paired import detectable, holm, mcnemar, paired_bootstrap
+from mind_eval.paired import holm, mcnemar, paired_bootstrap
+from mind_eval.power import detectable, least_one_sided
 from mind_eval.results import read_items, read_scores
 from mind_eval.table import aligned
 
@@ -30,7 +31,10 @@ def compare(folders: Sequence[Path]) -> list[dict[str, Any]]:
         pair = {"a": str(first), "b": str(other)}
         scores = read_scores(other)
         rows += [{**pair, **row} for row in _heldout_rows(base, scores)]
-        rows += [{**pair, **row} for row in _item_rows(base_items, _by_id(other))]
+        rows += [
+            {**pair, **row, **_headlines(row, base, scores)}
+            for row in _item_rows(base_items, _by_id(other))
+        ]
     if not rows:
         raise UsageError(
             "these scores share no task and no language",
@@ -56,6 +60,9 @@ def notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
                          f"{only_b:,} of B")  # fmt: skip
         if row.get("other_prompts"):
             found.append(f"{row['other_prompts']:,} items were asked with other prompts")
+        if "headlines" in row:
+            a, b = (f"{value:.4f}" for value in row["headlines"])
+            found.append(f"the headline averages subjects, A {a}, B {b}; here each item counts")
         if row["difference"] is None:
             found.append("A and B read other texts, so their figures have no difference")
         lines |= {f"B = {row['b']}, {row['what']}: {one}": None for one in found}
@@ -66,7 +73,7 @@ def compare_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Lay comparisons out for people."""
     table = [
         ["what", "metric", "A", "B", "B - A", "95 % of B - A", "items", "only A", "only B", "p",
-         "p (Holm)", "detectable"]
+         "p (Holm)", "80 % power"]
     ]  # fmt: skip
     for row in rows:
         table.append(
@@ -80,7 +87,7 @@ def compare_table(rows: Sequence[Mapping[str, Any]]) -> str:
                 *(f"{row[name]:,}" if name in row else "-" for name in ("items", "only_a")),
                 *(f"{row[name]:,}" if name in row else "-" for name in ("only_b",)),
                 *(f"{row[name]:.3g}" if name in row else "-" for name in ("p", "p_holm")),
-                f"{row['detectable']:.4f}" if "detectable" in row else "-",
+                f"{row['detectable']:.4f}" if row.get("detectable") is not None else "-",
             ]
         )
     folders = dict.fromkeys(f"A = {row['a']}, B = {row['b']}" for row in rows)
@@ -125,12 +132,24 @@ def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[st
                     "p": mcnemar(only_a, only_b),
                     "interval": list(paired_bootstrap(only_a, only_b, len(keys))),
                     "detectable": detectable(only_a, only_b, len(keys)),
+                    "least_one_sided": least_one_sided(),
                     "other_prompts": sum(
                         a[key]["prompt_hash"] != b[key]["prompt_hash"] for key in keys
                     ),
                 }
             )
     return rows
+
+
+def _headlines(
+    row: Mapping[str, Any], a: Mapping[str, Any], b: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give both headlines where they are no mean over the items compared, but over subjects."""
+    found = [scores.get("headlines", {}).get(row["what"], {}) for scores in (a, b)]
+    if any(one.get("average") != "subjects" or one["metric"] != row["metric"] for one in found):
+        return {}
+    values = [one["value"] for one in found]
+    return {} if None in values else {"headlines": values}
 
 
 def _heldout_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:

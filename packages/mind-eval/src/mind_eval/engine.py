@@ -9,8 +9,9 @@ from itertools import islice
 from mind_core import MindError
 from mind_eval.answers import Answer, AnswerLog, answer_key, base_key
 from mind_eval.encoding import Encoder
+from mind_eval.finite import NotFiniteError, check_finite
 from mind_eval.generating import Wanted, Writer, generation_plan
-from mind_eval.models.endpoint import Endpoint
+from mind_eval.models.endpoint import Endpoint, UnansweredError
 from mind_eval.models.model import Model
 from mind_eval.plan import Sequenced, plan, shares
 from mind_eval.prompts.builder import Asked
@@ -53,6 +54,7 @@ class Engine:
         self.count = self.reused = 0
         self.keep_going = keep_going
         self.failures: dict[str, str] = {}
+        self.refusals: dict[str, str] = {}
         self.in_a_row = 0
         if isinstance(model, Model):
             self.encoder = Encoder(model)
@@ -71,7 +73,7 @@ class Engine:
             elif spec.kind == WRITTEN:
                 yield from self._ask_writing(spec, chunk)
             else:
-                yield from self._ask_likelihoods(chunk)
+                yield from self._ask_likelihoods(spec, chunk)
             self.count += len(chunk)
 
     def answers(self, keyed: Keyed) -> list[tuple[float, bool]]:
@@ -87,9 +89,10 @@ class Engine:
         """Give what was written for an item."""
         return str(self.log.found[keyed.keys[0][0]])
 
-    def _ask_likelihoods(self, chunk: Sequence[Asked]) -> Iterator[Keyed]:
+    def _ask_likelihoods(self, spec: Spec, chunk: Sequence[Asked]) -> Iterator[Keyed]:
         sequences: list[Sequenced] = []
         keys: list[str] = []
+        names: list[str] = []
         places: dict[str, int] = {}
         found = []
         for asked in chunk:
@@ -104,6 +107,7 @@ class Engine:
                         places[key] = len(sequences)
                         sequences.append(part)
                         keys.append(key)
+                        names.append(f"task {spec.name}, item {asked.id}")
             found.append(Keyed(asked, named))
         units = plan(sequences, self.batch_tokens, share=self._model.network.branches)
         for unit in shares(units, self.ranks.world)[self.ranks.rank]:
@@ -111,9 +115,26 @@ class Engine:
             self.reused += len(unit.sequences) - len(missing)
             if missing:
                 answered = self.scorer.answer(unit, sequences)
-                self.log.add({keys[i]: (one.total, one.greedy) for i, one in answered})
+                self.log.add(
+                    {
+                        keys[i]: (one.total, one.greedy)
+                        for i, one in answered
+                        if self._is_answer(one.total, keys[i], names[i])
+                    }
+                )
             self.done(self.count)
         yield from found
+
+    def _is_answer(self, nats: float, key: str, item: str) -> bool:
+        """Tell whether a number is an answer; with `keep_going` the item is noted as failed."""
+        try:
+            check_finite(nats, item, self._model.named)
+        except MindError as error:
+            if not self.keep_going:
+                raise
+            self.failures[key] = error.message
+            return False
+        return True
 
     def _ask_writing(self, spec: Spec, chunk: Sequence[Asked]) -> Iterator[Keyed]:
         wanted = [
@@ -131,7 +152,11 @@ class Engine:
             missing = [i for i in batch.members if self.log.get(keys[i]) is None]
             self.reused += len(batch.members) - len(missing)
             if missing:
-                written = self.writer.write(batch, wanted, lambda: self.done(self.count))
+                try:
+                    written = self.writer.write(batch, wanted, lambda: self.done(self.count))
+                except NotFiniteError as error:
+                    item = f"task {spec.name}, item {chunk[error.index].id}"
+                    raise error.named(item) from None
                 self.log.add({keys[index]: text for index, text in written})
         yield from (Keyed(asked, [[key]]) for asked, key in zip(chunk, keys, strict=True))
 
@@ -155,6 +180,8 @@ class Engine:
         """Ask a server; with `keep_going` a failure is noted, until too many come in a row."""
         try:
             text = server.write(asked.prompts[0], spec.stops, spec.new_tokens, item)
+        except UnansweredError as error:
+            self.failures[key], self.refusals[key] = error.message, error.kind
         except MindError as error:
             self.in_a_row += 1
             if not self.keep_going or self.in_a_row > PATIENCE:
@@ -171,6 +198,10 @@ class Engine:
                 if key not in self.log.found:
                     return self.failures.get(key, "it was not answered")
         return None
+
+    def refusal(self, keyed: Keyed) -> str | None:
+        """Name the kind of a server's reply that is no answer; None for any other item."""
+        return self.refusals.get(keyed.keys[0][0])
 
     def collect(self) -> bool:
         """Bring the answers of all ranks to rank 0; tell whether this is it."""

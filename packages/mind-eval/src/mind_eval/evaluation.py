@@ -43,11 +43,23 @@ class Outcome:
     """Of each record, the texts that could stand in training."""
     contamination: dict[str, Any] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of each benchmark, replies of a server that are no answers, by kind."""
 
     @property
     def incomplete(self) -> bool:
         """Tell whether anything was set aside."""
         return bool(self.failed or any(self.bad.values()))
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An item without an answer: why, and of which kind the reply is if a server gave one."""
+
+    id: str
+    why: str
+    kind: str | None = None
+    shots: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,11 +90,11 @@ def run_benchmark(
     outcome: Outcome,
     limit: int | None,
     keep_going: bool,
-    note: Callable[[Sequence[Keyed]], None] = lambda _: None,
+    note: Callable[[Sequence[Keyed], Sequence[Lost]], None] = lambda *_: None,
 ) -> None:
     """Ask a model all items of a benchmark and, on the first rank, measure the answers.
 
-    `note` hears of the items before they are scored.
+    `note` hears of the items, and of those without an answer, before they are scored.
     """
     fits = engine.encoder.fits if hasattr(engine, "encoder") else None
     builder, spec, bad = opened.builder, opened.spec, opened.data.bad
@@ -90,14 +102,26 @@ def run_benchmark(
     keyed = [slim(one) for one in engine.ask(spec, items)]
     if engine.collect():
         reasons = [engine.unanswered(one) for one in keyed]
-        bad += [
-            (f"item {one.asked.id}", why) for one, why in zip(keyed, reasons, strict=True) if why
+        lost = [
+            Lost(one.asked.id, why, engine.refusal(one), one.asked.shots)
+            for one, why in zip(keyed, reasons, strict=True)
+            if why
         ]
+        set_aside(opened, lost, outcome)
         keyed = [one for one, why in zip(keyed, reasons, strict=True) if why is None]
-        note(keyed)
+        note(keyed, lost)
         texts = spec.kind == WRITTEN
         answers = [[engine.text(one)] if texts else engine.answers(one) for one in keyed]
         settle(opened, [one.asked for one in keyed], answers, outcome)
+
+
+def set_aside(opened: Opened, lost: Iterable[Lost], outcome: Outcome) -> None:
+    """Enter items without an answer: none of them is scored."""
+    counts = outcome.refused.setdefault(opened.name, {})
+    for one in lost:
+        opened.data.bad.append((f"item {one.id}", one.why))
+        if one.kind is not None:
+            counts[one.kind] = counts.get(one.kind, 0) + 1
 
 
 def slim(keyed: Keyed) -> Keyed:
@@ -117,7 +141,7 @@ def settle(
     name, spec, rules = opened.name, opened.spec, opened.benchmark.measure
     records = [_record(spec, asked, given) for asked, given in zip(items, answers, strict=True)]
     outcome.bad[name] = opened.data.bad
-    outcome.about[name] = about(opened)
+    outcome.about[name] = {**about(opened), "refused": outcome.refused.get(name, {})}
     outcome.configs[name] = {**spec.config, "task": name, "num_fewshot": opened.benchmark.shots}
     outcome.records += records
     outcome.pieces += [pieces_of(asked.doc) for asked in items]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mind_core import MindError
 from mind_core.errors import GateError, UsageError, nearest
+from mind_eval.finite import is_finite
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -36,8 +38,8 @@ def parse_gate(text: str) -> Gate:
     """Read a gate; raise `UsageError` if it is not of the form name, comparison, number."""
     found = _FORM.fullmatch(text.strip())
     try:
-        if found:
-            return Gate(found["name"].rstrip(), found["how"], float(found["bound"]))
+        if found and math.isfinite(bound := float(found["bound"])):
+            return Gate(found["name"].rstrip(), found["how"], bound)
     except ValueError:
         pass
     raise UsageError(
@@ -49,58 +51,42 @@ def parse_gate(text: str) -> Gate:
 def metrics_of(scores: Mapping[str, Any]) -> dict[str, float]:
     """Flatten scores: `heldout.<language|all>.<metric>`, `<task>.<metric>`, `average.<group>`.
 
-    A task's name alone is its headline.
+    A task's name alone is its headline. What has no value has no entry.
     """
     flat: dict[str, float] = {}
     held = scores.get("heldout") or {}
     for language, values in {"all": held.get("all", {}), **held.get("languages", {})}.items():
         for metric, value in values.items():
-            if isinstance(value, (int, float)):
+            if is_finite(value):
                 flat[f"heldout.{language}.{metric}"] = value
     for task, values in scores.get("results", {}).items():
         for metric, value in values.items():
             name, comma, _ = metric.partition(",")
-            if comma and isinstance(value, (int, float)):
+            if comma and is_finite(value):
                 flat.setdefault(f"{task}.{name}", value)
     for task, headline in scores.get("headlines", {}).items():
-        if headline.get("value") is not None:
+        if is_finite(headline.get("value")):
             flat[task] = headline["value"]
     for name, average in scores.get("averages", {}).items():
-        if average["value"] is not None:
+        if is_finite(average["value"]):
             flat[f"average.{name}"] = average["value"]
     return flat
 
 
-def check_names(
-    gates: Sequence[Gate],
-    benchmarks: Collection[str],
-    averages: Collection[str],
-    *,
-    heldout: bool,
-    tasks: bool,
-) -> None:
-    """Raise `UsageError` for a gate about nothing that a run will measure: before it, not after.
-
-    Names of lm-eval's tasks are known once they are loaded, so with `tasks` any name may be one.
-    """
-    known = [*benchmarks, *(f"average.{name}" for name in averages), *["heldout"][: int(heldout)]]
-    for gate in gates:
-        head, _, rest = gate.name.partition(".")
-        if head in ("heldout", "average"):
-            there = heldout if head == "heldout" else rest in averages
-        else:
-            there = tasks or head in benchmarks
-        if not there:
-            raise UsageError(
-                f"--require {gate}: nothing will be measured under the name {gate.name!r}",
-                hint=nearest(gate.name, known) or f"measured will be: {', '.join(known)}",
-            )
-
-
 def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
-    """Raise `GateError` that names each bound that was not kept, or is about no metric there is."""
-    flat = metrics_of(scores)
+    """Raise `GateError` that names each bound that was not kept.
+
+    Raises `UsageError` for a gate about no metric there is, and `MindError` for one about what was
+    set aside: no bound is kept by a number that is not there.
+    """
+    flat, failed = metrics_of(scores), scores.get("failed", {})
     for gate in gates:
+        head = gate.name.partition(".")[0]
+        if gate.name not in flat and (head in failed or (head == "average" and failed)):
+            raise MindError(
+                f"--require {gate}: {gate.name} has no value",
+                cause="; ".join(f"{name}: {why}" for name, why in failed.items()),
+            )
         if gate.name not in flat:
             known = ", ".join(sorted(flat))
             raise UsageError(

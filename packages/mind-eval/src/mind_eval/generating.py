@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from mind_eval.finite import NotFiniteError
 from mind_eval.models.model import Model
 from mind_eval.models.network import Past
 from mind_eval.plan import LEAST_WRITTEN, Ids, Sequenced, plan
@@ -96,7 +97,12 @@ class Writer:
                 stream, hidden = network.begin(prompts, self.past, min(room, self.model.context))
             else:
                 hidden = stream.step([rows[index][-1] for index in live])
-            best = network.head.logits(hidden).argmax(dim=1).tolist()
+            logits = network.head.logits(hidden)
+            chosen = logits.argmax(dim=1)  # of a row with NaN, the NaN
+            top, best = logits.gather(1, chosen[:, None])[:, 0], chosen.tolist()
+            if not torch.isfinite(top).all():
+                place = int(torch.isfinite(top).logical_not().nonzero()[0])
+                raise NotFiniteError(live[place], float(top[place]), self.model.named)
             step()
             going = [
                 place

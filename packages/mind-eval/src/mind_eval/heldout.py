@@ -19,6 +19,7 @@ from mind_core.errors import BadRecord
 from mind_core.languages import language_of
 from mind_core.records import decode, text_of
 from mind_core.stream import read_batches
+from mind_eval.finite import check_finite
 from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ WINDOWS_AT_ONCE = 1024
 """Windows that are sorted by length together: bounds memory, and keeps batches even."""
 
 Key = tuple[str, str]
+Waiting = tuple[int, Key, Sequenced, bool]
+"""Number of the record, its group, a window of it, and whether that is its last."""
 
 
 @dataclass
@@ -112,7 +115,7 @@ def measure(
             hint="1 is fastest, half of the context is the default, the context is slowest",
         )
     result = HeldOut(overlap, context)
-    waiting: list[tuple[Key, Sequenced, bool]] = []
+    waiting: list[Waiting] = []
     for number, record in enumerate(records, 1):
         text = text_of(record, f"held-out record {number}")
         key = (language_of(record), str(record.get("source") or "unnamed"))
@@ -122,7 +125,7 @@ def measure(
         end = model.tokenizer.end_id
         tokens = [end, *model.tokenizer.encode(text), end]
         sums.tokens += len(tokens) - 1
-        waiting += [(key, *window) for window in windows(tokens, context, overlap)]
+        waiting += [(number, key, *window) for window in windows(tokens, context, overlap)]
         if len(waiting) >= WINDOWS_AT_ONCE:
             _settle(model, waiting, result, batch_tokens)
             waiting = []
@@ -168,13 +171,15 @@ def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Seq
 
 def _settle(
     model: Model,
-    waiting: list[tuple[Key, Sequenced, bool]],
+    waiting: list[Waiting],
     result: HeldOut,
     batch_tokens: int,
 ) -> None:
-    answers = score(model.network, [window for _, window, _ in waiting], batch_tokens=batch_tokens)
-    for (key, _, last), answer in zip(waiting, answers, strict=True):
+    found = [window for _, _, window, _ in waiting]
+    answers = score(model.network, found, batch_tokens=batch_tokens)
+    for (number, key, _, last), answer in zip(waiting, answers, strict=True):
         sums = result.groups[key]
+        check_finite(answer.total, f"held-out record {number} ({'/'.join(key)})", model.named)
         nats = -math.fsum(answer.logprobs)
         sums.nats += nats
         sums.text_nats += nats + (answer.logprobs[-1] if last else 0.0)

@@ -9,6 +9,7 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.utils import get_rolling_token_windows
 
 from mind_eval.encoding import Encoder
+from mind_eval.finite import check_finite, is_finite
 from mind_eval.generating import Wanted, Writer, generation_plan
 from mind_eval.models.model import Model
 from mind_eval.plan import Sequenced
@@ -73,7 +74,14 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         return found
 
     def _score(self, sequences: list[Sequenced]) -> list[Scored]:
-        return score(self.model.network, sequences, batch_tokens=self.batch_tokens, done=self.done)
+        answers = score(
+            self.model.network, sequences, batch_tokens=self.batch_tokens, done=self.done
+        )
+        for one, answer in zip(sequences, answers, strict=True):
+            if not is_finite(answer.total):
+                text = self.tok_decode(one.tokens)
+                check_finite(answer.total, f"the request {text[-60:]!r}", self.model.named)
+        return answers
 
     def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
         """Score whole texts after an end token, in windows that overlap by one token."""

@@ -12,6 +12,7 @@ from mind_core.errors import UsageError
 from mind_core.progress import Progress
 from mind_eval.benchmarks.benchmark import names_file
 from mind_eval.encoding import Encoder
+from mind_eval.finite import without_bad_errors
 from mind_eval.lm import MindLM
 from mind_eval.models.model import Model
 from mind_eval.options import RunOptions
@@ -92,6 +93,9 @@ def evaluate(
     assert found is not None, "this is the only rank"
     samples = found.pop("samples")
     results: dict[str, Any] = plain(found)
+    for key in ("results", "groups"):
+        if key in results:
+            results[key] = {n: without_bad_errors(row) for n, row in results[key].items()}
     for name in ("config", "git_hash", "date", "pretty_env_info"):
         results.pop(name, None)
     results["bootstrap_iters"] = BOOTSTRAP_DRAWS

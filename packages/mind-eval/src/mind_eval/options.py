@@ -24,7 +24,7 @@ class RunOptions:
     spread: bool = False
     seed: int = 0
     batch_tokens: int = 8192
-    device: str = "cpu"
+    device: str = "auto"
     dtype: str = "float32"
     output: Path | None = None
     answers: Path | None = None

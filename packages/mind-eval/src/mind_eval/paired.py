@@ -2,8 +2,8 @@
 
 McNemar's exact test asks whether the items that only one side gets right are split evenly
 (McNemar 1947; two-sided binomial). The bootstrap draws items again, both answers together
-(Efron 1979). Holm 1979 corrects for the number of comparisons. The minimum detectable difference is
-what a two-sided test at 5 % finds with 80 % power, given how often the two sides disagree.
+(Efron 1979). Holm 1979 corrects for the number of comparisons. What difference the exact test would
+find is in `power`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from math import comb
 
 DRAWS = 10_000
 LEVEL = 0.95
-Z_LEVEL, Z_POWER = 1.959964, 0.841621
-"""Normal quantiles of 0.975 and 0.8."""
+Z_LEVEL = 1.959964
+"""Normal quantile of 0.975."""
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -49,16 +49,6 @@ def paired_bootstrap(only_a: int, only_b: int, items: int, seed: int = 0) -> tup
     cut = (1 - LEVEL) / 2
     low, high = np.quantile(differences, [cut, 1 - cut])
     return float(low), float(high)
-
-
-def detectable(only_a: int, only_b: int, items: int) -> float:
-    """Return the smallest difference that a test of so many items would likely find.
-
-    From the normal approximation to McNemar's test with the disagreement observed (Miettinen 1968);
-    where the two never disagree, one disagreement is assumed.
-    """
-    disagree = max(only_a + only_b, 1) / items
-    return (Z_LEVEL + Z_POWER) * math.sqrt(disagree / items)
 
 
 def wilson(value: float, items: int) -> tuple[float, float]:

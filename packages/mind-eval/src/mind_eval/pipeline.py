@@ -18,6 +18,7 @@ from mind_core.recipe import Recipe
 from mind_core.stream import check_inputs
 from mind_eval.benchmarks.benchmark import SHIPPED, Benchmark, check_task_file, names_file
 from mind_eval.contamination import check_training
+from mind_eval.finite import check_scores
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
 from mind_eval.suites import make_benchmarks
@@ -66,6 +67,7 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
         samples: dict[str, Any] = {}
         if options.tasks:
             samples = _lm_tasks(options, model, progress, scores)
+        check_scores(scores)
         if folder is not None:
             records = [*outcome.records, *items_of(samples)]
             write_scores(folder, scores, records, time.monotonic() - started, outcome.submissions)
@@ -110,10 +112,12 @@ def describe_run(options: RunOptions, recipe: Recipe, plugins: Plugins) -> str:
 
 
 def _open(options: RunOptions) -> Model | Endpoint:
-    from mind_eval.models.model import is_endpoint, open_model
+    from mind_eval.models.model import device_name, is_endpoint, open_model
 
     if not is_endpoint(options.model):
-        return open_model(options.model, options.device, options.dtype)
+        model = open_model(options.model, options.device, options.dtype)
+        say(TOOL, f"device: {device_name(model.device)}, {model.dtype}")
+        return model
     from mind_eval.models.endpoint import Endpoint
 
     if not options.model_name:
@@ -144,7 +148,7 @@ def _head(
             "model_sha": about["fingerprint"],
             "model_dtype": about["dtype"],
             "batch_size": f"{options.batch_tokens} tokens",
-            "device": options.device,
+            "device": getattr(model, "device", None),
             "limit": options.limit,
             "spread": options.spread,
             "fewshot_seed": options.seed,

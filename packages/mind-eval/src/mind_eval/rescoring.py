@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mind_core import MindError
+from mind_core import MindError, Record
 from mind_core.files import atomic_folder, read_json, write_json
 from mind_core.output import write_records
 from mind_core.plugins import Plugins
@@ -18,12 +18,15 @@ from mind_eval.answers import Answer, read_answers
 from mind_eval.contamination import check_training
 from mind_eval.engine import Keyed
 from mind_eval.evaluation import (
+    Lost,
     Opened,
     Outcome,
     look_for_contamination,
     open_benchmark,
+    set_aside,
     settle,
 )
+from mind_eval.finite import check_scores
 from mind_eval.options import RunOptions
 from mind_eval.prompts.builder import Asked
 from mind_eval.results import enter_outcome, versions, write_scores
@@ -53,16 +56,19 @@ def note_run(folder: Path, options: RunOptions, recipe: Recipe, model: dict[str,
     )
 
 
-def note_items(folder: Path | None, opened: Opened, keyed: Sequence[Keyed]) -> None:
+def note_items(
+    folder: Path | None, opened: Opened, keyed: Sequence[Keyed], lost: Sequence[Lost] = ()
+) -> None:
     """Write down where the answers of each item stand; before scoring, so that it may fail."""
     if folder is None:
         return
     notes = {"overlong": opened.builder.notes.overlong}
-    lines = (
+    lines: list[Record] = [
         {"id": one.asked.id, "keys": one.keys, "prompts": list(one.asked.prompts),
          "shots": one.asked.shots, **notes}
         for one in keyed
-    )  # fmt: skip
+    ]  # fmt: skip
+    lines += [{"id": one.id, "lost": one.why, "kind": one.kind, "shots": one.shots} for one in lost]
     write_records(folder / f"items-{opened.name}.jsonl.zst", lines)
 
 
@@ -89,7 +95,8 @@ def rescore(
             outcome.failed[name] = "the run did not come to its end"
             continue
         opened = open_benchmark(name, benchmark, root, run["seed"], run["keep_going"])
-        _settle(opened, list(read_records([path])), answers, outcome)
+        opened.builder.spread = run["spread"]
+        _settle(opened, list(read_records([path])), answers, outcome, run["limit"])
     return run, recipe, outcome
 
 
@@ -128,6 +135,7 @@ def score_log(
     if contamination:
         look_for_contamination(outcome, contamination)
     enter_outcome(scores, outcome, recipe)
+    check_scores(scores)
     if output is not None:
         with atomic_folder(output) as made:
             seconds = time.monotonic() - started
@@ -140,8 +148,12 @@ def _settle(
     noted: list[dict[str, Any]],
     answers: dict[str, Answer],
     outcome: Outcome,
+    limit: int | None,
 ) -> None:
-    built = {asked.id: asked for asked in opened.builder.build(None, None, lambda _: None)}
+    built = {one.id: one for one in opened.builder.build(None, limit, opened.data.bad.append)}
+    set_aside(opened, [Lost(o["id"], o["lost"], o["kind"]) for o in noted if "lost" in o], outcome)
+    opened.builder.notes.kept = Counter(one["shots"] for one in noted)
+    noted = [one for one in noted if "lost" not in one]
     items, given = [], []
     for one in noted:
         asked = built.get(one["id"])
@@ -152,9 +164,7 @@ def _settle(
             )
         items.append(_as_noted(asked, one))
         given.append(_given(one["keys"], answers, f"{opened.name}, item {one['id']}"))
-    notes = opened.builder.notes
-    notes.kept = Counter(one["shots"] for one in noted)
-    notes.overlong = noted[0]["overlong"] if noted else []
+    opened.builder.notes.overlong = noted[0]["overlong"] if noted else []
     settle(opened, items, given, outcome)
 
 

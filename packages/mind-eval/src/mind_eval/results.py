@@ -12,6 +12,7 @@ from mind_core.files import read_json, read_manifest, sha256_file, write_json, w
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.summary import version_of
+from mind_eval.finite import check_read_items, check_read_scores
 from mind_eval.metrics.tasks import averages
 from mind_eval.suites import averages_of
 
@@ -144,13 +145,16 @@ def read_scores(folder: Path) -> dict[str, Any]:
     scores = read_json(folder / SCORES)
     if not isinstance(scores, dict) or "results" not in scores:
         raise MindError(f"{folder / SCORES} holds no scores", hint="run mind-eval again")
+    check_read_scores(scores, folder / SCORES)
     return scores
 
 
 def read_items(folder: Path) -> list[Record]:
     """Read the items of a complete folder."""
     read_manifest(folder, format=FORMAT)
-    return list(read_records([folder / ITEMS]))
+    items = list(read_records([folder / ITEMS]))
+    check_read_items(items, folder / ITEMS)
+    return items
 
 
 def plain(value: Any) -> Any:

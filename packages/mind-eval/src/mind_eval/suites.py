@@ -35,11 +35,6 @@ def suite_recipe(
     return recipe
 
 
-def benchmark_names(recipe: Recipe) -> list[str]:
-    """List the benchmarks of a suite by name."""
-    return [name for _, name, _ in recipe.steps([KIND])]
-
-
 def averages_of(recipe: Recipe) -> dict[str, list[str]]:
     """Give the groups of benchmarks that a suite averages."""
     groups = recipe.values.get(AVERAGES, {})

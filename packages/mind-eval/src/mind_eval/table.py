@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mind_eval.models.endpoint import REFUSALS
+
 SHOWN = (
     "acc", "acc_norm", "exact_match", "exact_match_flexible", "unparsed", "f1", "bleu", "chrf",
 )  # fmt: skip
@@ -17,7 +19,8 @@ def scores_table(scores: Mapping[str, Any]) -> str:
     if held := scores.get("heldout"):
         parts.append(_heldout(held))
     if results := scores.get("results"):
-        parts.append(_tasks(results, scores["benchmarks"], scores["n-samples"]))
+        parts.append(_tasks(results, scores["benchmarks"], scores["n-samples"],
+                            scores.get("headlines", {})))  # fmt: skip
     if columns := scores.get("contamination"):
         parts.append(_contamination(columns))
     if found := {k: v for k, v in scores.get("averages", {}).items() if v["value"] is not None}:
@@ -64,6 +67,10 @@ def _aside(scores: Mapping[str, Any]) -> str:
             lines.append(f"{name}: {about['lacking']}")
         if about.get("bad_items"):
             lines.append(f"{name}: {about['bad_items']:,} items set aside, first {about['bad'][0]}")
+        lines += [
+            f"{name}: {count:,} items {REFUSALS.get(kind, kind)}, not scored"
+            for kind, count in about.get("refused", {}).items()
+        ]
         if cut := about.get("shots", {}).get("overlong_without_shots"):
             lines.append(f"{name}: {cut:,} prompts longer than the context, cut from the left")
     lines += [
@@ -99,10 +106,17 @@ def _heldout_row(language: str, source: str, values: Mapping[str, Any]) -> list[
     ]
 
 
-def _tasks(results: Mapping[str, Any], notes: Mapping[str, Any], counts: Mapping[str, Any]) -> str:
+def _tasks(
+    results: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    counts: Mapping[str, Any],
+    headlines: Mapping[str, Any],
+) -> str:
+    """Lay out a row a task and metric; the headline metric of a task, its one figure, has a `*`."""
     rows = [
-        ["task", "lang", "form", "data", "metric", "items", "shots", "chance", "value", "± error"]
-    ]
+        ["task", "lang", "form", "data", "metric", "mean over", "items", "shots", "chance", "value",
+         "± error"]
+    ]  # fmt: skip
     for task, values in results.items():
         about = notes.get(task, {})  # lm-eval's groups have none, its tasks in Python few
         for name in values:
@@ -116,7 +130,8 @@ def _tasks(results: Mapping[str, Any], notes: Mapping[str, Any], counts: Mapping
                     about.get("language", "-"),
                     about.get("form", "group"),
                     "shipped" if about.get("data") == "shipped" else "given",
-                    metric,
+                    f"{metric} *" if headlines.get(task, {}).get("metric") == metric else metric,
+                    headlines.get(task, {}).get("average", "items"),
                     f"{counts[task]['effective']:,}" if task in counts else "-",
                     _kept(about),
                     _chance(metric, about),

@@ -74,8 +74,8 @@ def listed(folder: Place, ending: str) -> list[tuple[str, Place]]:
     return sorted(found, key=lambda one: one[0])
 
 
-def read_text(path: Place) -> str:
-    """Read a text file, decompressed, with line feeds for line ends."""
+def read_text(path: Place, keep_ends: bool = False) -> str:
+    """Read a text file, decompressed, with line feeds for line ends, unless they are to be kept."""
     if isinstance(path, zipfile.Path):
         data = path.read_bytes()
     else:
@@ -90,7 +90,7 @@ def read_text(path: Place) -> str:
         raise MindError(
             f"{path}:{line}: not UTF-8", hint="convert the file, for example with iconv -f GB18030"
         ) from None
-    return text.replace("\r\n", "\n")
+    return text if keep_ends else text.replace("\r\n", "\n")
 
 
 def read_rows(path: Place, header: Sequence[str] = ()) -> list[Row]:
@@ -102,8 +102,9 @@ def read_rows(path: Place, header: Sequence[str] = ()) -> list[Row]:
     kind = path.name
     for ending in COMPRESSED:
         kind = kind.removesuffix(ending)
-    text = read_text(path)
-    if kind.endswith(".csv"):
+    csv_file = kind.endswith(".csv")
+    text = read_text(path, keep_ends=csv_file)  # those in quoted cells are part of the prompts
+    if csv_file:
         return _csv(text, path, header)
     if kind.endswith(".json") and text.lstrip().startswith("["):
         rows = _parse(text, f"{path}")

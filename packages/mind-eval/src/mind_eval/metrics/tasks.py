@@ -13,6 +13,8 @@ from mind_eval.metrics.translation import corpus_scores
 from mind_eval.prompts.spec import Spec
 
 ALL = "all"
+Figure = tuple[float | None, float | None]
+"""A value and its standard error; None where there is none."""
 
 
 @dataclass
@@ -33,30 +35,31 @@ def measure_task(
     average: str,
     categories: Mapping[str, Sequence[str]],
 ) -> Measured:
-    """Measure a task; `average` says whether items or subjects count the same in the headline."""
+    """Measure a task; `average` says whether items or subjects count the same, in every metric."""
     results: dict[str, Any] = {"alias": spec.name, "sample_len": len(records)}
     corpora = any(name in TRANSLATION for name in spec.metrics)
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(str(record.get("subject") or ALL), []).append(record)
     subjects = {name: _group(spec, group, corpora) for name, group in groups.items()}
+    chosen = metric if metric in spec.metrics else spec.metrics[0]
+    measured = Measured(results, subjects if set(groups) != {ALL} else {})
     for name in spec.metrics:
-        if name in TRANSLATION:
-            values = [subject[name] for subject in subjects.values()]
-            errors = [subject[f"{name}_stderr"] for subject in subjects.values()]
-            value = math.fsum(values) / len(values) if values else None
-            error: float | None = None
-            if values and None not in errors:
-                error = math.sqrt(math.fsum(e * e for e in errors)) / len(errors)
-        else:
-            value, error = mean_and_error([r["metrics"][name] for r in records if r["metrics"]])
+        items: Figure = (None, None)
+        if name not in TRANSLATION:  # which have no value of a single item
+            items = mean_and_error([r["metrics"][name] for r in records if r["metrics"]])
+        means = _mean_of_subjects(name, subjects)
+        by_subject = average == "subjects" or name in TRANSLATION
+        value, error = means if by_subject else items
         if value is not None:
             results[f"{name},none"] = value
             results[f"{name}_stderr,none"] = error
-    chosen = metric if metric in spec.metrics else spec.metrics[0]
-    measured = Measured(results, subjects if set(groups) != {ALL} else {})
-    measured.categories = _categories(chosen, subjects, categories)
-    measured.headline = _headline(chosen, results, subjects, average)
+        if name == chosen:
+            measured.headline = {
+                "metric": name, "average": average, "value": value, "stderr": error,
+                "by_item": items[0], "by_subject": means[0],
+            }  # fmt: skip
+    measured.categories = _categories(chosen, subjects, categories, average)
     return measured
 
 
@@ -111,39 +114,32 @@ def _group(spec: Spec, group: Sequence[Record], corpora: bool) -> dict[str, Any]
     return found
 
 
-def _headline(
-    metric: str, results: Mapping[str, Any], subjects: Mapping[str, Mapping[str, Any]], average: str
-) -> dict[str, Any]:
-    """Give the one number of a task, and both averages."""
-    values = [
-        (s[metric], s[f"{metric}_stderr"]) for s in subjects.values() if s[metric] is not None
-    ]
-    by_subject = math.fsum(value for value, _ in values) / len(values) if values else None
-    by_item = results.get(f"{metric},none")
-    error = results.get(f"{metric}_stderr,none")
-    if average == "subjects" and values and all(e is not None for _, e in values):
-        error = math.sqrt(math.fsum(e * e for _, e in values)) / len(values)
-    return {
-        "metric": metric,
-        "average": average,
-        "value": by_subject if average == "subjects" else by_item,
-        "stderr": error,
-        "by_item": by_item,
-        "by_subject": by_subject,
-    }
+def _mean_of_subjects(name: str, subjects: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Average a metric over subjects, each counting the same; its error adds up their variances."""
+    found = [(s[name], s[f"{name}_stderr"]) for s in subjects.values() if s[name] is not None]
+    if not found:
+        return None, None
+    value = math.fsum(value for value, _ in found) / len(found)
+    if any(error is None for _, error in found):
+        return value, None
+    return value, math.sqrt(math.fsum(error * error for _, error in found)) / len(found)
 
 
 def _categories(
     metric: str,
     subjects: Mapping[str, Mapping[str, Any]],
     categories: Mapping[str, Sequence[str]],
+    average: str,
 ) -> dict[str, dict[str, Any]]:
-    """Average subjects by category, weighted by items, as MMLU's authors do."""
+    """Average subjects by category: each the same, or weighted by items, as MMLU's authors do."""
     found = {}
     for name, members in categories.items():
         there = [subjects[m] for m in members if m in subjects and subjects[m][metric] is not None]
         items = sum(subject["items"] for subject in there)
         if items:
-            total = math.fsum(subject[metric] * subject["items"] for subject in there)
-            found[name] = {"items": items, "subjects": len(there), metric: total / items}
+            weights = [1 if average == "subjects" else subject["items"] for subject in there]
+            total = math.fsum(
+                subject[metric] * weight for subject, weight in zip(there, weights, strict=True)
+            )
+            found[name] = {"items": items, "subjects": len(there), metric: total / sum(weights)}
     return found

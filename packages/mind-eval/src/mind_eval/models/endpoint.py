@@ -25,6 +25,23 @@ QUOTED = 200
 """Bytes of a server's own explanation in a message."""
 
 
+FILTERED, CUT, TOOL_CALLS = "filtered", "cut", "tool_calls"
+REFUSALS = {
+    FILTERED: "filtered by the server",
+    CUT: "cut by the token limit before any text",
+    TOOL_CALLS: "answered by a tool call",
+}
+"""Replies of a sound server that are no answers: counted by kind, named, never scored."""
+
+
+class UnansweredError(MindError):
+    """Report a reply that is no answer, and of which kind it is."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A server by its address (…/v1) and the name of a model on it."""
@@ -46,7 +63,8 @@ class Endpoint:
     def write(self, prompt: str, stops: Sequence[str], limit: int, item: str) -> str:
         """Ask for a continuation, cut before the first stop string.
 
-        Raises `MindError` that names the item if the server fails or answers something else.
+        Raises `MindError` that names the item if the server fails or answers something else,
+        `UnansweredError` for a reply that is no answer.
         """
         body = {
             "model": self.model, "prompt": prompt, "max_tokens": limit, "temperature": 0,
@@ -54,16 +72,29 @@ class Endpoint:
         }  # fmt: skip
         answer = self._post(orjson.dumps(body), item)
         try:
-            text = orjson.loads(answer)["choices"][0]["text"]
-        except (orjson.JSONDecodeError, LookupError, TypeError) as error:
+            choice = orjson.loads(answer)["choices"][0]
+            text, finish = choice["text"], choice.get("finish_reason")
+        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
             raise MindError(
                 f"{item}: {self.address} answered no completion",
-                cause=f"{type(error).__name__} in {answer[:80]!r}",
+                cause=f"{type(error).__name__} in {answer[:QUOTED]!r}",
                 hint="--model takes an address that has /completions, such as http://host/v1",
             ) from error
-        if not isinstance(text, str):
+        if text is not None and not isinstance(text, str):
             raise MindError(f"{item}: {self.address} answered a text that is none: {text!r}")
-        return trimmed(text, stops)
+        return trimmed(self._written(text, finish, limit, item), stops)
+
+    def _written(self, text: str | None, finish: object, limit: int, item: str) -> str:
+        """Return a text that is an answer; raise `UnansweredError` for one that is none."""
+        if finish == "content_filter":
+            raise UnansweredError(FILTERED, f"{item}: the server's content filter held it back")
+        if finish == "length" and not (text or "").strip():
+            raise UnansweredError(CUT, f"{item}: {limit} tokens were used up without a text")
+        if finish in ("tool_calls", "function_call"):
+            raise UnansweredError(TOOL_CALLS, f"{item}: the model called a tool")
+        if text is None:
+            raise UnansweredError(FILTERED, f"{item}: the server gave null for a text ({finish})")
+        return text
 
     def _post(self, body: bytes, item: str) -> bytes:
         request = urllib.request.Request(

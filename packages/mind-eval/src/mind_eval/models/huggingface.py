@@ -187,12 +187,19 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
         loader = (
             transformers.PreTrainedTokenizerFast if kind == OURS else transformers.AutoTokenizer
         )
-        tokenizer = loader.from_pretrained(folder, local_files_only=True)
+        # Without `trust_remote_code=False` transformers asks on stdin whether to run the folder's
+        # own Python, and a "y" in a pipe is a yes.
+        tokenizer = loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if model is None:
             model = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, dtype=dtype
+                folder, local_files_only=True, trust_remote_code=False, dtype=dtype
             )
     except Exception as error:  # the libraries raise what they like for a damaged file
+        if "trust_remote_code" in str(error):
+            raise MindError(
+                f"{folder} brings Python of its own (auto_map in its config), which is not run",
+                hint="give a folder of an architecture that transformers or mind-train has",
+            ) from error
         raise MindError(
             f"{folder} cannot be loaded",
             cause=error,

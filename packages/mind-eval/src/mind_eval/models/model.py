@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Model:
     fingerprint: str
     dtype: str = "float32"
     about: dict[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
 
     @property
     def stop_id(self) -> int:
@@ -85,14 +87,17 @@ def open_model(name: str, device: str = "cpu", dtype: str = "float32") -> Model:
         return _folder_model(folder, str(described["model_type"]), device, dtype)
     from mind_train import load_checkpoint
 
-    return mind_model(load_checkpoint(name, device), name, dtype)
+    made = mind_model(load_checkpoint(name, device), name, dtype)
+    return dataclasses.replace(made, device=device)
 
 
 def usable_device(name: str) -> str:
-    """Return a device by its name, `cuda` as the GPU of this rank.
+    """Return a device by its name, `cuda` as the GPU of this rank, `auto` as that or the CPU.
 
     Raises `UsageError` for one that is not here.
     """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -110,6 +115,14 @@ def usable_device(name: str) -> str:
     if index >= count:
         raise UsageError(f"--device {name}: there are {count} GPUs", hint="they count from 0")
     return f"cuda:{index}"
+
+
+def device_name(device: str) -> str:
+    """Name a device for people: a GPU's own name, a CPU's threads."""
+    if torch.device(device).type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    count = torch.get_num_threads()
+    return f"{device} with {count} thread{'s' * (count > 1)}"
 
 
 def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -> Model:
@@ -144,6 +157,7 @@ def _folder_model(folder: Path, kind: str, device: str, dtype: str) -> Model:
         fingerprint=fingerprint(folder),
         dtype=dtype,
         about={"step": None, "architecture": kind, "parameters": loaded.parameters},
+        device=device,
     )
     _check_fit(made)
     return made

@@ -16,7 +16,9 @@ from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import FIRST, Doc, Shots
 from mind_eval.prompts.spec import NEW_TOKENS
-from mind_eval.prompts.templates import render, with_templates
+from mind_eval.prompts.templates import render, sandbox_lm_eval, with_templates
+
+sandbox_lm_eval()
 
 
 @contextmanager

@@ -11,9 +11,11 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 TEXT, TARGET, CHOICES = "doc_to_text", "doc_to_target", "doc_to_choice"
 
@@ -64,18 +66,29 @@ def with_templates(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
-    """Make the environment that lm-eval's is: strict about names, line ends kept."""
-    made = Environment(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
+def environment() -> Environment:
+    """Return lm-eval's environment, strict about names, line ends kept; in a sandbox.
+
+    A template comes with a data set: in a plain environment it reaches Python's own objects, and
+    through them a shell.
+    """
+    made = ImmutableSandboxedEnvironment(
+        loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True
+    )
     made.filters["regex_replace"] = lambda text, pattern, new, count=0: re.sub(
         pattern, new, text, count=count
     )
     return made
 
 
+def sandbox_lm_eval() -> None:
+    """Have lm-eval render its templates in the same sandbox, for the fields that it renders."""
+    vars(import_module("lm_eval.utils"))["env"] = environment()
+
+
 @lru_cache(maxsize=1024)
 def _compiled(text: str) -> Callable[..., str]:
     if not any(mark in text for mark in ("{{", "{%", "{#")):
         return lambda **_: text
-    rendered: Callable[..., str] = _environment().from_string(text).render
+    rendered: Callable[..., str] = environment().from_string(text).render
     return rendered

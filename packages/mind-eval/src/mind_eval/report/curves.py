@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from mind_eval.finite import is_finite
 from mind_eval.report.page import Section, number, table
 from mind_eval.report.svg import Line, line_chart
 
@@ -21,7 +22,10 @@ SMOOTHING = 25
 def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section | None:
     """Return the section of one training run, or None where there are no metrics."""
     lines = _read(run / "metrics.jsonl")
-    steps = [line for line in lines if "loss" in line]
+    steps = [line for line in lines if is_finite(line.get("loss"))]
+    if lost := sum("loss" in line for line in lines) - len(steps):
+        lead += f" {lost:,} step{'s' * (lost > 1)} without a finite loss "
+        lead += f"{'is' if lost == 1 else 'are'} left out of the curve."
     tests = [line for line in lines if "languages" in line]
     if not steps:
         return None
@@ -46,7 +50,7 @@ def last_losses(run: Path) -> dict[str, float]:
         {
             name: figures["bits_per_byte"]
             for name, figures in tests[-1]["languages"].items()
-            if figures.get("bits_per_byte") is not None
+            if is_finite(figures.get("bits_per_byte"))
         }
         if tests
         else {}
@@ -78,7 +82,7 @@ def _by_language(tests: Sequence[dict[str, Any]], key: str, *, dashed: bool = Fa
             [
                 (test["step"], test["languages"][name][key])
                 for test in tests
-                if name in test["languages"] and test["languages"][name].get(key) is not None
+                if name in test["languages"] and is_finite(test["languages"][name].get(key))
             ],
             dashed,
             COLOURS.get(name, ""),
@@ -92,7 +96,7 @@ def _sources(groups: dict[str, Any]) -> str:
         (
             escape(name),
             number(figures["tokens"]),
-            number(figures["nats_per_token"]),
+            "–" if figures["nats_per_token"] is None else number(figures["nats_per_token"]),
             "–" if figures["bits_per_byte"] is None else number(figures["bits_per_byte"]),
         )
         for name, figures in sorted(groups.items())

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.files import read_json
+from mind_eval.finite import is_finite
 from mind_eval.report.curves import language_name
 from mind_eval.report.page import Section, number, table
 
 DOMAIN_METRICS = ("accuracy", "majority_accuracy", "gain", "macro_f1", "mcc", "unparsed")
+NOT_FINITE = "<b>not finite</b>"
+"""In the place of a figure that was NaN or infinite, which JSON holds as null."""
+
 METRICS = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
 
 
@@ -45,8 +49,10 @@ def domain_section(scores: Mapping[str, Any]) -> Section:
     known = [name for name in DOMAIN_METRICS if name in scores["metrics"]]
     for name in [*known, *sorted(set(scores["metrics"]) - set(known))]:
         metric = scores["metrics"][name]
-        interval = f"{metric['low']:.3f} … {metric['high']:.3f}" if "low" in metric else ""
-        rows.append((escape(name.replace("_", " ")), number(metric["value"]), interval))
+        there = is_finite(metric.get("low")) and is_finite(metric.get("high"))
+        interval = f"{metric['low']:.3f} … {metric['high']:.3f}" if there else ""
+        value = number(metric["value"]) if is_finite(metric["value"]) else NOT_FINITE
+        rows.append((escape(name.replace("_", " ")), value, interval))
     body = table(["metric", "value", "95 % interval"], rows)
     confusion = scores["confusion"]
     columns = list(next(iter(confusion.values())))
@@ -61,6 +67,13 @@ def domain_section(scores: Mapping[str, Any]) -> Section:
         f"{scores['records']:,} dated texts of the test side, each labelled by what the price did "
         f"after it; answers by {scores['method']}.",
     )
+
+
+def _value(value: object, error: object) -> str:
+    if not isinstance(value, (int, float)) or not is_finite(value):
+        return NOT_FINITE
+    there = isinstance(error, float) and is_finite(error)
+    return f"{value:.3f}" + (f" ± {error:.3f}" if there else "")
 
 
 def _heldout(held: Mapping[str, Any] | None) -> str:
@@ -90,7 +103,7 @@ def _benchmarks(scores: Mapping[str, Any]) -> str:
         about = scores.get("benchmarks", {}).get(task, {})
         for key, value in values.items():
             metric, comma, rest = key.partition(",")
-            if not comma or metric not in METRICS or not isinstance(value, float):
+            if not comma or metric not in METRICS:
                 continue
             error = values.get(f"{metric}_stderr,{rest}")
             rows.append(
@@ -100,7 +113,7 @@ def _benchmarks(scores: Mapping[str, Any]) -> str:
                     escape(metric),
                     number(scores["n-samples"][task]["effective"]),
                     "–" if about.get("chance") is None else number(about["chance"]),
-                    f"{value:.3f}" + (f" ± {error:.3f}" if isinstance(error, float) else ""),
+                    _value(value, error),
                 )
             )
     return "<h3>Benchmarks</h3>" + table(

@@ -6,6 +6,8 @@ import ast
 import csv
 import io
 import re
+import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 from mind_core import MindError
@@ -28,8 +30,14 @@ from mind_eval.benchmarks.rows import (
 
 LETTERS = "ABCDEFG"
 GAOKAO = {"biology": "生物", "chemistry": "化学", "geography": "地理", "history": "历史"}
-AGIEVAL = ("aqua-rat", "logiqa-en", "lsat-ar", "lsat-lr", "lsat-rc", "sat-en", "sat-math")
-"""AGIEval's English sets of questions with choices that have official prompts."""
+AGIEVAL = (
+    "aqua-rat", "gaokao-english", "logiqa-en", "lsat-ar", "lsat-lr", "lsat-rc", "sat-en",
+    "sat-en-without-passage", "sat-math",
+)  # fmt: skip
+"""AGIEval's English sets of questions with choices."""
+
+WITHOUT_PASSAGE = "sat-en-without-passage"
+"""Has no examples of its own: those of sat-en without their passages, as in the authors' code."""
 
 _LABEL = re.compile(r"^\(?[A-G][).．]\s*")
 
@@ -56,8 +64,8 @@ def ceval(folder: Path, split: str = "val") -> dict[str, list[Row]]:
         splits[name] = []
         for subject, path in files:
             for row in read_rows(path):
-                made = _exam_row(row, f"{subject}-{file}-{row.get('id')}", subject,
-                                 "question", "answer", labelled=file != "test")  # fmt: skip
+                made = _exam_row(row, f"{subject}-{file}-{row.get('id')}", subject, "ceval",
+                                 labelled=file != "test")  # fmt: skip
                 splits[name].append(made)
     return splits
 
@@ -67,7 +75,7 @@ def cmmlu(folder: Path) -> dict[str, list[Row]]:
     root = unpacked(folder)
     return {
         split: [
-            _exam_row(row, f"{subject}-{split}-{number}", subject, "Question", "Answer")
+            _exam_row(row, f"{subject}-{split}-{number}", subject, "cmmlu")
             for subject, path in files
             for number, row in enumerate(read_rows(path))
         ]
@@ -109,6 +117,14 @@ def gaokao(folder: Path) -> dict[str, list[Row]]:
     return {"test": items, "shots": items}
 
 
+@lru_cache(maxsize=1)
+def subject_names() -> dict[str, dict[str, str]]:
+    """Read the Chinese names of C-Eval's 52 and CMMLU's 67 subjects, as their authors have them."""
+    path = Path(__file__).parent / "subjects.toml"
+    names: dict[str, dict[str, str]] = tomllib.loads(path.read_text("utf-8"))
+    return names
+
+
 def _paired(root: Place, splits: dict[str, str]) -> dict[str, list[tuple[str, Place]]]:
     """List the files of two splits, a subject each; raise `MindError` where one has no partner.
 
@@ -145,16 +161,20 @@ def _mmlu_rows(path: Place, subject: str, split: str) -> list[Row]:
     return made
 
 
-def _exam_row(
-    row: Row, name: str, subject: str, question: str, answer: str, *, labelled: bool = True
-) -> Row:
+def _exam_row(row: Row, name: str, subject: str, exam: str, *, labelled: bool = True) -> Row:
     """Make a row of C-Eval's or CMMLU's columns."""
+    question, answer = ("Question", "Answer") if exam == "cmmlu" else ("question", "answer")
     needed = (question, "A", "B", "C", "D", *([answer] if labelled else []))
     reason = row.get(BAD) or missing(row, *needed)
     if reason:
         return bad(row[AT], reason)
-    choices = [row[letter].strip() for letter in "ABCD"]
-    about = {"id": name, "subject": subject, "question": row[question].strip()}
+    options = [row[letter] for letter in "ABCD"]  # as they stand: the authors' prompts keep spaces
+    choices = [option.strip() for option in options]
+    known = subject_names()[exam].get(subject, subject.replace("_", " "))
+    about = {
+        "id": name, "subject": subject, "subject_name": known, "question": row[question],
+        "options": options,
+    }  # fmt: skip
     if not labelled:
         return {**about, "choices": choices, "answer": None, AT: row[AT]}
     return choice_row(row[AT], row[answer], "ABCD", choices, **about)
@@ -172,6 +192,10 @@ def _agieval_row(row: Row, name: str, subject: str) -> Row:
     )  # fmt: skip
 
 
+def _agieval_shot(row: Row, name: str, number: int) -> Row:
+    return {**_agieval_row(row, f"{name}-shot-{number}", name), "number": number}
+
+
 def _official_shots(path: Place) -> list[Row]:
     """Read the examples of `few_shot_prompts.csv`: a column a set, every other row an example."""
     table = list(csv.reader(io.StringIO(read_text(path), newline="")))
@@ -186,6 +210,9 @@ def _official_shots(path: Place) -> list[Row]:
                     row = ast.literal_eval(cells[column])
                 except (SyntaxError, ValueError) as error:
                     raise MindError(f"{at}: not an example", cause=error) from None
-                made = _agieval_row({**row, AT: at}, f"{name}-shot-{number}", name)
-                shots.append({**made, "number": number})
+                shots.append(_agieval_shot({**row, AT: at}, name, number))
+                if name == "sat-en":
+                    shots.append(
+                        _agieval_shot({**row, "passage": "", AT: at}, WITHOUT_PASSAGE, number)
+                    )
     return shots
