@@ -143,3 +143,19 @@ def test_many_alike_beginnings_do_not_nest_too_deep() -> None:
     tokens = tuple(range(2000))
     sequences = [Sequenced((*tokens[:length], 9, 9), 1) for length in range(1, 2000)]
     assert sum(len(unit.sequences) for unit in plan(sequences, 8192)) == len(sequences)
+
+
+def test_of_equally_likely_tokens_greedy_decoding_writes_the_first() -> None:
+    from mind_eval.head import Head, score_targets
+
+    hidden = torch.ones(3, 4)
+    weight = torch.zeros(50, 4)
+    weight[7], weight[30], weight[45] = 1, 1, 0.5
+    rows, targets = torch.tensor([0, 0, 0, 1, 2]), torch.tensor([7, 30, 0, 45, 7])
+    for chunk in (8, 20, 64):  # ties within a chunk of the vocabulary, and across chunks
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mind_eval.head, "VOCABULARY_AT_ONCE", chunk)
+            logprobs, greedy = score_targets(Head(weight), hidden, rows, targets)
+        assert greedy.tolist() == [True, False, False, False, True]
+        plain = (hidden @ weight.t()).log_softmax(-1)[rows, targets]
+        assert torch.allclose(logprobs, plain, atol=1e-6)

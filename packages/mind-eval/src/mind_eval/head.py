@@ -55,9 +55,13 @@ def score_targets(
             logits = head.logits(block, start, start + VOCABULARY_AT_ONCE)  # (N, C)
             at = (wanted >= start) & (wanted < start + logits.shape[1])
             chosen[at] = logits[here[at], wanted[at] - start]
-            top, place = logits.max(dim=1)
+            top = logits.amax(dim=1)
+            # Finding the place of a maximum is slow, and matters only where a wanted token has it.
+            asked = torch.unique(here[at & (chosen == top[here])])
+            place = torch.full_like(best, -1)
+            place[asked] = logits[asked].argmax(dim=1) + start
             better = top > highest
-            highest, best = top.where(better, highest), (place + start).where(better, best)
+            highest, best = top.where(better, highest), place.where(better, best)
             rest = logits.sub_(top[:, None]).exp_().sum(dim=1)  # in place: logits are done with
             total = torch.logaddexp(total, rest.log() + top)
         logprobs[inside.cpu()] = (chosen - total[here]).cpu()

@@ -25,8 +25,8 @@ from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
 if TYPE_CHECKING:
     from mind_eval.models.model import Model
 
-WINDOWS_AT_ONCE = 1024
-"""Windows that are sorted by length together: bounds memory, and keeps batches even."""
+BATCHES_AT_ONCE = 32
+"""Windows of so many batches are sorted by length together: bounds memory, keeps batches even."""
 
 Key = tuple[str, str]
 Waiting = tuple[int, Key, Sequenced, bool]
@@ -116,6 +116,7 @@ def measure(
         )
     result = HeldOut(overlap, context)
     waiting: list[Waiting] = []
+    held = 0
     for number, record in enumerate(records, 1):
         text = text_of(record, f"held-out record {number}")
         key = (language_of(record), str(record.get("source") or "unnamed"))
@@ -125,12 +126,14 @@ def measure(
         end = model.tokenizer.end_id
         tokens = [end, *model.tokenizer.encode(text), end]
         sums.tokens += len(tokens) - 1
-        waiting += [(number, key, *window) for window in windows(tokens, context, overlap)]
-        if len(waiting) >= WINDOWS_AT_ONCE:
-            _settle(model, waiting, result, batch_tokens)
-            waiting = []
-            if done is not None:
-                done(number)
+        for window, last in windows(tokens, context, overlap):
+            waiting.append((number, key, window, last))
+            held += len(window.tokens)
+            if held >= BATCHES_AT_ONCE * batch_tokens:
+                _settle(model, waiting, result, batch_tokens)
+                waiting, held = [], 0
+                if done is not None:
+                    done(number)
     _settle(model, waiting, result, batch_tokens)
     if not result.groups:
         raise MindError("the held-out stream has no record", hint="check --heldout")

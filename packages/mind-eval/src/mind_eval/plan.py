@@ -8,18 +8,23 @@ every number in the same batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-STEP = 8
-"""Prefixes end at multiples of this: it bounds the depth of the search."""
+from mind_eval.shared_prefixes import LEAST, STEP, prefix_groups
 
-LEAST = 16
-"""A shared prefix, or a shared context, must save this many tokens to be worth a pass."""
+LEAST_CONTEXT = 8
+"""Answers branch off no context that is shorter."""
+
+TREE_TOKENS = 1024
+"""The most tokens of a context with the answers that branch off it: its mask is their square."""
+
+PAIRS = 1024
+"""Pairs of tokens in a mask that cost about as much as one more token in all the rest."""
 
 LEAST_WRITTEN = 2048
 """The same where each group is written on by itself, token after token."""
+
 
 Ids = tuple[int, ...]
 
@@ -69,6 +74,11 @@ class Row:
         """Give the row's tokens."""
         return self.context + self.tail
 
+    @property
+    def width(self) -> int:
+        """Count the tokens of the row with its branches."""
+        return len(self.context) + len(self.tail) + sum(map(len, self.branches))
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -91,7 +101,7 @@ class Unit:
     def cost(self) -> int:
         """Count the tokens that go through the model, without the prefix."""
         start = len(self.prefix)
-        return sum(len(row.read) - start + sum(map(len, row.branches)) for row in self.rows)
+        return sum(row.width - start for row in self.rows)
 
 
 def plan(
@@ -100,12 +110,17 @@ def plan(
     """Cut sequences into units of at most `batch_tokens` tokens with padding and prefix.
 
     `share` False makes a row of each different input, for models whose cache cannot branch. `least`
-    is what a prefix must save to make a group of its own.
+    is what a prefix must save to make a group of its own. Time is about linear in the tokens.
     """
     units = []
     for prefix, rows in _groups(_rows(sequences, share), share, least):
-        for batch in _batches(rows, batch_tokens):
+        bounded, deep = _bounded(rows, len(prefix), min(TREE_TOKENS, batch_tokens))
+        for batch in _batches(bounded, batch_tokens):
             units.append(Unit(prefix, tuple(batch)))
+        for row in deep:
+            own = row.context[: (len(row.context) - 1) // STEP * STEP]
+            for batch in _batches(_cut(row), batch_tokens):
+                units.append(Unit(own, tuple(batch)))
     return units
 
 
@@ -121,7 +136,11 @@ def shares(units: Sequence[Unit], ranks: int) -> list[list[Unit]]:
 
 
 def _rows(sequences: Sequence[Sequenced], share: bool) -> list[Row]:
-    """Collect sequences by context; an answer of one reading is read in its row."""
+    """Collect sequences by context; an answer of one reading is read in its row.
+
+    Answers branch off a context that is worth it. After a single token (the first windows of all
+    held-out documents) each is a row, so that those that begin alike can still be a group.
+    """
     by_context: dict[Ids, dict[Ids, list[int]]] = {}
     for index, sequence in enumerate(sequences):
         assert 0 < sequence.scored < len(sequence.tokens), "something to read and to predict"
@@ -130,17 +149,61 @@ def _rows(sequences: Sequence[Sequenced], share: bool) -> list[Row]:
         by_context.setdefault(context, {}).setdefault(tail, []).append(index)
     rows = []
     for context, tails in by_context.items():
-        read_on = [tail for tail in tails if tail]
-        if len(read_on) > 1 and share and len(context) * (len(read_on) - 1) >= LEAST:
-            row = Row(context, members=tails.get((), []))
-            row.branches = {tail: tails[tail] for tail in read_on}
+        row = Row(context, (), tails.pop((), []))
+        row.branches = tails
+        saved = len(context) * (len(tails) - 1)
+        if share and len(context) >= LEAST_CONTEXT and saved >= LEAST:
             rows.append(row)
-            continue
-        for tail in read_on or [()]:
-            rows.append(Row(context, tail, list(tails[tail])))
-        if read_on and () in tails:
-            rows[-1].members += tails[()]
+        else:
+            rows += _cut(row)
     return rows
+
+
+def _cut(row: Row) -> list[Row]:
+    """Make a row of each branch; what nothing is read for joins the first."""
+    if not row.branches:
+        return [row]
+    rows = [Row(row.context, tail, list(members)) for tail, members in row.branches.items()]
+    rows[0].members += row.members
+    return rows
+
+
+def _bounded(rows: list[Row], start: int, most: int) -> tuple[list[Row], list[Row]]:
+    """Cut rows into trees of at most `most` tokens past `start`; return also those too deep for it,
+    whose context is better read once as a prefix.
+
+    A tree's mask is the square of its tokens, so a branch joins one only while the context that it
+    spares is worth the pairs of tokens that it adds.
+    """
+    bounded: list[Row] = []
+    deep: list[Row] = []
+    for row in rows:
+        context = len(row.context) - start
+        if not row.branches:
+            bounded.append(row)
+        elif context > most // 2:
+            deep.append(row)
+        else:
+            bounded += _trees(row, context, most)
+    return bounded, deep
+
+
+def _trees(row: Row, context: int, most: int) -> Iterator[Row]:
+    """Cut the branches of one row, in their order, into trees; see `_bounded`."""
+    tree, width = Row(row.context, (), row.members), context
+    for tail, members in row.branches.items():
+        pairs = 2 * len(tail) * (width - context) - context * context
+        if tree.branches and (width + len(tail) > most or pairs > context * PAIRS):
+            yield _plain(tree)
+            tree, width = Row(row.context), context
+        tree.branches[tail] = members
+        width += len(tail)
+    yield _plain(tree)
+
+
+def _plain(tree: Row) -> Row:
+    """Read a branch that has no other beside it in its row."""
+    return _cut(tree)[0] if len(tree.branches) == 1 else tree
 
 
 def _groups(rows: list[Row], share: bool, least: int) -> list[tuple[Ids, list[Row]]]:
@@ -148,15 +211,11 @@ def _groups(rows: list[Row], share: bool, least: int) -> list[tuple[Ids, list[Ro
     rows = sorted(rows, key=lambda row: row.read)
     if not share or len(rows) < 2:
         return [((), rows)] if rows else []
-    # The last token of a context is read in its row: its hidden state predicts.
-    common = [0] + [
-        min(_common(a.read, b.read), len(a.context) - 1, len(b.context) - 1)
-        for a, b in pairwise(rows)
-    ]
-    sizes = [len(row.read) for row in rows]
     found: list[tuple[Ids, list[Row]]] = []
     alone: list[Row] = []
-    for low, high, length in _best(common, sizes, 0, len(rows), least)[1]:
+    # The last token of a context is read in its row: its hidden state predicts.
+    limits = [len(row.context) - 1 for row in rows]
+    for low, high, length in prefix_groups([row.read for row in rows], limits, least):
         if length:
             found.append((rows[low].context[:length], rows[low:high]))
         else:
@@ -164,54 +223,17 @@ def _groups(rows: list[Row], share: bool, least: int) -> list[tuple[Ids, list[Ro
     return [*found, ((), alone)] if alone else found
 
 
-def _best(
-    common: list[int], sizes: list[int], low: int, high: int, cost: int
-) -> tuple[int, list[tuple[int, int, int]]]:
-    """Find the cheapest cut of rows low … high-1 into groups: tokens and (low, high, prefix).
-
-    A group with a prefix costs `cost` tokens by itself.
-    """
-    if high - low == 1:
-        return sizes[low], [(low, high, 0)]
-    shared = min(common[low + 1 : high]) // STEP * STEP
-    length = shared if shared >= LEAST else 0
-    together = sum(sizes[low:high]) - length * (high - low - 1) + (cost if length else 0)
-    cuts = [i for i in range(low + 1, high) if common[i] // STEP * STEP == shared]
-    apart, groups = 0, []
-    for start, stop in zip([low, *cuts], [*cuts, high], strict=True):
-        if stop - start == 1:
-            apart += sizes[start]
-            groups.append((start, stop, 0))
-        else:
-            size, inner = _best(common, sizes, start, stop, cost)
-            apart += size
-            groups += inner
-    return (together, [(low, high, length)]) if together <= apart else (apart, groups)
-
-
-def _common(a: Ids, b: Ids) -> int:
-    """Count the tokens that two sequences begin with in common, by halving."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
 def _batches(rows: list[Row], batch_tokens: int) -> list[list[Row]]:
-    """Cut rows, longest first, into batches of at most `batch_tokens`, padding and prefix counted.
+    """Cut rows, widest first, into batches of at most `batch_tokens`, padding and prefix counted.
 
     Behind a long prefix a batch repeats its keys and values for every row.
     """
     batches: list[list[Row]] = []
     width = 0
-    for row in sorted(rows, key=lambda row: (-len(row.read), row.read)):
+    for row in sorted(rows, key=lambda row: (-row.width, row.read)):
         if batches and (len(batches[-1]) + 1) * width <= batch_tokens:
             batches[-1].append(row)
         else:
             batches.append([row])
-            width = len(row.read)
+            width = row.width
     return batches

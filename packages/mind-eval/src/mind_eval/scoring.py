@@ -150,29 +150,33 @@ class Scorer:
 
 
 def _passes(rows: Sequence[Row], start: int) -> Iterator[list[Row]]:
-    """Cut the rows of a unit into passes of about `PASS_TOKENS`; see there."""
+    """Cut the rows of a unit into passes of about `PASS_TOKENS`; see there.
+
+    Attention lays a pass out by rows: what padding that takes is bounded as well.
+    """
     batch: list[Row] = []
-    size = 0
+    size = widest = 0
     for row in rows:
-        cost = len(row.read) - start + sum(map(len, row.branches))
-        if batch and size + cost > PASS_TOKENS:
+        width = row.width - start
+        padded = (len(batch) + 1) * max(width, widest)
+        if batch and (size + width > PASS_TOKENS or padded > 2 * PASS_TOKENS):
             yield batch
-            batch, size = [], 0
+            batch, size, widest = [], 0, 0
         batch.append(row)
-        size += cost
+        size, widest = size + width, max(widest, width)
     if batch:
         yield batch
 
 
 class _Gathered:
-    """Hidden states to go through the output layer together; the same state goes once."""
+    """Hidden states to go through the output layer together; the same states go once."""
 
     def __init__(self, sequences: Sequence[Sequenced]) -> None:
         self.sequences = sequences
         self.hidden: list[Tensor] = []
-        self.places: dict[int, int] = {}
+        self.places: dict[tuple[int, int], int] = {}
         self.size = 0
-        self.wanted: list[tuple[int, list[int]]] = []
+        self.wanted: list[tuple[int, range]] = []
 
     def scored(self, index: int) -> int:
         """Count the tokens of a sequence that are predicted."""
@@ -180,13 +184,12 @@ class _Gathered:
 
     def add(self, index: int, hidden: Tensor) -> None:
         """Add the states [scored, D] that predict the tokens of a sequence."""
-        key = hidden.data_ptr()
-        start = self.places.get(key, self.size) if len(hidden) == 1 else self.size
+        key = hidden.data_ptr(), len(hidden)
+        start = self.places.setdefault(key, self.size)
         if start == self.size:
-            self.places.setdefault(key, start)
             self.hidden.append(hidden)
             self.size += len(hidden)
-        self.wanted.append((index, list(range(start, start + len(hidden)))))
+        self.wanted.append((index, range(start, start + len(hidden))))
 
     def answers(self, network: Network) -> Iterator[tuple[int, Scored]]:
         """Yield (index, answer) for every sequence."""

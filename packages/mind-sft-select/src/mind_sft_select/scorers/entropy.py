@@ -92,9 +92,10 @@ class Entropy:
             text = text_of(record, f"reference record {number}")
             tokens = [end, *checkpoint.tokenizer.encode(text), end]
             language = language_of(record)
-            waiting += [(language, *window) for window in windows_of(tokens, checkpoint.context)]
-            if len(waiting) >= TEXTS_AT_ONCE:
-                settle()
+            for ids, mask in windows_of(tokens, checkpoint.context):
+                waiting.append((language, ids, mask))
+                if len(waiting) >= TEXTS_AT_ONCE:
+                    settle()
         settle()
         return {language: nats / tokens for language, (nats, tokens) in sorted(sums.items())}
 

@@ -1,0 +1,87 @@
+"""Which rows are read behind a shared prefix: the cheapest cut of sorted rows into groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+STEP = 8
+"""Prefixes end at multiples of this."""
+
+LEAST = 16
+"""A shared prefix, or a shared context, must save this many tokens to be worth a pass."""
+
+
+@dataclass
+class _Span:
+    """Sorted rows low … high-1 that begin alike in `length` tokens, and its parts that do in more.
+
+    `best` is the fewest tokens to read them, `apart` whether its parts are read by themselves.
+    """
+
+    length: int
+    low: int
+    high: int
+    size: int = 0
+    best: int = 0
+    apart: bool = False
+    parts: list[_Span] = field(default_factory=list)
+
+    def close(self, high: int, cost: int) -> None:
+        """Decide whether to read the rows together; a prefix costs `cost` tokens by itself."""
+        self.high = high
+        self.size = sum(part.size for part in self.parts)
+        together = self.size - self.length * (high - self.low - 1) + (cost if self.length else 0)
+        apart = sum(part.best for part in self.parts)
+        self.apart, self.best = together > apart, min(together, apart)
+
+
+def prefix_groups(
+    reads: Sequence[tuple[int, ...]], limits: Sequence[int], cost: int
+) -> Iterator[tuple[int, int, int]]:
+    """Find the cheapest cut of sorted rows into groups: (low, high, length of the prefix) each.
+
+    No prefix is longer than the `limits` of its rows; it costs `cost` tokens by itself.
+
+    The tree of common beginnings is built with a stack (the intervals of a suffix array: Abouelhoda
+    et al. 2004), so the time does not depend on how deep it is.
+    """
+    pairs = zip(pairwise(reads), pairwise(limits), strict=True)
+    common = [0, *(_shared(*texts, min(most)) for texts, most in pairs), -1]
+    stack: list[_Span] = []
+    for place, read in enumerate(reads):
+        span = _Span(0, place, place + 1, len(read), len(read))
+        while stack and stack[-1].length > common[place + 1]:
+            stack[-1].parts.append(span)
+            span = stack.pop()
+            span.close(place + 1, cost)
+        if stack and stack[-1].length == common[place + 1]:
+            stack[-1].parts.append(span)
+        elif common[place + 1] >= 0:
+            stack.append(_Span(common[place + 1], span.low, span.low, parts=[span]))
+    left = [span]
+    while left:
+        span = left.pop()
+        if span.apart:
+            left += reversed(span.parts)
+        else:
+            yield span.low, span.high, span.length
+
+
+def _shared(a: tuple[int, ...], b: tuple[int, ...], most: int) -> int:
+    """Measure the prefix that two rows could share; 0 if it is not worth a pass."""
+    common = min(_common(a, b), most) // STEP * STEP
+    return common if common >= LEAST else 0
+
+
+def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """Count the tokens that two sequences begin with in common, by halving."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
