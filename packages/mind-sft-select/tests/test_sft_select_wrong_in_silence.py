@@ -47,8 +47,8 @@ SYSTEM = {"role": "system", "content": "s"}
 
 
 @pytest.fixture(scope="module")
-def nan_model(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the checkpoint in which one weight of the embedding is NaN."""
+def overflowing_model(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkpoint whose weights are numbers, and whose scores are not: it overflows."""
     import torch
 
     from mind_train import load_checkpoint
@@ -57,30 +57,30 @@ def nan_model(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("nan")
     model = load_checkpoint(model_folder).model
     with torch.no_grad():
-        model.embedding.weight[7, 3] = math.nan
+        model.embedding.weight.mul_(1e38)
     shutil.copytree(model_folder / "tokenizer", folder / "tokenizer")
     save_checkpoint(folder, 1, "mindllm", model, {}, {}, folder / "tokenizer")
     return folder
 
 
 @pytest.mark.parametrize("more", [["--reference-entropy", "5"], ["--quantile", "0.2,0.8"]])
-def test_a_model_with_a_nan_weight_scores_nothing(
-    nan_model: Path, made_instructions: list[Record], tmp_path: Path, more: list[str]
+def test_a_model_that_overflows_scores_nothing(
+    overflowing_model: Path, made_instructions: list[Record], tmp_path: Path, more: list[str]
 ) -> None:
     out = tmp_path / "out.jsonl"
-    arguments = ["--model", nan_model, *more, "-o", out]
+    arguments = ["--model", overflowing_model, *more, "-o", out]
     done = run_tool("mind-sft-select", arguments, made_instructions, environment=ONE_THREAD)
     assert done.code == 1 and not out.exists()
     assert "stdin:1: a score is no finite number" in done.stderr
-    assert f"entropy of record 'r0' under {nan_model}" in done.stderr
+    assert f"entropy of record 'r0' under {overflowing_model}" in done.stderr
     assert "too_long" not in done.stderr
 
 
 def test_what_is_not_finite_can_pass_only_as_bad(
-    nan_model: Path, made_instructions: list[Record], tmp_path: Path
+    overflowing_model: Path, made_instructions: list[Record], tmp_path: Path
 ) -> None:
     arguments: list[str | Path] = [
-        "--model", nan_model, "--quantile", "0.2,0.8", "--skip-bad", "all",
+        "--model", overflowing_model, "--quantile", "0.2,0.8", "--skip-bad", "all",
         "--rejects", tmp_path / "no", "--summary", tmp_path / "s.json",
     ]  # fmt: skip
     done = run_tool("mind-sft-select", arguments, made_instructions, environment=ONE_THREAD)
@@ -91,14 +91,14 @@ def test_what_is_not_finite_can_pass_only_as_bad(
     assert len(list(read_records([tmp_path / "no"]))) == 24
 
 
-def test_a_reference_under_a_model_with_a_nan_weight_is_refused(
-    nan_model: Path, tmp_path: Path
+def test_a_reference_under_a_model_that_overflows_is_refused(
+    overflowing_model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "held.jsonl").write_text('{"text":"水是很常见的。"}\n')
     recipe = effective_recipe(None, {}, [])
-    with pytest.raises(MindError, match="reference of language all is nan"):
-        make_config(recipe, make_plugins(), model=str(nan_model), device="cpu", mark=False, seed=0,
-                    reference_file=str(tmp_path / "held.jsonl"))  # fmt: skip
+    with pytest.raises(MindError, match="reference of language all is (nan|inf)"):
+        make_config(recipe, make_plugins(), model=str(overflowing_model), device="cpu",
+                    mark=False, seed=0, reference_file=str(tmp_path / "held.jsonl"))  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

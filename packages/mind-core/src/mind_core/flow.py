@@ -10,7 +10,7 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -238,5 +238,5 @@ def _limited(batches: Iterator[Batch], limit: int) -> Iterator[Batch]:
             first = lines[0][0]
             last = lines[left - 1][0]
             rows = batch.data.split(b"\n")[first - batch.first_line : last - batch.first_line + 1]
-            yield Batch(batch.name, first, b"\n".join(rows) + b"\n")
+            yield replace(batch, first_line=first, data=b"\n".join(rows) + b"\n")
             return

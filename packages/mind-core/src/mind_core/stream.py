@@ -62,13 +62,20 @@ def read_batches(
     """
     check_inputs(inputs)
     for item in inputs or ["-"]:
-        with _open_input(item) as (source, name):
+        with open_input(item) as (source, name):
             yield from batches_of(source, name, batch_bytes=batch_bytes)
 
 
 def batches_of(source: BinaryIO, name: str, *, batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
     """Yield the lines of one open input, about `batch_bytes` at a time; see `read_batches`."""
-    for first_line, block in _whole_lines(content_of(source, name), name, batch_bytes):
+    yield from lines_of(content_of(source, name), name, batch_bytes=batch_bytes)
+
+
+def lines_of(
+    chunks: Iterable[bytes], name: str, *, batch_bytes: int = BATCH_BYTES
+) -> Iterator[Batch]:
+    """Yield the lines of decompressed chunks, about `batch_bytes` at a time."""
+    for first_line, block in _whole_lines(chunks, name, batch_bytes):
         yield Batch(name, first_line, block)
 
 
@@ -107,7 +114,8 @@ def widen_pipe(file: BinaryIO) -> None:
 
 
 @contextmanager
-def _open_input(item: str | Path) -> Iterator[tuple[BinaryIO, str]]:
+def open_input(item: str | Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a file, or stdin for "-", for reading; yield it with its name for people."""
     if str(item) == "-":
         widen_pipe(sys.stdin.buffer)
         yield sys.stdin.buffer, "stdin"

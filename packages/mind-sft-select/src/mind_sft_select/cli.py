@@ -22,8 +22,8 @@ TOOL = "mind-sft-select"
 WHAT = (
     "Select the instructions that teach: measure the entropy of each answer under a checkpoint and "
     "keep the band above the model's own.\n\n"
-    "Reads records with `messages`, `conversations`, or `instruction`, `input` and `output`; "
-    "writes `messages`, with the scores under metadata.mind.sft-select."
+    "Reads instructions of all usual layouts (Alpaca, ShareGPT, OpenAI, MOSS, BELLE …), as JSON "
+    "Lines or JSON arrays; writes `messages`, with the scores under metadata.mind.sft-select."
 )
 EXAMPLES = (
     "mind-sft-select --model run/ --reference heldout.jsonl.zst instructions.zst -o few.zst",
@@ -96,6 +96,14 @@ ClusterCount = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--clusters", metavar="K", min=1, help="Note which of K clusters each is in."),
 ]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="auto|NAME",
+        help="Layout of the records: recognised, or one by name (see the manual).",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
 
 
@@ -113,6 +121,7 @@ def select(
     per_language: PerLanguage = None,
     max_records: Max = None,
     clusters: ClusterCount = None,
+    chat_format: Format = "auto",
     mark: options.Mark = False,
     rejects: options.Rejects = None,
     summary: options.SummaryFile = None,
@@ -135,6 +144,7 @@ def select(
     version: options.Version = False,
 ) -> None:
     """Select from a stream of instructions, or answer a question about the tool."""
+    from mind_core.chats import ChatFormat
     from mind_core.stream import check_inputs
     from mind_sft_select.bands import parse_pair
     from mind_sft_select.config import effective_recipe, make_config
@@ -169,6 +179,7 @@ def select(
         reference_file=reference,
         reference_entropy=reference_entropy,
         dry_run=dry_run,
+        chat_format=ChatFormat(chat_format, tuple(map(str, plugin or []))),
     )
     if dry_run:
         check_inputs(inputs or ())

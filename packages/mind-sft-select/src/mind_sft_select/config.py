@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from mind_core.chats import ChatFormat
 from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
@@ -50,6 +51,7 @@ class SelectionConfig:
     model: str
     device: str
     started: float
+    format: ChatFormat = field(default_factory=ChatFormat)
 
     @property
     def needs_all(self) -> bool:
@@ -128,12 +130,15 @@ def make_config(
     reference_file: str | None = None,
     reference_entropy: str | None = None,
     dry_run: bool = False,
+    chat_format: ChatFormat | None = None,
 ) -> SelectionConfig:
     """Make the scorers and the reference; raise `UsageError` for what cannot be done.
 
     In a dry run the model and the source of the reference are looked for, and nothing is measured.
     """
     started = time.monotonic()
+    if chat_format is not None:
+        chat_format.check()
     if model:
         device = choose_device(device)
     names, scorers = [], []
@@ -178,6 +183,7 @@ def make_config(
         model=model,
         device=device,
         started=started,
+        format=chat_format or ChatFormat(),
     )
 
 

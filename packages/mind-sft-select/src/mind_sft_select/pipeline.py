@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mind_core.chats import check_turns
+from mind_core import Record
+from mind_core.chats import ChatFormat, Conversation, check_turns, read_chat_batches
 from mind_core.errors import BadRecord, GateError
 from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.plugins import Plugins
@@ -29,8 +30,6 @@ from mind_sft_select.score_sources import (
     ScoreTable,
 )
 from mind_sft_select.selection import NOTES, TOOL, SelectionRule, Selector
-
-CONSUMED = ("instruction", "input", "output", "conversations")
 
 
 def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
@@ -79,7 +78,9 @@ def _select(
     def finish(summary: Summary) -> None:
         summary.details.update(details(selector), model=config.model_details())
 
-    run_flow(summary, Parse(inputs.names), inputs.options, selector, finish)
+    batches = read_chat_batches(inputs.options.inputs)
+    work = Parse(inputs.names, config.format)
+    run_flow(summary, work, inputs.options, selector, finish, batches=batches)
     for line in warnings(selector, summary, config):
         say(TOOL, f"warning: {line}")
     return summary
@@ -93,29 +94,40 @@ class Parse:
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
+    format: ChatFormat = field(default_factory=ChatFormat)
 
     def __call__(self, batch: Batch) -> Outcome:
         """Parse one batch; what is no instruction is bad."""
-        from mind_tok.chat import messages_of
-
         batch = replace(batch, name=self.names.get(batch.name, batch.name))
         outcome = Outcome(payload=[])
         for position, line, record in outcome.records(batch):
             try:
-                messages = messages_of(record, position)
+                found = self.format.records(record, position)
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
-            if "messages" not in record:
-                for name in CONSUMED:
-                    record.pop(name, None)
-            checked = check_turns(messages)
-            record["messages"] = checked.messages
-            if checked.cut:
-                annotate(record, NOTES, unanswered_tail=checked.cut)
-                outcome.details["unanswered_tail"] += 1
-            outcome.payload.append(Instruction(position, record, checked.reason))
+            outcome.records_in += len(found) - 1
+            outcome.payload += [_instruction(outcome, position, *one) for one in found]
         return outcome
+
+
+def _instruction(
+    outcome: Outcome, position: str, record: Record, found: Conversation
+) -> Instruction:
+    """Check the turns of a conversation, and count what was removed, left out and cut."""
+    outcome.details[f"layout.{found.layout}"] += 1
+    if found.removed:
+        outcome.details["template_residue"] += 1
+    if found.left_out:
+        outcome.details["tool_turns_left_out"] += found.left_out
+    if found.reason is not None:
+        return Instruction(position, record, found.reason)
+    checked = check_turns(found.messages)
+    record["messages"] = checked.messages
+    if checked.cut:
+        annotate(record, NOTES, unanswered_tail=checked.cut)
+        outcome.details["unanswered_tail"] += 1
+    return Instruction(position, record, checked.reason)
 
 
 @dataclass
@@ -153,7 +165,8 @@ def score_all(
     aside = replace(
         inputs.options, output=folder / "scores", rejects=None, summary=None, quiet=True
     )
-    run_flow(Summary(TOOL), Parse(inputs.names), aside, first)
+    batches = read_chat_batches(aside.inputs)
+    run_flow(Summary(TOOL), Parse(inputs.names, config.format), aside, first, batches=batches)
     return first
 
 

@@ -7,38 +7,21 @@ of the model card; the end token behind every answer is the natural reading for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mind_core import MindError, Record
+from mind_core.chats import ChatFormat, Conversation, Message
+from mind_core.chats.messages import ROLES
 from mind_core.errors import BadRecord
 from mind_core.records import encode as encode_record
 from mind_core.special_tokens import ASSISTANT, END, USER
 from mind_tok.tokenizer import Tokenizer
 
-Message = dict[str, str]
-
 
 class UnsuitableChat(BadRecord):
     """Report a conversation that is read, but that this format cannot say without loss."""
-
-
-_TOOL_ROLES = ("tool", "function", "observation", "ipython")
-_TEXT_PARTS = ("text", "input_text", "output_text")
-_TOOL_KEYS = ("tool_calls", "function_call")
-
-_ROLES = {
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "system": "system",
-}
 
 
 def encode_chat(
@@ -141,99 +124,39 @@ def trainable(
     return kept, len(messages) - len(kept)
 
 
-def messages_of(record: Record, position: str = "record") -> list[Message]:
-    """Return a record's conversation as `{"role", "content"}` messages.
+def conversations_of(record: Record, position: str = "record") -> list[tuple[Record, Conversation]]:
+    """Return the conversations of a record of any layout that `mind_core.chats` reads.
 
-    Reads `messages` (role, content), `conversations` (from, value) and Alpaca's
-    `instruction`/`input`/`output`; the text parts of a content are joined. Raises `BadRecord` if it
-    is none of these, and its kind `UnsuitableChat` for tool calls, contents that are null, parts
-    that are no text, and reasoning beside the answer.
+    The record itself comes back where it holds one conversation, and one with `messages` for each
+    where it holds several. Raises `BadRecord` for what is no instruction, and its kind
+    `UnsuitableChat` for what this format cannot say: tool calls, contents that are null, parts that
+    are no text, reasoning beside the answer, template headings amid an answer.
     """
-    for field, role_name, content_name in (
-        ("messages", "role", "content"),
-        ("conversations", "from", "value"),
-    ):
-        if field in record:
-            return _listed(record, field, role_name, content_name, position)
-    if "instruction" in record and "output" in record:
-        question = _string(record, record["instruction"], "'instruction'", position)
-        more = _string(record, record.get("input") or "", "'input'", position)
-        answer = _string(record, record["output"], "'output'", position)
-        return [
-            {"role": "user", "content": f"{question}\n{more}" if more else question},
-            {"role": "assistant", "content": answer},
-        ]
-    raise BadRecord(
-        "missing_field",
-        position,
-        encode_record(record),
-        cause="an instruction has 'messages', 'conversations', or 'instruction' and 'output'",
-    )
+    found = ChatFormat().records(record, position)
+    for _, conversation in found:
+        if (reason := conversation.reason) is not None:
+            if reason == "unknown_role":
+                raise BadRecord(
+                    "wrong_type", position, encode_record(record), cause=conversation.cause
+                )
+            raise _unsuitable(reason, record, position, conversation.cause)
+    return [(record, found[0][1])] if len(found) == 1 else found
 
 
-def _listed(
-    record: Record, field: str, role_name: str, content_name: str, position: str
-) -> list[Message]:
-    rows = record[field]
-    if not isinstance(rows, list):
-        raise BadRecord("wrong_type", position, encode_record(record), cause=f"{field!r} is a list")
-    return [_message(record, row, field, role_name, content_name, position) for row in rows]
-
-
-def _message(
-    record: Record, row: Any, field: str, role_name: str, content_name: str, position: str
-) -> Message:
-    row = row if isinstance(row, dict) else {}
-    name = str(row.get(role_name, row.get("role"))).lower()
-    role = _ROLES.get(name)
-    if name in _TOOL_ROLES or any(row.get(key) for key in _TOOL_KEYS):
-        raise _unsuitable("tool_calls", record, position, "the format has no turns of tools")
-    if role is None:
-        raise BadRecord(
-            "wrong_type",
-            position,
-            encode_record(record),
-            cause=f"{field!r} has a message whose {role_name!r} is none of "
-            + ", ".join(sorted(_ROLES)),
-        )
-    if row.get("reasoning_content"):
-        cause = "the format has no place for 'reasoning_content' beside an answer"
-        raise _unsuitable("reasoning_content", record, position, cause)
-    key = content_name if content_name in row else "content"
-    content = row.get(key)
-    if content is None and key in row:
-        raise _unsuitable("null_content", record, position, f"{key!r} of a message is null")
-    if isinstance(content, list):
-        content = "".join(_part(record, part, position) for part in content)
-    what = f"{content_name!r} of a message"
-    return {"role": role, "content": _string(record, content, what, position)}
-
-
-def _part(record: Record, part: Any, position: str) -> str:
-    """Return the text of one part of a content."""
-    if isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS:
-        part = part.get("text")
-    if isinstance(part, str):
-        return part
-    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-    raise _unsuitable("content_part", record, position, f"a part of a content is {kind!r}, no text")
+def messages_of(record: Record, position: str = "record") -> list[Message]:
+    """Return the messages of a record that holds one conversation; see `conversations_of`."""
+    return conversations_of(record, position)[0][1].messages
 
 
 def _unsuitable(reason: str, record: Record, position: str, cause: str) -> UnsuitableChat:
     return UnsuitableChat(reason, position, encode_record(record), cause=cause)
 
 
-def _string(record: Record, value: Any, name: str, position: str) -> str:
-    if isinstance(value, str):
-        return value
-    raise BadRecord("wrong_type", position, encode_record(record), cause=f"{name} must be a string")
-
-
 def _turns(messages: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
     turns: list[tuple[str, str]] = []
     system: list[str] = []
     for message in messages:
-        role = _ROLES.get(message["role"])
+        role = ROLES.get(message["role"])
         if role is None:
             raise MindError(
                 f"a message has the unknown role {message['role']!r}",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mind_core import MindError, Record
+from mind_core.chats import Message
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome
 from mind_core.languages import language_of
@@ -18,10 +19,9 @@ from mind_core.records import encode as encode_record
 from mind_core.stream import Batch
 from mind_tok.blocks import Block, Group, Names
 from mind_tok.chat import (
-    Message,
     UnsuitableChat,
+    conversations_of,
     encode_chats,
-    messages_of,
     trainable,
     trained_text,
 )
@@ -99,18 +99,27 @@ class Encoder:
         chats: list[list[Message]] = []
         for position, line, record in outcome.records(batch):
             try:
-                messages, cut = trainable(messages_of(record, position), record, position)
+                found = conversations_of(record, position)
             except UnsuitableChat as error:
                 outcome.reject(record, TOOL, STEP, error.reason, position=position)
                 continue
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
-            records.append(record)
-            chats.append(messages)
-            if cut:
-                outcome.details["cut_conversations"] += 1
-                outcome.details["cut_messages"] += cut
+            outcome.records_in += len(found) - 1
+            for made, conversation in found:
+                if conversation.removed:
+                    outcome.details["template_residue"] += 1
+                try:
+                    messages, cut = trainable(conversation.messages, made, position)
+                except UnsuitableChat as error:
+                    outcome.reject(made, TOOL, STEP, error.reason, position=position)
+                    continue
+                records.append(made)
+                chats.append(messages)
+                if cut:
+                    outcome.details["cut_conversations"] += 1
+                    outcome.details["cut_messages"] += cut
         ids, mask, ends = encode_chats(self.tokenizer, chats)
         texts = ["\n".join(m["content"] for m in messages).encode() for messages in chats]
         names = Names()

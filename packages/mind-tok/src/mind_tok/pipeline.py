@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mind_core.chats import read_chat_batches
 from mind_core.errors import BadRecord, GateError
 from mind_core.files import atomic_file, atomic_folder
 from mind_core.flow import Outcome, StreamOptions, run_flow
@@ -155,7 +156,15 @@ def encode_shards(
         gc.freeze()
     # The folder is whole before rejects and summary get their names, and gets its own after them.
     with writer:
-        run_flow(summary, ToShards(encoder), stream, filler.settle, finish, passes_on=False)
+        run_flow(
+            summary,
+            ToShards(encoder),
+            stream,
+            filler.settle,
+            finish,
+            passes_on=False,
+            batches=_batches(encoder, stream),
+        )
 
 
 def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:
@@ -164,7 +173,18 @@ def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> 
     def finish(summary: Summary) -> None:
         summary.note = _cut(summary).removeprefix("; ")
 
-    run_flow(_summary(plugins, encoder.seed), ToStream(encoder), stream, finish=finish)
+    run_flow(
+        _summary(plugins, encoder.seed),
+        ToStream(encoder),
+        stream,
+        finish=finish,
+        batches=_batches(encoder, stream),
+    )
+
+
+def _batches(encoder: Encoder, stream: StreamOptions) -> Iterator[Batch] | None:
+    """Return the input as it is read: conversations also come as JSON arrays."""
+    return read_chat_batches(stream.inputs) if encoder.chat else None
 
 
 def decode_stream(decode: Decode, stream: StreamOptions, plugins: Plugins) -> None:

@@ -39,8 +39,14 @@ class ChatError(ValueError):
         return (ChatError, (self.reason, self.cause))
 
 
+TOOL_ROLES = ("tool", "function", "function_call", "observation", "ipython")
+_TEXT_PARTS = ("text", "input_text", "output_text")
+
+
 def role_of(name: Any) -> str:
     """Return user, assistant or system for a role's name; raise `ChatError` for an unknown one."""
+    if name in TOOL_ROLES:
+        raise ChatError("tool_calls", f"{name!r} is the turn of a tool, which has no place here")
     role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
     if role is None:
         raise ChatError("unknown_role", f"the role {name!r} is none of {', '.join(sorted(ROLES))}")
@@ -50,13 +56,12 @@ def role_of(name: Any) -> str:
 def text_content(content: Any, what: str = "content") -> str:
     """Return the text of a message: a string, or OpenAI's list of parts with their texts joined.
 
-    None (an answer that only calls tools) is the empty text. Raises `ChatError` for a part that is
-    no text, and for any other type.
+    Raises `ChatError` for null, for a part that is no text, and for any other type.
     """
     if isinstance(content, str):
         return content
     if content is None:
-        return ""
+        raise ChatError("null_content", f"{what} is null")
     if not isinstance(content, list):
         raise ChatError("wrong_type", f"{what} must be a string, not {type(content).__name__}")
     texts = []
@@ -64,9 +69,10 @@ def text_content(content: Any, what: str = "content") -> str:
         if isinstance(part, str):
             texts.append(part)
             continue
-        if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+        is_text = isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS
+        if not is_text or not isinstance(part.get("text"), str):
             kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-            raise ChatError("not_text", f"{what} has a part of type {kind!r}, which is no text")
+            raise ChatError("content_part", f"{what} has a part of type {kind!r}, which is no text")
         texts.append(part["text"])
     return "".join(texts)
 

@@ -1,0 +1,178 @@
+"""Inputs that are JSON arrays or pretty-printed objects as batches of lines, one value a line.
+
+A file that begins with `[` is an array of records, unless its first line is a whole list and others
+follow: then each line is a list of turns. What is a list comes as `{"turns": …}`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from mind_core.errors import BadRecord, MindError
+from mind_core.records import BOM
+from mind_core.stream import (
+    BATCH_BYTES,
+    LINE_LIMIT,
+    Batch,
+    check_inputs,
+    content_of,
+    lines_of,
+    open_input,
+)
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
+_QUOTE = b'"'
+_BETWEEN = b" \t\r\n,"
+
+
+@dataclass(frozen=True)
+class ValueBatch(Batch):
+    """Values of one array; a "line" is the number of a value, counted from 1."""
+
+    def position(self, number: int) -> str:
+        """Return "file: value N" for a value of this batch."""
+        return f"{self.name}: value {number}"
+
+
+def read_chat_batches(
+    inputs: Sequence[str | Path], *, batch_bytes: int = BATCH_BYTES
+) -> Iterator[Batch]:
+    """Yield the records of all inputs in order, one JSON object a line, whatever they came as.
+
+    JSON Lines pass as they are. Raises `MindError` as `read_batches` does, and for an array that
+    ends too early.
+    """
+    check_inputs(inputs)
+    for item in inputs or ["-"]:
+        with open_input(item) as (source, name):
+            chunks = content_of(source, name)
+            start = _start(chunks)
+            first = b"".join(start)
+            chunks = itertools.chain(start, chunks)
+            if first.removeprefix(BOM).lstrip()[:1] == b"[" or _is_pretty(first):
+                yield from _value_batches(chunks, name, batch_bytes)
+            else:
+                yield from lines_of(chunks, name, batch_bytes=batch_bytes)
+
+
+def _start(chunks: Iterator[bytes]) -> list[bytes]:
+    """Take chunks until it can be told what an input is: its first line, or its first bracket."""
+    taken: list[bytes] = []
+    size, is_blank = 0, True
+    for chunk in chunks:
+        taken.append(chunk)
+        size += len(chunk)
+        text = chunk.removeprefix(BOM) if is_blank else chunk
+        if is_blank and text.lstrip():
+            is_blank, text = False, text.lstrip()
+            if text.startswith(b"["):
+                break
+        if not is_blank and (b"\n" in text or size > LINE_LIMIT):
+            break
+    return taken
+
+
+def _is_pretty(first: bytes) -> bool:
+    """Tell whether an input begins with an object that goes over several lines."""
+    line = first.removeprefix(BOM).lstrip().split(b"\n", 1)
+    return len(line) == 2 and line[0].strip() == b"{"
+
+
+def _value_batches(chunks: Iterator[bytes], name: str, batch_bytes: int) -> Iterator[ValueBatch]:
+    waiting: list[bytes] = []
+    size, first = 0, 1
+    for number, value in enumerate(values(chunks, name), 1):
+        line = _one_line(value, f"{name}: value {number}")
+        waiting.append(line)
+        size += len(line)
+        if size >= batch_bytes:
+            yield ValueBatch(name, first, b"".join(waiting))
+            waiting, size, first = [], 0, number + 1
+    if waiting:
+        yield ValueBatch(name, first, b"".join(waiting))
+
+
+def _one_line(value: bytes, position: str) -> bytes:
+    """Return a value as a line; what is no JSON goes on as it is, for the worker to name."""
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return b" ".join(value.split(b"\n")) + b"\n"
+    try:
+        return orjson.dumps({"turns": found} if isinstance(found, list) else found) + b"\n"
+    except TypeError:
+        raise BadRecord("too_nested", position, value) from None
+
+
+def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Yield the elements of the arrays of a stream, and its objects outside of arrays, as bytes.
+
+    Of several arrays in one stream, each on its own line, each is a value itself. Memory: the
+    longest value, which may be as long as a line may be.
+    """
+    data = next(chunks, b"").removeprefix(BOM)
+    while data.count(b"\n") < 1 and len(data) < LINE_LIMIT and (more := next(chunks, b"")):
+        data += more
+    level = 0 if _is_lines_of_lists(data) or not data.lstrip().startswith(b"[") else 1
+    depth = at = done = 0  # done: all before it was yielded; depth > level: inside of a value
+    while True:
+        for found in _TOKEN.finditer(data, at):
+            token = found[0]
+            if token == _QUOTE:
+                break  # a string that goes on in the next chunk
+            at = found.end()
+            if token in (b"[", b"{"):
+                if depth <= level:
+                    yield from _between(data[done : found.start()])
+                    done = found.start() if depth == level else at
+                depth += 1
+            elif token in (b"]", b"}"):
+                if depth <= level:
+                    yield from _between(data[done : found.start()])
+                    done = at
+                depth -= 1
+                if depth == level and data[done] in b"[{":
+                    yield data[done:at]
+                    done = at
+                elif depth < 0:
+                    raise MindError(
+                        f"{name}: a bracket is closed that was never opened",
+                        hint="check the JSON, for example with `jq . FILE`",
+                    )
+        if len(data) - done > LINE_LIMIT:
+            raise BadRecord("line_too_long", f"{name}: a value",
+                            cause=f"no end within {LINE_LIMIT >> 20} MiB")  # fmt: skip
+        more = next(chunks, b"")
+        if not more:
+            break
+        data, at, done = data[done:] + more, at - done, 0
+    if depth != 0:
+        raise MindError(
+            f"{name}: the JSON array ends too early",
+            cause=f"{depth} brackets are still open at its end",
+            hint="the file was cut: fetch it again",
+        )
+    yield from _between(data[done:])
+
+
+def _between(gap: bytes) -> Iterator[bytes]:
+    """Yield what stands between values and is no separator, for the worker to name as bad."""
+    if gap := gap.strip(_BETWEEN):
+        yield gap
+
+
+def _is_lines_of_lists(data: bytes) -> bool:
+    """Tell whether the first line is a whole list, and another list follows on the next."""
+    first, _, rest = data.lstrip().partition(b"\n")
+    if not rest.lstrip().startswith(b"["):
+        return False
+    try:
+        return isinstance(orjson.loads(first), list)
+    except orjson.JSONDecodeError:
+        return False
