@@ -1,14 +1,20 @@
 """The corridor and the manners of a command line, on a small tool made for it."""
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import orjson
 import pytest
 import zstandard
 
+from mind_core import options
 from mind_core.files import read_json
+from mind_core.parallel import usable_cores
 from mind_core.records import encode
 from mind_core.stream import read_records
 from mind_core.testing import ToolResult
@@ -36,6 +42,12 @@ def work(batch):
         if record.get("do") == "wait":
             os.write(2, b"waiting\\n")
             time.sleep(60)
+        if record.get("do") == "exit":
+            sys.exit(0)
+        if record.get("do") == "print":
+            print("hello")
+        if record.get("do") == "write":
+            os.write(1, b"from C\\n")
         if record.get("do") == "drop":
             outcome.reject(record, "mind-probe", "probe", Reason("asked", 1, 2))
         else:
@@ -243,23 +255,91 @@ def test_quiet_and_progress(program: Path) -> None:
     assert "records" in probe(program, "-q", "--progress").stderr
 
 
-def test_an_interrupt_is_130(program: Path) -> None:
+@contextmanager
+def waiting(
+    program: Path, *arguments: str, folder: Path, ignored: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the program until a worker waits; nothing of it is left afterwards, come what may."""
+
+    def start() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
+
     process = subprocess.Popen(
-        [sys.executable, program, "-j", "2"],
-        stdin=subprocess.PIPE,
+        [sys.executable, program, "in", *arguments],
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=start,  # this test may run where SIGINT is ignored: in a script's background
     )
-    assert process.stdin is not None
-    process.stdin.write(DATA * 10 + encode({"do": "wait"}) * 3)
-    process.stdin.close()
-    process.stdin = None
-    assert process.stderr is not None
-    assert process.stderr.readline() == b"waiting\n"
-    process.send_signal(2)
-    _, stderr = process.communicate(timeout=20)
+    try:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"waiting\n"
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_is_130(program: Path, tmp_path: Path, jobs: str) -> None:
+    (tmp_path / "in").write_bytes(DATA * 10 + encode({"do": "wait"}) * 3)
+    with waiting(program, "-j", jobs, folder=tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130, stderr
     assert b"interrupted" in stderr
+
+
+def test_an_interrupt_that_is_to_be_ignored_is_ignored(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(encode({"do": "wait"}))
+    with waiting(program, folder=tmp_path, ignored=True) as process:
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2", "8"])
+def test_sigterm_stops_at_once_and_cleans_up(program: Path, tmp_path: Path, jobs: str) -> None:
+    (tmp_path / "in").write_bytes(DATA + encode({"do": "wait"}) * 9)
+    with waiting(program, "-o", "out", "-j", jobs, folder=tmp_path) as process:
+        process.terminate()
+        process.communicate(timeout=20)
+        assert process.returncode == 130
+        with pytest.raises(ProcessLookupError):  # no worker is left
+            os.killpg(process.pid, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_more_workers_than_the_machine_can_take_are_refused(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores = usable_cores()
+    most = max(options.JOBS_ANYWHERE, options.JOBS_PER_CORE * cores)
+    assert options.check_jobs(most) == most
+    for arguments, variable in (["-j", str(most + 1)], "1"), ([], "100000"):
+        monkeypatch.setenv("MIND_JOBS", variable)
+        result = probe(program, *arguments)
+        assert result.code == 2 and "more than this machine can take" in result.stderr
+        assert f"-j {cores}" in result.stderr
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_ends_the_program_is_told(program: Path, jobs: int) -> None:
+    result = probe(program, "-j", jobs, stdin=encode({"do": "exit"}))
+    assert result.code == 1
+    assert "SystemExit" in result.stderr or "sys.exit(0)" in result.stderr
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_nothing_gets_between_the_records(program: Path, jobs: int) -> None:
+    result = probe(program, "-z", 0, "-j", jobs, stdin=encode({"do": "write"}) * 3)
+    assert result.code == 0 and len(result.records) == 3
+    assert result.stderr.count("from C\n") == 3
+    result = probe(program, "-z", 0, "-j", jobs, stdin=encode({"do": "print"}))
+    assert result.code == 1 and result.stdout == b""
+    assert "carries the records" in result.stderr
 
 
 def test_a_full_disk_behind_stdout_is_told(program: Path, tmp_path: Path) -> None:
@@ -305,21 +385,6 @@ def test_closed_streams_are_no_crash(program: Path, tmp_path: Path) -> None:
     assert shell(program, "PROBE in -o out >&-", tmp_path).code == 0
     result = shell(program, "PROBE <&-", tmp_path)
     assert result.code == 1 and "no input at all" in result.stderr
-
-
-def test_sigterm_cleans_up(program: Path, tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(DATA + encode({"do": "wait"}))
-    process = subprocess.Popen(
-        [sys.executable, program, "in", "-o", "out", "-j", "2"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline() == b"waiting\n"
-    process.terminate()
-    process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_a_record_too_deep_to_write_is_bad(program: Path, tmp_path: Path) -> None:

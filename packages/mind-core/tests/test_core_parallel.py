@@ -163,6 +163,7 @@ def test_workers_end_when_the_consumer_stops() -> None:
 
 INTERRUPTED = """
 import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where tests run
 from mind_core.parallel import Processes
 def work(n):
     os.write(1, f"{os.getpid()}\\n".encode())  # one write: lines of two workers never mix

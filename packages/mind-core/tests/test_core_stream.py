@@ -178,10 +178,19 @@ def test_a_line_of_64_mb_passes_and_a_longer_one_is_refused(tmp_path: Path) -> N
         list(read_records([put(tmp_path, too_long)]))
 
 
-def test_a_wide_window_is_refused(tmp_path: Path) -> None:
-    parameters = zstandard.ZstdCompressionParameters(window_log=28)
+def with_window(log: int) -> bytes:
+    parameters = zstandard.ZstdCompressionParameters(window_log=log)
     wide = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
-    data = wide.compress(lines(RECORDS)) + wide.flush()
+    return wide.compress(lines(RECORDS)) + wide.flush()
+
+
+def test_the_widest_window_of_the_command_line_is_read(tmp_path: Path) -> None:
+    """`zstd --long=27`, which needs no flag to be decompressed."""
+    assert list(read_records([put(tmp_path, with_window(27))])) == RECORDS
+
+
+def test_a_wide_window_is_refused(tmp_path: Path) -> None:
+    data = with_window(28)
     with pytest.raises(MindError, match="window of 256 MiB") as caught:
         list(read_records([put(tmp_path, data)]))
     assert "--long" in str(caught.value.hint)

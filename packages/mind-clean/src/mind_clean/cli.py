@@ -20,7 +20,7 @@ from mind_core.cli import (
     write_out,
 )
 from mind_core.errors import UsageError, nearest
-from mind_core.flow import StreamOptions
+from mind_core.flow import StreamOptions, check_stream
 
 TOOL = "mind-clean"
 
@@ -112,7 +112,6 @@ def clean(
     from mind_clean.pipeline import CleanOptions, make_plugins, run_clean
     from mind_clean.plan import plan, recipe_text
     from mind_clean.steps import effective_recipe
-    from mind_core.stream import check_inputs
 
     files = plugin or []
     if answer_questions(TOOL, make_plugins, files, version, list_components, list_plugins, json):
@@ -140,7 +139,7 @@ def clean(
         progress=progress,
     )
     if dry_run:
-        check_inputs(stream.inputs)
+        check_stream(stream, report)
         write_out(plan(plugins, effective))
         return
     require_input(inputs, context.get_help)

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError, UsageError
-from mind_core.files import full_disk_hint
 
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.uint32]

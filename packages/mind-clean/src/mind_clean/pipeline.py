@@ -13,9 +13,10 @@ from mind_clean.readers import READERS, batches_as
 from mind_clean.steps import Step, make_steps
 from mind_clean.survey import Surveying
 from mind_clean.walk import Walk, Walked
+from mind_core.component_calls import failure_to_start
+from mind_core.errors import MindError
 from mind_core.files import atomic_file
-from mind_core.flow import Outcome, Pass, StreamOptions, run_passes
-from mind_core.output import check_distinct
+from mind_core.flow import Outcome, Pass, StreamOptions, check_stream, run_passes
 from mind_core.plugins import Plugins
 from mind_core.progress import say
 from mind_core.recipe import Recipe
@@ -44,7 +45,7 @@ def run_clean(
     plugins: Plugins, recipe: Recipe, options: StreamOptions, clean: CleanOptions = CleanOptions()
 ) -> Summary:
     """Clean a stream by a recipe and return the summary of the run."""
-    check_distinct(options.inputs, options.output, options.rejects, options.summary, clean.report)
+    check_stream(options, clean.report)
     summary = Summary("mind-clean", recipe=recipe.values)
     cleaning = Cleaning(make_steps(plugins, recipe), clean)
     summary.components = plugins.used()
@@ -145,7 +146,12 @@ class _Counting:
     def informed(self) -> Step:
         """Return the step, now that the counts are known."""
         table = self.counter.table(self.component.least)
-        return replace(self.step, call=self.component.informed(table))
+        try:
+            return replace(self.step, call=self.component.informed(table))
+        except MindError:
+            raise
+        except BaseException as error:
+            raise failure_to_start(str(self.step), error) from error
 
 
 def _counting(step: Step) -> _Counting:

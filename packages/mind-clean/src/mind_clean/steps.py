@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mind_core.errors import UsageError, nearest
+from mind_core.component_calls import failure_to_start
+from mind_core.errors import MindError, UsageError, nearest
 from mind_core.plugins import Component, Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
 
@@ -34,7 +35,17 @@ class Step:
         """Let the component load what it needs before workers start, so that they share it."""
         prepare = getattr(self.call, "prepare", None)
         if prepare is not None:
-            prepare()
+            try:
+                prepare()
+            except MindError:
+                raise
+            except BaseException as error:
+                raise failure_to_start(str(self), error) from error
+
+    @property
+    def is_builtin(self) -> bool:
+        """Return whether the component is one of this tool's own."""
+        return self.plugin.startswith("mind-clean ")
 
     def __str__(self) -> str:
         """Return who this is, for messages."""

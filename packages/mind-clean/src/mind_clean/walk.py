@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from mind_clean.failures import FailedComponent
 from mind_clean.funnel import KEPT, Funnel
 from mind_clean.main_text import density
 from mind_clean.notes import TOOL, noted
@@ -14,6 +13,7 @@ from mind_clean.readers import Reader
 from mind_clean.steps import Step
 from mind_clean.survey import Surveying
 from mind_core import Reason, Record
+from mind_core.component_calls import ComponentError, failure, not_finite, wrong_reason
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome
 from mind_core.reasons import describe
@@ -64,10 +64,10 @@ class Walk:
         walked: Walked = outcome.payload
         record = came if self.read is None else self.read(came, position, line)
         for step in self.steps:
-            before = record
+            before, text = record, str(record.get("text"))
             record, reason = self._take(step, record, position, line, outcome)
             if step.kind == "transform" and record is not before:
-                _count_change(outcome, step.name, before, record)
+                _count_change(outcome, step.name, text, record["text"])
             if reason is None:
                 continue
             if self.mark:
@@ -92,18 +92,20 @@ class Walk:
             return self._extract(step, record, position, line, outcome)
         if not isinstance(record.get("text"), str):
             raise _no_text_field(record, position, line)
+        text, before = record["text"], None if step.is_builtin else encode(record)
         try:
             result = step.call(record)
-        except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise FailedComponent(str(step), position, line, cause) from error
+        except BaseException as error:
+            raise failure(str(step), position, line, error) from error
+        if before is not None:
+            result = _checked(step, record, before, result, position, line)
         if step.kind == "filter":
-            if result is not None and not isinstance(result, str):
-                raise FailedComponent(str(step), position, line, f"it returned {result!r:.80}")
+            if wrong := wrong_reason(result):
+                raise ComponentError(str(step), position, line, wrong)
             return record, result
         if not isinstance(result, dict) or not isinstance(result.get("text"), str):
-            raise FailedComponent(str(step), position, line, "it returned no record with a text")
-        emptied = result is not record and not result["text"].strip() and record["text"].strip()
+            raise ComponentError(str(step), position, line, "it returned no record with a text")
+        emptied = result is not record and not result["text"].strip() and text.strip()
         return result, Reason(NO_TEXT) if emptied else None
 
     def _extract(
@@ -128,9 +130,8 @@ class Walk:
             if text is not None and not isinstance(text, str):
                 raise TypeError(f"it returned {type(text).__name__}, not a text")
             share = density(text or "", html) if text else 0.0
-        except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise FailedComponent(str(step), position, line, cause) from error
+        except BaseException as error:
+            raise failure(str(step), position, line, error) from error
         if text is None or not text.strip():
             return self._without_text(record), Reason(NO_TEXT)
         outcome.details[f"{step.name}.html_characters"] += len(html)
@@ -157,14 +158,36 @@ class Walk:
         component = cast(Surveying, step.call)  # asking a protocol takes as long as the survey
         try:
             return component.survey(record)
-        except Exception as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise FailedComponent(str(step), position, line, cause) from error
+        except BaseException as error:
+            raise failure(str(step), position, line, error) from error
 
 
-def _count_change(outcome: Outcome, name: str, before: Record, after: Record) -> None:
+def _checked(
+    step: Step, record: Record, before: bytes, result: Any, position: str, line: bytes
+) -> Any:
+    """Return a third party's answer, held to what a component may do with a record.
+
+    A record that a transform changed in place comes back as a new object, so that its own line does
+    not go on in its place. Built-ins never touch their argument; their tests hold that.
+    """
+    try:
+        after = encode(record)
+        wrong = not_finite(result)
+        if step.kind == "transform" and result is not record:
+            encode(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        wrong = f"the record is no JSON: {error}"
+    else:
+        if step.kind == "filter" and after != before:
+            wrong = "it changed its argument"
+    if wrong:
+        raise ComponentError(str(step), position, line, wrong)
+    return dict(record) if result is record and after != before else result
+
+
+def _count_change(outcome: Outcome, name: str, before: str, after: str) -> None:
     outcome.details[f"{name}.changed"] += 1
-    removed = len(before["text"]) - len(after["text"])
+    removed = len(before) - len(after)
     if removed:
         outcome.details[f"{name}.characters_removed"] += removed
 
@@ -189,8 +212,9 @@ def _no_text_field(record: Record, position: str, line: bytes) -> BadRecord:
 def _encodable(record: Record, position: str, line: bytes) -> bytes:
     """Return the record's line; raise if a plugin put into it what JSON cannot hold."""
     try:
-        return encode(record)
-    except (TypeError, ValueError) as error:
-        raise FailedComponent(
-            "a step", position, line, f"the record is no JSON: {error}"
-        ) from error
+        wrong = not_finite(record)
+        if wrong is None:
+            return encode(record)
+    except (TypeError, ValueError, RecursionError) as error:
+        wrong = f"the record is no JSON: {error}"
+    raise ComponentError("a step", position, line, wrong)

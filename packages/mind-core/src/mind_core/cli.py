@@ -15,8 +15,9 @@ import orjson
 import typer
 
 from mind_core import options
+from mind_core.component_calls import Interrupted
+from mind_core.direct import full_disk_hint
 from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
-from mind_core.files import full_disk_hint
 from mind_core.plugins import Plugins
 from mind_core.progress import say
 from mind_core.summary import version_of
@@ -130,6 +131,8 @@ def run(app: typer.Typer, tool: str, arguments: Sequence[str] | None = None) -> 
     """Run a tool and exit with the code that tells how it went."""
     _stand_in_for_closed_streams()
     signal.signal(signal.SIGTERM, _interrupt)  # what `timeout` sends: clean up as after Ctrl-C
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code = _run(app, tool, arguments)
         sys.stdout.flush()
@@ -150,7 +153,9 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     except SystemExit as error:
         # typer answers a reader that went away with exit 1, and wraps the streams.
         if not isinstance(error.__context__, BrokenPipeError):
-            raise
+            if _is_typers_own(error):
+                raise
+            return _complain(_ended_by_a_component(error), tool)
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         raise BrokenPipeError from None
     except (KeyboardInterrupt, typer.Abort):
@@ -178,8 +183,26 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     return result if isinstance(result, int) else DONE
 
 
+def _is_typers_own(error: SystemExit) -> bool:
+    """Return whether typer ended the program: after the questions about completion."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    name = "" if frame is None else str(frame.tb_frame.f_globals.get("__name__"))
+    return name.partition(".")[0] in ("typer", "click")
+
+
+def _ended_by_a_component(error: SystemExit) -> MindError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return MindError(
+        f"{last.filename}:{last.lineno} ended the program",
+        cause=f"sys.exit({error.code!r})",
+        hint="a component or a library it uses must raise an exception instead",
+    )
+
+
 def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+    raise Interrupted
 
 
 def _stand_in_for_closed_streams() -> None:

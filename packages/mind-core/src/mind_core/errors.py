@@ -81,8 +81,8 @@ _BAD_LINE = (
 _LONG_LINE = "cut the record into several; a line of this length cannot be skipped"
 
 _NO_JSONL = (
-    "the input is JSON Lines, one object on a line; of a JSON array or pretty JSON, "
-    "`jq -c '.[]?' FILE` makes that"
+    "the input is JSON Lines, one object on a line; of a JSON array or pretty JSON "
+    "`jq -c '.[]?' FILE` makes that, of plain text `jq -Rc '{text: .}' FILE`"
 )
 
 BAD_REASONS = {

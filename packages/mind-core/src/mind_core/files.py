@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from mind_core.direct import cannot_write, descriptor_of, is_direct, write_directly
 from mind_core.errors import MindError
 
 MANIFEST = "manifest.json"
@@ -28,34 +30,39 @@ PARTIAL = ".partial"
 
 
 @contextmanager
-def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
+def atomic_file(
+    path: str | Path, *, private: bool = False, reader_may_leave: bool = False
+) -> Iterator[BinaryIO]:
     """Open a file for writing under a temporary name; sync and rename it if the block succeeds.
 
-    The temporary name ends in `.partial` and lies beside the result. A failure removes it; a kill
-    leaves it, and it is never taken for a result. A link is followed. What is no regular file (a
-    device, a named pipe, the shell's `>(…)`) cannot be replaced, so it is written straight.
+    The temporary name ends in `.partial` and lies beside the result; only its owner may read it. A
+    failure removes it; a kill leaves it, and it is never taken for a result. The result has the
+    mode of the file that it replaces, else what the umask says; `private` leaves it to its owner
+    alone. A link is followed.
+
+    What is no regular file (a device, a named pipe, the shell's `>(…)`, `/dev/stdout`) cannot be
+    replaced, so it is written to directly. If its reader goes away, that is an error, or with
+    `reader_may_leave` a `BrokenPipeError`, which ends a tool with 0.
     """
     path = Path(path)
-    if path.is_symlink():
-        path = path.resolve()
-    if path.exists() and not path.is_file():
-        yield from _straight(path)
+    if is_direct(path):
+        yield from write_directly(path, reader_may_leave)
         return
+    path = _resolved(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
-    file = _open(partial, path)
+    file = _open_partial(partial, path)
     try:
         with file:
             yield file
             file.flush()
+            os.fchmod(file.fileno(), 0o600 if private else _mode_for(path))
             os.fsync(file.fileno())
         partial.replace(path)
         sync_folder(path.parent)
     except BrokenPipeError:
         raise  # stdout's reader went away: that is no fault of this file
     except OSError as error:
-        raise MindError(
-            f"cannot write {path}", cause=error.strerror, hint=full_disk_hint(error)
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -64,8 +71,9 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Fill a folder under a temporary name; rename it if the block succeeds.
 
-    Write the manifest last, inside the block. A folder that exists is refused, at the start and at
-    the end, unless it is empty: nothing is ever replaced.
+    Write the manifest last, inside the block. All that lies in the folder is synced before it gets
+    its name. A folder that exists is refused, at the start and at the end, unless it is empty:
+    nothing is ever replaced.
     """
     path = Path(path)
     _refuse_taken(path)
@@ -73,14 +81,52 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     try:
         partial.mkdir(parents=True)
         yield partial
-        sync_folder(partial)
+        _sync_tree(partial)
         _refuse_taken(path)
         partial.replace(path)  # onto an empty folder at most; the system refuses another
         sync_folder(path.parent)
     except OSError as error:
-        raise MindError(f"cannot write {path}", cause=error, hint=full_disk_hint(error)) from error
+        raise cannot_write(path, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_file(path: str | Path) -> None:
+    """Raise the error that `atomic_file` would, as far as it can be known without writing."""
+    path = Path(path)
+    if is_direct(path):
+        if path.is_dir() or (descriptor_of(path) is None and not os.access(path, os.W_OK)):
+            code = errno.EISDIR if path.is_dir() else errno.EACCES
+            raise cannot_write(path, OSError(code, os.strerror(code)))
+        return
+    folder = _resolved(path).parent
+    if not folder.is_dir():
+        raise cannot_write(path, FileNotFoundError(errno.ENOENT, f"there is no folder {folder}"))
+    _check_may_make_names(folder, path)
+
+
+def check_folder(path: str | Path) -> None:
+    """Raise the error that `atomic_folder` would, as far as it can be known without writing."""
+    path = Path(path)
+    _refuse_taken(path)
+    folder = _resolved(path).parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise cannot_write(path, NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder"))
+    _check_may_make_names(folder, path)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # a link that leads to itself
+        raise MindError(f"cannot write {path}", cause=error, hint="check the link") from None
+
+
+def _check_may_make_names(folder: Path, path: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise cannot_write(path, PermissionError(errno.EACCES, f"{folder} may not be written to"))
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -145,18 +191,15 @@ def sha256_file(path: str | Path) -> str:
 
 def sync_folder(folder: Path) -> None:
     """Make a rename in a folder outlast a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def full_disk_hint(error: OSError) -> str:
-    """Return what to do about an error of the system while writing."""
-    if error.errno == errno.ENOSPC:
-        return "the disk is full; free some space and run again, nothing half-written is left"
-    return "check the folder and its rights"
 
 
 def _refuse_taken(path: Path) -> None:
@@ -172,18 +215,32 @@ def _refuse_taken(path: Path) -> None:
         )
 
 
-def _open(name: Path, path: Path) -> BinaryIO:
+def _open_partial(partial: Path, path: Path) -> BinaryIO:
+    """Create the file under its temporary name: new, no link, for its owner alone."""
     try:
-        return name.open("wb")
+        return os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
     except OSError as error:
-        raise MindError(
-            f"cannot write {path}",
-            cause=error.strerror,
-            hint="check that the folder exists and may be written to",
-        ) from None
+        hint = "check that the folder exists and may be written to"
+        if path.exists() and os.access(path, os.W_OK):
+            hint = "a file is replaced as a whole, so its folder must be writable too"
+        raise MindError(f"cannot write {path}", cause=error.strerror, hint=hint) from None
 
 
-def _straight(path: Path) -> Iterator[BinaryIO]:
-    """Write to what cannot be replaced; a folder is refused by the system."""
-    with _open(path, path) as file:
-        yield file
+def _mode_for(path: Path) -> int:
+    """Return the mode of the file that is there, else the one that a new file gets."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        umask = os.umask(0o077)
+        os.umask(umask)
+        return 0o666 & ~umask
+
+
+def _sync_tree(folder: Path) -> None:
+    """Sync every file of a folder, then the folders, the innermost first."""
+    for inside, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            path = Path(inside, name)
+            if path.is_file() and not path.is_symlink():
+                _sync(path)
+        _sync(Path(inside))

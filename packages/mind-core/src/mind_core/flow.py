@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.errors import BadRecord
-from mind_core.files import atomic_file
-from mind_core.output import Output, check_distinct, open_output
+from mind_core.files import atomic_file, check_file
+from mind_core.output import Output, check_distinct, is_stdout, open_output
 from mind_core.parallel import engine_for
 from mind_core.progress import Progress, say
 from mind_core.reasons import describe
 from mind_core.records import Record, annotate, decode, encode
 from mind_core.spool import Spool
-from mind_core.stream import Batch, read_batches
+from mind_core.stream import Batch, check_inputs, read_batches
 from mind_core.summary import Summary
 
 ALL = -1
@@ -116,6 +116,20 @@ class Pass:
     """What records are said to be after, where a later walk names a position."""
 
 
+def check_stream(options: StreamOptions, *more: Path | None, passes_on: bool = True) -> None:
+    """Raise what a run would for inputs that cannot be read and outputs that cannot be written.
+
+    `more` are the tool's own output files. For a dry run, and for what is written at the very end.
+    """
+    check_inputs(options.inputs)
+    first = options.output or (Path("-") if passes_on else None)
+    outputs = (first, options.rejects, options.summary, *more)
+    check_distinct(options.inputs, *outputs)
+    for path in outputs:
+        if path is not None and not is_stdout(path):
+            check_file(path)
+
+
 def run_flow(
     summary: Summary,
     work: Work,
@@ -148,7 +162,7 @@ def run_passes(
     instead of the inputs, where those are no lines. Raises the first bad record's error when
     `skip_bad` is used up.
     """
-    check_distinct(options.inputs, options.output, options.rejects, options.summary)
+    check_stream(options, passes_on=passes_on)
     batches = read_batches(options.inputs) if batches is None else batches
     if options.limit is not None:
         batches = _limited(batches, options.limit)
@@ -158,7 +172,11 @@ def run_passes(
         output = (
             stack.enter_context(open_output(options.output, options.level)) if passes_on else None
         )
-        rejects = stack.enter_context(open_output(options.rejects)) if options.rejects else None
+        rejects = (
+            stack.enter_context(open_output(options.rejects, side=True))
+            if options.rejects
+            else None
+        )
         told = stack.enter_context(atomic_file(options.summary)) if options.summary else None
         for number, walk in enumerate(passes, 1):
             last = number == len(passes)

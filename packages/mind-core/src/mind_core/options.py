@@ -9,6 +9,25 @@ import typer
 
 from mind_core.errors import UsageError
 from mind_core.flow import ALL
+from mind_core.parallel import usable_cores
+
+JOBS_PER_CORE = 4
+JOBS_ANYWHERE = 16
+"""Workers that any machine may be asked for, however few cores it has."""
+
+
+def check_jobs(jobs: int) -> int:
+    """Return a number of workers; raise `UsageError` for many more than there are cores."""
+    cores = usable_cores()
+    most = max(JOBS_ANYWHERE, JOBS_PER_CORE * cores)
+    if jobs > most:
+        raise UsageError(
+            f"-j {jobs} is more than this machine can take: it has {cores} "
+            f"{'core' if cores == 1 else 'cores'}, and at most {most} workers are started",
+            hint=f"-j {cores} uses them all",
+        )
+    return jobs
+
 
 # typer reads these at run time, so the annotations keep Optional and List spelled out for it.
 
@@ -33,6 +52,7 @@ Jobs = Annotated[
         min=1,
         envvar="MIND_JOBS",
         show_envvar=False,
+        callback=check_jobs,
         help="Worker processes; the output is the same for any number.",
     ),
 ]

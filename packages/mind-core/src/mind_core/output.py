@@ -12,9 +12,11 @@ from typing import BinaryIO
 
 import zstandard
 
+from mind_core.direct import descriptor_of, is_direct
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
 from mind_core.records import Record, encode
+from mind_core.stdout import reserved_stdout
 from mind_core.stream import widen_pipe
 
 PIPE_LEVEL = 1
@@ -77,22 +79,29 @@ class Output:
 
 
 @contextmanager
-def open_output(path: str | Path | None = None, level: int | None = None) -> Iterator[Output]:
-    """Open a stream of records for writing: a file, or stdout for None or "-".
+def open_output(
+    path: str | Path | None = None, level: int | None = None, *, side: bool = False
+) -> Iterator[Output]:
+    """Open a stream of records for writing: a file, or stdout for None, "-" or `/dev/stdout`.
 
     `level` is a zstd level, 0 for plain JSONL; by default 3 into a file, 1 into a pipe, plain to a
     terminal. A file appears under its name only if the block succeeds; a pipe's frame is closed
-    only then.
+    only then. Nothing else in this process can write to stdout while it carries records. A `side`
+    output (rejects) is for its owner alone, and it is an error if its reader goes away.
     """
-    if path is None or str(path) == "-":
-        stdout = sys.stdout.buffer
-        output = Output(stdout, stdout_level() if level is None else level)
-        widen_pipe(stdout)
-        yield output
-        output.close()
+    if not side and is_stdout(path):
+        level = stdout_level() if level is None else level
+        with reserved_stdout() as stdout:
+            output = Output(stdout, level)
+            widen_pipe(stdout)
+            yield output
+            output.close()
         return
-    with atomic_file(path) as file:
-        output = Output(file, FILE_LEVEL if level is None else level)
+    assert path is not None
+    if level is None:
+        level = PIPE_LEVEL if is_direct(path) else FILE_LEVEL
+    with atomic_file(path, private=side, reader_may_leave=not side) as file:
+        output = Output(file, level)
         yield output
         output.close()
 
@@ -110,25 +119,45 @@ def write_records(
 
 
 def check_distinct(inputs: Sequence[str | Path], *paths: str | Path | None) -> None:
-    """Raise `UsageError` if two outputs are one file, or an output is an input.
+    """Raise `UsageError` if two outputs are one file, or an output is an input, by any name.
 
     Only the first output may be "-", which is stdout.
     """
-    given = [Path(path) for path in paths if path is not None]
+    given = [path for path in paths if path is not None]
     if any(str(path) == "-" for path in paths[1:]):
         raise UsageError(
             "rejects and summaries do not go to stdout", hint="give a file; stdout is records"
         )
-    resolved = [path.resolve() for path in given if path.is_file() or not path.exists()]
-    read = {Path(item).resolve() for item in inputs if str(item) != "-"}
-    for path in resolved:
-        if path in read:
-            raise UsageError(f"{path} is input and output", hint="give the output another name")
-    for path in resolved:
-        if resolved.count(path) > 1:
+    read = {_identity(0 if str(item) == "-" else item, is_input=True) for item in inputs or ["-"]}
+    taken: set[object] = set()
+    for path in given:
+        identity = _identity(1 if str(path) == "-" else path)
+        name = "stdout" if str(path) == "-" else path
+        if identity is None:
+            continue
+        if identity in read:
+            raise UsageError(f"{name} is input and output", hint="give the output another name")
+        if identity in taken:
             raise UsageError(
                 f"two outputs have the same name: {path}", hint="give each its own file"
             )
+        taken.add(identity)
+
+
+def is_stdout(path: str | Path | None) -> bool:
+    """Return whether records written to this path go to stdout."""
+    return path is None or str(path) == "-" or descriptor_of(path) == 1
+
+
+def _identity(item: str | Path | int, *, is_input: bool = False) -> object:
+    """Return what is the same for all names of a file; None for what many may share."""
+    try:
+        found = os.stat(item)  # noqa: PTH116 - a descriptor, or a path
+    except OSError:
+        return None if isinstance(item, int) else os.path.realpath(item)
+    if stat.S_ISREG(found.st_mode) or (stat.S_ISFIFO(found.st_mode) and not is_input):
+        return found.st_dev, found.st_ino
+    return None
 
 
 def stdout_level() -> int:

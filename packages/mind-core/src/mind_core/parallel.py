@@ -5,6 +5,8 @@ The seam is `Engine`: a cluster engine (Ray, say) needs this one method and no c
 
 from __future__ import annotations
 
+import os
+import pickle
 import signal
 import sys
 import traceback
@@ -13,8 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from mind_core.errors import MindError
+from mind_core.errors import MindError, UsageError
 from mind_core.lanes import Lane, lanes, packed
+from mind_core.plugin_files import PluginFile, load_files, loaded_files
+from mind_core.stdout import is_reserved, reserve
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -25,6 +29,7 @@ R = TypeVar("R")
 
 _AHEAD_PER_WORKER = 4
 _SECONDS_TO_END = 5.0
+START_METHOD = "MIND_START_METHOD"
 
 
 class Engine(Protocol):
@@ -46,16 +51,13 @@ class WorkerDied(MindError):
     """Report a worker process that ended without an answer."""
 
     def __init__(self, exit_code: int | None) -> None:
-        by = (
-            f"signal {signal.Signals(-exit_code).name}"
-            if exit_code is not None and exit_code < 0
-            else f"exit code {exit_code}"
-        )
-        super().__init__(
-            "a worker process died",
-            cause=f"it ended by {by}",
-            hint="SIGKILL often means that memory ran out: try fewer workers (-j)",
-        )
+        by, hint = f"exit code {exit_code}", "look at the messages above"
+        if exit_code is not None and exit_code < 0:
+            by = f"signal {signal.Signals(-exit_code).name}"
+            hint = "look at the component that ran, or try -j 1"
+            if -exit_code == signal.SIGKILL:
+                hint = "SIGKILL often means that memory ran out: try fewer workers (-j)"
+        super().__init__("a worker process died", cause=f"it ended by {by}", hint=hint)
 
 
 @dataclass
@@ -81,27 +83,29 @@ class Processes:
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Yield `work(item)` for each item, in order; an error in a worker is raised here."""
-        workers = self._start(work)
+        workers: list[_Worker] = []
         try:
+            self._start(work, workers)
             yield from self._answers(workers, items)
         finally:
             _stop(workers)
 
-    def _start(self, work: Callable[[Any], Any]) -> list[_Worker]:
+    def _start(self, work: Callable[[Any], Any], workers: list[_Worker]) -> None:
+        """Start the processes one by one; those that have started are in `workers` at any time."""
         import multiprocessing  # not worth its hundredth of a second where one process does it all
 
-        # Forked workers share what is loaded already; elsewhere the platform's own way is taken.
-        context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-        workers: list[_Worker] = []
+        context: Any = multiprocessing.get_context(start_method())
+        forked = context.get_start_method() == "fork"
+        sent = work if forked else _Sent.pack(work)
         for _ in range(self.jobs):
             ours, theirs = lanes(context)
             # A worker that kept another's pipe open would never notice that this process died.
-            inherited = [*(w.lane.connection for w in workers), ours.connection]
-            process = context.Process(target=_serve, args=(theirs, inherited, work), daemon=True)
+            inherited = [*(w.lane.connection for w in workers), ours.connection] if forked else []
+            process = context.Process(target=_serve, args=(theirs, inherited, sent), daemon=True)
+            worker = _Worker(process, ours)
+            workers.append(worker)
             process.start()
             theirs.connection.close()
-            workers.append(_Worker(process, ours))
-        return workers
 
     def _answers(self, workers: list[_Worker], items: Iterable[Any]) -> Iterator[Any]:
         from multiprocessing.connection import wait
@@ -168,6 +172,57 @@ class _Ahead:
             raise self._error
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        return os.cpu_count() or 1
+
+
+def start_method() -> str | None:
+    """Return how worker processes begin: forked on Linux, else the platform's own way.
+
+    Forked workers share what is loaded already. `MIND_START_METHOD` chooses another way: fork,
+    spawn or forkserver.
+    """
+    if chosen := os.environ.get(START_METHOD):
+        if chosen not in ("fork", "spawn", "forkserver"):
+            raise UsageError(f"{START_METHOD}={chosen!r}", hint="fork, spawn or forkserver")
+        return chosen
+    return "fork" if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """The work as it is sent to a process that begins with nothing."""
+
+    plugin_files: tuple[PluginFile, ...]
+    work: bytes
+    stdout_is_reserved: bool
+
+    @classmethod
+    def pack(cls, work: Callable[[Any], Any]) -> _Sent:
+        """Pack the work with the source of the plugin files that it may refer to."""
+        try:
+            data = packed(work)
+        except Exception as error:
+            raise MindError(
+                "a component cannot be sent to worker processes",
+                cause=error,
+                hint="define its class at the top of a module, with fields that pickle; or -j 1",
+            ) from error
+        return cls(loaded_files(), data, is_reserved())
+
+    def unpack(self) -> Callable[[Any], Any]:
+        """Return the work, in the new process."""
+        load_files(self.plugin_files)
+        if self.stdout_is_reserved:
+            reserve()
+        work: Callable[[Any], Any] = pickle.loads(self.work)
+        return work
+
+
 def engine_for(jobs: int) -> Engine:
     """Return the engine for a number of workers; 1 works in this process."""
     return Serial() if jobs <= 1 else Processes(jobs)
@@ -195,31 +250,36 @@ def _death_of(worker: _Worker) -> WorkerDied:
 
 
 def _stop(workers: list[_Worker]) -> None:
+    """End all: those at work at once, as their answers are wanted no more; none may be left."""
+    started = [worker for worker in workers if worker.process.pid is not None]
     for worker in workers:
         worker.lane.connection.close()
-        if worker.items:
-            worker.process.kill()  # its answer is wanted no more
-    for worker in workers:
+        if worker.items and worker in started:
+            worker.process.kill()
+    for worker in started:
         worker.process.join(_SECONDS_TO_END)
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
 
 
-def _serve(lane: Lane, inherited: list[Connection], work: Callable[[Any], Any]) -> None:
+def _serve(lane: Lane, inherited: list[Connection], sent: Callable[[Any], Any] | _Sent) -> None:
     """Answer items until the pipe closes. Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for other in inherited:
         other.close()
+    work: Callable[[Any], Any] | None = None
     while True:
         try:
             item = lane.receive()
         except (EOFError, OSError):
             return
         try:
+            if work is None:
+                work = sent.unpack() if isinstance(sent, _Sent) else sent
             answer = (True, work(item))
-        except Exception as error:
+        except BaseException as error:  # sys.exit in a component too must be told
             answer = (False, _portable(error))
         try:
             lane.send(packed(answer))
@@ -227,7 +287,7 @@ def _serve(lane: Lane, inherited: list[Connection], work: Callable[[Any], Any]) 
             return
 
 
-def _portable(error: Exception) -> Exception:
+def _portable(error: BaseException) -> Exception:
     """Return the error in a form that survives pickling, with its traceback in words."""
     if isinstance(error, MindError):
         return error

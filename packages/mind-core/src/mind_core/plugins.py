@@ -7,13 +7,10 @@ result, and never slows a start that does not use it.
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import inspect
-import math
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,55 +19,12 @@ from typing import Any
 
 import pluggy
 
+from mind_core.component import ENVIRONMENT, Component, check_options, install_hint, kind_of
+from mind_core.component_calls import failure_to_start, is_interrupt
 from mind_core.errors import MindError, UsageError, nearest
+from mind_core.plugin_files import read_plugin_file
 from mind_core.progress import say
 from mind_core.summary import version_of
-
-ENVIRONMENT = "MIND_PLUGINS"
-
-
-@dataclass(frozen=True)
-class Component:
-    """One thing that a plugin offers under a name."""
-
-    name: str
-    hook: str
-    plugin: str
-    version: str
-    target: Callable[..., Any] | str
-
-    @property
-    def kind(self) -> str:
-        """Return what the hook registers, in the singular: "filter" for `register_filters`."""
-        return kind_of(self.hook)
-
-    def factory(self) -> Callable[..., Any]:
-        """Import the factory if it is named by a string; raise `MindError` if that fails."""
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        try:
-            factory: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-        except Exception as error:
-            raise MindError(
-                f"{self.kind} {self.name!r} of plugin {self.plugin} cannot be imported",
-                cause=error,
-                hint=_install_hint(error),
-            ) from error
-        return factory
-
-    def summary(self) -> str:
-        """Return the first line of the factory's docstring."""
-        return (inspect.getdoc(self.factory()) or "").strip().split("\n")[0]
-
-    def options(self) -> dict[str, Any]:
-        """Return the factory's options with their defaults; `...` marks one without a default."""
-        parameters = inspect.signature(self.factory()).parameters.values()
-        return {
-            p.name: ... if p.default is p.empty else p.default
-            for p in parameters
-            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-        }
 
 
 @dataclass(frozen=True)
@@ -80,7 +34,7 @@ class PluginStatus:
     name: str
     version: str
     hooks: tuple[str, ...] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Plugins:
@@ -162,15 +116,20 @@ class Plugins:
         component = self.find(hook, name)
         factory = component.factory()
         options = dict(options or {})
-        _check_options(component, options)
+        check_options(component, options)
         try:
-            made = factory(**options)
+            with redirect_stdout(sys.stderr):
+                made = factory(**options)
         except (TypeError, ValueError) as error:
             raise UsageError(
                 f"{component.kind} {name!r} refuses its options",
                 cause=error,
                 hint=f"`{self.tool} --list` shows the options with their defaults",
             ) from error
+        except MindError:
+            raise
+        except BaseException as error:
+            raise failure_to_start(f"{component.kind} {name!r}", error) from error
         self._used[name] = f"{component.plugin}=={component.version}"
         return made
 
@@ -197,24 +156,32 @@ class Plugins:
     def _add_file(self, path: Path) -> None:
         if not path.is_file():
             raise UsageError(f"there is no plugin file {path}", hint="--plugin takes a Python file")
-        name = f"{path.name}"
-        version = "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        self._add(name, version, lambda: _import_file(path))
+        name = path.name
+        try:
+            plugin_file = read_plugin_file(path)
+        except OSError as refused:
+            raise UsageError(
+                f"cannot read {path}", cause=refused.strerror, hint="check its rights"
+            ) from None
+        self._add(name, plugin_file.version, plugin_file.load)
         if error := self.status[name].error:
             raise MindError(
                 f"plugin {path} failed to load",
                 cause=error,
-                hint=_install_hint(error, f"mend {path.name}, or leave --plugin out"),
+                hint=install_hint(error, f"mend {path.name}, or leave --plugin out"),
             ) from error
 
     def _add(self, name: str, version: str, load: Callable[[], Any]) -> None:
         """Register one plugin and collect its offers; a failure undoes all of it."""
         try:
-            plugin = load()
-            self.manager.register(plugin, name=name)
-            self.manager.check_pending()  # a misspelt hook is an error, not silence
-            hooks = self._collect(name, version)
-        except Exception as error:
+            with redirect_stdout(sys.stderr):  # stdout is for records and answers
+                plugin = load()
+                self.manager.register(plugin, name=name)
+                self.manager.check_pending()  # a misspelt hook is an error, not silence
+                hooks = self._collect(name, version)
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
             self.status[name] = PluginStatus(name, version, error=error)
@@ -241,57 +208,4 @@ class Plugins:
         return sorted({component.hook for component in found})
 
 
-def kind_of(hook: str) -> str:
-    """Return what a hook registers, in the singular."""
-    plural = hook.removeprefix("register_")
-    return (plural[:-3] + "y" if plural.endswith("ies") else plural.removesuffix("s")).replace(
-        "_", " "
-    )
-
-
-def _check_options(component: Component, options: Mapping[str, Any]) -> None:
-    known = component.options()
-    for name, value in options.items():
-        if name not in known:
-            hint = nearest(name, known) or f"its options: {', '.join(known) or 'none'}"
-            raise UsageError(
-                f"{component.kind} {component.name!r} has no option {name!r}", hint=hint
-            )
-        default = known[name]
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UsageError(
-                f"{component.kind} {component.name!r}: option {name!r} is {value!r}",
-                hint="give a finite number",
-            )
-        if default is ... or default is None:
-            continue
-        wanted = (int, float) if type(default) is float else type(default)
-        if isinstance(default, (bool, int, float, str)) and (
-            not isinstance(value, wanted)
-            or (isinstance(value, bool) and not isinstance(default, bool))
-        ):
-            raise UsageError(
-                f"{component.kind} {component.name!r}: option {name!r} is {value!r}",
-                hint=f"give a value like its default, {default!r}",
-            )
-
-
-def _import_file(path: Path) -> ModuleType:
-    import sys
-
-    name = f"mind_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # so that what it defines can be pickled
-    spec.loader.exec_module(module)
-    return module
-
-
-def _install_hint(error: BaseException, otherwise: str = "") -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"pip install {error.name.split('.')[0].replace('_', '-')}"
-    return (
-        otherwise
-        or f"mend the plugin, or set {ENVIRONMENT}=none to run without third-party plugins"
-    )
+__all__ = ["ENVIRONMENT", "Component", "PluginStatus", "Plugins", "kind_of"]

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import orjson
 
 from mind_core.errors import BadRecord
+from mind_core.foreign import looks_like_gbk
 
 Record: TypeAlias = dict[str, Any]
 
@@ -30,7 +31,7 @@ def decode(line: bytes, position: str) -> Record:
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise BadRecord(_why_unreadable(line), position, line, cause=str(error)) from None
+        raise _unreadable(line, position, str(error)) from None
     if type(record) is not dict:
         raise BadRecord("not_an_object", position, line)
     for value in record.values():
@@ -100,9 +101,13 @@ def _check_writable(record: Record, position: str, line: bytes) -> None:
         raise BadRecord("too_nested", position, line) from None
 
 
-def _why_unreadable(line: bytes) -> str:
+def _unreadable(line: bytes, position: str, cause: str) -> BadRecord:
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
-        return "broken_utf8"
-    return "not_json"
+        error = BadRecord("broken_utf8", position, line, cause=cause)
+        if looks_like_gbk(line):
+            error.cause = "it is text in GBK (GB 18030)"
+            error.hint = f"`iconv -f gb18030 -t utf-8 {position.rpartition(':')[0] or 'FILE'} | …`"
+        return error
+    return BadRecord("not_json", position, line, cause=cause)

@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
+from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
-from mind_core.files import full_disk_hint
 from mind_core.output import PIPE_LEVEL, Output
 from mind_core.stream import Batch, batches_of
 

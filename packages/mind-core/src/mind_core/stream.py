@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from mind_core import zstd_frames
 from mind_core.errors import BadRecord, MindError, UsageError
+from mind_core.foreign import check_not_foreign, missing
 from mind_core.records import BOM, Record, decode
 from mind_core.zstd_frames import ByteSource, TruncatedStream
 
@@ -75,7 +76,7 @@ def lines_of(
     chunks: Iterable[bytes], name: str, *, batch_bytes: int = BATCH_BYTES
 ) -> Iterator[Batch]:
     """Yield the lines of decompressed chunks, about `batch_bytes` at a time."""
-    for first_line, block in _whole_lines(chunks, name, batch_bytes):
+    for first_line, block in _whole_lines(_checked(chunks, name), name, batch_bytes):
         yield Batch(name, first_line, block)
 
 
@@ -98,7 +99,7 @@ def check_inputs(inputs: Sequence[str | Path]) -> None:
         raise UsageError("stdin is named twice", hint="it can be read once")
     for item in inputs:
         if str(item) != "-" and (Path(item).is_dir() or not os.access(item, os.R_OK)):
-            raise _unreadable(item, "there is no such file, or it may not be read")
+            raise missing(item, "there is no such file, or it may not be read")
 
 
 def widen_pipe(file: BinaryIO) -> None:
@@ -123,16 +124,9 @@ def open_input(item: str | Path) -> Iterator[tuple[BinaryIO, str]]:
     try:
         file = Path(item).open("rb")  # noqa: SIM115 - closed below, the error is told apart here
     except OSError as error:
-        raise _unreadable(item, error.strerror) from None
+        raise missing(item, error.strerror) from None
     with file:
         yield file, str(item)
-
-
-def _unreadable(item: str | Path, cause: str | None) -> MindError:
-    hint = "check the path; '-' or no file reads stdin"
-    if Path(item).is_dir():
-        cause, hint = "it is a folder", f"give its files: {item}/*.jsonl.zst"
-    return MindError(f"cannot read {item}", cause=cause, hint=hint)
 
 
 def content_of(source: BinaryIO, name: str) -> Iterator[bytes]:
@@ -157,6 +151,16 @@ def content_of(source: BinaryIO, name: str) -> Iterator[bytes]:
             yield chunk
 
 
+def _checked(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Pass chunks on; raise `MindError` if the first one is of a format that holds no lines."""
+    chunks = iter(chunks)
+    for chunk in chunks:
+        check_not_foreign(chunk, name)
+        yield chunk
+        break
+    yield from chunks
+
+
 def _read_at_least(source: BinaryIO, size: int) -> bytes:
     data = b""
     while len(data) < size and (more := source.read(size - len(data))):
@@ -173,11 +177,9 @@ class _Joined:
         self.read_some = getattr(source, "read1", source.read)
 
     def read(self, size: int, /) -> bytes:
-        if self.start:
-            start, self.start = self.start, b""
-            return start
+        start, self.start = self.start, b""
         data: bytes = self.read_some(size)
-        return data
+        return start + data if start else data
 
 
 def _gunzip(source: ByteSource, name: str) -> Iterator[bytes]:

@@ -116,20 +116,19 @@ def dedup(
         "run": {"memory": memory, "weights": weights},
     }
     effective = _effective(recipe or "default", flags, assignments)
-    from mind_core.stream import check_inputs
     from mind_dedup import pipeline
 
     plan = pipeline.plan(effective, make_plugins(plugin or []), allow)
+    job = pipeline.Job(mark, clusters, index, tuple(against or ()), compare, backend)
     if print_recipe:
         cli.write_out(plan.recipe.to_toml())
     elif plan_for is not None:
         cli.write_out(_planned(plan, plan_for, plot))
     elif dry_run:
-        check_inputs(stream.inputs)
+        pipeline.check(plan, stream, job)
         cli.write_out(pipeline.describe(plan))
     else:
         cli.require_input(inputs, context.get_help)
-        job = pipeline.Job(mark, clusters, index, tuple(against or ()), compare, backend)
         pipeline.deduplicate(plan, stream, job)
 
 

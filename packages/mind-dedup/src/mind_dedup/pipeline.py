@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mind_core.errors import UsageError
-from mind_core.flow import Pass, StreamOptions, run_passes
-from mind_core.output import check_distinct
+from mind_core.files import check_folder
+from mind_core.flow import Pass, StreamOptions, check_stream, run_passes
 from mind_core.progress import say
 from mind_core.summary import Summary
 from mind_dedup.clusters import ClusterTable
@@ -17,7 +17,7 @@ from mind_dedup.decide import Decider
 from mind_dedup.guard import SummaryBySource
 from mind_dedup.prints import TakePrints
 from mind_dedup.runs import Chunked
-from mind_dedup.saved import attach, extend, extending
+from mind_dedup.saved import attach, check_free, extend, extending, read_index_manifest
 from mind_dedup.settings import Plan, describe, make_plugins, plan
 from mind_dedup.settle import TOOL, Settle, Tally
 from mind_dedup.signature import reason_of
@@ -45,8 +45,7 @@ class Job:
 def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
     job = job or Job()
-    check_distinct(options.inputs, options.output, options.rejects, options.summary, job.clusters)
-    _check(plan, job)
+    check(plan, options, job)
     if not plan.verified and reason_of(plan.signature) is None:
         say(TOOL, "warning: unverified, so texts go that only resemble others (--unverified)")
     with ExitStack() as stack:
@@ -68,6 +67,18 @@ def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> S
         if job.index is not None:
             extend(job.index, plan, tally.decider.store, first)
     return tally.summary
+
+
+def check(plan: Plan, options: StreamOptions, job: Job) -> None:
+    """Raise what a run would, as far as it can be known without reading a record."""
+    check_stream(options, job.clusters)
+    _check(plan, job)
+    for folder in job.against:
+        read_index_manifest(folder, plan)
+    if job.index is not None:
+        check_free(job.index)
+        if not job.index.exists():
+            check_folder(job.index)
 
 
 def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Tally:

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
-from mind_core.files import full_disk_hint
 from mind_dedup.decide import Decider
 from mind_dedup.fold import Hashes
 from mind_dedup.index import KeyIndex

@@ -38,7 +38,7 @@ def attach(folder: Path, plan: Plan, store: Store) -> int:
 
     Raises `MindError` with a hint for what is no index, is damaged, or was made with other keys.
     """
-    manifest = _manifest(folder, plan)
+    manifest = read_index_manifest(folder, plan)
     before = len(store)
     for segment in manifest["segments"]:
         path = folder / segment["file"]
@@ -53,7 +53,7 @@ def attach(folder: Path, plan: Plan, store: Store) -> int:
 @contextmanager
 def extending(folder: Path) -> Iterator[None]:
     """Hold an index for extending; raise `MindError` if another process does."""
-    _check_free(folder)
+    check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("w") as lock:
         try:
@@ -73,7 +73,7 @@ def extend(folder: Path, plan: Plan, store: Store, first: int) -> None:
         "signature": plan.recipe.values["signature"], "segments": [], "records": 0,
     }  # fmt: skip
     if (folder / MANIFEST).exists():
-        manifest = _manifest(folder, plan)
+        manifest = read_index_manifest(folder, plan)
     added = len(store) - first
     if added:
         name = f"segment-{len(manifest['segments']) + 1:06}.mdx"
@@ -84,7 +84,7 @@ def extend(folder: Path, plan: Plan, store: Store, first: int) -> None:
     write_json(folder / MANIFEST, manifest)
 
 
-def _manifest(folder: Path, plan: Plan) -> dict[str, Any]:
+def read_index_manifest(folder: Path, plan: Plan) -> dict[str, Any]:
     manifest = read_manifest(folder, format=FORMAT)
     wanted = scheme_of(plan.name, plan.signature)
     if manifest.get("version") != VERSION:
@@ -100,7 +100,7 @@ def _manifest(folder: Path, plan: Plan) -> dict[str, Any]:
     return manifest
 
 
-def _check_free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
     """Refuse a folder that holds other things than an index, or one that is being made."""
     if not folder.exists() or (folder / MANIFEST).exists():
         return

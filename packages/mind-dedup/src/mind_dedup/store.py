@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
-from mind_core.files import full_disk_hint
 from mind_dedup.fold import Hashes
 from mind_dedup.prints import Prints
 

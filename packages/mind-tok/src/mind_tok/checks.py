@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mind_core.errors import UsageError
-from mind_core.flow import StreamOptions
-from mind_core.output import check_distinct
-from mind_core.stream import check_inputs
+from mind_core.flow import StreamOptions, check_stream
 
 _MUCH = 1 << 20
 """Bytes of a compressed input."""
@@ -26,8 +24,7 @@ def check_paths(stream: StreamOptions, folder: Path | None) -> None:
                 cause=f"{above} {'may not be written to' if above.is_dir() else 'is no folder'}",
                 hint="give another folder with -o",
             )
-    check_inputs(stream.inputs)
-    check_distinct(stream.inputs, stream.output, stream.rejects, stream.summary)
+    check_stream(stream, passes_on=folder is None)
 
 
 def is_much(inputs: Sequence[str]) -> bool:

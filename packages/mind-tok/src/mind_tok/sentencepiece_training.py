@@ -13,7 +13,7 @@ from typing import IO, Any
 import sentencepiece
 
 from mind_core import MindError
-from mind_core.files import full_disk_hint
+from mind_core.direct import full_disk_hint
 from mind_core.special_tokens import ASSISTANT, END, PAD, PII_TOKENS, UNKNOWN, USER
 from mind_tok.sentencepiece_model import without_inputs
 
