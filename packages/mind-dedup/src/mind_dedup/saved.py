@@ -85,6 +85,7 @@ def extend(folder: Path, plan: Plan, store: Store, first: int) -> None:
 
 
 def read_index_manifest(folder: Path, plan: Plan) -> dict[str, Any]:
+    """Read an index's manifest; raise `MindError` if its keys are not those that a run makes."""
     manifest = read_manifest(folder, format=FORMAT)
     wanted = scheme_of(plan.name, plan.signature)
     if manifest.get("version") != VERSION:
