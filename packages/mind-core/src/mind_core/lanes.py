@@ -70,6 +70,11 @@ def packed(item: Any) -> bytes:
     return pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
 
 
+def unpacked(data: bytes) -> Any:
+    """Return the object of bytes that this process or its parent packed; never those of a file."""
+    return pickle.loads(data)
+
+
 def lanes(context: Any) -> tuple[Lane, Lane]:
     """Return both ends of a way, for the parent and for a worker of a multiprocessing context."""
     ours, theirs = context.Pipe()

@@ -6,7 +6,6 @@ The seam is `Engine`: a cluster engine (Ray, say) needs this one method and no c
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 import traceback
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mind_core.errors import MindError, UsageError
-from mind_core.lanes import Lane, lanes, packed
+from mind_core.lanes import Lane, lanes, packed, unpacked
 from mind_core.plugin_files import PluginFile, load_files, loaded_files
 from mind_core.stdout import is_reserved, reserve
 
@@ -219,7 +218,7 @@ class _Sent:
         load_files(self.plugin_files)
         if self.stdout_is_reserved:
             reserve()
-        work: Callable[[Any], Any] = pickle.loads(self.work)
+        work: Callable[[Any], Any] = unpacked(self.work)
         return work
 
 
