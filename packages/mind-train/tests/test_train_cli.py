@@ -106,6 +106,10 @@ def test_pretrain_sft_and_sample(
         drawn.stdout
         == mind_train("sample", chat, "--chat", "3?", "4?", "--count", "2", *options).stdout
     )
+    assert f"{chat / 'checkpoints'}" in drawn.stderr and " on cpu with" in drawn.stderr
+    nowhere = mind_train("sample", run, "Still", "--device", "mps")
+    assert nowhere.code == 1 and "--device 'mps': this kind" in nowhere.stderr
+    assert "--device cpu works everywhere" in nowhere.stderr
     plain = mind_train("sample", run, "Still waters", "--max-new", "4", "--temperature", "0")
     assert plain.stdout.decode().startswith("Still waters")
 

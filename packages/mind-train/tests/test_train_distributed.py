@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,8 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+
+from mind_tok import Tokenizer
 
 Pretrain = Callable[..., Path]
 Change = Callable[..., list[str]]
@@ -42,9 +46,119 @@ def metrics(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-def assert_same_losses(one: Path, other: Path) -> None:
+SLOW = """
+import os, signal, sys, time
+from pathlib import Path
+from mind_train.cli import main
+from mind_train.step_module import StepModule
+
+forward, calls = StepModule.forward, 0
+
+def slow(self, batch, scale):
+    global calls
+    if scale is not None:
+        calls += 1
+        Path(os.environ["COUNTS"], os.environ["RANK"]).write_text(str(calls))
+        if calls > 12:  # from the third micro-batch of the second step on
+            if calls == 13 and os.environ["RANK"] == "1":
+                os.kill(os.getppid(), signal.SIGTERM)  # torchrun, not this process
+            time.sleep(4.5)
+    return forward(self, batch, scale)
+
+StepModule.forward = slow
+main()
+"""
+
+
+def test_torchrun_is_stopped_in_a_step_of_45_seconds(
+    tokenizer: Tokenizer, small_run: Change, pretrain: Pretrain, tmp_path: Path
+) -> None:
+    """Ten micro-batches of 4.5 seconds; after the signal at most one of them is begun by a rank.
+
+    The data are records: the first rank encodes them, once, and the other waits.
+    """
+    tokenizer.save(tmp_path / "tok")
+    records = tmp_path / "a.jsonl"
+    lines = [{"id": str(i), "text": f"Number {i}, 数字{i}。" * 20} for i in range(90)]
+    records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "counts").mkdir()
+    changes = small_run(steps=4, batch=20, micro_batch=1)
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+        str(tmp_path / "slow.py"), "pretrain", str(records), "-t", str(tmp_path / "tok"),
+        "--cache", str(tmp_path / "cache"), "-o", str(tmp_path / "run"),
+    ]  # fmt: skip
+    for change in ["model={}", "seed=7", *changes]:
+        command += ["--set", change]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "COUNTS": str(tmp_path / "counts"),
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "240",
+    }  # fmt: skip
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode != 0 and "at step 1; the same command goes on" in done.stderr
+    assert done.stderr.count("encoding 1 file") == 1 and "encoded before" not in done.stderr
+    counts = [int((tmp_path / "counts" / rank).read_text()) for rank in "01"]
+    assert all(count <= 14 for count in counts), done.stderr[-2000:]
+    run = tmp_path / "run"
+    assert [p.name for p in (run / "checkpoints").iterdir()] == ["step-00000001"]
+    (shards,) = (tmp_path / "cache" / "shards").glob("[!.]*")
+    pretrain(shards, run, changes)
+    assert_same_losses(pretrain(shards, tmp_path / "whole", changes), run, least=5)
+
+
+def test_what_the_first_rank_cannot_do_no_rank_does(tmp_path: Path) -> None:
+    """A broken record is said by the first rank, and the others do not wait for ever."""
+    code = """if True:
+        import sys
+        from mind_core import MindError
+        from mind_train.distributed import first_does, planned_world
+        def work():
+            assert planned_world().first
+            if sys.argv[1] == "fail":
+                raise MindError("line 3 is broken", cause="no JSON", hint="mend it")
+            return "done"
+        try:
+            print("answer", first_does("it", work))
+        except MindError as error:
+            print("answer", error.message, error.cause, error.hint)
+    """
+    script = tmp_path / "work.py"
+    script.write_text("\n".join(line[8:] for line in code.splitlines()[1:]))
+    for way, answer in (("fail", "line 3 is broken no JSON mend it"), ("do", "done")):
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command += ["--nproc-per-node=3", str(script), way]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert done.stdout.count(f"answer {answer}") == 3, done.stderr
+
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
+
+
+def test_examples_leave_time_to_save() -> None:
+    """torchrun understands their options, and waits less long than the scheduler does."""
+    parser = pytest.importorskip("torch.distributed.run").get_args_parser()
+    if "--shutdown-timeout" not in parser.format_help():
+        pytest.skip("this torchrun has no --shutdown-timeout")
+    slurm = (EXAMPLES / "slurm.sh").read_text()
+    words = shlex.split(slurm.split("torchrun", 2)[2].replace("\\\n", " "))
+    (minutes_left,) = re.findall(r"#SBATCH --signal=TERM@(\d+)", slurm)
+    found = parser.parse_args([word.replace("$SLURM_NNODES", "8") for word in words])
+    assert 60 <= found.shutdown_timeout < int(minutes_left)
+    assert found.module and found.training_script == "mind_train"
+    kubernetes = (EXAMPLES / "kubernetes.yaml").read_text()
+    (grace,) = re.findall(r"terminationGracePeriodSeconds: (\d+)", kubernetes)
+    listed = kubernetes.split("- torchrun\n")[1].split("resources:")[0]
+    found = parser.parse_args(re.findall(r"^ +- (\S+)", listed, re.M))
+    assert 60 <= found.shutdown_timeout < int(grace)
+    assert found.training_script == "mind_train"
+
+
+def assert_same_losses(one: Path, other: Path, least: int = 9) -> None:
     mine, theirs = metrics(one), metrics(other)
-    assert len(mine) == len(theirs) > 8
+    assert len(mine) == len(theirs) >= least
     for a, b in zip(mine, theirs, strict=True):
         assert a["step"] == b["step"] and a.get("tokens") == b.get("tokens")
         if "loss" in a:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from mind_core.testing import signalling
-from mind_train import checkpoint
+from mind_train import checkpoint, interrupt
 from mind_train.interrupt import Interrupted
 from mind_train.metrics import read_metrics
+from mind_train.step_module import StepModule
 
 Change = Callable[..., list[str]]
 Train = Callable[..., Path]
@@ -100,6 +101,7 @@ def test_a_second_one_during_the_save_leaves_the_last_good_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = tmp_path / "run"
+    monkeypatch.setattr(interrupt, "AGAIN", 0.0)
     signal_during_save(monkeypatch, 8, [signal.SIGINT, signal.SIGINT])
     with pytest.raises(KeyboardInterrupt):
         pretrain(shards, run, small_run())
@@ -124,3 +126,92 @@ def test_what_the_caller_ignores_stays_ignored(
     finally:
         signal.signal(signal.SIGINT, before)
     assert (tmp_path / "run" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [signal.SIGINT, signal.SIGINT, signal.SIGINT],
+        [signal.SIGTERM, signal.SIGTERM, signal.SIGTERM],
+        [signal.SIGTERM, signal.SIGINT],
+    ],
+)
+def test_a_signal_that_comes_twice_at_once_is_one_request(
+    numbers: list[signal.Signals], shards: Path, small_run: Change, pretrain: Train,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """torchrun hands on what the terminal or the scheduler has sent to its workers already."""
+    signal_during_save(monkeypatch, 8, numbers)
+    with pytest.raises(Interrupted, match="at step 8"):
+        pretrain(shards, tmp_path / "run", small_run())
+    monkeypatch.undo()
+    monkeypatch.setattr(interrupt, "AGAIN", 0.0)
+    again = tmp_path / "again"
+    signal_during_save(monkeypatch, 8, [signal.SIGTERM, signal.SIGTERM])
+    with pytest.raises(Interrupted, match="at step 8"):  # nor ever by SIGTERM
+        pretrain(shards, again, small_run())
+
+
+def at_call(
+    monkeypatch: pytest.MonkeyPatch, call: int, training: bool, act: Callable[[], object]
+) -> list[int]:
+    """Act in the n-th micro-batch of training, or of the evaluations; give the calls' list."""
+    forward, calls = StepModule.forward, [0]
+
+    def counted(self: StepModule, batch: Any, scale: float | None) -> Any:
+        if (scale is not None) == training:
+            calls[0] += 1
+            if calls[0] == call:
+                act()
+        return forward(self, batch, scale)
+
+    monkeypatch.setattr(StepModule, "forward", counted)
+    return calls
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGUSR1", "SIGINT", "STOP"])
+def test_a_step_of_many_micro_batches_is_given_up(
+    way: str, shards: Path, small_run: Change, pretrain: Train, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Asked in micro-batch 3 of 16 of step 6: no other is begun, step 5 is saved, all goes on."""
+    changes = small_run(batch=16, micro_batch=1)
+    run = tmp_path / "run"
+    monkeypatch.setattr(interrupt, "LOOK", 0.0)
+
+    def ask() -> None:
+        if way == "STOP":
+            (run / "STOP").touch()
+        else:
+            os.kill(os.getpid(), getattr(signal, way))
+
+    calls = at_call(monkeypatch, 5 * 16 + 3, True, ask)
+    with pytest.raises(Interrupted, match="at step 5; the same command goes on") as caught:
+        pretrain(shards, run, changes)
+    assert calls == [5 * 16 + 3] and steps(run) == [4, 5] and caught.value.code == 130
+    if way == "STOP":
+        with pytest.raises(Interrupted, match="STOP is there: remove it") as caught:
+            pretrain(shards, run, changes)
+        assert caught.value.code == 130 and calls == [5 * 16 + 3]
+        (run / "STOP").unlink()
+    monkeypatch.undo()
+    pretrain(shards, run, changes)
+    assert result(run) == result(pretrain(shards, tmp_path / "whole", changes))
+
+
+@pytest.mark.parametrize(("call", "step"), [(2, 0), (12, 4), (36, 12)])
+def test_an_evaluation_is_given_up_and_made_again(
+    call: int, step: int, shards: Path, small_run: Change, pretrain: Train, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """At the start, in the middle and at the end: the metrics are those of a run left alone."""
+    changes = small_run(micro_batch=2, evaluate_tokens=300)
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    calls = at_call(monkeypatch, call, False, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Interrupted, match=f"at step {step};"):
+        pretrain(shards, run, changes)
+    assert calls == [call] and steps(run)[-1:] == ([step] if step else [])
+    assert not (run / "manifest.json").exists()
+    monkeypatch.undo()
+    pretrain(shards, run, changes)
+    assert result(run) == result(pretrain(shards, whole, changes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mind_tok.encode import Encoder
 from mind_tok.pipeline import EncodeOptions, encode_shards
 from mind_tok.tokenizer import load_tokenizer, make_plugins
 from mind_train.components import TOOL
+from mind_train.distributed import first_does
 
 HOME = "MIND_CACHE"
 RECIPE = "1"  # changes when the same records would be encoded otherwise
@@ -27,7 +29,8 @@ def shard_folder(
     """Give the shard folder that was named, or that the named records make.
 
     Records are encoded into ``cache`` (else $MIND_CACHE, else ~/.cache/mind-toolkit) under the hash
-    of the files' contents and the tokenizer; a second run with the same ones encodes nothing.
+    of the files' contents and the tokenizer; a second run with the same ones encodes nothing. Of
+    several ranks the first one does it, and the others wait.
     """
     for path in inputs:
         if not path.exists():
@@ -45,7 +48,24 @@ def shard_folder(
             "records have to be encoded: --tokenizer is missing",
             hint="name the folder that mind-tok train made",
         )
-    return _encoded(inputs, tokenizer, cache, chat)
+    words = tokenizer
+    folder = Path(first_does("encode", lambda: str(_encoded(inputs, words, cache, chat))))
+    if not _appears(folder / MANIFEST):
+        raise MindError(
+            f"the first rank encoded into {folder}, which is not to be seen from here",
+            hint="give a --cache (or MIND_CACHE) on a disk that all ranks reach",
+        )
+    return folder
+
+
+def _appears(path: Path, seconds: float = 30.0) -> bool:
+    """Wait for a file that another machine has written; network disks may show it late."""
+    until = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _encoded(inputs: Sequence[Path], tokenizer: Path, cache: Path | None, chat: bool) -> Path:
@@ -64,5 +84,9 @@ def _encoded(inputs: Sequence[Path], tokenizer: Path, cache: Path | None, chat: 
     stream = StreamOptions(
         inputs=tuple(str(path) for path in inputs), jobs=os.cpu_count() or 1, quiet=True
     )
-    encode_shards(Encoder(loaded, chat), EncodeOptions(folder), stream, make_plugins())
+    try:
+        encode_shards(Encoder(loaded, chat), EncodeOptions(folder), stream, make_plugins())
+    except MindError:
+        if not (folder / MANIFEST).exists():  # or another run has encoded the same meanwhile
+            raise
     return folder

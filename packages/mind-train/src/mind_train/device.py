@@ -58,8 +58,14 @@ def table_peak(name: str) -> float | None:
     return None
 
 
-def choose_machine(device: str = "auto", dtype: str = "auto") -> Machine:
-    """Choose the device and the compute type; refuse what the hardware does not have."""
+def choose_machine(
+    device: str = "auto", dtype: str = "auto", option: str = "train.device"
+) -> Machine:
+    """Choose the device and the compute type; refuse what the hardware does not have.
+
+    ``option`` is how a user would name the device: a key of a recipe, or an option.
+    """
+    cpu = f"--set {option}=cpu" if "." in option else f"{option} cpu"
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.is_available():
@@ -68,12 +74,19 @@ def choose_machine(device: str = "auto", dtype: str = "auto") -> Machine:
         where = torch.device(device)
     except RuntimeError as error:
         raise MindError(
-            f"train.device {device!r} is no device", cause=error, hint="auto, cpu, cuda or cuda:1"
+            f"{option} {device!r} is no device", cause=error, hint="auto, cpu, cuda or cuda:1"
         ) from None
-    if where.type == "cuda" and not torch.cuda.is_available():
+    if where.type not in ("cpu", "cuda"):
         raise MindError(
-            f"train.device {device!r}: torch sees no GPU here",
-            hint="--set train.device=cpu, or install a CUDA build of torch",
+            f"{option} {device!r}: this kind of device is not supported",
+            cause="NVIDIA's GPUs are, and AMD's with a ROCm build of torch, both as cuda",
+            hint=f"{cpu} works everywhere",
+        )
+    if where.type == "cuda" and (where.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise MindError(
+            f"{option} {device!r}: torch sees {f'{count} GPUs' if count else 'no GPU'} here",
+            hint=f"{cpu}, or " + ("a lower number" if count else "install a CUDA build of torch"),
         )
     if dtype == "auto":
         fast = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

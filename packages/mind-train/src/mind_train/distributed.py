@@ -8,11 +8,14 @@ any number of ranks.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
+import orjson
 import torch
 import torch.distributed as dist
 
@@ -53,6 +56,14 @@ class World:
         dist.all_reduce(summed)
         return [float(x) for x in summed.tolist()]
 
+    def any(self, flag: bool) -> bool:
+        """Tell whether a flag is set on any rank; all get the same answer, no GPU waits for it."""
+        if self.size == 1:
+            return flag
+        answer = torch.tensor(int(flag))  # on the CPU, whatever the default device
+        dist.all_reduce(answer, op=dist.ReduceOp.MAX)
+        return bool(answer)
+
     def from_first(self, value: T) -> T:
         """Give every rank what the first one has."""
         if self.size == 1:
@@ -75,16 +86,60 @@ def planned_world() -> World:
     return World(rank, size, local)
 
 
+@cache
+def _store() -> Any:
+    """Meet the other processes at the key-value store that torchrun keeps, before any group."""
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous("env://"))
+    return store
+
+
+def first_does(name: str, work: Callable[[], str]) -> str:
+    """Let the first rank work while the others wait; give all of them its answer.
+
+    Needs no process group, so a device may be chosen later, and it may take hours. Where the first
+    rank fails, all raise MindError.
+    """
+    world = planned_world()
+    if world.size == 1:
+        return work()
+    store, key = _store(), f"mind-train/{name}"
+    if not world.first:
+        while not store.check([key]):
+            time.sleep(0.2)
+        answer = orjson.loads(store.get(key))
+        if "error" in answer:
+            message, cause, hint = answer["error"]
+            raise MindError(message, cause=cause, hint=hint)
+        return str(answer["done"])
+    said: dict[str, Any] = {"error": ["the first rank failed", None, "see its message"]}
+    try:
+        done = work()
+        said = {"done": done}
+        return done
+    except MindError as error:
+        cause = None if error.cause is None else str(error.cause)
+        said = {"error": [error.message, cause, error.hint]}
+        raise
+    finally:
+        store.set(key, orjson.dumps(said).decode())
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[World]:
-    """Join the other processes while the block runs: nccl between GPUs, gloo between CPUs."""
+    """Join the other processes while the block runs: nccl between GPUs, gloo between CPUs.
+
+    Between GPUs gloo is there too, for what the hosts have to agree on while the GPUs work.
+    """
     world = planned_world()
     if world.size == 1 or dist.is_initialized():
         yield world
         return
     if device.type == "cuda":
         torch.cuda.set_device(world.local)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=_store(), rank=world.rank, world_size=world.size)
     try:
         yield world
     finally:

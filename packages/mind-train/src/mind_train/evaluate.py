@@ -8,7 +8,7 @@ count the answers alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,10 @@ from mind_train.device import Machine
 from mind_train.distributed import World
 from mind_train.held_out import HeldOut
 from mind_train.models.language_model import LanguageModel
+
+
+def nothing() -> None:
+    """Do nothing between two batches."""
 
 
 @dataclass
@@ -58,21 +62,25 @@ def evaluate(
     documents: bool,
     machine: Machine,
     world: World,
+    between: Callable[[], None] = nothing,
 ) -> dict[str, Any]:
     """Score every set: {"validation": {group: figures}, "languages": {…}, "all": figures}.
 
-    ``module`` computes token losses (see ``StepModule``); ranks share the work.
+    ``module`` computes token losses (see ``StepModule``); ranks share the work. ``between`` is
+    called before each batch, by all ranks alike; what it raises ends the evaluation.
     """
     groups: dict[str, Any] = {}
     languages: dict[str, Score] = {}
     everything = Score()
     model.eval()
-    for held_out in sets:
-        score = score_set(module, model, held_out, batch, documents, machine, world)
-        groups[held_out.name] = score.as_dict()
-        languages.setdefault(held_out.language, Score()).add(score)
-        everything.add(score)
-    model.train()
+    try:
+        for held_out in sets:
+            score = score_set(module, model, held_out, batch, documents, machine, world, between)
+            groups[held_out.name] = score.as_dict()
+            languages.setdefault(held_out.language, Score()).add(score)
+            everything.add(score)
+    finally:
+        model.train()
     return {
         "validation": groups,
         "languages": {name: score.as_dict() for name, score in sorted(languages.items())},
@@ -89,6 +97,7 @@ def score_set(
     documents: bool,
     machine: Machine,
     world: World,
+    between: Callable[[], None] = nothing,
 ) -> Score:
     """Sum the losses of one set.
 
@@ -100,6 +109,7 @@ def score_set(
     batch = min(batch, count)
     firsts = list(range(0, count, batch))
     for turn in range(0, len(firsts), world.size):
+        between()
         mine = turn + world.rank
         first = firsts[min(mine, len(firsts) - 1)]
         rows = held_out.rows[first : first + batch]

@@ -26,7 +26,7 @@ from mind_train.checkpoint import (
 )
 from mind_train.components import TOOL
 from mind_train.distributed import World, joined
-from mind_train.interrupt import stop_on_signals
+from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
 from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
 from mind_train.run_folder import is_complete, only_one, open_run
@@ -47,6 +47,7 @@ def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
         existed = complete = False
         if world.first:
             stack.enter_context(only_one(run))
+            refuse_stopped(run)
             existed = open_run(run, job.settings.recipe, job.inputs)
             complete = existed and is_complete(run)
         existed, complete = world.from_first((existed, complete))
@@ -82,7 +83,7 @@ def _train(
 
     with (
         open_metrics(run, job.settings.train.tensorboard, world.first) as metrics,
-        stop_on_signals() as stop,
+        stop_on_signals(run if world.first else None) as stop,
     ):
         trainer.run(metrics, save, stop, progress, quiet)
     progress.clear()
@@ -108,12 +109,16 @@ def _resume(run: Path, job: Job, trainer: Trainer, found: Path | None) -> None:
         with open_tensors(found / STATE) as file:
             unpack_state(trainer.parameters, trainer.optimizer, file, saved["state"])
         trainer.counters = Counters(**saved["counters"])
+    if trainer.world.first:
+        rewind(run / METRICS, trainer.counters.step if trainer.counters.step else -1)
+        for line in read_metrics(run / METRICS):
+            if "loss" not in line:
+                trainer.measured = line["step"]
+            if "validation" in line:
+                trainer.last_evaluation = line
+    trainer.measured = trainer.world.from_first(trainer.measured)
     if not trainer.world.first:
         return
-    rewind(run / METRICS, trainer.counters.step if trainer.counters.step else -1)
-    for line in read_metrics(run / METRICS):
-        if "validation" in line:
-            trainer.last_evaluation = line
     say(TOOL, f"{run} exists: going on after step {trainer.counters.step:,} of {job.total:,}")
 
 

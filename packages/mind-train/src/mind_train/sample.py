@@ -10,9 +10,12 @@ from pathlib import Path
 
 from mind_core import Record
 from mind_core.plugins import Plugins
+from mind_core.progress import say
 from mind_tok import Tokenizer
 from mind_tok.chat import encode_prompt
 from mind_train.checkpoint import Checkpoint, load_checkpoint
+from mind_train.components import TOOL
+from mind_train.device import choose_machine
 from mind_train.generate import check_sampling, continue_ids
 
 Show = Callable[[str], None]
@@ -40,12 +43,14 @@ def sample(
     count: int,
     plugins: Plugins,
     show: Show | None = None,
+    device: str = "cpu",
 ) -> Iterator[Record]:
     """Yield {"prompt", "text", "tokens", "step"} for each prompt, ``count`` times each.
 
-    Sample i of a prompt is drawn with seed + i. ``show`` gets the text as it is written.
+    Sample i of a prompt is drawn with seed + i. ``show`` gets the text as it is written. ``device``
+    is "auto", "cpu", "cuda" …; which one was taken is said on stderr.
     """
-    checkpoint = load_checkpoint(folder, plugins=plugins)
+    checkpoint = _loaded(folder, plugins, device)
     for prompt in prompts:
         ids = prompt_ids(checkpoint, prompt, how.chat)
         for turn in range(count):
@@ -62,6 +67,14 @@ def sample(
             }
 
 
+def _loaded(folder: Path, plugins: Plugins, device: str) -> Checkpoint:
+    """Load a model to where it is to work, and say where that is."""
+    machine = choose_machine(device, "float32", option="--device")
+    checkpoint = load_checkpoint(folder, machine.device, plugins)
+    say(TOOL, f"{checkpoint.folder} on {machine.describe()}")
+    return checkpoint
+
+
 def about_blank(samples: Sequence[Record], how: Sampling) -> str:
     """Tell people why they see nothing: what these samples, all without a letter, are."""
     count = f"{len(samples)} sample" + ("s are" if len(samples) > 1 else " is")
@@ -76,10 +89,15 @@ def about_blank(samples: Sequence[Record], how: Sampling) -> str:
 
 
 def converse(
-    folder: Path, how: Sampling, plugins: Plugins, show: Show, lines: Iterable[str] | None = None
+    folder: Path,
+    how: Sampling,
+    plugins: Plugins,
+    show: Show,
+    lines: Iterable[str] | None = None,
+    device: str = "cpu",
 ) -> None:
     """Answer one line after another (stdin's), each with all that was said before in view."""
-    checkpoint = load_checkpoint(folder, plugins=plugins)
+    checkpoint = _loaded(folder, plugins, device)
     messages: list[dict[str, str]] = []
     for turn, line in enumerate(sys.stdin if lines is None else lines):
         if not (question := line.strip()):

@@ -28,7 +28,7 @@ from mind_train.evaluate import evaluate
 from mind_train.flops import flops
 from mind_train.guard import SpikeGuard
 from mind_train.held_out import HeldOut
-from mind_train.interrupt import Interrupted, Stop
+from mind_train.interrupt import Interrupted, Stop, StopAsked
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
@@ -87,6 +87,9 @@ class Trainer:
             group.setdefault(PEAK, group["lr"])
         self.counters = Counters()
         self.last_evaluation: dict[str, Any] = {}
+        self.measured = -1  # the last step whose evaluation is in the metrics
+        self.saved = 0  # the last step that a checkpoint holds
+        self.stop = Stop()
 
     def run(
         self,
@@ -98,21 +101,29 @@ class Trainer:
     ) -> None:
         """Train to the end; ``save`` is called at the recipe's steps and at the last one.
 
-        Asked to stop, it saves at the step reached and raises Interrupted.
+        Asked to stop, it gives up the step or the evaluation under way, saves the last whole step
+        unless it is saved, and raises Interrupted.
         """
+        self.stop, self.saved = stop, self.counters.step
+        try:
+            self._run(metrics, save, progress, quiet)
+        except StopAsked:
+            progress.clear()
+            if self.counters.step > self.saved:
+                save()
+            raise Interrupted(
+                f"interrupted at step {self.counters.step:,}; the same command goes on from there"
+            ) from None
+
+    def _run(
+        self, metrics: Metrics, save: Callable[[], None], progress: Progress, quiet: bool
+    ) -> None:
         counters, options = self.counters, self.options
-        saved = counters.step
-        if counters.step == 0:
+        if self.measured < counters.step and self._is_measured(counters.step):
             self.measure(metrics, quiet)
         begun, first = time.monotonic(), counters.step
         while counters.step < self.total:
-            if self.world.total([float(stop.asked)], self.machine.device)[0]:
-                progress.clear()
-                if counters.step > saved:
-                    save()
-                raise Interrupted(
-                    f"interrupted at step {counters.step:,}; the same command goes on from there"
-                )
+            self.stop_if_asked()
             line = self.step()
             metrics.write(line)
             done = counters.step - first
@@ -122,16 +133,27 @@ class Trainer:
                 f"step {counters.step:,}/{self.total:,}, loss {line['loss']:.3f}, "
                 f"{line['tokens_per_second']:,.0f} tokens/s, {mfu}{duration(left)} left"
             )
-            last = counters.step == self.total
-            if last or counters.step % options.evaluate_every == 0:
+            if self._is_measured(counters.step):
                 progress.clear()
                 self.measure(metrics, quiet)
-            if last or counters.step % options.save_every == 0:
+            if counters.step == self.total or counters.step % options.save_every == 0:
                 save()
-                saved = counters.step
+                self.saved = counters.step
+
+    def stop_if_asked(self) -> None:
+        """Raise StopAsked, on all ranks at the same place, if any of them was asked to stop."""
+        if self.world.any(self.stop.requested()):
+            raise StopAsked
+
+    def _is_measured(self, step: int) -> bool:
+        """Tell whether the held-out loss is measured at a step: both ends, and the recipe's."""
+        return step in (0, self.total) or step % self.options.evaluate_every == 0
 
     def step(self) -> dict[str, Any]:
-        """Do one optimizer step; give its line for the metrics."""
+        """Do one optimizer step; give its line for the metrics.
+
+        Asked to stop between two micro-batches it raises StopAsked: nothing was updated.
+        """
         begun = time.monotonic()
         options, counters = self.options, self.counters
         number = counters.step + 1
@@ -140,7 +162,11 @@ class Trainer:
             documents=options.document_mask,
             vocab=self.model.config.vocab,
         )
-        loss, inputs = self.backward(batch)
+        try:
+            loss, inputs = self.backward(batch)
+        except StopAsked:
+            self.optimizer.zero_grad(set_to_none=True)
+            raise
         norm = self.clip()
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise MindError(
@@ -196,6 +222,8 @@ class Trainer:
         count = batch.ids.shape[0]
         losses: list[Tensor] = []
         for start in range(0, count, self.micro_batch):
+            if start:
+                self.stop_if_asked()
             part = batch.part(start, start + self.micro_batch, device)
             last = start + self.micro_batch >= count
             with self.machine.precision(), self._accumulating(not last):
@@ -223,7 +251,7 @@ class Trainer:
         if self.held_out:
             result = evaluate(
                 self.module, self.model, self.held_out, self.micro_batch,
-                self.options.document_mask, self.machine, self.world,
+                self.options.document_mask, self.machine, self.world, self.stop_if_asked,
             )  # fmt: skip
             self.last_evaluation = result
             line |= result
@@ -231,6 +259,7 @@ class Trainer:
                 say(TOOL, f"step {self.counters.step:,}: held-out {describe(result)}")
         if len(line) > 1:
             metrics.write(line)
+        self.measured = self.counters.step
 
 
 def micro_batch(wanted: int, sequence: int, machine: Machine) -> int:

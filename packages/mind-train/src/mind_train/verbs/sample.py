@@ -40,6 +40,9 @@ def sample(
     top_p: Annotated[float, typer.Option(metavar="X", help="Sample from this share.")] = 0.95,
     count: Annotated[int, typer.Option(metavar="N", min=1, help="Samples of each prompt.")] = 1,
     seed: options.Seed = 0,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1; auto takes a GPU.")
+    ] = "auto",
     plugin: options.PluginFiles = None,
     json: options.Json = False,
 ) -> None:
@@ -52,11 +55,11 @@ def sample(
     how = sampling.Sampling(max_new, temperature, top_p, seed, chat)
     plugins = shared.plugins_of(plugin)
     if chat and not prompts:
-        sampling.converse(folder, how, plugins, cli.write_out)
+        sampling.converse(folder, how, plugins, cli.write_out, device=device)
         return
     show = None if json else cli.write_out
     blank = []
-    for record in sampling.sample(folder, prompts or [""], how, count, plugins, show):
+    for record in sampling.sample(folder, prompts or [""], how, count, plugins, show, device):
         if json:
             cli.write_out(encode(record).decode())
         if not record["text"].strip():
