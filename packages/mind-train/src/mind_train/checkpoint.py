@@ -23,9 +23,11 @@ from mind_core.files import (
     MANIFEST,
     PARTIAL,
     atomic_folder,
+    make_folder,
     read_json,
     read_manifest,
     sha256_file,
+    sync_folder,
     write_json,
     write_manifest,
 )
@@ -168,6 +170,7 @@ def write_checkpoint(
     target = run / FOLDER / f"step-{step:08d}"
     # Whatever has this name was found damaged before training came here again.
     shutil.rmtree(target, ignore_errors=True)
+    make_folder(target.parent)
     with atomic_folder(target) as folder:
         write_tensors(folder / MODEL, weights)
         write_tensors(folder / STATE, state)
@@ -176,8 +179,10 @@ def write_checkpoint(
         write_json(folder / TRAINER, trainer)
         shutil.copytree(tokenizer, folder / TOKENIZER)
         files = {}
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        for path in sorted(folder.rglob("*")):
             _sync(path)
+            if path.is_dir():
+                continue
             name = path.relative_to(folder).as_posix()
             files[name] = {"size": path.stat().st_size, "sha256": sha256_file(path)}
         write_manifest(
@@ -246,9 +251,14 @@ def keep_newest(run: Path, keep: int) -> None:
     for old in checkpoints(run)[keep:] if keep else []:
         # The manifest goes first: a folder half removed is no checkpoint.
         (old / MANIFEST).unlink(missing_ok=True)
+        sync_folder(old)
         shutil.rmtree(old, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Have a file or a folder on the disk, not only on its way."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +34,10 @@ class Metrics:
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         self._file.flush()
 
+    def sync(self) -> None:
+        """Have all lines on the disk: a checkpoint must not outlive the lines before it."""
+        os.fsync(self._file.fileno())
+
     def __enter__(self) -> Metrics:
         return self
 
@@ -53,6 +58,9 @@ class NoMetrics(Metrics):
 
     def write(self, line: dict[str, Any]) -> None:
         """Drop a line."""
+
+    def sync(self) -> None:
+        """Do nothing."""
 
 
 class BothMetrics(Metrics):

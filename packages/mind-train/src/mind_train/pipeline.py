@@ -78,13 +78,15 @@ def _train(
         for line in plan_lines(job):
             say(TOOL, line)
 
-    def save() -> None:
-        save_step(run, job, trainer)
-
     with (
         open_metrics(run, job.settings.train.tensorboard, world.first) as metrics,
         stop_on_signals(run if world.first else None) as stop,
     ):
+
+        def save() -> None:
+            metrics.sync()
+            save_step(run, job, trainer)
+
         trainer.run(metrics, save, stop, progress, quiet)
     progress.clear()
     if world.first:

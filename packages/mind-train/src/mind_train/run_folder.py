@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core import MindError
-from mind_core.files import MANIFEST, PARTIAL, atomic_file, read_json, write_json
+from mind_core.files import MANIFEST, PARTIAL, atomic_file, make_folder, read_json, write_json
 from mind_core.recipe import Recipe
 
 RECIPE = "recipe.toml"
@@ -46,7 +46,7 @@ def only_one(run: Path) -> Iterator[None]:
     Raises MindError if one is at work in it, or if it is somebody's folder of other things.
     """
     _refuse_foreign(run)
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     handle = os.open(run / LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
     try:
         try:
