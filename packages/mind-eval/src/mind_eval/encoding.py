@@ -49,9 +49,14 @@ class Encoder:
         if spaces:
             context, continuation = context[:-spaces], context[-spaces:] + continuation
         if not context:
-            return (), self.encode(continuation)
+            return self._alone(continuation)
         whole, start = self.encode(context + continuation), self.encode(context)
         return start, whole[len(start) :]
+
+    def _alone(self, text: str) -> tuple[Ids, Ids]:
+        """Encode a text with nothing before it: after the first token, once."""
+        ids, start = tuple(self.model.plain_ids(text)), self.model.start_id
+        return (ids[:1], ids[1:]) if len(ids) > 1 and ids[0] == start else ((start,), ids)
 
     def sequences(self, context: str, continuation: str) -> list[Sequenced]:
         """Lay a pair of texts out for the model: one window, or several for a very long answer."""
@@ -68,7 +73,7 @@ class Encoder:
             context, continuation = whole[:-1], whole[-1:]
         if not continuation:
             raise MindError(f"an empty answer cannot be scored, after {texts[0][-80:]!r}")
-        tokens = (*(context or (self.model.tokenizer.end_id,)), *continuation)
+        tokens = (*(context or (self.model.start_id,)), *continuation)
         longest = self.model.context
         width = longest + 1
         if len(continuation) <= longest:
@@ -84,7 +89,7 @@ class Encoder:
 
     def prompt(self, context: str, room: int) -> Ids:
         """Encode what is to be continued by up to `room` tokens, cut from the left to fit."""
-        ids = self.encode(context) or (self.model.tokenizer.end_id,)
+        ids = self.encode(context) or (self.model.start_id,)
         most = max(self.model.context - room, 1)
         self.cut += len(ids) > most
         return ids[-most:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from mind_core import MindError
 from mind_eval.answers import Answer, AnswerLog, answer_key, base_key
@@ -141,7 +142,9 @@ class Engine:
             Wanted(self.encoder.prompt(a.prompts[0], spec.new_tokens), spec.stops, spec.new_tokens)
             for a in chunk
         ]
-        keys = [answer_key(self.base, one.tokens, [one.stops, one.limit]) for one in wanted]
+        ends = sorted(self._model.stop_ids)
+        told: list[Any] = [ends] if len(ends) > 1 else []
+        keys = [answer_key(self.base, one.tokens, [one.stops, one.limit, *told]) for one in wanted]
         network = self._model.network
         batches = generation_plan(
             wanted, self.batch_tokens, share=network.branches, packs=network.packs

@@ -76,6 +76,7 @@ class Writer:
         self.model = model
         self.prefix: Ids = ()
         self.past: Past | None = None
+        self.ends: dict[tuple[str, ...], frozenset[int]] = {}
 
     @torch.inference_mode()
     def write(
@@ -115,12 +116,22 @@ class Writer:
         decode = self.model.tokenizer.decode
         return [(i, trimmed(decode(rows[i]), wanted[i].stops)) for i in batch.members]
 
+    def _ends(self, stops: tuple[str, ...]) -> frozenset[int]:
+        """Collect the tokens that end a text: the model's own, and stop strings that are one token.
+
+        A special token has no text of its own, so it is never found in what was written.
+        """
+        if stops not in self.ends:
+            named = {self.model.special_id(stop) for stop in stops}
+            self.ends[stops] = self.model.stop_ids | {one for one in named if one is not None}
+        return self.ends[stops]
+
     def _goes_on(self, written: list[int], token: int, one: Wanted) -> bool:
         """Take a new token in; tell whether the row goes on.
 
         A stop string that the token completes lies within as many last tokens as it has bytes.
         """
-        if token == self.model.stop_id:
+        if token in self._ends(one.stops):
             return False
         written.append(token)
         if len(written) >= one.limit or len(one.tokens) + len(written) >= self.model.context:

@@ -17,11 +17,13 @@ VOCABULARY_AT_ONCE = 16384
 
 @dataclass(frozen=True)
 class Head:
-    """An output layer: weight [V, D], perhaps a bias [V], perhaps Gemma's soft cap of logits."""
+    """An output layer: weight [V, D], perhaps a bias [V], a scale (Cohere, Granite), a soft cap of
+    logits (Gemma)."""
 
     weight: Tensor
     bias: Tensor | None = None
     softcap: float | None = None
+    scale: float = 1.0
 
     def logits(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Give logits [N, stop - start] in fp32 after hidden states [N, D]."""
@@ -29,7 +31,7 @@ class Head:
         made = hidden.to(weight.dtype) @ weight.t()
         if self.bias is not None:
             made = made + self.bias[start:stop]
-        made = made.float()
+        made = made.float() if self.scale == 1.0 else made.float() * self.scale
         return made if self.softcap is None else self.softcap * (made / self.softcap).tanh()
 
 

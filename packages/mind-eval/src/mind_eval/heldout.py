@@ -1,10 +1,11 @@
 """Bits per byte and nats per token of held-out text, by language and source.
 
-Every document is read after an end token, in windows of the model's context; each token is
-predicted once, and past the first window with at least `overlap` tokens before it. Nats per token
-count the end of a document too; bits per byte count the text's tokens over its UTF-8 bytes, so that
-they compare across tokenizers and languages. Both are as in mind-train's validation, except that
-there documents of a group stand one after another.
+Every document is read after one first token (BOS, or the end token of a tokenizer without one), in
+windows of the model's context; each token is predicted once, and past the first window with at
+least `overlap` tokens before it. Nats per token count the end of a document too; bits per byte
+count the text's tokens over its UTF-8 bytes, so that they compare across tokenizers and languages.
+Both are as in mind-train's validation, except that there documents of a group stand one after
+another.
 """
 
 from __future__ import annotations
@@ -123,8 +124,7 @@ def measure(
         sums = result.groups.setdefault(key, Sums())
         sums.documents += 1
         sums.bytes += len(text.encode())
-        end = model.tokenizer.end_id
-        tokens = [end, *model.tokenizer.encode(text), end]
+        tokens = model.document_ids(text)
         sums.tokens += len(tokens) - 1
         for window, last in windows(tokens, context, overlap):
             waiting.append((number, key, window, last))

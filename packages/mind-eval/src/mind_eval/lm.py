@@ -33,8 +33,13 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
 
     @property
     def eot_token_id(self) -> int:
-        """Give the id of the end token, which is also the empty context."""
+        """Give the id of the end token."""
         return self.model.tokenizer.end_id
+
+    @property
+    def prefix_token_id(self) -> int:
+        """Give the id of what stands for an empty context."""
+        return self.model.start_id
 
     @property
     def max_length(self) -> int:
@@ -46,8 +51,12 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         """Identify the tokenizer."""
         return self.model.tokenizer.sha256
 
-    def tok_encode(self, string: str, **_: Any) -> list[int]:
-        """Encode text; nothing is added to it, whatever is asked for."""
+    def tok_encode(
+        self, string: str, add_special_tokens: bool | None = None, **_: Any
+    ) -> list[int]:
+        """Encode text, with a first token if the tokenizer adds one and no other is wanted."""
+        if add_special_tokens is False:
+            return self.model.plain_ids(string)
         return list(self.encoder.encode(string))
 
     def tok_decode(self, tokens: Sequence[int]) -> str:
@@ -84,12 +93,16 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         return answers
 
     def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
-        """Score whole texts after an end token, in windows that overlap by one token."""
+        """Score whole texts in windows that overlap by one token, token for token as lm-eval does.
+
+        It puts a first token before each text even if the tokenizer adds one as well; `--heldout`
+        has exactly one.
+        """
         sequences, owners = [], []
         for number, request in enumerate(requests):
             tokens = self.tok_encode(request.args[0])
             for read, predicted in get_rolling_token_windows(
-                tokens, self.eot_token_id, self.max_length, 1
+                tokens, self.prefix_token_id, self.max_length, 1
             ):
                 sequences.append(Sequenced((*read, predicted[-1]), len(predicted)))
                 owners.append(number)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mind_core import MindError
-from mind_core.files import sha256_file
+from mind_core.files import read_json, sha256_file
 from mind_eval.head import Head
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
@@ -43,12 +43,27 @@ class FolderNetwork(Network):
     def head(self) -> Head:
         """Give the output layer."""
         layer = self.model.get_output_embeddings()
-        bias = getattr(layer, "bias", None)
+        bias, config = getattr(layer, "bias", None), self.model.config
         return Head(
             layer.weight.detach(),
             None if bias is None else bias.detach(),
-            getattr(self.model.config, "final_logit_softcapping", None),
+            getattr(config, "final_logit_softcapping", None),
+            (getattr(config, "logit_scale", 0) or 1.0)
+            / (getattr(config, "logits_scaling", 0) or 1.0),
         )
+
+    @torch.inference_mode()
+    def check(self, folder: Path) -> None:
+        """Raise `MindError` if the model makes its logits in a way that is not known here."""
+        ids = torch.arange(8)[None].to(self.model.device)
+        theirs = self.model(input_ids=ids, use_cache=False).logits[0].float()
+        ours = self.head.logits(self.hidden(ids, None, False)[0][0])
+        if not torch.allclose(ours, theirs, atol=0.05 * float(theirs.abs().max())):
+            raise MindError(
+                f"{folder}: {type(self.model).__name__} makes logits in a way that is not known",
+                cause=f"they differ by up to {float((ours - theirs).abs().max()):.3g}",
+                hint="please report the architecture",
+            )
 
     def hidden(self, ids: Tensor, past: Past | None, keep: bool) -> tuple[Tensor, Past | None]:
         """Read ids [B, T] after `past`; see `Network`."""
@@ -113,42 +128,65 @@ def _read(base: Any, ids: Tensor, start: int, cache: Any) -> Tensor:
 
 
 class FolderTokenizer:
-    """A tokenizer of transformers; adds no special tokens, unless the model needs its first one."""
+    """A tokenizer of transformers, with the tokens that it adds in front of a text by itself."""
 
-    def __init__(self, tokenizer: Any, folder: Path, begins: bool) -> None:
-        self.tokenizer, self.begins = tokenizer, begins
+    def __init__(self, tokenizer: Any, folder: Path, end_id: int | None = None) -> None:
+        """Take a loaded tokenizer; `end_id` is the model's end, for a tokenizer without one.
+
+        Raises `MindError` if neither has an end.
+        """
+        self.tokenizer = tokenizer
+        end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else end_id
+        if end is None:
+            raise MindError(
+                f"{folder}: neither the tokenizer nor config.json names an end token",
+                hint="name eos_token in tokenizer_config.json",
+            )
+        self.end_id = int(end)
+        first = tokenizer.bos_token_id
+        self.start_id = int(first) if first is not None else self.end_id
         found = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
         self.sha256 = hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()
+        self._start = tokenizer.decode([self.start_id])
+        plain = self.plain("a")
+        added = list(tokenizer.encode("a"))
+        places = range(len(added) - len(plain) + 1)
+        at = next((n for n in places if added[n : n + len(plain)] == plain), 0)
+        self._behind = len(added) - len(plain) - at if at + len(plain) <= len(added) else 0
 
     @property
     def vocab_size(self) -> int:
         """Count the entries, added ones too."""
         return len(self.tokenizer)
 
-    @property
-    def end_id(self) -> int:
-        """Give what stands for an empty context: the first token, else the end token."""
-        first = self.tokenizer.bos_token_id
-        return int(first if first is not None else self.tokenizer.eos_token_id)
-
-    @property
-    def stop_id(self) -> int:
-        """Give the token that ends a text."""
-        return int(self.tokenizer.eos_token_id)
+    def plain(self, text: str) -> list[int]:
+        """Encode a text without any token of the tokenizer's own."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
+        return ids
 
     def encode(self, text: str) -> list[int]:
-        """Encode a text as lm-eval's `hf` model does."""
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=self.begins)
-        return ids
+        """Encode a text as lm-eval's `hf` model does: with a first token if the tokenizer adds one.
+
+        A text that begins with that token gets no second one. An end that is added is left out:
+        what comes next is still to be predicted.
+        """
+        if text.startswith(self._start):
+            return self.plain(text)
+        ids: list[int] = self.tokenizer.encode(text)
+        return ids[: len(ids) - self._behind] if self._behind else ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encode several texts."""
-        if not texts:
-            return []
-        found: list[list[int]] = self.tokenizer(list(texts), add_special_tokens=self.begins)[
-            "input_ids"
-        ]
-        return found
+        return [self.encode(text) for text in texts]
+
+    def special_id(self, text: str) -> int | None:
+        """Return the special token that is written so; None if a text is no such token."""
+        found = self.tokenizer.convert_tokens_to_ids(text)
+        specials = self.tokenizer.all_special_ids
+        added = getattr(self.tokenizer, "added_tokens_decoder", {})
+        if found is None or (found not in specials and not getattr(added.get(found), "special", 0)):
+            return None
+        return int(found) if self.tokenizer.convert_ids_to_tokens(found) == text else None
 
     def decode(self, ids: Sequence[int]) -> str:
         """Decode token ids."""
@@ -163,6 +201,7 @@ class Folder:
     tokenizer: FolderTokenizer
     context: int
     parameters: int
+    stop_ids: frozenset[int]
 
 
 def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Folder:
@@ -206,14 +245,31 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
             hint="config.json, tokenizer.json and model.safetensors must be there and whole",
         ) from error
     model = model.eval().to(device, dtype)
+    if isinstance(model, LanguageModel):
+        network: Network = MindNetwork(model)
+    else:
+        network = FolderNetwork(model)
+        network.check(folder)
+    stops = _stop_ids(folder)
     lengths = ("context", "max_position_embeddings", "n_positions")
     found = [size for name in lengths if (size := getattr(model.config, name, None))]
     return Folder(
-        network=MindNetwork(model) if isinstance(model, LanguageModel) else FolderNetwork(model),
-        tokenizer=FolderTokenizer(tokenizer, folder, kind.startswith("gemma")),
+        network=network,
+        tokenizer=FolderTokenizer(tokenizer, folder, min(stops, default=None)),
         context=int(found[0]) if found else 2048,
         parameters=sum(p.numel() for p in model.parameters()),
+        stop_ids=stops,
     )
+
+
+def _stop_ids(folder: Path) -> frozenset[int]:
+    """Collect the tokens that end what is written: config.json's and generation_config.json's."""
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        path = folder / name
+        ids = read_json(path).get("eos_token_id") if path.is_file() else None
+        found |= {int(one) for one in (ids if isinstance(ids, list) else [ids]) if one is not None}
+    return frozenset(found)
 
 
 def _our_model(folder: Path, kind: str) -> LanguageModel | None:

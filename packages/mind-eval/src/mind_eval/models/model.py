@@ -49,11 +49,33 @@ class Model:
     dtype: str = "float32"
     about: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
+    stops: frozenset[int] = frozenset()
 
     @property
-    def stop_id(self) -> int:
-        """Give the token that ends a text."""
-        return int(getattr(self.tokenizer, "stop_id", self.tokenizer.end_id))
+    def start_id(self) -> int:
+        """Give the token that stands before a text: the tokenizer's first one, else its end."""
+        return int(getattr(self.tokenizer, "start_id", self.tokenizer.end_id))
+
+    @property
+    def stop_ids(self) -> frozenset[int]:
+        """Give the tokens that end what is written."""
+        return self.stops | {self.tokenizer.end_id}
+
+    def plain_ids(self, text: str) -> list[int]:
+        """Encode a text without a first token, which a tokenizer may add by itself."""
+        encode = getattr(self.tokenizer, "plain", self.tokenizer.encode)
+        return list(encode(text))
+
+    def document_ids(self, text: str) -> list[int]:
+        """Encode a whole text: one first token, the text, and the end token."""
+        ids = self.plain_ids(text)
+        start = [] if ids[:1] == [self.start_id] else [self.start_id]
+        return [*start, *ids, self.tokenizer.end_id]
+
+    def special_id(self, text: str) -> int | None:
+        """Return the special token that is written so; None if a text is no such token."""
+        find = getattr(self.tokenizer, "special_id", None)
+        return None if find is None else find(text)
 
     def section(self) -> dict[str, Any]:
         """Describe the model for `scores.json`."""
@@ -158,6 +180,7 @@ def _folder_model(folder: Path, kind: str, device: str, dtype: str) -> Model:
         dtype=dtype,
         about={"step": None, "architecture": kind, "parameters": loaded.parameters},
         device=device,
+        stops=loaded.stop_ids,
     )
     _check_fit(made)
     return made
