@@ -156,10 +156,13 @@ def test_bbh_flores_and_math_are_taken_apart(tmp_path: Path) -> None:
           json.dumps({"canary": "c", "examples": [{"input": "1+1", "target": "2"}]}))  # fmt: skip
     write(tmp_path / "bbh" / "cot-prompts" / "sums.txt",
           "canary\n-----\nAdd.\n\nQ: 2+2\nA: Let's think step by step.\nSo the answer is 4.\n\n"
-          "Q: 3+3\nA: Let's think step by step.\nSo the answer is 6.\n")  # fmt: skip
+          "Q: 3+3\nA: So the answer is 6.\n")  # fmt: skip
     splits = load("bbh", tmp_path).splits
     assert [shot["question"] for shot in splits["cot"]] == ["2+2", "3+3"]
-    assert splits["cot"][0]["reasoning"] == "So the answer is 4."
+    assert [shot["reasoning"] for shot in splits["cot"]] == [
+        "So the answer is 4.", "So the answer is 6."
+    ]  # fmt: skip
+    assert [shot["start"] for shot in splits["cot"]] == ["Let's think step by step.\n", ""]
     assert splits["test"][0]["header"] == "Add."
     for split in ("dev", "devtest"):
         for language in ("eng", "zho_simpl", "zho_trad"):

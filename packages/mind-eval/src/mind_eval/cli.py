@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import typer
 
 from mind_core import options
-from mind_core.cli import add_front_door, epilog, help_text, new_app, run, write_out
-from mind_core.plugins import Plugins
+from mind_core.cli import epilog, help_text, run, write_out
 from mind_eval import cli_options
+from mind_eval.cli_app import TOOL, app, make_plugins
 
 if TYPE_CHECKING:
     from mind_eval.gates import Gate
 
-TOOL = "mind-eval"
-FIRST_TITLE = "From web pages to a small language model"
-WHAT = (
-    "Score a language model, offline: bits per byte of held-out text by language, and the "
-    "benchmarks of the MindLLM paper, each shared beginning read once."
-)
-EXAMPLES = (
-    "mind-eval run --model run/ --heldout heldout.jsonl.zst -o scores/",
-    "mind-eval run --model run/ --suite mindllm --data-root benchmarks/ --form cloze -o scores/",
-    "mind-eval compare scores-a/ scores-b/",
-)
-
-app = new_app()
-
-
-def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
-    """Load the built-ins and the given plugin files; installed plugins wait to be asked for."""
-    from mind_eval import builtins, hookspecs
-
-    return Plugins("mind_eval", hookspecs, builtins, files)
-
-
-add_front_door(app, TOOL, make_plugins, WHAT, EXAMPLES)
+__all__ = ["app", "main", "make_plugins"]
 
 
 @app.command(
@@ -68,6 +44,7 @@ def run_command(
     hub: cli_options.Hub = False,
     shots: cli_options.ShotCount = None,
     form: cli_options.Form = None,
+    math: cli_options.Math = None,
     heldout: cli_options.HeldOut = None,
     overlap: cli_options.Overlap = None,
     data_root: cli_options.DataRoot = None,
@@ -101,7 +78,7 @@ def run_command(
     gates = [parse_gate(text) for text in require or ()]
     if suite is None and task and not benchmark:
         suite = NO_SUITE
-    recipe = suite_recipe(suite, benchmark or (), shots, form)
+    recipe = suite_recipe(suite, benchmark or (), shots, form, math)
     if print_recipe:
         write_out(recipe.to_toml())
         return
@@ -168,6 +145,7 @@ def score_command(
     data_root: cli_options.DataRoot = None,
     require: cli_options.Require = None,
     contamination: cli_options.Contamination = None,
+    math: cli_options.Math = None,
     plugin: options.PluginFiles = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -178,101 +156,14 @@ def score_command(
 
     gates = [parse_gate(text) for text in require or ()]
     scores = score_log(
-        folder, data_root, make_plugins(plugin or ()), output, tuple(contamination or ())
+        folder, data_root, make_plugins(plugin or ()), output, tuple(contamination or ()), math
     )
     _show(scores, json, quiet)
     _judge(gates, scores)
 
 
-@app.command(
-    "doctor",
-    help=help_text(
-        "Say which benchmarks are there, whole or not, and where their authors publish the others.",
-        (
-            "mind-eval doctor --data-root benchmarks/",
-            "mind-eval doctor --data-root benchmarks/ --suite mindllm",
-            "mind-eval doctor --data-root benchmarks/ --json | jq .",
-        ),
-    ),
-    epilog=epilog("Memory: the rows of one benchmark. Exits 1 if anything is missing or broken."),
-)
-def doctor_command(
-    data_root: cli_options.DataRoot = None,
-    suite: cli_options.Suite = None,
-    plugin: options.PluginFiles = None,
-    json: options.Json = False,
-) -> None:
-    """Look at the data of each benchmark."""
-    from mind_eval.doctor import doctor_table, examine
-
-    found = examine(data_root, suite, make_plugins(plugin or ()))
-    if json:
-        write_out(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
-    else:
-        write_out(doctor_table(found))
-    if any(one["state"] not in ("whole", "sample") for one in found):
-        raise typer.Exit(1)
-
-
-@app.command(
-    "compare",
-    help=help_text(
-        "Compare scores of the same items: exact McNemar test with Holm's correction, the paired "
-        "bootstrap's interval of the difference, and the smallest difference that so many items "
-        "would show.",
-        (
-            "mind-eval compare scores-a/ scores-b/",
-            "mind-eval compare base/ sft/ longer-sft/",
-            "mind-eval compare --json a/ b/ | jq .",
-        ),
-    ),
-    epilog=epilog("Memory: the items of two folders."),
-)
-def compare_command(folders: cli_options.Runs, json: options.Json = False) -> None:
-    """Compare the first folder with each of the others."""
-    from mind_eval.compare import compare, compare_table
-
-    rows = compare(folders)
-    if json:
-        write_out(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
-    else:
-        write_out(compare_table(rows))
-
-
-@app.command(
-    "report",
-    help=help_text(
-        "Tell a whole run folder on one self-contained page: what was dropped and why, loss "
-        "curves, scores, samples; or set scores folders side by side: intervals, curves over "
-        "checkpoints, every item.",
-        (
-            "mind-eval report run/ -o report.html",
-            "mind-eval report scores-100/ scores-200/ scores-300/ -o scores.html",
-            "mind-clean … --rejects run/1-clean.rejects.jsonl.zst "
-            "--summary run/1-clean.summary.json",
-        ),
-    ),
-    epilog=epilog("Memory: three examples of each reason; streams are read through."),
-)
-def report_command(
-    folders: cli_options.ReportFolders,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write.")
-    ] = Path("report.html"),
-    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
-) -> None:
-    """Write the page of a run folder."""
-    from mind_core.progress import say
-    from mind_eval.report.many_runs import are_scores, write_runs
-    from mind_eval.report.run_report import write_report
-
-    if len(folders) > 1 or are_scores(folders):
-        headings = write_runs(folders, output, title or "Scores side by side")
-    else:
-        headings = write_report(folders[0], output, title or FIRST_TITLE)
-    say(TOOL, f"{output}: {', '.join(headings)}")
-
-
 def main() -> None:
     """Run mind-eval."""
+    from mind_eval import cli_verbs  # noqa: F401  (its verbs hang themselves on the app)
+
     run(app, TOOL)

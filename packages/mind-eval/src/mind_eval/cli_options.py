@@ -69,6 +69,16 @@ Form = Annotated[
         show_default=False,
     ),
 ]
+Math = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--math",
+        metavar="exact|sympy|verify",
+        help="How formulas are compared: by our own rules (exact, the default), by sympy, or by "
+        "math-verify; the last two need 'mind-eval[math]'.",
+        show_default=False,
+    ),
+]
 HeldOut = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--heldout", metavar="FILE", help="Records with text to measure; repeatable."),
@@ -92,6 +102,15 @@ DataRoot = Annotated[
         show_envvar=False,
         help="Full benchmarks as their authors lay them out, here or one folder below; without "
         "it, the shipped samples.",
+    ),
+]
+External = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--external",
+        metavar="FOLDER",
+        help="What others published: bbh-codex-cot/ (outputs and accuracies), "
+        "lawbench-predictions/.",
     ),
 ]
 Require = Annotated[

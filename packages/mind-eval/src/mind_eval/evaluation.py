@@ -21,6 +21,7 @@ from mind_eval.benchmarks.benchmark import Benchmark, Data
 from mind_eval.contamination import columns, dirty_shares, pieces_of, training_texts
 from mind_eval.engine import Engine, Keyed
 from mind_eval.metrics.items import check_metrics, item_metrics
+from mind_eval.metrics.latex.comparisons import DEFAULT
 from mind_eval.metrics.tasks import Measured, measure_task
 from mind_eval.prompts.builder import Asked, Builder
 from mind_eval.prompts.spec import CHOICE, WRITTEN, Spec, read_spec
@@ -74,10 +75,17 @@ class Opened:
 
 
 def open_benchmark(
-    name: str, benchmark: Benchmark, data_root: Path | None, seed: int, keep_going: bool
+    name: str,
+    benchmark: Benchmark,
+    data_root: Path | None,
+    seed: int,
+    keep_going: bool,
+    math: str = DEFAULT,
 ) -> Opened:
-    """Load a benchmark's data and templates."""
+    """Load a benchmark's data and templates; `math` says how formulas are compared."""
     spec = read_spec(benchmark.yaml, name)
+    if spec.metadata.get("extract") == "formula":
+        spec = dataclasses.replace(spec, metadata={**spec.metadata, "math": math})
     check_metrics(spec)
     data = benchmark.load(data_root, keep_going)
     builder = Builder(spec, data.splits, shots=benchmark.shots, seed=seed)
@@ -186,6 +194,7 @@ def about(opened: Opened) -> dict[str, Any]:
         "data": opened.data.origin,
         "data_sha256": opened.data.sha256,
         "delimiter": opened.spec.delimiter,
+        **{key: opened.spec.metadata[key] for key in ("math",) if key in opened.spec.metadata},
         "chance": notes.chance,
         "shots": notes.as_dict(),
         "lacking": opened.data.lacking,

@@ -21,7 +21,7 @@ from mind_eval.contamination import check_training
 from mind_eval.finite import check_scores
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
-from mind_eval.suites import make_benchmarks
+from mind_eval.suites import make_benchmarks, math_of
 
 if TYPE_CHECKING:
     from mind_eval.evaluation import Outcome
@@ -187,8 +187,9 @@ def _benchmarks(
     for name, benchmark in benchmarks.items():
         try:
             opened = open_benchmark(
-                name, benchmark, options.data_root, options.seed, options.keep_going
-            )
+                name, benchmark, options.data_root, options.seed, options.keep_going,
+                math_of(recipe),
+            )  # fmt: skip
             opened.builder.spread = options.spread
             if ranks.first and options.data_root and opened.data.origin == SHIPPED:
                 _note_sample(benchmark, name, options.data_root)

@@ -27,10 +27,11 @@ from mind_eval.evaluation import (
     settle,
 )
 from mind_eval.finite import check_scores
+from mind_eval.metrics.latex.comparisons import comparison
 from mind_eval.options import RunOptions
 from mind_eval.prompts.builder import Asked
 from mind_eval.results import enter_outcome, versions, write_scores
-from mind_eval.suites import make_benchmarks
+from mind_eval.suites import MATH, make_benchmarks, math_of
 
 RUN = "run.json"
 FORMAT = "mind-answers"
@@ -73,7 +74,7 @@ def note_items(
 
 
 def rescore(
-    folder: Path, data_root: Path | None, plugins: Plugins
+    folder: Path, data_root: Path | None, plugins: Plugins, math: str | None = None
 ) -> tuple[dict[str, Any], Recipe, Outcome]:
     """Score what a log holds: what was noted of the run, its recipe, and the outcome.
 
@@ -87,6 +88,9 @@ def rescore(
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         raise MindError(f"{folder / RUN} is not of an answer log")
     recipe = Recipe(str(run["suite"]), run["recipe"])
+    if math is not None:
+        recipe.values[MATH] = math
+    comparison(math_of(recipe))
     root = data_root or (Path(run["data_root"]) if run["data_root"] else None)
     answers, outcome = read_answers(folder), Outcome()
     for name, benchmark in make_benchmarks(recipe, plugins).items():
@@ -94,7 +98,9 @@ def rescore(
         if not path.is_file():
             outcome.failed[name] = "the run did not come to its end"
             continue
-        opened = open_benchmark(name, benchmark, root, run["seed"], run["keep_going"])
+        opened = open_benchmark(
+            name, benchmark, root, run["seed"], run["keep_going"], math_of(recipe)
+        )
         opened.builder.spread = run["spread"]
         _settle(opened, list(read_records([path])), answers, outcome, run["limit"])
     return run, recipe, outcome
@@ -106,11 +112,12 @@ def score_log(
     plugins: Plugins,
     output: Path | None,
     contamination: Sequence[Path] = (),
+    math: str | None = None,
 ) -> dict[str, Any]:
     """Score a log again, write the folder if one is wanted, and return the scores."""
     started = time.monotonic()
     check_training(contamination)
-    run, recipe, outcome = rescore(folder, data_root, plugins)
+    run, recipe, outcome = rescore(folder, data_root, plugins, math)
     model = run["model"]
     scores: dict[str, Any] = {
         "format": "mind-scores",

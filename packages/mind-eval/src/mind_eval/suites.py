@@ -8,16 +8,22 @@ from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
 from mind_eval.benchmarks.benchmark import Benchmark
+from mind_eval.metrics.latex.comparisons import DEFAULT, comparison
 
 HOOK = "register_benchmarks"
 KIND = "benchmark"
 DEFAULT_SUITE = "mindllm-ci"
 NO_SUITE = "none"
 AVERAGES = "averages"
+MATH = "math"
 
 
 def suite_recipe(
-    suite: str | None, names: Sequence[str], shots: int | None, form: str | None
+    suite: str | None,
+    names: Sequence[str],
+    shots: int | None,
+    form: str | None,
+    math: str | None = None,
 ) -> Recipe:
     """Put together what is to be run: a suite by name or file, or single benchmarks, with flags."""
     if names:
@@ -26,13 +32,21 @@ def suite_recipe(
         recipe = Recipe(NO_SUITE, {STEP: []})
     else:
         recipe = load_recipe(suite or DEFAULT_SUITE, "mind_eval")
-    recipe.check_keys({STEP: None, AVERAGES: None})
+    recipe.check_keys({STEP: None, AVERAGES: None, MATH: None})
+    if math is not None:
+        recipe.values[MATH] = math
+    comparison(math_of(recipe))  # an unknown one, or one that is not installed, is refused here
     for step in recipe.values.get(STEP, []):
         if shots is not None:
             step["shots"] = shots
         if form is not None:
             step["form"] = form
     return recipe
+
+
+def math_of(recipe: Recipe) -> str:
+    """Name the way in which a suite compares formulas."""
+    return str(recipe.values.get(MATH, DEFAULT))
 
 
 def averages_of(recipe: Recipe) -> dict[str, list[str]]:

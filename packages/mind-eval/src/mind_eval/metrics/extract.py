@@ -9,20 +9,6 @@ _NUMBER = re.compile(r"-?\$?\d[\d,]*(?:\.\d+)?|-?\.\d+")
 _MARKED = re.compile(r"####\s*(-?\$?[\d.,]*\d)")
 _STATED = re.compile(r"(?:the )?answer is:?\s*([^\n]+)", re.IGNORECASE)
 _FINAL = re.compile(r"[Ff]inal [Aa]nswer:?\s*+(?:The final answer is\s*+)?([^\n]*)")
-_DROPPED = (
-    r"\left",
-    r"\right",
-    r"\!",
-    r"\,",
-    r"\;",
-    r"\ ",
-    r"\$",
-    "$",
-    r"\%",
-    "%",
-    "\\displaystyle",
-)
-_UNITS = re.compile(r"(?<=[\d}])\s*\\(?:text|mbox)\{[^}]*\}\s*$")
 
 
 def number_marked(text: str) -> str | None:
@@ -44,13 +30,13 @@ def stated(text: str) -> str | None:
 
 
 def formula(text: str) -> str | None:
-    """Find the last `\\boxed{…}`, else what follows "Final Answer", in one normal spelling."""
+    """Find the last `\\boxed{…}`, else what follows "Final Answer", as it stands."""
     boxed = last_boxed(text)
     if boxed is None:
         found = _FINAL.search(text)
         said = _without_full_stop(found.group(1).split("I hope")[0]) if found else None
         boxed = said or None
-    return None if boxed is None else plain_formula(boxed)
+    return None if boxed is None else boxed.strip().removeprefix("$").removesuffix("$").strip()
 
 
 def whole(text: str) -> str | None:
@@ -93,28 +79,3 @@ def last_boxed(text: str) -> str | None:
         if depth == 0:
             return text[opened + 1 : place]
     return None
-
-
-def plain_formula(text: str) -> str:
-    """Bring a LaTeX answer to one spelling, without a computer algebra.
-
-    After the normalisation of Hendrycks et al. 2021 and Lewkowycz et al. 2022: units and dressing
-    go, `a/b` of integers is a fraction, braces around one character are added.
-    """
-    text = text.strip().rstrip(".")
-    text = _UNITS.sub("", text) or text
-    for dressing in _DROPPED:
-        text = text.replace(dressing, "")
-    text = text.replace("tfrac", "frac").replace("dfrac", "frac").replace("^\\circ", "")
-    text = text.replace("^{\\circ}", "").replace(" ", "")
-    text = re.sub(r"\\(?:text|textbf|mathrm)\{([^}]*)\}", r"\1", text)
-    text = re.sub(r"\\frac([^{\\])([^{\\])", r"\\frac{\1}{\2}", text)
-    text = re.sub(r"\\frac\{([^}]*)\}([^{])", r"\\frac{\1}{\2}", text)
-    text = re.sub(r"\\sqrt([^{\[])", r"\\sqrt{\1}", text)
-    text = re.sub(r"^(-?\d+)/(\d+)$", r"\\frac{\1}{\2}", text)
-    if text.count("=") == 1 and len(text.split("=")[0]) <= 2:
-        text = text.split("=")[1]
-    if re.fullmatch(r"-?(?:[\d,]*\.\d+|[\d,]*\d)", text):
-        text = plain_number(text)
-        text = re.sub(r"^(-?)\.", r"\g<1>0.", text)
-    return text

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mind_core import MindError
-from mind_eval.metrics.extract import EXTRACTORS, plain_formula, plain_number
+from mind_eval.metrics.extract import EXTRACTORS, plain_number
+from mind_eval.metrics.latex.comparisons import DEFAULT, comparison
 from mind_eval.prompts.builder import Asked
 from mind_eval.prompts.spec import CHOICE, GREEDY, Spec
 
@@ -73,7 +74,7 @@ def written_metrics(spec: Spec, gold: Any, text: str) -> tuple[dict[str, float],
     name = str(spec.metadata.get("extract", "whole"))
     found = EXTRACTORS[name](text)
     metrics = {
-        "exact_match": float(found is not None and found == spelt(name, gold)),
+        "exact_match": float(found is not None and is_right(spec, str(gold), found)),
         UNPARSED: float(found is None),
     }
     if "exact_match_flexible" in spec.metrics:
@@ -82,11 +83,12 @@ def written_metrics(spec: Spec, gold: Any, text: str) -> tuple[dict[str, float],
     return metrics, found
 
 
-def spelt(extractor: str, gold: Any) -> str:
-    """Spell the right answer as the extractor spells what it finds."""
-    if extractor.startswith("number"):
-        return plain_number(str(gold))
-    return plain_formula(str(gold)) if extractor == "formula" else str(gold).strip()
+def is_right(spec: Spec, gold: str, found: str) -> bool:
+    """Tell whether what was found is the right answer: a formula, a number, or the very text."""
+    name = str(spec.metadata.get("extract", "whole"))
+    if name == "formula":
+        return comparison(str(spec.metadata.get("math", DEFAULT)))(gold, found)
+    return found == (plain_number(gold) if name.startswith("number") else gold.strip())
 
 
 def item_metrics(

@@ -37,6 +37,7 @@ DIRECTIONS = (
     ("zho_Hant", "eng_Latn", "en"),
 )
 NAMES = {"eng_Latn": "English", "zho_Hans": "简体中文", "zho_Hant": "繁體中文"}
+STEPS = "Let's think step by step.\n"
 FLORES101 = {"eng_Latn": "eng", "zho_Hans": "zho_simpl", "zho_Hant": "zho_trad"}
 
 
@@ -125,9 +126,11 @@ def bbh(folder: Path) -> dict[str, list[Row]]:
     for task, path in listed(root / "bbh", ".json"):
         header, shots = _cot_prompt(read_text(find(root / "cot-prompts", f"{task}.txt")))
         about = {"subject": task, "header": header}
-        for number, (question, reasoning) in enumerate(shots):
-            splits["cot"].append({"id": f"{task}-cot-{number}", **about, "question": question,
-                                  "reasoning": reasoning, AT: f"{task}.txt"})  # fmt: skip
+        for number, (question, start, reasoning) in enumerate(shots):
+            splits["cot"].append(
+                {"id": f"{task}-cot-{number}", **about, "question": question, "start": start,
+                 "reasoning": reasoning, AT: f"{task}.txt"}
+            )  # fmt: skip
         for number, row in enumerate(read_object(path).get("examples", [])):
             at = f"{path}, example {number + 1}"
             reason = missing(row, "input", "target")
@@ -135,7 +138,7 @@ def bbh(folder: Path) -> dict[str, list[Row]]:
                 bad(at, reason)
                 if reason
                 else {"id": f"{task}-{number}", **about, "question": row["input"],
-                      "answer": row["target"], AT: at}
+                      "start": STEPS, "answer": row["target"], AT: at}
             )  # fmt: skip
     return splits
 
@@ -172,12 +175,13 @@ def flores(folder: Path) -> dict[str, list[Row]]:
     return splits
 
 
-def _cot_prompt(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Take a prompt file apart: what the task is, and (question, reasoning) of each example."""
+def _cot_prompt(text: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """Take a prompt file apart: the task, and (question, start, reasoning) of each example."""
     body = text.partition("-----\n")[2] or text
     header, *examples = body.strip().split("\n\nQ: ")
     pairs = []
     for example in examples:
-        question, _, reasoning = example.partition("\nA: Let's think step by step.\n")
-        pairs.append((question.strip(), reasoning.strip()))
+        question, _, reasoning = example.partition("\nA: ")
+        start = STEPS if reasoning.startswith(STEPS) else ""  # one task's examples do without
+        pairs.append((question.strip(), start, reasoning.removeprefix(start).strip()))
     return header.strip(), pairs

@@ -1,0 +1,1 @@
+"""Whether two LaTeX answers are the same: spelling, structure, values."""

@@ -1,0 +1,64 @@
+"""Conformance: what others published, got again from their files; a difference exits 1."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mind_core.testing import run_tool
+from mind_eval.conform.checks import Check, close, conform_table, equal, run_checks
+
+SHARED = Path(__file__).parents[4] / "shared" / "data"
+
+
+def test_checks_say_ok_differs_or_no_data() -> None:
+    checks = [
+        equal("a", "1", "1", "s"), equal("b", "1", "2", "s"), equal("c", "1", None, "s"),
+        close("d", 73.711, 73.709, "s", 0.005), close("e", 73.71, 73.72, "s", 0.005),
+    ]  # fmt: skip
+    assert [check.state for check in checks] == ["ok", "DIFFERS", "no data", "ok", "DIFFERS"]
+    assert "5 checks: 2 ok, 2 DIFFERS, 1 no data" in conform_table(checks)
+
+
+def test_without_data_the_headers_and_the_formulas_are_checked() -> None:
+    states = {check.what: check.state for check in run_checks(None, None)}
+    assert states["C-Eval, headers of 52 subjects"] == "ok"
+    assert states["CMMLU, headers of 67 subjects"] == "ok"
+    assert sum(state == "ok" for what, state in states.items() if what.startswith("MATH")) == 2
+    assert states["BBH, 6,511 prompts"] == "no data"
+
+
+def codex(root: Path, accuracy: float) -> Path:
+    folder = root / "bbh-codex-cot"
+    folder.mkdir(parents=True)
+    outputs = [
+        {"input": "?", "prediction": "So the answer is (A).\n\nQ: no", "target": "(A)"},
+        {"input": "?", "prediction": "So the answer is (B).", "target": "(A)"},
+    ]
+    (folder / "snarks_few_shot.json").write_text(json.dumps({"canary": "", "outputs": outputs}))
+    (folder / "snarks_few_shot_eval_metrics.jsonl").write_text(json.dumps({"accuracy": accuracy}))
+    return root
+
+
+@pytest.mark.parametrize(("accuracy", "state"), [(50.0, "ok"), (51.0, "DIFFERS")])
+def test_published_accuracies_are_compared(tmp_path: Path, accuracy: float, state: str) -> None:
+    done = run_tool("mind-eval", ["conform", "--external", codex(tmp_path, accuracy), "--json"])
+    rows = {row["what"]: row for row in json.loads(done.stdout)}
+    row = rows["BBH, Codex, snarks"]
+    assert (row["got"], row["state"]) == ("50.00", state)
+    assert done.code == 1, "the mean of one task is not the published mean"
+    assert rows["BBH, Codex, mean of 1 tasks"]["state"] == "DIFFERS"
+
+
+def test_an_external_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    done = run_tool("mind-eval", ["conform", "--external", tmp_path / "gone"])
+    assert done.code == 2 and "is no folder" in done.stderr
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the full benchmarks are not on this machine")
+def test_every_claim_holds_on_the_authors_files() -> None:
+    checks: list[Check] = run_checks(SHARED / "benchmarks", SHARED / "external")
+    assert [check for check in checks if check.state != "ok"] == []
+    assert len(checks) >= 36
