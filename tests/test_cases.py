@@ -28,8 +28,8 @@ def plain(stderr: str) -> str:
     return re.sub(r"(?<=, )[\d.]+ s(?=$|;)", "N s", stderr, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(CASES)))
-def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def run_case(folder: Path, tmp_path: Path, **environment: str) -> dict[str, str]:
+    """Run a case in a copy of its folder; return what should be in its files."""
     for path in folder.iterdir():
         if path.is_file() and path.name not in {"cmd", "out.jsonl", "err", "code"}:
             shutil.copy(path, tmp_path)
@@ -39,15 +39,33 @@ def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}", "MIND_PLUGINS": ""},
+        env={
+            **os.environ,
+            "PATH": f"{scripts}:{os.environ['PATH']}",
+            "MIND_PLUGINS": "",
+            **environment,
+        },
         timeout=60,
         check=False,
     )
-    found = {
+    return {
         "out.jsonl": done.stdout,
         "err": plain(done.stderr),
         "code": f"{done.returncode}\n" if done.returncode else "",
     }
+
+
+PLUGIN_FOLDERS = [folder for folder in FOLDERS if "--plugin " in (folder / "cmd").read_text()]
+
+
+def name_of(folder: Path) -> str:
+    """Return a case's name in the list of tests."""
+    return str(folder.relative_to(CASES))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    found = run_case(folder, tmp_path)
     if request.config.getoption("--update"):
         for name, text in found.items():
             if text:
@@ -59,5 +77,14 @@ def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
         assert text == (path.read_text() if path.exists() else ""), name
 
 
+@pytest.mark.parametrize("folder", PLUGIN_FOLDERS, ids=name_of)
+def test_plugin_files_work_where_workers_are_spawned(folder: Path, tmp_path: Path) -> None:
+    """macOS starts workers so: each begins with nothing but what is sent to it."""
+    found = run_case(folder, tmp_path, MIND_START_METHOD="spawn", MIND_JOBS="2")
+    for name, text in found.items():
+        path = folder / name
+        assert text == (path.read_text() if path.exists() else ""), name
+
+
 def test_there_are_cases() -> None:
-    assert len(FOLDERS) >= 20
+    assert len(FOLDERS) >= 20 and len(PLUGIN_FOLDERS) >= 2

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mind_core.errors import BadRecord, MindError
@@ -56,6 +58,27 @@ def failure_to_start(component: str, error: BaseException) -> MindError:
         cause=describe_exception(error),
         hint="report it to the author of the plugin, or leave the component out",
     )
+
+
+@contextmanager
+def calling(component: str, where: str = "") -> Iterator[None]:
+    """Name a component in the error for whatever it raises in this block.
+
+    A `MindError` and a real interrupt go on as they are. For components that are asked about many
+    records at once; where one record is at fault, `failure` names it.
+    """
+    try:
+        yield
+    except MindError:
+        raise
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
+        raise MindError(
+            f"{component} failed{where and ' on ' + where}",
+            cause=describe_exception(error),
+            hint="report it to the author of the plugin",
+        ) from error
 
 
 def describe_exception(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import orjson
 import xxhash
 
+from mind_core.component_calls import calling
 from mind_core.errors import BadRecord, MindError
 from mind_core.flow import Outcome
 from mind_core.kernels.packed import Packed, encode, pack
@@ -115,9 +116,10 @@ class TakePrints:
 
     def take(self, records: Sequence[Record], size: int) -> _Taken:
         """Return keys, their ends, sets and their ends for records of `size` bytes in all."""
-        if reason_of(self.signature) is not None:
-            return _by_key(self.signature, records)
-        return _by_similarity(self.signature, records, self.speed.worth_it(size))
+        with calling(f"signature {type(self.signature).__name__}"):
+            if reason_of(self.signature) is not None:
+                return _by_key(self.signature, records)
+            return _by_similarity(self.signature, records, self.speed.worth_it(size))
 
 
 def scores_of(policy: KeepPolicy, records: Sequence[Record], ids: Sequence[bytes]) -> list[float]:
@@ -127,7 +129,8 @@ def scores_of(policy: KeepPolicy, records: Sequence[Record], ids: Sequence[bytes
     """
     scores = []
     for record, identity in zip(records, ids, strict=True):
-        score = policy(record)
+        with calling(f"keep policy {type(policy).__name__}", f"record {orjson.loads(identity)}"):
+            score = policy(record)
         if isinstance(score, bool) or not isinstance(score, (int, float)):
             score = math.nan
         if math.isnan(score) or score == math.inf:
@@ -163,7 +166,7 @@ def _by_similarity(signature: Signature, records: Sequence[Record], fast: bool) 
         sets = shingle_sets(folded, whole)
     if isinstance(signature, BatchSignature):
         return (*laid_out_keys(signature, sets, exact, fast), sets.flat, sets.offsets[1:])
-    found = [[*map(_first_half, signature(record))] for record in records]
+    found = [[*map(_first_half, _keys_of(signature, record))] for record in records]
     for own, last in zip(found, exact.tolist(), strict=True):
         own.append(last)
     return (*_laid_out(found), sets.flat, sets.offsets[1:])
@@ -195,10 +198,18 @@ def _hashes(texts: Sequence[str], folded: Sequence[str], packed: Packed) -> tupl
 
 def _by_key(signature: Signature, records: Sequence[Record]) -> _Taken:
     """Return keys, and their second halves in the place of shingles."""
-    found = [sorted(set(signature(record))) for record in records]
+    found = [sorted(set(_keys_of(signature, record))) for record in records]
     first = [[_first_half(key) for key in own] for own in found]
     second = [[_second_half(key) for key in own] for own in found]
     return (*_laid_out(first), *_laid_out(second))
+
+
+def _keys_of(signature: Signature, record: Record) -> Sequence[bytes]:
+    """Return the keys of a record; raise `TypeError` where a signature returns others."""
+    keys = signature(record)
+    if isinstance(keys, bytes | str) or not all(isinstance(key, bytes) for key in keys):
+        raise TypeError(f"it returned {keys!r:.80}, not a sequence of bytes")
+    return keys
 
 
 def _first_half(key: bytes) -> int:

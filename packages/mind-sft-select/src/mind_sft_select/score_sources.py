@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 from mind_core import MindError, Reason, Record
+from mind_core.component_calls import calling
 from mind_core.records import encode
 from mind_sft_select.hookspecs import Scorer
 from mind_sft_select.scorers.conversations import languages_of
@@ -62,7 +63,9 @@ class ModelScores:
         columns = [[UNSCORED] * len(instructions) for _ in self.scorers]
         for number, (column, scorer) in enumerate(zip(columns, self.scorers, strict=True)):
             name = self.names[number] if self.names else type(scorer).__name__
-            values = checked_values(name, scorer(records), len(records)) if records else []
+            with calling(f"scorer {name!r}"):
+                returned = scorer(records) if records else []
+            values = checked_values(name, returned, len(records))
             for place, value in zip(places, values, strict=True):
                 column[place] = value
         rows = zip(*columns, strict=True)
