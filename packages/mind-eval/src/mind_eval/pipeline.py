@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_core.files import atomic_folder
+from mind_core.files import atomic_folder, check_file, check_folder
 from mind_core.plugins import Plugins
 from mind_core.progress import Progress, say
 from mind_core.recipe import Recipe
@@ -95,8 +95,13 @@ def chosen_benchmarks(
 def describe_run(options: RunOptions, recipe: Recipe, plugins: Plugins) -> str:
     """Check everything that a run needs, without scoring; return the plan as TOML with comments.
 
-    Looked for are the model, the held-out files, the data of each benchmark, and the task files.
+    Looked for are the model, the held-out files, the data of each benchmark, the task files, and
+    whether the outputs can be written.
     """
+    if options.output is not None:
+        check_folder(options.output)
+    if options.answers is not None:
+        check_file(options.answers)
     benchmarks = chosen_benchmarks(options, recipe, plugins)
     for task in options.tasks:
         if names_file(task):

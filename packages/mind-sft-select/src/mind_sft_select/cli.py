@@ -16,7 +16,7 @@ from mind_core.cli import (
     run,
     write_out,
 )
-from mind_core.flow import StreamOptions
+from mind_core.flow import StreamOptions, check_stream
 
 TOOL = "mind-sft-select"
 WHAT = (
@@ -145,7 +145,6 @@ def select(
 ) -> None:
     """Select from a stream of instructions, or answer a question about the tool."""
     from mind_core.chats import ChatFormat
-    from mind_core.stream import check_inputs
     from mind_sft_select.bands import parse_pair
     from mind_sft_select.config import effective_recipe, make_config
     from mind_sft_select.pipeline import make_plugins, run_selection
@@ -181,10 +180,6 @@ def select(
         dry_run=dry_run,
         chat_format=ChatFormat(chat_format, tuple(map(str, plugin or []))),
     )
-    if dry_run:
-        check_inputs(inputs or ())
-        write_out(effective.to_toml())
-        return
     stream = StreamOptions(
         inputs=tuple(inputs or ()),
         output=output,
@@ -197,6 +192,10 @@ def select(
         quiet=quiet,
         progress=progress,
     )
+    if dry_run:
+        check_stream(stream)
+        write_out(effective.to_toml())
+        return
     run_selection(config, effective, plugins, stream)
 
 

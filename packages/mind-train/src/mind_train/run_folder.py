@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from mind_core import MindError
-from mind_core.files import MANIFEST, PARTIAL, atomic_file, make_folder, read_json, write_json
+from mind_core.files import (
+    MANIFEST,
+    PARTIAL,
+    atomic_file,
+    check_folder,
+    make_folder,
+    read_json,
+    write_json,
+)
 from mind_core.recipe import Recipe
 
 RECIPE = "recipe.toml"
@@ -66,11 +74,20 @@ def open_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
 
     To be called under ``only_one``. Raises MindError when the folder holds something else.
     """
-    if not _has_begun(run):
-        _refuse_foreign(run)
+    if not check_run(run, recipe, inputs):
         write_json(run / INPUTS, dict(inputs))
         with atomic_file(run / RECIPE) as file:  # the last one: with it, the run has begun
             file.write(recipe.to_toml().encode())
+        return False
+    return True
+
+
+def check_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
+    """Check that a folder may hold this run, without writing; tell whether it has begun there."""
+    if not _has_begun(run):
+        _refuse_foreign(run)
+        if not run.exists():
+            check_folder(run)
         return False
     known = read_json(run / INPUTS)
     if known.get("command") != inputs.get("command"):

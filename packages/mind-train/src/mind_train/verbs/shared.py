@@ -118,8 +118,11 @@ def carry_out(
     from mind_core.progress import Progress
     from mind_train.distributed import planned_world
     from mind_train.pipeline import plan_lines, train
+    from mind_train.run_folder import check_run
 
     if dry_run:
+        if output is not None:
+            check_run(output, job.settings.recipe, job.inputs)
         cli.write_out("".join(f"{line}\n" for line in plan_lines(job)))
         return
     run = required(context, output, "-o RUN, the run folder")
