@@ -6,7 +6,7 @@ from mind_domain import Verdict
 from mind_domain.answers import parse_answer
 from mind_domain.domains.finance.finance import WORDS
 from mind_domain.judges.exact import Exact
-from mind_domain.stories import story_key
+from mind_domain.story_keys import story_key
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The verbs as users run them, on the shipped messages and prices."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,17 @@ def test_label_accounts_for_every_record(tmp_path: Path) -> None:
     assert summary["kept"] == len(kept)
     assert sum(summary["rejected"].values()) == len(rejected)
     assert set(summary["rejected"]) == {
-        "label.duplicate_story", "label.no_price_after", "label.no_price_soon",
-        "label.unknown_ticker",
+        "label.duplicate_story", "label.no_entry", "label.no_exit", "label.unknown_ticker",
     }  # fmt: skip
+    kept_labels = Counter(r["metadata"]["mind"]["domain"]["label"] for r in kept)
+    prices = summary["details"].pop("prices")
+    assert prices["rows"] == 2949 and prices["calendar"].startswith("exchange_calendars 4.")
+    assert summary["details"] == {f"label_{name}": n for name, n in kept_labels.items()}
+    reasons = Counter(r["metadata"]["mind"]["rejected"]["reason"] for r in rejected)
+    assert summary["rejected"] == {f"label.{name}": n for name, n in reasons.items()}
+    assert summary["bad"] == {}
+    sentence = ", ".join(f"{kept_labels[name]:,} {name}" for name in ("fall", "flat", "rise"))
+    assert done.stderr.rstrip().endswith(f"; {sentence}")
     assert summary["recipe"]["finance"]["threshold"] == 0.005
     assert list(summary["components"]) == ["finance"]
     keys = [
@@ -56,16 +65,21 @@ def test_labels_do_not_depend_on_the_number_of_workers(labelled: Path, tmp_path:
 
 
 def test_from_labels_to_chats(labelled: Path, tmp_path: Path) -> None:
-    train, test = tmp_path / "train.zst", tmp_path / "test.zst"
+    folder = tmp_path / "sides"
+    train, test = folder / "train.jsonl.zst", folder / "test.jsonl.zst"
     summary = tmp_path / "split.json"
     done = run_tool(
         "mind-domain",
-        ["split", labelled, "--date", "2015-09-01", "--train", train, "--test", test,
-         "--summary", summary],
+        ["split", labelled, "--date", "2015-09-01", "-o", folder, "--summary", summary],
     )  # fmt: skip
     assert done.code == 0, done.stderr
     counts = json.loads(summary.read_text())
     assert len(set(counts["details"]["train"].values())) == 1
+    sides = {"train": list(read_records([train])), "test": list(read_records([test]))}
+    for side, records in sides.items():
+        written = Counter(r["metadata"]["mind"]["domain"]["label"] for r in records)
+        assert counts["details"][side] == written
+    assert counts["kept"] == sum(map(len, sides.values()))
     assert counts["in"] == counts["kept"] + sum(counts["rejected"].values())
     assert {"split.embargo", "split.story_in_train", "split.balance"} == set(counts["rejected"])
 
@@ -114,7 +128,7 @@ def test_the_recipe_can_be_fed_back(tmp_path: Path) -> None:
     again = run_tool("mind-domain", ["label", "--recipe", path, "--print-recipe"]).stdout
     assert again == printed
     assert b"horizon = 5" in printed
-    assert b"Asia/Shanghai" in printed
+    assert b"XSHG" in printed
 
 
 @pytest.mark.parametrize(
@@ -125,8 +139,8 @@ def test_the_recipe_can_be_fed_back(tmp_path: Path) -> None:
         (["label", "--domain", "finanse", MESSAGES], 2, "did you mean finance?"),
         (["label", "--set", "finance.horzion=2", MESSAGES], 2, "did you mean horizon?"),
         (["label", "--recipe", "finance-uk", MESSAGES], 2, "finance-us"),
-        (["split", "--date", "soon", "--train", "a", "--test", "b", MESSAGES], 2, "no day"),
-        (["split", "--date", "2015-01-01", "--train", "a", "--test", "b", MESSAGES], 1, "no label"),
+        (["split", "--date", "soon", "-o", "a", MESSAGES], 2, "no day"),
+        (["split", "--date", "2015-01-01", "-o", "a", MESSAGES], 1, "no label"),
         (["sft", MESSAGES], 1, "no label"),
         (["score", "--model", "nowhere", MESSAGES], 1, "no label"),
         (["sft", "--language", "fr", MESSAGES], 2, "one of auto, en, zh"),
@@ -228,3 +242,13 @@ def test_a_domain_can_be_plugged(tmp_path: Path) -> None:
     listed = run_tool("mind-domain", ["--plugin", plugin, "--list"]).stdout.decode()
     assert "length  (domain, length.py" in listed
     assert "exact  (judge, mind-domain" in listed
+
+
+def test_a_fact_that_is_no_number_is_named(tmp_path: Path) -> None:
+    plugin = tmp_path / "length.py"
+    plugin.write_text(PLUGIN.replace("len(text)}", "float('nan')}"))
+    records = [{"id": "r1", "text": "word", "created": "2020-01-01T00:00:00+00:00"}]
+    arguments = ["label", "--plugin", str(plugin), "--domain", "length"]
+    done = run_tool("mind-domain", arguments, records)
+    assert done.code == 1
+    assert "record r1: domain 'length' notes length = nan" in done.stderr

@@ -22,13 +22,17 @@ PRICES = str(DATA / "prices.csv.zst")
 MESSAGES = str(DATA / "messages.jsonl.zst")
 
 
+HALF_DAYS = {"2014-07-03", "2014-11-28", "2014-12-24", "2015-11-27", "2015-12-24"}
+
+
 def events() -> dict[str, list[tuple[datetime, float]]]:
     """List (moment, adjusted price) of each open and close by share, straight from the file."""
     text = zstandard.ZstdDecompressor().stream_reader(Path(PRICES).read_bytes()).read().decode()
     found: dict[str, list[tuple[datetime, float]]] = {}
     for row in csv.DictReader(io.StringIO(text)):
         factor = float(row["adj_close"]) / float(row["close"])
-        for clock, name in (("09:30", "open"), ("16:00", "close")):
+        closes = "13:00" if row["date"] in HALF_DAYS else "16:00"
+        for clock, name in (("09:30", "open"), (closes, "close")):
             moment = datetime.fromisoformat(f"{row['date']}T{clock}")
             moment = moment.replace(tzinfo=ZoneInfo("America/New_York"))
             found.setdefault(row["ticker"], []).append((moment, float(row[name]) * factor))
@@ -66,8 +70,8 @@ def test_reasons_on_real_messages() -> None:
         if isinstance(found := finance.label(record), Reason)
     )
     assert reasons[("unknown_ticker", "CVX")] == 40
-    assert reasons[("no_price_soon", "BABA")] > 0  # before its shares were first traded
-    assert sum(n for (reason, _), n in reasons.items() if reason == "no_price_after") > 0
+    assert reasons[("no_entry", "BABA")] > 0  # before its shares were first traded
+    assert {reason for reason, _ in reasons} == {"unknown_ticker", "no_entry", "no_exit"}
 
 
 def record(**changes: object) -> Record:
@@ -84,7 +88,7 @@ def record(**changes: object) -> Record:
     [
         ({"metadata": {}}, "no_ticker"),
         ({"metadata": None}, "no_ticker"),
-        ({"metadata": {"ticker": 600519}}, "no_ticker"),
+        ({"metadata": {"ticker": 600519}}, "unknown_ticker"),
         ({"created": None}, "no_date"),
         ({"created": "soon"}, "no_date"),
     ],
@@ -108,8 +112,11 @@ def test_two_classes_drop_what_is_between() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"horizon": 0}, {"threshold": -0.1}, {"classes": 4}, {"opens": "16:00", "closes": "09:30"},
-     {"opens": "early"}, {"prices": "no such file"}],
+    [{"horizon": 0}, {"threshold": -0.1}, {"classes": 4}, {"entry": "later"}, {"returns": "net"},
+     {"midnight": "noon"}, {"returns": "excess"}, {"benchmark": "SPY"}, {"prices": "no such file"},
+     {"edges": "0.1"}, {"edges": "0.1,-0.1"}, {"edges": "a,b"}, {"quantiles": "1/3,2/3"},
+     {"quantiles": "1/3,4/3", "fit_until": "2015-01-01"}, {"closed_days": "soon"},
+     {"quantiles": "1/3,2/3", "fit_until": "soon"}],
 )  # fmt: skip
 def test_options_without_meaning_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):
@@ -127,3 +134,49 @@ def test_it_goes_to_workers() -> None:
     copy = pickle.loads(pickle.dumps(finance))
     assert copy == finance
     assert copy.label(record()) == finance.label(record())
+
+
+CLASSES = [
+    (3, "", 0.006, "rise"), (3, "", 0.005, "flat"), (3, "", -0.005, "flat"),
+    (3, "", -0.0051, "fall"),
+    (2, "", 0.006, "rise"), (2, "", 0.0, "between"), (2, "", -0.006, "fall"),
+    (2, "0.001", 0.002, "rise"), (2, "0.001", 0.001, "fall"),
+    (3, "-0.005,0.0055", 0.0052, "flat"), (3, "-0.005,0.0055", 0.0056, "rise"),
+    (5, "", 0.016, "surge"), (5, "", 0.015, "rise"), (5, "", 0.0, "flat"), (5, "", -0.006, "fall"),
+    (5, "", -0.015, "fall"), (5, "", -0.016, "plunge"), (5, "-.06,-.02,.02,.06", 0.05, "rise"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("classes", "edges", "change", "wanted"), CLASSES)
+def test_classes_and_their_edges(classes: int, edges: str, change: float, wanted: str) -> None:
+    assert Finance(classes=classes, edges=edges).classify(change) == wanted
+
+
+def test_quantiles_are_those_of_training_dates() -> None:
+    import numpy as np
+
+    finance = Finance(prices=PRICES, quantiles="1/3,2/3", fit_until="2015-06-01")
+    changes = list(np.random.default_rng(0).normal(size=300))
+    fitted = finance.fit(changes)
+    assert fitted.fits_until is None
+    edges = [float(edge) for edge in fitted.edges.split(",")]
+    assert edges == list(np.quantile(changes, [1 / 3, 2 / 3]))
+    assert Counter(map(str, map(fitted.classify, changes))) == {
+        "rise": 100,
+        "flat": 100,
+        "fall": 100,
+    }
+
+
+@pytest.mark.parametrize("field", ["created", "created_at", "time", "date", "发布时间"])
+def test_the_time_may_stand_where_it_usually_does(field: str) -> None:
+    made = {"text": "a word", "ticker": "KO", field: "2014-01-02T20:00:00Z"}
+    found = Finance(prices=PRICES).label(made)
+    assert isinstance(found, Label)
+    assert found.published.isoformat() == "2014-01-02T15:00:00-05:00"
+
+
+def test_a_field_of_ones_own() -> None:
+    finance = Finance(prices=PRICES, time_field="when.utc", ticker_field="share")
+    made = {"text": "a word", "share": "KO", "when": {"utc": "2014-01-02T20:00:00Z"}, "date": "x"}
+    assert isinstance(finance.label(made), Label)

@@ -76,3 +76,44 @@ def test_the_same_seed_gives_the_same_interval() -> None:
         pairs, clusters, LABELS, seed=3
     )
     assert score_table(pairs, clusters, LABELS, draws=0)["metrics"]["accuracy"].keys() == {"value"}
+
+
+@pytest.mark.parametrize("draws", [1, 50, 120])
+def test_intervals_come_from_as_many_draws_as_were_asked(draws: int) -> None:
+    """Compute them a second way: one draw of clusters after another, from the same generator."""
+    pairs = draw(60, 2, 0.1)
+    clusters = [str(n // 4) for n in range(60)]
+    table = confusion(pairs, LABELS)
+    majority = int(table.sum(axis=1).argmax())
+    chooser = np.random.Generator(np.random.PCG64(9))
+    rows = chooser.multinomial(15, np.full(15, 1 / 15), size=draws)
+    drawn = []
+    for weights in rows:
+        sample = [pair for pair, cluster in zip(pairs, clusters, strict=True)
+                  for _ in range(weights[int(cluster)])]  # fmt: skip
+        drawn.append({k: float(v) for k, v in measure(confusion(sample, LABELS), majority).items()})
+    found = score_table(pairs, clusters, LABELS, draws=draws, seed=9)["metrics"]
+    for name in drawn[0]:
+        low, high = np.quantile([one[name] for one in drawn], [0.025, 0.975])
+        assert (found[name]["low"], found[name]["high"]) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_every_number_of_a_score_table() -> None:
+    pairs = [("rise", "rise"), ("rise", "fall"), ("fall", "fall"), ("flat", None)]
+    found = score_table(pairs, ["a", "a", "b", "c"], LABELS, draws=0)
+    assert (found["records"], found["clusters"], found["majority"]) == (4, 3, "rise")
+    assert found["confusion"] == {
+        "rise": {"rise": 1, "flat": 0, "fall": 1, "unparsed": 0},
+        "flat": {"rise": 0, "flat": 0, "fall": 0, "unparsed": 1},
+        "fall": {"rise": 0, "flat": 0, "fall": 1, "unparsed": 0},
+    }
+    values = {name: metric["value"] for name, metric in found["metrics"].items()}
+    assert values == {
+        "accuracy": 0.5,
+        "macro_f1": pytest.approx((2 / 3 + 0 + 2 / 3) / 3, abs=1e-6),
+        # Correct 2 of 4; marginals 2, 1, 1 and 1, 0, 2, 1: (2·4 - 4) / sqrt((16-6)·(16-6)).
+        "mcc": 0.4,
+        "unparsed": 0.25,
+        "majority_accuracy": 0.5,
+        "gain": 0.0,
+    }

@@ -13,12 +13,12 @@ from mind_core.flow import StreamOptions
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
-from mind_domain.chats import as_chat
+from mind_domain.chat_format import build_chat
 from mind_domain.domains.finance.finance import Finance
 from mind_domain.pipeline import ScoreOptions, make_plugins, recipe_for, run_score
-from mind_domain.predict import Ask, encode_answer, likelihoods, written
+from mind_domain.predict import Question, encode_answer, generate_answers, score_labels
 from mind_domain.scoring import item_of
-from mind_domain.table import as_table
+from mind_domain.table import format_scores
 from mind_tok.chat import encode_chat
 from mind_tok.sentencepiece import Bpe
 from mind_train import Checkpoint, load_checkpoint, token_losses
@@ -57,7 +57,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("model")
-    chats = [as_chat(record, Finance(), "en", "record") for record in RECORDS]
+    chats = [build_chat(record, Finance(), "en", "record") for record in RECORDS]
     texts = [message["content"] for chat in chats for message in chat["messages"]]
     tokenizer = Bpe().train(texts, 420)
     tokenizer.save(folder / "tokenizer")
@@ -88,8 +88,8 @@ def checkpoint(run: Path) -> Checkpoint:
     return load_checkpoint(run)
 
 
-def asks() -> list[Ask]:
-    return [item_of(record, Finance(), "en", "record").ask for record in RECORDS]
+def asks() -> list[Question]:
+    return [item_of(record, Finance(), "en", "record").question for record in RECORDS]
 
 
 def ignore(_: int) -> None:
@@ -98,7 +98,7 @@ def ignore(_: int) -> None:
 
 def test_likelihoods_are_sums_over_the_answer(checkpoint: Checkpoint) -> None:
     """Compare with the loss of one whole conversation at a time, without batches or padding."""
-    for ask, heard in zip(asks(), likelihoods(checkpoint, asks(), ignore), strict=True):
+    for ask, heard in zip(asks(), score_labels(checkpoint, asks(), ignore), strict=True):
         assert heard.scores is not None
         for label, word in ask.words.items():
             answer = {"role": "assistant", "content": word}
@@ -117,7 +117,7 @@ def test_the_answer_ends_with_the_end_token(checkpoint: Checkpoint) -> None:
 
 def test_earlier_answers_are_not_scored(checkpoint: Checkpoint) -> None:
     turn = {"role": "assistant", "content": "a long earlier answer"}
-    ask = Ask(
+    ask = Question(
         (*asks()[0].messages, turn, {"role": "user", "content": "and now?"}), {"rise": "rise"}
     )
     assert (
@@ -129,13 +129,13 @@ def test_a_long_question_loses_its_beginning(checkpoint: Checkpoint) -> None:
     words = asks()[0].words
     tail = "the plant burned down"
     long, longer = (
-        Ask(({"role": "user", "content": f"{front * 300} {tail}"},), words)
+        Question(({"role": "user", "content": f"{front * 300} {tail}"},), words)
         for front in ("a b ", "a b a b ")
     )
-    one, other = likelihoods(checkpoint, [long, longer], ignore)
+    one, other = score_labels(checkpoint, [long, longer], ignore)
     assert one.cut and other.cut
     assert one.scores == pytest.approx(other.scores)
-    (text,) = written(checkpoint, [long], ignore)
+    (text,) = generate_answers(checkpoint, [long], ignore)
     assert text.cut
 
 
@@ -176,7 +176,7 @@ def score(
 
 def test_labelled_records_and_chats_score_alike(run: Path, tmp_path: Path) -> None:
     """What `split` wrote and what `sft` made of it are the same questions."""
-    chats = [as_chat(record, Finance(), "en", "record") for record in RECORDS]
+    chats = [build_chat(record, Finance(), "en", "record") for record in RECORDS]
     assert score(run, RECORDS, tmp_path, language="en") == score(run, chats, tmp_path)
 
 
@@ -210,4 +210,44 @@ def test_records_without_a_label_can_be_left_out_and_are_counted(run: Path, tmp_
     assert "`mind-domain label …` then `mind-domain split …`" in str(error.value.hint)
     found = score(run, records, tmp_path, skip_bad=1, language="en")
     assert (found["records"], found["bad"]) == (24, {"missing_field": 1})
-    assert "1 bad records were left out" in as_table(found)
+    assert "1 bad records were left out" in format_scores(found)
+
+
+@pytest.mark.parametrize("method", ["likelihood", "generate"])
+def test_a_model_with_one_weight_that_is_no_number_gives_no_scores(
+    run: Path, tmp_path: Path, method: str
+) -> None:
+    checkpoint = load_checkpoint(run)
+    weight = next(iter(checkpoint.model.parameters()))
+    with torch.no_grad():
+        weight.view(-1)[0] = float("nan")
+        for parameter in checkpoint.model.parameters():
+            parameter.view(-1)[0] = float("nan")
+    folder = tmp_path / "nan"
+    state = {"x": torch.zeros(1)}
+    save_checkpoint(folder, 7, "mindllm", checkpoint.model, state, {}, run.parent / "tokenizer")
+    with pytest.raises(MindError) as caught:
+        score(folder, RECORDS, tmp_path, language="en", method=method)
+    assert "at step 7" in str(caught.value.cause)
+    assert "nan" in caught.value.message or "not finite" in caught.value.message
+
+
+@pytest.mark.parametrize("value", ["float('nan')", "float('inf')", "1.5", "-1"])
+def test_a_judge_that_gives_no_share_is_named(value: str, run: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "odd.py"
+    plugin.write_text(
+        "from mind_domain import Verdict, hookimpl\n"
+        "class Odd:\n"
+        '    """Give what is no score."""\n'
+        "    def __call__(self, question, answer, reference):\n"
+        f"        return Verdict({value}, 'odd')\n"
+        "@hookimpl\n"
+        "def register_judges():\n"
+        "    return {'odd': Odd}\n"
+    )
+    path = tmp_path / "records.zst"
+    write_records(path, RECORDS[:3])
+    plugins = make_plugins([plugin])
+    recipe = recipe_for(plugins, "finance", None, {}, [])
+    with pytest.raises(MindError, match="item r0: the judge Odd gives a score of"):
+        run_score(plugins, recipe, StreamOptions((str(path),)), ScoreOptions(run, judge="odd"))

@@ -1,11 +1,13 @@
 """The files of a split: bad lines by position, and no half of a split that failed."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from mind_core import Record
+from mind_core.files import sha256_file
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
@@ -23,7 +25,7 @@ def labelled(number: int) -> Record:
 
 
 RECORDS = [labelled(n) for n in range(12)]
-ARGUMENTS = ["split", "in.zst", "--date", "2015-09-01", "--train", "train", "--test", "test"]
+ARGUMENTS = ["split", "in.zst", "--date", "2015-09-01", "--near-copies", "0", "-o", "sides"]
 
 
 def test_bad_lines_are_named_counted_and_rejected(tmp_path: Path) -> None:
@@ -41,7 +43,7 @@ def test_bad_lines_are_named_counted_and_rejected(tmp_path: Path) -> None:
     first, second = (r["metadata"]["mind"]["rejected"] for r in read_records([tmp_path / "no"]))
     assert (first["step"], first["position"]) == ("read", "in.zst:3")
     assert second["step"] == "split"
-    assert len(list(read_records([tmp_path / "train"]))) == 5
+    assert len(list(read_records([tmp_path / "sides" / "train.jsonl.zst"]))) == 5
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
@@ -54,9 +56,38 @@ def test_what_fails_beside_a_split_leaves_neither_side(what: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("what", ["--rejects", "--summary"])
-def test_no_two_outputs_are_one_file(what: str, tmp_path: Path) -> None:
+def test_no_output_is_the_input(what: str, tmp_path: Path) -> None:
     write_records(tmp_path / "in.zst", RECORDS)
-    for name in ("train", "test", "in.zst"):
-        done = run_tool("mind-domain", [*ARGUMENTS, what, name], folder=tmp_path)
-        assert done.code == 2, done.stderr
-        assert [path.name for path in tmp_path.iterdir()] == ["in.zst"]
+    done = run_tool("mind-domain", [*ARGUMENTS, what, "in.zst"], folder=tmp_path)
+    assert done.code == 2, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.zst"]
+
+
+def test_the_manifest_says_what_the_sides_are(tmp_path: Path) -> None:
+    write_records(tmp_path / "in.zst", RECORDS)
+    done = run_tool("mind-domain", ARGUMENTS, folder=tmp_path)
+    assert done.code == 0, done.stderr
+    folder = tmp_path / "sides"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["format"] == "mind-domain-split"
+    assert {path.name for path in folder.iterdir()} == {
+        "train.jsonl.zst", "test.jsonl.zst", "test-balanced.jsonl.zst", "manifest.json"
+    }  # fmt: skip
+    for side in manifest["sides"].values():
+        path = folder / side["file"]
+        records = list(read_records([path]))
+        noted = [r["metadata"]["mind"]["domain"] for r in records]
+        assert side["sha256"] == sha256_file(path)
+        assert side["records"] == len(records)
+        assert side["classes"] == Counter(one["label"] for one in noted)
+        assert side["class_shares"] == {
+            name: pytest.approx(n / len(records), abs=1e-6) for name, n in side["classes"].items()
+        }
+        assert side["published"] == [
+            edge(one["published"][:10] for one in noted) for edge in (min, max)
+        ]
+        assert side["days"] == len({one["published"][:10] for one in noted})
+        assert side["clusters"] == len(records)  # none is noted here, so each is its own
+    assert len(set(manifest["sides"]["test-balanced"]["classes"].values())) == 1
+    again = run_tool("mind-domain", ARGUMENTS, folder=tmp_path)
+    assert (again.code, "exists and is complete" in again.stderr) == (1, True)

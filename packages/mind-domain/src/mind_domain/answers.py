@@ -13,7 +13,7 @@ _LEAD = re.compile(
 _EDGES = "\"'“”‘’「」『』*_`()[]【】《》.。,，!！;；:： \t"
 
 
-def normal(text: str) -> str:
+def normalize_answer(text: str) -> str:
     """Reduce the last line of an answer to its bare words: width, case, marks, "Answer:"."""
     lines = [line for line in unicodedata.normalize("NFKC", text).splitlines() if line.strip()]
     if not lines:
@@ -27,8 +27,8 @@ def parse_answer(text: str, words: Mapping[str, str]) -> str | None:
 
     `words` maps a label to its word. A word inside a sentence is not taken: "not a rise" is none.
     """
-    found = normal(text)
+    found = normalize_answer(text)
     for label, word in words.items():
-        if found == normal(word):
+        if found == normalize_answer(word):
             return label
     return None

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
-from mind_core import Reason, Record
+from mind_core import MindError, Reason, Record
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome
-from mind_core.records import annotate, decode, encode, text_of
+from mind_core.records import annotate, annotation, decode, encode, text_of
 from mind_core.stream import Batch
-from mind_domain.domain import NOTES, TOOL, Domain, Label
+from mind_domain.domain import NOTES, TOOL, Domain, FittedDomain, Label
 
 STEP = "label"
 
 
 @dataclass(frozen=True)
-class LabelWork:
+class LabelledLine:
+    """One labelled record on its way from a worker, with what is decided in order."""
+
+    key: bytes
+    label: str
+    until: date
+    change: float
+    rules: tuple[str, ...]
+    line: bytes
+
+
+@dataclass(frozen=True)
+class RecordLabeller:
     """Label the records of a batch; runs in the workers."""
 
     name: str
     domain: Domain
 
     def __call__(self, batch: Batch) -> Outcome:
-        """Return the outcome with (key, label, line) of each labelled record as payload."""
+        """Return the outcome with what is labelled as payload."""
         outcome = Outcome()
-        labelled: list[tuple[bytes, str, bytes]] = []
+        labelled: list[LabelledLine] = []
         for position, line, record in outcome.records(batch):
             try:
                 text_of(record, position)
@@ -39,36 +54,84 @@ class LabelWork:
                 continue
             story = _short_hash(self.domain.story(record))
             note(record, self.name, found, self.domain.labels, story)
-            labelled.append((_key(story, found.cluster), found.name, encode(record)))
+            change = found.facts.get("change")
+            labelled.append(
+                LabelledLine(
+                    _key(story, found.cluster),
+                    found.name,
+                    found.until,
+                    change if isinstance(change, float) else math.nan,
+                    found.rules,
+                    encode(record),
+                )
+            )
         outcome.payload = labelled
         return outcome
 
 
 @dataclass
-class DropCopies:
+class StoryDeduplicator:
     """Drop a story that was told before about the same thing at the same time; runs in order.
 
-    Holds 16 bytes for each story that is kept.
+    Holds 16 bytes for each story that is kept. `changes` are the numbers of kept records that were
+    settled before `fit_until`, where edges are to be fitted: 8 bytes each.
     """
 
     seen: set[bytes] = field(default_factory=set)
+    fit_until: date | None = None
+    changes: array[float] = field(default_factory=lambda: array("d"))
 
     def __call__(self, outcome: Outcome) -> Outcome:
         """Move the payload of an outcome to its kept or rejected records."""
-        for key, label, line in outcome.payload:
-            if key in self.seen:
-                record = decode(line, "a labelled record")
+        for item in outcome.payload:
+            if item.key in self.seen:
+                record = decode(item.line, "a labelled record")
                 outcome.reject(record, TOOL, STEP, Reason("duplicate_story"))
                 continue
-            self.seen.add(key)
-            outcome.kept.append(line)
-            outcome.details[f"label_{label}"] += 1
+            self.seen.add(item.key)
+            outcome.kept.append(item.line)
+            for rule in item.rules:
+                outcome.details[f"rule_{rule}"] += 1
+            if item.label:
+                outcome.details[f"label_{item.label}"] += 1
+            elif self.fit_until is not None and item.until < self.fit_until:
+                self.changes.append(item.change)
         outcome.payload = None
         return outcome
 
 
+@dataclass(frozen=True)
+class ChangeClassifier:
+    """Give the classes of a batch whose returns were measured before; runs in the workers."""
+
+    domain: FittedDomain
+    edges: tuple[float, ...]
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Return the outcome with the label and the fitted edges noted on each record."""
+        outcome = Outcome()
+        for _, _, record in outcome.records(batch):
+            name = self.domain.classify(annotation(record, NOTES)["change"])
+            if isinstance(name, Reason):
+                outcome.reject(record, TOOL, STEP, name)
+                continue
+            annotate(record, NOTES, label=name, edges=list(self.edges))
+            outcome.details[f"label_{name}"] += 1
+            outcome.keep(encode(record))
+        return outcome
+
+
 def note(record: Record, domain: str, label: Label, labels: Sequence[str], story: str) -> None:
-    """Write a label, and what a split needs to know about it, to `metadata.mind.domain`."""
+    """Write a label, and what a split needs to know about it, to `metadata.mind.domain`.
+
+    Raises `MindError` for a fact that is not finite: JSON would turn it into null.
+    """
+    for name, value in label.facts.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise MindError(
+                f"record {record.get('id')}: domain {domain!r} notes {name} = {value}",
+                hint="a fact is a finite number; look at the data behind this label",
+            )
     annotate(
         record,
         NOTES,
@@ -78,6 +141,7 @@ def note(record: Record, domain: str, label: Label, labels: Sequence[str], story
         published=label.published.isoformat(),
         until=label.until.isoformat(),
         cluster=label.cluster,
+        day=(label.day or label.published.date()).isoformat(),
         story=story,
         **label.facts,
     )

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
-from mind_core import MindError, Reason, Record
+from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_core.files import atomic_file
-from mind_core.flow import StreamOptions, run_flow
-from mind_core.output import check_distinct, open_output, write_records
+from mind_core.flow import Pass, StreamOptions, run_flow, run_passes
+from mind_core.output import write_records
 from mind_core.plugins import Plugins
 from mind_core.progress import Progress, say
-from mind_core.reasons import describe
 from mind_core.recipe import Recipe, load_recipe
-from mind_core.records import annotate, encode
-from mind_core.stream import read_records
 from mind_core.summary import Summary
 from mind_domain import builtins, hookspecs
-from mind_domain.domain import TOOL, Domain, Judge
+from mind_domain.domain import TOOL, AnyDomain, Domain, FittedDomain, Judge, ReadingDomain
 from mind_domain.reading import read_all
-from mind_domain.splitting import TEST, TRAIN, SplitRule, dated, split
+from mind_domain.split_files import name_counts
 
 
 def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
@@ -54,9 +47,31 @@ def recipe_for(
     return recipe
 
 
-def make_domain(plugins: Plugins, name: str, recipe: Recipe) -> Domain:
+def make_domain(plugins: Plugins, name: str, recipe: Recipe) -> AnyDomain:
     """Make a domain with the options of its recipe table."""
-    return cast(Domain, plugins.make("register_domains", name, recipe.values.get(name)))
+    return cast(AnyDomain, plugins.make("register_domains", name, recipe.values.get(name)))
+
+
+def make_classifier(plugins: Plugins, name: str, recipe: Recipe) -> Domain:
+    """Make a domain that has classes; one of dialogues alone raises `UsageError`."""
+    domain = make_domain(plugins, name, recipe)
+    if not isinstance(domain, Domain):
+        raise UsageError(
+            f"domain {name!r} has no classes: it is one of dialogues",
+            hint="its verbs are read, bucket, answer, judge and elo",
+        )
+    return domain
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A domain that finds things wrong with its own data as a whole."""
+
+    def remarks(self) -> Sequence[str]:
+        """Say what is wrong, in sentences."""
+
+    def counts(self) -> Mapping[str, Any]:
+        """Give counts for the summary."""
 
 
 def make_judge(plugins: Plugins, name: str) -> Judge:
@@ -64,92 +79,80 @@ def make_judge(plugins: Plugins, name: str) -> Judge:
     return cast(Judge, plugins.make("register_judges", name))
 
 
-def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions) -> Summary:
-    """Label a stream of dated texts; kept are those with a label, in the order they came."""
-    from mind_domain.labelling import DropCopies, LabelWork
+def run_read(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions) -> Summary:
+    """Bring raw rows of a domain's data sets into records."""
+    from mind_domain.raw_rows import raw_batches
+    from mind_domain.reading import RowReader
 
     domain = make_domain(plugins, name, recipe)
+    if not isinstance(domain, ReadingDomain):
+        raise UsageError(f"domain {name!r} reads no raw rows", hint="its plugin offers no `read`")
     summary = Summary(TOOL, recipe=recipe.values, components=plugins.used())
+    batches = raw_batches(options.inputs)
+    run_flow(summary, RowReader(domain), options, finish=_warn_of_midnights, batches=batches)
+    return summary
+
+
+def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions) -> Summary:
+    """Label a stream of dated texts; kept are those with a label, in the order they came.
+
+    Where edges between classes are fitted, the stream is walked twice: returns first, then classes.
+    """
+    from mind_domain.labelling import ChangeClassifier, RecordLabeller, StoryDeduplicator
+
+    domain = make_classifier(plugins, name, recipe)
+    summary = Summary(TOOL, recipe=recipe.values, components=plugins.used())
+    if isinstance(domain, Remarking):
+        for remark in domain.remarks():
+            say(TOOL, remark)
+        summary.details["prices"] = domain.counts()
+    until = domain.fits_until if isinstance(domain, FittedDomain) else None
+    stories = StoryDeduplicator(fit_until=until)
+
+    def classifier() -> ChangeClassifier:
+        assert isinstance(domain, FittedDomain)
+        fitted = domain.fit(stories.changes)
+        edges = tuple(float(edge) for edge in str(getattr(fitted, "edges", "")).split(","))
+        summary.details["fitted"] = {
+            "edges": list(edges), "returns": len(stories.changes), "until": str(until)
+        }  # fmt: skip
+        return ChangeClassifier(fitted, edges)
 
     def finish(summary: Summary) -> None:
-        summary.note = _classes(summary.details)
+        _warn_of_midnights(summary)
+        labels = {k: n for k, n in summary.details.items() if k.startswith("label_")}
+        summary.note = name_counts(labels)
 
-    return run_flow(summary, LabelWork(name, domain), options, DropCopies(), finish)
+    passes = [Pass(lambda: RecordLabeller(name, domain), stories, "the returns")]
+    if until is not None:
+        passes.append(Pass(classifier))
+    return run_passes(summary, passes, options, finish)
+
+
+MIDNIGHTS = 0.2
+"""The share of stamps at midnight from which a user is told: more is no chance."""
+
+
+def _warn_of_midnights(summary: Summary) -> None:
+    count = summary.details.get("rule_midnight_as_date", 0)
+    if summary.kept and count > MIDNIGHTS * summary.kept:
+        say(
+            TOOL,
+            f"{count:,} of {summary.kept:,} times are exactly midnight and were read as bare dates,"
+            " known at the end of the day; --midnight time reads them as times",
+        )
 
 
 def run_sft(
     plugins: Plugins, name: str, recipe: Recipe, language: str, options: StreamOptions
 ) -> Summary:
     """Turn a stream of labelled records into chats."""
-    from mind_domain.chats import ChatWork
+    from mind_domain.chat_format import ChatBuilder
 
-    domain = make_domain(plugins, name, recipe)
+    domain = make_classifier(plugins, name, recipe)
     values = {**recipe.values, "language": language}
     summary = Summary(TOOL, recipe=values, components=plugins.used())
-    return run_flow(summary, ChatWork(domain, language), options)
-
-
-@dataclass(frozen=True)
-class SplitFiles:
-    """Where the two sides go."""
-
-    train: Path
-    test: Path
-
-
-def run_split(rule: SplitRule, files: SplitFiles, options: StreamOptions) -> Summary:
-    """Split labelled records by date into two files; holds the whole input in memory.
-
-    Neither side is completed before the rejects and the summary are.
-    """
-    check_distinct(options.inputs, files.train, files.test, options.rejects, options.summary)
-    values = {name: getattr(rule, name) for name in ("train_size", "test_size", "balance")}
-    summary = Summary(TOOL, seed=rule.seed, recipe={"date": str(rule.date), **values})
-    with tempfile.TemporaryDirectory(prefix=f"{TOOL}-") as folder, ExitStack() as stack:
-        bad = Path(folder) / "bad" if options.rejects else None
-        known, read = read_all(
-            lambda record, position: (record, dated(record, position)),
-            replace(options, rejects=bad),
-        )
-        sides = split([one for _, one in known], rule)
-        # Closed in the reverse order: the sides are completed last, when nothing else can fail.
-        outputs = {
-            TRAIN: stack.enter_context(open_output(files.train, options.level)),
-            TEST: stack.enter_context(open_output(files.test, options.level)),
-        }
-        rejects = stack.enter_context(open_output(options.rejects)) if options.rejects else None
-        told = stack.enter_context(atomic_file(options.summary)) if options.summary else None
-        summary.records_in, summary.bytes_in, summary.bad = read.records_in, read.bytes_in, read.bad
-        if rejects is not None and bad is not None:
-            rejects.write(b"".join(map(encode, read_records([bad]))))
-        for (record, one), side in zip(known, sides, strict=True):
-            if isinstance(side, Reason):
-                summary.rejected[f"split.{side}"] += 1
-                if rejects is not None:
-                    rejects.write(encode(_rejected(record, side)))
-                continue
-            summary.kept += 1
-            summary.details.setdefault(side, Counter())[one.label] += 1
-            outputs[side].write(encode(record))
-        summary.check()
-        summary.bytes_out = sum(output.bytes for output in outputs.values())
-        if told is not None:
-            told.write(summary.as_json())
-    counts = ((side, summary.details.get(side, {})) for side in (TRAIN, TEST))
-    summary.note = "; ".join(f"{side}: {_classes(labels)}" for side, labels in counts)
-    if not options.quiet:
-        say(TOOL, summary.line())
-    return summary
-
-
-def _rejected(record: Record, reason: Reason) -> Record:
-    annotate(record, "rejected", tool=TOOL, step="split", **describe(reason))
-    return record
-
-
-def _classes(counts: Mapping[str, int]) -> str:
-    names = ((name.removeprefix("label_"), count) for name, count in sorted(counts.items()))
-    return ", ".join(f"{count:,} {name}" for name, count in names)
+    return run_flow(summary, ChatBuilder(domain, language), options)
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def run_score(
     from mind_domain.scoring import item_of, predict, prediction_record, report
     from mind_train import load_checkpoint
 
-    domain = make_domain(plugins, how.domain, recipe)
+    domain = make_classifier(plugins, how.domain, recipe)
     judge = make_judge(plugins, how.judge)
     items, read = read_all(
         lambda record, position: item_of(record, domain, how.language, position), options

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mind_core import Record
+import torch
+
+from mind_core import MindError, Record
 from mind_eval.scoring import Sequenced, score
 from mind_tok.chat import encode_chat, encode_prompt
 from mind_train import Checkpoint
@@ -13,12 +15,12 @@ from mind_train.generate import generate
 
 MAX_NEW = 32
 
-Note = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
 """Hears how many questions are answered so far."""
 
 
 @dataclass(frozen=True)
-class Ask:
+class Question:
     """One question to a model: the conversation before the answer, and the word of each label."""
 
     messages: tuple[Record, ...]
@@ -26,7 +28,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Heard:
+class ModelAnswer:
     """What a model said: log-probabilities (nats) of the labels or a text; and if it was cut."""
 
     scores: Mapping[str, float] | None
@@ -34,7 +36,9 @@ class Heard:
     cut: bool
 
 
-def likelihoods(model: Checkpoint, asks: Sequence[Ask], note: Note) -> Iterator[Heard]:
+def score_labels(
+    model: Checkpoint, questions: Sequence[Question], note: ProgressCallback
+) -> Iterator[ModelAnswer]:
     """Yield the log-probability of each label for each question.
 
     An answer counts with its end token, so the words are complete answers of any length and need no
@@ -43,35 +47,53 @@ def likelihoods(model: Checkpoint, asks: Sequence[Ask], note: Note) -> Iterator[
     """
     rows: list[Sequenced] = []
     cuts: list[bool] = []
-    for ask in asks:
+    for question in questions:
         cut = False
-        for word in ask.words.values():
-            ids, scored = encode_answer(model, ask, word)
+        for word in question.words.values():
+            ids, scored = encode_answer(model, question, word)
             cut |= len(ids) > model.context + 1
             # The last token is predicted, never read: one more than the context fits.
             rows.append(Sequenced(tuple(ids[-(model.context + 1) :]), scored))
         cuts.append(cut)
-    labels = len(asks[0].words) if asks else 1
+    labels = len(questions[0].words) if questions else 1
     answers = iter(score(model.model, rows, done=lambda count: note(count // labels)))
-    for ask, cut in zip(asks, cuts, strict=True):
-        yield Heard({label: next(answers).total for label in ask.words}, "", cut)
+    for question, cut in zip(questions, cuts, strict=True):
+        yield ModelAnswer({label: next(answers).total for label in question.words}, "", cut)
 
 
-def encode_answer(model: Checkpoint, ask: Ask, word: str) -> tuple[list[int], int]:
+def encode_answer(model: Checkpoint, question: Question, word: str) -> tuple[list[int], int]:
     """Encode a conversation that ends with an answer; return its ids, and the answer's length.
 
     The answer's end token is counted.
     """
     answer = {"role": "assistant", "content": word}
-    ids, mask = encode_chat(model.tokenizer, [*ask.messages, answer])
+    ids, mask = encode_chat(model.tokenizer, [*question.messages, answer])
     return ids, [*mask[::-1], 0].index(0)
 
 
-def written(model: Checkpoint, asks: Sequence[Ask], note: Note) -> Iterator[Heard]:
-    """Yield what the model writes to each question: greedy, 32 tokens at most."""
+def require_finite_weights(model: Checkpoint) -> None:
+    """Raise `MindError` if a weight of the model is NaN or infinite."""
+    for name, weight in model.model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise MindError(
+                f"weight {name} of the model has values that are not finite",
+                cause=f"checkpoint {model.fingerprint} at step {model.step}",
+                hint="it is damaged or diverged: use an earlier checkpoint",
+            )
+
+
+def generate_answers(
+    model: Checkpoint, questions: Sequence[Question], note: ProgressCallback
+) -> Iterator[ModelAnswer]:
+    """Yield what the model writes to each question: greedy, 32 tokens at most.
+
+    Raises `MindError` for a model with weights that are not finite: the greedy choice among NaN is
+    always the first token, which would pass for an answer.
+    """
+    require_finite_weights(model)
     room = max(1, model.context - MAX_NEW)
-    for n, ask in enumerate(asks, 1):
-        prompt = encode_prompt(model.tokenizer, list(ask.messages))
+    for n, question in enumerate(questions, 1):
+        prompt = encode_prompt(model.tokenizer, list(question.messages))
         ids = generate(model, prompt[-room:], max_new=MAX_NEW, temperature=0.0)
-        yield Heard(None, model.tokenizer.decode(ids), len(prompt) > room)
+        yield ModelAnswer(None, model.tokenizer.decode(ids), len(prompt) > room)
         note(n)

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from mind_core import Record
+from mind_core import Reason, Record
 from mind_core.errors import BadRecord
 from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.records import encode
 from mind_core.stream import Batch
 from mind_core.summary import Summary
-from mind_domain.domain import TOOL
+from mind_domain.domain import TOOL, ReadingDomain
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Parse(Generic[T]):
+class BatchParser(Generic[T]):
     """Parse the records of a batch with their positions; what raises `BadRecord` is bad."""
 
     parse: Callable[[Record, str], T]
@@ -31,6 +31,32 @@ class Parse(Generic[T]):
                 outcome.payload.append(self.parse(record, position))
             except BadRecord as error:
                 outcome.bad.append((error, line))
+        return outcome
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Bring raw rows into the form of a domain; runs in the workers."""
+
+    domain: ReadingDomain
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """Return the outcome with a record for each row, or the domain's reason."""
+        outcome = Outcome()
+        for position, line, row in outcome.records(batch):
+            try:
+                record = self.domain.read(row, position)
+            except BadRecord as error:
+                outcome.bad.append((error, line))
+                continue
+            if isinstance(record, Reason):
+                outcome.reject(row, TOOL, "read", record)
+                continue
+            metadata = record.get("metadata")
+            rule = metadata.get("time_rule") if isinstance(metadata, dict) else None
+            if isinstance(rule, str):
+                outcome.details[f"rule_{rule}"] += 1
+            outcome.keep(encode(record))
         return outcome
 
 
@@ -47,7 +73,7 @@ def read_all(parse: Callable[[Record, str], T], options: StreamOptions) -> tuple
         return outcome
 
     aside = replace(options, jobs=1, output=None, summary=None, quiet=True)
-    return held, run_flow(Summary(TOOL), Parse(parse), aside, hold, passes_on=False)
+    return held, run_flow(Summary(TOOL), BatchParser(parse), aside, hold, passes_on=False)
 
 
 def no_label(record: Record, position: str, cause: str = "no label") -> BadRecord:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mind_core import Record
+from mind_core import MindError, Record
 from mind_core.records import annotation
 from mind_domain.answers import parse_answer
-from mind_domain.chats import as_chat
-from mind_domain.domain import NOTES, Domain, Judge
+from mind_domain.chat_format import build_chat
+from mind_domain.domain import NOTES, Domain, Judge, Verdict
 from mind_domain.metrics import score_table
-from mind_domain.predict import Ask, Note, likelihoods, written
+from mind_domain.predict import ProgressCallback, Question, generate_answers, score_labels
 from mind_domain.reading import no_label
 from mind_train import Checkpoint
 
@@ -23,7 +23,7 @@ class Item:
     """One labelled record as a question with its right answer."""
 
     key: str
-    ask: Ask
+    question: Question
     label: str
     cluster: str
 
@@ -31,14 +31,14 @@ class Item:
 def item_of(record: Record, domain: Domain, language: str, position: str) -> Item:
     """Make a question of a labelled record, or of a chat that `mind-domain sft` made."""
     if not isinstance(record.get("messages"), list):
-        record = as_chat(record, domain, language, position)
+        record = build_chat(record, domain, language, position)
     noted = annotation(record, NOTES)
     label, spoken = noted.get("label"), noted.get("language")
     if label not in domain.labels or spoken not in ("en", "zh"):
         raise no_label(record, position, "no label and language; `mind-domain sft` writes them")
     words = {name: domain.answer(name, spoken) for name in domain.labels}
-    ask = Ask(tuple(record["messages"][:-1]), words)
-    return Item(str(record.get("id")), ask, str(label), str(noted.get("cluster", position)))
+    question = Question(tuple(record["messages"][:-1]), words)
+    return Item(str(record.get("id")), question, str(label), str(noted.get("cluster", position)))
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,23 @@ class Prediction:
     chances: dict[str, float] | None = None
 
 
-def predict(model: Checkpoint, items: Sequence[Item], method: str, note: Note) -> list[Prediction]:
+def predict(
+    model: Checkpoint, items: Sequence[Item], method: str, note: ProgressCallback
+) -> list[Prediction]:
     """Ask a model for the label of each item, in order."""
-    asks = [item.ask for item in items]
-    hear = likelihoods if method == "likelihood" else written
+    questions = [item.question for item in items]
+    answer_all = score_labels if method == "likelihood" else generate_answers
     found = []
-    for ask, heard in zip(asks, hear(model, asks, note), strict=True):
+    for item, heard in zip(items, answer_all(model, questions, note), strict=True):
+        question = item.question
         if heard.scores is None:
-            found.append(Prediction(parse_answer(heard.text, ask.words), heard.text, heard.cut))
+            found.append(
+                Prediction(parse_answer(heard.text, question.words), heard.text, heard.cut)
+            )
             continue
+        _require_finite_scores(heard.scores, item, model)
         best = max(heard.scores, key=heard.scores.__getitem__)
-        found.append(Prediction(best, ask.words[best], heard.cut, _shares(heard.scores)))
+        found.append(Prediction(best, question.words[best], heard.cut, _shares(heard.scores)))
     return found
 
 
@@ -77,7 +83,13 @@ def report(
     pairs = [(item.label, guess.label) for item, guess in zip(items, predictions, strict=True)]
     scores = score_table(pairs, [item.cluster for item in items], labels, draws, seed)
     verdicts = [
-        judge(item.ask.messages[-1]["content"], guess.answer, item.ask.words[item.label])
+        _require_verdict(
+            judge(
+                item.question.messages[-1]["content"], guess.answer, item.question.words[item.label]
+            ),
+            item,
+            judge,
+        )
         for item, guess in zip(items, predictions, strict=True)
     ]
     reasons: dict[str, int] = {}
@@ -96,6 +108,28 @@ def prediction_record(item: Item, guess: Prediction) -> Record:
     if guess.chances is not None:
         row["chances"] = guess.chances
     return row
+
+
+def _require_finite_scores(scores: Mapping[str, float], item: Item, model: Checkpoint) -> None:
+    """Refuse log-probabilities that are no numbers: a comparison with NaN picks the first label."""
+    for label, value in scores.items():
+        if not math.isfinite(value):
+            raise MindError(
+                f"item {item.key}: the model gives {label!r} a log-probability of {value}",
+                cause=f"checkpoint {model.fingerprint} at step {model.step}",
+                hint="its weights are damaged or it diverged: score an earlier checkpoint",
+            )
+
+
+def _require_verdict(verdict: Verdict, item: Item, judge: Judge) -> Verdict:
+    """Refuse a score outside 0 to 1, NaN included."""
+    score = verdict.score
+    if isinstance(score, (int, float)) and 0.0 <= score <= 1.0:
+        return verdict
+    raise MindError(
+        f"item {item.key}: the judge {type(judge).__name__} gives a score of {score}",
+        hint="a judge gives a number from 0 to 1; this is a fault of its plugin",
+    )
 
 
 def _shares(scores: Mapping[str, float]) -> dict[str, float]:

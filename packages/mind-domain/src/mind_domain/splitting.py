@@ -1,8 +1,10 @@
-"""Split labelled records by date, with nothing of the test side known to the training side."""
+"""Split labelled records by date, with nothing of a later side known to an earlier one."""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +16,11 @@ from mind_core.records import annotation
 from mind_domain.domain import NOTES
 from mind_domain.reading import no_label
 
-TRAIN, TEST = "train", "test"
+TRAIN, VALIDATION, TEST = SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Dated:
+class DatedRecord:
     """What a split needs to know of a labelled record."""
 
     key: str
@@ -26,16 +28,27 @@ class Dated:
     story: str
     published: date
     until: date
+    text: str = ""
+    day: date | None = None
+    cluster: str = ""
+    labels: tuple[str, ...] = ()
+    fit_until: date | None = None
 
 
 @dataclass(frozen=True)
 class SplitRule:
-    """Say where to cut and how many to take; 0 takes all. Balance concerns training only."""
+    """Say where to cut and how many to take; a size of 0 takes all.
 
-    date: date
+    `date` begins the test side, `validation` the one before it. `balance` concerns training;
+    texts of a Jaccard similarity from `near` on are near copies, 0 looks for none.
+    """
+
+    date: dt.date
+    validation: dt.date | None = None
     train_size: int = 0
     test_size: int = 0
     balance: bool = True
+    near: float = 0.7
     seed: int = 0
 
 
@@ -47,96 +60,215 @@ def parse_date(text: str) -> date:
         raise UsageError(f"--date {text!r} is no day", hint="write 2015-09-01") from None
 
 
-def dated(record: Record, position: str) -> Dated:
+def parse_fractions(text: str) -> tuple[float, ...]:
+    """Read two or three shares of the dates, such as 0.8,0.1,0.1, that add up to 1."""
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        shares = ()
+    whole = len(shares) in (2, 3) and all(0.0 < share < 1.0 for share in shares)
+    if not whole or abs(math.fsum(shares) - 1.0) > 1e-6:
+        raise UsageError(
+            f"--fractions {text!r}", hint="training, validation, test: 0.8,0.1,0.1; or 0.8,0.2"
+        )
+    return shares
+
+
+def dates_of_fractions(
+    records: Sequence[DatedRecord], shares: Sequence[float]
+) -> tuple[date, date | None]:
+    """Return the first days of test and validation that give each side its share of the days."""
+    days = sorted({record.published for record in records})
+    if len(days) < len(shares):
+        raise MindError(
+            f"{len(days)} days of publication cannot be split into {len(shares)} sides",
+            hint="give more records",
+        )
+    test = days[min(len(days) - 1, round(len(days) * math.fsum(shares[:-1])))]
+    return test, days[round(len(days) * shares[0])] if len(shares) == 3 else None
+
+
+def read_dated(record: Record, position: str) -> DatedRecord:
     """Read the label of a record; raise `BadRecord` if it has none."""
     noted = annotation(record, NOTES)
     try:
-        return Dated(
+        published = datetime.fromisoformat(noted["published"]).date()
+        fitted = noted.get("fit_until")
+        return DatedRecord(
             str(record.get("id") or record.get("text", "")),
             str(noted["label"]),
             str(noted["story"]),
-            datetime.fromisoformat(noted["published"]).date(),
+            published,
             date.fromisoformat(noted["until"]),
+            str(record.get("text", "")),
+            date.fromisoformat(noted["day"]) if "day" in noted else published,
+            str(noted.get("cluster", position)),
+            tuple(map(str, noted.get("labels", ()))),
+            date.fromisoformat(fitted) if fitted else None,
         )
     except (KeyError, TypeError, ValueError):
         raise no_label(record, position) from None
 
 
-def split(records: Sequence[Dated], rule: SplitRule) -> list[str | Reason]:
-    """Give each record its side, or the reason why it is on neither.
+def split(
+    records: Sequence[DatedRecord], rule: SplitRule, remarks: list[str] | None = None
+) -> list[str | Reason]:
+    """Give each record its side, or the reason why it is on none.
 
-    Training takes what is settled before the date: a label that rests on prices of that day or
-    later is dropped (`embargo`), so one horizon lies between the sides. Test takes what was
-    published on the date or later and whose story is not told in training (`story_in_train`). Then
-    training is balanced to the smallest class by the hash of (seed, id).
+    An earlier side takes what is settled before the next begins: a label that rests on prices of
+    that day or later is dropped (`embargo`), so one horizon lies before each cut. A later side
+    takes what is published from its date on, whose story is not told before (`story_in_train`,
+    `story_in_validation`) and that is no near copy of an earlier text (`near_copy`). Then training
+    is balanced to the smallest class by the hash of (seed, id). What could not be had as asked goes
+    to `remarks`.
     """
-    sides: list[str | Reason] = [_by_date(record, rule.date) for record in records]
-    told = {record.story for record, side in zip(records, sides, strict=True) if side == TRAIN}
-    for n, record in enumerate(records):
-        if sides[n] == TEST and record.story in told:
-            sides[n] = Reason("story_in_train")
-    _require(records, sides, rule.date)
-    _sample_training(records, sides, rule)
+    _require_honest_edges(records, rule)
+    sides: list[str | Reason] = [_by_date(record, rule) for record in records]
+    _drop_stories(records, sides)
+    if rule.near:
+        _drop_near_copies(records, sides, rule.near)
+    _require(records, sides, rule)
+    remarks = [] if remarks is None else remarks
+    _sample_training(records, sides, rule, remarks)
     if rule.test_size:
         rows = [n for n, side in enumerate(sides) if side == TEST]
+        if len(rows) < rule.test_size:
+            remarks.append(f"{rule.test_size:,} test records were asked for, {len(rows):,} are all")
         _keep(rows, rule.test_size, records, sides, rule.seed, "test_size")
     return sides
 
 
-def _by_date(record: Dated, cut: date) -> str | Reason:
-    if record.published >= cut:
-        return TEST
-    if record.until < cut:
-        return TRAIN
-    return Reason("embargo", str(record.until), str(cut))
+def balanced(
+    records: Sequence[DatedRecord], rows: Sequence[int], size: int, seed: int
+) -> tuple[list[int], int]:
+    """Return rows with as many of each class, and how many of each: at most `size` in all."""
+    classes: dict[str, list[int]] = defaultdict(list)
+    for n in rows:
+        classes[records[n].label].append(n)
+    each = min(len(row) for row in classes.values())
+    if size:
+        each = min(each, size // len(classes))
+    kept = [n for row in classes.values() for n in _ranked(row, records, seed)[:each]]
+    return sorted(kept), each
 
 
-def _require(records: Sequence[Dated], sides: Sequence[str | Reason], cut: date) -> None:
-    """Refuse a cut that leaves a side empty."""
-    for side in (TRAIN, TEST):
+def _by_date(record: DatedRecord, rule: SplitRule) -> str | Reason:
+    cuts = [cut for cut in (rule.validation, rule.date) if cut is not None]
+    sides = (TRAIN, VALIDATION, TEST) if rule.validation else (TRAIN, TEST)
+    place = sum(record.published >= cut for cut in cuts)
+    if place < len(cuts) and record.until >= cuts[place]:
+        return Reason("embargo", str(record.until), str(cuts[place]))
+    return sides[place]
+
+
+def _drop_stories(records: Sequence[DatedRecord], sides: list[str | Reason]) -> None:
+    told: dict[str, str] = {}
+    for side in SIDES:
+        rows = [n for n, one in enumerate(sides) if one == side]
+        for n in rows:
+            if records[n].story in told:
+                sides[n] = Reason(f"story_in_{told[records[n].story]}")
+        for n in rows:
+            told.setdefault(records[n].story, side)
+
+
+def _drop_near_copies(
+    records: Sequence[DatedRecord], sides: list[str | Reason], threshold: float
+) -> None:
+    """Drop from each later side what is nearly a text of an earlier one."""
+    from mind_domain.near_copies import near_copies
+
+    earlier: list[int] = []
+    for side in SIDES:
+        rows = [n for n, one in enumerate(sides) if one == side]
+        if earlier and rows:
+            texts = [records[n].text for n in earlier]
+            found = near_copies([records[n].text for n in rows], texts, threshold)
+            for n, match in zip(rows, found, strict=True):
+                if match is not None:
+                    sides[n] = Reason(
+                        "near_copy", round(match[0], 4), records[earlier[match[1]]].key
+                    )
+        earlier += [n for n in rows if sides[n] == side]
+
+
+def _require_honest_edges(records: Sequence[DatedRecord], rule: SplitRule) -> None:
+    """Refuse classes whose edges were fitted on dates that are no training dates here."""
+    cut = rule.validation or rule.date
+    late = max((one.fit_until for one in records if one.fit_until is not None), default=None)
+    if late is not None and late > cut:
+        raise MindError(
+            f"the edges between classes were fitted on dates before {late}, "
+            f"and training ends on {cut}",
+            cause="edges that know the test side make its labels depend on it",
+            hint=f"label again with --fit-until {cut}",
+        )
+
+
+def _require(
+    records: Sequence[DatedRecord], sides: Sequence[str | Reason], rule: SplitRule
+) -> None:
+    """Refuse a cut that leaves a side empty, and a class without training records."""
+    for side in SIDES if rule.validation else (TRAIN, TEST):
         if side in sides:
             continue
         days = sorted(record.published for record in records)
         span = f"they were published from {days[0]} to {days[-1]}" if days else "there are none"
         raise MindError(
-            f"a split at {cut} leaves no record to {side}",
+            f"a split at {rule.date} leaves no record to {side}",
             cause=f"of {len(records)} records, {span}",
             hint="give another --date",
         )
-
-
-def _sample_training(records: Sequence[Dated], sides: list[str | Reason], rule: SplitRule) -> None:
-    rows: dict[str, list[int]] = defaultdict(list)
-    for n, (record, side) in enumerate(zip(records, sides, strict=True)):
-        if side == TRAIN:
-            rows[record.label if rule.balance else ""].append(n)
-    most = min(len(row) for row in rows.values())
-    wanted = rule.train_size // len(rows) if rule.train_size else most
-    if not rule.balance:
-        wanted = rule.train_size or most
-    if wanted > most or wanted == 0:
-        counts = Counter(records[n].label for row in rows.values() for n in row)
+    counts = Counter(one.label for one, side in zip(records, sides, strict=True) if side == TRAIN)
+    known = {label for one in records for label in (*one.labels, one.label)}
+    if missing := sorted(known - set(counts)):
         raise MindError(
-            f"{rule.train_size} training records cannot be taken",
+            f"training has no record of class {', '.join(missing)}",
             cause=", ".join(f"{count} {label}" for label, count in sorted(counts.items())),
-            hint=f"the most is {most * len(rows)}" + (", or --no-balance" if rule.balance else ""),
+            hint="give a later --date, or label with fewer --classes",
         )
-    for row in rows.values():
-        _keep(row, wanted, records, sides, rule.seed, "balance" if rule.balance else "train_size")
+
+
+def _sample_training(
+    records: Sequence[DatedRecord],
+    sides: list[str | Reason],
+    rule: SplitRule,
+    remarks: list[str],
+) -> None:
+    rows = [n for n, side in enumerate(sides) if side == TRAIN]
+    if rule.balance:
+        kept, each = balanced(records, rows, rule.train_size, rule.seed)
+        if each == 0:
+            raise UsageError(f"--train-size {rule.train_size} is less than one of each class")
+        reason = "balance"
+    else:
+        kept = _ranked(rows, records, rule.seed)[: rule.train_size or len(rows)]
+        reason = "train_size"
+    classes = len({records[n].label for n in rows})
+    if rule.train_size - len(kept) >= (classes if rule.balance else 1):
+        remarks.append(
+            f"{rule.train_size:,} training records were asked for, {len(kept):,} are the most"
+            + (" with as many of each class" if rule.balance else "")
+        )
+    for n in set(rows) - set(kept):
+        sides[n] = Reason(reason)
 
 
 def _keep(
     rows: Sequence[int],
     count: int,
-    records: Sequence[Dated],
+    records: Sequence[DatedRecord],
     sides: list[str | Reason],
     seed: int,
     reason: str,
 ) -> None:
     """Keep the rows with the smallest hashes; the others get the reason."""
-    order = sorted(rows, key=lambda n: (_rank(seed, records[n].key), n))
-    for n in order[count:]:
+    for n in _ranked(rows, records, seed)[count:]:
         sides[n] = Reason(reason)
+
+
+def _ranked(rows: Sequence[int], records: Sequence[DatedRecord], seed: int) -> list[int]:
+    return sorted(rows, key=lambda n: (_rank(seed, records[n].key), n))
 
 
 def _rank(seed: int, key: str) -> bytes:

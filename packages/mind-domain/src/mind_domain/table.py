@@ -15,7 +15,7 @@ NAMES = {
 }
 
 
-def as_table(scores: Mapping[str, Any]) -> str:
+def format_scores(scores: Mapping[str, Any]) -> str:
     """Lay out metrics with their 95 % intervals, and the confusion table below them."""
     lines = [
         f"{scores['records']:,} records in {scores['clusters']:,} clusters, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mind_domain.answers import normal
+from mind_domain.answers import normalize_answer
 from mind_domain.domain import Verdict
 
 
@@ -14,8 +14,8 @@ class Exact:
 
     def __call__(self, question: str, answer: str, reference: str) -> Verdict:  # noqa: ARG002 - part of a judge
         """Compare without case, width and surrounding marks."""
-        given = normal(answer)
+        given = normalize_answer(answer)
         if not given:
             return Verdict(0.0, "empty")
-        same = given == normal(reference)
+        same = given == normalize_answer(reference)
         return Verdict(1.0, "right") if same else Verdict(0.0, "wrong")

@@ -15,7 +15,7 @@ from mind_domain.reading import no_label
 
 
 @dataclass(frozen=True)
-class ChatWork:
+class ChatBuilder:
     """Make the chats of a batch; runs in the workers."""
 
     domain: Domain
@@ -26,7 +26,7 @@ class ChatWork:
         outcome = Outcome()
         for position, line, record in outcome.records(batch):
             try:
-                chat = as_chat(record, self.domain, self.language, position)
+                chat = build_chat(record, self.domain, self.language, position)
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
@@ -34,7 +34,7 @@ class ChatWork:
         return outcome
 
 
-def as_chat(record: Record, domain: Domain, language: str, position: str) -> Record:
+def build_chat(record: Record, domain: Domain, language: str, position: str) -> Record:
     """Make a chat record of a labelled one; raise `BadRecord` if it has no label of the domain.
 
     The text moves into the question; everything else stays. "auto" asks in the text's language.

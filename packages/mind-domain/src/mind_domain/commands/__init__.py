@@ -1,0 +1,1 @@
+"""The verbs as a user types them: options, help and what they are turned into."""

@@ -1,0 +1,187 @@
+"""The options that only mind-domain has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from mind_core.errors import UsageError
+
+METHODS = ("likelihood", "generate")
+LANGUAGES = ("auto", "en", "zh")
+
+# typer reads these at run time, so the annotations keep Optional spelled out for it.
+
+DomainName = Annotated[
+    str, typer.Option("--domain", metavar="NAME", help="Which domain; --list shows them.")
+]
+Language = Annotated[
+    str,
+    typer.Option(
+        "--language",
+        metavar="|".join(LANGUAGES),
+        help="Ask in the text's language, or in one.",
+    ),
+]
+Prices = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        metavar="FILE", help="CSV or Parquet: ticker,date,open,close[,high,low,adj_close,volume]."
+    ),
+]
+Exchange = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="CODE", help="Its calendar counts: XSHG, XNYS, XHKG, … Default XNYS."),
+]
+Horizon = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(metavar="N", help="Sessions from entry to exit. Default 1."),
+]
+Entry = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="first|open|close|next-open",
+        help="Which price after the text to enter at. Default first.",
+    ),
+]
+Return = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--return", metavar="raw|log|excess", help="How the change is measured. Default raw."
+    ),
+]
+Benchmark = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="TICKER", help="What an excess return is measured against."),
+]
+Classes = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(metavar="2|3|5", help="2 drops what is flat, 5 adds surge and plunge. Default 3."),
+]
+Threshold = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="X|A,B,…",
+        help="Changes up to this share are flat, or the edges themselves. Default 0.005.",
+    ),
+]
+Quantiles = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="Q,Q,…", help="Fit the edges at these shares of the training returns, as 1/3,2/3."
+    ),
+]
+FitUntil = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="DAY", help="Fit on what is settled before this day; the split is not earlier."
+    ),
+]
+Midnight = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="date|time", help="What a time of exactly 00:00:00 is. Default date."),
+]
+ClosedDays = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FILE|DAYS", help="Days without a session, whatever the calendar says."),
+]
+Strict = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option(
+        "--strict/--no-strict",
+        show_default=False,
+        help="Stop at the first row that is no price. Default: leave it out.",
+    ),
+]
+TimeField = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--time", metavar="FIELD", help="Where the time stands. Default: the usual names."
+    ),
+]
+TickerField = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--ticker", metavar="FIELD", help="Where the share stands. Default: the usual names."
+    ),
+]
+TextField = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--text", metavar="FIELD", help="Where the text stands. Default: the usual names."
+    ),
+]
+TimeFormat = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="FORMAT", help="How times are written, as strptime: %d.%m.%Y %H:%M."),
+]
+TestDate = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--date", metavar="DAY", help="First day of the test side, as 2015-09-01."),
+]
+ValidationDate = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="DAY", help="First day of a validation side before it."),
+]
+Fractions = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(metavar="X,Y[,Z]", help="Shares of the days instead: 0.8,0.1,0.1 or 0.8,0.2."),
+]
+NearCopies = Annotated[
+    float,
+    typer.Option(
+        "--near-copies",
+        metavar="X",
+        min=0.0,
+        max=1.0,
+        help="Drop later texts of this Jaccard similarity to earlier ones; 0 keeps them.",
+    ),
+]
+RawInputs = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Argument(
+        metavar="[FILE]...",
+        help="JSON lines, a JSON array or CSV: zstd, gzip or plain; '-' or none is stdin.",
+        show_default=False,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(METHODS),
+        help="Take the likeliest label word, or read what the model writes.",
+    ),
+]
+JudgeName = Annotated[
+    str, typer.Option(metavar="NAME", help="Who compares answers; --list shows them.")
+]
+Draws = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Bootstrap draws for the intervals; 0 is none.")
+]
+Predictions = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Write each answer as a record."),
+]
+TrainSize = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Training records to take; 0 takes the most.")
+]
+TestSize = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Test records to take; 0 takes all.")
+]
+Balance = Annotated[bool, typer.Option(help="Take as many training records of each class.")]
+
+
+def parse_threshold(text: str | None) -> dict[str, Any]:
+    """Return what --threshold says as options of finance: one number, or a list of edges."""
+    if text is None:
+        return {}
+    if "," in text:
+        return {"edges": text}
+    try:
+        return {"threshold": float(text)}
+    except ValueError:
+        raise UsageError(
+            f"--threshold {text!r} is no number", hint="0.005, or edges: -0.005,0.0055"
+        ) from None
