@@ -77,7 +77,7 @@ def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(
         after = recorded[at + 1]
         assert after[:2] == ("fsync", target.parent), "the new name must last before all else"
     for at, (name, where, _) in enumerate(recorded):
-        if name == "mkdir" and tmp_path in where.parents and where.suffix != ".partial":
+        if name == "mkdir" and tmp_path in where.parents and ".partial" not in str(where):
             soon = next(
                 i for i in range(at, len(recorded)) if recorded[i][0] in ("replace", "rename")
             )
