@@ -13,17 +13,17 @@ from mind_core import MindError
 from mind_tok import Tokenizer
 from mind_tok.chat import encode_chat
 from mind_tok.shards import ShardSet, ShardWriter
-from mind_train.chat_rows import ChatRows, pack
 from mind_train.data import Batch, Documents, Shards, stack
+from mind_train.datasets.chat import ChatDataset, pack
+from mind_train.datasets.text import TextDataset
 from mind_train.mixture import UNIT, Mixture, Phase, Source
-from mind_train.text_rows import TextRows
 
 
 def test_windows_predict_each_token_once_across_shards(shards: Path) -> None:
     split = ShardSet.open(shards, "train")
     assert len(split.shards) > 1
     stream = np.concatenate([shard.ids for shard in split.shards])
-    rows = TextRows(split, 50)
+    rows = TextDataset(split, 50)
     assert len(rows) == (len(stream) - 1) // 50
     found = np.concatenate([rows.row(i).ids[1:] for i in range(len(rows))])
     assert np.array_equal(found, stream[1 : 1 + len(rows) * 50])
@@ -34,7 +34,7 @@ def test_windows_predict_each_token_once_across_shards(shards: Path) -> None:
 
 def test_documents_of_a_row_change_after_each_end(shards: Path) -> None:
     split = ShardSet.open(shards, "train")
-    rows = TextRows(split, 64)
+    rows = TextDataset(split, 64)
     for number in range(len(rows)):
         row = rows.row(number)
         after_end = np.flatnonzero(row.ids[:-1] == split.end_id) + 1
@@ -44,7 +44,7 @@ def test_documents_of_a_row_change_after_each_end(shards: Path) -> None:
 
 
 def test_batches_are_a_pure_function_of_seed_and_step(shards: Path) -> None:
-    rows = TextRows(ShardSet.open(shards, "train"), 32)
+    rows = TextDataset(ShardSet.open(shards, "train"), 32)
 
     def batch(step: int, seed: int, *part: int) -> Batch:
         mixture = Mixture([Source("all", rows, seed)], [Phase(9, (UNIT,))], 4)
@@ -63,7 +63,7 @@ def test_conversations_stay_whole_and_answers_alone_count(
 ) -> None:
     split = ShardSet.open(chat_shards, "train")
     documents = Documents(split)
-    rows = ChatRows(documents, 40, tokenizer.end_id)
+    rows = ChatDataset(documents, 40, tokenizer.end_id)
     assert sorted(d for p in rows.packs for d in p) == list(range(len(documents)))
     for number, packed in enumerate(rows.packs):
         row = rows.row(number)
@@ -97,12 +97,12 @@ def test_what_cannot_be_trained_on_is_left_out_and_said(
         silent = [*tokenizer.encode("nothing to learn"), tokenizer.end_id]
         writer.add(silent, size=16, mask=[0] * len(silent))
     documents = Documents(ShardSet.open(tmp_path / "chat", "train"))
-    rows = ChatRows(documents, 40, tokenizer.end_id)
+    rows = ChatDataset(documents, 40, tokenizer.end_id)
     assert rows.packs == [[0]]
     assert any("1 conversations longer" in note for note in rows.notes())
     assert any("1 conversations without" in note for note in rows.notes())
     with pytest.raises(MindError, match="no conversation") as caught:
-        ChatRows(documents, 3, tokenizer.end_id).require_rows()
+        ChatDataset(documents, 3, tokenizer.end_id).require_rows()
     assert caught.value.hint
 
 
@@ -118,7 +118,7 @@ def test_packing_keeps_all_and_fits(lengths: list[int]) -> None:
 
 def test_too_little_text_is_refused(shards: Path) -> None:
     with pytest.raises(MindError, match="not one row") as caught:
-        TextRows(ShardSet.open(shards, "train"), 10**7)
+        TextDataset(ShardSet.open(shards, "train"), 10**7)
     assert caught.value.hint
     with pytest.raises(MindError, match="wanted are chat"):
         Shards.open(shards, "chat")

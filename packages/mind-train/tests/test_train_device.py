@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mind_train.device import Machine, table_peak
+from mind_train.device import DeviceConfig, table_peak
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ def test_peaks_of_data_sheets(name: str, tera: float) -> None:
 def test_an_unknown_device_has_no_peak() -> None:
     assert table_peak("Somebody's New GPU") is None
     assert table_peak("NVIDIA RTX A1000") is None  # no A100
-    assert Machine(torch.device("cpu"), torch.float32).peak() is None
+    assert DeviceConfig(torch.device("cpu"), torch.float32).peak() is None

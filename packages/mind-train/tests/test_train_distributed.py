@@ -50,9 +50,9 @@ SLOW = """
 import os, signal, sys, time
 from pathlib import Path
 from mind_train.cli import main
-from mind_train.step_module import StepModule
+from mind_train.loss_module import LossModule
 
-forward, calls = StepModule.forward, 0
+forward, calls = LossModule.forward, 0
 
 def slow(self, batch, scale):
     global calls
@@ -65,7 +65,7 @@ def slow(self, batch, scale):
             time.sleep(4.5)
     return forward(self, batch, scale)
 
-StepModule.forward = slow
+LossModule.forward = slow
 main()
 """
 

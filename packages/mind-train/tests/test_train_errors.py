@@ -15,7 +15,7 @@ from mind_tok.shards import ShardWriter
 from mind_tok.tokenizer import make_plugins
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.device import choose_machine
+from mind_train.device import choose_device
 from mind_train.pipeline import prepare_sft
 
 
@@ -109,22 +109,22 @@ def test_bf16_is_refused_where_it_would_be_emulated(monkeypatch: pytest.MonkeyPa
     """On a CPU the default is fp32 whatever it can do; bf16 is for who asks and has it."""
     monkeypatch.setattr("mind_train.device.cpu_has_bf16", lambda: False)
     with pytest.raises(MindError, match="no bf16 instructions") as caught:
-        choose_machine("cpu", "bfloat16")
+        choose_device("cpu", "bfloat16")
     assert "18 times slower" in str(caught.value.cause) and "float32" in str(caught.value.hint)
     monkeypatch.setattr("mind_train.device.cpu_has_bf16", lambda: True)
-    assert choose_machine("cpu", "bfloat16").dtype == torch.bfloat16
-    assert choose_machine("cpu").dtype == torch.float32
+    assert choose_device("cpu", "bfloat16").dtype == torch.bfloat16
+    assert choose_device("cpu").dtype == torch.float32
     with pytest.raises(MindError, match="'bf16' is not known") as caught:
-        choose_machine("cpu", "bf16")
+        choose_device("cpu", "bf16")
     assert "bfloat16" in str(caught.value.hint)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there() -> None:
     with pytest.raises(MindError, match="no GPU") as caught:
-        choose_machine("cuda", "auto")
+        choose_device("cuda", "auto")
     assert caught.value.hint
-    assert choose_machine().device.type == "cpu"
+    assert choose_device().device.type == "cpu"
 
 
 def test_numbers_that_overflow_stop_the_run_and_spare_the_checkpoint(

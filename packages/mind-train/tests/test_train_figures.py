@@ -17,13 +17,13 @@ from mind_core.testing import check_architecture, check_schedule
 from mind_train import trainer
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.device import Machine
+from mind_train.device import DeviceConfig
 from mind_train.flops import flops
-from mind_train.guard import SpikeGuard
 from mind_train.jobs import prepare_pretrain
 from mind_train.loss import token_losses
 from mind_train.metrics import read_metrics
 from mind_train.plot import POINTS, smooth
+from mind_train.spike_detector import SpikeDetector
 
 Change = Callable[..., list[str]]
 Train = Callable[..., Path]
@@ -47,7 +47,7 @@ def test_figures_of_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     clock(monkeypatch)
-    monkeypatch.setattr(Machine, "peak", lambda self: 1e9)
+    monkeypatch.setattr(DeviceConfig, "peak", lambda self: 1e9)
     run = pretrain(shards, tmp_path / "run", small_run())
     recipe = effective_recipe("tiny-cpu", ["model={}", "seed=7", *small_run()], None)
     job = prepare_pretrain(recipe, load_plugins(), shards)
@@ -117,11 +117,11 @@ def test_figures_of_evaluations_and_of_the_manifest(trained: Path) -> None:
 
 def test_a_flat_course_has_no_spikes() -> None:
     """The deviation counts as at least 0.001: else the last digit of a loss would be a leap."""
-    guard = SpikeGuard(6.0, [3.0] * 20)
+    guard = SpikeDetector(6.0, [3.0] * 20)
     assert not guard.is_spike(3.0059) and guard.is_spike(3.0061)
-    assert not SpikeGuard(6.0, [3.0] * 15).is_spike(9.0)  # too few to say what is usual
-    assert SpikeGuard(6.0, [3.0] * 16).is_spike(9.0)
-    wide = SpikeGuard(2.0, [2.0, 4.0] * 10)  # mean 3, deviation 1
+    assert not SpikeDetector(6.0, [3.0] * 15).is_spike(9.0)  # too few to say what is usual
+    assert SpikeDetector(6.0, [3.0] * 16).is_spike(9.0)
+    wide = SpikeDetector(2.0, [2.0, 4.0] * 10)  # mean 3, deviation 1
     assert not wide.is_spike(4.99) and wide.is_spike(5.01) and not wide.is_spike(-9.0)
 
 

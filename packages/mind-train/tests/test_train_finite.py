@@ -17,7 +17,7 @@ from mind_core.errors import UsageError
 from mind_train import evaluate, load_checkpoint
 from mind_train.bench import peak_memory
 from mind_train.config import effective_recipe
-from mind_train.device import choose_machine
+from mind_train.device import choose_device
 from mind_train.finite import is_finite, not_finite
 from mind_train.generate import generate
 from mind_train.metrics import Metrics, read_metrics
@@ -189,5 +189,5 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
 def test_figures_of_a_run_are_numbers(trained: Path) -> None:
     for line in read_metrics(trained / "metrics.jsonl"):
         assert not list(not_finite(line))
-    assert peak_memory(choose_machine("cpu")) > 1 << 20
+    assert peak_memory(choose_device("cpu")) > 1 << 20
     assert evaluate.Score(3.0, 2, 0.0, 0).as_dict()["bits_per_byte"] is None

@@ -17,12 +17,12 @@ from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_tok import Tokenizer
 from mind_train.cache import shard_folder
-from mind_train.guard import ENOUGH, SpikeGuard
 from mind_train.loss import chunk_rows, head_loss
+from mind_train.models.cpu.matmul import Linear, has_fast_products
 from mind_train.models.gpt_neo import GPTNeoConfig
-from mind_train.models.linear import Linear, has_fast_products
 from mind_train.models.mindllm import MindLLMConfig
 from mind_train.optim.muon import Muon, fused_parts, orthogonal
+from mind_train.spike_detector import ENOUGH, SpikeDetector
 from mind_train.tensorboard import EventFile, masked_crc
 
 Pretrain = Callable[..., Path]
@@ -152,13 +152,13 @@ def test_a_spike_is_skipped_and_the_run_resumes_alike(
 
 
 def test_what_a_spike_is() -> None:
-    guard = SpikeGuard(6.0)
+    guard = SpikeDetector(6.0)
     for i in range(200):
         assert not guard.is_spike(3.0 + 0.01 * (i % 7))
         guard.note(3.0 + 0.01 * (i % 7))
     assert len(guard.history) == 128
     assert guard.is_spike(4.0) and not guard.is_spike(3.1)
-    assert not SpikeGuard(0.0, [1.0] * 99).is_spike(1e9)
+    assert not SpikeDetector(0.0, [1.0] * 99).is_spike(1e9)
 
 
 def records(path: Path, count: int) -> Path:

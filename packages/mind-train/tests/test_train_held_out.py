@@ -11,13 +11,13 @@ import torch
 
 from mind_tok.shards import ShardSet
 from mind_train.data import Documents, Shards
-from mind_train.device import choose_machine
-from mind_train.distributed import World
+from mind_train.device import choose_device
+from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
 from mind_train.held_out import choose, held_out_sets
 from mind_train.loss import token_losses
+from mind_train.loss_module import LossModule
 from mind_train.models.mindllm import MindLLMConfig
-from mind_train.step_module import StepModule
 
 
 def test_sets_hold_whole_documents_of_their_group(shards: Path) -> None:
@@ -57,7 +57,7 @@ def test_scores_equal_a_plain_computation(shards: Path) -> None:
     model = MindLLMConfig(vocab=vocab, dim=16, layers=1, heads=1, ffn_dim=16, context=4096).build()
     sets = held_out_sets(opened, 2000, 600)
     result = evaluate(
-        StepModule(model), model, sets, 2, False, choose_machine("cpu", "float32"), World()
+        LossModule(model), model, sets, 2, False, choose_device("cpu", "float32"), ProcessGroup()
     )
     documents = Documents(ShardSet.open(shards, "validation"))
     total = tokens = 0.0

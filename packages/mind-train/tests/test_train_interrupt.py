@@ -15,8 +15,8 @@ import pytest
 from mind_core.testing import signalling
 from mind_train import checkpoint, interrupt
 from mind_train.interrupt import Interrupted
+from mind_train.loss_module import LossModule
 from mind_train.metrics import read_metrics
-from mind_train.step_module import StepModule
 
 Change = Callable[..., list[str]]
 Train = Callable[..., Path]
@@ -156,16 +156,16 @@ def at_call(
     monkeypatch: pytest.MonkeyPatch, call: int, training: bool, act: Callable[[], object]
 ) -> list[int]:
     """Act in the n-th micro-batch of training, or of the evaluations; give the calls' list."""
-    forward, calls = StepModule.forward, [0]
+    forward, calls = LossModule.forward, [0]
 
-    def counted(self: StepModule, batch: Any, scale: float | None) -> Any:
+    def counted(self: LossModule, batch: Any, scale: float | None) -> Any:
         if (scale is not None) == training:
             calls[0] += 1
             if calls[0] == call:
                 act()
         return forward(self, batch, scale)
 
-    monkeypatch.setattr(StepModule, "forward", counted)
+    monkeypatch.setattr(LossModule, "forward", counted)
     return calls
 
 

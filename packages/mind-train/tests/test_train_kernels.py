@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mind_train.models.attention import Scope, attend
+from mind_train.models.attention import AttentionContext, attend
 from mind_train.models.kernels import packed_attention, packed_kernel, row_starts
 
 
@@ -41,7 +41,7 @@ def test_packed_rows_give_what_masks_give(
     documents: bool, window: int, scale: float | None
 ) -> None:
     q, k, v, numbers = inputs(documents)
-    scope = Scope(torch.zeros(2, 20, dtype=torch.long), numbers, None)
+    scope = AttentionContext(torch.zeros(2, 20, dtype=torch.long), numbers, None)
     masked = attend(q, k, v, scope, window=window, scale=scale)
     factor = 8**-0.5 if scale is None else scale
     packed = packed_attention(plain_kernel, q, k, v, scope.starts(), window, factor)
@@ -63,12 +63,12 @@ def test_the_kernel_of_this_gpu_gives_the_same(documents: bool, window: int) -> 
     q, k, v, numbers = inputs(documents)
     q, k, v = (F.pad(t, (0, 56)) for t in (q, k, v))  # head size 64
     wanted = attend(
-        q, k, v, Scope(torch.zeros(2, 20, dtype=torch.long), numbers, None),
+        q, k, v, AttentionContext(torch.zeros(2, 20, dtype=torch.long), numbers, None),
         window=window, scale=1.0,
     )  # fmt: skip
     there = [t.cuda().bfloat16().requires_grad_() for t in (q, k, v)]
     on_gpu = None if numbers is None else numbers.cuda()
-    scope = Scope(torch.zeros(2, 20, dtype=torch.long, device="cuda"), on_gpu, None)
+    scope = AttentionContext(torch.zeros(2, 20, dtype=torch.long, device="cuda"), on_gpu, None)
     found = attend(*there, scope, window=window, scale=1.0)
     torch.testing.assert_close(found.float().cpu(), wanted, rtol=2e-2, atol=2e-2)
     found.sum().backward()

@@ -15,11 +15,12 @@ from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_tok import Tokenizer
 from mind_tok.shards import ShardWriter
-from mind_train.chat_rows import ChatRows
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.data import Documents, Row, Shards, stack
-from mind_train.distributed import World
+from mind_train.data import Documents, Example, Shards, stack
+from mind_train.datasets.chat import ChatDataset
+from mind_train.datasets.text import TextDataset
+from mind_train.distributed import ProcessGroup
 from mind_train.generate import check_sampling
 from mind_train.jobs import prepare_pretrain
 from mind_train.loss import chunk_rows
@@ -27,15 +28,14 @@ from mind_train.mixture import UNIT, Mixture, Phase, Source
 from mind_train.optim.adamw import AdamW
 from mind_train.optim.muon import Muon
 from mind_train.optim.schedules import Cosine, WarmupStableDecay
-from mind_train.text_rows import TextRows
 from mind_train.train_options import TrainOptions
 from mind_train.trainer import Trainer, micro_batch
 
 Change = Callable[..., list[str]]
 
 
-def row(*ids: int) -> Row:
-    return Row(np.array(ids, dtype=np.int64), np.zeros(len(ids), dtype=np.int64))
+def row(*ids: int) -> Example:
+    return Example(np.array(ids, dtype=np.int64), np.zeros(len(ids), dtype=np.int64))
 
 
 def test_the_last_id_of_the_vocabulary_is_the_last() -> None:
@@ -97,7 +97,7 @@ class range_of:  # noqa: N801
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> Example:
         return row(*range(9))
 
     def notes(self) -> list[str]:
@@ -113,9 +113,9 @@ def test_a_row_of_the_whole_context_and_ranks_that_divide(shards: Path, small_ru
     assert prepare("train.sequence=32") == prepare() == 32
     with pytest.raises(MindError, match="33 is longer than the model's context 32"):
         prepare("train.sequence=33")
-    assert World(3, 4).share(8) == (6, 8) and World(0, 8).share(8) == (0, 1)
+    assert ProcessGroup(3, 4).share(8) == (6, 8) and ProcessGroup(0, 8).share(8) == (0, 1)
     with pytest.raises(MindError, match="not divided by 3 ranks"):
-        World(0, 3).share(8)
+        ProcessGroup(0, 3).share(8)
 
 
 @pytest.mark.parametrize(("tokens", "rows"), [(33, 1), (34, 1), (64, 1), (65, 2)])
@@ -124,16 +124,18 @@ def test_text_of_just_one_row(tokens: int, rows: int, tokenizer: Tokenizer, tmp_
         with ShardWriter(tmp_path / name, tokenizer) as writer:
             ids = [5] * (length - 1) + [tokenizer.end_id]
             writer.add(ids, size=length, split="train", source="a", language="en")
-    assert len(TextRows(Shards.open(tmp_path / "enough", "text").train(), 32)) == rows
+    assert len(TextDataset(Shards.open(tmp_path / "enough", "text").train(), 32)) == rows
     with pytest.raises(MindError, match="32 tokens: not one row of 33"):
-        TextRows(Shards.open(tmp_path / "little", "text").train(), 32)
+        TextDataset(Shards.open(tmp_path / "little", "text").train(), 32)
 
 
 def test_a_conversation_that_just_fits_a_row(chat_shards: Path) -> None:
     documents = Documents(Shards.open(chat_shards, "chat").train())
     longest = int(documents.lengths.max())
-    assert ChatRows(documents, longest - 1, 0).too_long == 0
-    assert ChatRows(documents, longest - 2, 0).too_long == int((documents.lengths == longest).sum())
+    assert ChatDataset(documents, longest - 1, 0).too_long == 0
+    assert ChatDataset(documents, longest - 2, 0).too_long == int(
+        (documents.lengths == longest).sum()
+    )
 
 
 def test_rows_at_once(shards: Path, small_run: Change) -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from mind_train.data import Batch
 from mind_train.loss import head_loss, row_losses, token_losses
+from mind_train.loss_module import LossModule, recompute_blocks
 from mind_train.models.gpt_neo import GPTNeoConfig
 from mind_train.models.mindllm import MindLLMConfig
-from mind_train.step_module import StepModule, recompute_blocks
 
 
 def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -128,7 +128,7 @@ def test_adding_directly_gives_the_same_gradients_in_less_memory(config: Any) ->
     from torch.utils._python_dispatch import TorchDispatchMode
 
     from mind_train.data import Batch
-    from mind_train.step_module import StepModule
+    from mind_train.loss_module import LossModule
 
     made: set[int] = set()  # places in memory of the tables that were seen
 
@@ -144,7 +144,7 @@ def test_adding_directly_gives_the_same_gradients_in_less_memory(config: Any) ->
     torch.manual_seed(0)
     model = config(vocab=300, dim=16, layers=1, heads=2, ffn_dim=16, context=32).build()
     batches = [Batch(torch.randint(0, 300, (2, 20)), None, None) for _ in range(2)]
-    step = StepModule(model, 1e-3)
+    step = LossModule(model, 1e-3)
     table = model.embedding.weight
     with Watch():
         for batch in batches:
@@ -175,7 +175,7 @@ def test_gradients_added_past_autograd_are_autograds(config: Any, again: bool) -
         model = config(vocab=40, dim=16, layers=2, heads=2, ffn_dim=24, context=8).build()
         if again:
             recompute_blocks(model)
-        step = StepModule(model)
+        step = LossModule(model)
         if direct:
             step.add_directly()
         for _ in range(2):

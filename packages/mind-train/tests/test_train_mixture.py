@@ -18,8 +18,8 @@ from mind_core.testing import run_tool
 from mind_tok.shards import ShardSet
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.data import Documents, Row
-from mind_train.group_rows import GroupRows
+from mind_train.data import Documents, Example
+from mind_train.datasets.groups import GroupDataset
 from mind_train.jobs import Job, prepare_pretrain
 from mind_train.mixture import UNIT, Mixture, Phase, Source, as_weights, fair_counts, resolve
 
@@ -33,8 +33,8 @@ class Numbered:
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Row:
-        return Row(np.array([self.source, number]), np.zeros(2, dtype=np.int64))
+    def row(self, number: int) -> Example:
+        return Example(np.array([self.source, number]), np.zeros(2, dtype=np.int64))
 
     def notes(self) -> list[str]:
         return []
@@ -124,7 +124,7 @@ def test_names_mean_groups_sources_and_languages() -> None:
 def test_rows_of_a_group_predict_each_of_its_tokens_once(shards: Path) -> None:
     split = ShardSet.open(shards, "train")
     documents = Documents(split)
-    rows = GroupRows(documents, [1], 30, "zh")
+    rows = GroupDataset(documents, [1], 30, "zh")
     numbers = np.flatnonzero(documents.groups == 1)
     assert 0 < len(numbers) < len(documents)
     stream = np.concatenate([documents.read(int(n))[0] for n in numbers])

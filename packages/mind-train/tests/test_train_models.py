@@ -13,10 +13,16 @@ from torch import Tensor
 from mind_core import MindError
 from mind_train.flops import flops
 from mind_train.models.attention import mean_keys
+from mind_train.models.cpu.matmul import Linear
+from mind_train.models.cpu.memory_saving_ops import (
+    activate,
+    activate_down,
+    rms_norm,
+    rotate,
+    rotated,
+)
 from mind_train.models.gpt_neo import GPTNeo, GPTNeoConfig
 from mind_train.models.language_model import LanguageModel
-from mind_train.models.lean import activate, activate_down, rms_norm, rotate, rotated
-from mind_train.models.linear import Linear
 from mind_train.models.mindllm import MindLLM, MindLLMConfig
 from mind_train.models.parts import rope_table
 
@@ -73,9 +79,9 @@ def test_local_layers_see_exactly_256_keys() -> None:
     model = build("gpt-neo", layers=2, window=256, context=300, dim=16, ffn_dim=16)
     assert isinstance(model, GPTNeo)
     x = torch.randn(1, 300, 16, requires_grad=True)
-    from mind_train.models.attention import Scope
+    from mind_train.models.attention import AttentionContext
 
-    scope = Scope(torch.zeros(1, 300, dtype=torch.long), None, None)
+    scope = AttentionContext(torch.zeros(1, 300, dtype=torch.long), None, None)
     local = model.blocks[1](x, scope, 1, None)
     local[0, 280].sum().backward()
     assert x.grad is not None

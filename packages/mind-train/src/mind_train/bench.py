@@ -1,4 +1,4 @@
-"""The `bench` verb: the speed of a recipe's step, beside what this device's matrix product gives.
+"""The command `bench`: the speed of a recipe's step, beside what this device's products give.
 
 Random tokens, the real model, loss and optimizer. The peak is measured just before and after, on
 the device itself, so the share means something on a machine that no table knows.
@@ -18,8 +18,8 @@ import torch
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_train.config import model_config, settings
-from mind_train.data import Row
-from mind_train.device import Machine, choose_machine
+from mind_train.data import Example
+from mind_train.device import DeviceConfig, choose_device
 from mind_train.jobs import row_length
 from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source
 from mind_train.trainer import Trainer
@@ -27,7 +27,7 @@ from mind_train.trainer import Trainer
 SQUARE = {"cpu": 2048, "cuda": 8192}
 
 
-class RandomRows:
+class RandomDataset:
     """Rows of random ids, the same for a number at every call."""
 
     def __init__(self, sequence: int, vocab: int) -> None:
@@ -36,17 +36,17 @@ class RandomRows:
     def __len__(self) -> int:
         return 1 << 20
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> Example:
         """Draw a row."""
         ids = np.random.default_rng(number).integers(0, self.vocab, self.sequence + 1)
-        return Row(ids, np.zeros_like(ids))
+        return Example(ids, np.zeros_like(ids))
 
     def notes(self) -> list[str]:
         """Say nothing."""
         return []
 
 
-def gemm_peak(machine: Machine, repeat: int = 4) -> float:
+def gemm_peak(machine: DeviceConfig, repeat: int = 4) -> float:
     """Measure the FLOP/s of the best of some large square products in the compute type."""
     n = SQUARE.get(machine.device.type, 4096)
     a, b, out = (torch.randn(n, n, device=machine.device).to(machine.dtype) for _ in range(3))
@@ -58,8 +58,8 @@ def trainer_of(recipe: Recipe, plugins: Plugins, vocab: int) -> Trainer:
     """Make a trainer over random rows; nothing is written and nothing held out."""
     resolved = settings(recipe, plugins)
     _, config = model_config(resolved.recipe, plugins, vocab)
-    machine = choose_machine(resolved.train.device, resolved.train.dtype)
-    rows = RandomRows(row_length(resolved, config), config.vocab)
+    machine = choose_device(resolved.train.device, resolved.train.dtype)
+    rows = RandomDataset(row_length(resolved, config), config.vocab)
     torch.manual_seed(resolved.seed)
     mixture = Mixture([Source(ALL, rows, 0)], [Phase(1 << 30, (UNIT,))], resolved.train.batch)
     return Trainer(config.build(), mixture, [], resolved, machine)
@@ -102,7 +102,7 @@ def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[
     }
 
 
-def peak_memory(machine: Machine) -> int:
+def peak_memory(machine: DeviceConfig) -> int:
     """Tell the most memory that this process has had on the device; libraries count on a CPU."""
     if machine.device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(machine.device))
@@ -125,7 +125,7 @@ def as_text(result: dict[str, Any]) -> str:
     )
 
 
-def _timed(work: Callable[[], object], machine: Machine) -> float:
+def _timed(work: Callable[[], object], machine: DeviceConfig) -> float:
     if machine.device.type == "cuda":
         torch.cuda.synchronize(machine.device)
     begun = time.perf_counter()

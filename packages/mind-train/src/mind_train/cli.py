@@ -1,12 +1,12 @@
-"""The door of mind-train: one file for each verb in `verbs/`, all behind the same front door."""
+"""The command line of mind-train: one file for each command in `commands/`."""
 
 from __future__ import annotations
 
 import os
 
 from mind_core import cli
-from mind_train.verbs import bench, exchange, plan, plot, pretrain, sample, sft
-from mind_train.verbs.shared import TOOL, plugins_of
+from mind_train.commands import bench, exchange, plan, plot, pretrain, sample, sft
+from mind_train.commands.shared import TOOL, plugins_of
 
 app = cli.new_app()
 cli.add_front_door(
@@ -14,10 +14,10 @@ cli.add_front_door(
     TOOL,
     plugins_of,
     "Train MindLLM's two architectures at any size on token shards; sample from what was learned.",
-    [verb.EXAMPLES[0] for verb in (pretrain, sft, sample)]
+    [module.EXAMPLES[0] for module in (pretrain, sft, sample)]
     + ["mind-train plan --set model.preset=mindllm-3b --vocab 125700", plot.EXAMPLES[0]],
 )
-for verb, command in (
+for module, command in (
     (pretrain, pretrain.pretrain),
     (sft, sft.sft),
     (sample, sample.sample),
@@ -25,7 +25,9 @@ for verb, command in (
     (bench, bench.bench),
     (plot, plot.plot),
 ):
-    app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
+    app.command(help=cli.help_text(module.WHAT, module.EXAMPLES), epilog=cli.epilog(module.COST))(
+        command
+    )
 app.command(
     help=cli.help_text(exchange.EXPORT_WHAT, exchange.EXPORT_EXAMPLES),
     epilog=cli.epilog(exchange.EXPORT_COST),

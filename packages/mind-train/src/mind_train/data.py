@@ -1,7 +1,7 @@
 """Token shards and what training reads from them: rows, documents, batches.
 
 Shards are memory-mapped. A row is T+1 tokens; which row is read at which index is a pure function
-(``order.py``), and what a row holds is another (``text_rows.py``, ``chat_rows.py``).
+(``permutation.py``), and what a row holds is another (``datasets/text.py``, ``datasets/chat.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRAIN, VALIDATION = "train", "validation"
 
 
 @dataclass(frozen=True)
-class Row:
+class Example:
     """T+1 tokens; ``mask`` says which of the T targets count, None is all of them."""
 
     ids: Ids
@@ -61,14 +61,14 @@ class Batch:
         return Batch(self.ids[start:stop].to(device), cut(self.documents), cut(self.mask))
 
 
-class Rows(Protocol):
+class Dataset(Protocol):
     """Rows of one split, found by number."""
 
     sequence: int
 
     def __len__(self) -> int: ...
 
-    def row(self, number: int) -> Row: ...
+    def row(self, number: int) -> Example: ...
 
     def notes(self) -> list[str]:
         """Say what was left out."""
@@ -143,7 +143,7 @@ class Documents:
         return np.asarray(shard.ids[start:stop], dtype=np.int64), mask
 
 
-def stack(rows: list[Row], *, documents: bool, vocab: int) -> Batch:
+def stack(rows: list[Example], *, documents: bool, vocab: int) -> Batch:
     """Make tensors of rows; the documents too if attention is to stay inside them.
 
     Raises MindError for an id that is not below ``vocab``.

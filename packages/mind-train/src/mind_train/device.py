@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from mind_core import MindError
-from mind_train.distributed import planned_world
+from mind_train.distributed import planned_group
 
 # Dense bf16 TFLOP/s from the makers' data sheets; the first whole word in a device's name counts.
 PEAKS = (
@@ -22,7 +22,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
-class Machine:
+class DeviceConfig:
     """A device, and the type that matrix products are computed in; weights stay fp32."""
 
     device: torch.device
@@ -58,9 +58,9 @@ def table_peak(name: str) -> float | None:
     return None
 
 
-def choose_machine(
+def choose_device(
     device: str = "auto", dtype: str = "auto", option: str = "train.device"
-) -> Machine:
+) -> DeviceConfig:
     """Choose the device and the compute type; refuse what the hardware does not have.
 
     ``option`` is how a user would name the device: a key of a recipe, or an option.
@@ -69,7 +69,7 @@ def choose_machine(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.is_available():
-        device = f"cuda:{planned_world().local}"
+        device = f"cuda:{planned_group().local}"
     try:
         where = torch.device(device)
     except RuntimeError as error:
@@ -99,7 +99,7 @@ def choose_machine(
             cause="torch would emulate them, about 18 times slower than float32",
             hint="--set train.dtype=float32",
         )
-    return Machine(where, DTYPES[dtype])
+    return DeviceConfig(where, DTYPES[dtype])
 
 
 def cpu_has_bf16() -> bool:

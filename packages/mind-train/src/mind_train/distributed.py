@@ -26,7 +26,7 @@ MODES = ("ddp", "fsdp")
 
 
 @dataclass(frozen=True)
-class World:
+class ProcessGroup:
     """The processes of a run: how many, and which one this is."""
 
     rank: int = 0
@@ -79,11 +79,11 @@ class World:
             dist.barrier()
 
 
-def planned_world() -> World:
+def planned_group() -> ProcessGroup:
     """Read what torchrun says about this process; alone without it."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     rank, size, local = (int(os.environ.get(n, d)) for n, d in zip(names, "010", strict=True))
-    return World(rank, size, local)
+    return ProcessGroup(rank, size, local)
 
 
 @cache
@@ -101,7 +101,7 @@ def first_does(name: str, work: Callable[[], str]) -> str:
     Needs no process group, so a device may be chosen later, and it may take hours. Where the first
     rank fails, all raise MindError.
     """
-    world = planned_world()
+    world = planned_group()
     if world.size == 1:
         return work()
     store, key = _store(), f"mind-train/{name}"
@@ -127,12 +127,12 @@ def first_does(name: str, work: Callable[[], str]) -> str:
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[World]:
+def process_group(device: torch.device) -> Iterator[ProcessGroup]:
     """Join the other processes while the block runs: nccl between GPUs, gloo between CPUs.
 
     Between GPUs gloo is there too, for what the hosts have to agree on while the GPUs work.
     """
-    world = planned_world()
+    world = planned_group()
     if world.size == 1 or dist.is_initialized():
         yield world
         return

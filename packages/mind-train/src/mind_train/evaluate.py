@@ -18,8 +18,8 @@ from torch import nn
 
 from mind_core import MindError
 from mind_train.data import stack
-from mind_train.device import Machine
-from mind_train.distributed import World
+from mind_train.device import DeviceConfig
+from mind_train.distributed import ProcessGroup
 from mind_train.held_out import HeldOut
 from mind_train.models.language_model import LanguageModel
 
@@ -60,13 +60,13 @@ def evaluate(
     sets: Sequence[HeldOut],
     batch: int,
     documents: bool,
-    machine: Machine,
-    world: World,
+    machine: DeviceConfig,
+    world: ProcessGroup,
     between: Callable[[], None] = nothing,
 ) -> dict[str, Any]:
     """Score every set: {"validation": {group: figures}, "languages": {…}, "all": figures}.
 
-    ``module`` computes token losses (see ``StepModule``); ranks share the work. ``between`` is
+    ``module`` computes token losses (see ``LossModule``); ranks share the work. ``between`` is
     called before each batch, by all ranks alike; what it raises ends the evaluation.
     """
     groups: dict[str, Any] = {}
@@ -95,8 +95,8 @@ def score_set(
     held_out: HeldOut,
     batch: int,
     documents: bool,
-    machine: Machine,
-    world: World,
+    machine: DeviceConfig,
+    world: ProcessGroup,
     between: Callable[[], None] = nothing,
 ) -> Score:
     """Sum the losses of one set.

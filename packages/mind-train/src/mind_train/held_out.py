@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mind_train.chat_rows import ChatRows
-from mind_train.data import Documents, Flags, Row, Shards
-from mind_train.order import mix
+from mind_train.data import Documents, Example, Flags, Shards
+from mind_train.datasets.chat import ChatDataset
+from mind_train.permutation import splitmix
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class HeldOut:
 
     source: str
     language: str
-    rows: list[Row]
+    rows: list[Example]
     text: list[Flags]
     bytes: int
 
@@ -48,7 +48,7 @@ def held_out_sets(shards: Shards, sequence: int, tokens: int) -> list[HeldOut]:
         if not chosen:
             continue
         if shards.manifest["kind"] == "chat":
-            chat = ChatRows(documents, sequence, end_id, chosen)
+            chat = ChatDataset(documents, sequence, end_id, chosen)
             rows = [chat.row(i) for i in range(len(chat))]
             text = [row.mask & (row.ids[1:] != end_id) for row in rows if row.mask is not None]
             chosen = [document for pack in chat.packs for document in pack]
@@ -65,7 +65,7 @@ def choose(documents: Documents, group: int, tokens: int) -> list[int]:
 
     Where each one alone is larger than the budget, the shortest is taken.
     """
-    numbers = sorted((int(d) for d in np.flatnonzero(documents.groups == group)), key=mix)
+    numbers = sorted((int(d) for d in np.flatnonzero(documents.groups == group)), key=splitmix)
     chosen, taken = [], 0
     for number in numbers:
         length = int(documents.lengths[number])
@@ -77,7 +77,7 @@ def choose(documents: Documents, group: int, tokens: int) -> list[int]:
 
 def windows(
     documents: Documents, chosen: list[int], sequence: int, end_id: int
-) -> tuple[list[Row], list[Flags]]:
+) -> tuple[list[Example], list[Flags]]:
     """Lay documents one after another, an end token first; cut into windows, the last one padded.
 
     Each token is predicted once.
@@ -94,6 +94,6 @@ def windows(
         mask = np.pad(np.ones(end - begin - 1, dtype=np.bool_), padding)
         row_ids = np.pad(ids[begin:end], padding, constant_values=end_id)
         numbers = np.pad(places[begin:end], padding, constant_values=len(texts))
-        rows.append(Row(row_ids, numbers, mask))
+        rows.append(Example(row_ids, numbers, mask))
         text.append(np.pad(is_text[begin + 1 : end], padding))
     return rows, text

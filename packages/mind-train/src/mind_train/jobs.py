@@ -11,17 +11,17 @@ from mind_core import MindError
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_tok import load_tokenizer
-from mind_train.chat_rows import ChatRows
 from mind_train.checkpoint import TOKENIZER, find_checkpoint, read_config
 from mind_train.config import Settings, model_config, settings
-from mind_train.data import Documents, Rows, Shards
-from mind_train.device import Machine, choose_machine
-from mind_train.distributed import planned_world
-from mind_train.group_rows import GroupRows
+from mind_train.data import Dataset, Documents, Shards
+from mind_train.datasets.chat import ChatDataset
+from mind_train.datasets.groups import GroupDataset
+from mind_train.datasets.text import TextDataset
+from mind_train.device import DeviceConfig, choose_device
+from mind_train.distributed import planned_group
 from mind_train.held_out import HeldOut, held_out_sets
 from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source, as_weights, resolve, source_seed
 from mind_train.models.language_model import Config
-from mind_train.text_rows import TextRows
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Job:
     shards: Shards
     mixture: Mixture
     held_out: list[HeldOut]
-    machine: Machine
+    machine: DeviceConfig
     inputs: Mapping[str, Any]
 
     @property
@@ -86,7 +86,7 @@ def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Path, parent: Path) ->
     found, architecture, config, fingerprint = _parent(parent, opened, shards, plugins)
     end_id = int(opened.tokenizer["end_id"])
     documents = Documents(opened.train())
-    rows = ChatRows(documents, row_length(resolved, config), end_id).require_rows()
+    rows = ChatDataset(documents, row_length(resolved, config), end_id).require_rows()
     inputs = {
         "command": "sft",
         "shards": opened.fingerprint,
@@ -133,7 +133,7 @@ def _job(
     inputs: Mapping[str, Any],
 ) -> Job:
     train = resolved.train
-    planned_world().share(train.batch)
+    planned_group().share(train.batch)
     return Job(
         command=str(inputs["command"]),
         settings=resolved,
@@ -144,7 +144,7 @@ def _job(
         shards=shards,
         mixture=mixture,
         held_out=held_out_sets(shards, mixture.sources[0].rows.sequence, train.evaluate_tokens),
-        machine=choose_machine(train.device, train.dtype),
+        machine=choose_device(train.device, train.dtype),
         inputs=inputs,
     )
 
@@ -160,7 +160,7 @@ def row_length(resolved: Settings, config: Config) -> int:
     return sequence
 
 
-def _plain(resolved: Settings, rows: Rows) -> Mixture:
+def _plain(resolved: Settings, rows: Dataset) -> Mixture:
     source = Source(ALL, rows, resolved.seed)
     steps = resolved.train.total(len(rows))
     mixture = Mixture([source], [Phase(steps, (UNIT,))], resolved.train.batch)
@@ -183,7 +183,7 @@ def mixture_of(resolved: Settings, opened: Shards, sequence: int) -> Mixture:
     if not resolved.phases:
         tables = [dict(resolved.data.shares)]
     if not any(tables):
-        rows = TextRows(split, sequence)
+        rows = TextDataset(split, sequence)
         if not resolved.phases:
             return _plain(resolved, rows)
         phases = [Phase(phase.steps, (UNIT,), phase.order) for phase in resolved.phases]
@@ -199,7 +199,7 @@ def mixture_of(resolved: Settings, opened: Shards, sequence: int) -> Mixture:
     used = sorted({name for shares in wanted for name, share in shares.items() if share})
     sources = [
         Source(
-            name, GroupRows(documents, members, sequence, name), source_seed(resolved.seed, name)
+            name, GroupDataset(documents, members, sequence, name), source_seed(resolved.seed, name)
         )
         for name, members in _members(tables, used, groups).items()
     ]

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mind_train.heap import make_room
-from mind_train.models.embedding import gradient_of
+from mind_train.models.cpu.embedding import gradient_of
+from mind_train.models.cpu.heap import make_room
+from mind_train.models.cpu.matmul import is_plain, product
 from mind_train.models.language_model import LanguageModel
-from mind_train.models.linear import is_plain, product
 
 CHUNK = 1024
 # Scores of a chunk (elements): enough rows for full speed, little beside the optimizer's states.
@@ -99,7 +99,7 @@ def head_loss(
     depend on how a step is split into micro-batches. Masked rows never reach the head. ``z_loss``
     adds z · (log Σ exp scores)² to what is differentiated (PaLM: 1e-4), not to the value, so that
     the values of runs with and without it compare. ``chunk`` 0 chooses the rows a pass. ``direct``
-    adds the head's gradient to ``head.grad`` at once (see ``models/embedding.py``).
+    adds the head's gradient to ``head.grad`` at once (see ``models/cpu/embedding.py``).
     """
     rows = hidden.reshape(-1, hidden.shape[-1])  # (N, D)
     wanted = targets.reshape(-1)

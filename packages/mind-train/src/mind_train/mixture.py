@@ -15,8 +15,8 @@ from fractions import Fraction
 
 from mind_core import MindError
 from mind_core.errors import UsageError, nearest
-from mind_train.data import Row, Rows
-from mind_train.order import row_of
+from mind_train.data import Dataset, Example
+from mind_train.permutation import row_of
 
 UNIFORM, BLOCKED = "uniform", "blocked"
 ORDERS = (UNIFORM, BLOCKED)
@@ -29,7 +29,7 @@ class Source:
     """Rows of one kind; ``seed`` keys the order inside it."""
 
     name: str
-    rows: Rows
+    rows: Dataset
     seed: int
 
 
@@ -89,7 +89,7 @@ class Mixture:
         taken = phase.taken((step - first) * self.batch, phase.steps * self.batch)
         return [a + b for a, b in zip(before, taken, strict=True)]
 
-    def rows(self, step: int, start: int = 0, stop: int | None = None) -> list[Row]:
+    def rows(self, step: int, start: int = 0, stop: int | None = None) -> list[Example]:
         """Read rows start … stop - 1 of the batch of a step (counted from 0)."""
         places: list[tuple[Source, int]] = []
         for source, a, b in zip(self.sources, self.read(step), self.read(step + 1), strict=True):

@@ -25,7 +25,7 @@ from mind_train.checkpoint import (
     write_checkpoint,
 )
 from mind_train.components import TOOL
-from mind_train.distributed import World, joined
+from mind_train.distributed import ProcessGroup, process_group
 from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
 from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
@@ -43,7 +43,7 @@ def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
     Under torchrun every rank calls this, and the first one alone writes. Raises Interrupted after
     Ctrl-C or SIGTERM, when the step reached is saved.
     """
-    with joined(job.machine.device) as world, ExitStack() as stack:
+    with process_group(job.machine.device) as world, ExitStack() as stack:
         existed = complete = False
         if world.first:
             stack.enter_context(only_one(run))
@@ -60,7 +60,7 @@ def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
 
 
 def _train(
-    job: Job, run: Path, existed: bool, progress: Progress, quiet: bool, world: World
+    job: Job, run: Path, existed: bool, progress: Progress, quiet: bool, world: ProcessGroup
 ) -> None:
     torch.manual_seed(job.settings.seed)
     model = job.config.build()
@@ -93,7 +93,7 @@ def _train(
         _finish(run, job, trainer, quiet)
 
 
-def _newest(run: Path, job: Job, world: World) -> Path | None:
+def _newest(run: Path, job: Job, world: ProcessGroup) -> Path | None:
     """Find the newest sound checkpoint of this very model; None before the first one."""
     found = None
     if world.first:

@@ -1,4 +1,4 @@
-"""The `plan` verb: what a run would be, without running it: parameters, FLOPs, tokens, memory.
+"""The command `plan`: what a run would be, without running it: parameters, FLOPs, tokens, memory.
 
 The model is made on the meta device, so 3 billion parameters cost nothing.
 """
@@ -19,7 +19,7 @@ from mind_train.data import Shards
 from mind_train.flops import flops
 from mind_train.jobs import mixture_of, row_length
 from mind_train.loss import chunk_rows
-from mind_train.models.blockwise import kept_keys
+from mind_train.models.cpu.attention_blocks import kept_keys
 from mind_train.models.language_model import LanguageModel
 from mind_train.train_options import TrainOptions
 from mind_train.trainer import CPU_TOKENS
@@ -109,9 +109,13 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
         int(sizes.get(n) or 0) for n in ("dim", "ffn_dim", "layers", "heads")
     )
     # What a block keeps for its backward pass: norms, q k v, what they mix, the inner layer.
-    full = 10 * dim + 4 * inner if on_gpu else 8 * dim + 2 * inner  # see models/lean.py
+    full = (
+        10 * dim + 4 * inner if on_gpu else 8 * dim + 2 * inner
+    )  # see models/cpu/memory_saving_ops.py
     kept = layers * (dim if train.recompute else full)
-    if not (on_gpu or train.recompute):  # attention's probabilities, see models/blockwise.py
+    if not (
+        on_gpu or train.recompute
+    ):  # attention's probabilities, see models/cpu/attention_blocks.py
         kept += round(heads * sum(kept_keys(sequence, span) for span in model.spans(sequence)))
     tokens = rows * sequence
     return {

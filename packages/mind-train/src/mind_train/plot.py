@@ -1,4 +1,4 @@
-"""The `plot` verb: loss curves of one or more runs as one plain SVG, from metrics.jsonl.
+"""The command `plot`: loss curves of one or more runs as one plain SVG, from metrics.jsonl.
 
 Left the training loss (a running mean over it), right the held-out loss of each language in bits
 per byte, so that Chinese and English share an axis.

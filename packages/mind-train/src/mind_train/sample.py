@@ -1,4 +1,4 @@
-"""The `sample` verb: continue prompts with a checkpoint, or hold a conversation."""
+"""The command `sample`: continue prompts with a checkpoint, or hold a conversation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mind_tok import Tokenizer
 from mind_tok.chat import encode_prompt
 from mind_train.checkpoint import Checkpoint, load_checkpoint
 from mind_train.components import TOOL
-from mind_train.device import choose_machine
+from mind_train.device import choose_device
 from mind_train.generate import check_sampling, continue_ids
 
 Show = Callable[[str], None]
@@ -69,7 +69,7 @@ def sample(
 
 def _loaded(folder: Path, plugins: Plugins, device: str) -> Checkpoint:
     """Load a model to where it is to work, and say where that is."""
-    machine = choose_machine(device, "float32", option="--device")
+    machine = choose_device(device, "float32", option="--device")
     checkpoint = load_checkpoint(folder, machine.device, plugins)
     say(TOOL, f"{checkpoint.folder} on {machine.describe()}")
     return checkpoint

@@ -22,17 +22,17 @@ from mind_core.progress import Progress, duration, say
 from mind_train.components import TOOL
 from mind_train.config import Settings
 from mind_train.data import Batch, stack
-from mind_train.device import Machine
-from mind_train.distributed import World
+from mind_train.device import DeviceConfig
+from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
 from mind_train.flops import flops
-from mind_train.guard import SpikeGuard
 from mind_train.held_out import HeldOut
 from mind_train.interrupt import Interrupted, Stop, StopAsked
+from mind_train.loss_module import LossModule, blocks_of, recompute_blocks, wrap
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
-from mind_train.step_module import StepModule, blocks_of, recompute_blocks, wrap
+from mind_train.spike_detector import SpikeDetector
 from mind_train.tensor_file import whole
 
 PEAK = "peak_lr"
@@ -59,13 +59,13 @@ class Trainer:
         mixture: Mixture,
         held_out: list[HeldOut],
         settings: Settings,
-        machine: Machine,
-        world: World | None = None,
+        machine: DeviceConfig,
+        world: ProcessGroup | None = None,
     ) -> None:
         self.model = model.to(machine.device).train()
         self.mixture, self.held_out = mixture, held_out
         self.settings, self.options = settings, settings.train
-        self.machine, self.world = machine, world or World()
+        self.machine, self.world = machine, world or ProcessGroup()
         self.rows = self.world.share(self.options.batch)
         self.total = mixture.steps
         sequence = mixture.sources[0].rows.sequence
@@ -76,7 +76,7 @@ class Trainer:
         if self.options.compile:
             for block in blocks_of(self.model):
                 block.compile()
-        module = StepModule(self.model, self.options.z_loss)
+        module = LossModule(self.model, self.options.z_loss)
         if self.world.size == 1:
             module.add_directly()
         self.module: nn.Module = wrap(module, self.world, self.options.parallel, machine.device)
@@ -183,7 +183,7 @@ class Trainer:
             )
         for group in self.optimizer.param_groups:
             group["lr"] = group[PEAK] * factor
-        guard = SpikeGuard(options.spike_sigmas, counters.losses)
+        guard = SpikeDetector(options.spike_sigmas, counters.losses)
         skip = guard.is_spike(loss)
         if skip:
             counters.skipped += 1
@@ -262,7 +262,7 @@ class Trainer:
         self.measured = self.counters.step
 
 
-def micro_batch(wanted: int, sequence: int, machine: Machine) -> int:
+def micro_batch(wanted: int, sequence: int, machine: DeviceConfig) -> int:
     """Choose the rows that go through the model at once; ``wanted`` 0 leaves the choice here."""
     if wanted:
         return wanted

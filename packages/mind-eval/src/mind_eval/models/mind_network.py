@@ -22,7 +22,7 @@ class MindNetwork(Network):
     """A mind-train model."""
 
     def __init__(self, model: LanguageModel) -> None:
-        self.model, self.packs = model, model.lays_out
+        self.model, self.packs = model, model.supports_packing
 
     @property
     def head(self) -> Head:

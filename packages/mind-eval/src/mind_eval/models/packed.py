@@ -16,10 +16,10 @@ from torch import Tensor
 from mind_eval.models.network import Past
 from mind_eval.models.partial_attention import behind, hiding, partial_attention
 from mind_eval.plan import Tree
-from mind_train.models.attention import LaidOut
+from mind_train.models.attention import PackedCache
 
 
-class Forest(LaidOut):
+class Forest(PackedCache):
     """Trees in one row of tokens [1, N], behind a past of one row that all share."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Forest(LaidOut):
             self.values.append(self._padded(v))
         return k, v
 
-    def mix(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:
         """Mix values of the prefix and of each row: [1, H, N, d] each."""
         mask, far = self._mask(window, q)
         rows = self._padded(q), self._padded(k), self._padded(v)

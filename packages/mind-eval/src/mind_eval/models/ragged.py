@@ -13,10 +13,10 @@ from torch import Tensor
 
 from mind_eval.models.network import Past
 from mind_eval.models.partial_attention import behind, hiding, partial_attention
-from mind_train.models.attention import LaidOut
+from mind_train.models.attention import PackedCache
 
 
-class Ragged(LaidOut):
+class Ragged(PackedCache):
     """Keys and values of rows by themselves [B, H, room, d], one new token a row and step."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Ragged(LaidOut):
         self.values[layer][rows, :, self.sizes] = v[:, :, 0]
         return k, v
 
-    def mix(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:  # noqa: ARG002
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:  # noqa: ARG002
         """Mix values of the past and of each row up to its end: q [B, H, 1, d]."""
         width, mask, far = self._mask(window, q)
         keys, values = self.keys[self.layer][:, :, :width], self.values[self.layer][:, :, :width]

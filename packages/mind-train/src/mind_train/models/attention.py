@@ -1,9 +1,9 @@
 """Attention: causal, inside a window, inside a document, with a cache.
 
-The one seam for kernels: an architecture calls ``self_attend``, or ``attend`` where q, k and v come
-apart, with a ``Scope`` and never builds a mask itself. For training, a GPU's kernel for packed rows
-(``kernels.py``) is used where there is one, and blocks of queries (``blockwise.py``) on a CPU; SDPA
-does the rest, with ``is_causal`` wherever that says all and a boolean mask elsewhere.
+An architecture calls ``self_attend``, or ``attend`` where q, k and v come apart, with an
+``AttentionContext`` and never builds a mask itself. For training, a GPU's kernel for packed rows
+(``kernels.py``) is used where there is one, and blocks of queries (``cpu/attention_blocks.py``) on
+a CPU; SDPA does the rest, with ``is_causal`` wherever that says all and a boolean mask elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mind_train.models.blockwise import mix_by_blocks, suits_blocks
+from mind_train.models.cpu.attention_blocks import attend_by_blocks, suits_blocks
 from mind_train.models.kernels import packed_attention, packed_kernel, row_starts, suits
 
 
@@ -49,11 +49,11 @@ class Cache:
         self.length += tokens
 
 
-class LaidOut(Cache, ABC):
+class PackedCache(Cache, ABC):
     """A cache that lays tokens out its own way: where they stand, and which keys each sees.
 
     Several texts can stand in one row, branches of a text behind it, or rows of several lengths go
-    on in step. An architecture whose ``lays_out`` is true takes such a cache.
+    on in step. An architecture whose ``supports_packing`` is true takes such a cache.
     """
 
     def __init__(self, positions: Tensor) -> None:
@@ -62,11 +62,11 @@ class LaidOut(Cache, ABC):
         self.length = 0
 
     @abstractmethod
-    def mix(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, window: int, scale: float | None) -> Tensor:
         """Mix values as ``attend`` does, of the layer that was extended last."""
 
 
-class Scope:
+class AttentionContext:
     """Say which keys each query of one forward pass may see; masks are made once per window."""
 
     def __init__(self, ids: Tensor, documents: Tensor | None, cache: Cache | None) -> None:
@@ -76,7 +76,7 @@ class Scope:
         self.device = ids.device
         self.documents = documents
         self.cached = cache is not None
-        self.laid_out = cache if isinstance(cache, LaidOut) else None
+        self.packed = cache if isinstance(cache, PackedCache) else None
         self.rows = ids.shape[0]
         self._masks: dict[int, Tensor] = {}
         self._starts: Tensor | None = None
@@ -89,8 +89,8 @@ class Scope:
 
     def positions(self) -> Tensor:
         """Number the queries: [T], or [B, T] counted from the start of each document."""
-        if self.laid_out is not None:
-            return self.laid_out.positions
+        if self.packed is not None:
+            return self.packed.positions
         steps = torch.arange(self.start, self.start + self.queries, device=self.device)
         if self.documents is None:
             return steps
@@ -125,7 +125,7 @@ class Scope:
 
 def self_attend(
     qkv: Tensor,
-    scope: Scope,
+    scope: AttentionContext,
     layer: int,
     cache: Cache | None,
     *,
@@ -139,7 +139,7 @@ def self_attend(
     """
     B, T, parts, H, d = qkv.shape
     if parts == 3 and cache is None and scope.documents is None and suits_blocks(qkv, window):
-        return mix_by_blocks(qkv, window, d**-0.5 if scale is None else scale)
+        return attend_by_blocks(qkv, window, d**-0.5 if scale is None else scale)
     q, k, *rest = qkv.transpose(1, 3).unbind(2)  # (B, H, T, d) each
     v = rest[0] if values is None else values.transpose(1, 2)
     if cache is not None:
@@ -149,14 +149,20 @@ def self_attend(
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, scope: Scope, *, window: int = 0, scale: float | None = None
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    scope: AttentionContext,
+    *,
+    window: int = 0,
+    scale: float | None = None,
 ) -> Tensor:
     """Mix values by softmax(scale · q kᵀ): q [B, H, T, d], k and v [B, H, S, d] → [B, H, T, d].
 
     ``scale`` None is 1/√d.
     """
-    if scope.laid_out is not None:
-        return scope.laid_out.mix(q, k, v, window, scale)
+    if scope.packed is not None:
+        return scope.packed.attend(q, k, v, window, scale)
     if q.shape[2] == 1:  # one new token: every cached key is in its past
         if 0 < window < k.shape[2]:
             k, v = k[:, :, -window:], v[:, :, -window:]

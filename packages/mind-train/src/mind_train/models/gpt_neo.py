@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mind_train.models.attention import Cache, Scope, mean_keys, self_attend
+from mind_train.models.attention import AttentionContext, Cache, mean_keys, self_attend
 from mind_train.models.checks import check_sizes
-from mind_train.models.embedding import Embedding
+from mind_train.models.cpu.embedding import Embedding
+from mind_train.models.cpu.matmul import Linear
+from mind_train.models.cpu.memory_saving_ops import activate_down
 from mind_train.models.language_model import LanguageModel
-from mind_train.models.lean import activate_down
-from mind_train.models.linear import Linear
 from mind_train.models.parts import count, split_qkv
 
 
@@ -97,7 +97,9 @@ class Block(nn.Module):
         for linear in (self.o, self.up, self.down):
             nn.init.zeros_(linear.bias)
 
-    def forward(self, x: Tensor, scope: Scope, layer: int, cache: Cache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, scope: AttentionContext, layer: int, cache: Cache | None
+    ) -> Tensor:
         """Map [B, T, D] → [B, T, D]."""
         B, T, D = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(B, T, 3, self.heads, D // self.heads)
@@ -118,7 +120,7 @@ class Block(nn.Module):
 class GPTNeo(LanguageModel):
     """A GPT-Neo decoder at any size."""
 
-    lays_out = True
+    supports_packing = True
 
     def __init__(self, config: GPTNeoConfig) -> None:
         super().__init__()
@@ -136,7 +138,7 @@ class GPTNeo(LanguageModel):
         self, ids: Tensor, documents: Tensor | None = None, cache: Cache | None = None
     ) -> Tensor:
         """Compute hidden states [B, T, D] of ids [B, T]; positions restart with each document."""
-        scope = Scope(ids, documents, cache)
+        scope = AttentionContext(ids, documents, cache)
         x = self.embedding(ids) + self.positions(scope.positions())  # (B, T, D)
         for layer, block in enumerate(self.blocks):
             x = block(x, scope, layer, cache)

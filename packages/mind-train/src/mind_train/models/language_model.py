@@ -39,8 +39,8 @@ class LanguageModel(nn.Module, ABC):
 
     config: Config
     embedding: nn.Embedding
-    lays_out: ClassVar[bool] = False
-    """Whether a cache may be a ``LaidOut``: positions and attention come from ``Scope`` alone."""
+    supports_packing: ClassVar[bool] = False
+    """Whether a cache may be a ``PackedCache``: an ``AttentionContext`` alone says what is seen."""
 
     @abstractmethod
     def forward(

@@ -21,12 +21,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mind_train.models.attention import Cache, Scope, mean_keys, self_attend
+from mind_train.models.attention import AttentionContext, Cache, mean_keys, self_attend
 from mind_train.models.checks import check_choice, check_sizes
-from mind_train.models.embedding import Embedding
+from mind_train.models.cpu.embedding import Embedding
+from mind_train.models.cpu.matmul import Linear
+from mind_train.models.cpu.memory_saving_ops import rotated
 from mind_train.models.language_model import LanguageModel
-from mind_train.models.lean import rotated
-from mind_train.models.linear import Linear
 from mind_train.models.parts import (
     GeGLU,
     Gelu,
@@ -118,7 +118,13 @@ class Attention(nn.Module):
         self.o = Linear(config.dim, config.dim, bias=False)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, scope: Scope, layer: int, cache: Cache | None
+        self,
+        x: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        scope: AttentionContext,
+        layer: int,
+        cache: Cache | None,
     ) -> Tensor:
         """Map [B, T, D] → [B, T, D]; cos and sin are [T, 1, 1, d_head]."""
         B, T, D = x.shape
@@ -147,7 +153,13 @@ class Block(nn.Module):
                 xavier_normal(weight, 1.0 if name in ("q", "k") else beta)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, scope: Scope, layer: int, cache: Cache | None
+        self,
+        x: Tensor,
+        cos: Tensor,
+        sin: Tensor,
+        scope: AttentionContext,
+        layer: int,
+        cache: Cache | None,
     ) -> Tensor:
         """Map [B, T, D] → [B, T, D]."""
         attended = self.attention(x, cos, sin, scope, layer, cache)
@@ -163,7 +175,7 @@ class Block(nn.Module):
 class MindLLM(LanguageModel):
     """A decoder of MindLLM-3B's kind at any size."""
 
-    lays_out = True
+    supports_packing = True
     cos: Tensor
     sin: Tensor
 
@@ -186,9 +198,9 @@ class MindLLM(LanguageModel):
         Positions run through the row: RoPE scores depend on distances alone, so a document's place
         in a packed row does not matter.
         """
-        scope = Scope(ids, documents, cache)
+        scope = AttentionContext(ids, documents, cache)
         at: Tensor | slice = slice(scope.start, scope.start + scope.queries)
-        if scope.laid_out is not None:
+        if scope.packed is not None:
             at = scope.positions()
         cos, sin = self.cos[at], self.sin[at]
         x: Tensor = self.embedding(ids)  # (B, T, D)

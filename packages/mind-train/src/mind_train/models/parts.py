@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mind_train.models.lean import activate_down, rms_norm
-from mind_train.models.linear import Linear
+from mind_train.models.cpu.matmul import Linear
+from mind_train.models.cpu.memory_saving_ops import activate_down, rms_norm
 
 Gelu = Literal["tanh", "exact"]
 

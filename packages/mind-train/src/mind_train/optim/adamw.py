@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mind_core import MindError
-from mind_train.optim.light import FusedAdamW
+from mind_train.optim.fused_adamw import FusedAdamW
 
 
 def decayed(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

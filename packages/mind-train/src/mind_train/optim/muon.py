@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from mind_core import MindError
 from mind_train.optim.adamw import decayed
-from mind_train.optim.light import LightOptimizer
+from mind_train.optim.fused_adamw import OptimizerBase
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 STEPS = 5
@@ -38,7 +38,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     return out
 
 
-class MuonAdamW(LightOptimizer):
+class MuonAdamW(OptimizerBase):
     """One optimizer of two kinds of groups; a group with ``parts`` is Muon's.
 
     The state of both is in ``state``: ``momentum`` of a matrix; ``exp_avg``, ``exp_avg_sq`` and

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from mind_core import MindError
 from mind_train.data import Batch
-from mind_train.distributed import MODES, World
+from mind_train.distributed import MODES, ProcessGroup
 from mind_train.loss import head_loss, row_losses
-from mind_train.models.embedding import Embedding
+from mind_train.models.cpu.embedding import Embedding
+from mind_train.models.cpu.matmul import Linear
 from mind_train.models.language_model import LanguageModel
-from mind_train.models.linear import Linear
 
 
-class StepModule(nn.Module):
+class LossModule(nn.Module):
     """Compute the loss of a micro-batch, or the losses of its tokens one by one."""
 
     def __init__(self, model: LanguageModel, z_loss: float = 0.0) -> None:
@@ -48,7 +48,7 @@ class StepModule(nn.Module):
         return row_losses(hidden.flatten(0, 1), self.model.head, targets.flatten())
 
 
-def wrap(step: StepModule, world: World, mode: str, device: torch.device) -> nn.Module:
+def wrap(step: LossModule, world: ProcessGroup, mode: str, device: torch.device) -> nn.Module:
     """Put a step under torch's engine for several ranks; alone it stays as it is."""
     if mode not in MODES:
         raise MindError(f"train.parallel {mode!r} is not known", hint="one of " + ", ".join(MODES))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mind_core import cli, options
-from mind_train.verbs import shared
+from mind_train.commands import shared
 
 WHAT = "Measure tokens a second of a recipe's step, beside this device's own matrix product."
 EXAMPLES = [

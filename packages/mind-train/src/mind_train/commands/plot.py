@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core import cli
-from mind_train.verbs import shared
+from mind_train.commands import shared
 
 WHAT = "Draw the loss curves of runs as one SVG: training loss, and held-out bits per byte."
 EXAMPLES = [

@@ -7,10 +7,10 @@ from collections.abc import Collection
 import numpy as np
 
 from mind_core import MindError
-from mind_train.data import Documents, Ids, Row
+from mind_train.data import Documents, Example, Ids
 
 
-class GroupRows:
+class GroupDataset:
     """Windows over the documents of chosen groups, in the order they have in the shards.
 
     Each token is predicted once; the last, partial window is dropped and reported.
@@ -33,7 +33,7 @@ class GroupRows:
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> Example:
         """Read window ``number``: T+1 tokens from number · T on."""
         begin = number * self.sequence
         end = begin + self.sequence + 1
@@ -46,7 +46,7 @@ class GroupRows:
             ids.append(part)
             documents.append(np.full(len(part), place - first, dtype=np.int64))
             begin, place = begin + len(part), place + 1
-        return Row(np.concatenate(ids), np.concatenate(documents))
+        return Example(np.concatenate(ids), np.concatenate(documents))
 
     def notes(self) -> list[str]:
         """Say nothing: what is left over is at most a row of each source."""

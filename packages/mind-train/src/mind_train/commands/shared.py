@@ -1,4 +1,4 @@
-"""What the verbs share: options, recipes, and carrying out a job."""
+"""What the commands share: options, recipes, and carrying out a job."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def finite(value: float, option: str) -> None:
         raise UsageError(f"{option} {value} is no finite number", hint="give a plain number")
 
 
-def carry_out(
+def run_job(
     context: typer.Context,
     job: Job,
     output: Path | None,
@@ -116,7 +116,7 @@ def carry_out(
 ) -> None:
     """Train a job, or only say what it would be."""
     from mind_core.progress import Progress
-    from mind_train.distributed import planned_world
+    from mind_train.distributed import planned_group
     from mind_train.pipeline import plan_lines, train
     from mind_train.run_folder import check_run
 
@@ -126,5 +126,5 @@ def carry_out(
         cli.write_out("".join(f"{line}\n" for line in plan_lines(job)))
         return
     run = required(context, output, "-o RUN, the run folder")
-    with Progress(TOOL, progress if planned_world().first else False) as live:
+    with Progress(TOOL, progress if planned_group().first else False) as live:
         train(job, run, live, quiet)

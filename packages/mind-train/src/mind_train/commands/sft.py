@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mind_core import options
-from mind_train.verbs import shared
+from mind_train.commands import shared
 
 WHAT = "Go on from a checkpoint with conversations; the loss is on the answers alone."
 EXAMPLES = [
@@ -44,4 +44,4 @@ def sft(
 
     folder = shard_folder(data, tokenizer, cache, chat=True)
     job = prepare_sft(effective, shared.plugins_of(plugin), folder, start)
-    shared.carry_out(context, job, output, dry_run, quiet, progress)
+    shared.run_job(context, job, output, dry_run, quiet, progress)

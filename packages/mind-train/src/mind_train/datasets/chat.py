@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mind_core import MindError
-from mind_train.data import Documents, Row
+from mind_train.data import Documents, Example
 
 
-class ChatRows:
+class ChatDataset:
     """Whole conversations packed into padded rows, with a mask on the answers.
 
     ``chosen`` numbers the conversations to use; None is all of them.
@@ -40,7 +40,7 @@ class ChatRows:
         mask = self.documents.read(document)[1]
         return mask is not None and bool(mask[1:].any())
 
-    def require_rows(self) -> ChatRows:
+    def require_rows(self) -> ChatDataset:
         """Raise MindError if there is nothing to train on."""
         if not self.packs:
             raise MindError(
@@ -54,7 +54,7 @@ class ChatRows:
     def __len__(self) -> int:
         return len(self.packs)
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> Example:
         """Lay the conversations of one pack side by side, then padding."""
         width = self.sequence + 1
         ids = np.full(width, self.pad_id, dtype=np.int64)
@@ -69,7 +69,7 @@ class ChatRows:
                 mask[at:stop] = trained
             mask[at] = False  # nothing stands before a conversation that could predict it
             at = stop
-        return Row(ids, numbers, mask[1:])
+        return Example(ids, numbers, mask[1:])
 
     def notes(self) -> list[str]:
         """Say how full the rows are, and which conversations were left out."""

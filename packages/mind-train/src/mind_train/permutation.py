@@ -11,7 +11,7 @@ _MASK = (1 << 64) - 1
 _ROUNDS = 6
 
 
-def mix(x: int) -> int:
+def splitmix(x: int) -> int:
     """Scramble 64 bits one to one (the finaliser of splitmix64, Steele et al. 2014)."""
     x = (x + 0x9E3779B97F4A7C15) & _MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
@@ -31,7 +31,7 @@ def permuted(index: int, n: int, key: int) -> int:
     while True:
         left, right = index >> half, index & low
         for turn in range(_ROUNDS):
-            left, right = right, left ^ (mix(key ^ mix((right << 8) | turn)) & low)
+            left, right = right, left ^ (splitmix(key ^ splitmix((right << 8) | turn)) & low)
         index = (left << half) | right
         if index < n:
             return index
@@ -40,4 +40,4 @@ def permuted(index: int, n: int, key: int) -> int:
 def row_of(index: int, n: int, seed: int) -> int:
     """Give the row (0 … n-1) that training reads at ``index`` (0, 1, 2 … without end)."""
     epoch, place = divmod(index, n)
-    return permuted(place, n, mix(mix(seed & _MASK) ^ epoch))
+    return permuted(place, n, splitmix(splitmix(seed & _MASK) ^ epoch))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from mind_core import options
-from mind_train.verbs import shared
+from mind_train.commands import shared
 
 WHAT = "Train a model from scratch on text; run it again to go on after a stop."
 EXAMPLES = [
@@ -44,4 +44,4 @@ def pretrain(
 
     folder = shard_folder(data, tokenizer, cache, chat=False)
     job = prepare_pretrain(effective, shared.plugins_of(plugin), folder, parent)
-    shared.carry_out(context, job, output, dry_run, quiet, progress)
+    shared.run_job(context, job, output, dry_run, quiet, progress)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mind_train.models import blockwise
-from mind_train.models.attention import Scope, self_attend
-from mind_train.models.blockwise import kept_keys, mix_by_blocks, suits_blocks
+from mind_train.models.attention import AttentionContext, self_attend
+from mind_train.models.cpu import attention_blocks
+from mind_train.models.cpu.attention_blocks import attend_by_blocks, kept_keys, suits_blocks
 
 
 def by_definition(qkv: Tensor, window: int, scale: float) -> Tensor:
@@ -26,11 +26,11 @@ def by_definition(qkv: Tensor, window: int, scale: float) -> Tensor:
 @pytest.mark.parametrize("length", [8, 21, 32])  # of one block, of a part of one, of several
 @pytest.mark.parametrize("window", [0, 1, 3, 8, 13, 40])
 def test_blocks_equal_the_square(length: int, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blockwise, "BLOCK", 8)
+    monkeypatch.setattr(attention_blocks, "BLOCK", 8)
     torch.manual_seed(length + window)
     qkv = torch.randn(2, length, 3, 3, 4, requires_grad=True)
     weights = torch.randn(2, length, 12)
-    found = mix_by_blocks(qkv, window, 0.7)
+    found = attend_by_blocks(qkv, window, 0.7)
     wanted = by_definition(qkv, window, 0.7)
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
     (gradient,) = torch.autograd.grad((found * weights).sum(), qkv)
@@ -43,7 +43,7 @@ def test_long_rows_equal_torchs_kernel(window: int) -> None:
     """At the length from which blocks are used; without gradients torch's kernel is asked."""
     torch.manual_seed(1)
     qkv = torch.randn(1, 640 if window else 512, 3, 2, 16, requires_grad=True)
-    scope = Scope(torch.zeros(1, qkv.shape[1], dtype=torch.long), None, None)
+    scope = AttentionContext(torch.zeros(1, qkv.shape[1], dtype=torch.long), None, None)
     assert suits_blocks(qkv, window)
     found = self_attend(qkv, scope, 0, None, window=window)
     with torch.no_grad():
@@ -63,5 +63,5 @@ def test_what_is_kept_is_counted(length: int, window: int) -> None:
     qkv = torch.randn(1, length, 3, 2, 4, requires_grad=True)
     sizes: list[int] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()), lambda _: _):
-        mix_by_blocks(qkv, window, 1.0)
+        attend_by_blocks(qkv, window, 1.0)
     assert sum(sizes) == 2 * length * kept_keys(length, window) + 4 * 2 * length * 4

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core import cli, options
-from mind_train.verbs import shared
+from mind_train.commands import shared
 
 WHAT = "Say what a run would be: parameters, FLOPs, tokens, epochs, memory. Trains nothing."
 EXAMPLES = [

@@ -20,7 +20,7 @@ def _unmarked(name: str) -> Callable[..., Any]:
     return plain
 
 
-class LightOptimizer(torch.optim.Optimizer):
+class OptimizerBase(torch.optim.Optimizer):
     """An optimizer whose methods, ``step`` of the subclass aside, are torch's, unmarked."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ class LightOptimizer(torch.optim.Optimizer):
         _unmarked("load_state_dict")(self, state_dict)
 
 
-class FusedAdamW(LightOptimizer):
+class FusedAdamW(OptimizerBase):
     """AdamW by torch's fused kernel: one pass over each parameter, no temporary tensors.
 
     The state of a parameter is ``step``, ``exp_avg`` and ``exp_avg_sq``, and its values are those

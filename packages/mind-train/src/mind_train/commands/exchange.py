@@ -9,7 +9,7 @@ import typer
 
 from mind_core import options
 from mind_core.errors import UsageError
-from mind_train.verbs import shared
+from mind_train.commands import shared
 
 EXPORT_WHAT = "Write a checkpoint as a Hugging Face folder: config.json and model.safetensors."
 EXPORT_EXAMPLES = [

@@ -10,10 +10,10 @@ import numpy as np
 
 from mind_core import MindError
 from mind_tok.shards import ShardSet
-from mind_train.data import Row
+from mind_train.data import Example
 
 
-class TextRows:
+class TextDataset:
     """Windows over the stream of all shards of a split."""
 
     def __init__(self, shards: ShardSet, sequence: int) -> None:
@@ -32,7 +32,7 @@ class TextRows:
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> Example:
         """Read window ``number``: T+1 tokens from number · T on, across shard borders."""
         begin = number * self.sequence
         end = begin + self.sequence + 1
@@ -48,7 +48,7 @@ class TextRows:
             documents.append(numbers - numbers[:1] + seen)
             seen = int(documents[-1][-1]) + 1
             begin, place = stop, place + 1
-        return Row(np.concatenate(ids), np.concatenate(documents))
+        return Example(np.concatenate(ids), np.concatenate(documents))
 
     def notes(self) -> list[str]:
         """Say how many tokens the last window would have held."""

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mind_train.models.linear import Linear, is_plain, product, weight_gradient
+from mind_train.models.cpu.matmul import Linear, is_plain, product, weight_gradient
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

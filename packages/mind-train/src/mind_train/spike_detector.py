@@ -14,7 +14,7 @@ ENOUGH = 16
 
 
 @dataclass
-class SpikeGuard:
+class SpikeDetector:
     """Judge losses; ``sigmas`` 0 never skips."""
 
     sigmas: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mind_train.order import permuted, row_of
+from mind_train.permutation import permuted, row_of
 
 
 @settings(max_examples=60, deadline=None)

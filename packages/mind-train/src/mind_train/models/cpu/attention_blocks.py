@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mind_train.models.linear import is_plain
+from mind_train.models.cpu.matmul import is_plain
 
 BLOCK = 128  # queries
 SHORTEST = 512  # rows, in tokens
@@ -40,7 +40,7 @@ def kept_keys(length: int, window: int) -> float:
     return kept / length
 
 
-def mix_by_blocks(qkv: Tensor, window: int, scale: float) -> Tensor:
+def attend_by_blocks(qkv: Tensor, window: int, scale: float) -> Tensor:
     """Mix values by softmax(scale · q kᵀ): qkv [B, T, 3, H, d] → [B, T, H d]; causal, windowed."""
     out: Tensor = _Mix.apply(qkv, window or qkv.shape[1], scale)  # type: ignore[no-untyped-call]
     return out

@@ -1,1 +1,0 @@
-"""One file for each verb: its options, its help, and the call into the corridor."""
