@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,12 +105,31 @@ def end_with(folder: Path, tokens: list[int]) -> None:
 
 
 def make_tokenizer(family: Family, texts: list[str]) -> Any:
+    """Make a tokenizer of characters and their commonest pairs; the same one each time."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    from tokenizers.trainers import BpeTrainer
 
-    special = list(dict.fromkeys([s for s in (family.bos, family.eos, *family.more) if s]))
+    special = [one for one in dict.fromkeys((family.bos, family.eos, *family.more)) if one]
     if family.pieces:
-        raw = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+        special = ["<unk>", *special]
+        base = [*special, *(f"<0x{byte:02X}>" for byte in range(256))]
+        words = [f"▁{word}" for text in texts for word in text.split()]
+    else:
+        base = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+        split = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        words = [word for text in texts for word, _ in split.pre_tokenize_str(text)]
+    for size in (1, 2):  # characters, then pairs of them
+        found = Counter(word[n : n + size] for word in words for n in range(len(word) + 1 - size))
+        common = sorted(found, key=lambda one: (-found[one], one))
+        known = set(base)
+        base += [one for one in common if one not in known and set(one) <= known | {one}][:180]
+    vocab = {token: number for number, token in enumerate(base[:VOCAB])}
+    merges = [tuple(one) for one in vocab if len(one) == 2 and set(one) <= vocab.keys()]
+    raw = Tokenizer(
+        models.BPE(vocab, merges, byte_fallback=family.pieces, unk_token="<unk>", fuse_unk=True)
+        if family.pieces
+        else models.BPE(vocab, merges)
+    )
+    if family.pieces:
         raw.normalizer = normalizers.Sequence(
             [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
         )
@@ -117,25 +137,14 @@ def make_tokenizer(family: Family, texts: list[str]) -> Any:
             [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
              decoders.Strip(" ", 1, 0)]
         )  # fmt: skip
-        special = ["<unk>", *special, *(f"<0x{byte:02X}>" for byte in range(256))]
-        alphabet: list[str] = []
     else:
-        raw = Tokenizer(models.BPE())
         raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         raw.decoder = decoders.ByteLevel()
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = BpeTrainer(
-        vocab_size=VOCAB, special_tokens=special, initial_alphabet=alphabet, show_progress=False,
-        limit_alphabet=400,
-    )  # fmt: skip
-    raw.train_from_iterator(
-        (text.replace(" ", "▁") if family.pieces else text for text in texts), trainer
-    )
     if family.adds:
         raw.post_processor = processors.TemplateProcessing(
             single=f"{family.bos} $A",
             pair=f"{family.bos} $A {family.bos} $B",
-            special_tokens=[(family.bos, raw.token_to_id(family.bos))],
+            special_tokens=[(family.bos, vocab[str(family.bos)])],
         )
     made = transformers.PreTrainedTokenizerFast(
         tokenizer_object=raw, bos_token=family.bos, eos_token=family.eos, pad_token=family.eos

@@ -179,14 +179,14 @@ class FolderTokenizer:
         """Encode several texts."""
         return [self.encode(text) for text in texts]
 
-    def special_id(self, text: str) -> int | None:
-        """Return the special token that is written so; None if a text is no such token."""
-        found = self.tokenizer.convert_tokens_to_ids(text)
-        specials = self.tokenizer.all_special_ids
+    @property
+    def special_ids(self) -> dict[str, int]:
+        """Give the special tokens, which have no text of their own, by how they are written."""
+        found = dict(
+            zip(self.tokenizer.all_special_tokens, self.tokenizer.all_special_ids, strict=True)
+        )
         added = getattr(self.tokenizer, "added_tokens_decoder", {})
-        if found is None or (found not in specials and not getattr(added.get(found), "special", 0)):
-            return None
-        return int(found) if self.tokenizer.convert_ids_to_tokens(found) == text else None
+        return found | {str(one): number for number, one in added.items() if one.special}
 
     def decode(self, ids: Sequence[int]) -> str:
         """Decode token ids."""

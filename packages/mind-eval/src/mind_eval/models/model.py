@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -74,8 +74,8 @@ class Model:
 
     def special_id(self, text: str) -> int | None:
         """Return the special token that is written so; None if a text is no such token."""
-        find = getattr(self.tokenizer, "special_id", None)
-        return None if find is None else find(text)
+        specials: Mapping[str, int] = getattr(self.tokenizer, "special_ids", {})
+        return specials.get(text)
 
     def section(self) -> dict[str, Any]:
         """Describe the model for `scores.json`."""
