@@ -82,7 +82,7 @@ def test_bad_rows_are_named_by_file_and_line(tmp_path: Path) -> None:
     with pytest.raises(MindError, match=r"gbk.csv:1: not UTF-8"):
         read_rows(tmp_path / "gbk.csv")
     (tmp_path / "rows.parquet").write_bytes(b"PAR1")
-    with pytest.raises(MindError, match="not a kind of file"):
+    with pytest.raises(MindError, match="is Parquet"):
         read_rows(tmp_path / "rows.parquet")
 
 

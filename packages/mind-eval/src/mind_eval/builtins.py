@@ -10,8 +10,9 @@ from mind_eval.hookspecs import hookimpl
 
 FOLDER = Path(__file__).parent / "benchmarks"
 NAMES = (
-    "agieval", "arithmetic", "bbh", "ceval", "ceval_test", "cmmlu", "flores", "gaokao", "gsm8k",
-    "hellaswag", "logiqa", "logiqa_zh", "math", "mathqa", "mmlu", "piqa", "pubmedqa", "winogrande",
+    "agieval", "arithmetic", "bbh", "blimp", "ceval", "ceval_test", "cmmlu", "flores", "gaokao",
+    "gsm8k", "hellaswag", "logiqa", "logiqa_zh", "math", "mathqa", "mmlu", "piqa", "pubmedqa",
+    "winogrande", "zhoblimp",
 )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ def run_command(
     shots: cli_options.ShotCount = None,
     form: cli_options.Form = None,
     math: cli_options.Math = None,
+    metrics: cli_options.Metrics = None,
     heldout: cli_options.HeldOut = None,
     overlap: cli_options.Overlap = None,
     data_root: cli_options.DataRoot = None,
@@ -78,7 +79,7 @@ def run_command(
     gates = [parse_gate(text) for text in require or ()]
     if suite is None and task and not benchmark:
         suite = NO_SUITE
-    recipe = suite_recipe(suite, benchmark or (), shots, form, math)
+    recipe = suite_recipe(suite, benchmark or (), shots, form, math, metrics)
     if print_recipe:
         write_out(recipe.to_toml())
         return
@@ -146,6 +147,7 @@ def score_command(
     require: cli_options.Require = None,
     contamination: cli_options.Contamination = None,
     math: cli_options.Math = None,
+    metrics: cli_options.Metrics = None,
     plugin: options.PluginFiles = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -156,7 +158,13 @@ def score_command(
 
     gates = [parse_gate(text) for text in require or ()]
     scores = score_log(
-        folder, data_root, make_plugins(plugin or ()), output, tuple(contamination or ()), math
+        folder,
+        data_root,
+        make_plugins(plugin or ()),
+        output,
+        tuple(contamination or ()),
+        math,
+        metrics,
     )
     _show(scores, json, quiet)
     _judge(gates, scores)

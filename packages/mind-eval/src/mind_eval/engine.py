@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -109,7 +110,8 @@ class Engine:
                         sequences.append(part)
                         keys.append(key)
                         names.append(f"task {spec.name}, item {asked.id}")
-            found.append(Keyed(asked, named))
+            tokens = tuple(sum(part.scored for part in parts) for parts in windows)
+            found.append(Keyed(dataclasses.replace(asked, tokens=tokens), named))
         units = plan(sequences, self.batch_tokens, share=self._model.network.branches)
         for unit in shares(units, self.ranks.world)[self.ranks.rank]:
             missing = [index for index in unit.sequences if self.log.get(keys[index]) is None]

@@ -22,6 +22,7 @@ from mind_eval.contamination import columns, dirty_shares, pieces_of, training_t
 from mind_eval.engine import Engine, Keyed
 from mind_eval.metrics.items import check_metrics, item_metrics
 from mind_eval.metrics.latex.comparisons import DEFAULT
+from mind_eval.metrics.likelihoods import SMALL
 from mind_eval.metrics.tasks import Measured, measure_task
 from mind_eval.prompts.builder import Asked, Builder
 from mind_eval.prompts.spec import CHOICE, WRITTEN, Spec, read_spec
@@ -81,11 +82,17 @@ def open_benchmark(
     seed: int,
     keep_going: bool,
     math: str = DEFAULT,
+    small: bool = False,
 ) -> Opened:
-    """Load a benchmark's data and templates; `math` says how formulas are compared."""
+    """Load a benchmark's data and templates; `math` says how formulas are compared.
+
+    With `small` choices get the metrics that tell small models apart as well.
+    """
     spec = read_spec(benchmark.yaml, name)
     if spec.metadata.get("extract") == "formula":
         spec = dataclasses.replace(spec, metadata={**spec.metadata, "math": math})
+    if small and spec.kind == CHOICE:
+        spec = dataclasses.replace(spec, metrics=(*spec.metrics, *SMALL))
     check_metrics(spec)
     data = benchmark.load(data_root, keep_going)
     builder = Builder(spec, data.splits, shots=benchmark.shots, seed=seed)

@@ -15,7 +15,7 @@ from mind_core.recipe import Recipe
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, names_file
 from mind_eval.gates import Gate
 from mind_eval.options import RunOptions
-from mind_eval.suites import averages_of, make_benchmarks
+from mind_eval.suites import averages_of, make_benchmarks, small_of
 
 HELDOUT = "heldout"
 RATIOS = ("nats_per_token", "bits_per_byte")
@@ -57,13 +57,16 @@ def check_names(
 
 def benchmark_names(benchmarks: Mapping[str, Benchmark], recipe: Recipe) -> list[str]:
     """List the names that benchmarks and their averages will have in a gate."""
-    from mind_eval.prompts.spec import read_spec
+    from mind_eval.metrics.likelihoods import SMALL
+    from mind_eval.prompts.spec import CHOICE, read_spec
 
     known, scored = [], set()
     for name, benchmark in benchmarks.items():
         if benchmark.measure["labels"]:
             scored.add(name)
-            known += [name, *(f"{name}.{m}" for m in read_spec(benchmark.yaml, name).metrics)]
+            spec = read_spec(benchmark.yaml, name)
+            more = SMALL if spec.kind == CHOICE and small_of(recipe) else ()
+            known += [name, *(f"{name}.{metric}" for metric in (*spec.metrics, *more))]
     for group, members in averages_of(recipe).items():
         if scored.issuperset(members):
             known.append(f"average.{group}")

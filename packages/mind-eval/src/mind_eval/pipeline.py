@@ -21,7 +21,7 @@ from mind_eval.contamination import check_training
 from mind_eval.finite import check_scores
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
-from mind_eval.suites import make_benchmarks, math_of
+from mind_eval.suites import make_benchmarks, math_of, small_of
 
 if TYPE_CHECKING:
     from mind_eval.evaluation import Outcome
@@ -193,7 +193,7 @@ def _benchmarks(
         try:
             opened = open_benchmark(
                 name, benchmark, options.data_root, options.seed, options.keep_going,
-                math_of(recipe),
+                math_of(recipe), small_of(recipe),
             )  # fmt: skip
             opened.builder.spread = options.spread
             if ranks.first and options.data_root and opened.data.origin == SHIPPED:

@@ -31,7 +31,7 @@ from mind_eval.metrics.latex.comparisons import comparison
 from mind_eval.options import RunOptions
 from mind_eval.prompts.builder import Asked
 from mind_eval.results import enter_outcome, versions, write_scores
-from mind_eval.suites import MATH, make_benchmarks, math_of
+from mind_eval.suites import MATH, METRICS, make_benchmarks, math_of, small_of
 
 RUN = "run.json"
 FORMAT = "mind-answers"
@@ -66,7 +66,7 @@ def note_items(
     notes = {"overlong": opened.builder.notes.overlong}
     lines: list[Record] = [
         {"id": one.asked.id, "keys": one.keys, "prompts": list(one.asked.prompts),
-         "shots": one.asked.shots, **notes}
+         "shots": one.asked.shots, "tokens": list(one.asked.tokens), **notes}
         for one in keyed
     ]  # fmt: skip
     lines += [{"id": one.id, "lost": one.why, "kind": one.kind, "shots": one.shots} for one in lost]
@@ -74,7 +74,11 @@ def note_items(
 
 
 def rescore(
-    folder: Path, data_root: Path | None, plugins: Plugins, math: str | None = None
+    folder: Path,
+    data_root: Path | None,
+    plugins: Plugins,
+    math: str | None = None,
+    metrics: str | None = None,
 ) -> tuple[dict[str, Any], Recipe, Outcome]:
     """Score what a log holds: what was noted of the run, its recipe, and the outcome.
 
@@ -90,6 +94,8 @@ def rescore(
     recipe = Recipe(str(run["suite"]), run["recipe"])
     if math is not None:
         recipe.values[MATH] = math
+    if metrics is not None:
+        recipe.values[METRICS] = metrics
     comparison(math_of(recipe))
     root = data_root or (Path(run["data_root"]) if run["data_root"] else None)
     answers, outcome = read_answers(folder), Outcome()
@@ -99,7 +105,13 @@ def rescore(
             outcome.failed[name] = "the run did not come to its end"
             continue
         opened = open_benchmark(
-            name, benchmark, root, run["seed"], run["keep_going"], math_of(recipe)
+            name,
+            benchmark,
+            root,
+            run["seed"],
+            run["keep_going"],
+            math_of(recipe),
+            small_of(recipe),
         )
         opened.builder.spread = run["spread"]
         _settle(opened, list(read_records([path])), answers, outcome, run["limit"])
@@ -113,11 +125,12 @@ def score_log(
     output: Path | None,
     contamination: Sequence[Path] = (),
     math: str | None = None,
+    metrics: str | None = None,
 ) -> dict[str, Any]:
     """Score a log again, write the folder if one is wanted, and return the scores."""
     started = time.monotonic()
     check_training(contamination)
-    run, recipe, outcome = rescore(folder, data_root, plugins, math)
+    run, recipe, outcome = rescore(folder, data_root, plugins, math, metrics)
     model = run["model"]
     scores: dict[str, Any] = {
         "format": "mind-scores",
@@ -178,7 +191,7 @@ def _settle(
 def _as_noted(asked: Asked, one: dict[str, Any]) -> Asked:
     return Asked(
         asked.id, asked.number, asked.doc, tuple(one["prompts"]), asked.continuations,
-        asked.choices, asked.gold, one["shots"],
+        asked.choices, asked.gold, one["shots"], tuple(one.get("tokens", ())),
     )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.summary import version_of
 from mind_eval.finite import check_read_items, check_read_scores
+from mind_eval.metrics.likelihoods import LOWER_IS_BETTER, SMALL
 from mind_eval.metrics.tasks import averages
-from mind_eval.suites import averages_of
+from mind_eval.suites import averages_of, small_of
 
 if TYPE_CHECKING:
     from mind_core.recipe import Recipe
@@ -51,6 +52,7 @@ def enter_outcome(scores: dict[str, Any], outcome: Outcome, recipe: Recipe) -> N
             one["metric"]: one.get("higher_is_better", True)
             for one in config.get("metric_list") or [{"metric": "acc"}]
         }
+        | {metric: metric not in LOWER_IS_BETTER for metric in SMALL if small_of(recipe)}
         for name, config in outcome.configs.items()
     }
     counts: dict[str, int] = {}

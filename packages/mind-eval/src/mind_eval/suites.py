@@ -15,7 +15,8 @@ KIND = "benchmark"
 DEFAULT_SUITE = "mindllm-ci"
 NO_SUITE = "none"
 AVERAGES = "averages"
-MATH = "math"
+MATH, METRICS = "math", "metrics"
+SETS = {"standard": False, "small": True}
 
 
 def suite_recipe(
@@ -24,6 +25,7 @@ def suite_recipe(
     shots: int | None,
     form: str | None,
     math: str | None = None,
+    metrics: str | None = None,
 ) -> Recipe:
     """Put together what is to be run: a suite by name or file, or single benchmarks, with flags."""
     if names:
@@ -32,9 +34,12 @@ def suite_recipe(
         recipe = Recipe(NO_SUITE, {STEP: []})
     else:
         recipe = load_recipe(suite or DEFAULT_SUITE, "mind_eval")
-    recipe.check_keys({STEP: None, AVERAGES: None, MATH: None})
+    recipe.check_keys({STEP: None, AVERAGES: None, MATH: None, METRICS: None})
     if math is not None:
         recipe.values[MATH] = math
+    if metrics is not None:
+        recipe.values[METRICS] = metrics
+    small_of(recipe)
     comparison(math_of(recipe))  # an unknown one, or one that is not installed, is refused here
     for step in recipe.values.get(STEP, []):
         if shots is not None:
@@ -47,6 +52,17 @@ def suite_recipe(
 def math_of(recipe: Recipe) -> str:
     """Name the way in which a suite compares formulas."""
     return str(recipe.values.get(MATH, DEFAULT))
+
+
+def small_of(recipe: Recipe) -> bool:
+    """Tell whether a suite wants the metrics for small models as well.
+
+    Raises `UsageError` for another set of metrics.
+    """
+    name = str(recipe.values.get(METRICS, "standard"))
+    if name not in SETS:
+        raise UsageError(f"there is no --metrics {name!r}", hint=f"known: {', '.join(SETS)}")
+    return SETS[name]
 
 
 def averages_of(recipe: Recipe) -> dict[str, list[str]]:

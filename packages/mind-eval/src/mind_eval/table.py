@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mind_eval.models.endpoint import REFUSALS
+from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
 
 SHOWN = (
-    "acc", "acc_norm", "exact_match", "exact_match_flexible", "unparsed", "f1", "bleu", "chrf",
+    "acc", "acc_norm", "acc_mean", "acc_slln", "probability", "bits_per_byte", "margin",
+    "exact_match", "exact_match_flexible", "unparsed", "f1", "bleu", "chrf",
 )  # fmt: skip
-CHOSEN = ("acc", "acc_norm")
+SIGNAL = {None: "-", True: "yes", False: "no"}
 
 
 def scores_table(scores: Mapping[str, Any]) -> str:
@@ -115,7 +117,7 @@ def _tasks(
     """Lay out a row a task and metric; the headline metric of a task, its one figure, has a `*`."""
     rows = [
         ["task", "lang", "form", "data", "metric", "mean over", "items", "shots", "chance", "value",
-         "± error"]
+         "± error", "signal"]
     ]  # fmt: skip
     for task, values in results.items():
         about = notes.get(task, {})  # lm-eval's groups have none, its tasks in Python few
@@ -137,9 +139,11 @@ def _tasks(
                     _chance(metric, about),
                     f"{values[name]:.4f}",
                     f"{error:.4f}" if isinstance(error, float) else "-",
+                    SIGNAL[has_signal(values[name], error, chance_of(metric, about))],
                 ]
             )
-    return aligned(rows, 5)
+    note = f"signal no: {NO_SIGNAL}, for chance lies within 1.96 standard errors\n"
+    return aligned(rows, 6) + (note if any(row[-1] == "no" for row in rows) else "")
 
 
 def _kept(about: Mapping[str, Any]) -> str:
@@ -150,5 +154,5 @@ def _kept(about: Mapping[str, Any]) -> str:
 
 def _chance(metric: str, about: Mapping[str, Any]) -> str:
     """Show what guessing gives; scores of earlier versions do not say."""
-    chance = about.get("chance") if metric in CHOSEN else None
+    chance = chance_of(metric, about)
     return "-" if chance is None else f"{chance:.4f}"

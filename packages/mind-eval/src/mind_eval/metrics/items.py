@@ -8,14 +8,23 @@ from typing import Any
 from mind_core import MindError
 from mind_eval.metrics.extract import EXTRACTORS, plain_number
 from mind_eval.metrics.latex.comparisons import DEFAULT, comparison
+from mind_eval.metrics.likelihoods import (
+    CHOICES,
+    PAIRS,
+    SMALL,
+    Likelihood,
+    chosen_metrics,
+    pair_metrics,
+    picked,
+    small_metrics,
+)
 from mind_eval.prompts.builder import Asked
 from mind_eval.prompts.spec import CHOICE, GREEDY, Spec
 
-Likelihood = tuple[float, bool]
 TRANSLATION = ("bleu", "chrf")
 UNPARSED = "unparsed"
 MEASURED = {
-    CHOICE: ("acc", "acc_norm", "acc_bytes"),
+    CHOICE: (*CHOICES, *PAIRS[1:], *SMALL),
     GREEDY: ("acc", "perplexity"),
     "generate_until": ("exact_match", "exact_match_flexible", UNPARSED, *TRANSLATION),
 }
@@ -35,33 +44,6 @@ def check_metrics(spec: Spec) -> None:
             f"task {spec.name}: there is no extractor {extractor!r}",
             hint=f"known: {', '.join(EXTRACTORS)}",
         )
-
-
-def chosen_metrics(
-    choices: Sequence[str], gold: Any, answers: Sequence[Likelihood]
-) -> dict[str, float]:
-    """Score a choice: the likeliest answer, by itself, by character and by UTF-8 byte.
-
-    As lm-eval's `multiple_choice`; of equal scores the first counts.
-    """
-    totals = [total for total, _ in answers]
-    index = choices.index(gold) if isinstance(gold, str) else int(gold)
-
-    def right(scores: Sequence[float]) -> float:
-        return float(max(range(len(scores)), key=scores.__getitem__) == index)
-
-    return {
-        "acc": right(totals),
-        "acc_norm": right([t / max(1, len(c)) for t, c in zip(totals, choices, strict=True)]),
-        "acc_bytes": right(
-            [t / max(1, len(c.encode())) for t, c in zip(totals, choices, strict=True)]
-        ),
-    }
-
-
-def picked(answers: Sequence[Likelihood]) -> int:
-    """Return the index of the likeliest choice."""
-    return max(range(len(answers)), key=lambda place: answers[place][0])
 
 
 def choice_gold(asked: Asked, spec: Spec) -> Any:
@@ -100,7 +82,12 @@ def item_metrics(
         best = picked(answers)
         if gold is None:
             return {}, best
-        return chosen_metrics(asked.choices, gold, answers), best
+        metrics = chosen_metrics(asked.choices, gold, answers)
+        if any(name in PAIRS[1:] for name in spec.metrics):
+            metrics |= pair_metrics(int(gold), answers, asked.tokens)
+        if SMALL[0] in spec.metrics:
+            metrics |= small_metrics(asked.choices, gold, answers)
+        return metrics, best
     if spec.kind == GREEDY:
         total, greedy = answers[0]
         return {"acc": float(greedy), "perplexity": total}, greedy

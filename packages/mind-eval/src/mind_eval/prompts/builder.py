@@ -35,6 +35,8 @@ class Asked:
     choices: tuple[str, ...]
     gold: Any
     shots: int
+    tokens: tuple[int, ...] = ()
+    """How many tokens were scored of each continuation; known once they were laid out."""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
