@@ -19,8 +19,8 @@ from pathlib import Path
 import orjson
 import zstandard
 
-from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.records import encode
+from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch, read_batches
 from mind_core.summary import Summary
 
@@ -42,9 +42,9 @@ def bare_loop(source: Path, target: Path) -> None:
         out.write(compressor.flush())
 
 
-def pass_on(batch: Batch) -> Outcome:
+def pass_on(batch: Batch) -> BatchResult:
     """Keep every record, parsed and serialised."""
-    outcome = Outcome()
+    outcome = BatchResult()
     for _, _, record in outcome.records(batch):
         outcome.keep(encode(record))
     return outcome
@@ -53,7 +53,7 @@ def pass_on(batch: Batch) -> Outcome:
 def tool(source: Path, target: Path) -> None:
     """Pass the records through the corridor that every stream tool uses."""
     options = StreamOptions(inputs=(str(source),), output=target, level=LEVEL, quiet=True)
-    run_flow(Summary("pass-through"), pass_on, options)
+    run_stream(Summary("pass-through"), pass_on, options)
 
 
 def seconds(what: str, source: Path, target: Path) -> float:

@@ -16,7 +16,7 @@ import pytest
 
 from mind_clean.pipeline import Cleaning, CleanOptions, make_plugins
 from mind_clean.steps import effective_recipe, make_steps
-from mind_core.flow import Outcome
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch, read_records
 
 DATA = Path(__file__).parents[3] / "tests" / "data" / "pages"
@@ -90,7 +90,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 )  # fmt: skip
 
 
-def walk_of(*without: str) -> Callable[[Batch], Outcome]:
+def walk_of(*without: str) -> Callable[[Batch], BatchResult]:
     plugins = make_plugins()
     recipe = effective_recipe(plugins, without=without)
     (only,) = Cleaning(make_steps(plugins, recipe), CleanOptions()).passes()
@@ -98,12 +98,12 @@ def walk_of(*without: str) -> Callable[[Batch], Outcome]:
 
 
 @pytest.fixture(scope="module")
-def walk() -> Callable[[Batch], Outcome]:
+def walk() -> Callable[[Batch], BatchResult]:
     return walk_of("site_phrases")
 
 
 @pytest.mark.timeout(0)
-def test_fuzz_mutated_pages(walk: Callable[[Batch], Outcome]) -> None:
+def test_fuzz_mutated_pages(walk: Callable[[Batch], BatchResult]) -> None:
     pages = [r["html"] for path in sorted(DATA.glob("*.zst")) for r in read_records([path])]
     pages = [page for page in pages if len(page) < 60_000]
     chance = random.Random(20231024)
@@ -145,7 +145,7 @@ def test_fuzz_mutated_pages(walk: Callable[[Batch], Outcome]) -> None:
     ids=["han", "latin", "nested", "paragraphs", "links"],
 )
 @pytest.mark.skipif(PAGES < 10_000, reason="pages of 50 MB run with MIND_FUZZ=10000 or more")
-def test_fuzz_huge_pages(walk: Callable[[Batch], Outcome], page: str) -> None:
+def test_fuzz_huge_pages(walk: Callable[[Batch], BatchResult], page: str) -> None:
     started = time.process_time()
     outcome = walk(Batch("huge", 1, orjson.dumps({"id": "huge", "html": page}) + b"\n"))
     seconds = time.process_time() - started

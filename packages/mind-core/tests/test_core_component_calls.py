@@ -7,7 +7,6 @@ import pytest
 
 from mind_core import Reason
 from mind_core.component_calls import (
-    ComponentError,
     Interrupted,
     failure,
     failure_to_start,
@@ -16,6 +15,7 @@ from mind_core.component_calls import (
     not_finite,
     wrong_reason,
 )
+from mind_core.errors import ComponentError
 
 
 @pytest.mark.parametrize("reason", [None, "too_short", Reason("low", 0.5, 1)])

@@ -107,13 +107,13 @@ def test_a_partial_name_that_is_a_link_is_not_followed(
 TOOL = """
 import sys
 from mind_core.cli import new_app, run
-from mind_core.flow import StreamOptions, run_flow, Outcome
+from mind_core.runner import StreamOptions, run_stream, BatchResult
 from mind_core.records import encode
 from mind_core.summary import Summary
 from mind_core import options
 app = new_app()
 def work(batch):
-    outcome = Outcome()
+    outcome = BatchResult()
     for position, line, record in outcome.records(batch):
         if "drop" in record:
             outcome.reject(record, "probe", "probe", "asked")
@@ -124,7 +124,7 @@ def work(batch):
 def probe(inputs: options.Inputs = None, output: options.Output = None,
           rejects: options.Rejects = None, summary: options.SummaryFile = None,
           level: options.Level = None) -> None:
-    run_flow(Summary("mind-probe"), work, StreamOptions(inputs=tuple(inputs or ()), output=output,
+    run_stream(Summary("mind-probe"), work, StreamOptions(inputs=tuple(inputs or ()), output=output,
         rejects=rejects, summary=summary, level=level, quiet=True))
 run(app, "mind-probe")
 """

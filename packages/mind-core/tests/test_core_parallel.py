@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mind_core.channels import SLOT_BYTES, channel_pair, packed
 from mind_core.errors import BadRecord, MindError
-from mind_core.lanes import ROOM, lanes, packed
 from mind_core.parallel import Processes, Serial, WorkerDied, engine_for
 
 
@@ -44,7 +44,7 @@ def crash_at_5(number: int) -> int:
 
 
 def larger_or_smaller(data: bytes) -> bytes:
-    return b"" if len(data) > ROOM and len(data) % 2 else bytes(ROOM + len(data))
+    return b"" if len(data) > SLOT_BYTES and len(data) % 2 else bytes(SLOT_BYTES + len(data))
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 4, 9])
@@ -61,16 +61,16 @@ def test_large_answers_and_items_do_not_block() -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_what_does_not_fit_into_shared_memory_goes_by_pipe(jobs: int) -> None:
-    sizes = [(ROOM + 1) * (n % 3 == 0) + n for n in range(20)]
+    sizes = [(SLOT_BYTES + 1) * (n % 3 == 0) + n for n in range(20)]
     answers = engine_for(jobs).map(larger_or_smaller, (bytes(size) for size in sizes))
     assert [len(answer) for answer in answers] == [
-        0 if size > ROOM and size % 2 else ROOM + size for size in sizes
+        0 if size > SLOT_BYTES and size % 2 else SLOT_BYTES + size for size in sizes
     ]
 
 
 @pytest.mark.parametrize(("method", "depth"), [("fork", 2), ("spawn", 1)])
-def test_both_ends_of_a_lane_understand_each_other(method: str, depth: int) -> None:
-    ours, theirs = lanes(multiprocessing.get_context(method))
+def test_both_ends_of_a_channel_understand_each_other(method: str, depth: int) -> None:
+    ours, theirs = channel_pair(multiprocessing.get_context(method))
     assert ours.depth == theirs.depth == depth
     for number in range(0, 10, depth):
         requests = [{"n": number + i, "data": b"x" * number} for i in range(depth)]

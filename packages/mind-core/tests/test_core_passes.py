@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from mind_core.errors import MindError
-from mind_core.flow import Outcome, Pass, StreamOptions, run_passes
 from mind_core.output import write_records
+from mind_core.runner import BatchResult, Pass, StreamOptions, run_passes
 from mind_core.spool import Spool
 from mind_core.stream import Batch, read_records
 from mind_core.summary import Summary
 
 
-def counting(batch: Batch) -> Outcome:
+def counting(batch: Batch) -> BatchResult:
     """Keep what has a word; report the words."""
-    outcome = Outcome(payload=[])
+    outcome = BatchResult(payload=[])
     for _, line, record in outcome.records(batch):
         if not record["text"]:
             outcome.reject(record, "mind-probe", "counting", "empty")
@@ -34,8 +34,8 @@ class Rare:
     def __init__(self, counts: Counter[str]) -> None:
         self.counts = dict(counts)
 
-    def __call__(self, batch: Batch) -> Outcome:
-        outcome = Outcome()
+    def __call__(self, batch: Batch) -> BatchResult:
+        outcome = BatchResult()
         for position, line, record in outcome.records(batch):
             if self.counts[record["text"]] == 1:
                 outcome.keep(line)
@@ -50,7 +50,7 @@ def test_two_walks_and_one_account(tmp_path: Path, jobs: int) -> None:
     write_records(tmp_path / "in.zst", [{"id": n, "text": t} for n, t in enumerate(texts)])
     counts: Counter[str] = Counter()
 
-    def settle(outcome: Outcome) -> Outcome:
+    def settle(outcome: BatchResult) -> BatchResult:
         counts.update(outcome.payload)
         return outcome
 

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from mind_core import Reason
-from mind_core.errors import BadRecord, MindError, UsageError, nearest
+from mind_core.errors import BadRecord, MindError, UsageError, did_you_mean
 from mind_core.languages import count_han, language_of, language_of_text
 from mind_core.reasons import describe
 from mind_core.records import annotate, annotation, decode, encode, text_of
@@ -86,5 +86,5 @@ def test_errors_cross_processes(error: MindError) -> None:
 
 
 def test_near_names_are_suggested() -> None:
-    assert "text_density" in nearest("text_densty", ["text_density", "pii"])
-    assert nearest("zzz", ["text_density"]) == ""
+    assert "text_density" in did_you_mean("text_densty", ["text_density", "pii"])
+    assert did_you_mean("zzz", ["text_density"]) == ""

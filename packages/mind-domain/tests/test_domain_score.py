@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from mind_core import MindError, Record
-from mind_core.flow import StreamOptions
 from mind_core.output import write_records
+from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_domain.chat_format import build_chat

@@ -14,8 +14,8 @@ import pytest
 from mind_core import Record
 from mind_core.errors import BadRecord, UsageError
 from mind_core.files import write_manifest
-from mind_core.flow import StreamOptions
 from mind_core.records import encode
+from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.summary import Summary
 from mind_core.testing import run_tool

@@ -13,8 +13,8 @@ import pytest
 from mind_core import Record
 from mind_core.chats import check_turns
 from mind_core.errors import BadRecord, GateError, MindError, UsageError
-from mind_core.flow import StreamOptions
 from mind_core.records import encode
+from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_sft_select.bands import Band
@@ -107,9 +107,9 @@ def test_a_scorers_infinity_is_no_score(value: float) -> None:
     rule = SelectionRule("s", ["s"], "unscored", band=Band(-50.0, 50.0))
     given = Instruction("in.jsonl:3", {"id": "x", "messages": [user(), assistant()]})
     selector = Selector(rule, ModelScores([lambda records: [value for _ in records]], ["s"]))
-    from mind_core.flow import Outcome
+    from mind_core.runner import BatchResult
 
-    outcome = selector(Outcome(payload=[given]))
+    outcome = selector(BatchResult(payload=[given]))
     assert not outcome.kept and [e.reason for e, _ in outcome.bad] == ["not_finite"]
     error: BadRecord = outcome.bad[0][0]
     assert error.message.startswith("in.jsonl:3") and "'x'" in str(error.cause)

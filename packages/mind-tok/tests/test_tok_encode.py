@@ -182,7 +182,7 @@ def test_in_is_kept_and_rejected_and_bad(tokenizer_folder: Path, tmp_path: Path)
 def test_folder_and_side_files_are_complete_together_or_not_at_all(
     tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    from mind_core.flow import StreamOptions
+    from mind_core.runner import StreamOptions
     from mind_tok.encode import Encoder
     from mind_tok.pipeline import EncodeOptions, encode_shards
     from mind_tok.tokenizer import make_plugins

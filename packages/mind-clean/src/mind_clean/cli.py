@@ -11,16 +11,16 @@ import typer
 
 from mind_core import options
 from mind_core.cli import (
-    answer_questions,
     epilog,
+    handle_info_options,
     help_text,
     new_app,
     require_input,
     run,
     write_out,
 )
-from mind_core.errors import UsageError, nearest
-from mind_core.flow import StreamOptions, check_stream
+from mind_core.errors import UsageError, did_you_mean
+from mind_core.runner import StreamOptions, check_stream
 
 TOOL = "mind-clean"
 
@@ -114,10 +114,10 @@ def clean(
     from mind_clean.steps import effective_recipe
 
     files = plugin or []
-    if answer_questions(TOOL, make_plugins, files, version, list_components, list_plugins, json):
+    if handle_info_options(TOOL, make_plugins, files, version, list_components, list_plugins, json):
         return
     if read_as not in READS:
-        hint = nearest(read_as, READS) or f"known: {', '.join(READS)}"
+        hint = did_you_mean(read_as, READS) or f"known: {', '.join(READS)}"
         raise UsageError(f"--from {read_as!r} is no shape of records", hint=hint)
     plugins = make_plugins(files)
     effective = effective_recipe(

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 
 SEED = "seed"
 ALLOW = "allow"
@@ -58,7 +58,7 @@ def read_lexicon(name: str, categories: tuple[str, ...] = ()) -> list[Word]:
         if category not in known:
             raise UsageError(
                 f"lexicon {name} has no category {category!r}",
-                hint=nearest(category, known) or f"it has {', '.join(sorted(known))}",
+                hint=did_you_mean(category, known) or f"it has {', '.join(sorted(known))}",
             )
     wanted = {*categories, ALLOW} if categories else {*known, ALLOW}
     chosen = [word for word in words.values() if word.category in wanted]

@@ -16,10 +16,10 @@ from mind_clean.walk import Walk, Walked
 from mind_core.component_calls import failure_to_start
 from mind_core.errors import MindError
 from mind_core.files import atomic_file
-from mind_core.flow import Outcome, Pass, StreamOptions, check_stream, run_passes
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_core.recipe import Recipe
+from mind_core.runner import BatchResult, Pass, StreamOptions, check_stream, run_passes
 from mind_core.summary import Summary
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run_clean(
         most = "".join(
             f"; most frequent: {reason}" for reason, _ in summary.rejected.most_common(1)
         )
-        say("mind-clean", f"warning: no record is left{most}")
+        log("mind-clean", f"warning: no record is left{most}")
     return summary
 
 
@@ -115,7 +115,7 @@ class Cleaning:
                 surveying=None if counting is None else counting.step,
             )
 
-        def settle(outcome: Outcome) -> Outcome:
+        def settle(outcome: BatchResult) -> BatchResult:
             walked: Walked = outcome.payload
             self.funnel.merge(walked.funnel)
             if counting is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mind_core.component_calls import failure_to_start
-from mind_core.errors import MindError, UsageError, nearest
+from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_core.plugins import Component, Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
 
@@ -87,7 +87,7 @@ def _leave_out(recipe: Recipe, name: str) -> None:
     if name not in names:
         raise UsageError(
             f"--without {name}: the recipe has no such step",
-            hint=nearest(name, names) or f"its steps: {', '.join(names)}",
+            hint=did_you_mean(name, names) or f"its steps: {', '.join(names)}",
         )
     recipe.values[STEP] = [
         step
@@ -145,7 +145,7 @@ def _kind_of(plugins: Plugins, kind: str, name: str) -> str:
     known = [n for hook in HOOKS.values() for n in plugins.components(hook)]
     raise UsageError(
         f"there is no step {name!r}",
-        hint=f"{nearest(name, known) or 'known: ' + ', '.join(known)}; "
+        hint=f"{did_you_mean(name, known) or 'known: ' + ', '.join(known)}; "
         f"`{plugins.tool} --list` shows all",
     )
 

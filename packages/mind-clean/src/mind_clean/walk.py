@@ -13,12 +13,12 @@ from mind_clean.readers import Reader
 from mind_clean.steps import Step
 from mind_clean.survey import Surveying
 from mind_core import Reason, Record
-from mind_core.component_calls import ComponentError, failure, not_finite, wrong_reason
-from mind_core.errors import BadRecord
-from mind_core.flow import Outcome
+from mind_core.component_calls import failure, not_finite, wrong_reason
+from mind_core.errors import BadRecord, ComponentError
 from mind_core.reasons import describe
 from mind_core.records import annotation, encode
 from mind_core.records import field as field_of
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class Walk:
     read: Reader | None = None
     surveying: Step | None = None
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return what became of the records of a batch."""
-        outcome = Outcome(payload=Walked())
+        outcome = BatchResult(payload=Walked())
         for position, line, record in outcome.records(batch):
             try:
                 self._walk(record, position, line, outcome)
@@ -60,7 +60,7 @@ class Walk:
                 outcome.bad.append((error, line))
         return outcome
 
-    def _walk(self, came: Record, position: str, line: bytes, outcome: Outcome) -> None:
+    def _walk(self, came: Record, position: str, line: bytes, outcome: BatchResult) -> None:
         walked: Walked = outcome.payload
         record = came if self.read is None else self.read(came, position, line)
         for step in self.steps:
@@ -85,7 +85,7 @@ class Walk:
         outcome.keep(line if record is came else _encodable(record, position, line))
 
     def _take(
-        self, step: Step, record: Record, position: str, line: bytes, outcome: Outcome
+        self, step: Step, record: Record, position: str, line: bytes, outcome: BatchResult
     ) -> tuple[Record, str | None]:
         """Take one step; return the record after it, and why to drop it, if so."""
         if step.kind == "extractor":
@@ -109,7 +109,7 @@ class Walk:
         return result, Reason(NO_TEXT) if emptied else None
 
     def _extract(
-        self, step: Step, record: Record, position: str, line: bytes, outcome: Outcome
+        self, step: Step, record: Record, position: str, line: bytes, outcome: BatchResult
     ) -> tuple[Record, str | None]:
         """Put the main text in the place of the page; a record without a page stays as it is."""
         notes: Record = {}
@@ -185,7 +185,7 @@ def _checked(
     return dict(record) if result is record and after != before else result
 
 
-def _count_change(outcome: Outcome, name: str, before: str, after: str) -> None:
+def _count_change(outcome: BatchResult, name: str, before: str, after: str) -> None:
     outcome.details[f"{name}.changed"] += 1
     removed = len(before) - len(after)
     if removed:

@@ -19,7 +19,7 @@ from mind_core.component_calls import Interrupted
 from mind_core.direct import full_disk_hint
 from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_core.summary import version_of
 
 # typer keeps click to itself; its public BadParameter is the way to the class above it.
@@ -58,7 +58,7 @@ def epilog(cost: str) -> str:
     return f"{EXIT_CODES}\n\n{cost}"
 
 
-def add_front_door(
+def add_global_options(
     app: typer.Typer,
     tool: str,
     make_plugins: MakePlugins | None,
@@ -76,7 +76,7 @@ def add_front_door(
         plugin: options.PluginFiles = None,
         json: options.Json = False,
     ) -> None:
-        if answer_questions(
+        if handle_info_options(
             tool, make_plugins, plugin or [], version, list_components, list_plugins, json
         ):
             raise typer.Exit(DONE)
@@ -90,7 +90,7 @@ def add_front_door(
             raise typer.Exit(USAGE)
 
 
-def answer_questions(
+def handle_info_options(
     tool: str,
     make_plugins: MakePlugins | None,
     files: Sequence[Path],
@@ -179,7 +179,7 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
             MindError("this should not happen", hint="please report it with the lines above"), tool
         )
     if result == INTERRUPTED:
-        say(tool, "interrupted")
+        log(tool, "interrupted")
     return result if isinstance(result, int) else DONE
 
 
@@ -276,3 +276,6 @@ def _as_text(rows: list[dict[str, Any]], components: bool) -> str:
             hooks = ", ".join(row["hooks"]) or row.get("error", "")
             lines.append(f"{row['name']} {row['version']}  {row['status']}  {hooks}")
     return "\n".join(lines) + "\n"
+
+
+add_front_door, answer_questions = add_global_options, handle_info_options  # their former names

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mind_core.component_calls import is_interrupt
-from mind_core.errors import MindError, UsageError, nearest
+from mind_core.errors import MindError, UsageError, did_you_mean
 
 ENVIRONMENT = "MIND_PLUGINS"
 
@@ -77,7 +77,7 @@ def check_options(component: Component, options: Mapping[str, Any]) -> None:
     known = component.options()
     for name, value in options.items():
         if name not in known:
-            hint = nearest(name, known) or f"its options: {', '.join(known) or 'none'}"
+            hint = did_you_mean(name, known) or f"its options: {', '.join(known) or 'none'}"
             raise UsageError(
                 f"{component.kind} {component.name!r} has no option {name!r}", hint=hint
             )

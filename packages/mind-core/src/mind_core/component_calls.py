@@ -12,25 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mind_core.errors import BadRecord, MindError
-
-_HINT = (
-    "report it to the author of the plugin, or let such records pass with --skip-bad N "
-    "(counted, and written to --rejects)"
-)
+from mind_core.errors import ComponentError, MindError
 
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM, as the tool's own handler raises it; no component can."""
-
-
-class ComponentError(BadRecord):
-    """Report that a component raised, or returned what it must not; counts as a bad record."""
-
-    def __init__(self, component: str, position: str, line: bytes, cause: str) -> None:
-        super().__init__("component_failed", position, line, cause=cause)
-        self.message = f"{position}: {component} failed on this record"
-        self.hint = _HINT
 
 
 def is_interrupt(error: BaseException) -> bool:

@@ -74,6 +74,19 @@ class BadRecord(MindError):
         self.reason = reason
 
 
+class ComponentError(BadRecord):
+    """Report that a component raised, or returned what it must not; counts as a bad record."""
+
+    def __init__(self, component: str, position: str, line: bytes, cause: str) -> None:
+        super().__init__("component_failed", position, line, cause=cause)
+        self.message = f"{position}: {component} failed on this record"
+        self.hint = _COMPONENT_FAILED
+
+
+_COMPONENT_FAILED = (
+    "report it to the author of the plugin, or let such records pass with --skip-bad N "
+    "(counted, and written to --rejects)"
+)
 _BAD_LINE = (
     "mend the line; where a command has --skip-bad N, it lets N such lines pass, counted and "
     "written to --rejects"
@@ -121,7 +134,10 @@ def _rebuild(
     return error
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean …?" for a name close to a known one, else an empty string."""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "did you mean …?" with the known names close to a name; empty if none is."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+nearest = did_you_mean  # its former name

@@ -8,8 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core.errors import UsageError
-from mind_core.flow import ALL
 from mind_core.parallel import usable_cores
+from mind_core.runner import ALL
 
 JOBS_PER_CORE = 4
 JOBS_ANYWHERE = 16

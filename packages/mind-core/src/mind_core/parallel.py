@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from mind_core.channels import Channel, channel_pair, packed, unpacked
 from mind_core.errors import MindError, UsageError
-from mind_core.lanes import Lane, lanes, packed, unpacked
 from mind_core.plugin_files import PluginFile, load_files, loaded_files
 from mind_core.stdout import is_reserved, reserve
 
@@ -62,13 +62,13 @@ class WorkerDied(MindError):
 @dataclass
 class _Worker:
     process: BaseProcess
-    lane: Lane
+    channel: Channel
     items: deque[int] = field(default_factory=deque)
     """The numbers of the items that it has: the one it works on, and one that waits."""
 
     def may_take(self, data: bytes) -> bool:
         """Return whether it may be sent an item without any danger of waiting for each other."""
-        return not self.items or (len(self.items) < self.lane.depth and self.lane.fits(data))
+        return not self.items or (len(self.items) < self.channel.depth and self.channel.fits(data))
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,11 @@ class Processes:
         forked = context.get_start_method() == "fork"
         sent = work if forked else _Sent.pack(work)
         for _ in range(self.jobs):
-            ours, theirs = lanes(context)
+            ours, theirs = channel_pair(context)
             # A worker that kept another's pipe open would never notice that this process died.
-            inherited = [*(w.lane.connection for w in workers), ours.connection] if forked else []
+            inherited = (
+                [*(w.channel.connection for w in workers), ours.connection] if forked else []
+            )
             process = context.Process(target=_serve, args=(theirs, inherited, sent), daemon=True)
             worker = _Worker(process, ours)
             workers.append(worker)
@@ -119,7 +121,7 @@ class Processes:
                 if not worker.may_take(source.data):
                     break
                 _send(worker, *source.take())
-            busy = {w.lane.connection: w for w in workers if w.items}
+            busy = {w.channel.connection: w for w in workers if w.items}
             seconds = None
             if next_out in early:
                 succeeded, result = early.pop(next_out)
@@ -230,14 +232,14 @@ def engine_for(jobs: int) -> Engine:
 def _send(worker: _Worker, number: int, data: bytes) -> None:
     worker.items.append(number)
     try:
-        worker.lane.send(data)
+        worker.channel.send(data)
     except OSError:
         raise _death_of(worker) from None
 
 
 def _receive(worker: _Worker) -> tuple[bool, Any]:
     try:
-        answer: tuple[bool, Any] = worker.lane.receive()
+        answer: tuple[bool, Any] = worker.channel.receive()
     except (EOFError, OSError):
         raise _death_of(worker) from None
     return answer
@@ -252,7 +254,7 @@ def _stop(workers: list[_Worker]) -> None:
     """End all: those at work at once, as their answers are wanted no more; none may be left."""
     started = [worker for worker in workers if worker.process.pid is not None]
     for worker in workers:
-        worker.lane.connection.close()
+        worker.channel.connection.close()
         if worker.items and worker in started:
             worker.process.kill()
     for worker in started:
@@ -262,7 +264,9 @@ def _stop(workers: list[_Worker]) -> None:
             worker.process.join()
 
 
-def _serve(lane: Lane, inherited: list[Connection], sent: Callable[[Any], Any] | _Sent) -> None:
+def _serve(
+    channel: Channel, inherited: list[Connection], sent: Callable[[Any], Any] | _Sent
+) -> None:
     """Answer items until the pipe closes. Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -271,7 +275,7 @@ def _serve(lane: Lane, inherited: list[Connection], sent: Callable[[Any], Any] |
     work: Callable[[Any], Any] | None = None
     while True:
         try:
-            item = lane.receive()
+            item = channel.receive()
         except (EOFError, OSError):
             return
         try:
@@ -281,7 +285,7 @@ def _serve(lane: Lane, inherited: list[Connection], sent: Callable[[Any], Any] |
         except BaseException as error:  # sys.exit in a component too must be told
             answer = (False, _portable(error))
         try:
-            lane.send(packed(answer))
+            channel.send(packed(answer))
         except OSError:
             return
 

@@ -21,9 +21,9 @@ import pluggy
 
 from mind_core.component import ENVIRONMENT, Component, check_options, install_hint, kind_of
 from mind_core.component_calls import failure_to_start, is_interrupt
-from mind_core.errors import MindError, UsageError, nearest
+from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_core.plugin_files import read_plugin_file
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_core.summary import version_of
 
 
@@ -93,7 +93,7 @@ class Plugins:
         if not offers:
             known = self._offered.get(hook, {})
             broken = [s.name for s in self.status.values() if s.error]
-            hint = nearest(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
+            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known)) or 'none'}"
             if broken:
                 hint += f"; a plugin that failed to load may offer it: {', '.join(broken)}"
             raise UsageError(
@@ -151,7 +151,7 @@ class Plugins:
             version = point.dist.version if point.dist else "unknown"
             self._add(point.name, version, point.load)
             if error := self.status[point.name].error:
-                say(self.tool, f"warning: plugin {point.name} is set aside: {error}")
+                log(self.tool, f"warning: plugin {point.name} is set aside: {error}")
 
     def _add_file(self, path: Path) -> None:
         if not path.is_file():

@@ -23,10 +23,13 @@ def may_paint(choice: bool | None = None) -> bool:
         return False
 
 
-def say(tool: str, message: str) -> None:
+def log(tool: str, message: str) -> None:
     """Write one line for people to stderr, prefixed with the tool's name."""
     sys.stderr.write(f"{tool}: {message}\n")
     sys.stderr.flush()
+
+
+say = log  # its former name
 
 
 class Progress:

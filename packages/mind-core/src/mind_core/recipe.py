@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mind_core.errors import MindError, UsageError, nearest
+from mind_core.errors import MindError, UsageError, did_you_mean
 
 STEP = "step"
 
@@ -33,7 +33,7 @@ class Recipe:
         for number, step in enumerate(steps, 1):
             named = [kind for kind in kinds if kind in step]
             if len(named) != 1:
-                hint = nearest(next(iter(step), ""), kinds)
+                hint = did_you_mean(next(iter(step), ""), kinds)
                 raise UsageError(
                     f"recipe {self.name}: step {number} must have exactly one of "
                     + ", ".join(kinds),
@@ -76,7 +76,7 @@ class Recipe:
             if keys[0] not in self.values:
                 raise UsageError(
                     f"--set {assignment!r}: the recipe has no step {keys[0]!r}",
-                    hint=nearest(keys[0], names) or f"its steps: {', '.join(names) or 'none'}",
+                    hint=did_you_mean(keys[0], names) or f"its steps: {', '.join(names) or 'none'}",
                 )
         table = self.values
         for key in keys[:-1]:
@@ -92,7 +92,7 @@ class Recipe:
             if key not in known:
                 raise UsageError(
                     f"recipe {self.name}: unknown key {key!r}",
-                    hint=nearest(key, known) or f"known: {', '.join(known)}",
+                    hint=did_you_mean(key, known) or f"known: {', '.join(known)}",
                 )
 
     def to_toml(self) -> str:
@@ -115,7 +115,7 @@ def load_recipe(name: str, package: str) -> Recipe:
     if name not in known:
         raise UsageError(
             f"there is no recipe {name!r}",
-            hint=nearest(name, known) or f"known: {', '.join(known)}; or give a .toml file",
+            hint=did_you_mean(name, known) or f"known: {', '.join(known)}; or give a .toml file",
         )
     text = resources.files(package).joinpath("recipes", f"{name}.toml").read_text("utf-8")
     return parse_recipe(text, name)

@@ -12,8 +12,8 @@ import typer
 
 from mind_core import cli, options
 from mind_core.errors import UsageError
-from mind_core.flow import StreamOptions
 from mind_core.recipe import Recipe, load_recipe, merged
+from mind_core.runner import StreamOptions
 from mind_dedup import options as own
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def dedup(
     progress: options.ShowProgress = None,
     version: options.Version = False,
 ) -> None:
-    if cli.answer_questions(
+    if cli.handle_info_options(
         TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
     ):
         return

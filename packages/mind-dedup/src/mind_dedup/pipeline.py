@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mind_core.errors import UsageError
 from mind_core.files import check_folder
-from mind_core.flow import Pass, StreamOptions, check_stream, run_passes
-from mind_core.progress import say
+from mind_core.progress import log
+from mind_core.runner import Pass, StreamOptions, check_stream, run_passes
 from mind_core.summary import Summary
 from mind_dedup.clusters import ClusterTable
 from mind_dedup.decide import Decider
@@ -47,7 +47,7 @@ def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> S
     job = job or Job()
     check(plan, options, job)
     if not plan.verified and reason_of(plan.signature) is None:
-        say(TOOL, "warning: unverified, so texts go that only resemble others (--unverified)")
+        log(TOOL, "warning: unverified, so texts go that only resemble others (--unverified)")
     with ExitStack() as stack:
         if job.index is not None:
             stack.enter_context(extending(job.index))

@@ -15,9 +15,9 @@ import xxhash
 
 from mind_core.component_calls import calling
 from mind_core.errors import BadRecord, MindError
-from mind_core.flow import Outcome
 from mind_core.kernels.packed import Packed, encode, pack
 from mind_core.records import Record, text_of
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.fold import Hashes, composed
 from mind_dedup.shingles import ShingleSets, shingle_sets
@@ -74,7 +74,7 @@ class TakePrints:
     speed: Speed = field(default_factory=Speed)
     policy: KeepPolicy | None = None
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
         signature = self.signature
         if (
@@ -89,8 +89,8 @@ class TakePrints:
                 return outcome
         return self._one_by_one(batch)
 
-    def _one_by_one(self, batch: Batch) -> Outcome:
-        outcome = Outcome()
+    def _one_by_one(self, batch: Batch) -> BatchResult:
+        outcome = BatchResult()
         checked = needs_text(self.signature)
         records: list[Record] = []
         ids: list[bytes] = []

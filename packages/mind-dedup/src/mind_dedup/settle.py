@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mind_core.flow import Outcome
 from mind_core.reasons import Reason
 from mind_core.records import Record, annotate, encode
+from mind_core.runner import BatchResult
 from mind_dedup.clusters import Sizes
 from mind_dedup.decide import Decider, Match
 from mind_dedup.guard import SummaryBySource
@@ -71,7 +71,7 @@ class Tally:
             more["similarity"] = round(match.similarity, 4)
         return more
 
-    def reject(self, outcome: Outcome, record: Record, match: Match, **more: Any) -> None:
+    def reject(self, outcome: BatchResult, record: Record, match: Match, **more: Any) -> None:
         """Reject a record for a match."""
         outcome.reject(record, TOOL, self.plan.name, self.reason(match), **self.told(match), **more)
 
@@ -90,7 +90,7 @@ class Settle:
     tally: Tally
     want_rejects: bool
 
-    def __call__(self, outcome: Outcome) -> Outcome:
+    def __call__(self, outcome: BatchResult) -> BatchResult:
         """Return the outcome with its lines kept or rejected."""
         prints: Prints = outcome.payload
         outcome.payload = None
@@ -112,7 +112,7 @@ class Settle:
         return outcome
 
 
-def keep_lines(outcome: Outcome, lines: Sequence[bytes], rows: Numbers) -> None:
+def keep_lines(outcome: BatchResult, lines: Sequence[bytes], rows: Numbers) -> None:
     """Pass some lines on as they came."""
     if isinstance(lines, Spans):
         outcome.kept += lines.lines(rows)
@@ -121,7 +121,9 @@ def keep_lines(outcome: Outcome, lines: Sequence[bytes], rows: Numbers) -> None:
         outcome.kept += [lines[row] + b"\n" for row in rows.tolist()]
 
 
-def marked(outcome: Outcome, line: bytes, plan: Plan, reason: str, notes: dict[str, Any]) -> None:
+def marked(
+    outcome: BatchResult, line: bytes, plan: Plan, reason: str, notes: dict[str, Any]
+) -> None:
     """Keep a record with notes under `metadata.mind.dedup`; a reason is counted."""
     record = orjson.loads(line)
     annotate(record, "dedup", **notes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from mind_core.flow import Outcome
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.units import Shorten, Units, spans_of
 from mind_dedup.walks import Review
@@ -20,9 +20,9 @@ class CutAgain:
     unit: str
     least: int
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with each line and the places of its units as its payload."""
-        outcome = Outcome()
+        outcome = BatchResult()
         outcome.payload = [
             (line, list(spans_of(orjson.loads(line)["text"], self.unit, self.least)))
             for _, line in batch.lines()
@@ -35,7 +35,7 @@ class CutAgain:
 class ReviewUnits(Review):
     """Hold what the first walk finds of units and the second walk needs."""
 
-    def collect(self, outcome: Outcome) -> Outcome:
+    def collect(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the first walk: take its units, and let its lines pass."""
         units: Units = outcome.payload
         outcome.payload = None
@@ -44,12 +44,12 @@ class ReviewUnits(Review):
         self.take(units.prints)
         return outcome
 
-    def second(self) -> Callable[[Batch], Outcome]:
+    def second(self) -> Callable[[Batch], BatchResult]:
         """Decide what is not decided yet; return the work of the second walk."""
         self.settle()
         return CutAgain(self.tally.plan.unit, self.tally.plan.min_characters)
 
-    def emit(self, outcome: Outcome) -> Outcome:
+    def emit(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the second walk: shorten its texts."""
         lines: list[tuple[bytes, list[tuple[int, int]]]] = outcome.payload
         outcome.payload = None

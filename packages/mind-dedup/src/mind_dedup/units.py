@@ -10,9 +10,9 @@ from typing import NamedTuple
 import orjson
 
 from mind_core.errors import BadRecord
-from mind_core.flow import Outcome
 from mind_core.reasons import describe
 from mind_core.records import Record, annotate, encode, text_of
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.decide import Match
 from mind_dedup.prints import Prints, TakePrints, names_of, scores_of
@@ -53,9 +53,9 @@ class TakeUnits:
     unit: str
     least: int
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the batch's outcome with `Units` as its payload."""
-        outcome = Outcome()
+        outcome = BatchResult()
         units: list[Record] = []
         ids: list[bytes] = []
         sources: list[str] = []
@@ -89,7 +89,7 @@ class Shorten:
     mark: bool
     want_rejects: bool
 
-    def __call__(self, outcome: Outcome, line: bytes, found: Found) -> None:
+    def __call__(self, outcome: BatchResult, line: bytes, found: Found) -> None:
         """Keep a line as it came if nothing was found in it, else shortened or marked."""
         if not found:
             outcome.keep(line)
@@ -117,7 +117,7 @@ class Shorten:
         else:
             outcome.reject(record, TOOL, self.tally.plan.name, NOTHING_LEFT)
 
-    def _reject_unit(self, outcome: Outcome, record: Record, text: str, match: Match) -> None:
+    def _reject_unit(self, outcome: BatchResult, record: Record, text: str, match: Match) -> None:
         """Write a removed unit to the rejects; it is no record, and is not counted as one."""
         lost: Record = {key: record[key] for key in ("id", "source", "url") if key in record}
         lost["text"] = text
@@ -134,7 +134,7 @@ class SettleUnits:
 
     shorten: Shorten
 
-    def __call__(self, outcome: Outcome) -> Outcome:
+    def __call__(self, outcome: BatchResult) -> BatchResult:
         """Return the outcome with its lines kept as they came, shortened, or rejected."""
         units: Units = outcome.payload
         outcome.payload = None

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mind_core.flow import Outcome
 from mind_core.records import Record
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.clusters import EXCERPT, ClusterTable, weight_of
 from mind_dedup.decide import Match
@@ -28,9 +28,9 @@ from mind_dedup.store import Store
 _ROWS_AT_ONCE = 1024
 
 
-def pass_lines(batch: Batch) -> Outcome:
+def pass_lines(batch: Batch) -> BatchResult:
     """Hand the lines of the second walk over; they are records, the first walk has seen to that."""
-    outcome = Outcome()
+    outcome = BatchResult()
     outcome.payload = [line for _, line in batch.lines()]
     outcome.records_in = len(outcome.payload)
     return outcome
@@ -59,7 +59,7 @@ class Review:
         self._source_numbers: dict[str, int] = {}
         self._row = 0
 
-    def collect(self, outcome: Outcome) -> Outcome:
+    def collect(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the first walk: decide if that can be, and let the lines pass."""
         prints: Prints = outcome.payload
         outcome.payload = None
@@ -81,7 +81,7 @@ class Review:
                 self._source_names[number] = source
                 self._sources.append(number)
 
-    def second(self) -> Callable[[Batch], Outcome]:
+    def second(self) -> Callable[[Batch], BatchResult]:
         """Decide what is not decided yet; return the work of the second walk."""
         self.settle()
         return pass_lines
@@ -106,7 +106,7 @@ class Review:
         number = self._numbers[row]
         return row, number, self.tally.sizes.of(number)
 
-    def emit(self, outcome: Outcome) -> Outcome:
+    def emit(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the second walk: write what became of its records."""
         lines: list[bytes] = outcome.payload
         outcome.payload = None
@@ -128,7 +128,7 @@ class Review:
         return outcome
 
     def _emit_duplicate(
-        self, outcome: Outcome, line: bytes, row: int, number: int, size: int
+        self, outcome: BatchResult, line: bytes, row: int, number: int, size: int
     ) -> None:
         match = self.match(row, number)
         if self.mark:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord, UsageError
-from mind_core.flow import Outcome
 from mind_core.languages import language_of
 from mind_core.records import annotate, annotation, encode, text_of
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_domain.domain import NOTES, Domain
 from mind_domain.reading import no_label
@@ -21,9 +21,9 @@ class ChatBuilder:
     domain: Domain
     language: str = "auto"
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with one chat for each labelled record."""
-        outcome = Outcome()
+        outcome = BatchResult()
         for position, line, record in outcome.records(batch):
             try:
                 chat = build_chat(record, self.domain, self.language, position)

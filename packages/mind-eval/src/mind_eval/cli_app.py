@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mind_core.cli import add_front_door, new_app
+from mind_core.cli import add_global_options, new_app
 from mind_core.plugins import Plugins
 
 TOOL = "mind-eval"
@@ -29,4 +29,4 @@ def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
     return Plugins("mind_eval", hookspecs, builtins, files)
 
 
-add_front_door(app, TOOL, make_plugins, WHAT, EXAMPLES)
+add_global_options(app, TOOL, make_plugins, WHAT, EXAMPLES)

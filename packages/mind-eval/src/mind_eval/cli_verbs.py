@@ -127,7 +127,7 @@ def report_command(
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
 ) -> None:
     """Write the page of a run folder."""
-    from mind_core.progress import say
+    from mind_core.progress import log
     from mind_eval.report.many_runs import are_scores, write_runs
     from mind_eval.report.run_report import write_report
 
@@ -135,4 +135,4 @@ def report_command(
         headings = write_runs(folders, output, title or "Scores side by side")
     else:
         headings = write_report(folders[0], output, title or FIRST_TITLE)
-    say(TOOL, f"{output}: {', '.join(headings)}")
+    log(TOOL, f"{output}: {', '.join(headings)}")

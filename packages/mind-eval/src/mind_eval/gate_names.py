@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # it has no types
 
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 from mind_core.languages import language_of
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
@@ -51,7 +51,7 @@ def check_names(
         raise UsageError(
             f"--require {gate}: nothing will be measured under the name {gate.name!r}",
             cause=_why(head, languages, options),
-            hint=nearest(gate.name, known) or f"measured will be: {', '.join(known)}",
+            hint=did_you_mean(gate.name, known) or f"measured will be: {', '.join(known)}",
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mind_core import MindError
-from mind_core.errors import GateError, UsageError, nearest
+from mind_core.errors import GateError, UsageError, did_you_mean
 from mind_eval.finite import is_finite
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -91,7 +91,7 @@ def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
             known = ", ".join(sorted(flat))
             raise UsageError(
                 f"--require {gate}: nothing was measured under the name {gate.name!r}",
-                hint=nearest(gate.name, flat) or f"measured: {known}",
+                hint=did_you_mean(gate.name, flat) or f"measured: {known}",
             )
     missed = [
         f"{gate.name} is {flat[gate.name]:.4f}, required is {gate.comparison}{gate.bound:g}"

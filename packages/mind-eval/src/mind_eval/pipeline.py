@@ -13,7 +13,7 @@ from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import atomic_folder, check_file, check_folder
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress, say
+from mind_core.progress import Progress, log
 from mind_core.recipe import Recipe
 from mind_core.stream import check_inputs
 from mind_eval.benchmarks.benchmark import SHIPPED, Benchmark, check_task_file, names_file
@@ -121,7 +121,7 @@ def _open(options: RunOptions) -> Model | Endpoint:
 
     if not is_endpoint(options.model):
         model = open_model(options.model, options.device, options.dtype)
-        say(TOOL, f"device: {device_name(model.device)}, {model.dtype}")
+        log(TOOL, f"device: {device_name(model.device)}, {model.dtype}")
         return model
     from mind_eval.models.endpoint import Endpoint
 
@@ -178,12 +178,12 @@ def _benchmarks(
     outcome = Outcome()
     if not benchmarks:
         return outcome
-    log = AnswerLog(options.answer_folder, ranks.rank)
+    answer_log = AnswerLog(options.answer_folder, ranks.rank)
     if ranks.first and options.answer_folder is not None:
         note_run(options.answer_folder, options, recipe, model.section())
     engine = Engine(
         model,
-        log,
+        answer_log,
         ranks,
         options.batch_tokens,
         lambda count: progress.count(count, "items"),
@@ -207,8 +207,8 @@ def _benchmarks(
                 raise
             outcome.failed[name] = f"{error.message}" + (f": {error.cause}" if error.cause else "")
             if ranks.first:
-                say(TOOL, f"set aside: {name}: {outcome.failed[name]}")
-    log.close()
+                log(TOOL, f"set aside: {name}: {outcome.failed[name]}")
+    answer_log.close()
     outcome.requests = engine.encoder.counts() if isinstance(engine.model, Model) else {}
     return outcome
 
@@ -216,7 +216,7 @@ def _benchmarks(
 def _note_sample(benchmark: Benchmark, name: str, root: Path) -> None:
     """Say that a sample stands in for data that the given root does not have."""
     if wanted := " or ".join(benchmark.folders):
-        say(TOOL, f"{name}: the shipped sample, for there is no folder {wanted} under {root}")
+        log(TOOL, f"{name}: the shipped sample, for there is no folder {wanted} under {root}")
 
 
 def _lm_tasks(

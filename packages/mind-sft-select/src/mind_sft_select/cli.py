@@ -8,15 +8,15 @@ import typer
 
 from mind_core import options
 from mind_core.cli import (
-    answer_questions,
     epilog,
+    handle_info_options,
     help_text,
     new_app,
     require_input,
     run,
     write_out,
 )
-from mind_core.flow import StreamOptions, check_stream
+from mind_core.runner import StreamOptions, check_stream
 
 TOOL = "mind-sft-select"
 WHAT = (
@@ -149,7 +149,7 @@ def select(
     from mind_sft_select.config import effective_recipe, make_config
     from mind_sft_select.pipeline import make_plugins, run_selection
 
-    if answer_questions(
+    if handle_info_options(
         TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
     ):
         return

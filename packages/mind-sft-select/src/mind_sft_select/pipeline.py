@@ -10,11 +10,11 @@ from pathlib import Path
 from mind_core import Record
 from mind_core.chats import ChatFormat, Conversation, check_turns, read_chat_batches
 from mind_core.errors import BadRecord, GateError
-from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_core.recipe import Recipe
 from mind_core.records import annotate
+from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_sft_select.bands import Band, quantile_band
@@ -55,7 +55,7 @@ def run_selection(
         started=config.started,
     )
     if config.uses_model and not options.quiet:
-        say(TOOL, f"scores on {config.device_name()}")
+        log(TOOL, f"scores on {config.device_name()}")
     scores = ModelScores(config.scorers, config.names)
     rule = config.rule()
     if not config.needs_all:
@@ -80,9 +80,9 @@ def _select(
 
     batches = read_chat_batches(inputs.options.inputs)
     work = Parse(inputs.names, config.format)
-    run_flow(summary, work, inputs.options, selector, finish, batches=batches)
+    run_stream(summary, work, inputs.options, selector, finish, batches=batches)
     for line in warnings(selector, summary, config):
-        say(TOOL, f"warning: {line}")
+        log(TOOL, f"warning: {line}")
     return summary
 
 
@@ -96,10 +96,10 @@ class Parse:
     names: Mapping[str, str] = field(default_factory=dict)
     format: ChatFormat = field(default_factory=ChatFormat)
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Parse one batch; what is no instruction is bad."""
         batch = replace(batch, name=self.names.get(batch.name, batch.name))
-        outcome = Outcome(payload=[])
+        outcome = BatchResult(payload=[])
         for position, line, record in outcome.records(batch):
             try:
                 found = self.format.records(record, position)
@@ -112,7 +112,7 @@ class Parse:
 
 
 def _instruction(
-    outcome: Outcome, position: str, record: Record, found: Conversation
+    outcome: BatchResult, position: str, record: Record, found: Conversation
 ) -> Instruction:
     """Check the turns of a conversation, and count what was removed, left out and cut."""
     outcome.details[f"layout.{found.layout}"] += 1
@@ -139,7 +139,7 @@ class ScorePass:
     scores: ScoreTable
     keys: RandomKeys
 
-    def __call__(self, outcome: Outcome) -> Outcome:
+    def __call__(self, outcome: BatchResult) -> BatchResult:
         """Score a batch and hold what was found."""
         instructions: list[Instruction] = outcome.payload
         for given, scores in zip(instructions, self.model(instructions), strict=True):
@@ -166,7 +166,7 @@ def score_all(
         inputs.options, output=folder / "scores", rejects=None, summary=None, quiet=True
     )
     batches = read_chat_batches(aside.inputs)
-    run_flow(Summary(TOOL), Parse(inputs.names, config.format), aside, first, batches=batches)
+    run_stream(Summary(TOOL), Parse(inputs.names, config.format), aside, first, batches=batches)
     return first
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mind_core.flow import StreamOptions
 from mind_core.output import check_distinct
+from mind_core.runner import StreamOptions
 from mind_core.stream import check_inputs
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from mind_core import Reason
 from mind_core.errors import BadRecord
-from mind_core.flow import Outcome
 from mind_core.reasons import describe
 from mind_core.records import annotate, encode
+from mind_core.runner import BatchResult
 from mind_sft_select.bands import Band
 from mind_sft_select.clusters import Clusters
 from mind_sft_select.references import Reference
@@ -83,7 +83,7 @@ class Selector:
     def __post_init__(self) -> None:
         self.seen = ScoreTable(len(self.rule.notes))
 
-    def __call__(self, outcome: Outcome) -> Outcome:
+    def __call__(self, outcome: BatchResult) -> BatchResult:
         """Decide every record of a batch."""
         instructions: list[Instruction] = outcome.payload
         for given, scores in zip(instructions, self.score(instructions), strict=True):
@@ -101,7 +101,7 @@ class Selector:
         return outcome
 
     def _pass_on(
-        self, outcome: Outcome, given: Instruction, scores: RecordScores, reason: Reason | None
+        self, outcome: BatchResult, given: Instruction, scores: RecordScores, reason: Reason | None
     ) -> None:
         record = given.record
         annotate(record, NOTES, **self._notes(scores))

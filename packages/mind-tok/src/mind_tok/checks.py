@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mind_core.errors import UsageError
-from mind_core.flow import StreamOptions, check_stream
+from mind_core.runner import StreamOptions, check_stream
 
 _MUCH = 1 << 20
 """Bytes of a compressed input."""

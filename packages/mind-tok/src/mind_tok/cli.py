@@ -25,7 +25,7 @@ def make_plugins(files: Sequence[Path] = ()) -> Plugins:
 
 
 app = cli.new_app()
-cli.add_front_door(
+cli.add_global_options(
     app, TOOL, make_plugins, WHAT, [verb.EXAMPLES[0] for verb in (train, encode, inspect)]
 )
 for verb, command in (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_tok.bytelevel import ByteLevelTokenizer
 from mind_tok.convert import read_any
 from mind_tok.encode import TOOL
@@ -35,7 +35,7 @@ def extend(
     new.manifest["with"] = {"sha256": other.sha256, "vocab_size": other.vocab_size}
     new.save(output)
     if not quiet:
-        say(TOOL, f"{base.vocab_size:,} old and {len(new.replaced):,} new tokens in {output}")
+        log(TOOL, f"{base.vocab_size:,} old and {len(new.replaced):,} new tokens in {output}")
 
 
 def convert(source: Path, output: Path, to: str, quiet: bool, plugins: Plugins) -> None:
@@ -47,7 +47,7 @@ def convert(source: Path, output: Path, to: str, quiet: bool, plugins: Plugins) 
         tokenizer.save(output)
     if not quiet:
         kind = tokenizer.manifest.get("component")
-        say(TOOL, f"{kind} tokenizer of {tokenizer.vocab_size:,} entries in {output}")
+        log(TOOL, f"{kind} tokenizer of {tokenizer.vocab_size:,} entries in {output}")
         _tell_loss(tokenizer)
 
 
@@ -55,7 +55,7 @@ def _tell_loss(tokenizer: Tokenizer) -> None:
     """Say so if a tokenizer changes texts: its maker's normalisation is kept, not hidden."""
     for text in PROBES:
         if (back := tokenizer.decode(tokenizer.encode(text))) != text:
-            say(
+            log(
                 TOOL,
                 f"this tokenizer changes texts: {text!r} comes back as {back!r}; "
                 "`mind-tok inspect` counts such texts",
@@ -69,7 +69,7 @@ def convert_shards(
     """Write the ids of another trainer's file as a shard folder."""
     counts = take_over(source, read_any(tokenizer, plugins), output, add_end=end)
     if not quiet:
-        say(TOOL, f"{counts.documents:,} documents, {counts.tokens:,} tokens in {output}")
+        log(TOOL, f"{counts.documents:,} documents, {counts.tokens:,} tokens in {output}")
 
 
 __all__ = ["convert", "convert_shards", "extend", "reader_of"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord
-from mind_core.flow import Outcome
 from mind_core.plugins import Plugins
 from mind_core.records import encode, field
+from mind_core.runner import BatchResult
 from mind_core.special_tokens import CONTROL_TOKENS
 from mind_core.stream import Batch
 from mind_tok.shard_writer import SPLITS
@@ -26,9 +26,9 @@ class Decode:
     tokenizer: Tokenizer
     show_control: bool = False
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome of one batch."""
-        outcome = Outcome()
+        outcome = BatchResult()
         for position, line, record in outcome.records(batch):
             try:
                 ids = field(record, "ids", position, list)

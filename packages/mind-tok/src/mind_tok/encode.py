@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from mind_core import MindError, Record
 from mind_core.chats import Message
 from mind_core.errors import BadRecord
-from mind_core.flow import Outcome
 from mind_core.languages import language_of
 from mind_core.records import annotation, text_of
 from mind_core.records import encode as encode_record
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_tok.blocks import Block, Group, Names
 from mind_tok.chat import (
@@ -56,7 +56,7 @@ class Encoder:
     chat: bool = False
     seed: int = 0
 
-    def encode(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
+    def encode(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], Documents]:
         """Return the records of a batch and their documents; bad and empty go to the outcome."""
         return self._chats(batch, outcome) if self.chat else self._texts(batch, outcome)
 
@@ -65,7 +65,7 @@ class Encoder:
         self.tokenizer.warm_up()
         _languages([None], [b" "])
 
-    def _texts(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
+    def _texts(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], Documents]:
         records: list[Record] = []
         texts: list[str] = []
         for position, line, record in outcome.records(batch):
@@ -94,7 +94,7 @@ class Encoder:
         )
         return records, Documents(block, hashes64(encoded, self.seed))
 
-    def _chats(self, batch: Batch, outcome: Outcome) -> tuple[list[Record], Documents]:
+    def _chats(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], Documents]:
         records: list[Record] = []
         chats: list[list[Message]] = []
         for position, line, record in outcome.records(batch):
@@ -196,9 +196,9 @@ class ToShards:
 
     encoder: Encoder
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome of one batch."""
-        outcome = Outcome()
+        outcome = BatchResult()
         records, outcome.payload = self.encoder.encode(batch, outcome)
         # Kept, with nothing to write: the documents go into the folder.
         outcome.kept = [b""] * len(records)
@@ -211,9 +211,9 @@ class ToStream:
 
     encoder: Encoder
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome of one batch."""
-        outcome = Outcome()
+        outcome = BatchResult()
         records, (block, _) = self.encoder.encode(batch, outcome)
         for number, record in enumerate(records):
             ids, mask = block.document(number)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mind_core.flow import Outcome
+from mind_core.runner import BatchResult
 from mind_tok.blocks import Block
 from mind_tok.encode import Documents
 from mind_tok.shard_writer import SPLITS, ShardWriter
@@ -31,7 +31,7 @@ class Filler:
         self.splitter = splitter
         self._waiting: dict[str, list[int]] = {split: [] for split in SPLITS}
 
-    def settle(self, outcome: Outcome) -> Outcome:
+    def settle(self, outcome: BatchResult) -> BatchResult:
         """Place all documents of one batch."""
         documents: Documents = outcome.payload
         block = documents.block

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mind_core.errors import BadRecord
-from mind_core.flow import Outcome
 from mind_core.languages import language_of
 from mind_core.records import text_of
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_tok.tokenizer import Token, Tokenizer
 
@@ -89,9 +89,9 @@ class Inspect:
             for tokenizer in self.tokenizers
         ]
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome of one batch, with what each tokenizer showed as payload."""
-        outcome = Outcome()
+        outcome = BatchResult()
         rows: list[tuple[str, tuple[str, str], str]] = []
         for position, line, record in outcome.records(batch):
             try:

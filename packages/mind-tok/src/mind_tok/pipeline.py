@@ -13,12 +13,12 @@ from typing import Any
 from mind_core.chats import read_chat_batches
 from mind_core.errors import BadRecord, GateError
 from mind_core.files import atomic_file, atomic_folder
-from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.languages import language_of
 from mind_core.output import check_distinct, open_output
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress, say
+from mind_core.progress import Progress, log
 from mind_core.records import encode, text_of
+from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_tok.background import run_beside
@@ -66,8 +66,8 @@ class _Texts:
     wants: frozenset[str] | None
     share_by: str
 
-    def __call__(self, batch: Batch) -> Outcome:
-        outcome = Outcome(payload=[])
+    def __call__(self, batch: Batch) -> BatchResult:
+        outcome = BatchResult(payload=[])
         for position, line, record in outcome.records(batch):
             try:
                 text = text_of(record, position)
@@ -89,7 +89,7 @@ def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> Non
     kind: TokenizerKind = plugins.make(HOOK, options.kind, options.kind_options)
     sample = Sample(options.sample_bytes, options.shares, options.share_by)
 
-    def settle(outcome: Outcome) -> Outcome:
+    def settle(outcome: BatchResult) -> BatchResult:
         for key, data, name in outcome.payload:
             sample.offer(key, data, name)
         return outcome
@@ -122,7 +122,7 @@ def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> Non
     work = _Texts(options.seed, wants, options.share_by)
     # The folder is whole before rejects and summary get their names, and gets its own after them.
     with atomic_folder(options.output) as folder:
-        run_flow(_summary(plugins, options.seed), work, stream, settle, finish, passes_on=False)
+        run_stream(_summary(plugins, options.seed), work, stream, settle, finish, passes_on=False)
 
 
 def encode_shards(
@@ -156,7 +156,7 @@ def encode_shards(
         gc.freeze()
     # The folder is whole before rejects and summary get their names, and gets its own after them.
     with writer:
-        run_flow(
+        run_stream(
             summary,
             ToShards(encoder),
             stream,
@@ -173,7 +173,7 @@ def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> 
     def finish(summary: Summary) -> None:
         summary.note = _cut(summary).removeprefix("; ")
 
-    run_flow(
+    run_stream(
         _summary(plugins, encoder.seed),
         ToStream(encoder),
         stream,
@@ -189,7 +189,7 @@ def _batches(encoder: Encoder, stream: StreamOptions) -> Iterator[Batch] | None:
 
 def decode_stream(decode: Decode, stream: StreamOptions, plugins: Plugins) -> None:
     """Turn the `ids` of records back into `text`."""
-    run_flow(_summary(plugins, None), decode, stream)
+    run_stream(_summary(plugins, None), decode, stream)
 
 
 def decode_shards(
@@ -214,7 +214,7 @@ def decode_shards(
         if told is not None:
             told.write(summary.as_json())
     if not stream.quiet:
-        say(TOOL, summary.line())
+        log(TOOL, summary.line())
 
 
 def inspect(
@@ -223,7 +223,7 @@ def inspect(
     """Return what each tokenizer makes of the records, as JSON values."""
     found = [Found() for _ in tokenizers]
 
-    def settle(outcome: Outcome) -> Outcome:
+    def settle(outcome: BatchResult) -> BatchResult:
         for all_of_it, part in zip(found, outcome.payload, strict=True):
             all_of_it.add(part)
         return outcome
@@ -232,7 +232,7 @@ def inspect(
         for tokenizer in tokenizers:
             tokenizer.warm_up()
     work = Inspect(tuple(tokenizers))
-    run_flow(_summary(plugins, None), work, stream, settle, passes_on=False)
+    run_stream(_summary(plugins, None), work, stream, settle, passes_on=False)
     return [report(tokenizer, part, top) for tokenizer, part in zip(tokenizers, found, strict=True)]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mind_core import MindError
-from mind_core.errors import nearest
+from mind_core.errors import did_you_mean
 from mind_core.files import read_manifest, sha256_file
 from mind_core.plugins import Plugins
 from mind_tok.blocks import Group
@@ -91,7 +91,7 @@ class ShardSet:
         if split not in SPLITS:
             raise MindError(
                 f"there is no split {split!r}",
-                hint=nearest(split, SPLITS) or f"splits: {', '.join(SPLITS)}",
+                hint=did_you_mean(split, SPLITS) or f"splits: {', '.join(SPLITS)}",
             )
         manifest = read_manifest(folder, format=FORMAT)
         if manifest.get("version") != VERSION:

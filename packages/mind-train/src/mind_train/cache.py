@@ -11,8 +11,8 @@ from pathlib import Path
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import MANIFEST, sha256_file
-from mind_core.flow import StreamOptions
-from mind_core.progress import say
+from mind_core.progress import log
+from mind_core.runner import StreamOptions
 from mind_tok.encode import Encoder
 from mind_tok.pipeline import EncodeOptions, encode_shards
 from mind_tok.tokenizer import load_tokenizer, make_plugins
@@ -76,11 +76,11 @@ def _encoded(inputs: Sequence[Path], tokenizer: Path, cache: Path | None, chat: 
     home = cache or Path(os.environ.get(HOME) or Path.home() / ".cache" / "mind-toolkit")
     folder = home / "shards" / digest.hexdigest()[:24]
     if (folder / MANIFEST).exists():
-        say(TOOL, f"encoded before: {folder}")
+        log(TOOL, f"encoded before: {folder}")
         return folder
     home.mkdir(parents=True, exist_ok=True)
     folder.parent.mkdir(exist_ok=True)
-    say(TOOL, f"encoding {len(inputs)} file{'s' if len(inputs) > 1 else ''} into {folder}")
+    log(TOOL, f"encoding {len(inputs)} file{'s' if len(inputs) > 1 else ''} into {folder}")
     stream = StreamOptions(
         inputs=tuple(str(path) for path in inputs), jobs=os.cpu_count() or 1, quiet=True
     )

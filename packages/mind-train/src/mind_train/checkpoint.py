@@ -32,7 +32,7 @@ from mind_core.files import (
     write_manifest,
 )
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_train.components import TOOL, load_plugins
 from mind_train.models.language_model import Config, LanguageModel
 from mind_train.tensor_file import open_tensors, write_tensors
@@ -227,7 +227,7 @@ def sound_checkpoints(run: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         try:
             manifest = verify(candidate)
         except MindError as error:
-            say(TOOL, f"warning: passing over a damaged checkpoint: {error.message}")
+            log(TOOL, f"warning: passing over a damaged checkpoint: {error.message}")
             continue
         yield candidate, manifest
 

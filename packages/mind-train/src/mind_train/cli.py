@@ -9,7 +9,7 @@ from mind_train.commands import bench, exchange, plan, plot, pretrain, sample, s
 from mind_train.commands.shared import TOOL, plugins_of
 
 app = cli.new_app()
-cli.add_front_door(
+cli.add_global_options(
     app,
     TOOL,
     plugins_of,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mind_core.errors import MindError, UsageError, nearest
+from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_core.plugins import Component, Plugins
 from mind_core.recipe import Recipe, load_recipe
 from mind_train.finite import not_finite
@@ -174,7 +174,7 @@ def _preset_hint(plugins: Plugins, preset: str, presets: Mapping[str, Any]) -> s
     for name, component in plugins.components("register_architectures").items():
         if preset in getattr(component.factory(), "presets", {}):
             return f"it is one of {name!r}: --set model.architecture={name}"
-    return nearest(preset, presets) or f"it has {', '.join(presets)}"
+    return did_you_mean(preset, presets) or f"it has {', '.join(presets)}"
 
 
 def _take_steps(train: dict[str, Any], steps: int) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from mind_core import MindError
 from mind_core.files import read_json, write_manifest
-from mind_core.progress import Progress, duration, say
+from mind_core.progress import Progress, duration, log
 from mind_core.summary import version_of
 from mind_train.checkpoint import (
     STATE,
@@ -53,7 +53,7 @@ def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
         existed, complete = world.from_first((existed, complete))
         if complete:
             if world.first:
-                say(TOOL, f"{run} is complete: {job.total:,} steps are done")
+                log(TOOL, f"{run} is complete: {job.total:,} steps are done")
             return
         _train(job, run, existed, progress, quiet or not world.first, world)
         world.wait()
@@ -76,7 +76,7 @@ def _train(
         keep_newest(run, 0)
     if not quiet:
         for line in plan_lines(job):
-            say(TOOL, line)
+            log(TOOL, line)
 
     with (
         open_metrics(run, job.settings.train.tensorboard, world.first) as metrics,
@@ -121,7 +121,7 @@ def _resume(run: Path, job: Job, trainer: Trainer, found: Path | None) -> None:
     trainer.measured = trainer.world.from_first(trainer.measured)
     if not trainer.world.first:
         return
-    say(TOOL, f"{run} exists: going on after step {trainer.counters.step:,} of {job.total:,}")
+    log(TOOL, f"{run} exists: going on after step {trainer.counters.step:,} of {job.total:,}")
 
 
 def save_step(run: Path, job: Job, trainer: Trainer) -> None:
@@ -198,7 +198,7 @@ def _finish(run: Path, job: Job, trainer: Trainer, quiet: bool) -> None:
         held_out = (
             f", held-out {describe(trainer.last_evaluation)}" if trainer.last_evaluation else ""
         )
-        say(
+        log(
             TOOL,
             f"{trainer.counters.step:,} steps, {trainer.counters.tokens:,} tokens{held_out}, "
             f"{duration(trainer.counters.seconds)}",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mind_core import Record
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_tok import Tokenizer
 from mind_tok.chat import encode_prompt
 from mind_train.checkpoint import Checkpoint, load_checkpoint
@@ -71,7 +71,7 @@ def _loaded(folder: Path, plugins: Plugins, device: str) -> Checkpoint:
     """Load a model to where it is to work, and say where that is."""
     machine = choose_device(device, "float32", option="--device")
     checkpoint = load_checkpoint(folder, machine.device, plugins)
-    say(TOOL, f"{checkpoint.folder} on {machine.describe()}")
+    log(TOOL, f"{checkpoint.folder} on {machine.describe()}")
     return checkpoint
 
 

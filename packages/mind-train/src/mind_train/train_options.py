@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 
 ORDERS = ("uniform", "blocked")
 O = TypeVar("O")  # noqa: E741
@@ -123,7 +123,7 @@ def phases_of(values: Mapping[str, Any]) -> tuple[PhaseOptions, ...]:
         if phase.order not in ORDERS:
             raise UsageError(
                 f"phase {number}: order {phase.order!r} is not known",
-                hint=nearest(str(phase.order), ORDERS) or "one of " + ", ".join(ORDERS),
+                hint=did_you_mean(str(phase.order), ORDERS) or "one of " + ", ".join(ORDERS),
             )
         if not isinstance(phase.shares, dict):
             raise UsageError(
@@ -157,5 +157,5 @@ def check_keys(table: str, values: Mapping[str, Any], known: Sequence[str]) -> N
         if key not in known:
             raise UsageError(
                 f"there is no {table}.{key}",
-                hint=nearest(key, known) or f"{table} has {', '.join(known)}",
+                hint=did_you_mean(key, known) or f"{table} has {', '.join(known)}",
             )

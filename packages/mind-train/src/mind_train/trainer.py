@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mind_core import MindError
-from mind_core.progress import Progress, duration, say
+from mind_core.progress import Progress, duration, log
 from mind_train.components import TOOL
 from mind_train.config import Settings
 from mind_train.data import Batch, stack
@@ -256,7 +256,7 @@ class Trainer:
             self.last_evaluation = result
             line |= result
             if not quiet and self.world.first:
-                say(TOOL, f"step {self.counters.step:,}: held-out {describe(result)}")
+                log(TOOL, f"step {self.counters.step:,}: held-out {describe(result)}")
         if len(line) > 1:
             metrics.write(line)
         self.measured = self.counters.step

@@ -20,7 +20,7 @@ import numpy as np
 
 from mind_core.kernels.machine_code import Code
 from mind_core.kernels.private_files import is_private, user_cache
-from mind_core.progress import may_paint, say
+from mind_core.progress import log, may_paint
 
 
 @contextmanager
@@ -52,7 +52,7 @@ class _Notice(event.Listener):  # type: ignore[misc]
 
     def on_start(self, event: object) -> None:  # noqa: ARG002
         if not self.given and may_paint():
-            say(Path(sys.argv[0]).name, "compiling its loops, once on this machine: half a minute")
+            log(Path(sys.argv[0]).name, "compiling its loops, once on this machine: half a minute")
         self.given = True
 
     def on_end(self, event: object) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 import xxhash
 
-from mind_core.flow import Outcome
 from mind_core.kernels.packed import Packed, encode
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.fold import Hashes, composed
 from mind_dedup.kernels.scanning import Scanned, scan
@@ -19,7 +19,7 @@ from mind_dedup.rows import Spans
 from mind_dedup.signature import BatchSignature
 
 
-def outcome_of(batch: Batch, signature: BatchSignature) -> Outcome | None:
+def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
     """Return the outcome of a batch with its prints, as `TakePrints` makes it.
 
     Returns None if a line is not plain: then every line has to be looked at for itself.
@@ -31,7 +31,7 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> Outcome | None:
     texts, whole = _composed(scanned, exact)
     sets = shingle_sets(texts, whole)
     keys, ends = laid_out_keys(signature, sets, exact, fast=True)
-    outcome = Outcome(records_in=len(exact), bytes_in=len(batch.data))
+    outcome = BatchResult(records_in=len(exact), bytes_in=len(batch.data))
     outcome.payload = Prints(
         keys, ends, sets.flat, sets.offsets[1:],
         _named(scanned.ids, batch, scanned.lines), scanned.sources, scanned.lines, len(batch.data),

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core import MindError
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 from mind_core.records import encode
 from mind_eval.benchmarks.rows import AT, BAD, Row, read_rows
 
@@ -206,7 +206,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
     known = {*wanted, "shipped", "authors", "measure", "categories"}
     for name in rules:
         if name not in known:
-            raise MindError(f"{path}: unknown key {name!r}", hint=nearest(name, known))
+            raise MindError(f"{path}: unknown key {name!r}", hint=did_you_mean(name, known))
     if rules["form"] not in rules["forms"]:
         raise MindError(f"{path}: the default form {rules['form']!r} is none of [forms]")
     return rules

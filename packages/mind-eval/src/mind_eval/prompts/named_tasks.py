@@ -9,7 +9,7 @@ from typing import Any
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._factory import TaskFactory
 
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 from mind_eval.prompts.sources import Fits, hub_task
 
 
@@ -41,7 +41,8 @@ def load_named(
     for name in names:
         if name not in known:
             raise UsageError(
-                f"lm-eval has no task {name!r}", hint=nearest(name, known) or "give a FILE.yaml"
+                f"lm-eval has no task {name!r}",
+                hint=did_you_mean(name, known) or "give a FILE.yaml",
             )
     index._factory = Factory(partial(hub_task, fits=fits, shots=shots, seed=seed, hub=hub))
     loaded: dict[str, Any] = index.load(list(names))

@@ -14,7 +14,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # it has no types
 
 from mind_core import MindError
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 from mind_eval.benchmarks.benchmark import check_task_file
 from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, Template
 
@@ -100,7 +100,7 @@ def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
         if key not in KNOWN:
             raise MindError(
                 f"{where}: {key!r} is not of the part of the task language that is read here",
-                hint=nearest(key, KNOWN) or "--task reads all of it, through lm-eval",
+                hint=did_you_mean(key, KNOWN) or "--task reads all of it, through lm-eval",
             )
     kind = config.get("output_type", WRITTEN)
     if kind not in KINDS:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 
 
 class Written(NamedTuple):
@@ -49,7 +49,7 @@ def find_emitters(names: str) -> dict[str, Emitter]:
         if name not in known:
             raise UsageError(
                 f"--emit {name!r} is no trainer that shards are written for",
-                hint=nearest(name, list(known)) or f"known: {', '.join(known)}",
+                hint=did_you_mean(name, list(known)) or f"known: {', '.join(known)}",
             )
     return {name: known[name] for name in wanted}
 

@@ -9,7 +9,7 @@ import typer
 
 from mind_core import cli, options
 from mind_core.errors import UsageError
-from mind_core.flow import StreamOptions
+from mind_core.runner import StreamOptions
 
 WHAT = "Turn ids back into text: the ids of records, or a whole shard folder."
 EXAMPLES = [

@@ -8,7 +8,7 @@ import typer
 
 from mind_core import cli, options
 from mind_core.errors import UsageError
-from mind_core.flow import StreamOptions
+from mind_core.runner import StreamOptions
 from mind_tok.options import NewFolder, TokenizerFolder
 
 WHAT = "Turn records into token shards; without -o, pass them on with their ids."

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core import cli, options
-from mind_core.flow import StreamOptions
+from mind_core.runner import StreamOptions
 
 WHAT = "Show how short, complete and exact a tokenizer is over records, by language and source."
 EXAMPLES = [

@@ -48,7 +48,7 @@ def sample(
 ) -> None:
     """Read the options, then write samples or hold a conversation."""
     folder = shared.required(context, model, "MODEL, a run folder or a checkpoint")
-    from mind_core.progress import say
+    from mind_core.progress import log
     from mind_core.records import encode
     from mind_train import sample as sampling
 
@@ -65,4 +65,4 @@ def sample(
         if not record["text"].strip():
             blank.append(record)
     if blank:
-        say(shared.TOOL, sampling.about_blank(blank, how))
+        log(shared.TOOL, sampling.about_blank(blank, how))

@@ -18,7 +18,7 @@ from torch import Tensor
 from mind_core import MindError
 from mind_core.files import atomic_folder, read_json, write_json
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_tok import Tokenizer, load_tokenizer
 from mind_tok.replaced import REPLACED
 from mind_tok.to_huggingface import save_for_huggingface
@@ -68,7 +68,7 @@ def export(model: Path, output: Path, plugins: Plugins) -> None:
             folder / "mind_export.json",
             {"format": "mind-export", "version": 1, "fingerprint": manifest["fingerprint"]},
         )
-    say(TOOL, f"{found} is exported to {output}")
+    log(TOOL, f"{found} is exported to {output}")
 
 
 def import_folder(
@@ -84,7 +84,7 @@ def import_folder(
         table = table or tokenizer / REPLACED
         pieces = read_table(table, config.vocab, vocab) if table.exists() else {}
         if not pieces:
-            say(TOOL, f"no table of replaced tokens in {tokenizer}: new rows are the mean of all")
+            log(TOOL, f"no table of replaced tokens in {tokenizer}: new rows are the mean of all")
         config, weights = extended(config, weights, vocab, pieces)
     elif table is not None:
         raise MindError(
@@ -99,7 +99,7 @@ def import_folder(
         raise MindError(f"{output} exists", hint="give a folder that does not exist yet")
     trainer = {"counters": {}, "state": {}, "inputs": {"imported": str(folder)}}
     write_checkpoint(output, 0, architecture, config, weights, {}, trainer, tokenizer)
-    say(TOOL, f"{folder} is imported as {architecture}, {config.vocab:,} tokens, into {output}")
+    log(TOOL, f"{folder} is imported as {architecture}, {config.vocab:,} tokens, into {output}")
 
 
 def read_model(folder: Path) -> tuple[str, LanguageModel]:
@@ -141,7 +141,7 @@ def _write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     try:
         save_for_huggingface(tokenizer, partial)
     except MindError as error:
-        say(TOOL, f"no tokenizer.json: {error.message}")
+        log(TOOL, f"no tokenizer.json: {error.message}")
         return
     for path in partial.iterdir():
         path.rename(folder / path.name)

@@ -26,12 +26,12 @@ import typer
 from mind_core import Reason, options
 from mind_core.cli import epilog, help_text, new_app, run
 from mind_core.errors import GateError
-from mind_core.flow import Outcome, StreamOptions, run_flow
+from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.records import encode
 from mind_core.summary import Summary
 
 def work(batch):
-    outcome = Outcome()
+    outcome = BatchResult()
     for position, line, record in outcome.records(batch):
         if record.get("do") == "die":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -66,7 +66,7 @@ def probe(inputs: options.Inputs = None, output: options.Output = None, jobs: op
     chosen = StreamOptions(inputs=tuple(inputs or ()), output=output, rejects=rejects,
         summary=summary, jobs=jobs, level=level, limit=limit,
         skip_bad=options.parse_skip_bad(skip_bad), quiet=quiet, progress=progress)
-    run_flow(Summary("mind-probe"), work, chosen)
+    run_stream(Summary("mind-probe"), work, chosen)
 
 if __name__ == "__main__":
     run(app, "mind-probe")

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-ROOM = 1 << 22
-"""Bytes of one place in shared memory, taken as they are used."""
+SLOT_BYTES = 1 << 22
+"""Bytes of one slot in shared memory, taken as they are used."""
 
-PLACES = 2
+SLOTS = 2
 
 
 @dataclass
-class Lane:
-    """One end of the way between two processes: requests one way, their answers in order the other.
+class Channel:
+    """One end of a channel between two processes: requests one way, answers in order the other.
 
-    There may be `depth` requests without an answer: then each place of the shared memory was read
+    There may be `depth` requests without an answer: then each slot of the shared memory was read
     before it is written to again. What does not fit goes through the pipe, and nothing else may be
     under way then, so that neither side can wait for the other for ever.
     """
@@ -41,12 +41,12 @@ class Lane:
 
     def fits(self, data: bytes) -> bool:
         """Return whether `data` goes through shared memory."""
-        return len(self.out) > 0 and len(data) <= ROOM
+        return len(self.out) > 0 and len(data) <= SLOT_BYTES
 
     def send(self, data: bytes) -> None:
         """Hand over what `packed` made; raise `OSError` if the other side is gone."""
         if self.fits(data):
-            self.out[self.sent % PLACES][: len(data)] = data
+            self.out[self.sent % SLOTS][: len(data)] = data
             self.connection.send_bytes(len(data).to_bytes(8, "little"))
         else:
             self.connection.send_bytes(b"")
@@ -57,7 +57,7 @@ class Lane:
         """Return what the other side sent; raise `EOFError` or `OSError` if it is gone."""
         # These are bytes of our own process or of its worker over a private way.
         if size := self.connection.recv_bytes():
-            with memoryview(self.into[self.received % PLACES]) as view:
+            with memoryview(self.into[self.received % SLOTS]) as view:
                 item = pickle.loads(view[: int.from_bytes(size, "little")])
         else:
             item = pickle.loads(self.connection.recv_bytes())
@@ -75,11 +75,11 @@ def unpacked(data: bytes) -> Any:
     return pickle.loads(data)
 
 
-def lanes(context: Any) -> tuple[Lane, Lane]:
-    """Return both ends of a way, for the parent and for a worker of a multiprocessing context."""
+def channel_pair(context: Any) -> tuple[Channel, Channel]:
+    """Return both ends, for the parent and for a worker of a multiprocessing context."""
     ours, theirs = context.Pipe()
     if context.get_start_method() != "fork":  # only a forked process shares memory by itself
-        return Lane(ours), Lane(theirs)
-    one = tuple(mmap.mmap(-1, ROOM) for _ in range(PLACES))
-    other = tuple(mmap.mmap(-1, ROOM) for _ in range(PLACES))
-    return Lane(ours, one, other), Lane(theirs, other, one)
+        return Channel(ours), Channel(theirs)
+    one = tuple(mmap.mmap(-1, SLOT_BYTES) for _ in range(SLOTS))
+    other = tuple(mmap.mmap(-1, SLOT_BYTES) for _ in range(SLOTS))
+    return Channel(ours, one, other), Channel(theirs, other, one)
