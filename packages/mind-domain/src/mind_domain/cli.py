@@ -9,7 +9,7 @@ from mind_domain.domain import TOOL
 
 app = cli.new_app()
 
-cli.add_front_door(
+cli.add_global_options(
     app,
     TOOL,
     load_plugins,

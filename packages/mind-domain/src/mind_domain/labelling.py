@@ -11,8 +11,8 @@ from datetime import date
 
 from mind_core import MindError, Reason, Record
 from mind_core.errors import BadRecord
-from mind_core.flow import Outcome
 from mind_core.records import annotate, annotation, decode, encode, text_of
+from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_domain.domain import NOTES, TOOL, Domain, FittedDomain, Label
 
@@ -38,9 +38,9 @@ class RecordLabeller:
     name: str
     domain: Domain
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with what is labelled as payload."""
-        outcome = Outcome()
+        outcome = BatchResult()
         labelled: list[LabelledLine] = []
         for position, line, record in outcome.records(batch):
             try:
@@ -81,7 +81,7 @@ class StoryDeduplicator:
     fit_until: date | None = None
     changes: array[float] = field(default_factory=lambda: array("d"))
 
-    def __call__(self, outcome: Outcome) -> Outcome:
+    def __call__(self, outcome: BatchResult) -> BatchResult:
         """Move the payload of an outcome to its kept or rejected records."""
         for item in outcome.payload:
             if item.key in self.seen:
@@ -107,9 +107,9 @@ class ChangeClassifier:
     domain: FittedDomain
     edges: tuple[float, ...]
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with the label and the fitted edges noted on each record."""
-        outcome = Outcome()
+        outcome = BatchResult()
         for _, _, record in outcome.records(batch):
             name = self.domain.classify(annotation(record, NOTES)["change"])
             if isinstance(name, Reason):

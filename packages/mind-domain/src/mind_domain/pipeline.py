@@ -9,11 +9,11 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_core.flow import Pass, StreamOptions, run_flow, run_passes
 from mind_core.output import write_records
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress, say
+from mind_core.progress import Progress, log
 from mind_core.recipe import Recipe, load_recipe
+from mind_core.runner import Pass, StreamOptions, run_passes, run_stream
 from mind_core.summary import Summary
 from mind_domain import builtins, hookspecs
 from mind_domain.domain import TOOL, AnyDomain, Domain, FittedDomain, Judge, ReadingDomain
@@ -89,7 +89,7 @@ def run_read(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions
         raise UsageError(f"domain {name!r} reads no raw rows", hint="its plugin offers no `read`")
     summary = Summary(TOOL, recipe=recipe.values, components=plugins.used())
     batches = raw_batches(options.inputs)
-    run_flow(summary, RowReader(domain), options, finish=_warn_of_midnights, batches=batches)
+    run_stream(summary, RowReader(domain), options, finish=_warn_of_midnights, batches=batches)
     return summary
 
 
@@ -104,7 +104,7 @@ def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOption
     summary = Summary(TOOL, recipe=recipe.values, components=plugins.used())
     if isinstance(domain, Remarking):
         for remark in domain.remarks():
-            say(TOOL, remark)
+            log(TOOL, remark)
         summary.details["prices"] = domain.counts()
     until = domain.fits_until if isinstance(domain, FittedDomain) else None
     stories = StoryDeduplicator(fit_until=until)
@@ -136,7 +136,7 @@ MIDNIGHTS = 0.2
 def _warn_of_midnights(summary: Summary) -> None:
     count = summary.details.get("rule_midnight_as_date", 0)
     if summary.kept and count > MIDNIGHTS * summary.kept:
-        say(
+        log(
             TOOL,
             f"{count:,} of {summary.kept:,} times are exactly midnight and were read as bare dates,"
             " known at the end of the day; --midnight time reads them as times",
@@ -152,7 +152,7 @@ def run_sft(
     domain = make_classifier(plugins, name, recipe)
     values = {**recipe.values, "language": language}
     summary = Summary(TOOL, recipe=values, components=plugins.used())
-    return run_flow(summary, ChatBuilder(domain, language), options)
+    return run_stream(summary, ChatBuilder(domain, language), options)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from mind_core import Reason, Record
 from mind_core.errors import BadRecord
-from mind_core.flow import Outcome, StreamOptions, run_flow
 from mind_core.records import encode
+from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_domain.domain import TOOL, ReadingDomain
@@ -23,9 +23,9 @@ class BatchParser(Generic[T]):
 
     parse: Callable[[Record, str], T]
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with what was parsed as payload."""
-        outcome = Outcome(payload=[])
+        outcome = BatchResult(payload=[])
         for position, line, record in outcome.records(batch):
             try:
                 outcome.payload.append(self.parse(record, position))
@@ -40,9 +40,9 @@ class RowReader:
 
     domain: ReadingDomain
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with a record for each row, or the domain's reason."""
-        outcome = Outcome()
+        outcome = BatchResult()
         for position, line, row in outcome.records(batch):
             try:
                 record = self.domain.read(row, position)
@@ -67,13 +67,13 @@ def read_all(parse: Callable[[Record, str], T], options: StreamOptions) -> tuple
     """
     held: list[T] = []
 
-    def hold(outcome: Outcome) -> Outcome:
+    def hold(outcome: BatchResult) -> BatchResult:
         held.extend(outcome.payload)
         outcome.kept = [b""] * len(outcome.payload)
         return outcome
 
     aside = replace(options, jobs=1, output=None, summary=None, quiet=True)
-    return held, run_flow(Summary(TOOL), BatchParser(parse), aside, hold, passes_on=False)
+    return held, run_stream(Summary(TOOL), BatchParser(parse), aside, hold, passes_on=False)
 
 
 def no_label(record: Record, position: str, cause: str = "no label") -> BadRecord:

@@ -14,11 +14,11 @@ from typing import Any
 from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file, atomic_folder, sha256_file, write_manifest
-from mind_core.flow import StreamOptions
 from mind_core.output import check_distinct, open_output, write_records
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_core.reasons import describe
 from mind_core.records import annotate, annotation, encode
+from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.summary import Summary
 from mind_domain.domain import NOTES, TOOL
@@ -112,9 +112,9 @@ def run_split(cuts: Cuts, rule: SplitRule, folder: Path, options: StreamOptions)
         if options.summary:
             stack.enter_context(atomic_file(options.summary)).write(summary.as_json())
     for remark in remarks:
-        say(TOOL, remark)
+        log(TOOL, remark)
     if not options.quiet:
-        say(TOOL, summary.line())
+        log(TOOL, summary.line())
     return summary
 
 

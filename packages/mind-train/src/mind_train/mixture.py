@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mind_core import MindError
-from mind_core.errors import UsageError, nearest
+from mind_core.errors import UsageError, did_you_mean
 from mind_train.data import Dataset, Example
 from mind_train.permutation import row_of
 
@@ -152,7 +152,7 @@ def resolve(shares: dict[str, float], groups: Sequence[str]) -> dict[str, list[i
         if not members:
             raise UsageError(
                 f"the shards have no source {name!r}",
-                hint=nearest(name, known) or f"they have {', '.join(known)}",
+                hint=did_you_mean(name, known) or f"they have {', '.join(known)}",
             )
         for i in members:
             if i in owner:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mind_core import cli, options
-from mind_core.flow import StreamOptions
+from mind_core.runner import StreamOptions
 from mind_domain import options as domain_options
 from mind_domain.commands.shared import load_plugins
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from importlib import metadata
 from zoneinfo import ZoneInfo
 
-from mind_core.errors import MindError, UsageError, nearest
+from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_domain.domains.finance.timestamps import load_zone
 
 MARGIN = timedelta(days=400)
@@ -96,7 +96,7 @@ def load_sessions(
     if exchange not in names:
         raise UsageError(
             f"there is no exchange {exchange!r}",
-            hint=nearest(exchange, names) or "XSHG is Shanghai, XNYS New York, XHKG Hong Kong",
+            hint=did_you_mean(exchange, names) or "XSHG is Shanghai, XNYS New York, XHKG Hong Kong",
         )
     # A short stretch first: it is cheap, and knows how far the calendar goes.
     known = exchange_calendars.get_calendar(exchange, start="2020-01-02", end="2020-03-31")
