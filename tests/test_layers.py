@@ -20,7 +20,7 @@ ARROWS = {
     "mind_dedup": {"mind_core"},
     "mind_tok": {"mind_core"},
     "mind_train": {"mind_core", "mind_tok"},
-    "mind_sft_select": {"mind_core", "mind_tok", "mind_train"},
+    "mind_sft_select": {"mind_core", "mind_tok", "mind_train", "mind_eval"},
     "mind_eval": {"mind_core", "mind_tok", "mind_train"},
     "mind_domain": {"mind_core", "mind_tok", "mind_train", "mind_eval"},
 }

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mind_core import Record
 from mind_core.errors import UsageError
-from mind_sft_select.scorers.entropy import Entropy, windows_of
+from mind_sft_select.scorers.entropy import Entropy
 from mind_sft_select.scorers.length import Length
-from mind_sft_select.scorers.losses import batches
+from mind_sft_select.scoring.answer_model import model_of, windows
 from mind_tok.chat import encode_chat
 
 if TYPE_CHECKING:
@@ -67,26 +67,28 @@ def test_entropy_equals_a_direct_computation(
 
 
 def test_a_pass_fits_the_cache_and_only_answers_reach_the_head(
-    checkpoint: Checkpoint, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mind_sft_select.scorers import conversations, losses
+    from mind_eval import scoring
 
     passes: list[int] = []
     rows: list[int] = []
-    model = conversations.checkpoint_of(str(model_folder), "cpu").model
+    model = model_of(str(model_folder), "cpu").network.model  # type: ignore[attr-defined]
     hook = model.register_forward_pre_hook(lambda _, args: passes.append(args[0].numel()))
-    plain = losses.row_losses
+    plain = scoring.score_targets
 
-    def counted(hidden: torch.Tensor, *more: Any) -> torch.Tensor:
+    def counted(head: Any, hidden: torch.Tensor, *more: Any) -> Any:
         rows.append(len(hidden))
-        return plain(hidden, *more)
+        return plain(head, hidden, *more)
 
-    monkeypatch.setattr(losses, "row_losses", counted)
-    Entropy(model=str(model_folder))([TALK, SHORT] * 40)
+    monkeypatch.setattr(scoring, "score_targets", counted)
+    many = [{"messages": [{"role": "user", "content": str(n)}, SHORT["messages"][1]]}
+            for n in range(200)]  # fmt: skip
+    Entropy(model=str(model_folder))(many)
     hook.remove()
-    tokens = Length(model=str(model_folder))([TALK, SHORT])
-    assert max(passes) <= 1024 and len(passes) >= 3
-    assert sum(rows) == 40 * sum(tokens), "prompts never reach the output layer"
+    tokens = Length(model=str(model_folder))(many)
+    assert max(passes) <= 1100 and len(passes) >= 2
+    assert sum(rows) == sum(tokens), "prompts never reach the output layer"
 
 
 def test_the_prompt_is_masked_but_read(model_folder: Path) -> None:
@@ -147,26 +149,17 @@ def test_own_entropy_agrees_with_mind_eval(model_folder: Path) -> None:
 
 
 @given(st.integers(2, 150), st.integers(1, 30))
-def test_windows_mask_each_token_once_with_enough_before_it(size: int, context: int) -> None:
+def test_windows_predict_each_token_once_with_enough_before_it(size: int, context: int) -> None:
     seen: list[int] = []
-    for ids, mask in windows_of(list(range(size)), context):
-        assert len(ids) == len(mask) <= context + 1
-        masked = [token for token, on in zip(ids, mask, strict=True) if on]
-        assert not seen or masked[0] - ids[0] >= context // 2
-        seen += masked
+    for start, stop, first in windows(size, context):
+        assert stop - start <= context + 1 and start < first < stop
+        assert not seen or first - start >= context // 2
+        seen += range(first, stop)
     assert seen == list(range(1, size))
 
 
-@given(st.lists(st.integers(1, 60), max_size=40), st.integers(1, 200))
-def test_batches_hold_every_index_once(lengths: list[int], budget: int) -> None:
-    made = batches(lengths, budget)
-    assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
-    for batch in made:
-        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget
-
-
 def test_options_that_mean_nothing_are_refused() -> None:
-    for wrong in ({"scope": "question"}, {"long": "wrap"}, {"batch_tokens": -1}):
+    for wrong in ({"scope": "question"}, {"long": "wrap"}, {"batch_tokens": 0}):
         with pytest.raises(ValueError):
             Entropy(**wrong)
     with pytest.raises(UsageError, match="no model was named"):

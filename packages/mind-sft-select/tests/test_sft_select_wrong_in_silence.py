@@ -19,11 +19,11 @@ from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_sft_select.bands import Band
 from mind_sft_select.config import effective_recipe, make_config
+from mind_sft_select.instructions import Instruction
 from mind_sft_select.pipeline import make_plugins, refuse_equal
 from mind_sft_select.references import Reference
 from mind_sft_select.score_sources import (
     NOT_FINITE,
-    Instruction,
     ModelScores,
     RecordScores,
     checked_values,
@@ -284,7 +284,8 @@ def test_many_too_long_are_warned_of_with_their_lengths(model_folder: Path) -> N
     found = list(warnings(made_selector(scores), summary, config))
     assert found == [
         "2 of 10 (20%) are too_long: answers of 500/500/500/501/501 tokens, the scored ones "
-        "10/12/14/15/17; what is selected is short answers; --set entropy.long=cut scores what fits"
+        "10/12/14/15/17; what is selected is short answers; --set entropy.long=cut scores what "
+        "fits, entropy.long=window everything"
     ]
     summary.rejected["entropy.too_long"] = 1
     assert list(warnings(made_selector(scores), summary, config)) == []
@@ -295,7 +296,7 @@ def test_the_device_is_chosen_and_told(model_folder: Path, tmp_path: Path) -> No
     arguments: list[str | Path] = ["--model", model_folder, "--reference-entropy", "3",
                                    tmp_path / "in.jsonl"]  # fmt: skip
     done = run_tool("mind-sft-select", arguments, environment=ONE_THREAD)
-    assert done.code == 0 and "scores on cpu with 1 threads, float32" in done.stderr
+    assert done.code == 0 and "scores on cpu with 1 thread, float32" in done.stderr
     done = run_tool("mind-sft-select", ["--device", "tpu9", *arguments], environment=ONE_THREAD)
     assert done.code == 2 and "--device 'tpu9' is no device" in done.stderr
     import torch

@@ -1,204 +1,54 @@
-"""The door of mind-sft-select: options → recipe → pipeline. Imports nothing heavy."""
+"""The door of mind-sft-select: one file for each command in `commands/`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Optional
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+from mind_core import cli
+from mind_sft_select.commands import read, score, select
+from mind_sft_select.commands.shared import TOOL
 
-from mind_core import options
-from mind_core.cli import (
-    epilog,
-    handle_info_options,
-    help_text,
-    new_app,
-    require_input,
-    run,
-    write_out,
-)
-from mind_core.runner import StreamOptions, check_stream
+if TYPE_CHECKING:
+    from mind_core.plugins import Plugins
 
-TOOL = "mind-sft-select"
 WHAT = (
-    "Select the instructions that teach: measure the entropy of each answer under a checkpoint and "
-    "keep the band above the model's own.\n\n"
-    "Reads instructions of all usual layouts (Alpaca, ShareGPT, OpenAI, MOSS, BELLE …), as JSON "
-    "Lines or JSON arrays; writes `messages`, with the scores under metadata.mind.sft-select."
+    "Select the instructions that teach: score answers under a model, cluster and fit, keep the "
+    "band above the model's own entropy, and check whether it helped."
 )
-EXAMPLES = (
-    "mind-sft-select --model run/ --reference heldout.jsonl.zst instructions.zst -o few.zst",
-    "mind-sft-select --model run/ --quantile 0.25,0.75 --max 50000 instructions.zst > few.zst",
-    "mind-sft-select --model run/ --clusters 8 --mark instructions.zst --summary clusters.json",
+COMMANDS = ("read", "score", "select")
+QUESTIONS = {"-h", "--help", "--version", "--list", "--plugins", "--install-completion",
+             "--show-completion"}  # fmt: skip
+
+
+def make_plugins(files: Sequence[Path] = ()) -> Plugins:
+    """Return the plugins of mind-sft-select, with those in the given files."""
+    from mind_sft_select.pipeline import make_plugins as make
+
+    return make(files)
+
+
+app = cli.new_app()
+cli.add_global_options(
+    app, TOOL, make_plugins, WHAT, [command.EXAMPLES[0] for command in (read, score, select)]
 )
-COST = (
-    "Memory: the model, one batch, and 20 to 40 bytes a record for the figures. Order: output is "
-    "in input order and the same for every -j: workers parse, the model runs in this process. "
-    "With --quantile, --max or --clusters the input is read twice; a pipe waits in a file."
-)
-
-app = new_app()
-
-# typer reads these at run time, so the annotations keep Optional spelled out for it.
-Model = Annotated[
-    str,
-    typer.Option("--model", metavar="FOLDER", help="A mind-train run, or one checkpoint."),
-]
-ReferenceFile = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--reference",
-        metavar="FILE|FOLDER",
-        help="Held-out texts to measure the model's own entropy on, by language; or a scores "
-        "folder of mind-eval that has them.",
-    ),
-]
-ReferenceEntropy = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--reference-entropy",
-        metavar="X|zh=X,en=X",
-        help="The model's own entropy in nats per token, as measured before.",
-    ),
-]
-BandOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--band",
-        metavar="LOW,HIGH",
-        help="Keep what lies this far above the reference (recipe: 1.0,1.5).",
-    ),
-]
-Quantile = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--quantile", metavar="LOW,HIGH", help="Keep what lies between these shares of the gaps."
-    ),
-]
-Scope = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--scope", metavar="answer|all", help="Tokens that count: the answers, or everything."
-    ),
-]
-PerLanguage = Annotated[
-    Optional[bool],  # noqa: UP045
-    typer.Option(
-        "--per-language/--no-per-language",
-        help="A reference and quantiles for each language (recipe: yes).",
-        show_default=False,
-    ),
-]
-Max = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--max", metavar="N", min=1, help="Draw at most N of those that lie in the band."),
-]
-ClusterCount = Annotated[
-    Optional[int],  # noqa: UP045
-    typer.Option("--clusters", metavar="K", min=1, help="Note which of K clusters each is in."),
-]
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        metavar="auto|NAME",
-        help="Layout of the records: recognised, or one by name (see the manual).",
-    ),
-]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:1.")]
+for verb, command in (
+    (read, read.read),
+    (score, score.score),
+    (select, select.select),
+):
+    app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
 
 
-@app.command(help=help_text(WHAT, EXAMPLES), epilog=epilog(COST))
-def select(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    output: options.Output = None,
-    model: Model = "",
-    reference: ReferenceFile = None,
-    reference_entropy: ReferenceEntropy = None,
-    band: BandOption = None,
-    quantile: Quantile = None,
-    scope: Scope = None,
-    per_language: PerLanguage = None,
-    max_records: Max = None,
-    clusters: ClusterCount = None,
-    chat_format: Format = "auto",
-    mark: options.Mark = False,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    seed: options.Seed = 0,
-    device: Device = "auto",
-    recipe: options.RecipeName = None,
-    assignments: options.Set = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    dry_run: options.DryRun = False,
-    print_recipe: options.PrintRecipe = False,
-    plugin: options.PluginFiles = None,
-    list_components: options.ListComponents = False,
-    list_plugins: options.ListPlugins = False,
-    json: options.Json = False,
-    progress: options.ShowProgress = None,
-    quiet: options.Quiet = False,
-    version: options.Version = False,
-) -> None:
-    """Select from a stream of instructions, or answer a question about the tool."""
-    from mind_core.chats import ChatFormat
-    from mind_sft_select.bands import parse_pair
-    from mind_sft_select.config import effective_recipe, make_config
-    from mind_sft_select.pipeline import make_plugins, run_selection
-
-    if handle_info_options(
-        TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
-    ):
-        return
-    flags: dict[str, Any] = {
-        "band": parse_pair(band, "--band") if band is not None else None,
-        "quantile": parse_pair(quantile, "--quantile") if quantile is not None else None,
-        "scope": scope,
-        "per_language": per_language,
-        "max": max_records,
-        "clusters": clusters,
-    }
-    effective = effective_recipe(recipe, flags, assignments or [])
-    if print_recipe:
-        write_out(effective.to_toml())
-        return
-    if not dry_run:
-        require_input(inputs, context.get_help)
-    plugins = make_plugins(plugin or [])
-    config = make_config(
-        effective,
-        plugins,
-        model=model,
-        device=device,
-        mark=mark,
-        seed=seed,
-        reference_file=reference,
-        reference_entropy=reference_entropy,
-        dry_run=dry_run,
-        chat_format=ChatFormat(chat_format, tuple(map(str, plugin or []))),
-    )
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        output=output,
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
-    if dry_run:
-        check_stream(stream)
-        write_out(effective.to_toml())
-        return
-    run_selection(config, effective, plugins, stream)
+def with_command(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with `select` before those that name no command, as it once was the tool."""
+    if not arguments or arguments[0] in COMMANDS or QUESTIONS.intersection(arguments):
+        return list(arguments)
+    return ["select", *arguments] if arguments[0].startswith("-") else list(arguments)
 
 
 def main() -> None:
     """Run mind-sft-select."""
-    run(app, TOOL)
+    cli.run(app, TOOL, with_command(sys.argv[1:]))

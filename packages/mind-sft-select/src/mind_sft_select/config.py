@@ -20,12 +20,7 @@ from mind_sft_select.references import (
     measured_reference,
     parse_reference,
 )
-from mind_sft_select.scorers.conversations import (
-    check_model,
-    checkpoint_of,
-    choose_device,
-    describe_device,
-)
+from mind_sft_select.scoring.answer_model import check_model, model_of
 from mind_sft_select.selection import SelectionRule
 
 HOOK = "register_scorers"
@@ -65,7 +60,9 @@ class SelectionConfig:
 
     def device_name(self) -> str:
         """Name the device that scores, for people."""
-        return describe_device(self.device)
+        from mind_eval.models.model import device_name
+
+        return f"{device_name(self.device)}, float32"
 
     def rule(self) -> SelectionRule:
         """Return the rule as far as it is known before any record is read."""
@@ -86,9 +83,9 @@ class SelectionConfig:
         """Identify the checkpoint for the summary; empty if no scorer read one."""
         if not self.model:
             return {}
-        checkpoint = checkpoint_of(self.model, self.device)
-        return {"fingerprint": checkpoint.fingerprint, "step": checkpoint.step,
-                "context": checkpoint.context, "device": self.device}  # fmt: skip
+        model = model_of(self.model, self.device)
+        return {"fingerprint": model.fingerprint, "step": model.about["step"],
+                "context": model.context, "device": self.device}  # fmt: skip
 
 
 def effective_recipe(name: str | None, flags: dict[str, Any], assignments: Sequence[str]) -> Recipe:
@@ -140,7 +137,9 @@ def make_config(
     if chat_format is not None:
         chat_format.check()
     if model:
-        device = choose_device(device)
+        from mind_eval.models.model import usable_device
+
+        device = usable_device(device)
     names, scorers = [], []
     for _, name, options in recipe.steps([KIND]):
         known = plugins.find(HOOK, name).options()

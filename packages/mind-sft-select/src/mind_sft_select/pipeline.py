@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mind_core import Record
-from mind_core.chats import ChatFormat, Conversation, check_turns, read_chat_batches
-from mind_core.errors import BadRecord, GateError
+from mind_core.chats import read_chat_batches
+from mind_core.errors import GateError
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.recipe import Recipe
-from mind_core.records import annotate
 from mind_core.runner import BatchResult, StreamOptions, run_stream
-from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_sft_select.bands import Band, quantile_band
 from mind_sft_select.clusters import fit_clusters
 from mind_sft_select.config import SelectionConfig
+from mind_sft_select.instructions import Instruction, Parse
 from mind_sft_select.replayable_input import ReplayableInput, make_replayable
 from mind_sft_select.score_sources import (
-    Instruction,
     ModelScores,
     RandomKeys,
     RecordedScores,
     RecordScores,
     ScoreTable,
 )
-from mind_sft_select.selection import NOTES, TOOL, SelectionRule, Selector
+from mind_sft_select.selection import TOOL, SelectionRule, Selector
 
 
 def make_plugins(files: Sequence[str | Path] = ()) -> Plugins:
@@ -54,7 +51,7 @@ def run_selection(
         components=plugins.used(),
         started=config.started,
     )
-    if config.uses_model and not options.quiet:
+    if config.uses_model and not options.quiet and config.model_details():
         log(TOOL, f"scores on {config.device_name()}")
     scores = ModelScores(config.scorers, config.names)
     rule = config.rule()
@@ -84,50 +81,6 @@ def _select(
     for line in warnings(selector, summary, config):
         log(TOOL, f"warning: {line}")
     return summary
-
-
-@dataclass(frozen=True)
-class Parse:
-    """Turn lines into records with `messages`; runs in the workers.
-
-    `names` has what to call an input that is read from a copy.
-    """
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    format: ChatFormat = field(default_factory=ChatFormat)
-
-    def __call__(self, batch: Batch) -> BatchResult:
-        """Parse one batch; what is no instruction is bad."""
-        batch = replace(batch, name=self.names.get(batch.name, batch.name))
-        outcome = BatchResult(payload=[])
-        for position, line, record in outcome.records(batch):
-            try:
-                found = self.format.records(record, position)
-            except BadRecord as error:
-                outcome.bad.append((error, line))
-                continue
-            outcome.records_in += len(found) - 1
-            outcome.payload += [_instruction(outcome, position, *one) for one in found]
-        return outcome
-
-
-def _instruction(
-    outcome: BatchResult, position: str, record: Record, found: Conversation
-) -> Instruction:
-    """Check the turns of a conversation, and count what was removed, left out and cut."""
-    outcome.details[f"layout.{found.layout}"] += 1
-    if found.removed:
-        outcome.details["template_residue"] += 1
-    if found.left_out:
-        outcome.details["tool_turns_left_out"] += found.left_out
-    if found.reason is not None:
-        return Instruction(position, record, found.reason)
-    checked = check_turns(found.messages)
-    record["messages"] = checked.messages
-    if checked.cut:
-        annotate(record, NOTES, unanswered_tail=checked.cut)
-        outcome.details["unanswered_tail"] += 1
-    return Instruction(position, record, checked.reason)
 
 
 @dataclass

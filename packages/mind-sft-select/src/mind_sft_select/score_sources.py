@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
-from mind_core import MindError, Reason, Record
+from mind_core import MindError, Record
 from mind_core.component_calls import calling
 from mind_core.records import encode
 from mind_sft_select.hookspecs import Scorer
+from mind_sft_select.instructions import Instruction
 from mind_sft_select.scorers.conversations import languages_of
 
 DIGITS = 6
@@ -22,15 +23,6 @@ DIGITS = 6
 UNSCORED = math.nan
 NOT_FINITE = math.inf
 """What stands for a score that is no finite number, until its record is counted as bad."""
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """A record with `messages`, its position, and why it cannot be scored, if it cannot."""
-
-    position: str
-    record: Record
-    reason: Reason | None = None
 
 
 @dataclass(frozen=True)

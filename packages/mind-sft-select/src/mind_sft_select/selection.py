@@ -15,11 +15,11 @@ from mind_core.records import annotate, encode
 from mind_core.runner import BatchResult
 from mind_sft_select.bands import Band
 from mind_sft_select.clusters import Clusters
+from mind_sft_select.instructions import NOTES, Instruction
 from mind_sft_select.references import Reference
-from mind_sft_select.score_sources import DIGITS, Instruction, RecordScores, ScoreTable
+from mind_sft_select.score_sources import DIGITS, RecordScores, ScoreTable
 
 TOOL = "mind-sft-select"
-NOTES = "sft-select"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,10 @@ def _lengths(selector: Selector, summary: Summary) -> Iterator[str]:
         kept = sorted(s.values[column] for s in selector.seen if s.is_scored)
         if dropped and kept:
             said += f": answers of {_quantiles(dropped)} tokens, the scored ones {_quantiles(kept)}"
-    yield (f"{said}; what is selected is short answers; --set {step}.long=cut scores what fits")
+    yield (
+        f"{said}; what is selected is short answers; --set {step}.long=cut scores what "
+        f"fits, {step}.long=window everything"
+    )
 
 
 def _quantiles(ordered: list[float]) -> str:

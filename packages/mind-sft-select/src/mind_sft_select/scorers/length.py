@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from mind_core import Record
-from mind_sft_select.scorers.conversations import check_scope, checkpoint_of, encoded
+from mind_sft_select.scorers.conversations import check_scope
+from mind_sft_select.scorers.entropy import answer_model
 
 
 @dataclass(frozen=True)
@@ -25,5 +26,10 @@ class Length:
 
     def __call__(self, records: Sequence[Record]) -> list[float]:
         """Return the number of tokens of each record."""
-        tokenizer = checkpoint_of(self.model, self.device).tokenizer
-        return [float(sum(encoded(tokenizer, record, self.scope)[1])) for record in records]
+        template = answer_model(self.model, self.device).template
+        counts = []
+        for chat in template.encode([record["messages"] for record in records]):
+            answers = chat.answers[-1:] if self.scope == "last" else chat.answers
+            counted = sum(a.stop - a.start + 1 for a in answers)
+            counts.append(float(len(chat.ids) - 1 if self.scope == "all" else counted))
+        return counts

@@ -1,0 +1,1 @@
+"""The commands of mind-sft-select, one file each."""

@@ -1,0 +1,167 @@
+"""mind-sft-select select."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Optional
+
+import typer
+
+from mind_core import cli, options
+from mind_core.runner import StreamOptions, check_stream
+from mind_sft_select.commands import shared
+
+WHAT = (
+    "Select the instructions that teach: measure the entropy of each answer under a checkpoint and "
+    "keep the band above the model's own.\n\n"
+    "Reads instructions of all usual layouts (Alpaca, ShareGPT, OpenAI, MOSS, BELLE …), as JSON "
+    "Lines or JSON arrays; writes `messages`, with the scores under metadata.mind.sft-select."
+)
+EXAMPLES = [
+    "mind-sft-select select --model run/ --reference heldout.zst in.zst -o few.zst",
+    "mind-sft-select select --model run/ --quantile 0.25,0.75 --max 50000 in.zst > few.zst",
+    "mind-sft-select select --model run/ --clusters 8 --mark in.zst --summary clusters.json",
+]
+COST = (
+    "Memory: the model, one batch, and 20 to 40 bytes a record for the figures. Order: output is "
+    "in input order and the same for every -j: workers parse, the model runs in this process. "
+    "With --quantile, --max or --clusters the input is read twice; a pipe waits in a file."
+)
+
+
+# typer reads these at run time, so the annotations keep Optional spelled out for it.
+ReferenceFile = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--reference",
+        metavar="FILE|FOLDER",
+        help="Held-out texts to measure the model's own entropy on, by language; or a scores "
+        "folder of mind-eval that has them.",
+    ),
+]
+ReferenceEntropy = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--reference-entropy",
+        metavar="X|zh=X,en=X",
+        help="The model's own entropy in nats per token, as measured before.",
+    ),
+]
+BandOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--band",
+        metavar="LOW,HIGH",
+        help="Keep what lies this far above the reference (recipe: 1.0,1.5).",
+    ),
+]
+Quantile = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--quantile", metavar="LOW,HIGH", help="Keep what lies between these shares of the gaps."
+    ),
+]
+Scope = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--scope", metavar="answer|all", help="Tokens that count: the answers, or everything."
+    ),
+]
+PerLanguage = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option(
+        "--per-language/--no-per-language",
+        help="A reference and quantiles for each language (recipe: yes).",
+        show_default=False,
+    ),
+]
+Max = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--max", metavar="N", min=1, help="Draw at most N of those that lie in the band."),
+]
+ClusterCount = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--clusters", metavar="K", min=1, help="Note which of K clusters each is in."),
+]
+
+
+def select(
+    context: typer.Context,
+    inputs: options.Inputs = None,
+    output: options.Output = None,
+    model: shared.Model = "",
+    reference: ReferenceFile = None,
+    reference_entropy: ReferenceEntropy = None,
+    band: BandOption = None,
+    quantile: Quantile = None,
+    scope: Scope = None,
+    per_language: PerLanguage = None,
+    max_records: Max = None,
+    clusters: ClusterCount = None,
+    chat_format: shared.Format = "auto",
+    mark: options.Mark = False,
+    rejects: options.Rejects = None,
+    summary: options.SummaryFile = None,
+    seed: options.Seed = 0,
+    device: shared.Device = "auto",
+    recipe: options.RecipeName = None,
+    assignments: options.Set = None,
+    jobs: options.Jobs = 1,
+    level: options.Level = None,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    dry_run: options.DryRun = False,
+    print_recipe: options.PrintRecipe = False,
+    plugin: options.PluginFiles = None,
+    progress: options.ShowProgress = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Select from a stream of instructions."""
+    from mind_core.chats import ChatFormat
+    from mind_sft_select.bands import parse_pair
+    from mind_sft_select.config import effective_recipe, make_config
+    from mind_sft_select.pipeline import make_plugins, run_selection
+
+    flags: dict[str, Any] = {
+        "band": parse_pair(band, "--band") if band is not None else None,
+        "quantile": parse_pair(quantile, "--quantile") if quantile is not None else None,
+        "scope": scope,
+        "per_language": per_language,
+        "max": max_records,
+        "clusters": clusters,
+    }
+    effective = effective_recipe(recipe, flags, assignments or [])
+    if print_recipe:
+        cli.write_out(effective.to_toml())
+        return
+    if not dry_run:
+        cli.require_input(inputs, context.get_help)
+    plugins = make_plugins(plugin or [])
+    config = make_config(
+        effective,
+        plugins,
+        model=model,
+        device=device,
+        mark=mark,
+        seed=seed,
+        reference_file=reference,
+        reference_entropy=reference_entropy,
+        dry_run=dry_run,
+        chat_format=ChatFormat(chat_format, tuple(map(str, plugin or []))),
+    )
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()),
+        output=output,
+        rejects=rejects,
+        summary=summary,
+        jobs=jobs,
+        level=level,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+        progress=progress,
+    )
+    if dry_run:
+        check_stream(stream)
+        cli.write_out(effective.to_toml())
+        return
+    run_selection(config, effective, plugins, stream)

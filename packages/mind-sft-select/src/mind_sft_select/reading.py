@@ -1,0 +1,52 @@
+"""Instructions of any layout → the same records with `messages`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mind_core.chats import ChatFormat, read_chat_batches
+from mind_core.records import encode
+from mind_core.runner import BatchResult, StreamOptions, run_stream
+from mind_core.stream import Batch
+from mind_core.summary import Summary
+from mind_sft_select.instructions import Parse
+
+TOOL = "mind-sft-select"
+LAYOUT = "layout."
+
+
+@dataclass(frozen=True)
+class Read:
+    """Parse a batch, keep what can be trained on, reject the rest; runs in the workers."""
+
+    parse: Parse
+
+    def __call__(self, batch: Batch) -> BatchResult:
+        """Read one batch."""
+        outcome = self.parse(batch)
+        for given in outcome.payload:
+            if given.reason is None:
+                outcome.keep(encode(given.record))
+            else:
+                outcome.reject(given.record, TOOL, "read", given.reason, position=given.position)
+        outcome.payload = None
+        return outcome
+
+
+def read_stream(layout: ChatFormat, options: StreamOptions) -> Summary:
+    """Read a stream of instructions and return the summary; its line names the layouts taken."""
+
+    def finish(summary: Summary) -> None:
+        summary.note = layouts_of(summary)
+
+    batches = read_chat_batches(options.inputs)
+    return run_stream(
+        Summary(TOOL), Read(Parse(format=layout)), options, finish=finish, batches=batches
+    )
+
+
+def layouts_of(summary: Summary) -> str:
+    """Say which layouts were taken, most frequent first."""
+    found = {k.removeprefix(LAYOUT): v for k, v in summary.details.items() if k.startswith(LAYOUT)}
+    ordered = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count:,} {name}" for name, count in ordered)
