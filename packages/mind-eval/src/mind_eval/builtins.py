@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mind_core import Offers
 from mind_eval.benchmarks.benchmark import Benchmark, benchmark_folder
+from mind_eval.benchmarks.own_questions import NAME as OWN
+from mind_eval.benchmarks.own_questions import own_questions
 from mind_eval.hookspecs import hookimpl
 
 FOLDER = Path(__file__).parent / "benchmarks"
@@ -19,4 +21,5 @@ NAMES = (
 @hookimpl
 def register_benchmarks() -> Offers[Benchmark]:
     """Offer the benchmarks of the paper; samples of three ship with the package."""
-    return {name: benchmark_folder(FOLDER / name) for name in NAMES}
+    found = {name: benchmark_folder(FOLDER / name) for name in NAMES}
+    return {**found, OWN: own_questions(FOLDER / OWN)}

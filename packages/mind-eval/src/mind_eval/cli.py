@@ -40,6 +40,7 @@ def run_command(
     model: cli_options.Model,
     suite: cli_options.Suite = None,
     benchmark: cli_options.Benchmarks = None,
+    own: cli_options.Own = None,
     task: cli_options.Tasks = None,
     hub: cli_options.Hub = False,
     shots: cli_options.ShotCount = None,
@@ -77,9 +78,14 @@ def run_command(
     from mind_eval.suites import NO_SUITE, suite_recipe
 
     gates = [parse_gate(text) for text in require or ()]
-    if suite is None and task and not benchmark:
+    if suite is None and (task or own) and not benchmark:
         suite = NO_SUITE
-    recipe = suite_recipe(suite, benchmark or (), shots, form, math, metrics)
+    step = None
+    if own is not None:
+        from mind_eval.benchmarks.own_questions import own_step
+
+        step = own_step(own, form, server=model.startswith(("http://", "https://")))
+    recipe = suite_recipe(suite, benchmark or (), shots, form, math, metrics, step)
     if print_recipe:
         write_out(recipe.to_toml())
         return

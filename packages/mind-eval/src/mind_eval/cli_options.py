@@ -41,6 +41,15 @@ Benchmarks = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--benchmark", metavar="NAME", help="A benchmark instead of a suite; repeatable."),
 ]
+Own = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--own",
+        metavar="FILE.jsonl",
+        help="Questions of your own: a JSON object a line with question, answer (one or a list) "
+        "and, where there are some, choices.",
+    ),
+]
 Tasks = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
@@ -157,8 +166,8 @@ KeepGoing = Annotated[
 Explain = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(
-        "--explain", metavar="N", min=0, help="Print the exact tokens of item N of each benchmark, "
-        "and exit.", show_default=False,
+        "--explain", metavar="N", min=0, help="Print the prompt of item N of each benchmark, "
+        "as text and in tokens, and exit.", show_default=False,
     ),
 ]  # fmt: skip
 Contamination = Annotated[

@@ -14,7 +14,10 @@ from mind_eval.power import detectable, least_one_sided
 from mind_eval.results import read_items, read_scores
 from mind_eval.table import aligned
 
-METRICS = ("acc", "acc_norm", "exact_match", "exact_match_flexible")
+METRICS = (
+    "acc", "acc_norm", "acc_slln", "exact_match", "exact_match_flexible", "accuracy_from_text",
+    "regex",
+)  # fmt: skip
 
 
 def compare(folders: Sequence[Path]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Print the exact tokens of an item: what the model reads, and what is scored."""
+"""Print an item: its prompt as text, the tokens that the model reads, and what is scored."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
         yield f"{opened.name}, item {asked.id}: {asked.shots} of {opened.benchmark.shots} shots"
         if not asked.continuations:
             ids = encoder.prompt(asked.prompts[0], opened.spec.new_tokens)
+            yield from _readable("  ", asked.prompts[0])
             yield f"  read ({len(ids):,}): {_tokens(encoder, ids)}"
             yield f"  then at most {opened.spec.new_tokens} new tokens, up to {opened.spec.stops}"
             return
         for place, pair in enumerate(asked.pairs):
+            if place == 0 or len(asked.prompts) > 1:
+                yield from _readable("  ", pair[0])
             name = asked.choices[place] if place < len(asked.choices) else asked.gold
             yield f"  answer {place}: {name!r}"
             for one in encoder.sequences(*pair):
@@ -53,6 +56,12 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
             )
         lines += told(opened, found[0])
     return "\n".join(lines) + "\n"
+
+
+def _readable(indent: str, text: str) -> Iterator[str]:
+    """Lay a prompt out as people read it, between two lines; what ends it is marked."""
+    yield f"{indent}prompt ({len(text):,} characters), up to the mark ⏎:"
+    yield from (f"{indent}| {line}" for line in f"{text}⏎".split("\n"))
 
 
 def _tokens(encoder: object, ids: tuple[int, ...]) -> str:

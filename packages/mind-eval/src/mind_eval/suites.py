@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
@@ -26,6 +27,7 @@ def suite_recipe(
     form: str | None,
     math: str | None = None,
     metrics: str | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> Recipe:
     """Put together what is to be run: a suite by name or file, or single benchmarks, with flags."""
     if names:
@@ -41,10 +43,12 @@ def suite_recipe(
         recipe.values[METRICS] = metrics
     small_of(recipe)
     comparison(math_of(recipe))  # an unknown one, or one that is not installed, is refused here
+    if own is not None:
+        recipe.values[STEP] = [*recipe.values.get(STEP, []), dict(own)]
     for step in recipe.values.get(STEP, []):
         if shots is not None:
             step["shots"] = shots
-        if form is not None:
+        if form is not None and step.get(KIND) != "own":  # it has its form already
             step["form"] = form
     return recipe
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mind_eval.intervals import interval
 from mind_eval.models.endpoint import REFUSALS
 from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
 
 SHOWN = (
     "acc", "acc_norm", "acc_mean", "acc_slln", "probability", "bits_per_byte", "margin",
-    "exact_match", "exact_match_flexible", "unparsed", "f1", "bleu", "chrf",
+    "exact_match", "exact_match_flexible", "accuracy_from_text", "regex", "unparsed", "f1",
+    "rouge_l", "rouge_zh", "bleu", "chrf",
 )  # fmt: skip
 SIGNAL = {None: "-", True: "yes", False: "no"}
 
@@ -23,6 +25,8 @@ def scores_table(scores: Mapping[str, Any]) -> str:
     if results := scores.get("results"):
         parts.append(_tasks(results, scores["benchmarks"], scores["n-samples"],
                             scores.get("headlines", {})))  # fmt: skip
+    if "own" in scores.get("headlines", {}):
+        parts.append(_own(scores))
     if columns := scores.get("contamination"):
         parts.append(_contamination(columns))
     if found := {k: v for k, v in scores.get("averages", {}).items() if v["value"] is not None}:
@@ -144,6 +148,19 @@ def _tasks(
             )
     note = f"signal no: {NO_SIGNAL}, for chance lies within 1.96 standard errors\n"
     return aligned(rows, 6) + (note if any(row[-1] == "no" for row in rows) else "")
+
+
+def _own(scores: Mapping[str, Any]) -> str:
+    """Say what a user's own questions came to, with the interval."""
+    found = interval(scores, "own")
+    if found is None:
+        return ""
+    items = scores["n-samples"]["own"]["effective"]
+    metric = scores["headlines"]["own"]["metric"]
+    return (
+        f"own questions: {metric} {found[0]:.4f} of {items:,}, 95 % interval {found[1]:.4f} … "
+        f"{found[2]:.4f}\n"
+    )
 
 
 def _kept(about: Mapping[str, Any]) -> str:

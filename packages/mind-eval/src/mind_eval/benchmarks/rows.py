@@ -93,15 +93,18 @@ def read_text(path: Place, keep_ends: bool = False) -> str:
     return text if keep_ends else text.replace("\r\n", "\n")
 
 
-def read_rows(path: Place, header: Sequence[str] = ()) -> list[Row]:
+def read_rows(path: Place, header: Sequence[str] = (), ending: str = "") -> list[Row]:
     """Read a file's rows by the ending of its name, each with its file and line under `at`.
 
-    `header` names the columns of a CSV file that has no header. Raises `MindError` with file and
+    `header` names the columns of a CSV file that has no header; `ending` is what a file is taken
+    for whose name has none that is known. Raises `MindError` with file and
     line.
     """
     kind = path.name
     for ending in COMPRESSED:
         kind = kind.removesuffix(ending)
+    if ending and not kind.endswith((".csv", ".json", ".jsonl", ".txt")):
+        kind += ending
     csv_file = kind.endswith(".csv")
     text = read_text(path, keep_ends=csv_file)  # those in quoted cells are part of the prompts
     if csv_file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,15 +19,31 @@ from mind_eval.metrics.likelihoods import (
     picked,
     small_metrics,
 )
+from mind_eval.metrics.written import (
+    FILTERS,
+    LETTERS,
+    OVERLAPS,
+    choice_named,
+    matched,
+    same_text,
+)
 from mind_eval.prompts.builder import Asked
-from mind_eval.prompts.spec import CHOICE, GREEDY, Spec
+from mind_eval.prompts.spec import CHOICE, GREEDY, WRITTEN, Spec
 
 TRANSLATION = ("bleu", "chrf")
-UNPARSED = "unparsed"
+UNPARSED, FROM_TEXT, PATTERN = "unparsed", "accuracy_from_text", "regex"
 MEASURED = {
     CHOICE: (*CHOICES, *PAIRS[1:], *SMALL),
     GREEDY: ("acc", "perplexity"),
-    "generate_until": ("exact_match", "exact_match_flexible", UNPARSED, *TRANSLATION),
+    WRITTEN: (
+        "exact_match",
+        "exact_match_flexible",
+        *OVERLAPS,
+        FROM_TEXT,
+        PATTERN,
+        UNPARSED,
+        *TRANSLATION,
+    ),
 }
 
 
@@ -44,6 +61,25 @@ def check_metrics(spec: Spec) -> None:
             f"task {spec.name}: there is no extractor {extractor!r}",
             hint=f"known: {', '.join(EXTRACTORS)}",
         )
+    for name in spec.metadata.get("filters", ()):
+        if name not in FILTERS:
+            raise MindError(
+                f"task {spec.name}: there is no filter {name!r}",
+                hint=f"known: {', '.join(FILTERS)}",
+            )
+    if PATTERN in spec.metrics:
+        _check_pattern(spec)
+
+
+def _check_pattern(spec: Spec) -> None:
+    try:
+        re.compile(str(spec.metadata[PATTERN]))
+    except (KeyError, re.error) as error:
+        raise MindError(
+            f"task {spec.name}: the metric {PATTERN!r} needs metadata.{PATTERN}, a pattern",
+            cause=error,
+            hint="its first group, or the whole match, is compared with the answer",
+        ) from error
 
 
 def choice_gold(asked: Asked, spec: Spec) -> Any:
@@ -51,18 +87,44 @@ def choice_gold(asked: Asked, spec: Spec) -> Any:
     return spec.text(asked.doc) if len(asked.prompts) > 1 else asked.gold
 
 
-def written_metrics(spec: Spec, gold: Any, text: str) -> tuple[dict[str, float], str | None]:
-    """Score a written answer, and return what was taken for it."""
-    name = str(spec.metadata.get("extract", "whole"))
-    found = EXTRACTORS[name](text)
+def written_metrics(
+    spec: Spec, gold: Any, text: str, choices: Sequence[str] = ()
+) -> tuple[dict[str, float], str | None]:
+    """Score a written answer, and return what was taken for it.
+
+    Of several right answers the best counts. `choices` are those that the question offered.
+    """
+    for name in spec.metadata.get("filters", ()):
+        text = FILTERS[name](text)
+    golds = [str(one) for one in gold] if isinstance(gold, (list, tuple)) else [str(gold)]
+    found = EXTRACTORS[str(spec.metadata.get("extract", "whole"))](text)
     metrics = {
-        "exact_match": float(found is not None and is_right(spec, str(gold), found)),
-        UNPARSED: float(found is None),
+        "exact_match": float(found is not None and any(is_right(spec, one, found) for one in golds))
     }
     if "exact_match_flexible" in spec.metrics:
         last = EXTRACTORS["number_last"](text)
-        metrics["exact_match_flexible"] = float(last is not None and last == plain_number(gold))
+        metrics["exact_match_flexible"] = float(last in [plain_number(one) for one in golds])
+    for name in OVERLAPS.keys() & set(spec.metrics):
+        metrics[name] = max(OVERLAPS[name](one, found or "") for one in golds)
+    if PATTERN in spec.metrics:
+        found = matched(str(spec.metadata[PATTERN]), text)
+        metrics[PATTERN] = float(any(same_text(one, found or "") for one in golds))
+    if FROM_TEXT in spec.metrics:
+        place = choice_named(text, len(choices), choices)
+        found = None if place is None else LETTERS[place]
+        wanted = [choice_place(one, choices) for one in golds]
+        metrics[FROM_TEXT] = float(place is not None and place in wanted)
+    metrics[UNPARSED] = float(found is None)
     return metrics, found
+
+
+def choice_place(gold: str, choices: Sequence[str]) -> int | None:
+    """Return the place of a right answer, given by letter, by number from 0, or by its text."""
+    if len(gold) == 1 and gold.upper() in LETTERS[: len(choices)]:
+        return LETTERS.index(gold.upper())
+    if gold in choices:
+        return list(choices).index(gold)
+    return int(gold) if gold.isdigit() and int(gold) < len(choices) else None
 
 
 def is_right(spec: Spec, gold: str, found: str) -> bool:
@@ -70,7 +132,11 @@ def is_right(spec: Spec, gold: str, found: str) -> bool:
     name = str(spec.metadata.get("extract", "whole"))
     if name == "formula":
         return comparison(str(spec.metadata.get("math", DEFAULT)))(gold, found)
-    return found == (plain_number(gold) if name.startswith("number") else gold.strip())
+    if name.startswith("number"):
+        return found == plain_number(gold)
+    if spec.metadata.get("normalise"):
+        return bool(same_text(gold, found))
+    return found == gold.strip()
 
 
 def item_metrics(
@@ -94,4 +160,4 @@ def item_metrics(
     assert text is not None, "it was asked to write"
     if any(metric in TRANSLATION for metric in spec.metrics):
         return {UNPARSED: float(not text.strip())}, text.strip()
-    return written_metrics(spec, asked.gold, text)
+    return written_metrics(spec, asked.gold, text, asked.doc.get("choices", ()))

@@ -30,7 +30,7 @@ def with_our_metrics(config: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
             made: dict[str, Any] = dict.fromkeys(TRANSLATION, pair)
             made[UNPARSED] = float(not text.strip())
         else:
-            made = dict(written_metrics(spec, gold, text)[0])
+            made = dict(written_metrics(spec, gold, text, doc.get("choices", ()))[0])
         return {name: made[name] for name in spec.metrics}
 
     return {**config, "metric_list": metrics, "process_results": process}

@@ -9,7 +9,7 @@ from typing import Any
 
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
-from mind_eval.paired import Z_LEVEL, wilson
+from mind_eval.intervals import SHARES, interval
 from mind_eval.report.browser import browser_section
 from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.intervals import Dot, Row, interval_chart, legend
@@ -18,7 +18,6 @@ from mind_eval.report.svg import Line, line_chart
 from mind_eval.results import SCORES, read_items, read_scores
 
 Scores = Mapping[str, Any]
-SHARES = ("acc", "acc_norm", "acc_bytes", "exact_match", "exact_match_flexible")
 
 
 def are_scores(folders: Sequence[Path]) -> bool:
@@ -52,21 +51,6 @@ def write_runs(folders: Sequence[Path], output: Path, title: str) -> list[str]:
     with atomic_file(output) as file:
         file.write(render(title, figures, sections).encode("utf-8"))
     return [section.heading for section in sections]
-
-
-def interval(run: Scores, task: str) -> tuple[float, float, float] | None:
-    """Give a run's headline on a task with its 95 % interval; None if it has none.
-
-    Wilson's interval for a share of items, a normal one for averages of subjects and for BLEU.
-    """
-    headline = run.get("headlines", {}).get(task)
-    if headline is None or headline["value"] is None:
-        return None
-    value, items = headline["value"], run["n-samples"][task]["effective"]
-    if headline["average"] == "items" and headline["metric"] in SHARES:
-        return value, *wilson(value, items)
-    error = headline["stderr"] or 0.0
-    return value, max(0.0, value - Z_LEVEL * error), value + Z_LEVEL * error
 
 
 def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
