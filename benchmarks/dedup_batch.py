@@ -19,9 +19,9 @@ import zstandard
 
 from mind_core.stream import Batch
 from mind_dedup.decide import Decider
-from mind_dedup.kernels.reading import outcome_of
+from mind_dedup.input_size import InputSize
+from mind_dedup.plain_batches import outcome_of
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.speed import Speed
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     outcome = outcome_of(batch, signature)
     assert outcome is not None, "a line is not plain"
     prints = outcome.payload
-    matches = Decider(signature, speed=Speed("numba", len(batch.data))).decide(prints)
+    matches = Decider(signature, size=InputSize(len(batch.data))).decide(prints)
     stays = np.array([match is None for match in matches])
     compressor = zstandard.ZstdCompressor(level=3, write_checksum=True).compressobj()
     with target.open("wb") as file:

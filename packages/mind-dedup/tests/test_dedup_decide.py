@@ -8,16 +8,15 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 import pytest
+from dedup_reference.similarity import jaccard
 
 from mind_core.stream import Batch
 from mind_dedup.decide import EXACT, NEAR, RECORDS_PER_KEY, Decider, Match
 from mind_dedup.prints import TakePrints
-from mind_dedup.shingles import shingle_sets
+from mind_dedup.shingles import shingle_sets_of
 from mind_dedup.signature import Signature
 from mind_dedup.signatures.exact import Exact
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.speed import Speed
-from mind_dedup.verify import jaccard
 
 HAN = [chr(code) for code in range(0x4E00, 0x5A00)]
 WORDS = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in ("n", "r", "st", "ll")]
@@ -92,16 +91,15 @@ def templated(count: int, language: str) -> list[str]:
 @pytest.mark.parametrize("language", ["han", "words"])
 def test_templated_pages_with_their_own_facts_survive(language: str) -> None:
     texts = templated(1000, language)
-    sets = shingle_sets(texts[:2])
+    sets = shingle_sets_of(texts[:2])
     assert 0.55 < jaccard(sets[0], sets[1]) < 0.8
     assert kept(texts) == texts
 
 
 def test_ten_thousand_templated_pages_survive() -> None:
-    pytest.importorskip("numba")
     texts = templated(10_000, "han")
-    signature, speed = MinHash(), Speed("numba")
-    decider, take = Decider(signature, speed=speed), TakePrints(signature, speed)
+    signature = MinHash()
+    decider, take = Decider(signature), TakePrints(signature)
     for begin in range(0, len(texts), 500):
         lines = [orjson.dumps({"text": text}) for text in texts[begin : begin + 500]]
         payload = take(Batch("test", 1, b"\n".join(lines) + b"\n")).payload

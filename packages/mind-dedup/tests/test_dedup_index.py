@@ -1,12 +1,12 @@
-"""The key index answers as a dictionary would."""
+"""The key index that is the oracle of the table answers as a dictionary would."""
 
 from collections import defaultdict
 
 import numpy as np
 import pytest
+from dedup_reference.key_index import KEY_MASK, KeyIndex
 
 from mind_core.errors import MindError
-from mind_dedup.index import KEY_MASK, KeyIndex
 
 
 def test_find_is_what_a_dictionary_says() -> None:

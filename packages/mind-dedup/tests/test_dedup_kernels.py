@@ -1,4 +1,4 @@
-"""The compiled kernels and numpy give the same bits: sets, keys, candidates, decisions."""
+"""The loops and the engine in numpy give the same bits: sets, keys, candidates, decisions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import orjson
 import pytest
+from dedup_reference.candidates import verify_candidates as reference_verify
+from dedup_reference.engine import ReferenceDecider, reference_prints
 
-from mind_core.errors import UsageError
 from mind_core.stream import Batch
 from mind_core.testing import ODD_TEXTS
 from mind_dedup import decide as deciding
+from mind_dedup.candidates import Case, Measure, verify_candidates
 from mind_dedup.decide import Decider, Match
-from mind_dedup.judge import Measure
+from mind_dedup.key_table import FULL, SMALLEST, KeyTable
 from mind_dedup.prints import TakePrints
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.speed import Speed
-
-pytest.importorskip("numba")
-from mind_dedup.kernels.table import FULL, SMALLEST, TableIndex
 
 SCRIPTS = [
     *map(chr, range(32, 127)),
@@ -50,7 +48,7 @@ def batch_of(texts: Sequence[str], first: int = 0) -> Batch:
 )
 def test_prints_are_the_same(signature: MinHash) -> None:
     batch = batch_of(odd_texts())
-    fast, plain = (TakePrints(signature, Speed(k))(batch).payload for k in ("numba", "numpy"))
+    fast, plain = TakePrints(signature)(batch).payload, reference_prints(batch, signature)
     for name in ("keys", "key_ends", "sets", "set_ends"):
         one, other = getattr(fast, name), getattr(plain, name)
         assert one.dtype == other.dtype, name
@@ -75,14 +73,17 @@ def edited_texts(count: int) -> list[str]:
 
 
 def decisions(
-    texts: Sequence[str], kernels: str, cuts: Iterable[int] = (), **options: object
+    texts: Sequence[str], kind: type[Decider], cuts: Iterable[int] = (), **options: object
 ) -> list[Match | None]:
     signature = MinHash(threshold=0.75)
-    decider = Decider(signature, speed=Speed(kernels), **options)  # type: ignore[arg-type]
-    take = TakePrints(signature, Speed(kernels))
+    decider = kind(signature, **options)  # type: ignore[arg-type]
     found: list[Match | None] = []
     for begin, end in itertools.pairwise([0, *cuts, len(texts)]):
-        found += decider.decide(take(batch_of(texts[begin:end], begin)).payload)
+        batch = batch_of(texts[begin:end], begin)
+        if kind is Decider:
+            found += decider.decide(TakePrints(signature)(batch).payload)
+        else:
+            found += decider.decide(reference_prints(batch, signature))
     return found
 
 
@@ -95,24 +96,17 @@ def test_decisions_are_the_same(
 ) -> None:
     monkeypatch.setattr(deciding, "RECORDS_PER_KEY", crowd)
     texts = edited_texts(500)
-    plain = decisions(texts, "numpy", **options)
+    plain = decisions(texts, ReferenceDecider, **options)
     assert 100 < sum(match is not None for match in plain) < len(texts)
-    assert decisions(texts, "numba", **options) == plain
-    assert decisions(texts, "numba", [1, 2, 400, 700], **options) == plain
-
-
-def test_the_kernels_may_take_over_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = edited_texts(300)
-    plain = decisions(texts, "numpy")
-    monkeypatch.setattr("mind_dedup.speed.WORTH_BYTES", 40_000)
-    assert decisions(texts, "auto", range(50, len(texts), 50)) == plain
+    assert decisions(texts, Decider, **options) == plain
+    assert decisions(texts, Decider, [1, 2, 400, 700], **options) == plain
 
 
 def test_the_table_finds_what_a_dictionary_finds() -> None:
     chance = np.random.default_rng(3)
     pool = chance.integers(0, 2**64, 60_000, dtype=np.uint64)
     held: list[tuple[np.ndarray, np.ndarray]] = []
-    table = TableIndex(lambda: held)
+    table = KeyTable(lambda: held)
     known: dict[int, list[int]] = {}
     first = 0
     for size in (1, 3000, 50_000, 70_000, 100_000, 400_000):
@@ -143,7 +137,7 @@ def test_the_table_stays_small_and_false_answers_are_rare() -> None:
     chance = np.random.default_rng(4)
     keys = chance.integers(0, 2**64, 2_000_000, dtype=np.uint64)
     held: list[tuple[np.ndarray, np.ndarray]] = []
-    table = TableIndex(lambda: held)
+    table = KeyTable(lambda: held)
     for start in range(0, len(keys), 33_000):
         part = keys[start : start + 33_000]
         held.append((part, np.arange(start, start + len(part)) // 33))
@@ -154,6 +148,24 @@ def test_the_table_stays_small_and_false_answers_are_rare() -> None:
     assert len(table.find(strangers)[0]) < 300
 
 
-def test_an_unknown_choice_is_refused() -> None:
-    with pytest.raises(UsageError, match="auto, numba, numpy"):
-        Speed("cuda")
+@pytest.mark.parametrize("keys", [1, 2, 5])
+def test_deciding_keys_are_compared_by_their_other_halves(keys: int) -> None:
+    """A signature that decides has 64-bit members; first halves that agree by accident do not."""
+    chance = np.random.default_rng(keys)
+    for _ in range(30):
+        rows, known_rows = 40, 30
+        key_ends = np.cumsum(np.full(rows, keys))
+        sets = chance.integers(0, 9, rows * keys).astype(np.uint64) << np.uint64(40)
+        known_sets = chance.integers(0, 9, known_rows * keys).astype(np.uint64) << np.uint64(40)
+        places = np.sort(chance.integers(0, rows * keys, 50))
+        case = Case(
+            chance.integers(0, 30, rows * keys).astype(np.uint64), key_ends,
+            np.repeat(np.arange(rows), keys), sets, key_ends, places,
+            chance.integers(0, known_rows, 50), known_sets, np.cumsum(np.full(known_rows, keys)),
+            1.0, Measure.COMMON, True, True, 256, 64,
+        )  # fmt: skip
+        found, wanted = verify_candidates(case), reference_verify(case)
+        assert (found.partners == wanted.partners).all()
+        assert (found.same_text == wanted.same_text).all()
+        assert (found.crowded == wanted.crowded).all()
+        assert 0 < (found.partners >= 0).sum() < rows

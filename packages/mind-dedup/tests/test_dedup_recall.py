@@ -13,7 +13,7 @@ import pytest
 from mind_core.stream import Batch
 from mind_dedup.decide import Decider, Match
 from mind_dedup.prints import TakePrints
-from mind_dedup.shingles import shingle_sets
+from mind_dedup.shingles import shingle_sets_of
 from mind_dedup.signatures.minhash import MinHash
 
 THRESHOLD = 0.8
@@ -104,5 +104,5 @@ def test_recall_and_precision_against_brute_force(language: str) -> None:
 
 def test_sets_have_no_collisions_worth_the_name() -> None:
     texts = [make_text("zh", seed, 900) for seed in range(200)]
-    sets = shingle_sets(texts)
+    sets = shingle_sets_of(texts)
     assert sum(len(plain_shingles(t)) - len(sets[i]) for i, t in enumerate(texts)) <= 1

@@ -41,19 +41,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(10)
 
 
-@pytest.mark.parametrize("kernels", ["numba", "numpy"])
-def test_the_same_stays_as_in_memory(server: str, kernels: str, tmp_path: Path) -> None:
+def test_the_same_stays_as_in_memory(server: str, tmp_path: Path) -> None:
     records = edited(150)
-    speed = ("--set", f"run.kernels={kernels}")
-    whole = run(tmp_path, records, *speed)
-    url = f"{server}/0?name={kernels}"
-    found = run(tmp_path, records[:150], *speed, "--backend", url)
-    found += run(tmp_path, records[150:], *speed, "--backend", url)
+    whole = run(tmp_path, records)
+    url = f"{server}/0?name=one"
+    found = run(tmp_path, records[:150], "--backend", url)
+    found += run(tmp_path, records[150:], "--backend", url)
     assert found == whole
-    assert run(tmp_path, records, *speed, "--backend", url, "--allow") == []
-    assert (
-        run(tmp_path, records, *speed, "--backend", f"{server}/0?name=another-{kernels}") == whole
-    )
+    assert run(tmp_path, records, "--backend", url, "--allow") == []
+    assert run(tmp_path, records, "--backend", f"{server}/0?name=another") == whole
 
 
 def test_policies_and_exact_signatures(server: str, tmp_path: Path) -> None:

@@ -18,13 +18,12 @@ from mind_core.output import write_records
 from mind_core.records import decode
 from mind_core.stream import Batch
 from mind_core.testing import ODD_TEXTS
+from mind_dedup import plain_batches
 from mind_dedup.fold import TABLE_SIZE, composing
+from mind_dedup.input_size import expected_bytes
+from mind_dedup.json_lines import scan_lines
 from mind_dedup.prints import TakePrints
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.speed import Speed, expected_bytes
-
-pytest.importorskip("numba")
-from mind_dedup.kernels.scanning import scan
 
 PLAIN = [
     b'{"text":""}',
@@ -73,7 +72,7 @@ PIECES = [
 
 def same(batch: Batch) -> bool:
     """Say whether a batch is read by the loops; fail if they read anything else than orjson."""
-    scanned = scan(batch.data, "unknown")
+    scanned = scan_lines(batch.data, "unknown")
     if scanned is None:
         return False
     records = [decode(line, "") for _, line in batch.lines()]
@@ -81,8 +80,8 @@ def same(batch: Batch) -> bool:
     offsets = scanned.texts.offsets.tolist()
     texts = [bytes(scanned.texts.data[a:b]) for a, b in itertools.pairwise(offsets)]
     assert texts == [record["text"].encode() for record in records]
-    fast = TakePrints(MinHash(), Speed("numba"))(batch)
-    plain = TakePrints(MinHash(), Speed("numpy"))(batch)
+    fast = TakePrints(MinHash())(batch)
+    plain = TakePrints(MinHash())._one_by_one(batch)
     assert (fast.records_in, fast.bytes_in) == (plain.records_in, plain.bytes_in)
     for name in ("ids", "sources", "lines"):
         assert list(getattr(fast.payload, name)) == list(getattr(plain.payload, name)), name
@@ -104,13 +103,13 @@ def test_plain_lines_are_read() -> None:
 def test_odd_lines_are_left_to_orjson(line: bytes) -> None:
     assert type(decode(line, "")) is dict
     for data in (line, line + b"\n", PLAIN[0] + b"\n" + line):
-        assert scan(data, "unknown") is None
+        assert scan_lines(data, "unknown") is None
 
 
 @pytest.mark.parametrize("line", WRONG, ids=repr)
 def test_wrong_lines_are_left_to_orjson(line: bytes) -> None:
-    assert scan(line, "unknown") is None
-    assert scan(PLAIN[0] + b"\n" + line + b"\n" + PLAIN[1], "unknown") is None
+    assert scan_lines(line, "unknown") is None
+    assert scan_lines(PLAIN[0] + b"\n" + line + b"\n" + PLAIN[1], "unknown") is None
 
 
 def test_whatever_is_read_is_read_as_orjson_reads_it() -> None:
@@ -140,7 +139,9 @@ def test_a_text_without_composing_characters_is_in_composed_form() -> None:
     assert 1000 < np.count_nonzero(table) < 20_000
 
 
-def test_the_loops_and_python_write_the_same_files(tmp_path: Path) -> None:
+def test_the_loops_and_python_write_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mind_dedup.cli import app
 
     texts = [*ODD_TEXTS, *ODD_TEXTS, "e\u0301 " * 20, "é " * 20, "中文" * 30, "中文" * 30]
@@ -149,23 +150,25 @@ def test_the_loops_and_python_write_the_same_files(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
     (tmp_path / "good.jsonl").write_bytes(b"\n".join(line for line in lines if line[:2] != b"{n"))
     wrote = {}
-    for kernels in ("numba", "numpy"):
-        out, lost = tmp_path / f"{kernels}.jsonl", tmp_path / f"{kernels}.rejects"
+    for reader in ("loops", "python"):
+        out, lost = tmp_path / f"{reader}.jsonl", tmp_path / f"{reader}.rejects"
         for name in ("in", "good"):
             app(
                 [str(tmp_path / f"{name}.jsonl"), "-o", str(out), "-z", "0", "-q", "--allow",
-                 "--rejects", str(lost), "--skip-bad", "1", "--set", f"run.kernels={kernels}"],
+                 "--rejects", str(lost), "--skip-bad", "1"],
                 standalone_mode=False,
             )  # fmt: skip
-            wrote[kernels, name] = out.read_bytes(), lost.read_bytes()
-    assert wrote["numba", "in"] == wrote["numpy", "in"]
-    assert wrote["numba", "good"] == wrote["numpy", "good"]
+            wrote[reader, name] = out.read_bytes(), lost.read_bytes()
+        # Nothing is plain from here on, so that every line becomes a record.
+        monkeypatch.setattr(plain_batches, "scan_lines", lambda *_: None)
+    assert wrote["loops", "in"] == wrote["python", "in"]
+    assert wrote["loops", "good"] == wrote["python", "good"]
 
 
 def test_a_bad_record_is_named_by_its_line() -> None:
     batch = Batch("file", 3, b'{"text":"a"}\n\n{"text":7}\n')
     with pytest.raises(BadRecord, match="file:5"):
-        outcome = TakePrints(MinHash(), Speed("numba"))(batch)
+        outcome = TakePrints(MinHash())(batch)
         raise outcome.bad[0][0]
 
 

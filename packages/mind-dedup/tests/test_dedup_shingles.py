@@ -5,13 +5,13 @@ import unicodedata
 
 import numpy as np
 import pytest
+from dedup_reference.similarity import jaccard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mind_core.testing import ODD_TEXTS
 from mind_dedup.fold import PART_OF_WORD, SEPARATOR, TOKEN, tables
-from mind_dedup.shingles import ShingleSets, shingle_sets
-from mind_dedup.verify import jaccard
+from mind_dedup.shingles import ShingleSets, shingle_sets_of
 
 TOKENS = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\W_\u3400-\u9fff\u3040-\u30ff]+")
 
@@ -25,7 +25,7 @@ def plain_shingles(text: str) -> set[tuple[str, ...]]:
 
 
 def one_set(text: str) -> list[int]:
-    return shingle_sets([text])[0].tolist()
+    return shingle_sets_of([text])[0].tolist()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_sets_have_the_size_of_the_definition(text: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("ab你好 ，。\nC３", max_size=40), max_size=6))
 def test_a_batch_is_what_its_texts_are_alone(texts: list[str]) -> None:
-    sets = shingle_sets(texts)
+    sets = shingle_sets_of(texts)
     assert [sets[i].tolist() for i in range(len(sets))] == [one_set(text) for text in texts]
     for i, first in enumerate(texts):
         for j, second in enumerate(texts[:i]):
@@ -104,7 +104,7 @@ def test_very_long_words_and_texts() -> None:
 
 
 def test_odd_texts_in_one_batch() -> None:
-    sets = shingle_sets(ODD_TEXTS)
+    sets = shingle_sets_of(ODD_TEXTS)
     assert len(sets) == len(ODD_TEXTS)
     for row in range(len(sets)):
         own = sets[row]
@@ -112,5 +112,5 @@ def test_odd_texts_in_one_batch() -> None:
 
 
 def test_no_texts() -> None:
-    sets = shingle_sets([])
+    sets = shingle_sets_of([])
     assert isinstance(sets, ShingleSets) and len(sets) == 0

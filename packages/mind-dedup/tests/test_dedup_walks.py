@@ -93,10 +93,9 @@ def test_the_weights_are_those_of_fineweb2() -> None:
     assert [weight_of(size, "fineweb2") for size in sizes] == [1, 2, 3, 3, 5, 5, 8, 8, 1, 1]
 
 
-@pytest.mark.parametrize("kernels", ["numba", "numpy"])
 @pytest.mark.parametrize("policy", ["first", "longest"])
 def test_a_bound_on_memory_changes_nothing(
-    kernels: str, policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "_ROWS_AT_ONCE", 64)
     monkeypatch.setattr(runs, "_PIECE", 500)
@@ -107,7 +106,7 @@ def test_a_bound_on_memory_changes_nothing(
     )
     records = edited(700)
     summary = tmp_path / "summary.json"
-    arguments = ("--keep", policy, "--set", f"run.kernels={kernels}", "--summary", str(summary))
+    arguments = ("--keep", policy, "--summary", str(summary))
     free = run(tmp_path, records, *arguments)
     wanted = orjson.loads(summary.read_bytes())["rejected"]
     assert not spilled
@@ -184,13 +183,11 @@ def test_unverified_warns_and_goes_by_keys_alone(
     assert "warning: unverified" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("kernels", "memory", "count"), [("numpy", 2_000_000, 3000), ("numba", 4_000_000, 7000)]
-)
 def test_records_and_keys_in_memory_stay_within_their_quarters(
-    kernels: str, memory: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--memory` is shared by the store, the table of keys and a chunk: a quarter each."""
+    memory, count = 4_000_000, 7000
     held: dict[str, list[int]] = {"store": [], "table": [], "chunk": []}
     put, spill, parts = Store.put, LayeredIndex.spill, Chunked.parts
 
@@ -214,7 +211,7 @@ def test_records_and_keys_in_memory_stay_within_their_quarters(
     monkeypatch.setattr(LayeredIndex, "spill", noting_spill)
     monkeypatch.setattr(Chunked, "parts", noting_parts)
     records = [{"id": i, "text": han_text(i, 150)} for i in range(count)]
-    arguments = ("--memory", str(memory), "--set", f"run.kernels={kernels}")
+    arguments = ("--memory", str(memory))
     assert len(run(tmp_path, records, *arguments)) == len(records)
     everything = count * (150 * 4 + 20 * 8)
     assert everything > memory

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.files import as_json, atomic_file
+from mind_core.kernels.registry import loops_of
 from mind_core.progress import duration
 
 
@@ -63,6 +64,7 @@ class Summary:
             "recipe": self.recipe,
             "components": dict(sorted(self.components.items())),
             "python": platform.python_version(),
+            **({"loops": loops} if (loops := loops_of(self.tool.replace("-", "_"))) else {}),
             "details": self.details,
             "seconds": round(time.monotonic() - self.started, 3),
         }

@@ -11,12 +11,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mind_dedup.fold import Hashes, mix
-from mind_dedup.index import KeyIndex
-from mind_dedup.judge import Case, Measure, Verdicts, judge
+from mind_core.kernels.hashing import Hashes
+from mind_dedup.candidates import Case, Measure, Verdicts, have_keys, verify_candidates
+from mind_dedup.compaction import compact
+from mind_dedup.input_size import InputSize
+from mind_dedup.key_table import KeyTable
 from mind_dedup.prints import Prints
 from mind_dedup.signature import Signature, reason_of, threshold_of
-from mind_dedup.speed import Speed
 from mind_dedup.store import Known, Numbers, Store
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
@@ -61,36 +62,33 @@ class Decider:
         measure: Measure = Measure.JACCARD,
         verified: bool = True,
         within: bool = True,
-        speed: Speed | None = None,
+        size: InputSize | None = None,
         store: Store | None = None,
     ) -> None:
         self.reason = reason_of(signature)
         self.measure = Measure.COMMON if self.reason is not None else measure
         self.threshold = 1.0 if self.reason is not None else threshold_of(signature)
         self.verified = verified or self.reason is not None
-        self.speed = speed or Speed()
+        self.size = size or InputSize()
         self.store = store if store is not None else Store()
         self._from_nothing = not len(self.store)
         self.within = within
         self.index: Index | None = None
-        self.fixed_index = False
 
     def decide(self, prints: Prints) -> list[Match | None]:
         """Return the match of each row that goes, None for one that stays, and remember those."""
-        fast = self.speed.worth_it(prints.bytes)
-        index = self._index(fast)
+        self.size.seen += prints.bytes
+        index = self._index()
         places, numbers = index.find(prints.keys)
         unique, known = _distinct(numbers, len(self.store))
         gathered = self.store.gather(unique.tolist())
-        real = self._real(fast, gathered, known, prints.keys[places])
+        real = have_keys(gathered.keys, gathered.key_ends, known, prints.keys[places])
         rows = prints.key_rows()
-        verdicts = self._verdicts(fast, prints, rows, places[real], known[real], gathered)
+        verdicts = self._verdicts(prints, rows, places[real], known[real], gathered)
         matches, keep, row_numbers = self._matches(prints, verdicts, unique)
-        if fast and type(self.store) is Store and prints.sets.dtype == np.uint32:
-            from mind_dedup.kernels.keeping import keep as kept
-
+        if type(self.store) is Store and prints.sets.dtype == np.uint32:
             first = len(self.store)
-            block, keys, records = kept(prints, keep, verdicts.crowded, first)
+            block, keys, records = compact(prints, keep, verdicts.crowded, first)
             self.store.put(block)
         else:
             entered = keep[rows] & ~verdicts.crowded
@@ -100,43 +98,16 @@ class Decider:
             index.add(keys, records)
         return matches
 
-    def _index(self, fast: bool) -> Index:
-        """Return the index: sorted runs of numpy at first, a compiled table where that pays."""
-        if self.fixed_index:
-            assert self.index is not None
-            return self.index
-        if fast:
-            from mind_dedup.kernels.table import TableIndex
-
-            if not isinstance(self.index, TableIndex):
-                self.index = TableIndex(self.store.keys_of_records)
-            if self._from_nothing:
-                self.index.foreseen = int(len(self.index) * self.speed.times_this())
-        elif self.index is None:
-            self.index = KeyIndex()
-            for keys, numbers in self.store.keys_of_records():
-                self.index.add(keys, numbers)
-        assert self.index is not None
+    def _index(self) -> Index:
+        """Return the index, a table in memory unless there is another already."""
+        if self.index is None:
+            self.index = KeyTable(self.store.keys_of_records)
+        if isinstance(self.index, KeyTable) and self._from_nothing:
+            self.index.foreseen = int(len(self.index) * self.size.growth())
         return self.index
 
-    def _real(
-        self, fast: bool, gathered: Known, known: Numbers, keys: Hashes
-    ) -> npt.NDArray[np.bool_]:
-        """Say which of the matches are real: an index may compare less than a whole key."""
-        if fast:
-            from mind_dedup.kernels.judging import has_key
-
-            return has_key(gathered.keys, gathered.key_ends, known, keys)
-        return _has_key(gathered, known, keys)
-
     def _verdicts(
-        self,
-        fast: bool,
-        prints: Prints,
-        rows: Numbers,
-        places: Numbers,
-        known: Numbers,
-        gathered: Known,
+        self, prints: Prints, rows: Numbers, places: Numbers, known: Numbers, gathered: Known
     ) -> Verdicts:
         case = Case(
             prints.keys, prints.key_ends, rows, prints.sets, prints.set_ends,
@@ -144,11 +115,7 @@ class Decider:
             self.threshold, self.measure, self.verified, self.within,
             RECORDS_PER_KEY, MOST_COMPARED,
         )  # fmt: skip
-        if fast and self.measure is not Measure.COMMON:
-            from mind_dedup.kernels import judging
-
-            return judging.judge(case)
-        return judge(case)
+        return verify_candidates(case)
 
     def _matches(
         self, prints: Prints, verdicts: Verdicts, unique: Numbers
@@ -183,13 +150,3 @@ def _distinct(numbers: Numbers, size: int) -> tuple[Numbers, Numbers]:
     present = np.zeros(size, np.bool_)  # pages of one template: matches by the million
     present[numbers] = True
     return np.flatnonzero(present), (np.cumsum(present) - 1)[numbers]
-
-
-def _has_key(gathered: Known, known: Numbers, keys: Hashes) -> npt.NDArray[np.bool_]:
-    """Say which of the matches are real: whether a known record has the key."""
-    counts = np.diff(gathered.key_ends, prepend=0)
-    owner = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-    has: npt.NDArray[np.bool_] = np.isin(
-        keys ^ mix(known.astype(np.uint64)), gathered.keys ^ mix(owner)
-    )
-    return has

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mind_core.kernels.hashing import Hashes, finalize
+
 SEPARATOR, PART_OF_WORD, TOKEN = 0, 1, 2
 
 TABLE_SIZE = 0x40000
@@ -50,7 +52,6 @@ _WITHOUT_SPACES = (
 )
 
 Bytes = npt.NDArray[np.uint8]
-Hashes = npt.NDArray[np.uint64]
 
 
 class Tables(NamedTuple):
@@ -71,7 +72,7 @@ def tables() -> Tables:
         part[part == PART_OF_WORD] = TOKEN
     # A half-width kana and its full-width twin are one character, so they are of one kind.
     kinds[folded != np.arange(TABLE_SIZE)] = kinds[folded[folded != np.arange(TABLE_SIZE)]]
-    values = mix(folded + np.uint64(1))
+    values = finalize(folded + np.uint64(1))
     values[kinds == SEPARATOR] = 0
     return Tables(kinds, values)
 
@@ -124,13 +125,3 @@ def composed(text: str) -> str:
     if text.isascii() or unicodedata.is_normalized("NFC", text):
         return text
     return unicodedata.normalize("NFC", text)
-
-
-def mix(values: Hashes) -> Hashes:
-    """Spread 64-bit values over all 64 bits (the finaliser of MurmurHash3, Appleby 2011)."""
-    values = values ^ (values >> np.uint64(33))
-    values *= np.uint64(0xFF51AFD7ED558CCD)
-    values ^= values >> np.uint64(33)
-    values *= np.uint64(0xC4CEB9FE1A85EC53)
-    values ^= values >> np.uint64(33)
-    return values

@@ -15,13 +15,13 @@ from mind_core.summary import Summary
 from mind_dedup.clusters import ClusterTable
 from mind_dedup.decide import Decider
 from mind_dedup.guard import SummaryBySource
+from mind_dedup.input_size import InputSize, expected_bytes
 from mind_dedup.prints import TakePrints
 from mind_dedup.runs import Chunked
 from mind_dedup.saved import attach, check_free, extend, extending, read_index_manifest
 from mind_dedup.settings import Plan, describe, make_plugins, plan
 from mind_dedup.settle import TOOL, Settle, Tally
 from mind_dedup.signature import reason_of
-from mind_dedup.speed import Speed, expected_bytes
 from mind_dedup.store import Store
 from mind_dedup.unit_walks import ReviewUnits
 from mind_dedup.units import SettleUnits, Shorten, TakeUnits
@@ -101,11 +101,11 @@ def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Ta
         measure=plan.measure,
         verified=plan.verified,
         within=job.compare != "index",
-        speed=Speed(plan.kernels, expected + 1000 * len(store)),
+        size=InputSize(expected + 1000 * len(store)),
         store=store,
     )
     if index is not None:
-        decider.index, decider.fixed_index = index, True
+        decider.index = index
     summary = SummaryBySource(TOOL, recipe=plan.recipe.values, components=plan.components)
     if names:
         summary.details["compared_with"] = dict(zip(names, ends, strict=True))
@@ -118,8 +118,7 @@ def _passes(
     """Return one walk if records can be settled as they come, else two."""
     plan = tally.plan
     want_rejects = options.rejects is not None
-    speed = Speed(plan.kernels, tally.decider.speed.expected)
-    take = TakePrints(plan.signature, speed, None if plan.streams else plan.policy)
+    take = TakePrints(plan.signature, None if plan.streams else plan.policy)
     cuts = plan.unit != "document"
     work = TakeUnits(take, plan.unit, plan.min_characters) if cuts else take
     if plan.streams and not (table or plan.weights or plan.memory or (job.mark and not cuts)):

@@ -15,14 +15,14 @@ import xxhash
 
 from mind_core.component_calls import calling
 from mind_core.errors import BadRecord, MindError
+from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.packed import Packed, encode, pack
 from mind_core.records import Record, text_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
-from mind_dedup.fold import Hashes, composed
+from mind_dedup.fold import composed
 from mind_dedup.shingles import ShingleSets, shingle_sets
 from mind_dedup.signature import BatchSignature, KeepPolicy, Signature, needs_text, reason_of
-from mind_dedup.speed import Speed
 
 UNKNOWN_SOURCE = "unknown"
 
@@ -71,7 +71,6 @@ class TakePrints:
     """Work on a batch: parse, and make the prints of its records as the outcome's payload."""
 
     signature: Signature
-    speed: Speed = field(default_factory=Speed)
     policy: KeepPolicy | None = None
 
     def __call__(self, batch: Batch) -> BatchResult:
@@ -81,9 +80,8 @@ class TakePrints:
             isinstance(signature, BatchSignature)
             and reason_of(self.signature) is None
             and self.policy is None
-            and self.speed.worth_it(0)
         ):
-            from mind_dedup.kernels.reading import outcome_of
+            from mind_dedup.plain_batches import outcome_of
 
             if (outcome := outcome_of(batch, signature)) is not None:
                 return outcome
@@ -108,18 +106,18 @@ class TakePrints:
             ids.append(identity)
             sources.append(source)
             lines.append(line)
-        outcome.payload = Prints(*self.take(records, len(batch.data)), ids, sources, lines)
+        outcome.payload = Prints(*self.take(records), ids, sources, lines)
         outcome.payload.bytes = len(batch.data)
         if self.policy is not None:
             outcome.payload.scores = scores_of(self.policy, records, ids)
         return outcome
 
-    def take(self, records: Sequence[Record], size: int) -> _Taken:
-        """Return keys, their ends, sets and their ends for records of `size` bytes in all."""
+    def take(self, records: Sequence[Record]) -> _Taken:
+        """Return keys, their ends, sets and their ends for records."""
         with calling(f"signature {type(self.signature).__name__}"):
             if reason_of(self.signature) is not None:
                 return _by_key(self.signature, records)
-            return _by_similarity(self.signature, records, self.speed.worth_it(size))
+            return _by_similarity(self.signature, records)
 
 
 def scores_of(policy: KeepPolicy, records: Sequence[Record], ids: Sequence[bytes]) -> list[float]:
@@ -152,20 +150,15 @@ def names_of(record: Record, batch: Batch, number: int) -> tuple[bytes, str]:
     return orjson.dumps(identity), source if type(source) is str else UNKNOWN_SOURCE
 
 
-def _by_similarity(signature: Signature, records: Sequence[Record], fast: bool) -> _Taken:
+def _by_similarity(signature: Signature, records: Sequence[Record]) -> _Taken:
     """Return keys and shingle sets; the last key of each record is its exact text."""
     texts: list[str] = [record["text"] for record in records]
     folded = [composed(text) for text in texts]
     packed = pack(folded)
     exact, whole = _hashes(texts, folded, packed)
-    if fast:
-        from mind_dedup.kernels import shingling
-
-        sets = shingling.shingle_sets(packed, whole)
-    else:
-        sets = shingle_sets(folded, whole)
+    sets = shingle_sets(packed, whole)
     if isinstance(signature, BatchSignature):
-        return (*laid_out_keys(signature, sets, exact, fast), sets.flat, sets.offsets[1:])
+        return (*laid_out_keys(signature, sets, exact), sets.flat, sets.offsets[1:])
     found = [[*map(_first_half, _keys_of(signature, record))] for record in records]
     for own, last in zip(found, exact.tolist(), strict=True):
         own.append(last)
@@ -173,11 +166,11 @@ def _by_similarity(signature: Signature, records: Sequence[Record], fast: bool) 
 
 
 def laid_out_keys(
-    signature: BatchSignature, sets: ShingleSets, exact: Hashes, fast: bool
+    signature: BatchSignature, sets: ShingleSets, exact: Hashes
 ) -> tuple[Hashes, npt.NDArray[np.int64]]:
     """Return the keys of all records end to end, the exact text's last of each, and their ends."""
     keys = np.empty((len(sets), signature.keys_in_batch + 1), np.uint64)
-    keys[:, :-1] = signature.keys_of_sets(sets, fast)
+    keys[:, :-1] = signature.keys_of_sets(sets)
     keys[:, -1] = exact
     return keys.ravel(), np.arange(1, len(sets) + 1) * keys.shape[1]
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
+from mind_core.kernels.hashing import Hashes
 from mind_dedup.decide import Decider
-from mind_dedup.fold import Hashes
-from mind_dedup.index import KeyIndex
+from mind_dedup.key_table import KeyTable
 from mind_dedup.prints import Prints
 from mind_dedup.store import Numbers, Remote, Store
 
@@ -151,21 +151,12 @@ class Chunked:
 
     def __post_init__(self) -> None:
         store = self.decider.store
-        fast = self.decider.speed.worth_it(0)
 
-        def make(first: int) -> Any:
-            if fast:
-                from mind_dedup.kernels.table import TableIndex
-
-                return TableIndex(lambda: store.keys_of_records(first))
-            index = KeyIndex()
-            for keys, numbers in store.keys_of_records(first):
-                index.add(keys, numbers)
-            return index
+        def make(first: int) -> KeyTable:
+            return KeyTable(lambda: store.keys_of_records(first))
 
         self.index = LayeredIndex(store, self.memory // 4, make)
         self.decider.index = self.index
-        self.decider.fixed_index = True
 
     def parts(
         self, rows: Numbers, prints_of: Callable[[tuple[int, ...]], Prints]

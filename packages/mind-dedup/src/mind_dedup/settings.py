@@ -12,11 +12,10 @@ from mind_core.errors import UsageError
 from mind_core.plugins import Component, Plugins
 from mind_core.recipe import Recipe
 from mind_dedup import builtins, hookspecs
+from mind_dedup.candidates import Measure
 from mind_dedup.clusters import check_weights
 from mind_dedup.guard import Guard
-from mind_dedup.judge import Measure
 from mind_dedup.signature import KeepPolicy, Signature, reason_of, threshold_of
-from mind_dedup.speed import CHOICES
 
 PACKAGE = "mind_dedup"
 SIGNATURES, POLICIES = "register_signatures", "register_keep_policies"
@@ -27,7 +26,7 @@ _TABLES: Mapping[str, Mapping[str, Any] | None] = {
     "keep": None,
     "scope": {"unit": "document", "min_characters": 30},
     "guard": {"max_removed": 0.6, "min_documents": 100, "max_cluster": 10_000},
-    "run": {"kernels": "auto", "memory": "", "weights": ""},
+    "run": {"memory": "", "weights": ""},
 }
 UNITS = ("document", "paragraph", "line")
 
@@ -52,7 +51,6 @@ class Plan:
     min_characters: int
     guard: Guard
     components: dict[str, str]
-    kernels: str
     memory: int
     """Bytes; 0 for no bound."""
 
@@ -70,6 +68,7 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
     The recipe is completed with the defaults, its own and the components'.
     """
     recipe.check_keys(_TABLES)
+    _refuse_old(recipe)
     for table, defaults in _TABLES.items():
         values = recipe.values.setdefault(table, {})
         if not isinstance(values, dict):
@@ -99,10 +98,19 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
         min_characters=scope["min_characters"],
         guard=_guard(recipe, allow),
         components=plugins.used(),
-        kernels=_one_of(recipe, "run.kernels", run["kernels"], CHOICES),
         memory=parse_size(run["memory"]),
         weights=check_weights(run["weights"]),
     )
+
+
+def _refuse_old(recipe: Recipe) -> None:
+    """Refuse what recipes said before with the way out."""
+    run = recipe.values.get("run")
+    if isinstance(run, dict) and "kernels" in run:
+        raise UsageError(
+            f"recipe {recipe.name}: there is no run.kernels any more",
+            hint="leave it out: the loops are always compiled; MIND_LOOPS says where from",
+        )
 
 
 _MEASURES = (Measure.JACCARD.value, Measure.CONTAINMENT.value)

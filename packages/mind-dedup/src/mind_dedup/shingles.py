@@ -7,6 +7,7 @@ the set keeps the upper half: two sets of n shingles agree by accident in n²/2�
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,15 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from mind_dedup.fold import PART_OF_WORD, TABLE_SIZE, TOKEN, Hashes, composed, mix, tables
-
-SHINGLE_TOKENS = 5
-
-BLOCK = 1 << 16
-"""Characters hashed at a time: the working arrays stay in the cache. A longer word is cut there."""
+from mind_core.kernels.hashing import Hashes, finalize
+from mind_core.kernels.packed import Packed, pack
+from mind_dedup.fold import composed, tables
+from mind_dedup.loops.shingles import BLOCK, SHINGLE_TOKENS, fill_shingle_sets
+from mind_dedup.loops.sorting import MOST_BUCKETS
 
 BASE = 0x9E3779B97F4A7C15
-_U64 = np.uint64
 
 
 def _powers(base: int, count: int) -> Hashes:
@@ -31,9 +30,8 @@ def _powers(base: int, count: int) -> Hashes:
     return np.cumprod(steps, dtype=np.uint64)
 
 
-POWERS = _powers(BASE, 2 * BLOCK + 1)
-_INVERSES = _powers(pow(BASE, -1, 2**64), 2 * BLOCK + 1)
-PLACES = mix(np.arange(1, SHINGLE_TOKENS + 1, dtype=np.uint64)) | _U64(1)
+POWERS = _powers(BASE, BLOCK + 1)
+PLACES = finalize(np.arange(1, SHINGLE_TOKENS + 1, dtype=np.uint64)) | np.uint64(1)
 
 Offsets = npt.NDArray[np.int64]
 
@@ -60,106 +58,27 @@ class ShingleSets:
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
 
-def shingle_sets(texts: Sequence[str], whole: Hashes | None = None) -> ShingleSets:
-    """Return the shingle sets of texts; `whole` are hashes of texts that are in composed form.
+def shingle_sets(packed: Packed, whole: Hashes) -> ShingleSets:
+    """Return the shingle sets of texts in composed form; `whole` are the hashes of the texts.
 
-    Texts in ASCII and others are hashed apart, bytes being faster, and to the same values.
+    A text without any token has the upper half of its own hash for its set.
     """
-    if whole is None:
-        texts = [composed(text) for text in texts]
-        whole = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
-    sets: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)] * len(texts)
-    for ascii_only, encoding, width in ((True, "ascii", "u1"), (False, "utf-32-le", "<u4")):
-        rows = [row for row, text in enumerate(texts) if text.isascii() is ascii_only]
-        if rows:
-            joined = "\n".join([texts[row] for row in rows]).encode(encoding)
-            lengths = np.array([len(texts[row]) + 1 for row in rows])
-            found = _sets(np.frombuffer(joined, width), lengths)
-            for row, its_set in zip(rows, found, strict=True):
-                # The set of a text without any token: only the very same text has the same.
-                sets[row] = its_set if len(its_set) else _upper_halves(whole[row : row + 1])
-    offsets = np.zeros(len(sets) + 1, np.int64)
-    np.cumsum([len(its_set) for its_set in sets], out=offsets[1:])
-    return ShingleSets(np.concatenate(sets) if sets else np.zeros(0, np.uint32), offsets)
+    kinds, values = tables()
+    texts = len(packed.offsets) - 1
+    longest = int(np.diff(packed.offsets).max(initial=0)) + 2
+    offsets = np.zeros(texts + 1, np.int64)
+    flat = np.empty(len(packed.data) + texts, np.uint32)
+    size = fill_shingle_sets(
+        packed.data, packed.offsets, kinds, values, POWERS, PLACES, whole,
+        np.empty(longest, np.uint64), np.empty(longest, np.uint32), np.empty(longest, np.uint32),
+        np.empty(MOST_BUCKETS + 1, np.uint32), flat, offsets,
+    )  # fmt: skip
+    return ShingleSets(flat[:size].copy(), offsets)
 
 
-def _sets(codes: npt.NDArray[np.unsignedinteger], lengths: Offsets) -> list[npt.NDArray[np.uint32]]:
-    """Return the sorted set of each text; the texts lie end to end with a line feed between."""
-    starts, tokens = _tokens(codes)
-    edges = np.searchsorted(starts, np.concatenate(([0], np.cumsum(lengths))))  # in tokens
-    counts = np.diff(edges)
-    sums = np.zeros(len(tokens), np.uint64)
-    full = max(len(tokens) - SHINGLE_TOKENS + 1, 0)
-    for place in range(SHINGLE_TOKENS):
-        sums[:full] += tokens[place : place + full] * PLACES[place]
-    # The last four tokens of a text begin no shingle; a text of fewer than five is one as a whole.
-    begins = np.ones(len(tokens), bool)
-    for back in range(1, SHINGLE_TOKENS):
-        begins[edges[1:][counts >= back] - back] = False
-    for row in np.flatnonzero((counts > 0) & (counts < SHINGLE_TOKENS)):
-        few = tokens[edges[row] : edges[row + 1]]
-        sums[edges[row]] = (few * PLACES[: len(few)]).sum(dtype=np.uint64)
-        begins[edges[row]] = True
-    shingles = _upper_halves(mix(sums[begins]))
-    return _sorted_sets(
-        shingles, np.where(counts > 0, np.maximum(counts - SHINGLE_TOKENS + 1, 1), 0)
-    )
-
-
-def _sorted_sets(shingles: npt.NDArray[np.uint32], counts: Offsets) -> list[npt.NDArray[np.uint32]]:
-    """Sort each text's shingles and take out those that occur again."""
-    ends = np.cumsum(counts)
-    # Sorting text by text is several times faster than all at once with the row as a first key.
-    for begin, end in zip((ends - counts).tolist(), ends.tolist(), strict=True):
-        shingles[begin:end].sort()
-    first = np.ones(len(shingles), bool)
-    np.not_equal(shingles[1:], shingles[:-1], out=first[1:])
-    first[(ends - counts)[counts > 0]] = True
-    distinct = shingles[first]
-    set_ends = np.concatenate(([0], np.cumsum(first)))[ends].tolist()
-    return [distinct[begin:end] for begin, end in zip([0, *set_ends], set_ends, strict=False)]
-
-
-def _upper_halves(hashes: Hashes) -> npt.NDArray[np.uint32]:
-    return (hashes >> _U64(32)).astype(np.uint32)
-
-
-def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
-    """Return where tokens start, and their hashes: Σ value(character) · baseⁱ, i from the start.
-
-    Characters between tokens have the value 0, so a token's sum may run up to the next start.
-    """
-    kinds_table, values_table = tables()
-    if codes.dtype.itemsize > 1:
-        codes = np.minimum(codes, TABLE_SIZE - 1)
-    kinds = kinds_table[codes]
-    opens = kinds == PART_OF_WORD
-    opens[1:] &= kinds[:-1] != PART_OF_WORD
-    opens |= kinds == TOKEN
-    starts = _cut_long(np.flatnonzero(opens), kinds)
-    tokens = np.empty(len(starts), np.uint64)
-    begin = 0
-    while begin < len(starts):
-        at = int(starts[begin])
-        end = max(int(np.searchsorted(starts, at + BLOCK)), begin + 1)
-        stop = int(starts[end]) if end < len(starts) else min(len(codes), at + 2 * BLOCK)
-        values = values_table[codes[at : min(stop, at + 2 * BLOCK)]]
-        values *= POWERS[: len(values)]
-        inside = starts[begin:end] - at
-        tokens[begin:end] = np.add.reduceat(values, inside) * _INVERSES[inside]
-        begin = end
-    return starts, tokens
-
-
-def _cut_long(starts: Offsets, kinds: npt.NDArray[np.uint8]) -> Offsets:
-    """Add starts inside words of more than a block, so that any input is hashed in blocks."""
-    if len(kinds) <= BLOCK:
-        return starts
-    gaps = np.diff(starts, append=len(kinds))
-    extra = [
-        place
-        for start, gap in zip(starts[gaps > BLOCK], gaps[gaps > BLOCK], strict=True)
-        for place in range(int(start) + BLOCK, int(start + gap), BLOCK)
-        if kinds[place] == PART_OF_WORD
-    ]
-    return np.sort(np.concatenate((starts, extra)).astype(np.int64)) if extra else starts
+def shingle_sets_of(texts: Sequence[str]) -> ShingleSets:
+    """Return the shingle sets of some texts, in whatever form they are."""
+    packed = pack([composed(text) for text in texts])
+    data, ends = memoryview(packed.data.data), packed.offsets.tolist()
+    whole = [xxhash.xxh3_64_intdigest(data[a:b]) for a, b in itertools.pairwise(ends)]
+    return shingle_sets(packed, np.array(whole, np.uint64))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from mind_core.records import Record
 
 if TYPE_CHECKING:  # a plugin that only registers need not wait for numpy
-    from mind_dedup.fold import Hashes
+    from mind_core.kernels.hashing import Hashes
     from mind_dedup.shingles import ShingleSets
 
 DEFAULT_THRESHOLD = 0.8
@@ -36,11 +36,8 @@ class BatchSignature(Protocol):
     keys_in_batch: int
     """How many keys each text gets."""
 
-    def keys_of_sets(self, sets: ShingleSets, fast: bool = False) -> Hashes:
-        """Return the keys as evenly spread 64-bit numbers: (texts, keys).
-
-        `fast` allows what takes long to load; the keys are the same.
-        """
+    def keys_of_sets(self, sets: ShingleSets) -> Hashes:
+        """Return the keys as evenly spread 64-bit numbers: (texts, keys)."""
 
 
 class KeepPolicy(Protocol):

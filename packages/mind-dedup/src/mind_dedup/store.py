@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
-from mind_dedup.fold import Hashes
+from mind_core.kernels.hashing import Hashes
 from mind_dedup.prints import Prints
 
 Numbers = npt.NDArray[np.int64]

@@ -74,7 +74,7 @@ class TakeUnits:
             ids += [identity] * len(own)
             sources += [source] * len(own)
             units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
-        prints = Prints(*self.take.take(units, len(batch.data)), ids, sources, [], len(batch.data))
+        prints = Prints(*self.take.take(units), ids, sources, [], len(batch.data))
         if self.take.policy is not None:
             prints.scores = scores_of(self.take.policy, units, prints.ids)
         outcome.payload = Units(prints, lines, spans)

@@ -8,17 +8,13 @@ written, so that the next process loads it in milliseconds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from glob import escape
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
-import numpy as np
-
-from mind_core.kernels.machine_code import Code
 from mind_core.kernels.private_files import is_private, user_cache
 from mind_core.progress import log, may_paint
 
@@ -154,41 +150,3 @@ def _stamp_of_folder(folder: Path) -> tuple[float, int]:
     """Return the age of the newest source in a folder, and the size of all."""
     found = [file.stat() for file in folder.glob("*.py")]
     return max((file.st_mtime for file in found), default=0.0), sum(f.st_size for f in found)
-
-
-def loop(function: Callable[P, R]) -> Callable[P, R]:
-    """Mark a function of numbers and arrays for `object_code`; it is called from loops only.
-
-    As a `kernel`, but it makes no arrays: then it needs nothing of numba when it runs.
-    """
-    marked: Any = numba.njit(
-        nogil=True,
-        fastmath=False,
-        error_model="numpy",
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-        _nrt=False,
-    )(function)
-    return cast(Callable[P, R], marked)
-
-
-def object_code(name: str, types: Sequence[str]) -> Code:
-    """Compile the loop "package.module.function" to an object file; see `machine_code.Library`."""
-    module, _, function = name.rpartition(".")
-    dispatcher: Any = getattr(import_module(module), function)
-    signature = tuple(
-        numba.types.Array(numba.from_dtype(np.dtype(one[:-2])), 1, "C")
-        if one.endswith("[]")
-        else numba.from_dtype(np.dtype(one))
-        for one in types
-    )
-    dispatcher.compile(signature)
-    made = dispatcher.overloads[signature]
-    answer = numba.types.unliteral(made.signature.return_type)
-    if answer not in (numba.types.int64, numba.types.uint64):
-        raise TypeError(f"{name} returns {answer} and no whole number of 64 bits")
-    linked = made.library._final_module
-    outside = {f.name for f in linked.functions if f.is_declaration and f.name[:5] != "llvm."}
-    if outside - {"memset", "memcpy", "memmove"}:
-        raise TypeError(f"{name} needs {sorted(outside)} when it runs")
-    return Code(made.fndesc.llvm_func_name, made.library.codegen._tm.emit_object(linked))

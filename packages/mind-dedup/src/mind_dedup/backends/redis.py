@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.errors import MindError, UsageError
-from mind_dedup.fold import Hashes
+from mind_core.kernels.hashing import Hashes
 from mind_dedup.prints import Prints
 from mind_dedup.settings import Plan
 from mind_dedup.signature import reason_of, scheme_of

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from mind_core.errors import UsageError
+from mind_core.kernels.hashing import Hashes
 from mind_core.records import Record, text_of
-from mind_dedup.fold import Hashes
 from mind_dedup.lsh import bands_for
-from mind_dedup.minhash import SCHEME, band_keys, signatures
-from mind_dedup.shingles import ShingleSets, shingle_sets
+from mind_dedup.minhash import SCHEME, write_band_keys
+from mind_dedup.shingles import ShingleSets, shingle_sets_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class MinHash:
 
     def __call__(self, record: Record) -> Sequence[bytes]:
         """Return one key of eight bytes per band."""
-        keys = self.keys_of_sets(shingle_sets([text_of(record)]))[0]
+        keys = self.keys_of_sets(shingle_sets_of([text_of(record)]))[0]
         return [int(key).to_bytes(8, "little") for key in keys]
 
     @property
@@ -52,10 +54,8 @@ class MinHash:
         """Return the keys of a text: one per band."""
         return self.bands_used
 
-    def keys_of_sets(self, sets: ShingleSets, fast: bool = False) -> Hashes:
+    def keys_of_sets(self, sets: ShingleSets) -> Hashes:
         """Return the keys of a whole batch: (texts, bands)."""
-        if fast:
-            from mind_dedup.kernels import signing
-
-            return signing.keys_of_sets(sets, self.slots, self.bands_used, self.rows)
-        return band_keys(signatures(sets, self.slots), self.bands_used, self.rows)
+        keys = np.empty((len(sets), self.bands_used), np.uint64)
+        write_band_keys(sets, self.slots, self.bands_used, self.rows, keys)
+        return keys

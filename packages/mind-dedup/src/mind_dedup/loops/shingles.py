@@ -7,19 +7,22 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.fold import Hashes
-from mind_dedup.kernels.loops.mixing import mixed
-from mind_dedup.kernels.loops.sorting import sorted_distinct
-from mind_dedup.shingles import BLOCK, SHINGLE_TOKENS
+from mind_core.kernels.hashing import Hashes, finalize_one
+from mind_core.kernels.library import kernel
+from mind_dedup.loops.sorting import sorted_distinct
+
+SHINGLE_TOKENS = 5
+
+BLOCK = 1 << 16
+"""Characters of a token, at most; a longer word goes on as another."""
 
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
 _SIX, _LOW = np.uint64(6), np.uint64(0x3F)
 _BLOCK, _RUN = np.uint64(BLOCK), np.uint64(1 << 12)
 
 
-@loop
-def fill(
+@kernel("i8(u1[], i8[], u1[], u8[], u8[], u8[], u8[], u8[], u4[], u4[], u4[], u4[], i8[])")
+def fill_shingle_sets(
     data: npt.NDArray[np.uint8],
     begins: npt.NDArray[np.int64],
     kinds: npt.NDArray[np.uint8],
@@ -34,7 +37,7 @@ def fill(
     flat: npt.NDArray[np.uint32],
     offsets: npt.NDArray[np.int64],
 ) -> int:
-    """Write the sets of all texts end to end; return their size. See `shingling.shingle_sets`."""
+    """Write the sets of all texts end to end; return their size. See `shingles.shingle_sets`."""
     at = 0
     for text in range(len(begins) - 1):
         found = _tokens(data, begins[text], begins[text + 1], kinds, values, powers, tokens)
@@ -48,7 +51,7 @@ def fill(
     return at
 
 
-@loop
+@kernel
 def _tokens(
     data: npt.NDArray[np.uint8],
     begin: int,
@@ -108,7 +111,7 @@ def _tokens(
     return int(found)
 
 
-@loop
+@kernel
 def _ascii(
     data: npt.NDArray[np.uint8],
     at: np.uint64,
@@ -135,14 +138,14 @@ def _ascii(
     return at, found, word, length
 
 
-@loop
+@kernel
 def _shingles(tokens: Hashes, found: int, places: Hashes, shingles: npt.NDArray[np.uint32]) -> int:
     """Write the shingles of one text and return how many there are; few tokens are one."""
     if found < SHINGLE_TOKENS:
         total = np.uint64(0)
         for place in range(found):
             total += tokens[place] * places[place]
-        shingles[0] = np.uint32(mixed(total) >> np.uint64(32))
+        shingles[0] = np.uint32(finalize_one(total) >> np.uint64(32))
         return 1
     first, second, third, fourth, fifth = places[0], places[1], places[2], places[3], places[4]
     size = found - SHINGLE_TOKENS + 1
@@ -150,5 +153,5 @@ def _shingles(tokens: Hashes, found: int, places: Hashes, shingles: npt.NDArray[
         total = tokens[row] * first + tokens[row + _ONE] * second
         total += tokens[row + _TWO] * third + tokens[row + _THREE] * fourth
         total += tokens[row + np.uint64(4)] * fifth
-        shingles[row] = np.uint32(mixed(total) >> np.uint64(32))
+        shingles[row] = np.uint32(finalize_one(total) >> np.uint64(32))
     return size

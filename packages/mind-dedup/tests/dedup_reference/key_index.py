@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.errors import MindError
-from mind_dedup.fold import Hashes
+from mind_core.kernels.hashing import Hashes
 
 RECORD_BITS = 28
 KEY_MASK = np.uint64(2**64 - 2**RECORD_BITS)

@@ -1,20 +1,20 @@
-"""Candidates of a batch's records compared one after the other; see `kernels.judging`."""
+"""Candidates of a batch's records compared one after the other; see `mind_dedup.candidates`."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.fold import Hashes
-from mind_dedup.kernels.loops.sorting import SMALL, heap_sort, insertion_sort
+from mind_core.kernels.hashing import Hashes
+from mind_core.kernels.library import kernel
+from mind_dedup.loops.sorting import SMALL, heap_sort, insertion_sort
 
 Numbers = npt.NDArray[np.int64]
 Set = npt.NDArray[np.uint32]
 Flags = npt.NDArray[np.bool_]
 
 
-@loop
+@kernel("i8(u8[], i8[], i8[], u8[], b1[])")
 def has_key(
     known_keys: Hashes, known_key_ends: Numbers, known: Numbers, keys: Hashes, real: Flags
 ) -> int:
@@ -28,7 +28,7 @@ def has_key(
     return 0
 
 
-@loop
+@kernel("i8(u8[], i8[], i8[], b1[], i8[])")
 def groups(keys: Hashes, table: Numbers, first: Numbers, several: Flags, places: Numbers) -> int:
     """Find the places of keys that occur more than once, and of each place its first like it.
 
@@ -55,8 +55,11 @@ def groups(keys: Hashes, table: Numbers, first: Numbers, several: Flags, places:
     return int(count)
 
 
-@loop
-def judge(
+@kernel(
+    "i8(i8[], i8[], i8[], i8[], i8[], i8[], i8[], u4[], i8[], u4[], i8[], f8, i8, i8, "
+    "i8, i8, i8[], f8[], b1[], b1[], i8[], b1[], i8[], i8[], i8[], i8[], i8[])"
+)
+def verify_candidates(
     known_edges: Numbers,
     known_places: Numbers,
     known_rows: Numbers,
@@ -142,7 +145,7 @@ def judge(
     return 0
 
 
-@loop
+@kernel
 def _rank(touched: Numbers, counts: Numbers) -> None:
     """Sort candidates by the keys they share, most first, then by number."""
     size = np.uint64(len(touched))
@@ -157,7 +160,7 @@ def _rank(touched: Numbers, counts: Numbers) -> None:
             touched[at] &= np.int64((1 << 40) - 1)
 
 
-@loop
+@kernel
 def _first_that_holds(
     ranked: Numbers,
     row: int,
@@ -190,7 +193,7 @@ def _first_that_holds(
     return -1, 0.0
 
 
-@loop
+@kernel
 def _row_of(edges: Numbers, entry: int) -> int:
     """Return the row that an entry belongs to: the last whose edge is not after it."""
     low, high = 0, len(edges) - 1
@@ -203,7 +206,7 @@ def _row_of(edges: Numbers, entry: int) -> int:
     return low
 
 
-@loop
+@kernel
 def _similarity(own: Set, other: Set, threshold: float, contained: bool) -> float:
     """Return how alike two sorted sets are; 0 if their sizes rule the threshold out."""
     small, large = min(len(own), len(other)), max(len(own), len(other))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.fold import Hashes
+from mind_core.kernels.hashing import Hashes
+from mind_core.kernels.library import kernel
 
 Numbers = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 _ONE = np.uint64(1)
 
 
-@loop
+@kernel("i8(u8[], i8[], u4[], i8[], b1[], b1[], i8, u8[], i8[], u4[], u4[], u4[])")
 def keep(
     keys: Hashes,
     key_ends: Numbers,
@@ -54,7 +54,7 @@ def keep(
     return int(count)
 
 
-@loop
+@kernel("i8(u1[], i8[], i8[], u1[])")
 def join(data: Bytes, begins: Numbers, ends: Numbers, out: Bytes) -> int:
     """Copy pieces of the data end to end; return their size."""
     size = np.uint64(0)

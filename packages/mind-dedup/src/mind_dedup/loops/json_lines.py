@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.kernels.loops.json_strings import UNUSUAL, string
-from mind_dedup.kernels.loops.json_values import after_blanks, after_value
-from mind_dedup.kernels.scanning import COMPOSING, ESCAPED
+from mind_core.kernels.library import kernel
+from mind_dedup.loops.json_strings import COMPOSING, ESCAPED, UNUSUAL, string
+from mind_dedup.loops.json_values import after_blanks, after_value
 
 Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
@@ -26,7 +25,7 @@ _LONGEST_ID = np.uint64(18)
 """Digits of a number that is surely written as it was read."""
 
 
-@loop
+@kernel("i8(u1[], i8, u1[], u1[], u1[], i8[], i8[], b1[])")
 def scan(
     data: Bytes,
     size: int,
@@ -69,7 +68,7 @@ def scan(
     return records
 
 
-@loop
+@kernel
 def _record(
     data: Bytes,
     at: np.uint64,
@@ -133,7 +132,7 @@ def _record(
     return at + _ONE, text_end, text_flags
 
 
-@loop
+@kernel
 def _key(data: Bytes, begin: np.uint64, end: np.uint64) -> int:
     """Say whether a key is one of those that are looked for."""
     if end - begin == np.uint64(2):
@@ -159,7 +158,7 @@ def _key(data: Bytes, begin: np.uint64, end: np.uint64) -> int:
     return _NO_KEY
 
 
-@loop
+@kernel
 def _noted_id(data: Bytes, begin: np.uint64, end: np.uint64, own: Numbers) -> bool:
     """Note an id that is a string, a whole number or a truth value; false for an odd number."""
     first = data[begin]
@@ -177,7 +176,7 @@ def _noted_id(data: Bytes, begin: np.uint64, end: np.uint64, own: Numbers) -> bo
     return True
 
 
-@loop
+@kernel("i8(u1[], i8[], i8, i8[], i8[])")
 def group(data: Bytes, spans: Numbers, rows: int, table: Numbers, first: Numbers) -> int:
     """Find for each record the first one with the same source, or -1 for one without a source.
 
@@ -202,7 +201,7 @@ def group(data: Bytes, spans: Numbers, rows: int, table: Numbers, first: Numbers
     return 0
 
 
-@loop
+@kernel
 def _same(data: Bytes, spans: Numbers, row: np.uint64, begin: np.uint64, end: np.uint64) -> bool:
     """Say whether the source of a record is `data[begin:end]`."""
     other = np.uint64(spans[row * np.uint64(6) + np.uint64(4)])

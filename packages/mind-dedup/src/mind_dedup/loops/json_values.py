@@ -1,12 +1,12 @@
-"""Blanks and values of JSON, to be passed over. See `scanning`."""
+"""Blanks and values of JSON, to be passed over. See `json_lines`."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.kernels.loops.json_strings import UNUSUAL, string
+from mind_core.kernels.library import kernel
+from mind_dedup.loops.json_strings import UNUSUAL, string
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -16,7 +16,7 @@ _MOST_DIGITS, _MOST_EXPONENT = 100, 2
 """Of a number that surely is finite."""
 
 
-@loop
+@kernel
 def after_blanks(data: Bytes, at: np.uint64) -> np.uint64:
     """Return the first place that is no blank; a line feed is none here."""
     while data[at] == 0x20 or data[at] == 0x09 or data[at] == 0x0D:
@@ -24,7 +24,7 @@ def after_blanks(data: Bytes, at: np.uint64) -> np.uint64:
     return at
 
 
-@loop
+@kernel
 def after_value(
     data: Bytes,
     at: np.uint64,
@@ -71,7 +71,7 @@ def after_value(
             at = after_blanks(data, at + _ONE)
 
 
-@loop
+@kernel
 def _closed(
     data: Bytes, at: np.uint64, depth: int, objects: np.uint64
 ) -> tuple[np.uint64, int, np.uint64]:
@@ -93,7 +93,7 @@ def _closed(
     return at, depth, objects
 
 
-@loop
+@kernel
 def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
     """Pass over true, false, null or a number."""
     first = data[at]
@@ -131,7 +131,7 @@ def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
     return at
 
 
-@loop
+@kernel
 def _after_word(data: Bytes, at: np.uint64, one: int, two: int, three: int) -> np.uint64:
     """Pass over a word whose first letter is at `at` already known."""
     if data[at + _ONE] != one or data[at + _TWO] != two or data[at + _THREE] != three:
@@ -139,7 +139,7 @@ def _after_word(data: Bytes, at: np.uint64, one: int, two: int, three: int) -> n
     return at + np.uint64(4)
 
 
-@loop
+@kernel
 def _after_digits(data: Bytes, at: np.uint64) -> np.uint64:
     while 0x30 <= data[at] <= 0x39:
         at += _ONE

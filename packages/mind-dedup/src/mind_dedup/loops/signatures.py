@@ -7,17 +7,16 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.fold import Hashes
-from mind_dedup.kernels.loops.mixing import mixed
-from mind_dedup.minhash import Numbers
+from mind_core.kernels.hashing import Hashes, finalize_one
+from mind_core.kernels.library import kernel
 
 _ONE, _TWO = np.uint64(1), np.uint64(2)
 Slots = npt.NDArray[np.uint32]
+Numbers = npt.NDArray[np.int64]
 
 
-@loop
-def fill(
+@kernel("i8(u4[], i8[], i8, i8[], i8[], i8[], i8, u8[], u8[], u4[], u4[], u4[], i8[], u8[], i8)")
+def fill_band_keys(
     flat: Slots,
     offsets: Numbers,
     bits: int,
@@ -57,11 +56,11 @@ def fill(
             if rows % 2:
                 total += np.uint64(found[slot]) * factors[rows // 2]
                 slot += _ONE
-            keys[at + np.uint64(band)] = mixed(total)
+            keys[at + np.uint64(band)] = finalize_one(total)
     return 0
 
 
-@loop
+@kernel
 def _densify(
     found: Slots,
     full: Slots,
@@ -106,7 +105,7 @@ def _densify(
             found[slot] = found[np.uint64(nearest[np.uint64(rank[slot])])]
 
 
-@loop
+@kernel
 def _next_full(full: Slots, order: Numbers, nearest: Numbers) -> None:
     """Note for each place of the shuffled order which full slot comes next, going round."""
     slots = np.uint64(len(full))

@@ -1,4 +1,4 @@
-"""The loops of the table of keys; see `kernels.table`."""
+"""The loops of the table of keys; see `mind_dedup.key_table`."""
 
 # Indices are unsigned throughout: a signed one costs a test for a negative value at each access.
 
@@ -7,9 +7,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.fold import Hashes
-from mind_dedup.kernels.table import BUCKET, OVERFLOWN, PAGE
+from mind_core.kernels.hashing import Hashes
+from mind_core.kernels.library import kernel
+
+PAGE, BUCKET = 1024, 16
+OVERFLOWN = 128
+"""This bit of a bucket's fill says that a key which belongs here lies behind it."""
 
 Numbers = npt.NDArray[np.int64]
 Tags = npt.NDArray[np.uint16]
@@ -25,7 +28,7 @@ _AT_ONCE = np.uint64(32)
 _FILL = np.uint8(OVERFLOWN - 1)
 
 
-@loop
+@kernel
 def _buckets(key: np.uint64, buckets: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Return the two buckets of a key."""
     page = ((key >> np.uint64(32)) * (buckets // _BUCKETS)) >> np.uint64(32)
@@ -35,7 +38,7 @@ def _buckets(key: np.uint64, buckets: np.uint64) -> tuple[np.uint64, np.uint64]:
     return one, other
 
 
-@loop
+@kernel("i8(u2[], u8[], u4[], u1[], u8[], i8[], i8[], i8[])")
 def find(
     tags: Tags,
     words: Hashes,
@@ -79,7 +82,7 @@ def find(
     return found
 
 
-@loop
+@kernel
 def _touched(
     words: Hashes, keys: Hashes, begin: np.uint64, size: np.uint64, buckets: np.uint64
 ) -> np.uint64:
@@ -91,7 +94,7 @@ def _touched(
     return seen
 
 
-@loop
+@kernel
 def _hits(words: Hashes, bucket: np.uint64, tags_alike: np.uint64) -> np.uint64:
     """Return 0 if no slot of a bucket has the tag; a slot that is not taken has 0.
 
@@ -105,7 +108,7 @@ def _hits(words: Hashes, bucket: np.uint64, tags_alike: np.uint64) -> np.uint64:
     return found & _UPPER
 
 
-@loop
+@kernel
 def _note(
     tags: Tags,
     held: Held,
@@ -128,7 +131,7 @@ def _note(
     return found
 
 
-@loop
+@kernel("i8(u2[], u8[], u4[], u1[], u8[], i8[])")
 def insert(
     tags: Tags, words: Hashes, held: Held, fills: Fills, keys: Hashes, records: Numbers
 ) -> int:

@@ -1,87 +1,23 @@
-"""What becomes of each record of a batch: compared with kept ones that share a key, best first."""
+"""Candidates compared with numpy and dictionaries: what `mind_dedup.candidates` must answer."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from enum import StrEnum
 from heapq import nsmallest
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from mind_dedup.fold import Hashes
-from mind_dedup.verify import Set, containment, jaccard, share
+from dedup_reference.similarity import Set, containment, jaccard, share
+from mind_core.kernels.hashing import Hashes
+from mind_dedup.candidates import Case, Measure, Verdicts
 
 Numbers = npt.NDArray[np.int64]
 
 _UPPER_BITS = np.uint64(64 - 18)
 
 
-class Measure(StrEnum):
-    """What is compared with the threshold."""
-
-    JACCARD = "jaccard"
-    """|A ∩ B| / |A ∪ B|"""
-
-    CONTAINMENT = "containment"
-    """|A ∩ B| / |A|: how much of the record A lies in the kept one B."""
-
-    COMMON = "common"
-    """Whether the sets have a member in common: keys that decide, with their other halves."""
-
-
-class Case(NamedTuple):
-    """Hold a batch and the kept records that share keys with it.
-
-    Match i says that the key at `places[i]` of the batch is one of kept record `known[i]`, whose
-    set is number `known[i]` of `known_sets`, in the order of record numbers. Places ascend.
-    """
-
-    keys: Hashes
-    key_ends: Numbers
-    key_rows: Numbers
-    sets: Set
-    set_ends: Numbers
-    places: Numbers
-    known: Numbers
-    known_sets: Set
-    known_set_ends: Numbers
-    threshold: float
-    measure: Measure
-    verified: bool
-    within: bool
-    """Whether the rows of the batch are candidates for each other."""
-
-    records_per_key: int
-    most_compared: int
-
-
-class Verdicts(NamedTuple):
-    """Hold the answer for each row, and for each key whether too many records have it.
-
-    `partners` is -1 for a row that stays, else a known record, or the number of known ones plus
-    the row of this batch that it duplicates. Unverified similarities are 1 for the same text,
-    else -1.
-    """
-
-    partners: Numbers
-    similarities: npt.NDArray[np.float64]
-    same_text: npt.NDArray[np.bool_]
-    crowded: npt.NDArray[np.bool_]
-
-    @classmethod
-    def none(cls, rows: int, keys: int) -> Verdicts:
-        """Return verdicts of which every row stays."""
-        return cls(
-            np.full(rows, -1, np.int64),
-            np.zeros(rows),
-            np.zeros(rows, np.bool_),
-            np.zeros(keys, np.bool_),
-        )
-
-
-def judge(case: Case) -> Verdicts:
+def verify_candidates(case: Case) -> Verdicts:
     """Return what becomes of each row of a batch."""
     verdicts = Verdicts.none(len(case.set_ends), len(case.keys))
     candidates = _Candidates(case, verdicts.crowded)

@@ -1,4 +1,4 @@
-"""Lines of JSON read with the compiled loops: where things are, and the texts as UTF-8."""
+"""Lines of JSON read without objects: where things are, and the texts as UTF-8."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import numpy.typing as npt
 
 from mind_core.kernels.packed import Packed
 from mind_dedup.fold import composing
-from mind_dedup.kernels.library import LOOPS
+from mind_dedup.loops.json_lines import group, scan
+from mind_dedup.loops.json_strings import (
+    BACKSLASH,
+    FOUR_BYTES,
+    ILLEGAL,
+    PLAIN,
+    QUOTE,
+    THREE_BYTES,
+    TWO_BYTES,
+)
 from mind_dedup.rows import Named, Spans
-
-ESCAPED, COMPOSING = 1, 2
-"""Flags of a string: it has a backslash, or a character that may not be in composed form."""
-
-PLAIN, QUOTE, BACKSLASH, ILLEGAL, TWO_BYTES, THREE_BYTES, FOUR_BYTES = range(7)
-"""Classes of bytes inside a string."""
 
 _PADDING = 16
 """Line feeds behind the data, so that a loop may look so far ahead."""
@@ -25,10 +28,8 @@ _SHORTEST = len(b'{"text":""}')
 
 _room = np.empty(0, np.uint8)
 
-_scan, _group = LOOPS.function("scanning.scan"), LOOPS.function("scanning.group")
 
-
-class Scanned(NamedTuple):
+class ScannedLines(NamedTuple):
     """Hold what was read of some lines, a record each."""
 
     lines: Spans
@@ -41,7 +42,7 @@ class Scanned(NamedTuple):
     """Which texts may not be in composed form."""
 
 
-def scan(data: bytes, unknown: str) -> Scanned | None:
+def scan_lines(data: bytes, unknown: str) -> ScannedLines | None:
     """Read whole lines; return None if any of them is not plain, which says nothing against it.
 
     `unknown` is the source of records that name none.
@@ -52,15 +53,15 @@ def scan(data: bytes, unknown: str) -> Scanned | None:
     most = len(data) // _SHORTEST + 2
     out, ends = np.empty(len(codes), np.uint8), np.empty(most, np.int64)
     spans, composes = np.empty(6 * most, np.int64), np.empty(most, np.bool_)
-    rows = _scan(codes, len(data), _CLASSES, composing(), out, ends, spans, composes)
+    rows = scan(codes, len(data), _CLASSES, composing(), out, ends, spans, composes)
     if rows < 0:
         return None
     offsets = np.concatenate((np.zeros(1, np.int64), ends[:rows]))
     table = np.zeros(1 << max(int(2 * rows).bit_length(), 4), np.int64)
     first = np.empty(rows, np.int64)
-    _group(codes, spans, rows, table, first)
+    group(codes, spans, rows, table, first)
     columns = np.ascontiguousarray(spans[: 6 * rows].reshape(rows, 6).T)
-    return Scanned(
+    return ScannedLines(
         Spans(data, columns[0], columns[1]),
         Spans(data, columns[2], columns[3]),
         _sources(Spans(data, columns[4], columns[5]), first, unknown),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
+from mind_core.kernels.library import kernel
 
 _ONE = np.uint64(1)
 SMALL = np.uint64(24)
@@ -20,7 +20,7 @@ MOST_BUCKETS = 1 << 16
 Values = npt.NDArray[np.uint32]
 
 
-@loop
+@kernel
 def sorted_distinct(
     values: Values, size: int, ends: Values, sorting: Values, out: Values, at: int
 ) -> int:
@@ -45,7 +45,7 @@ def sorted_distinct(
     return int(last) + 1
 
 
-@loop
+@kernel
 def _by_bucket(values: Values, rows: np.uint64, ends: Values, sorting: Values) -> np.uint64:
     """Lay values down by their upper bits, one in two buckets or so; return the most in one."""
     buckets, shift = np.uint64(256), np.uint32(24)
@@ -67,7 +67,7 @@ def _by_bucket(values: Values, rows: np.uint64, ends: Values, sorting: Values) -
     return np.uint64(most)
 
 
-@loop
+@kernel
 def insertion_sort(values: npt.NDArray[Any], rows: np.uint64) -> None:
     """Sort the first values in place; fast if each is near its place."""
     for row in range(_ONE, rows):
@@ -79,7 +79,7 @@ def insertion_sort(values: npt.NDArray[Any], rows: np.uint64) -> None:
         values[place] = value
 
 
-@loop
+@kernel
 def heap_sort(values: npt.NDArray[Any], rows: np.uint64) -> None:
     """Sort the first values in place, however they lie."""
     for back in range(rows // np.uint64(2)):
@@ -90,7 +90,7 @@ def heap_sort(values: npt.NDArray[Any], rows: np.uint64) -> None:
         _sink(values, np.uint64(0), end)
 
 
-@loop
+@kernel
 def _sink(values: npt.NDArray[Any], place: np.uint64, end: np.uint64) -> None:
     """Let a value sink in the heap `values[:end]` until none below it is greater."""
     value = values[place]

@@ -1,21 +1,19 @@
-"""Strings of JSON: checked, and written as UTF-8. See `scanning`."""
+"""Strings of JSON: checked, and written as UTF-8. See `json_lines`."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import loop
-from mind_dedup.kernels.scanning import (
-    BACKSLASH,
-    ESCAPED,
-    FOUR_BYTES,
-    QUOTE,
-    THREE_BYTES,
-    TWO_BYTES,
-)
+from mind_core.kernels.library import kernel
 
 Bytes = npt.NDArray[np.uint8]
+
+ESCAPED, COMPOSING = 1, 2
+"""Flags of a string: it has a backslash, or a character that may not be in composed form."""
+
+PLAIN, QUOTE, BACKSLASH, ILLEGAL, TWO_BYTES, THREE_BYTES, FOUR_BYTES = range(7)
+"""Classes of bytes inside a string."""
 
 UNUSUAL = np.uint64(2**63)
 """Stands for a place where something is that is left to orjson."""
@@ -27,7 +25,7 @@ _EIGHT, _ONES, _UPPER = np.uint64(8), np.uint64(0x0101010101010101), np.uint64(0
 _BLANKS, _QUOTES, _BACKSLASHES = (_ONES * np.uint64(code) for code in (0x20, 0x22, 0x5C))
 
 
-@loop
+@kernel
 def string(
     data: Bytes,
     at: np.uint64,
@@ -92,7 +90,7 @@ def string(
             return UNUSUAL, place, flags
 
 
-@loop
+@kernel
 def _plain(data: Bytes, at: np.uint64, out: Bytes, place: np.uint64) -> np.uint64:
     """Copy eight bytes and return how many at the start are plain ASCII: the others do not count.
 
@@ -112,7 +110,7 @@ def _plain(data: Bytes, at: np.uint64, out: Bytes, place: np.uint64) -> np.uint6
     return (lowest * np.uint64(0x0001020304050607)) >> np.uint64(56)
 
 
-@loop
+@kernel
 def _four(data: Bytes, at: np.uint64) -> np.uint64:
     """Return the character of four bytes, or `UNUSUAL` if they are none."""
     code = np.uint64(data[at]) & np.uint64(0x07)
@@ -124,7 +122,7 @@ def _four(data: Bytes, at: np.uint64) -> np.uint64:
     return code if np.uint64(0x10000) <= code < np.uint64(0x110000) else UNUSUAL
 
 
-@loop
+@kernel
 def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Read an escape from behind its backslash; return the place behind it and the character."""
     mark = data[at]
@@ -160,7 +158,7 @@ def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
     return at + _ONE, code
 
 
-@loop
+@kernel
 def _hexadecimal(data: Bytes, at: np.uint64) -> np.uint64:
     """Return the number that four digits are, or `UNUSUAL` if they are none."""
     code = np.uint64(0)
@@ -177,7 +175,7 @@ def _hexadecimal(data: Bytes, at: np.uint64) -> np.uint64:
     return code
 
 
-@loop
+@kernel
 def _written(code: np.uint64, out: Bytes, place: np.uint64) -> np.uint64:
     """Write a character as UTF-8; return the place behind it."""
     if code < np.uint64(0x80):

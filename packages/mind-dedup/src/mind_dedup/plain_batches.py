@@ -1,4 +1,4 @@
-"""A batch of lines to prints with the compiled loops, no record being made of any line."""
+"""A batch of lines to prints without a record of any line, where all lines are plain."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 import orjson
 import xxhash
 
+from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.packed import Packed, encode
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
-from mind_dedup.fold import Hashes, composed
-from mind_dedup.kernels.scanning import Scanned, scan
-from mind_dedup.kernels.shingling import shingle_sets
+from mind_dedup.fold import composed
+from mind_dedup.json_lines import ScannedLines, scan_lines
 from mind_dedup.prints import UNKNOWN_SOURCE, Prints, laid_out_keys
 from mind_dedup.rows import Spans
+from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import BatchSignature
 
 
@@ -24,13 +25,13 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
 
     Returns None if a line is not plain: then every line has to be looked at for itself.
     """
-    scanned = scan(batch.data, UNKNOWN_SOURCE)
+    scanned = scan_lines(batch.data, UNKNOWN_SOURCE)
     if scanned is None:
         return None
     exact = _hashes(scanned.texts)
     texts, whole = _composed(scanned, exact)
     sets = shingle_sets(texts, whole)
-    keys, ends = laid_out_keys(signature, sets, exact, fast=True)
+    keys, ends = laid_out_keys(signature, sets, exact)
     outcome = BatchResult(records_in=len(exact), bytes_in=len(batch.data))
     outcome.payload = Prints(
         keys, ends, sets.flat, sets.offsets[1:],
@@ -46,7 +47,7 @@ def _hashes(texts: Packed) -> Hashes:
     return np.frombuffer(found, ">u8").astype(np.uint64)
 
 
-def _composed(scanned: Scanned, exact: Hashes) -> tuple[Packed, Hashes]:
+def _composed(scanned: ScannedLines, exact: Hashes) -> tuple[Packed, Hashes]:
     """Return the texts in composed form, and the hashes of those."""
     texts, whole, changed = scanned.texts, exact, {}
     for row in np.flatnonzero(scanned.composes).tolist():

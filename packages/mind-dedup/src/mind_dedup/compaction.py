@@ -1,20 +1,18 @@
-"""What stays of a batch, laid end to end with the compiled loop."""
+"""What stays of a batch, laid end to end."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from mind_dedup.fold import Hashes
-from mind_dedup.kernels.library import LOOPS
+from mind_core.kernels.hashing import Hashes
+from mind_dedup.loops.compaction import join, keep
 from mind_dedup.prints import Prints
 from mind_dedup.rows import Numbers, Spans
 from mind_dedup.store import Block, block_of
 
-_keep, _join = LOOPS.function("keeping.keep"), LOOPS.function("keeping.join")
 
-
-def keep(
+def compact(
     prints: Prints, stays: npt.NDArray[np.bool_], crowded: npt.NDArray[np.bool_], first: int
 ) -> tuple[Block, Hashes, Numbers]:
     """Return the block of the rows that stay, its keys, and the number of each key's record."""
@@ -24,7 +22,7 @@ def keep(
     records = np.empty(len(prints.keys) + 1, np.int64)
     key_ends, set_ends = np.empty(len(rows), np.uint32), np.empty(len(rows), np.uint32)
     sets = np.empty(int(sizes[rows].sum()), np.uint32)
-    count = _keep(
+    count = keep(
         prints.keys, prints.key_ends, prints.sets, prints.set_ends, stays, crowded, first,
         keys, records, key_ends, sets, set_ends,
     )  # fmt: skip
@@ -40,5 +38,5 @@ def joined(spans: Spans, rows: Numbers) -> tuple[npt.NDArray[np.uint8], npt.NDAr
     begins, ends = spans.begins[rows], spans.ends[rows]
     id_ends = np.cumsum(ends - begins, dtype=np.uint32)
     out = np.empty(int(id_ends[-1]) if len(rows) else 0, np.uint8)
-    _join(np.frombuffer(spans.data, np.uint8), begins, ends, out)
+    join(np.frombuffer(spans.data, np.uint8), begins, ends, out)
     return out, id_ends

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.errors import MindError
-from mind_dedup.fold import Hashes
-from mind_dedup.kernels.library import LOOPS
+from mind_core.kernels.hashing import Hashes
+from mind_dedup.loops.key_table import BUCKET, PAGE, find, insert
 
 Numbers = npt.NDArray[np.int64]
 KeysOfRecords = Callable[[], Iterable[tuple[Hashes, Numbers]]]
@@ -41,14 +41,8 @@ AMPLE = 1.04
 SMALLEST = 1 << 17
 MOST = (1 << 32) - 1024
 
-PAGE, BUCKET = 1024, 16
-OVERFLOWN = 128
-"""This bit of a bucket's fill says that a key which belongs here lies behind it."""
 
-_find, _insert = LOOPS.function("table.find"), LOOPS.function("table.insert")
-
-
-class TableIndex:
+class KeyTable:
     """Hold the keys of the records kept so far."""
 
     def __init__(self, records: KeysOfRecords) -> None:
@@ -76,7 +70,7 @@ class TableIndex:
         maybe = np.empty(len(keys) + 1, np.int64)
         while True:
             places, numbers = np.empty(room, np.int64), np.empty(room, np.int64)
-            found = _find(
+            found = find(
                 self._tags, self._tags.view(np.uint64), self._numbers, self._fills,
                 keys, maybe, places, numbers,
             )  # fmt: skip
@@ -95,7 +89,7 @@ class TableIndex:
 
     def _enter(self, keys: Hashes, records: Numbers) -> None:
         words = self._tags.view(np.uint64)
-        _insert(self._tags, words, self._numbers, self._fills, keys, records)
+        insert(self._tags, words, self._numbers, self._fills, keys, records)
 
     def _make(self, slots: int) -> None:
         slots = -(-slots // PAGE) * PAGE

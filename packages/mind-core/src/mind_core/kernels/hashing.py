@@ -1,0 +1,34 @@
+"""The finaliser of MurmurHash3 (Appleby 2011), which spreads a value over all its 64 bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.kernels.library import kernel
+
+Hashes = npt.NDArray[np.uint64]
+
+_FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
+_SHIFT = np.uint64(33)
+
+
+def finalize(values: Hashes) -> Hashes:
+    """Return new values, each spread over all its 64 bits."""
+    values = values ^ (values >> _SHIFT)
+    values *= _FIRST
+    values ^= values >> _SHIFT
+    values *= _SECOND
+    values ^= values >> _SHIFT
+    return values
+
+
+@kernel
+def finalize_one(value: np.uint64) -> np.uint64:
+    """Return one value spread over all its 64 bits."""
+    value ^= value >> _SHIFT
+    value *= _FIRST
+    value ^= value >> _SHIFT
+    value *= _SECOND
+    value ^= value >> _SHIFT
+    return value

@@ -1,0 +1,257 @@
+"""Loops over arrays as machine code: which ones there are, and the library that was built of them.
+
+A loop is a Python function of numbers and numpy arrays that `kernel` marks. Those with a signature
+can be called; those without are called from other loops only. When a package is built, all loops
+that can be called are compiled into one shared library beside its modules (`kernels.build`), and
+when it runs they are taken from there: nothing is compiled, and numba need not be installed.
+
+Without a library, or with one that was built from other sources, numba compiles the loops, if it is
+installed (the extra `jit`). `MIND_LOOPS=shipped` or `jit` allows one of the two only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, update_wrapper
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from mind_core.errors import MindError, UsageError
+from mind_core.kernels.registry import PACKAGES
+from mind_core.kernels.signatures import ArrayType, Signature, check_array, parse_signature
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CHOICES = ("shipped", "jit")
+VARIABLE = "MIND_LOOPS"
+FOLDER, SUFFIX = "native", {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
+WHY_NOT = "why-not.txt"
+"""Stands where a library would, in a wheel that was built without one."""
+
+FORMAT = 1
+
+_POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
+_NATIVE = {"i8": ctypes.c_int64, "f8": ctypes.c_double, "u1": ctypes.c_uint8, "b1": ctypes.c_uint8}
+_Room = ctypes.c_int64 * 2
+
+
+KERNELS: dict[str, Kernel[..., Any]] = {}
+"""The loops that can be called, of all modules that were imported, by package and name."""
+
+
+class Kernel(Generic[P, R]):
+    """A loop that can be called; where its machine code comes from is settled at the first call."""
+
+    def __init__(self, function: Callable[P, R], signature: Signature) -> None:
+        update_wrapper(self, function)
+        self.function, self.signature = function, signature
+        self._code: Callable[..., Any] | None = None
+        KERNELS[f"{self.package}.{self.name}"] = self
+        PACKAGES.add(self.package)
+
+    @property
+    def package(self) -> str:
+        """Return the package whose library holds the loop."""
+        return self.function.__module__.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """Return the name of the loop with its module, without the package."""
+        return f"{self.function.__module__}.{self.function.__name__}".partition(".")[2]
+
+    @property
+    def symbol(self) -> str:
+        """Return the name that the loop has in the library."""
+        return "mind_" + self.name.replace(".", "_")
+
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
+        """Run the loop; raise `TypeError` for arguments that it was not compiled for."""
+        assert not named, "a loop takes its arguments by place"
+        code = self._code or self.prepare()
+        return cast(R, code(*arguments))
+
+    def prepare(self) -> Callable[..., Any]:
+        """Load the machine code, or compile it, and return what calls it."""
+        found = library_of(self.package)
+        if isinstance(found, CompiledLibrary):
+            self._code = found.function(self)
+        else:
+            self._code = _compiled(self, found)
+        return self._code
+
+    def __reduce__(self) -> str:
+        # By its name: another process has its own code.
+        return self.function.__qualname__
+
+
+@overload
+def kernel(marked: Callable[P, R]) -> Callable[P, R]: ...
+@overload
+def kernel(marked: str) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def kernel(marked: Any) -> Any:
+    """Mark a loop: `@kernel` for one that loops call, `@kernel("i8(u1[])")` for one to be called.
+
+    Integers wrap around and nothing checks bounds, as in C. Floating-point sums keep their order,
+    so that a result is the same on every machine.
+    """
+    if isinstance(marked, str):
+        signature = parse_signature(marked)
+        return lambda function: Kernel(function, signature)
+    marked.__kernel__ = True
+    return marked
+
+
+@dataclass
+class CompiledLibrary:
+    """The library that was built of one package's loops, open."""
+
+    path: Path
+    about: Mapping[str, Any]
+    _library: Any = field(repr=False)
+
+    def function(self, kernel: Kernel[..., Any]) -> Callable[..., Any]:
+        """Return what checks and passes arguments to a loop; no more than a microsecond each."""
+        try:
+            native = getattr(self._library, kernel.symbol)
+        except AttributeError:
+            raise MindError(
+                f"{self.path} has no loop {kernel.name}", hint="build it again: bin/setup"
+            ) from None
+        return _caller(kernel, native)
+
+
+def library_of(package: str) -> CompiledLibrary | str:
+    """Return the library of a package, or why there is none that can be used.
+
+    Raises `MindError` for that if `MIND_LOOPS` allows nothing else.
+    """
+    choice = os.environ.get(VARIABLE, "")
+    if choice not in ("", *CHOICES):
+        raise UsageError(f"{VARIABLE}={choice} is none of {', '.join(CHOICES)}")
+    if choice == "jit":
+        return f"{VARIABLE}=jit"
+    found = _opened(package)
+    if choice == "shipped" and isinstance(found, str):
+        raise MindError(
+            f"{package} has no compiled loops: {found}",
+            hint=f"install a wheel, or build them: python -m mind_core.kernels.build {package}",
+        )
+    return found
+
+
+def library_path(package: str) -> Path:
+    """Return where the library of a package lies, or would."""
+    return folder_of(package) / FOLDER / f"loops{SUFFIX}"
+
+
+@cache
+def folder_of(package: str) -> Path:
+    """Return the folder of a package."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MindError(f"there is no package {package}", hint="install it first")
+    return Path(spec.submodule_search_locations[0])
+
+
+def sources_hash(files: Mapping[str, Any]) -> str:
+    """Return a hash of source files, each named "package/file"; "" if one is not there."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(files):
+        package, _, file = name.partition("/")
+        try:
+            content = (folder_of(package) / file).read_bytes()
+        except (OSError, MindError):
+            return ""
+        digest.update(name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+@cache
+def _opened(package: str) -> CompiledLibrary | str:
+    path = library_path(package)
+    if not path.exists():
+        told = path.with_name(WHY_NOT)
+        return told.read_text("utf-8").strip() if told.exists() else f"there is no {path}"
+    try:
+        library = ctypes.CDLL(str(path))
+        library.mind_about.restype = ctypes.c_char_p
+        about, fits = json.loads(library.mind_about()), library.mind_fits
+    except (OSError, AttributeError, ValueError) as error:
+        return f"{path} cannot be loaded ({error})"
+    if about.get("format") != FORMAT:
+        return f"{path} is of format {about.get('format')}"
+    if not fits():
+        return f"{path} wants a processor with {about['cpu']}"
+    if sources_hash(dict.fromkeys(about["sources"])) != about["hash"]:
+        return f"{path} was built from other sources"
+    return CompiledLibrary(path, about, library)
+
+
+def _compiled(kernel: Kernel[..., Any], why: str) -> Callable[..., Any]:
+    """Compile a loop with numba, or say what to do about it that there is none."""
+    if find_spec("numba") is None:
+        raise MindError(
+            f"{kernel.package} has no compiled loops, and numba is not installed to compile them",
+            cause=why,
+            hint=f"pip install '{kernel.package.replace('_', '-')}[jit]', or take another wheel",
+        )
+    from mind_core.kernels.build import jit
+
+    dispatcher = jit(kernel)
+
+    def call(*arguments: Any) -> Any:
+        kernel.signature.check(kernel.name, arguments)
+        return dispatcher(*arguments)
+
+    return call
+
+
+def _caller(kernel: Kernel[..., Any], native: Any) -> Callable[..., Any]:
+    """Return a function that passes arguments in the way numba's own code does."""
+    signature, name = kernel.signature, kernel.name
+    types: list[Any] = [_POINTER, _POINTER]
+    for wanted in signature.arguments:
+        if isinstance(wanted, str):
+            types.append(_NATIVE[wanted])
+        for array in wanted if isinstance(wanted, tuple) else (wanted,):
+            if isinstance(array, ArrayType):
+                # Owner, parent, items, item size, data; shape and strides.
+                types += [_POINTER, _POINTER, _NUMBER, _NUMBER, _POINTER]
+                types += [_NUMBER] * (2 * array.dimensions)
+    native.restype, native.argtypes = ctypes.c_int32, types
+    answer, arguments = signature.returns, signature.arguments
+
+    def call(*values: Any) -> Any:
+        room, error = _Room(), _POINTER()
+        passed: list[Any] = [room, ctypes.addressof(error)]
+        for wanted, value in zip(arguments, values, strict=True):
+            if isinstance(wanted, str):
+                passed.append(value)
+            elif isinstance(wanted, ArrayType):
+                _pass_array(wanted, value, name, passed)
+            else:
+                for part, array in zip(wanted, value, strict=True):
+                    _pass_array(part, array, name, passed)
+        if native(*passed):
+            raise RuntimeError(f"{name} failed: an error inside a loop")
+        if answer == "i8":
+            return room[0]
+        if answer == "void":
+            return None
+        return bool(room[0] & 1) if answer == "b1" else (room[0], room[1])
+
+    return call
+
+
+def _pass_array(wanted: ArrayType, value: Any, name: str, passed: list[Any]) -> None:
+    check_array(wanted, value, name)
+    address = value.__array_interface__["data"][0]
+    passed += (None, None, value.size, value.itemsize, address, *value.shape, *value.strides)

@@ -1,1 +1,0 @@
-"""The loops of mind-dedup as machine code; each gives the very bits of the numpy beside it."""

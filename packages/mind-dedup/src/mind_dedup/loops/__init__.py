@@ -1,0 +1,1 @@
+"""The loops of mind-dedup over arrays, compiled when the package is built."""

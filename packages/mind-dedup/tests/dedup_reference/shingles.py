@@ -1,0 +1,128 @@
+"""Shingle sets with numpy: what `mind_dedup.shingles` must give to the bit.
+
+A Chinese character or a kana is a token, and so is a run of letters and digits. Five tokens in a
+row are a shingle; a text with fewer is one shingle as a whole. A shingle is a 64-bit hash of which
+the set keeps the upper half: two sets of n shingles agree by accident in n²/2³² of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from mind_core.kernels.hashing import Hashes, finalize
+from mind_dedup.fold import PART_OF_WORD, TABLE_SIZE, TOKEN, composed, tables
+from mind_dedup.loops.shingles import BLOCK, SHINGLE_TOKENS
+from mind_dedup.shingles import BASE, PLACES, Offsets, ShingleSets, _powers
+
+_U64 = np.uint64
+POWERS = _powers(BASE, 2 * BLOCK + 1)
+_INVERSES = _powers(pow(BASE, -1, 2**64), 2 * BLOCK + 1)
+
+
+def shingle_sets(texts: Sequence[str], whole: Hashes | None = None) -> ShingleSets:
+    """Return the shingle sets of texts; `whole` are hashes of texts that are in composed form.
+
+    Texts in ASCII and others are hashed apart, bytes being faster, and to the same values.
+    """
+    if whole is None:
+        texts = [composed(text) for text in texts]
+        whole = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
+    sets: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)] * len(texts)
+    for ascii_only, encoding, width in ((True, "ascii", "u1"), (False, "utf-32-le", "<u4")):
+        rows = [row for row, text in enumerate(texts) if text.isascii() is ascii_only]
+        if rows:
+            joined = "\n".join([texts[row] for row in rows]).encode(encoding)
+            lengths = np.array([len(texts[row]) + 1 for row in rows])
+            found = _sets(np.frombuffer(joined, width), lengths)
+            for row, its_set in zip(rows, found, strict=True):
+                # The set of a text without any token: only the very same text has the same.
+                sets[row] = its_set if len(its_set) else _upper_halves(whole[row : row + 1])
+    offsets = np.zeros(len(sets) + 1, np.int64)
+    np.cumsum([len(its_set) for its_set in sets], out=offsets[1:])
+    return ShingleSets(np.concatenate(sets) if sets else np.zeros(0, np.uint32), offsets)
+
+
+def _sets(codes: npt.NDArray[np.unsignedinteger], lengths: Offsets) -> list[npt.NDArray[np.uint32]]:
+    """Return the sorted set of each text; the texts lie end to end with a line feed between."""
+    starts, tokens = _tokens(codes)
+    edges = np.searchsorted(starts, np.concatenate(([0], np.cumsum(lengths))))  # in tokens
+    counts = np.diff(edges)
+    sums = np.zeros(len(tokens), np.uint64)
+    full = max(len(tokens) - SHINGLE_TOKENS + 1, 0)
+    for place in range(SHINGLE_TOKENS):
+        sums[:full] += tokens[place : place + full] * PLACES[place]
+    # The last four tokens of a text begin no shingle; a text of fewer than five is one as a whole.
+    begins = np.ones(len(tokens), bool)
+    for back in range(1, SHINGLE_TOKENS):
+        begins[edges[1:][counts >= back] - back] = False
+    for row in np.flatnonzero((counts > 0) & (counts < SHINGLE_TOKENS)):
+        few = tokens[edges[row] : edges[row + 1]]
+        sums[edges[row]] = (few * PLACES[: len(few)]).sum(dtype=np.uint64)
+        begins[edges[row]] = True
+    shingles = _upper_halves(finalize(sums[begins]))
+    return _sorted_sets(
+        shingles, np.where(counts > 0, np.maximum(counts - SHINGLE_TOKENS + 1, 1), 0)
+    )
+
+
+def _sorted_sets(shingles: npt.NDArray[np.uint32], counts: Offsets) -> list[npt.NDArray[np.uint32]]:
+    """Sort each text's shingles and take out those that occur again."""
+    ends = np.cumsum(counts)
+    # Sorting text by text is several times faster than all at once with the row as a first key.
+    for begin, end in zip((ends - counts).tolist(), ends.tolist(), strict=True):
+        shingles[begin:end].sort()
+    first = np.ones(len(shingles), bool)
+    np.not_equal(shingles[1:], shingles[:-1], out=first[1:])
+    first[(ends - counts)[counts > 0]] = True
+    distinct = shingles[first]
+    set_ends = np.concatenate(([0], np.cumsum(first)))[ends].tolist()
+    return [distinct[begin:end] for begin, end in zip([0, *set_ends], set_ends, strict=False)]
+
+
+def _upper_halves(hashes: Hashes) -> npt.NDArray[np.uint32]:
+    return (hashes >> _U64(32)).astype(np.uint32)
+
+
+def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
+    """Return where tokens start, and their hashes: Σ value(character) · baseⁱ, i from the start.
+
+    Characters between tokens have the value 0, so a token's sum may run up to the next start.
+    """
+    kinds_table, values_table = tables()
+    if codes.dtype.itemsize > 1:
+        codes = np.minimum(codes, TABLE_SIZE - 1)
+    kinds = kinds_table[codes]
+    opens = kinds == PART_OF_WORD
+    opens[1:] &= kinds[:-1] != PART_OF_WORD
+    opens |= kinds == TOKEN
+    starts = _cut_long(np.flatnonzero(opens), kinds)
+    tokens = np.empty(len(starts), np.uint64)
+    begin = 0
+    while begin < len(starts):
+        at = int(starts[begin])
+        end = max(int(np.searchsorted(starts, at + BLOCK)), begin + 1)
+        stop = int(starts[end]) if end < len(starts) else min(len(codes), at + 2 * BLOCK)
+        values = values_table[codes[at : min(stop, at + 2 * BLOCK)]]
+        values *= POWERS[: len(values)]
+        inside = starts[begin:end] - at
+        tokens[begin:end] = np.add.reduceat(values, inside) * _INVERSES[inside]
+        begin = end
+    return starts, tokens
+
+
+def _cut_long(starts: Offsets, kinds: npt.NDArray[np.uint8]) -> Offsets:
+    """Add starts inside words of more than a block, so that any input is hashed in blocks."""
+    if len(kinds) <= BLOCK:
+        return starts
+    gaps = np.diff(starts, append=len(kinds))
+    extra = [
+        place
+        for start, gap in zip(starts[gaps > BLOCK], gaps[gaps > BLOCK], strict=True)
+        for place in range(int(start) + BLOCK, int(start + gap), BLOCK)
+        if kinds[place] == PART_OF_WORD
+    ]
+    return np.sort(np.concatenate((starts, extra)).astype(np.int64)) if extra else starts
