@@ -1,8 +1,6 @@
-"""Compile loops with numba: all of a package into a shared library, or one at its first call.
+"""Compile all loops of a package into a shared library.
 
-`python -m mind_core.kernels.build PACKAGE` writes the library where the package looks for it. This
-is the only module that imports numba. How numba passes arguments, `_final_module` and
-`llvm_func_name` are its own affair and change with its versions: constraints.txt pins it, and every
+`python -m mind_core.kernels.build PACKAGE` writes the library where the package looks for it. Every
 loop of a new library is called once, in a process without numba, before the library is kept.
 """
 
@@ -17,15 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mind_core.errors import MindError
 from mind_core.files import atomic_file
+from mind_core.kernels.compiler import numba, object_code
 from mind_core.kernels.library import (
     FORMAT,
     KERNELS,
@@ -35,8 +31,6 @@ from mind_core.kernels.library import (
     library_path,
     sources_hash,
 )
-from mind_core.kernels.private_files import user_cache
-from mind_core.kernels.signatures import ArrayType
 
 LEVELS = {
     "x86_64": "x86-64-v2",
@@ -46,44 +40,7 @@ LEVELS = {
 }
 """The processor that a library is made for, by machine; x86-64-v2 is every one since about 2010."""
 
-ALLOWED = {"malloc", "free", "memset", "memcpy", "memmove"}
-"""All that a library may ask of the machine that it runs on."""
-
-_SUPPORT = """
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#if defined(_WIN32)
-#define API __declspec(dllexport)
-#define HIDDEN
-#else
-#define API __attribute__((visibility("default")))
-#define HIDDEN __attribute__((visibility("hidden")))
-#endif
-API const char *mind_about(void) { return ABOUT; }
-API int mind_fits(void) {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt")
-        && __builtin_cpu_supports("ssse3") NEEDS;
-#else
-    return 1;
-#endif
-}
-/* What numba's code asks of its run time where a loop makes an array: a block with its count. */
-typedef struct { size_t refct; void *dtor, *dtor_info, *data; size_t size; void *alloc; } Block;
-HIDDEN void *NRT_MemInfo_alloc_aligned(size_t size, unsigned align) {
-    char *base = malloc(sizeof(Block) + size + 2 * align);
-    if (!base) return NULL;
-    Block *block = (Block *)base;
-    uintptr_t at = (uintptr_t)(base + sizeof(Block));
-    at += (align - at % align) % align;
-    block->refct = 1; block->dtor = block->dtor_info = block->alloc = NULL;
-    block->data = (void *)at; block->size = size;
-    return block;
-}
-HIDDEN void NRT_MemInfo_call_dtor(void *block) { free(block); }
-"""
+_SUPPORT = Path(__file__).with_name("support.c")
 
 _SECONDS, _ITEMS = 120, 1 << 10
 """How long all loops of a package may take on arrays of so many zeros."""
@@ -103,7 +60,7 @@ def build(package: str, cpu: str = "", output: Path | None = None) -> Path:
     """Compile all loops of a package into a shared library and return its path.
 
     Raises `MindError` if there is no C compiler to link with, if a loop needs more of the machine
-    than `ALLOWED`, or if a call of the new library fails.
+    than it may, or if a call of the new library fails.
     """
     cpu = cpu or level()
     target = output or library_path(package)
@@ -186,7 +143,7 @@ def _sources(kernels: Sequence[Kernel[..., Any]]) -> set[str]:
     return files - {f"mind_core/kernels/{name}.py" for name in _NO_CODE}
 
 
-_NO_CODE = ("library", "build", "signatures", "registry", "private_files")
+_NO_CODE = ("library", "build", "compiler", "signatures", "registry", "private_files")
 """Modules beside the loops, which change none of them."""
 
 
@@ -197,67 +154,6 @@ def _imported(path: Path) -> Iterator[str]:
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
-
-
-def object_code(kernel: Kernel[..., Any], cpu: str) -> bytes:
-    """Return the object file of one loop, with its symbol alone to be seen from outside."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    made = _overload(kernel, cpu)
-    symbol = made.fndesc.llvm_func_name
-    text = str(made.library._final_module)
-    for written in (f"@{symbol}(", f'@"{symbol}"('):
-        text = text.replace(written, f"@{kernel.symbol}(")
-    module = llvm.parse_assembly(text)
-    for function in module.functions:
-        if not function.is_declaration and function.name != kernel.symbol:
-            function.linkage = "internal"
-    for variable in module.global_variables:
-        if not variable.is_declaration:
-            variable.linkage = "internal"
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=cpu, features="", opt=3, reloc="pic", codemodel="small"
-    )
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_global_dead_code_eliminate_pass()
-    passes.run(
-        module,
-        llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1)),
-    )
-    outside = {f.name for f in module.functions if f.is_declaration and f.name[:5] != "llvm."}
-    outside |= {v.name for v in module.global_variables if v.is_declaration}
-    if wrong := outside - ALLOWED - {"NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor"}:
-        raise MindError(
-            f"the loop {kernel.name} needs {', '.join(sorted(wrong))} when it runs",
-            hint="a loop raises no errors, copies no slices and calls no mathematics library",
-        )
-    code: bytes = machine.emit_object(module)
-    return code
-
-
-def _overload(kernel: Kernel[..., Any], cpu: str) -> Any:
-    """Compile a loop for its signature; without arrays of its own if it makes none."""
-    signature = tuple(_numba_type(argument) for argument in kernel.signature.arguments)
-    wanted = _numba_return(kernel.signature.returns)
-    errors = numba().core.errors
-    for nrt in (False, True):
-        dispatcher = dispatcher_of(kernel.function, _Flags(nrt, cpu))
-        try:
-            dispatcher.compile(signature)
-        except (errors.NumbaError, TypeError, AssertionError) as error:
-            if nrt:
-                raise MindError(
-                    f"the loop {kernel.name} cannot be compiled", cause=str(error)
-                ) from None
-            continue
-        made = dispatcher.overloads[signature]
-        answer = numba().types.unliteral(made.signature.return_type)
-        if answer != wanted and not (str(answer) == "uint64" and kernel.signature.returns == "i8"):
-            raise MindError(f"{kernel.name} returns {answer}, not {kernel.signature.returns}")
-        return made
-    raise AssertionError
 
 
 def _link(target: Path, objects: Sequence[Path], about: Mapping[str, Any], cpu: str) -> None:
@@ -272,7 +168,9 @@ def _link(target: Path, objects: Sequence[Path], about: Mapping[str, Any], cpu: 
         )
     told = json.dumps(json.dumps(about, sort_keys=True, separators=(",", ":")))
     source = target.with_suffix(".c")
-    source.write_text(_SUPPORT.replace("ABOUT", told).replace("NEEDS", _NEEDS.get(cpu, "")))
+    source.write_text(
+        _SUPPORT.read_text("utf-8").replace("ABOUT", told).replace("NEEDS", _NEEDS.get(cpu, ""))
+    )
     flags = ["-shared", "-fPIC", "-O2"]
     if sys.platform.startswith("linux"):
         # Nothing but the C library may be missing: mathematics would come from another.
@@ -339,108 +237,6 @@ def call_all(package: str, path: str) -> None:
         sys.stderr.write(f"{kernel.name}\n")
         sys.stderr.flush()
         kernel(*values)
-
-
-class _Flags(tuple[bool, str]):
-    """Whether a loop may make arrays, and the processor; the key of what was compiled."""
-
-    def __new__(cls, nrt: bool, cpu: str) -> _Flags:
-        return super().__new__(cls, (nrt, cpu))
-
-
-_dispatchers: dict[tuple[Callable[..., Any], _Flags | None], Any] = {}
-
-
-def dispatcher_of(function: Callable[..., Any], flags: _Flags | None) -> Any:
-    """Return numba's dispatcher of a loop, in which other loops are dispatchers, too.
-
-    `flags` are those of a library; None compiles for this machine at the first call, and keeps it.
-    """
-    key = (function, flags)
-    if key not in _dispatchers:
-        names = dict(function.__globals__)
-        for name in function.__code__.co_names:
-            value = names.get(name)
-            inner: Any = value.function if type(value) is Kernel else value
-            if type(value) is Kernel or getattr(value, "__kernel__", False):
-                names[name] = dispatcher_of(inner, flags)
-        copy = types.FunctionType(
-            function.__code__, names, function.__name__, function.__defaults__, function.__closure__
-        )
-        copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
-        options: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy"}
-        if flags is None:
-            options["cache"] = True
-        else:
-            options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-            if not flags[0]:
-                options["_nrt"] = False
-        _dispatchers[key] = numba().njit(**options)(copy)
-    return _dispatchers[key]
-
-
-def jit(kernel: Kernel[..., Any]) -> Callable[..., Any]:
-    """Return a loop that numba compiles at its first call.
-
-    The code is kept in the user's own cache folder, under a hash of all sources that it is made of.
-    """
-    with _kept_in(kernel.package):
-        dispatcher: Callable[..., Any] = dispatcher_of(kernel.function, None)
-    return dispatcher
-
-
-@contextmanager
-def _kept_in(package: str) -> Iterator[None]:
-    config = numba().config
-    before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_folder(package))
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = before
-
-
-@cache
-def _cache_folder(package: str) -> Path:
-    kernels, sources = find_kernels(package)
-    del kernels
-    checks = "checked" if numba().config.BOUNDSCHECK else "plain"
-    return user_cache() / "loops" / f"{package}-{checks}-{sources_hash(dict.fromkeys(sources))}"
-
-
-@cache
-def numba() -> Any:
-    """Import numba without scipy, in which it looks for BLAS: a quarter of a second for nothing."""
-    hidden = "scipy" not in sys.modules
-    if hidden:
-        sys.modules["scipy"] = None  # type: ignore[assignment]
-    try:
-        found = importlib.import_module("numba")
-        importlib.import_module("numba.np.arraymath")
-    finally:
-        if hidden:
-            del sys.modules["scipy"]
-    return found
-
-
-def _numba_type(argument: Any) -> Any:
-    import numpy as np
-
-    if isinstance(argument, str):
-        return numba().from_dtype(np.dtype(argument)) if argument != "b1" else numba().types.boolean
-    if isinstance(argument, ArrayType):
-        values = numba().from_dtype(argument.dtype)
-        return numba().types.Array(values, argument.dimensions, "C")
-    return numba().types.Tuple([_numba_type(part) for part in argument])
-
-
-def _numba_return(text: str) -> Any:
-    known = numba().types
-    return {
-        "void": known.none,
-        "i8": known.int64,
-        "b1": known.boolean,
-        "(i8, i8)": known.UniTuple(known.int64, 2),
-    }[text]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -93,9 +93,15 @@ class Kernel(Generic[P, R]):
 
 
 @overload
-def kernel(marked: Callable[P, R]) -> Callable[P, R]: ...
+def kernel(marked: Callable[P, R]) -> Callable[P, R]:
+    """Mark a loop that other loops call."""
+
+
 @overload
-def kernel(marked: str) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def kernel(marked: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a loop that can be called, by its signature."""
+
+
 def kernel(marked: Any) -> Any:
     """Mark a loop: `@kernel` for one that loops call, `@kernel("i8(u1[])")` for one to be called.
 
@@ -203,7 +209,7 @@ def _compiled(kernel: Kernel[..., Any], why: str) -> Callable[..., Any]:
             cause=why,
             hint=f"pip install '{kernel.package.replace('_', '-')}[jit]', or take another wheel",
         )
-    from mind_core.kernels.build import jit
+    from mind_core.kernels.compiler import jit
 
     dispatcher = jit(kernel)
 
