@@ -24,9 +24,9 @@ from mind_clean.filters.fineweb import Fineweb
 from mind_clean.filters.fineweb2_zh import Fineweb2Zh
 from mind_clean.filters.gopher_quality import GopherQuality
 from mind_clean.filters.gopher_repetition import GopherRepetition
-from mind_core.languages import language_of_text
 from mind_core.records import Record, decode
 from mind_core.stream import read_batches
+from mind_core.text.languages import language_of_text
 
 HELD_OUT = Path(__file__).parent.parent / "tests" / "data" / "heldout.jsonl.zst"
 QUALITY, FINEWEB, REPETITION = Fineweb2Zh()._rules

@@ -32,9 +32,9 @@ from measuring import Cost, cost_of, median
 from peers.environment import HERE as PEERS
 from peers.environment import peer_python
 
-from mind_core.languages import language_of_text
 from mind_core.records import encode
 from mind_core.stream import read_batches
+from mind_core.text.languages import language_of_text
 
 PAGES = Path(__file__).parent.parent / "tests" / "data" / "pages"
 SAME_RULES = {

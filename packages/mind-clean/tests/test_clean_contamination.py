@@ -8,6 +8,7 @@ import json
 import random
 import re
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,23 @@ def test_odd_texts_are_read_to_their_end(tmp_path: Path, unit: str) -> None:
     index = RunIndex([written(tmp_path)], (), 13, 10)
     assert index.overlap(unit * 300_000) is None
     assert index.overlap(unit * 50 + " " + QUESTIONS[0]) is not None
+
+
+def test_tokens_are_those_of_mind_core() -> None:
+    """The loop and the definition that mind-eval uses say the same of every code point."""
+    from mind_clean.contamination.token_runs import _decoded, _kind
+    from mind_core.text.tokens import fold_rare, tokens
+
+    for code in range(1, 0x20100):
+        if 0xD800 <= code <= 0xDFFF:
+            continue
+        text = fold_rare(chr(code))
+        found = []
+        data = np.frombuffer(text.encode(), np.uint8)
+        position = 0
+        while position < len(data):
+            point, width = _decoded(data, position)
+            found.append(_kind(point))
+            position += width
+        words = sum(kind == 2 and before != 2 for before, kind in pairwise([1, *found]))
+        assert found.count(3) + words == len(tokens(chr(code))), hex(code)

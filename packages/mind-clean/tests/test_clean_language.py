@@ -22,8 +22,9 @@ from mind_clean.letters import letters_of
 from mind_clean.scripts import language_by_script
 from mind_clean.transforms.detect_language import DetectLanguage
 from mind_clean.transforms.script import Script
-from mind_core.languages import count_han, language_of, language_of_text
 from mind_core.testing import ODD_TEXTS, check_filter, check_transform
+from mind_core.text.languages import language_of, language_of_text
+from mind_core.text.scripts import count_han
 
 SAMPLES = {
     "zh": "这条河在城市的南边，人们一直用船运粮食。",

@@ -18,9 +18,9 @@ from mind_clean.transforms.repetition import repetitions
 from mind_clean.transforms.site_keys import site_keys
 from mind_clean.transforms.site_phrases import SitePhrases
 from mind_core import Record
-from mind_core.languages import HAN
 from mind_core.stream import read_records
 from mind_core.testing import ToolResult, check_transform, run_tool
+from mind_core.text.scripts import HAN
 
 NOTICE = "版权所有 © 2019 示例网 未经许可不得转载"
 MENU = "Home page of our shop"

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from mind_core.testing import run_tool
-from mind_eval.contamination import columns, dirty_shares, hashes, units
+from mind_core.text.tokens import tokens
+from mind_eval.contamination import columns, dirty_shares, hashes
 from mind_eval.results import read_items, read_scores
 
 QUESTION = "Which of the following is the body cavity that holds the pituitary gland of a human?"
@@ -14,7 +15,7 @@ CHINESE = "下列关于光合作用的说法中哪一项是正确的请选出来
 
 
 def test_units_are_words_and_single_characters() -> None:
-    assert units("The CAT，sat on ＡＢ 12 光合a作用!") == [
+    assert tokens("The CAT，sat on ＡＢ 12 光合a作用!") == [
         "the", "cat", "sat", "on", "ab", "12", "光", "合", "a", "作", "用",
     ]  # fmt: skip
     assert len(hashes("a b c", 3)) == 1 and len(hashes("a b", 3)) == 0
@@ -45,7 +46,7 @@ def test_a_run_has_the_columns_and_score_can_add_them(
     from mind_eval.builtins import FOLDER
 
     rows = read_rows(FOLDER / "mmlu" / "test.jsonl.zst")[:12]
-    long = [row for row in rows if len(units(row["question"])) >= 13]
+    long = [row for row in rows if len(tokens(row["question"])) >= 13]
     training = tmp_path / "training.jsonl"
     training.write_text(json.dumps({"id": "1", "text": f"x {long[0]['question']} y"}) + "\n")
     one = {"OMP_NUM_THREADS": "1"}

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Library
 
 from mind_core import MindError
-from mind_core.languages import language_of_text
 from mind_core.special_tokens import ASSISTANT, CONTROL_TOKENS, END, PAD, PII_TOKENS, USER
 from mind_core.stream import read_records
 from mind_core.testing import ODD_TEXTS
+from mind_core.text.languages import language_of_text
 from mind_tok import load_tokenizer
 from mind_tok.bytelevel import ByteLevelTokenizer
 from mind_tok.cli import app

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mind_core.kernels.packed import pack
-from mind_core.languages import language_of_text
 from mind_core.special_tokens import PII_TOKENS
 from mind_core.stream import read_records
+from mind_core.text.languages import language_of_text
 from mind_tok.bpe import merging, tables
 from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe, why_not
 from mind_tok.bpe.tables import hashed

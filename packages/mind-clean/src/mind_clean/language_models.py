@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mind_clean.letters import letters_of
-from mind_core.languages import HAN_SHARE_OF_CHINESE
+from mind_core.text.languages import HAN_SHARE_OF_CHINESE
 
 if TYPE_CHECKING:
     from mind_clean.letters import Letters
@@ -28,7 +28,7 @@ KANA_OF_CHINESE = 0.05
 Chinese page may name a song or two."""
 
 LETTERS_A_HAN = 4
-"""How many letters carry as much as one Chinese character; see `mind_core.languages`."""
+"""How many letters carry as much as one Chinese character; see `mind_core.text.languages`."""
 
 SAME_AS = {"yue": "zh", "wuu": "zh", "simple": "en"}
 """Written Cantonese and Wu count as Chinese."""

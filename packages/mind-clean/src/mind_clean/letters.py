@@ -6,18 +6,14 @@ import sys
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from mind_core.text.scripts import HAN_RANGES, HANGUL_RANGES, KANA_RANGES, LATIN_END
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
 _SIZE = 0x32400
 """One past the last code point that Unicode gives a letter."""
-_LAST_LATIN = 0x24F
-"""The end of Latin Extended-B; Latin comes first in Unicode."""
-_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3134F))
-_KANA = ((0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF),
-         (0xFF66, 0xFF9F))  # fmt: skip
-_HANGUL = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF))
 
 
 class Letters(NamedTuple):
@@ -38,12 +34,12 @@ class Letters(NamedTuple):
 
     @property
     def chinese(self) -> int:
-        """Return the Chinese characters, as `mind_core.languages.count_han` counts them."""
+        """Return the Chinese characters, as `mind_core.text.scripts.count_han` counts them."""
         return self.han + self.simplified + self.traditional + self.unassigned_han
 
     @property
     def all(self) -> int:
-        """Return the letters, as `mind_core.languages.language_of_text` counts them."""
+        """Return the letters, as `mind_core.text.languages.language_of_text` counts them."""
         return self.alphabetic + self.figures
 
     @property
@@ -81,13 +77,13 @@ def _classes() -> npt.NDArray[np.uint8]:
     classes = np.zeros(_SIZE + 1, np.uint8)
     classes[:_SIZE][figures] = place["figures"]
     classes[:_SIZE][alphabetic] = place["others"]
-    latin = classes[: _LAST_LATIN + 1]
-    latin[alphabetic[: _LAST_LATIN + 1]] = place["latin"]
-    for ranges, name in ((_KANA, "kana"), (_HANGUL, "hangul"), (_HAN, "han")):
+    latin = classes[:LATIN_END]
+    latin[alphabetic[:LATIN_END]] = place["latin"]
+    for ranges, name in ((KANA_RANGES, "kana"), (HANGUL_RANGES, "hangul"), (HAN_RANGES, "han")):
         for first, last in ranges:
             part = classes[first : last + 1]
             part[alphabetic[first : last + 1]] = place[name]
-    for first, last in _HAN:
+    for first, last in HAN_RANGES:
         part = classes[first : last + 1]
         part[part == 0] = place["unassigned_han"]
     for characters, name in zip(variants(), ("simplified", "traditional"), strict=True):

@@ -12,15 +12,16 @@ from functools import cache
 
 from mind_clean.letters import Letters, letters_of
 from mind_clean.notes import TOOL
-from mind_core import Record, languages
-from mind_core.languages import HAN_SHARE_OF_CHINESE
+from mind_core import Record
 from mind_core.records import annotation
+from mind_core.text import languages
+from mind_core.text.languages import HAN_SHARE_OF_CHINESE
 
 
 def language_by_script(letters: Letters) -> str:
     """Return "zh", "en" or "und" by the share of Chinese characters.
 
-    It is what `mind_core.languages.language_of_text` says of the text.
+    It is what `mind_core.text.languages.language_of_text` says of the text.
     """
     if letters.chinese == 0:
         return "en" if letters.all else "und"
@@ -28,7 +29,7 @@ def language_by_script(letters: Letters) -> str:
 
 
 def language_of(record: Record) -> str:
-    """Return a record's language as `mind_core.languages.language_of` does, but quickly.
+    """Return a record's language as `mind_core.text.languages.language_of` does, but quickly.
 
     All that ask in a row about one text share one look at it. The answer is the same without numpy,
     which is not loaded for this alone.

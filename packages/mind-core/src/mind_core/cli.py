@@ -278,4 +278,4 @@ def _as_text(rows: list[dict[str, Any]], components: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-add_global_options, answer_questions = add_global_options, handle_info_options  # their former names
+add_front_door, answer_questions = add_global_options, handle_info_options  # their former names

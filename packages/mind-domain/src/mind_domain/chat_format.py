@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord, UsageError
-from mind_core.languages import language_of
 from mind_core.records import annotate, annotation, encode, text_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
+from mind_core.text.languages import language_of
 from mind_domain.domain import NOTES, Domain
 from mind_domain.reading import no_label
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mind_core.languages import HAN
+from mind_core.text.scripts import HAN
 from mind_domain.story_keys import strip_noise
 
 SHINGLE = 3

@@ -8,8 +8,6 @@ Brown et al. 2020); shorter pieces cannot be tested, and are counted so.
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from mind_core import MindError, Record
 from mind_core.files import MANIFEST, read_manifest
 from mind_core.records import text_of
 from mind_core.stream import check_inputs, read_records
+from mind_core.text.tokens import tokens
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 N = 13
 TEXT_FIELDS = ("passage", "abstract", "question", "text", "goal", "problem", "sentence")
-_UNITS = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^\W_\u3400-\u9fff]+")
 _BASE = 0x9E3779B97F4A7C15
 
 
@@ -36,16 +34,11 @@ def pieces_of(doc: Mapping[str, Any]) -> list[str]:
     return [*found, *(str(choice) for choice in doc.get("choices") or ())]
 
 
-def units(text: str) -> list[str]:
-    """Cut a text into words and single Chinese characters: lower case, NFKC, no punctuation."""
-    return _UNITS.findall(unicodedata.normalize("NFKC", text).lower())
-
-
 def hashes(text: str, n: int = N) -> NDArray[np.uint64]:
-    """Hash every n-gram of a text: [units - n + 1] numbers of 64 bits, none for a short text."""
+    """Hash every n-gram of a text: [tokens - n + 1] numbers of 64 bits, none for a short text."""
     import numpy as np
 
-    marks = np.array([zlib.crc32(unit.encode()) for unit in units(text)], dtype=np.uint64)
+    marks = np.array([zlib.crc32(unit.encode()) for unit in tokens(text)], dtype=np.uint64)
     count = len(marks) - n + 1
     if count < 1:
         return np.empty(0, dtype=np.uint64)

@@ -9,9 +9,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # it has no types
 
 from mind_core.errors import UsageError, did_you_mean
-from mind_core.languages import language_of
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
+from mind_core.text.languages import language_of
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, names_file
 from mind_eval.gates import Gate
 from mind_eval.options import RunOptions

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord
-from mind_core.languages import language_of
 from mind_core.records import decode, text_of
 from mind_core.stream import read_batches
+from mind_core.text.languages import language_of
 from mind_eval.finite import check_finite
 from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
 

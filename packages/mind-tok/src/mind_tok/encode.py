@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from mind_core import MindError, Record
 from mind_core.chats import Message
 from mind_core.errors import BadRecord
-from mind_core.languages import language_of
 from mind_core.records import annotation, text_of
 from mind_core.records import encode as encode_record
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
+from mind_core.text.languages import language_of
 from mind_tok.blocks import Block, Group, Names
 from mind_tok.chat import (
     UnsuitableChat,

@@ -13,8 +13,8 @@ import re
 import orjson
 
 from mind_core.errors import UsageError
-from mind_core.languages import HAN
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
+from mind_core.text.scripts import HAN
 from mind_tok.bytelevel import ByteLevelTokenizer
 from mind_tok.sentencepiece_model import NORMAL, ModelFile
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mind_core.errors import BadRecord
-from mind_core.languages import language_of
 from mind_core.records import text_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
+from mind_core.text.languages import language_of
 from mind_tok.tokenizer import Token, Tokenizer
 
 AROUND = 20

@@ -1,4 +1,4 @@
-"""Tell the languages of many texts at once: `mind_core.languages.language_of_text` as a loop."""
+"""Tell the languages of many texts at once: `language_of_text` of mind-core as a loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
-from mind_core.languages import HAN, HAN_SHARE_OF_CHINESE
+from mind_core.text.languages import HAN_SHARE_OF_CHINESE
+from mind_core.text.scripts import HAN
 from mind_tok.bpe.arrays import I64, U8
 from mind_tok.bpe.characters import character
 

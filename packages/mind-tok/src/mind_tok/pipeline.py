@@ -13,7 +13,6 @@ from typing import Any
 from mind_core.chats import read_chat_batches
 from mind_core.errors import BadRecord, GateError
 from mind_core.files import atomic_file, atomic_folder
-from mind_core.languages import language_of
 from mind_core.output import check_distinct, open_output
 from mind_core.plugins import Plugins
 from mind_core.progress import Progress, log
@@ -21,6 +20,7 @@ from mind_core.records import encode, text_of
 from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
+from mind_core.text.languages import language_of
 from mind_tok.background import run_beside
 from mind_tok.checks import check_paths, is_much, refuse_existing
 from mind_tok.decode import Decode, shard_records

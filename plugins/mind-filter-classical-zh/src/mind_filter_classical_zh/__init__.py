@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mind_clean import Filter, hookimpl
 from mind_core import Offers, Reason, Record
-from mind_core.languages import count_han
+from mind_core.text.scripts import count_han
 
 PARTICLES = "之乎者也矣焉哉"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mind_clean import Transform, hookimpl, noted
 from mind_core import Offers, Record
-from mind_core.languages import language_of
+from mind_core.text.languages import language_of
 
 CONFIGURATIONS = (
     "s2t", "t2s", "s2tw", "tw2s", "s2hk", "hk2s", "s2twp", "tw2sp", "t2tw", "tw2t", "t2hk", "hk2t",

@@ -14,6 +14,7 @@ from mind_clean.contamination.benchmark_files import benchmark_files, read_texts
 from mind_clean.contamination.token_runs import Hashes, Heads, token_runs
 from mind_core.errors import UsageError
 from mind_core.kernels.packed import Bytes, Offsets, encode
+from mind_core.text.tokens import fold_rare
 
 Counts = npt.NDArray[np.int32]
 Owners = npt.NDArray[np.uint32]
@@ -84,7 +85,7 @@ class RunIndex:
 
     def overlap(self, text: str, min_hits: int = 1, min_share: float = 0.0) -> Overlap | None:
         """Return what a text shares with the benchmarks, or None if that is too little."""
-        data = np.frombuffer(encode(text), np.uint8)
+        data = np.frombuffer(encode(fold_rare(text)), np.uint8)
         if len(data) > len(self._scratch[0]):
             self._scratch = _scratch(2 * len(data))
         found, starts, ends = self._scratch
@@ -138,7 +139,7 @@ def index_for(
 
 def _joined(texts: Iterator[str]) -> tuple[Bytes, Offsets]:
     """Return all texts with a NUL after each, and where each ends."""
-    parts = [encode(text.replace("\0", " ")) + b"\0" for text in texts]
+    parts = [encode(fold_rare(text).replace("\0", " ")) + b"\0" for text in texts]
     ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
     return np.frombuffer(b"".join(parts), np.uint8), ends
 

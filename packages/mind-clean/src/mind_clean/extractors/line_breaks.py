@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mind_core.languages import HAN
+from mind_core.text.scripts import HAN
 
 WIDE = f"{HAN}\u3001-\u303f\u3040-\u30ff\uff01-\uff60"
 """Han, CJK punctuation, kana, full-width forms."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mind_clean.notes import noted
 from mind_core import Record
-from mind_core.languages import HAN
+from mind_core.text.scripts import HAN
 
 PIECE = 1 << 20
 """Characters looked at together: a longer text is cut, so that time and memory stay bounded."""

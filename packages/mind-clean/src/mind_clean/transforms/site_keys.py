@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Offsets
 from mind_core.kernels.utf8 import CodePoints
-from mind_core.languages import HAN
+from mind_core.text.scripts import HAN
 
 Keys = npt.NDArray[np.uint64]
 Table = npt.NDArray[np.uint32]

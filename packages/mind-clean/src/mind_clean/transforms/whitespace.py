@@ -9,7 +9,7 @@ from mind_clean import signs
 from mind_clean.notes import with_text
 from mind_clean.signs import signs_of
 from mind_core import Record
-from mind_core.languages import HAN
+from mind_core.text.scripts import HAN
 
 IDEOGRAPHIC = "\u3000"
 _UNTIDY = signs.OTHER_BLANKS | signs.UNTIDY | signs.WIDE_BLANKS

@@ -26,7 +26,7 @@ def questions_of(messages: Sequence[dict[str, str]]) -> str:
 
 def languages_of(records: Sequence[Record]) -> list[str]:
     """Tell the language of each record's answers; of the whole where answers have no letters."""
-    from mind_core.languages import language_of, language_of_text
+    from mind_core.text.languages import language_of, language_of_text
 
     found = []
     for record in records:
