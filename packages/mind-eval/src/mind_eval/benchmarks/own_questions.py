@@ -11,7 +11,7 @@ from typing import Any
 
 from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_core.languages import language_of_text
+from mind_core.text.languages import language_of_text
 from mind_eval.benchmarks.benchmark import Benchmark, Data, checked, read_rules
 from mind_eval.benchmarks.rows import AT, Row, bad, read_rows
 from mind_eval.metrics.items import choice_place

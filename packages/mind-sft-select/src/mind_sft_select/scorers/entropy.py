@@ -14,8 +14,8 @@ from itertools import islice
 from typing import ClassVar
 
 from mind_core import Record
-from mind_core.text.languages import language_of
 from mind_core.records import text_of
+from mind_core.text.languages import language_of
 from mind_sft_select.scorers.conversations import check_scope
 from mind_sft_select.scoring.answer_model import LONG, AnswerModel, model_of
 from mind_sft_select.scoring.sums import Sums
