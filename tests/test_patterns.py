@@ -33,7 +33,7 @@ SECONDS = 0.15  # CPU; a linear pattern takes 1 to 5 ms
 CALLS = {"compile", "search", "match", "fullmatch", "findall", "finditer", "split", "sub", "subn"}
 SCANS = {"search", "findall", "finditer", "split", "sub", "subn"}
 NOT_TRIED = {
-    "mind_clean.transforms.site_keys": "each key of a lexicon, escaped: a literal",
+    "mind_clean.transforms.line_hashes": "each key of a lexicon, escaped: a literal",
     "mind_tok.language_counts": "runs of one class of bytes",
     "mind_train.device": "the escaped name of a device",
     "mind_eval.benchmarks.layouts.reasoning": "begins with one given letter, at the start",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mind_clean.extractors.blocks.extract import Blocks
-from mind_clean.signs import signs_of
+from mind_clean.transforms.cleanup_flags import cleanup_flags
 
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled() -> None:
     """Compile the loops that every page goes through, which a machine does once."""
     Blocks().prepare()
-    signs_of("")
+    cleanup_flags("")

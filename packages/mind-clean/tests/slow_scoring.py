@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from slow_page import Page, Sums
 
-from mind_clean.extractors.blocks.elements import FLOW, HEADINGS, LISTS, PARTS, words
-from mind_clean.extractors.blocks.page import APART, CENTRAL
+from mind_clean.extractors.blocks.element_words import FLOW, HEADINGS, LISTS, PARTS, words
+from mind_clean.extractors.blocks.page import BOILERPLATE, MAIN
 
 _OF_PAGE = 0.4
 _LITTLE_ELSE = 600  # units
@@ -34,7 +34,7 @@ def drop_outside(page: Page, kept: bytearray, container: int) -> None:
     kept[end:] = bytes(len(kept) - end)
 
 
-def drop_apart(page: Page, kept: bytearray, main: int) -> list[int]:
+def drop_boilerplate(page: Page, kept: bytearray, main: int) -> list[int]:
     """Drop what its element, role, class or id sets apart; return all such containers.
 
     One that holds over a third of the running text of the page stays for now, and so do all of
@@ -56,13 +56,13 @@ def drop_apart(page: Page, kept: bytearray, main: int) -> list[int]:
     for i in apart:
         units, _, value = sums.of(page.starts[i], page.ends[i])
         of_its_kind = max(value, of_a_kind.get((page.tags[i], page.names[i]), 0.0))
-        no_sentences = page.weights[i] == APART and value < _SENTENCES * units
+        no_sentences = page.weights[i] == BOILERPLATE and value < _SENTENCES * units
         if of_its_kind <= _TOO_MUCH * all_of_it or no_sentences:
             _drop(kept, page.starts[i], page.ends[i])
     return apart
 
 
-def drop_apart_from(page: Page, kept: bytearray, apart: list[int], path: list[int]) -> None:
+def drop_boilerplate_from(page: Page, kept: bytearray, apart: list[int], path: list[int]) -> None:
     """Drop what is named apart and was spared, once the main text is found, if enough is left."""
     sums = Sums(page, kept)
     start, end = page.starts[path[-1]], page.ends[path[-1]]
@@ -95,7 +95,7 @@ _SHORT_PAGE = 2500  # units
 _MIXED_LINKS = 0.55
 
 
-def path_to_core(page: Page, kept: bytearray, main: int, apart: list[int]) -> list[int]:
+def path_to_main_container(page: Page, kept: bytearray, main: int, apart: list[int]) -> list[int]:
     """Return the containers from `main` down to the best one."""
     sums = Sums(page, kept)
     scores = _scores(page, kept)
@@ -143,7 +143,7 @@ def _scores(page: Page, kept: bytearray) -> list[float]:
     return scores
 
 
-def nothing_tells_columns_apart(page: Page, kept: bytearray, path: list[int]) -> bool:
+def is_unnamed_table_layout(page: Page, kept: bytearray, path: list[int]) -> bool:
     """Tell whether this is a short page laid out by tables, without names: it is kept whole.
 
     Unless it is mostly links, which then do tell.
@@ -165,7 +165,7 @@ def take_neighbours(page: Page, kept: bytearray, path: list[int]) -> bytearray:
     loose = _loose(page, path[:-1])
     strict = False
     for parent, child in zip(path[-2::-1], path[:0:-1], strict=True):
-        strict = strict or page.weights[child] == CENTRAL
+        strict = strict or page.weights[child] == MAIN
         for other in children[parent]:
             if other != child and _belongs(page, kept, sums, other, child, strict, core_value):
                 _take(taken, page.starts[other], page.ends[other])
@@ -289,12 +289,12 @@ def main_blocks(page: Page) -> bytearray:
         return kept
     main = main_element(page)
     drop_outside(page, kept, main)
-    apart = drop_apart(page, kept, main)
-    path = path_to_core(page, kept, main, apart)
-    if nothing_tells_columns_apart(page, kept, path):
+    apart = drop_boilerplate(page, kept, main)
+    path = path_to_main_container(page, kept, main, apart)
+    if is_unnamed_table_layout(page, kept, path):
         return kept
     if apart:
-        drop_apart_from(page, kept, apart, path)
+        drop_boilerplate_from(page, kept, apart, path)
     taken = take_neighbours(page, kept, path)
     kept = bytearray(a & b for a, b in zip(kept, taken, strict=True))
     drop_links(page, kept, path, main)

@@ -9,13 +9,13 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 from slow_page import Page
 
-from mind_clean.extractors.blocks.attributes import weighed_by
-from mind_clean.extractors.blocks.elements import CONTAINERS, HEADINGS, LEAVES, UNSEEN, words
-from mind_clean.extractors.blocks.page import APART
-from mind_clean.extractors.blocks.tags import plain_weight
+from mind_clean.extractors.blocks.element_rules import plain_weight
+from mind_clean.extractors.blocks.element_words import CONTAINERS, HEADINGS, LEAVES, UNSEEN, words
+from mind_clean.extractors.blocks.name_rules import weighed_by
+from mind_clean.extractors.blocks.page import BOILERPLATE
 from mind_clean.extractors.bounds import bounded
-from mind_clean.extractors.encodable import encoded
 from mind_clean.extractors.line_breaks import WIDE
+from mind_clean.extractors.surrogates import encoded
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import visible_characters
 
@@ -179,7 +179,7 @@ class _Walker:
         """Count the characters of an element that is set apart, and look no closer."""
         characters = visible_characters(node.text(separator=" "))
         self.page.characters += characters
-        if weighed == APART:
+        if weighed == BOILERPLATE:
             self.passed += characters
         else:
             self.passed_by_name += characters

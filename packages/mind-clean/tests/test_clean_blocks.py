@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mind_clean.extractors.blocks.extract import Blocks
-from mind_clean.extractors.blocks.names import APART, MAIN, weight
+from mind_clean.extractors.blocks.name_words import BOILERPLATE_BY_NAME, MAIN_BY_NAME, weight
 from mind_clean.main_text import MainText, density, page_characters
 from mind_core.testing import check_extractor
 
@@ -65,8 +65,10 @@ def test_names_that_mean_something_else_cost_nothing() -> None:
     assert main_text(f"<div class=contentWithSidebar><p>{EN * 5}</p></div>").count("Moon") == 5
     section = f"<section id=sharing-with-a-friend><h2>Sharing</h2><p>{EN}</p></section>"
     assert "Sharing" in main_text(f"<main><h1>Tides</h1><p>{EN * 5}</p>{section}</main>")
-    assert weight("contentWithSidebar") == MAIN
-    assert weight("post share-bar") == weight("relatedPosts") == weight("nav") == APART
+    assert weight("contentWithSidebar") == MAIN_BY_NAME
+    assert (
+        weight("post share-bar") == weight("relatedPosts") == weight("nav") == BOILERPLATE_BY_NAME
+    )
     assert weight("navy") == weight("downloads") == 0
 
 

@@ -12,8 +12,8 @@ from mind_core.errors import MindError, UsageError
 
 
 @pytest.mark.parametrize("budget", [1 << 30, 1 << 22, 1 << 18])
-@pytest.mark.parametrize("least", [1, 2, 5])
-def test_counts_are_those_of_plain_python(budget: int, least: int) -> None:
+@pytest.mark.parametrize("min_count", [1, 2, 5])
+def test_counts_are_those_of_plain_python(budget: int, min_count: int) -> None:
     chance = np.random.default_rng(7)
     counter = KeyCounter(budget)
     expected: Counter[int] = Counter()
@@ -24,14 +24,14 @@ def test_counts_are_those_of_plain_python(budget: int, least: int) -> None:
         counter.add(keys)
         expected.update(keys.tolist())
     spilled = bool(counter._spilled)
-    table = counter.table(least)
+    table = counter.table(min_count)
     assert spilled is (budget == 1 << 18)
     assert dict(zip(table.keys.tolist(), table.counts.tolist(), strict=True)) == {
-        key: count for key, count in expected.items() if count >= least
+        key: count for key, count in expected.items() if count >= min_count
     }
     assert (np.diff(table.keys.astype(object)) > 0).all()
     asked = np.array([*list(expected)[:20], 1, 2**64 - 1], np.uint64)
-    counts = [expected[k] if expected[k] >= least else 0 for k in asked.tolist()]
+    counts = [expected[k] if expected[k] >= min_count else 0 for k in asked.tolist()]
     assert table.counts_of(asked).tolist() == counts
 
 

@@ -17,9 +17,9 @@ from peer_texts import texts
 from mind_clean.filters.han_count import HanCount
 from mind_clean.filters.language import Language
 from mind_clean.filters.url import Url
+from mind_clean.hans_hant import language_by_script
 from mind_clean.language_models import detect
 from mind_clean.letters import letters_of
-from mind_clean.scripts import language_by_script
 from mind_clean.transforms.detect_language import DetectLanguage
 from mind_clean.transforms.script import Script
 from mind_core.testing import ODD_TEXTS, check_filter, check_transform

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mind_clean.transforms.line_hashes import site_keys
+from mind_clean.transforms.periodic_runs import repetitions
 from mind_clean.transforms.repeated_phrases import RepeatedPhrases
-from mind_clean.transforms.repetition import repetitions
-from mind_clean.transforms.site_keys import site_keys
 from mind_clean.transforms.site_phrases import SitePhrases
 from mind_core import Record
 from mind_core.stream import read_records

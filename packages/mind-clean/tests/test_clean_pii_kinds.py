@@ -11,9 +11,9 @@ import pytest
 
 from mind_clean.pii_rules.bank_card import luhn_holds
 from mind_clean.pii_rules.credit_code import check_character, is_credit_code
+from mind_clean.pii_rules.digit_windows import number_windows
 from mind_clean.pii_rules.id_number import check_digit, is_id_number, is_legacy_number
 from mind_clean.pii_rules.rules import PAPER, RULES
-from mind_clean.pii_rules.windows import number_windows
 from mind_clean.transforms.pii import Pii, find_pii
 from mind_core.special_tokens import PII_TOKENS
 from mind_core.testing import check_transform

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from peer_texts import VERDICTS, texts
 
-from mind_clean.c4_page import count_sentences
+from mind_clean.c4_rules import count_sentences
 from mind_clean.filters.c4 import C4
 from mind_clean.filters.fineweb import Fineweb
 from mind_clean.filters.fineweb2_zh import STOP_WORDS, Fineweb2Zh
@@ -106,7 +106,12 @@ def test_gopher_repetition() -> None:
     check_filter(
         GopherRepetition,
         keeps=[PROSE, ZH_PROSE, ZH_PROSE * 3],
-        drops=[PROSE * 3, "a line\n" * 5, noted("", "en"), "over and over again it goes on " * 20],
+        drops=[
+            PROSE * 3,
+            "a line\n" * 5,
+            noted("", "en"),
+            "over and over again it goes on " * 20,
+        ],
     )
 
 

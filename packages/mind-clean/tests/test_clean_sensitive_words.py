@@ -9,8 +9,8 @@ import pytest
 
 from mind_clean.filters.sensitive_words import SensitiveWords, density_of
 from mind_clean.lexicon import Word, fold, read_lexicon
+from mind_clean.lexicon_matcher import LexiconMatcher, scan_for
 from mind_clean.transforms.mask_sensitive_words import MaskSensitiveWords
-from mind_clean.word_scan import WordScan, scan_for
 from mind_core.errors import UsageError
 from mind_core.testing import check_filter, check_transform
 
@@ -30,7 +30,7 @@ def lexicon(folder: Path, text: str) -> str:
 
 
 def found(text: str, *words: str | Word) -> list[str]:
-    scan = WordScan([word if isinstance(word, Word) else Word(word) for word in words])
+    scan = LexiconMatcher([word if isinstance(word, Word) else Word(word) for word in words])
     return [text[hit.start : hit.end] for hit in scan.find(text)]
 
 
@@ -198,7 +198,7 @@ def test_the_seed_is_small_has_its_licences_and_no_double() -> None:
     scan = scan_for("seed")
     for word in innocent:
         assert scan.find(word) == [], word
-    plain = WordScan([word for word in words if word.category != "allow"])
+    plain = LexiconMatcher([word for word in words if word.category != "allow"])
     for word in innocent:
         assert plain.find(word), f"{word} holds no word of the list"
 

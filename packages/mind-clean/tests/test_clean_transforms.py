@@ -7,8 +7,8 @@ import unicodedata
 
 import pytest
 
-from mind_clean.notes import noted
-from mind_clean.scripts import script_of, variants
+from mind_clean.annotations import annotated
+from mind_clean.hans_hant import script_of, variant_sets
 from mind_clean.transforms.emoji import Emoji, without_emoji
 from mind_clean.transforms.script import Script
 from mind_clean.transforms.unicode import MAX_COMBINING, Unicode, normalised
@@ -128,7 +128,7 @@ def test_script(text: str, language: str, script: str) -> None:
 
 
 def test_the_two_character_sets_are_disjoint() -> None:
-    simplified, traditional = variants()
+    simplified, traditional = variant_sets()
     assert len(simplified) == 2380
     assert len(traditional) == 8678
     assert not simplified & traditional
@@ -151,9 +151,9 @@ def test_the_transforms_in_order_settle_after_one_pass() -> None:
 
 def test_notes_copy_the_way_and_share_the_rest() -> None:
     record: Record = {"metadata": {"tags": ["a"], "mind": {"clean": {"density": 1.0}}}}
-    result = noted(record, script="Latn")
+    result = annotated(record, script="Latn")
     assert record == {"metadata": {"tags": ["a"], "mind": {"clean": {"density": 1.0}}}}
     assert result["metadata"]["mind"]["clean"] == {"density": 1.0, "script": "Latn"}
     assert result["metadata"]["tags"] is record["metadata"]["tags"]
-    odd = noted({"metadata": "odd"}, a=1)
+    odd = annotated({"metadata": "odd"}, a=1)
     assert odd == {"metadata": {"value": "odd", "mind": {"clean": {"a": 1}}}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_clean.extractors.blocks.typeset import is_triple, white
+from mind_clean.extractors.blocks.inline_text import is_triple, white
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes, Offsets, encode
 

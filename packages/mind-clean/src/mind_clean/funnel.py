@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mind_clean.scripts import language_of
+from mind_clean.hans_hant import language_of
 from mind_core import Record
 
 KEPT = "kept"

@@ -67,7 +67,7 @@ def _classes() -> npt.NDArray[np.uint8]:
     """Return the class of each code point below `_SIZE`, and a last row for all others."""
     import numpy as np
 
-    from mind_clean.scripts import variants
+    from mind_clean.hans_hant import variant_sets
 
     everything = list(map(chr, range(_SIZE)))
     alphabetic = np.fromiter(map(str.isalpha, everything), np.bool_, _SIZE)
@@ -86,6 +86,6 @@ def _classes() -> npt.NDArray[np.uint8]:
     for first, last in HAN_RANGES:
         part = classes[first : last + 1]
         part[part == 0] = place["unassigned_han"]
-    for characters, name in zip(variants(), ("simplified", "traditional"), strict=True):
+    for characters, name in zip(variant_sets(), ("simplified", "traditional"), strict=True):
         classes[[ord(character) for character in characters]] = place[name]
     return classes

@@ -43,7 +43,7 @@ def visible_characters(text: str) -> int:
 def page_characters(html: str, of: str = "page") -> int:
     """Count the visible characters of a page, its body or its source (see `DENSITY_OF`)."""
     from mind_clean.extractors.blocks.extract import characters
-    from mind_clean.extractors.blocks.read import read
+    from mind_clean.extractors.blocks.parse import read
 
     return visible_characters(html) if of == "html" else characters(read(html), html, of)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mind_clean import builtins, hookspecs
+from mind_clean.batch_worker import BatchStats, CleanBatch
 from mind_clean.funnel import Funnel
 from mind_clean.readers import READERS, batches_as
 from mind_clean.steps import Step, make_steps
-from mind_clean.survey import Surveying
-from mind_clean.walk import Walk, Walked
+from mind_clean.two_pass import TwoPassComponent
 from mind_core.component_calls import failure_to_start
 from mind_core.errors import MindError
 from mind_core.files import atomic_file
@@ -72,7 +72,7 @@ def run_clean(
 class Cleaning:
     """The walks that a list of steps takes, and what they have found so far.
 
-    A step that surveys ends a walk: its keys are counted there, and the next walk begins with it.
+    A step of two passes ends a walk: its keys are counted there, and the next walk begins with it.
     """
 
     steps: Sequence[Step]
@@ -86,8 +86,10 @@ class Cleaning:
 
     def passes(self) -> list[Pass]:
         """Return the walks over the stream, in order."""
-        surveys = [n for n, step in enumerate(self.steps) if isinstance(step.call, Surveying)]
-        starts, ends = [0, *surveys], [*surveys, len(self.steps)]
+        counted = [
+            n for n, step in enumerate(self.steps) if isinstance(step.call, TwoPassComponent)
+        ]
+        starts, ends = [0, *counted], [*counted, len(self.steps)]
         walks: list[Pass] = []
         before: _Counting | None = None
         for start, end in zip(starts, ends, strict=True):
@@ -101,22 +103,22 @@ class Cleaning:
     ) -> Pass:
         """Return the walk from one step to the one before another, for which it counts."""
 
-        def work() -> Walk:
+        def work() -> CleanBatch:
             steps = list(self.steps[start:end])
             if before is not None:
-                steps[0] = before.informed()
+                steps[0] = before.with_counts()
             for step in steps if counting is None else [*steps, counting.step]:
                 step.prepare()
-            return Walk(
+            return CleanBatch(
                 tuple(steps),
                 mark=self.options.mark,
                 keep_html=self.options.keep_html,
                 read=READERS[self.options.read_as] if start == 0 and before is None else None,
-                surveying=None if counting is None else counting.step,
+                counting=None if counting is None else counting.step,
             )
 
         def settle(outcome: BatchResult) -> BatchResult:
-            walked: Walked = outcome.payload
+            walked: BatchStats = outcome.payload
             self.funnel.merge(walked.funnel)
             if counting is not None:
                 counting.add(walked.keys)
@@ -127,9 +129,9 @@ class Cleaning:
 
 
 class _Counting:
-    """Count the keys of a step that surveys."""
+    """Count the keys of a step of two passes."""
 
-    def __init__(self, step: Step, component: Surveying) -> None:
+    def __init__(self, step: Step, component: TwoPassComponent) -> None:
         from mind_clean.key_counts import KeyCounter, bytes_of
 
         self.step = step
@@ -143,11 +145,11 @@ class _Counting:
         if keys:
             self.counter.add(np.concatenate(keys))
 
-    def informed(self) -> Step:
+    def with_counts(self) -> Step:
         """Return the step, now that the counts are known."""
-        table = self.counter.table(self.component.least)
+        table = self.counter.table(self.component.min_count)
         try:
-            return replace(self.step, call=self.component.informed(table))
+            return replace(self.step, call=self.component.with_counts(table))
         except MindError:
             raise
         except BaseException as error:
@@ -155,5 +157,5 @@ class _Counting:
 
 
 def _counting(step: Step) -> _Counting:
-    assert isinstance(step.call, Surveying)
+    assert isinstance(step.call, TwoPassComponent)
     return _Counting(step, step.call)

@@ -10,7 +10,14 @@ import re
 
 import numpy as np
 
-from mind_clean.extractors.blocks.tags import NESTS, NUMBERS, Tags, hash_of_name, number_of, tags
+from mind_clean.extractors.blocks.element_rules import (
+    NESTS,
+    NUMBERS,
+    Tags,
+    hash_of_name,
+    number_of,
+    tags,
+)
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes
 

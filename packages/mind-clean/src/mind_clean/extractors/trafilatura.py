@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from mind_clean.extractors.bounds import bounded
-from mind_clean.extractors.encodable import encoded
 from mind_clean.extractors.line_breaks import join_han_lines
+from mind_clean.extractors.surrogates import encoded
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import MainText, check_density_of, page_characters
 from mind_core.errors import UsageError

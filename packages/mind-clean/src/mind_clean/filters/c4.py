@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mind_clean.c4_page import Rules, read_page
-from mind_clean.measures.asking import check_bounds, judged_as
+from mind_clean.c4_rules import Rules, read_page
+from mind_clean.text_stats.thresholds import check_bounds, judged_as
 from mind_core import Reason, Record
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mind_clean.measures.asking import (
+from mind_clean.text_stats.thresholds import (
     above,
     below,
     check_bounds,

@@ -8,7 +8,7 @@ from functools import cached_property
 from mind_clean.filters.fineweb import Fineweb
 from mind_clean.filters.gopher_quality import GopherQuality
 from mind_clean.filters.gopher_repetition import GopherRepetition
-from mind_clean.measures.asking import warm_up
+from mind_clean.text_stats.thresholds import warm_up
 from mind_core import Reason, Record
 
 STOP_WORDS = tuple("的年在月是和日了於·為有被人中为他與後也而由")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mind_clean.hans_hant import language_of
 from mind_clean.letters import letters_of
-from mind_clean.scripts import language_of
 from mind_core import Reason, Record
 
 PAGES = ("text", "declared", "either")

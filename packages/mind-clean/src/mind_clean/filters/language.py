@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mind_clean.annotations import LANGUAGE_SCORE, TOOL
 from mind_clean.language_models import detect, load_model
-from mind_clean.notes import LANGUAGE_SCORE, TOOL
 from mind_core import Reason, Record
 from mind_core.records import annotation
 

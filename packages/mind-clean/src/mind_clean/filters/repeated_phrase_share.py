@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mind_clean.notes import TOOL
+from mind_clean.annotations import TOOL
 from mind_core import Reason, Record
 from mind_core.records import annotation
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mind_clean.lexicon import SEED
+from mind_clean.lexicon_matcher import Hit, scan_for
 from mind_clean.main_text import visible_characters
-from mind_clean.word_scan import Hit, scan_for
 from mind_core import Reason, Record
 
 _WORDS_TOLD = 5

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mind_clean.pii_rules.cues import CARD, cue_before, is_order_number
+from mind_clean.pii_rules.context_words import CARD, cue_before, is_order_number
 
 _CANDIDATE = re.compile(
     r"(?<![0-9A-Za-z_])(?<![0-9][.,\-])(?<![0-9] )"

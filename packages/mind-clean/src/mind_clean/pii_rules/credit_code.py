@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mind_clean.pii_rules.cues import CREDIT_CODE, cue_before
+from mind_clean.pii_rules.context_words import CREDIT_CODE, cue_before
 from mind_clean.pii_rules.id_number import is_region
 
 _ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mind_clean.pii_rules.cues import PASSPORT, VEHICLE, cue_before
+from mind_clean.pii_rules.context_words import PASSPORT, VEHICLE, cue_before
 
 _PASSPORT = re.compile(
     r"(?<![0-9A-Za-z_.\-])(?:[A-Z][0-9]{8}|[A-Z]{2}[0-9]{7}|[0-9]{9})(?![0-9A-Za-z_])(?!\.[0-9])"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from mind_clean.pii_rules.cues import ID_CARD, cue_before
+from mind_clean.pii_rules.context_words import ID_CARD, cue_before
 
 _PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
 """The first two digits of a region (GB/T 2260): 11 Beijing … 65 Xinjiang, 71, 81, 82, 83."""

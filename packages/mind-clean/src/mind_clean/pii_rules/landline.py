@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mind_clean.pii_rules.cues import TELEPHONE, cue_before, is_order_number
+from mind_clean.pii_rules.context_words import TELEPHONE, cue_before, is_order_number
 
 _AREA = (
     "10|2[0-57-9]"

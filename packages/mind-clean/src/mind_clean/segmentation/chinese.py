@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mind_clean.measures.characters import CHINESE_RUN, SIZE, SPACE, Table
 from mind_clean.segmentation.dictionary import CODES, Logs, Nodes, Steps, next_node
 from mind_clean.segmentation.unknown import Numbers, States, cut_unknown
+from mind_clean.text_stats.char_classes import CHINESE_RUN, SIZE, SPACE, Table
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.utf8 import CodePoints
 

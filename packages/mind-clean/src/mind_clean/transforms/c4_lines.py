@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mind_clean.c4_page import Rules, read_page
-from mind_clean.measures.asking import check_bounds, judged_as
-from mind_clean.notes import with_text
+from mind_clean.annotations import with_text
+from mind_clean.c4_rules import Rules, read_page
+from mind_clean.text_stats.thresholds import check_bounds, judged_as
 from mind_core import Record
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mind_clean.annotations import TOOL, annotated
 from mind_clean.language_models import detect, load_model
-from mind_clean.notes import TOOL, noted
 from mind_core import Record
 from mind_core.records import annotation
 
@@ -36,4 +36,4 @@ class DetectLanguage:
         known = annotation(record, TOOL)
         if known.get("language") == language and known.get("language_score") == score:
             return record
-        return noted(record, language=language, language_score=score)
+        return annotated(record, language=language, language_score=score)

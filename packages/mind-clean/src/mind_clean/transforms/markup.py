@@ -13,7 +13,7 @@ import html
 import re
 from dataclasses import dataclass
 
-from mind_clean.notes import with_text
+from mind_clean.annotations import with_text
 from mind_core import Record
 
 _INLINE = "a|abbr|b|big|code|em|font|i|ins|nobr|s|small|span|strike|strong|tt|u"

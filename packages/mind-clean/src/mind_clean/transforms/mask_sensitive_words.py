@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from mind_clean.annotations import TOOL, annotated
 from mind_clean.lexicon import SEED
-from mind_clean.notes import TOOL, noted
-from mind_clean.word_scan import scan_for
+from mind_clean.lexicon_matcher import scan_for
 from mind_core import Record
 from mind_core.records import annotation
 from mind_core.special_tokens import SENSITIVE
@@ -62,4 +62,4 @@ class MaskSensitiveWords:
         parts.append(text[last:])
         if self.spans:
             notes["sensitive_spans"] = spans
-        return noted({**record, "text": "".join(parts)}, **notes)
+        return annotated({**record, "text": "".join(parts)}, **notes)

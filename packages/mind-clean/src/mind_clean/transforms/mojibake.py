@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mind_clean.notes import with_text
-from mind_clean.signs import LATIN_1, signs_of
+from mind_clean.annotations import with_text
+from mind_clean.transforms.cleanup_flags import LATIN_1, cleanup_flags
 from mind_core import Record
 
 _WINDOWS = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
@@ -41,7 +41,7 @@ class Mojibake:
 
     def prepare(self) -> None:
         """Load the kernel before workers start."""
-        signs_of("")
+        cleanup_flags("")
 
     def __call__(self, record: Record) -> Record:
         """Return the record with the lines of its text repaired."""
@@ -50,7 +50,7 @@ class Mojibake:
 
 def repaired(text: str) -> str:
     """Return the text with its damaged lines repaired."""
-    if text.isascii() or not signs_of(text) & LATIN_1:
+    if text.isascii() or not cleanup_flags(text) & LATIN_1:
         return text
     if not (_SUSPECT.search(text) or _GBK_RUN.search(text)):
         return text

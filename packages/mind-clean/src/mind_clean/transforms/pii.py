@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mind_clean.notes import TOOL, noted
+from mind_clean.annotations import TOOL, annotated
+from mind_clean.pii_rules.digit_windows import number_windows
 from mind_clean.pii_rules.rules import PAPER, RULES
-from mind_clean.pii_rules.windows import number_windows
 from mind_core import Record
 from mind_core.records import annotation
 
@@ -56,7 +56,7 @@ class Pii:
             text, found = masked(text, found)
         if self.spans:
             notes["pii_spans"] = [list(span) for span in found]
-        return noted({**record, "text": text}, **notes)
+        return annotated({**record, "text": text}, **notes)
 
 
 def find_pii(text: str, kinds: Iterable[str] = PAPER) -> list[Span]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mind_clean.notes import noted
+from mind_clean.annotations import annotated
 from mind_core import Record
 from mind_core.text.scripts import HAN
 
@@ -56,7 +56,9 @@ class RepeatedPhrases:
         if len(shorter) == len(text):
             return record
         share = round(1 - len(shorter) / len(text), 4)
-        return noted({**record, "text": shorter} if self.remove else record, repeated_share=share)
+        return annotated(
+            {**record, "text": shorter} if self.remove else record, repeated_share=share
+        )
 
     def once(self, text: str) -> str:
         """Return the text with each repetition said once."""
@@ -72,7 +74,7 @@ class RepeatedPhrases:
 
     def _kept(self, text: str) -> Iterator[str]:
         """Yield the parts of the text that stay; nothing if all of it does."""
-        from mind_clean.transforms.repetition import repetitions
+        from mind_clean.transforms.periodic_runs import repetitions
 
         begin = 0
         for start, end, period in repetitions(text, SHORTEST, self.max_length, self.times):

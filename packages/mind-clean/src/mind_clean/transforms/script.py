@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mind_clean.annotations import LANGUAGE_SCORE, TOOL, annotated
+from mind_clean.hans_hant import language_by_script, script_of
 from mind_clean.letters import letters_of
-from mind_clean.notes import LANGUAGE_SCORE, TOOL, noted
-from mind_clean.scripts import language_by_script, script_of
 from mind_core import Record
 from mind_core.records import annotation
 
@@ -28,4 +28,4 @@ class Script:
         script = script_of(record["text"], language)
         if known.get("language") == language and known.get("script") == script:
             return record
-        return noted(record, language=language, script=script)
+        return annotated(record, language=language, script=script)

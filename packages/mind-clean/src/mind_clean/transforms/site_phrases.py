@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from mind_clean.notes import noted
+from mind_clean.annotations import annotated
 from mind_clean.sites import is_of, site_of
 from mind_core import Record
 from mind_core.errors import MindError
@@ -67,21 +67,21 @@ class SitePhrases:
             raise ValueError(str(error)) from None
 
     @property
-    def least(self) -> int:
+    def min_count(self) -> int:
         """A phrase must stand on so many pages to be told about."""
         return self.min_pages
 
     def prepare(self) -> None:
         """Load the search, compiled, before workers start."""
-        from mind_clean.transforms.site_keys import site_keys
+        from mind_clean.transforms.line_hashes import site_keys
 
         site_keys("", "")
 
-    def survey(self, record: Record) -> Keys:
+    def collect_keys(self, record: Record) -> Keys:
         """Return the keys of the site and of each of its phrases on this page, once each."""
         import numpy as np
 
-        from mind_clean.transforms.site_keys import site_keys
+        from mind_clean.transforms.line_hashes import site_keys
 
         site = self._site(record)
         if site is None:
@@ -89,7 +89,7 @@ class SitePhrases:
         keys, _ = site_keys(site, record["text"], self._ends(record["text"]))
         return np.array([*{*keys.tolist()} - {0}], np.uint64)
 
-    def informed(self, known: KeyTable) -> Callable[..., Any]:
+    def with_counts(self, known: KeyTable) -> Callable[..., Any]:
         """Return the transform that knows how often each phrase stands on its site."""
         return _Informed(self, known)
 
@@ -121,7 +121,7 @@ class _Informed:
 
     def __call__(self, record: Record) -> Record:
         """Return the record without the phrases of its site, and with their share noted."""
-        from mind_clean.transforms.site_keys import site_keys
+        from mind_clean.transforms.line_hashes import site_keys
 
         site = self.rule._site(record)
         if site is None:
@@ -145,9 +145,9 @@ class _Informed:
         shorter = "".join(kept)
         share = round(1 - len("".join(shorter.split())) / len("".join(text.split())), 4)
         if not self.rule.remove:
-            return noted(record, site_share=share)
+            return annotated(record, site_share=share)
         shorter = _BLANK_LINES.sub("\n\n", shorter).strip("\n")
-        return noted({**record, "text": shorter}, site_share=share)
+        return annotated({**record, "text": shorter}, site_share=share)
 
 
 def _lines(text: str) -> list[str]:

@@ -15,22 +15,14 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from mind_clean.notes import with_text
-from mind_clean.signs import UNWANTED as SIGN
-from mind_clean.signs import signs_of
+from mind_clean.annotations import with_text
+from mind_clean.transforms.char_classes import INVISIBLE, UNWANTED
+from mind_clean.transforms.cleanup_flags import CONTROL, cleanup_flags
 from mind_core import Record
 
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _TERMINAL_CODES = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-_INVISIBLE_CHARACTERS = (
-    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad"
-    "\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
-    "\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f"
-)
-_INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]")
-UNWANTED = re.compile(f"[{_INVISIBLE_CHARACTERS}\v\f\r\x85\u2028\u2029]")
-"""One look for everything: most texts have none of it."""
-
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 # Joiners shape Arabic, Indic and emoji sequences; after ASCII and Chinese they are litter.
 _USELESS_JOINERS = re.compile(
     "(?:^|(?<=[\x00-\x7f\u2000-\u206f\u3000-\u9fff\uff00-\uffef]))[\u200c\u200d]+"
@@ -49,7 +41,7 @@ class Unicode:
 
     def prepare(self) -> None:
         """Load the kernel before workers start."""
-        signs_of("")
+        cleanup_flags("")
 
     def __call__(self, record: Record) -> Record:
         """Return the record with its text normalised."""
@@ -58,7 +50,7 @@ class Unicode:
 
 def normalised(text: str) -> str:
     """Return the text in NFC without what cannot be seen."""
-    if signs_of(text) & SIGN and UNWANTED.search(text):
+    if cleanup_flags(text) & CONTROL and UNWANTED.search(text):
         text = _LINE_ENDS.sub("\n", _TERMINAL_CODES.sub("", text))
         text = _INVISIBLE.sub("", text)
     if text.isascii():

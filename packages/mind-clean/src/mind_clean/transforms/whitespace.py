@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mind_clean import signs
-from mind_clean.notes import with_text
-from mind_clean.signs import signs_of
+from mind_clean.annotations import with_text
+from mind_clean.transforms import cleanup_flags as flags
+from mind_clean.transforms.char_classes import CJK_PUNCTUATION, OTHER_BLANKS, WIDE
+from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 from mind_core.text.scripts import HAN
 
 IDEOGRAPHIC = "\u3000"
-_UNTIDY = signs.OTHER_BLANKS | signs.UNTIDY | signs.WIDE_BLANKS
+_UNTIDY = flags.OTHER_BLANKS | flags.WHITESPACE | flags.CJK_SPACES
 _BLANKS = f" \t{IDEOGRAPHIC}"
-OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
 _RUN = re.compile(f"[{_BLANKS}]{{2,}}")
-_PUNCTUATION = (
-    "\u3001-\u3003\u3008-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-)
-WIDE = re.compile(f"[{HAN}{_PUNCTUATION}]")
 # Each begins with the blank itself, so that the scan leaps from blank to blank.
 _AT_PUNCTUATION = re.compile(
-    f" (?:(?<=[{_PUNCTUATION}] )(?=[{HAN}{_PUNCTUATION}])|(?<=[{HAN}] )(?=[{_PUNCTUATION}]))"
+    f" (?:(?<=[{CJK_PUNCTUATION}] )(?=[{HAN}{CJK_PUNCTUATION}])"
+    f"|(?<=[{HAN}] )(?=[{CJK_PUNCTUATION}]))"
 )
 _BETWEEN_HAN = re.compile(f" (?<=[{HAN}] )(?=[{HAN}])")
 _NUMBERING = re.compile("第 ?[0-9一二三四五六七八九十百千零〇]{1,9} ?[章节節条條编編卷回]$")
@@ -39,7 +36,7 @@ class Whitespace:
 
     def prepare(self) -> None:
         """Load the kernel before workers start."""
-        signs_of("")
+        cleanup_flags("")
 
     def __call__(self, record: Record) -> Record:
         """Return the record with the white space of its text in order."""
@@ -47,7 +44,7 @@ class Whitespace:
 
     def tidy(self, text: str) -> str:
         """Return the text with its white space in order."""
-        if not signs_of(text) & _UNTIDY:
+        if not cleanup_flags(text) & _UNTIDY:
             return text
         if not text.isascii():
             text = OTHER_BLANKS.sub(" ", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mind_clean.extractors.blocks.page import (
-    APART,
+    BOILERPLATE,
     END,
     FIRST,
     IS_MAIN,
@@ -17,7 +17,7 @@ from mind_clean.extractors.blocks.page import (
     Kept,
     Rows,
 )
-from mind_clean.extractors.blocks.sums import OF_UNITS, OF_VALUES, of, sums_of
+from mind_clean.extractors.blocks.prefix_sums import OF_UNITS, OF_VALUES, of, sums_of
 from mind_core.kernels.compiling import kernel
 
 _OF_PAGE = 0.4
@@ -55,7 +55,7 @@ def drop_outside(containers: Rows, kept: Kept, container: int) -> None:
 
 
 @kernel
-def all_apart(containers: Rows, main: int) -> Rows:
+def find_boilerplate(containers: Rows, main: int) -> Rows:
     """Return the containers that their element, role, class or id sets apart."""
     apart = np.empty(len(containers), np.int64)
     count = 0
@@ -67,7 +67,7 @@ def all_apart(containers: Rows, main: int) -> Rows:
 
 
 @kernel
-def drop_apart(
+def drop_boilerplate(
     containers: Rows, blocks: Rows, figures: Figures, kept: Kept, main: int, apart: Rows
 ) -> None:
     """Drop what is set apart.
@@ -93,7 +93,7 @@ def drop_apart(
         of_its_kind = max(value, of_a_kind[_slot(kinds, containers, i)])
         no_sentences = value < _SENTENCES * of(sums, start, end, OF_UNITS)
         if of_its_kind <= _TOO_MUCH * all_of_it or (
-            no_sentences and containers[i, WEIGHT] == APART
+            no_sentences and containers[i, WEIGHT] == BOILERPLATE
         ):
             kept[start:end] = False
 
@@ -110,7 +110,7 @@ def _slot(kinds: Rows, containers: Rows, container: int) -> int:
 
 
 @kernel
-def drop_apart_from(
+def drop_boilerplate_from(
     containers: Rows, blocks: Rows, figures: Figures, kept: Kept, apart: Rows, core: int
 ) -> None:
     """Drop what is named apart and was spared, once the main text is found, if enough is left."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import compress, pairwise
 
-from mind_clean.extractors.blocks.choose import choose, keep_all_but_apart
+from mind_clean.extractors.blocks.element_rules import traits
 from mind_clean.extractors.blocks.page import TEXT_END, Page
-from mind_clean.extractors.blocks.read import read
+from mind_clean.extractors.blocks.parse import read
 from mind_clean.extractors.blocks.render import render
-from mind_clean.extractors.blocks.tags import traits
+from mind_clean.extractors.blocks.select_blocks import choose, keep_all_but_boilerplate
 from mind_clean.letters import letters_of
 from mind_clean.main_text import (
     MainText,
@@ -60,7 +60,7 @@ def characters(page: Page | None, html: str, of: str) -> int:
         return 0
     if of == "page":
         return page.characters
-    kept = keep_all_but_apart(page.containers, page.blocks, page.figures)
+    kept = keep_all_but_boilerplate(page.containers, page.blocks, page.figures)
     text, ends = page.text.tobytes(), page.blocks[:, TEXT_END].tolist()
     texts = [text[start:end] for start, end in pairwise([0, *ends])]
     return visible_characters(b" ".join(compress(texts, kept.tolist())).decode())

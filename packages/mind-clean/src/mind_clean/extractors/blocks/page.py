@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from mind_core.kernels.packed import Bytes
 
-NAMED_APART = -1
+BOILERPLATE_BY_NAME = -1
 """Stands beside the main text by its class or id, which may err."""
 
-APART = -2
+BOILERPLATE = -2
 """Stands beside the main text by its element or role."""
 
-CENTRAL = 2
+MAIN = 2
 """Is the main text by its element, role or property."""
 
 Rows = npt.NDArray[np.int64]

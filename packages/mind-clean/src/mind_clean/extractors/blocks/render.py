@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mind_clean.extractors.blocks.element_rules import IS_CELL, IS_ITEM, IS_LIST, NUMBERS
 from mind_clean.extractors.blocks.page import (
     END,
     FIRST,
@@ -16,7 +17,6 @@ from mind_clean.extractors.blocks.page import (
     Kept,
     Rows,
 )
-from mind_clean.extractors.blocks.tags import IS_CELL, IS_ITEM, IS_LIST, NUMBERS
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import Bytes
 

@@ -1,0 +1,87 @@
+"""How much a block looks like running text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mind_clean.extractors.blocks.element_rules import NUMBERS
+from mind_clean.extractors.blocks.element_words import HEADINGS
+from mind_clean.extractors.blocks.inline_text import white
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.packed import Bytes
+
+_FIRST_HEADING, _LAST_HEADING = NUMBERS["h1"], NUMBERS["h6"]
+_PRE = NUMBERS["pre"]
+assert {NUMBERS[tag] for tag in HEADINGS} == set(range(_FIRST_HEADING, _LAST_HEADING + 1))
+
+_LOOKED_AT = 2000
+_LONG = 80
+_SHORT = 25
+_LINKED = 0.6
+_STOPS = np.frombuffer(b",.;:!?", np.uint8)
+_AMP = np.uint8(ord("&"))
+_CLOSING = np.frombuffer(b"\"')", np.uint8)
+
+
+@kernel
+def value_of(text: Bytes, at: int, end: int, kind: int, units: int, share: float) -> float:
+    """Return how much a block looks like running text: long, unlinked, with sentences.
+
+    Its text is `text[at:end]`, of so many units, a share of it in links.
+    """
+    if units < _SHORT or share > _LINKED:
+        return 0.0
+    unlinked = units * (1 - share)
+    if kind >= _FIRST_HEADING and kind <= _LAST_HEADING:
+        return unlinked * 0.1
+    if kind == _PRE:
+        return unlinked
+    if not _has_sentence(text, at, end):
+        return unlinked * 0.3
+    return unlinked * (1.5 if units >= _LONG else 0.7)
+
+
+@kernel
+def _has_sentence(text: Bytes, at: int, end: int) -> bool:
+    """Find a mark that ends a clause, and in Latin script stands at the end of a word."""
+    for _ in range(_LOOKED_AT):
+        if at >= end:
+            return False
+        byte = text[at]
+        if byte < 0x80:
+            at += 1
+            for stop in _STOPS:
+                if byte == stop and (at >= end or _ends_a_word(text, at)):
+                    return True
+        elif byte < 0xE0:
+            at += 2
+        elif byte < 0xF0:
+            if _is_wide_stop(byte, text[at + 1], text[at + 2]):
+                return True
+            at += 3
+        else:
+            at += 4
+    return False
+
+
+@kernel
+def _ends_a_word(text: Bytes, at: int) -> bool:
+    byte = text[at]
+    if byte != _AMP and white(text, at):
+        return True
+    for closing in _CLOSING:
+        if byte == closing:
+            return True
+    if byte != 0xE2 or text[at + 1] != 0x80:  # ’ and ”
+        return False
+    return text[at + 2] == 0x99 or text[at + 2] == 0x9D  # type: ignore[no-any-return]
+
+
+@kernel
+def _is_wide_stop(first: np.uint8, second: np.uint8, third: np.uint8) -> bool:
+    """Tell ，。；：！？、…"""
+    if first == 0xEF:
+        return second == 0xBC and third in (0x8C, 0x9B, 0x9A, 0x81, 0x9F)
+    if first == 0xE3:
+        return second == 0x80 and third in (0x82, 0x81)
+    return first == 0xE2 and second == 0x80 and third == 0xA6  # type: ignore[no-any-return]

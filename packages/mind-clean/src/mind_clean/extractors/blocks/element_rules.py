@@ -1,0 +1,159 @@
+"""The elements of HTML by number, as the kernels know them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_clean.extractors.blocks.element_words import (
+    BOILERPLATE_ELEMENTS,
+    CONTAINERS,
+    FLOW,
+    HEADINGS,
+    LEAVES,
+    LISTS,
+    PARTS,
+    UNSEEN,
+    words,
+)
+from mind_clean.extractors.blocks.page import BOILERPLATE, MAIN, Rows
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.packed import Bytes
+
+HIDDEN_FROM_READERS, INLINE, SPAN, LINK, LEAF, CONTAINER = range(-5, 1)
+"""What an element means to the walk."""
+
+_VOID = words(
+    "area base basefont bgsound br col embed frame hr img input keygen link meta param source "
+    "track wbr"
+)
+"""Written without an end tag (HTML §13.3)."""
+
+_FLAT = words("dd dt li optgroup option p tbody td tfoot th thead tr script style")
+"""Their end tags may be left out (HTML §13.1.2.4), or they hold no elements."""
+
+VERBATIMS = words("xmp plaintext noembed")
+"""Written without entities, so that their text looks like tags."""
+
+NESTS, FLAT, VOID, VERBATIM = range(4)
+"""How an element ends."""
+
+FLOWS, PART, IS_LIST, MAY_TEASE, KEEPS_LINKS, IS_ITEM, IS_CELL = (1 << bit for bit in range(7))
+"""What else an element is: a place whose own paragraphs speak for it, a part of the text or its
+frame, a list or table; what may list teasers, what keeps its links, a list's item, a row's cell."""
+
+_TRAITS = (
+    (FLOW, FLOWS),
+    (PARTS, PART),
+    (LISTS, IS_LIST),
+    (words("div section ul ol article table td dl"), MAY_TEASE),
+    (HEADINGS - {"h6"} | {"td", "dt", "dd"}, KEEPS_LINKS),
+    (words("li dt dd"), IS_ITEM),
+    (words("td th"), IS_CELL),
+)
+_SLOTS = 1024
+_BASIS, _PRIME = 0xCBF29CE484222325, 0x100000001B3
+_START, _FACTOR = np.uint64(_BASIS), np.uint64(_PRIME)
+
+
+class Tags(NamedTuple):
+    """Hold what is known of each element: a hash table of names, and columns by number."""
+
+    keys: npt.NDArray[np.uint64]
+    numbers: npt.NDArray[np.int64]
+    means: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    """`NESTS`, `FLAT`, `VOID` or `VERBATIM`."""
+    weights: npt.NDArray[np.int64]
+    """Without attributes."""
+
+
+def name_hash(name: str) -> int:
+    """Return FNV-1a of a name in small letters, as the kernels reckon it."""
+    value = _BASIS
+    for byte in (letter | 32 for letter in name.encode()):
+        value = ((value ^ byte) * _PRIME) & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+def _meaning(tag: str) -> int:
+    if tag in UNSEEN:
+        return HIDDEN_FROM_READERS
+    if tag in LEAVES:
+        return LEAF
+    if tag in CONTAINERS:
+        return CONTAINER
+    return {"span": SPAN, "a": LINK}.get(tag, INLINE)
+
+
+def _ending(tag: str) -> int:
+    if tag in _VOID:
+        return VOID
+    if tag in VERBATIMS:
+        return VERBATIM
+    return FLAT if tag in _FLAT else NESTS
+
+
+def plain_weight(tag: str) -> int:
+    """Return the weight of an element without attributes."""
+    return BOILERPLATE if tag in BOILERPLATE_ELEMENTS else MAIN * (tag in ("main", "article"))
+
+
+NAMES = (
+    "",
+    *sorted({"a", "br", "span"} | UNSEEN | LEAVES | CONTAINERS | _VOID | _FLAT | VERBATIMS),
+)
+"""The name of each element by its number; 0 is each that is not known."""
+
+NUMBERS = {name: number for number, name in enumerate(NAMES)}
+
+
+@cache
+def tags(verbatim: bool = True) -> Tags:
+    """Return the table of all elements that mean something; if told so, none is `VERBATIM`."""
+    endings = [_ending(name) for name in NAMES]
+    keys, numbers = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
+    for number, name in enumerate(NAMES[1:], 1):
+        key = name_hash(name)
+        slot = key % _SLOTS
+        while keys[slot]:
+            slot = (slot + 1) % _SLOTS
+        keys[slot], numbers[slot] = key, number
+    return Tags(
+        keys,
+        numbers,
+        np.array([_meaning(name) for name in NAMES], np.int64),
+        np.array(endings if verbatim else [ending % VERBATIM for ending in endings], np.int64),
+        np.array([plain_weight(name) for name in NAMES], np.int64),
+    )
+
+
+@cache
+def traits() -> Rows:
+    """Return what else each element is, by its number."""
+    bits = [sum(bit for names, bit in _TRAITS if name in names) for name in NAMES]
+    return np.array(bits, np.int64)
+
+
+@kernel
+def hash_of_name(data: Bytes, start: int, end: int) -> np.uint64:
+    """Return the hash of a name in letters of any size."""
+    key = _START
+    for place in range(start, end):
+        key = (key ^ np.uint64(data[place] | np.uint8(32))) * _FACTOR
+    return key
+
+
+@kernel
+def number_of(key: np.uint64, tags: Tags) -> int:
+    """Return the number of an element from the hash of its name."""
+    slots = len(tags.keys)
+    slot = np.int64(key & np.uint64(slots - 1))
+    while tags.keys[slot] != np.uint64(0):
+        if tags.keys[slot] == key:
+            return tags.numbers[slot]  # type: ignore[no-any-return]
+        slot = (slot + 1) % slots
+    return 0

@@ -1,0 +1,124 @@
+"""From the HTML of a page to its blocks of text.
+
+lexbor parses the page and writes its tree again, in one strict form; kernels read that. Python sees
+each container once, to weigh what its attributes say.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from selectolax.lexbor import LexborHTMLParser
+
+from mind_clean.extractors.blocks.build_blocks import (
+    BLOCKS,
+    CHARACTERS,
+    PASSED_BY_NAME,
+    Columns,
+    assemble,
+    room_for,
+)
+from mind_clean.extractors.blocks.element_index import (
+    FIELDS,
+    INNER,
+    IS_MAIN,
+    OPENED,
+    WEIGHT,
+    Outline,
+    find_elements,
+)
+from mind_clean.extractors.blocks.element_rules import VERBATIMS, tags
+from mind_clean.extractors.blocks.element_words import words
+from mind_clean.extractors.blocks.inline_text import START
+from mind_clean.extractors.blocks.name_rules import weigh
+from mind_clean.extractors.blocks.page import Page
+from mind_clean.extractors.bounds import bounded, count_of
+from mind_clean.extractors.surrogates import encoded
+from mind_clean.extractors.xhtml import with_end_tags
+from mind_core.kernels.packed import Bytes, Offsets
+
+_HARMLESS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
+_STRIPPED = sorted(
+    words("script style noscript template svg select button iframe textarea noframes")
+)
+_LITTLE = 300  # characters
+_MUCH = 0.5
+_LESS = np.uint8(ord("<"))
+_LARGE = 1 << 20
+"""Buffers for more elements than this are given back after the page that needed them."""
+
+
+class Buffers(NamedTuple):
+    """Hold the working memory of the kernels for pages of up to so many elements."""
+
+    outline: Outline
+    open_elements: Offsets
+    asking: Offsets
+    columns: Columns
+
+
+def read(html: str) -> Page | None:
+    """Return the blocks of a page, or none if it has no body.
+
+    What is set apart is passed over unseen, but for its number of characters. If that leaves
+    little of the page, or if much of it is apart by a mere name, the page is read again with open
+    eyes.
+    """
+    tree = LexborHTMLParser(bounded(with_end_tags(encoded(html)), _HARMLESS))
+    if tree.body is None:
+        return None
+    tree.strip_tags(_STRIPPED)
+    source = (tree.body.html or "").encode()
+    data, buffers, elements, asked = _find(source)
+    if elements < 0:
+        tree.unwrap_tags(sorted(VERBATIMS))
+        source = (tree.body.html or "").encode()
+        data, buffers, elements, asked = _find(source, verbatim=False)
+    del tree
+    _weigh(source, buffers.outline, buffers.asking[:asked])
+    out, columns = np.empty(len(data), np.uint8), buffers.columns
+    assemble(data, buffers.outline, elements, True, out, *columns)
+    characters, passed, by_name = columns.state[CHARACTERS : PASSED_BY_NAME + 1].tolist()
+    seen = characters - passed - by_name
+    if passed + by_name and (seen < _LITTLE or by_name > _MUCH * (seen + by_name)):
+        assemble(data, buffers.outline, elements, False, out, *columns)
+    blocks, containers, characters = columns.state[BLOCKS : CHARACTERS + 1].tolist()
+    return Page(
+        columns.containers[:containers],
+        columns.blocks[:blocks],
+        columns.figures[:blocks],
+        out[: columns.state[START]],
+        characters,
+    )
+
+
+def _find(source: bytes, verbatim: bool = True) -> tuple[Bytes, Buffers, int, int]:
+    """Return the source as an array, buffers with its elements, and the counts of the kernel."""
+    data = np.frombuffer(source, np.uint8)
+    buffers = _room_for(count_of(data, _LESS) + 1)
+    return data, buffers, *find_elements(data, tags(verbatim), *buffers[:3])
+
+
+_buffers: list[Buffers] = []
+
+
+def _room_for(elements: int) -> Buffers:
+    """Return buffers for so many elements: the last ones if they will do."""
+    if _buffers and elements <= len(_buffers[0].open_elements):
+        return _buffers[0]
+    size = 1 << max(12, (elements - 1).bit_length())
+    outline = np.empty((size + 1, FIELDS), np.int64)
+    working = np.empty(size, np.int64), np.empty(size, np.int64)
+    made = Buffers(outline, *working, room_for(size))
+    if size <= _LARGE:
+        _buffers[:] = [made]
+    return made
+
+
+def _weigh(source: bytes, outline: Outline, asking: Offsets) -> None:
+    """Write what the attributes of elements say."""
+    if len(asking):
+        places = outline[asking, OPENED : INNER + 1].tolist()
+        said = weigh([source[start:end] for start, end in places])
+        outline[asking, WEIGHT : IS_MAIN + 1] = said

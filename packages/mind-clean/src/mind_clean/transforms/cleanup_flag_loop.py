@@ -1,0 +1,105 @@
+"""The loop that looks for the flags of a text."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_clean.transforms import char_classes
+from mind_clean.transforms.cleanup_flags import (
+    CJK_SPACES,
+    CONTROL,
+    EMOJI,
+    LATIN_1,
+    OTHER_BLANKS,
+    WHITESPACE,
+)
+from mind_core.kernels.compiling import kernel
+from mind_core.kernels.packed import Bytes, encode
+
+Classes = npt.NDArray[np.uint8]
+
+_WIDE_CLASS = np.uint8(64)
+_SIZE = 0x10000
+_FEED, _SPACE, _TAB = 10, 32, 9
+_IDEOGRAPHIC = 0x3000
+_START, _INDENT, _INSIDE = range(3)
+
+
+def search(text: str) -> int:
+    """Return the flags of a text, added up."""
+    return _flags(np.frombuffer(encode(text), np.uint8), _classes())
+
+
+@cache
+def _classes() -> Classes:
+    """Return the flags that a code point below U+10000 is by itself, and `_WIDE_CLASS`."""
+    classes = np.zeros(_SIZE, np.uint8)
+    everything = "".join(map(chr, range(_SIZE)))
+    for pattern, flag in (
+        (char_classes.EMOJI_PRESENT, EMOJI),
+        (char_classes.OTHER_BLANKS, OTHER_BLANKS),
+        (char_classes.UNWANTED, CONTROL),
+        (char_classes.WIDE, int(_WIDE_CLASS)),
+    ):
+        classes[[found.start() for found in pattern.finditer(everything)]] |= flag
+    classes[0x80:0x100] |= LATIN_1
+    return classes
+
+
+@kernel
+def _flags(data: Bytes, classes: Classes) -> int:
+    flags, at, size = 0, 0, len(data)
+    where, indent, feeds, blanks, wide = _START, 0, 0, 0, False
+    if size and data[0] == _FEED:
+        flags |= WHITESPACE
+    while at < size:
+        byte = data[at]
+        point = int(byte)
+        if byte < 0x80:
+            at += 1
+        elif byte < 0xE0:
+            point = (point & 0x1F) << 6 | int(data[at + 1]) & 0x3F
+            at += 2
+        elif byte < 0xF0:
+            point = (point & 15) << 12 | (int(data[at + 1]) & 63) << 6 | int(data[at + 2]) & 63
+            at += 3
+        else:
+            point = _SIZE
+            at += 4
+        if point == _FEED:
+            feeds += 1
+            if blanks or feeds > 2:
+                flags |= WHITESPACE
+            where, blanks, wide = _START, 0, False
+            continue
+        feeds = 0
+        if point in (_SPACE, _TAB, _IDEOGRAPHIC):
+            if where == _START:
+                where, indent = _INDENT, point
+            if where == _INDENT:
+                if point != indent or point == _IDEOGRAPHIC:
+                    flags |= WHITESPACE
+            elif blanks and not indent:
+                flags |= WHITESPACE
+            blanks += 1
+            continue
+        if where == _START:
+            indent = 0
+        if point < _SIZE:
+            kind = classes[point]
+            flags |= kind & 63
+            is_wide = kind & _WIDE_CLASS > 0
+        else:
+            four = data[at - 3]
+            flags |= EMOJI if byte == 0xF0 and four == 0x9F else 0
+            flags |= CONTROL if byte == 0xF3 else 0
+            is_wide = byte == 0xF0 and (four >= 0xA0 and four <= 0xB1)
+        if blanks == 1 and wide and is_wide and where == _INSIDE:
+            flags |= CJK_SPACES
+        where, blanks, wide = _INSIDE, 0, is_wide
+    if blanks or feeds:
+        flags |= WHITESPACE
+    return flags
