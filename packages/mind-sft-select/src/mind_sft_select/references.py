@@ -54,6 +54,8 @@ def measured_reference(scorer: Any, source: str, per_language: bool) -> Referenc
 
     Raises `UsageError` if the scorer has no such thing, or the folder is of another checkpoint.
     """
+    if source.endswith(".json"):
+        return _checked(Reference(read_reference(Path(source), scorer), per_language))
     own = _own(scorer)
     if Path(source).is_dir():
         found = _from_scores(Path(source), scorer)
@@ -71,8 +73,33 @@ def measured_reference(scorer: Any, source: str, per_language: bool) -> Referenc
     return _checked(Reference({k: round(v, 6) for k, v in found.items()}, per_language))
 
 
+def read_reference(path: Path, scorer: Any = None) -> dict[str, float]:
+    """Read what `mind-sft-select reference` wrote: the values of the kind that it uses.
+
+    Raises `UsageError` if it is of another checkpoint than the scorer's.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("format") != "mind-sft-reference":
+        raise UsageError(f"{path} is no reference", hint="`mind-sft-select reference` makes one")
+    theirs, mine = str(found["model"]["fingerprint"]), getattr(scorer, "fingerprint", None)
+    if mine is not None and not theirs.startswith(str(mine)[:12]):
+        raise UsageError(
+            f"{path} was measured under another checkpoint",
+            cause=f"its weights are {theirs[:12]}…, those of the model are {str(mine)[:12]}…",
+            hint="measure the reference under the same --model",
+        )
+    values = {language: row["value"] for language, row in found[found["uses"]].items()}
+    for language, value in values.items():
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise MindError(f"{path}: the reference of language {language} is no finite number")
+    return values
+
+
 def check_source(scorer: Any, source: str) -> None:
     """Raise `MindError` for held-out texts that are not there, and scores that do not fit."""
+    if source.endswith(".json"):
+        read_reference(Path(source), scorer)
+        return
     _own(scorer)
     if Path(source).is_dir():
         _from_scores(Path(source), scorer)
