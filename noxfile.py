@@ -95,6 +95,18 @@ def parity(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def transformers(session: nox.Session) -> None:
+    """Run exported models in the oldest transformers that the extras allow, with PEFT and TRL."""
+    for wanted in (["transformers==5.0.0"], ["--no-deps", "trl", "peft"]):
+        folder = session.create_tmp() + "/" + wanted[-1]
+        session.run("python", "-m", "pip", "install", "-q", "--target", folder, *wanted)
+        session.run(
+            "pytest", "packages/mind-train/tests/test_train_export_mindllm.py",
+            env={**os.environ, "PYTHONPATH": folder},
+        )  # fmt: skip
+
+
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build release wheels and sdists into dist/, with plain names for the siblings."""
     session.install("build")

@@ -26,7 +26,7 @@ from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
 if TYPE_CHECKING:
     from mind_eval.models.model import Model
 
-BATCHES_AT_ONCE = 32
+BATCHES_AT_ONCE = 8
 """Windows of so many batches are sorted by length together: bounds memory, keeps batches even."""
 
 Key = tuple[str, str]

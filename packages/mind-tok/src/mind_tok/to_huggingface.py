@@ -9,7 +9,7 @@ import orjson
 
 from mind_core import MindError
 from mind_core.files import atomic_file, atomic_folder, write_json
-from mind_core.special_tokens import CONTROL_TOKENS, END, PAD
+from mind_core.special_tokens import ASSISTANT, CONTROL_TOKENS, END, PAD, USER
 from mind_tok.bytelevel import FILE, ByteLevelTokenizer
 from mind_tok.huggingface import HuggingFaceTokenizer
 from mind_tok.sentencepiece import SPACE, SentencePieceTokenizer
@@ -22,6 +22,24 @@ from mind_tok.sentencepiece_model import (
     read_model,
 )
 from mind_tok.tokenizer import Tokenizer
+
+CHAT_TEMPLATE = """\
+{%- set ns = namespace(system='') -%}
+{%- for message in messages -%}
+{%- if message['role'] == 'system' -%}
+{%- set ns.system = ns.system + message['content'] + '\\n' -%}
+{%- elif message['role'] == 'user' -%}
+{{- 'USER\\n' + ns.system + message['content'] + '\\n' -}}
+{%- set ns.system = '' -%}
+{%- elif message['role'] == 'assistant' -%}
+{{- 'ASSISTANT\\n' -}}
+{%- generation -%}{{- message['content'] + 'END' -}}{%- endgeneration -%}
+{%- else -%}
+{{- raise_exception('roles are user, assistant and system') -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- 'ASSISTANT\\n' -}}{%- endif -%}"""
+"""The format of `mind_tok.chat` for transformers; names stand for the tokenizer's own tokens."""
 
 
 def save_for_huggingface(tokenizer: Tokenizer, folder: Path) -> None:
@@ -44,6 +62,12 @@ def save_for_huggingface(tokenizer: Tokenizer, folder: Path) -> None:
     for key, name in (("eos_token", END), ("bos_token", END), ("pad_token", PAD)):
         if name in tokenizer.special_ids:
             config[key] = _text(tokenizer, names, tokenizer.special_ids[name])
+    if tokenizer.special_ids.keys() >= {USER, ASSISTANT, END}:
+        template = CHAT_TEMPLATE
+        for word, name in (("USER", USER), ("ASSISTANT", ASSISTANT), ("END", END)):
+            text = _text(tokenizer, names, tokenizer.special_ids[name])
+            template = template.replace(f"'{word}", f"'{text}")
+        config["chat_template"] = template
     with atomic_folder(folder) as partial:
         with atomic_file(partial / FILE) as file:
             file.write(content)

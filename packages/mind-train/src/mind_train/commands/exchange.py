@@ -15,11 +15,12 @@ EXPORT_WHAT = "Write a checkpoint as a Hugging Face folder: config.json and mode
 EXPORT_EXAMPLES = [
     "mind-train export run/ -o hf/",
     "mind-train export run/checkpoints/step-00000200 -o hf/",
-    "mind-train export chat/ -o hf-chat/",
+    "mind-train export chat/ -o hf-chat/ --dtype bfloat16",
 ]
 EXPORT_COST = (
     "A gpt-neo loads with AutoModelForCausalLM, a mindllm with trust_remote_code=True, through the "
-    "modelling file beside its weights. Weights are the checkpoint's, bit for bit."
+    "modelling file beside its weights; `generate`, the chat template, PEFT and TRL work. Weights "
+    "are the checkpoint's, bit for bit in float32."
 )
 IMPORT_WHAT = "Make a checkpoint of a GPT-Neo or mindllm Hugging Face folder."
 IMPORT_EXAMPLES = [
@@ -45,6 +46,9 @@ def export(
         typer.Argument(metavar="MODEL", help="A run folder or a checkpoint.", show_default=False),
     ] = None,
     output: Output = None,
+    dtype: Annotated[
+        str, typer.Option("--dtype", metavar="TYPE", help="float32, bfloat16 or float16.")
+    ] = "float32",
     plugin: options.PluginFiles = None,
 ) -> None:
     """Read the options, then export."""
@@ -53,7 +57,7 @@ def export(
     _refuse_existing(target)
     from mind_train.export.folder import export as write
 
-    write(folder, target, shared.plugins_of(plugin))
+    write(folder, target, shared.plugins_of(plugin), dtype)
 
 
 def import_(

@@ -16,9 +16,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mind_core import MindError
+from mind_core.errors import UsageError
 from mind_core.files import atomic_folder, read_json, write_json
 from mind_core.plugins import Plugins
 from mind_core.progress import log
+from mind_core.special_tokens import PAD
 from mind_tok import Tokenizer, load_tokenizer
 from mind_tok.replaced import REPLACED
 from mind_tok.to_huggingface import save_for_huggingface
@@ -39,10 +41,16 @@ KINDS: dict[str, ModuleType] = {"gpt-neo": gpt_neo, "mindllm": mindllm}
 TYPES = {"gpt_neo": "gpt-neo", "mindllm": "mindllm"}
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def export(model: Path, output: Path, plugins: Plugins) -> None:
-    """Write a checkpoint as a folder that transformers loads: fp32 safetensors, bit for bit."""
+def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") -> None:
+    """Write a checkpoint as a folder that transformers loads: safetensors, in fp32 bit for bit.
+
+    Raises MindError for an architecture without such a form, and for an unknown `dtype`.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(f"there is no --dtype {dtype!r}", hint=f"known: {', '.join(DTYPES)}")
     found, manifest = find_checkpoint(model)
     architecture, config = read_config(found, plugins)
     if architecture not in KINDS:
@@ -53,10 +61,15 @@ def export(model: Path, output: Path, plugins: Plugins) -> None:
     kind = KINDS[architecture]
     tokenizer = load_tokenizer(found / TOKENIZER)
     special = {"bos_token_id": tokenizer.end_id, "eos_token_id": tokenizer.end_id}
+    if PAD in tokenizer.special_ids:
+        special["pad_token_id"] = tokenizer.special_ids[PAD]
     with atomic_folder(output) as folder:
-        weights = kind.to_hugging_face(config, load_file(found / MODEL))
+        weights = {
+            name: tensor.to(DTYPES[dtype])
+            for name, tensor in kind.to_hugging_face(config, load_file(found / MODEL)).items()
+        }
         save_file(weights, folder / MODEL, metadata={"format": "pt"})
-        described = kind.describe(config) | special
+        described = kind.describe(config) | special | {"torch_dtype": dtype}
         write_json(folder / CONFIG, described)
         write_json(folder / "generation_config.json", special)
         if architecture == "mindllm":

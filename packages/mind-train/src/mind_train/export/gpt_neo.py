@@ -95,7 +95,6 @@ def describe(config: GPTNeoConfig) -> dict[str, Any]:
         "embed_dropout": 0.0,
         "attention_dropout": 0.0,
         "tie_word_embeddings": True,
-        "torch_dtype": "float32",
     }
 
 

@@ -6,21 +6,35 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from mind_core import MindError
 from mind_train.models.mindllm import MindLLMConfig
 
 MODULE = "modeling_mindllm"
+BASE = "model."
 
 
 def to_hugging_face(config: MindLLMConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG001
-    """Give the tensors as they are: the modelling file uses the same names."""
-    return dict(weights)
+    """Give the tensors as they are, inside the `model` of the modelling file; the tied head is not
+    written.
+    """
+    return {f"{BASE}{name}": tensor for name, tensor in weights.items()}
 
 
 def from_hugging_face(config: MindLLMConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: ARG001
-    """Give the tensors as they are, in fp32."""
-    return {name: tensor.float() for name, tensor in weights.items()}
+    """Give the tensors under our names, in fp32; those of earlier exports are so named already.
+
+    Raises MindError for a head that is not the embedding.
+    """
+    ours = {name.removeprefix(BASE): tensor.float() for name, tensor in weights.items()}
+    head = ours.pop("lm_head.weight", None)
+    if head is not None and not torch.equal(head, ours.get("embedding.weight", head)):
+        raise MindError(
+            "the head is not tied to the embedding", hint="an untied mindllm cannot be read"
+        )
+    return ours
 
 
 def describe(config: MindLLMConfig) -> dict[str, Any]:
@@ -30,6 +44,7 @@ def describe(config: MindLLMConfig) -> dict[str, Any]:
         "model_type": "mindllm",
         "auto_map": {
             "AutoConfig": f"{MODULE}.MindLLMConfig",
+            "AutoModel": f"{MODULE}.MindLLMModel",
             "AutoModelForCausalLM": f"{MODULE}.MindLLMForCausalLM",
         },
         "vocab_size": config.vocab,
@@ -44,7 +59,6 @@ def describe(config: MindLLMConfig) -> dict[str, Any]:
         "rms_norm_eps": config.eps,
         "gelu": config.gelu,
         "tie_word_embeddings": True,
-        "torch_dtype": "float32",
     }
 
 
