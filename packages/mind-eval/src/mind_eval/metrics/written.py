@@ -88,11 +88,12 @@ def choice_named(text: str, count: int, choices: Sequence[str] = ()) -> int | No
     for pattern in _stated(letters):
         if said := pattern.findall(text):
             return letters.index(said[-1].upper())
-    named = set(re.findall(rf"(?<![A-Za-z])(?!A [a-z])([{letters}])(?![A-Za-z])", text))
+    named = set(re.findall(rf"(?<![A-Za-z])(?!A (?!or |and )[a-z])([{letters}])(?![A-Za-z])", text))
     if len(named) == 1:
         return letters.index(named.pop())
     if not named:
-        quoted = [place for place, choice in enumerate(choices) if choice.strip() in text]
+        folded = text.casefold()
+        quoted = [n for n, choice in enumerate(choices) if choice.strip().casefold() in folded]
         if len(quoted) == 1:
             return quoted[0]
     return None
