@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import mind_eval.models.endpoint as endpoint_module
+import mind_eval.models.http_requests as http_module
 from mind_core import MindError
 from mind_core.testing import run_tool
 from mind_eval import generating
@@ -199,7 +199,7 @@ def test_a_server_is_asked_over_http(server: Server, tmp_path: Path) -> None:
     done = run_tool("mind-eval", [*arguments, "-o", tmp_path / "again", "--answers",
                                   tmp_path / "scores.answers"])  # fmt: skip
     assert done.code == 0 and len(server.asked) == 5, "answers that are there are not asked again"
-    done = run_tool("mind-eval", [*arguments[:5], "--benchmark", "piqa"])
+    done = run_tool("mind-eval", [*arguments[:5], "--benchmark", "piqa", "--api", "chat"])
     assert done.code == 1 and "needs log-probabilities" in done.stderr
 
 
@@ -209,7 +209,7 @@ def test_a_server_is_asked_over_http(server: Server, tmp_path: Path) -> None:
 def test_a_server_that_fails_is_named_with_the_item(
     server: Server, manner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint_module, "PAUSE", 0.01)
+    monkeypatch.setattr(http_module, "PAUSE", 0.01)
     server.manner = manner
     with pytest.raises(MindError, match="task gsm8k, item 7: http://127") as error:
         patience = 0.3 if manner == "silent" else 60.0

@@ -64,6 +64,9 @@ def run_command(
     dtype: cli_options.Dtype = "float32",
     model_name: cli_options.ModelName = None,
     timeout: cli_options.Timeout = 60.0,
+    api: cli_options.Api = "completions",
+    api_key_env: cli_options.ApiKeyEnv = None,
+    concurrency: cli_options.Concurrency = 1,
     plugin: options.PluginFiles = None,
     print_recipe: options.PrintRecipe = False,
     dry_run: options.DryRun = False,
@@ -90,7 +93,8 @@ def run_command(
         write_out(recipe.to_toml())
         return
     asked = RunOptions(
-        model=model, model_name=model_name, timeout=timeout, tasks=tuple(task or ()), hub=hub,
+        model=model, model_name=model_name, timeout=timeout, api=api, api_key_env=api_key_env,
+        concurrency=concurrency, tasks=tuple(task or ()), hub=hub,
         shots=shots, heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root,
         limit=limit, spread=spread, seed=seed, batch_tokens=batch_tokens, device=device,
         dtype=dtype, output=output, answers=answers, keep_going=keep_going,

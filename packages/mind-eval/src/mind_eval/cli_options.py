@@ -14,7 +14,7 @@ Model = Annotated[
         "--model",
         metavar="FOLDER|URL",
         help="A mind-train run or checkpoint, a Hugging Face folder, or the address of a server "
-        "that speaks OpenAI's completions (http://host/v1; tasks in which it writes).",
+        "that speaks OpenAI's protocol (http://host/v1).",
     ),
 ]
 ModelName = Annotated[
@@ -26,6 +26,28 @@ ModelName = Annotated[
 Timeout = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Wait this long for the server."),
+]
+Api = Annotated[
+    str,
+    typer.Option(
+        "--api",
+        metavar="completions|chat",
+        help="How the server is asked; chat for tasks in which the model writes.",
+    ),
+]
+ApiKeyEnv = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--api-key-env",
+        metavar="NAME",
+        help="The environment variable that holds the server's key; it is taken from nowhere else.",
+    ),
+]
+Concurrency = Annotated[
+    int,
+    typer.Option(
+        "--concurrency", metavar="N", min=1, max=256, help="Requests to the server at a time."
+    ),
 ]
 Suite = Annotated[
     Optional[str],  # noqa: UP045

@@ -13,19 +13,17 @@ from mind_eval.answers import Answer, AnswerLog, answer_key, base_key
 from mind_eval.encoding import Encoder
 from mind_eval.finite import NotFiniteError, check_finite
 from mind_eval.generating import Wanted, Writer, generation_plan
-from mind_eval.models.endpoint import Endpoint, UnansweredError
+from mind_eval.models.endpoint import Endpoint
 from mind_eval.models.model import Model
 from mind_eval.plan import Sequenced, plan, shares
 from mind_eval.prompts.builder import Asked
 from mind_eval.prompts.spec import WRITTEN, Spec
 from mind_eval.ranks import Ranks
 from mind_eval.scoring import Scorer
+from mind_eval.server_requests import ask_server
 
 CHUNK = 1024
 """Items that are planned together: bounds memory, and keeps most subjects whole."""
-
-PATIENCE = 20
-"""Failures of a server in a row, with `--keep-going`, after which its benchmark is set aside."""
 
 Keys = list[list[str]]
 """For each choice of an item, the keys of its windows."""
@@ -71,7 +69,8 @@ class Engine:
         stream = iter(items)
         while chunk := list(islice(stream, CHUNK)):
             if isinstance(self.model, Endpoint):
-                yield from self._ask_server(self.model, spec, chunk)
+                found = ask_server(self, self.model, spec, chunk)
+                yield from (Keyed(asked, keys) for asked, keys in found)
             elif spec.kind == WRITTEN:
                 yield from self._ask_writing(spec, chunk)
             else:
@@ -164,37 +163,6 @@ class Engine:
                     raise error.named(item) from None
                 self.log.add({keys[index]: text for index, text in written})
         yield from (Keyed(asked, [[key]]) for asked, key in zip(chunk, keys, strict=True))
-
-    def _ask_server(self, server: Endpoint, spec: Spec, chunk: Sequence[Asked]) -> Iterator[Keyed]:
-        if spec.kind != WRITTEN:
-            raise MindError(
-                f"task {spec.name} needs log-probabilities, which an endpoint does not give",
-                hint="give generation tasks to an endpoint: gsm8k, math, bbh, flores",
-            )
-        for number, asked in enumerate(chunk):
-            told = [asked.prompts[0], list(spec.stops), spec.new_tokens]
-            key = answer_key(self.base, (), told)
-            mine = number % self.ranks.world == self.ranks.rank
-            if mine and self.log.get(key) is None:
-                item = f"task {spec.name}, item {asked.id}"
-                self._write_by(server, spec, asked, key, item)
-            self.done(self.count + number)
-            yield Keyed(asked, [[key]])
-
-    def _write_by(self, server: Endpoint, spec: Spec, asked: Asked, key: str, item: str) -> None:
-        """Ask a server; with `keep_going` a failure is noted, until too many come in a row."""
-        try:
-            text = server.write(asked.prompts[0], spec.stops, spec.new_tokens, item)
-        except UnansweredError as error:
-            self.failures[key], self.refusals[key] = error.message, error.kind
-        except MindError as error:
-            self.in_a_row += 1
-            if not self.keep_going or self.in_a_row > PATIENCE:
-                raise
-            self.failures[key] = "; ".join(filter(None, (error.message, error.cause)))
-        else:
-            self.in_a_row = 0
-            self.log.add({key: text})
 
     def unanswered(self, keyed: Keyed) -> str | None:
         """Say why an item has no answer; None if it has."""

@@ -14,6 +14,9 @@ class RunOptions:
     model: str
     model_name: str | None = None
     timeout: float = 60.0
+    api: str = "completions"
+    api_key_env: str | None = None
+    concurrency: int = 1
     tasks: Sequence[str | Path] = ()
     hub: bool = False
     shots: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -123,11 +124,23 @@ def _open(options: RunOptions) -> Model | Endpoint:
         model = open_model(options.model, options.device, options.dtype)
         log(TOOL, f"device: {device_name(model.device)}, {model.dtype}")
         return model
-    from mind_eval.models.endpoint import Endpoint
+    from mind_eval.models.endpoint import APIS, Endpoint
 
     if not options.model_name:
         raise UsageError("an endpoint needs the name of a model", hint="give --model-name NAME")
-    return Endpoint(options.model, options.model_name, options.timeout)
+    if options.api not in APIS:
+        raise UsageError(f"there is no --api {options.api!r}", hint=f"known: {', '.join(APIS)}")
+    key = None
+    if options.api_key_env is not None:
+        key = os.environ.get(options.api_key_env)
+        if not key:
+            raise UsageError(
+                f"--api-key-env {options.api_key_env}: the environment has no such variable",
+                hint=f"export {options.api_key_env}=…, in a file that only you can read",
+            )
+    return Endpoint(
+        options.model, options.model_name, options.timeout, options.api, options.concurrency, key
+    )
 
 
 def _head(

@@ -1,30 +1,24 @@
-"""A server that speaks OpenAI's completions protocol, for tasks in which the model writes.
+"""A server that speaks OpenAI's protocol: completions, or chat for tasks in which a model writes.
 
-Greedy, one prompt at a time. A server that does not answer in time is asked again; what is no
-completion is an error that names the item: it is never scored as a wrong answer.
+Greedy. A completions server scores choices too, by `echo` with `logprobs`. A busy server is asked
+again when it says so (`Retry-After`); what is no answer is an error that names the item, or is
+counted by its kind: it is never scored as a wrong answer.
 """
 
 from __future__ import annotations
 
-import http.client
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from mind_core import MindError
+from mind_eval.models.http_requests import QUOTED, post
 from mind_eval.stops import trimmed
 
-TRIES = 3
-PAUSE = 0.5
-QUOTED = 200
-"""Bytes of a server's own explanation in a message."""
-
-
+COMPLETIONS, CHAT = "completions", "chat"
+APIS = (COMPLETIONS, CHAT)
 FILTERED, CUT, TOOL_CALLS = "filtered", "cut", "tool_calls"
 REFUSALS = {
     FILTERED: "filtered by the server",
@@ -44,21 +38,24 @@ class UnansweredError(MindError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server by its address (…/v1) and the name of a model on it."""
+    """A server by its address (…/v1), the name of a model on it, and how it is asked."""
 
     address: str
     model: str
     timeout: float = 60.0
+    api: str = COMPLETIONS
+    concurrency: int = 1
+    key: str | None = field(default=None, repr=False)
 
     @property
     def named(self) -> str:
         """Say what was asked: address and model."""
-        return f"{self.address} {self.model}"
+        return f"{self.address} {self.model}" + (" (chat)" if self.api == CHAT else "")
 
     def section(self) -> dict[str, Any]:
         """Describe the model for `scores.json`."""
         return {"named": self.named, "fingerprint": None, "endpoint": self.address,
-                "dtype": None, "context": None}  # fmt: skip
+                "api": self.api, "dtype": None, "context": None}  # fmt: skip
 
     def write(self, prompt: str, stops: Sequence[str], limit: int, item: str) -> str:
         """Ask for a continuation, cut before the first stop string.
@@ -66,69 +63,88 @@ class Endpoint:
         Raises `MindError` that names the item if the server fails or answers something else,
         `UnansweredError` for a reply that is no answer.
         """
-        body = {
-            "model": self.model, "prompt": prompt, "max_tokens": limit, "temperature": 0,
-            "stop": list(stops)[:4] or None,
-        }  # fmt: skip
-        answer = self._post(orjson.dumps(body), item)
-        try:
-            choice = orjson.loads(answer)["choices"][0]
-            text, finish = choice["text"], choice.get("finish_reason")
-        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
-            raise MindError(
-                f"{item}: {self.address} answered no completion",
-                cause=f"{type(error).__name__} in {answer[:QUOTED]!r}",
-                hint="--model takes an address that has /completions, such as http://host/v1",
-            ) from error
+        asked: dict[str, Any] = {"max_tokens": limit, "stop": list(stops)[:4] or None}
+        if self.api == CHAT:
+            choice = self._choice(
+                {"messages": [{"role": "user", "content": prompt}], **asked}, item
+            )
+            message = choice.get("message")
+            if not isinstance(message, dict):
+                raise self._no_completion(item, f"{choice!r:.{QUOTED}}")
+            if message.get("refusal"):
+                raise UnansweredError(
+                    FILTERED, f"{item}: refused: {message['refusal']!r:.{QUOTED}}"
+                )
+            text = message.get("content")
+        else:
+            choice = self._choice({"prompt": prompt, **asked}, item)
+            if "text" not in choice:
+                raise self._no_completion(item, f"{choice!r:.{QUOTED}}")
+            text = choice["text"]
         if text is not None and not isinstance(text, str):
             raise MindError(f"{item}: {self.address} answered a text that is none: {text!r}")
-        return trimmed(self._written(text, finish, limit, item), stops)
+        return trimmed(_written(text, choice.get("finish_reason"), limit, item), stops)
 
-    def _written(self, text: str | None, finish: object, limit: int, item: str) -> str:
-        """Return a text that is an answer; raise `UnansweredError` for one that is none."""
-        if finish == "content_filter":
-            raise UnansweredError(FILTERED, f"{item}: the server's content filter held it back")
-        if finish == "length" and not (text or "").strip():
-            raise UnansweredError(CUT, f"{item}: {limit} tokens were used up without a text")
-        if finish in ("tool_calls", "function_call"):
-            raise UnansweredError(TOOL_CALLS, f"{item}: the model called a tool")
-        if text is None:
-            raise UnansweredError(FILTERED, f"{item}: the server gave null for a text ({finish})")
-        return text
+    def score(self, context: str, continuation: str, item: str) -> tuple[float, bool]:
+        """Ask for the log-probability in nats of a continuation, and whether it is the likeliest.
 
-    def _post(self, body: bytes, item: str) -> bytes:
-        request = urllib.request.Request(
-            self.address.rstrip("/") + "/completions",
-            body,
-            {"Content-Type": "application/json"},
-        )
-        cause = ""
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(PAUSE * 2 ** (attempt - 1))
-            try:
-                with urllib.request.urlopen(request, timeout=self.timeout) as response:
-                    answer: bytes = response.read()
-                    return answer
-            except urllib.error.HTTPError as error:
-                cause = f"{error}: {_quoted(error)}"
-                if error.code < 500 and error.code != 429:
-                    break
-            except (OSError, http.client.HTTPException) as error:  # also what is not HTTP, or cut
-                cause = f"{type(error).__name__}: {error}"
-        raise MindError(
-            f"{item}: {self.address} gave no answer",
+        The server echoes both with the log-probability of each token; those that end after the
+        context count, as in the folder's own scoring (trailing spaces go with the continuation).
+        """
+        start = len(context.rstrip())
+        body = {"prompt": context + continuation, "max_tokens": 1, "echo": True, "logprobs": 1}
+        found = self._choice(body, item).get("logprobs")
+        try:
+            assert isinstance(found, dict)
+            offsets, nats = found["text_offset"], found["token_logprobs"]
+            end = len(context + continuation)
+            ends = [*offsets[1:], end]
+            places = [n for n, stop in enumerate(ends) if stop > start and offsets[n] < end]
+            tops = found.get("top_logprobs") or [None] * len(offsets)
+            values = [float(nats[n]) for n in places]
+            greedy = all(not tops[n] or nats[n] >= max(tops[n].values()) - 1e-6 for n in places)
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
+            raise MindError(
+                f"{item}: {self.address} gave no log-probabilities of the prompt",
+                cause=f"{type(error).__name__} in {found!r:.{QUOTED}}",
+                hint="it must take echo with logprobs (vLLM does); written tasks need neither, "
+                "and an empty context has no first log-probability",
+            ) from error
+        if not values:
+            raise MindError(f"{item}: {self.address} gave no token of the answer {continuation!r}")
+        return sum(values), greedy
+
+    def _choice(self, body: dict[str, Any], item: str) -> dict[str, Any]:
+        place = "/chat/completions" if self.api == CHAT else "/completions"
+        data = orjson.dumps({"model": self.model, "temperature": 0, **body})
+        answer = post(self.address.rstrip("/") + place, data, self.timeout, self.key, item)
+        try:
+            choice: Any = orjson.loads(answer)["choices"][0]
+        except (orjson.JSONDecodeError, LookupError, TypeError) as error:
+            raise self._no_completion(
+                item, f"{type(error).__name__} in {answer[:QUOTED]!r}"
+            ) from error
+        if not isinstance(choice, dict):
+            raise self._no_completion(item, f"{choice!r:.{QUOTED}}")
+        return choice
+
+    def _no_completion(self, item: str, cause: str) -> MindError:
+        place = "/chat/completions" if self.api == CHAT else "/completions"
+        return MindError(
+            f"{item}: {self.address} answered no completion",
             cause=cause,
-            hint=f"check that the server runs at {self.address} (most want …/v1), knows the model "
-            "by this name, or give it more --timeout",
+            hint=f"--model takes an address that has {place}, such as http://host/v1",
         )
 
 
-def _quoted(error: urllib.error.HTTPError) -> str:
-    """Quote how a server explains a refusal."""
-    try:
-        return repr(error.read(QUOTED).decode("utf-8", "replace"))
-    except (OSError, http.client.HTTPException):
-        return "(no explanation)"
-    finally:
-        error.close()
+def _written(text: str | None, finish: object, limit: int, item: str) -> str:
+    """Return a text that is an answer; raise `UnansweredError` for one that is none."""
+    if finish == "content_filter":
+        raise UnansweredError(FILTERED, f"{item}: the server's content filter held it back")
+    if finish == "length" and not (text or "").strip():
+        raise UnansweredError(CUT, f"{item}: {limit} tokens were used up without a text")
+    if finish in ("tool_calls", "function_call"):
+        raise UnansweredError(TOOL_CALLS, f"{item}: the model called a tool")
+    if text is None:
+        raise UnansweredError(FILTERED, f"{item}: the server gave null for a text ({finish})")
+    return text

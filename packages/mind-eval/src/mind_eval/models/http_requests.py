@@ -1,0 +1,88 @@
+"""Send one request to a server; again where that may help, and to no other host."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import urllib.error
+import urllib.request
+from email.utils import parsedate_to_datetime
+
+from mind_core import MindError
+
+TRIES = 3
+BUSY_TRIES = 8
+"""Tries of a server that says it is busy (429, 503)."""
+
+PAUSE = 0.5
+LONGEST_PAUSE = 120.0
+BUSY = (429, 503)
+QUOTED = 200
+"""Bytes of a server's own explanation in a message."""
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follow no redirection: the key would go along to another host."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_Stay)
+
+
+def post(address: str, body: bytes, timeout: float, key: str | None, item: str) -> bytes:
+    """Post JSON and return the answer's body; raise `MindError` that names the item."""
+    headers = {"Content-Type": "application/json"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(address, body, headers)
+    cause, tries, attempt = "", TRIES, 0
+    while attempt < tries:
+        pause = PAUSE * 2**attempt
+        attempt += 1
+        try:
+            with _OPENER.open(request, timeout=timeout) as response:
+                answer: bytes = response.read()
+                return answer
+        except urllib.error.HTTPError as error:
+            cause = f"{error}: {_quoted(error)}"
+            if error.code < 500 and error.code != 429:
+                break
+            if error.code in BUSY:
+                tries = BUSY_TRIES
+                pause = _asked_pause(error.headers.get("Retry-After"), pause)
+        except (OSError, http.client.HTTPException) as error:  # also what is not HTTP, or cut
+            cause = f"{type(error).__name__}: {error}"
+        if attempt < tries:
+            time.sleep(min(pause, LONGEST_PAUSE))
+    raise MindError(
+        f"{item}: {address.removesuffix('/completions').removesuffix('/chat')} gave no answer",
+        cause=cause,
+        hint=f"check that the server answers {address} (most want …/v1), knows the model "
+        "by this name and takes the key, or give it more --timeout",
+    )
+
+
+def _asked_pause(header: str | None, pause: float) -> float:
+    """Return how long a server asks to wait: in seconds, or until a date."""
+    if not header:
+        return pause
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return pause
+
+
+def _quoted(error: urllib.error.HTTPError) -> str:
+    """Quote how a server explains a refusal."""
+    try:
+        return repr(error.read(QUOTED).decode("utf-8", "replace"))
+    except (OSError, http.client.HTTPException):
+        return "(no explanation)"
+    finally:
+        error.close()

@@ -1,0 +1,116 @@
+"""Put items to a server, several at once; each answer is logged as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mind_core import MindError
+from mind_eval.answers import Answer, answer_key
+from mind_eval.finite import check_finite
+from mind_eval.models.endpoint import CHAT, Endpoint, UnansweredError
+from mind_eval.prompts.builder import Asked
+from mind_eval.prompts.spec import WRITTEN, Spec
+
+if TYPE_CHECKING:
+    from mind_eval.engine import Engine
+
+PATIENCE = 20
+"""Failures of a server in a row, with `--keep-going`, after which its benchmark is set aside."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked once: under which key its answer is logged, for which item, and how."""
+
+    key: str
+    item: str
+    ask: Callable[[], Answer]
+
+
+def requests_of(server: Endpoint, spec: Spec, asked: Asked, base: bytes) -> list[Request]:
+    """Make the requests of one item: one text to write, or the log-probability of each choice.
+
+    Raises `MindError` for choices on a chat server, which gives none.
+    """
+    item = f"task {spec.name}, item {asked.id}"
+    if spec.kind == WRITTEN:
+        prompt, stops, limit = asked.prompts[0], list(spec.stops), spec.new_tokens
+        key = answer_key(base, (), [prompt, stops, limit])
+        return [Request(key, item, lambda: server.write(prompt, stops, limit, item))]
+    if server.api == CHAT:
+        raise MindError(
+            f"task {spec.name} needs log-probabilities, which a chat server does not give",
+            hint="--api completions with a server that echoes them (vLLM), or tasks in which the "
+            "model writes: gsm8k, math, bbh, flores; --own asks for choices in text",
+        )
+
+    def scored(context: str, continuation: str) -> Callable[[], Answer]:
+        def ask() -> Answer:
+            nats, greedy = server.score(context, continuation, item)
+            check_finite(nats, item, server.named)
+            return nats, greedy
+
+        return ask
+
+    return [
+        Request(answer_key(base, (), ["echo", *pair]), item, scored(*pair)) for pair in asked.pairs
+    ]
+
+
+def ask_all(engine: Engine, server: Endpoint, requests: Sequence[Request]) -> None:
+    """Send the requests that the log has no answer to, at most `concurrency` at a time.
+
+    With `keep_going` a failure is noted, until too many come in a row; else the first in order is
+    raised, after those under way have come back.
+    """
+    missing = {one.key: one for one in requests if engine.log.get(one.key) is None}
+    engine.reused += len(requests) - len(missing)
+    with ThreadPoolExecutor(max_workers=max(1, server.concurrency)) as pool:
+        waiting = list(missing.values())
+        running: dict[Future[Answer], Request] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < server.concurrency:
+                    request = waiting.pop(0)
+                    running[pool.submit(request.ask)] = request
+                done, _ = wait(running, return_when=FIRST_COMPLETED, timeout=1.0)
+                for future in [one for one in running if one in done]:
+                    _take_in(engine, running.pop(future), future)
+                engine.done(engine.count)
+        finally:
+            for future, request in running.items():  # what came back is kept, whatever failed
+                if future.exception() is None:
+                    engine.log.add({request.key: future.result()})
+
+
+def ask_server(
+    engine: Engine, server: Endpoint, spec: Spec, chunk: Sequence[Asked]
+) -> Iterator[tuple[Asked, list[list[str]]]]:
+    """Ask a server the items of a chunk; yield each with the keys of its answers."""
+    keyed = []
+    mine: list[Request] = []
+    for number, asked in enumerate(chunk):
+        requests = requests_of(server, spec, asked, engine.base)
+        keyed.append((asked, [[one.key] for one in requests]))
+        if number % engine.ranks.world == engine.ranks.rank:
+            mine += requests
+    ask_all(engine, server, mine)
+    yield from keyed
+
+
+def _take_in(engine: Engine, request: Request, future: Future[Answer]) -> None:
+    try:
+        answer = future.result()
+    except UnansweredError as error:
+        engine.failures[request.key], engine.refusals[request.key] = error.message, error.kind
+    except MindError as error:
+        engine.in_a_row += 1
+        if not engine.keep_going or engine.in_a_row > PATIENCE:
+            raise
+        engine.failures[request.key] = "; ".join(filter(None, (error.message, error.cause)))
+    else:
+        engine.in_a_row = 0
+        engine.log.add({request.key: answer})
