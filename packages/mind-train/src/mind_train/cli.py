@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mind_core import cli
-from mind_train.commands import bench, exchange, plan, plot, pretrain, sample, sft
+from mind_train.commands import bench, exchange, plan, plot, pretrain, sample, scaling, sft
 from mind_train.commands.shared import TOOL, plugins_of
 
 app = cli.new_app()
@@ -24,6 +24,7 @@ for module, command in (
     (plan, plan.plan),
     (bench, bench.bench),
     (plot, plot.plot),
+    (scaling, scaling.scaling),
 ):
     app.command(help=cli.help_text(module.WHAT, module.EXAMPLES), epilog=cli.epilog(module.COST))(
         command

@@ -1,0 +1,1 @@
+"""The paper's experiments: scaling laws fitted to any table of runs."""
