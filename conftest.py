@@ -7,6 +7,7 @@ A failure can then be repeated, and a busy machine fails nothing. Others are dra
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,35 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """Watch what is made safe against a power cut."""
     return Disk(monkeypatch)
+
+
+_ATTACKS: dict[str, str] = {}
+"""By test: the attack that it tries."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Note which attack a test tries."""
+    for item in items:
+        for mark in item.iter_markers("hostile"):
+            _ATTACKS[item.nodeid] = mark.args[0]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what was tried, if hostile input alone was asked for."""
+    if config.option.markexpr != "hostile":
+        return
+    tried: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            attack = _ATTACKS.get(report.nodeid)
+            if attack is not None:
+                tried[attack] += report.when == "call" or outcome == "error"
+                failed[attack] += outcome != "passed"
+    width = max(map(len, tried), default=0)
+    terminalreporter.write_line(f"{'attack class':<{width}}  tried  failed")
+    for attack in sorted(tried):
+        line = f"{attack:<{width}}  {tried[attack]:>5}  {failed[attack]:>6}"
+        terminalreporter.write_line(line)
+    total = sum(tried.values()), sum(failed.values())
+    terminalreporter.write_line(f"{'all':<{width}}  {total[0]:>5}  {total[1]:>6}")

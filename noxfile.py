@@ -62,6 +62,12 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def hostile(session: nox.Session) -> None:
+    """Try hostile input on every tool; prints attack class, tried, failed."""
+    session.run("pytest", "-q", "-m", "hostile", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure, and print figures with their ratios; `-- NAME` runs one of benchmarks/."""
     names = session.posargs or [path.stem for path in BENCHMARKS]

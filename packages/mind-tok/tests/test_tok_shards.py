@@ -146,7 +146,11 @@ def test_a_changed_file_is_refused(folder: Path, suffix: str) -> None:
     data = bytearray(path.read_bytes())
     data[3] ^= 1
     path.write_bytes(data)
-    ShardSet.open(folder)
+    if suffix == "bin":
+        ShardSet.open(folder)
+    else:  # columns that contradict each other are seen without reading the ids
+        with pytest.raises(MindError, match="do not belong together"):
+            ShardSet.open(folder)
     with pytest.raises(MindError, match="not the file that its manifest"):
         ShardSet.open(folder, verify=True)
     ShardSet.open(folder, "validation", verify=True)

@@ -189,6 +189,20 @@ def sha256_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def open_lock(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be locked, empty if it is new; a link is refused, nothing is truncated."""
+    flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise MindError(
+            f"cannot open the lock {path}", cause=error.strerror, hint="remove it if it is a link"
+        ) from None
+    with os.fdopen(handle, "rb") as file:
+        yield file
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, with those above it, so that it outlasts a power cut."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]

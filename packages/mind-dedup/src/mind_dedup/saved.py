@@ -18,7 +18,8 @@ import orjson
 import xxhash
 
 from mind_core.errors import MindError
-from mind_core.files import MANIFEST, atomic_file, read_manifest, write_json
+from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
+from mind_core.untrusted import inside
 from mind_dedup.settings import Plan
 from mind_dedup.signature import scheme_of
 from mind_dedup.store import Block, Remote, Store
@@ -41,7 +42,7 @@ def attach(folder: Path, plan: Plan, store: Store) -> int:
     manifest = read_index_manifest(folder, plan)
     before = len(store)
     for segment in manifest["segments"]:
-        path = folder / segment["file"]
+        path = inside(folder, segment.get("file") if isinstance(segment, dict) else None)
         for block in _read(path, segment):
             store.attach(block)
     found = len(store) - before
@@ -55,7 +56,7 @@ def extending(folder: Path) -> Iterator[None]:
     """Hold an index for extending; raise `MindError` if another process does."""
     check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as lock:
+    with open_lock(folder / _LOCK) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -17,6 +17,7 @@ from mind_core.errors import UsageError
 from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
+from mind_core.untrusted import inside
 from mind_tok.bytelevel_file import ByteLevelFile, read_bytelevel, token_bytes
 from mind_tok.replaced import REPLACED, read_replaced, write_replaced
 from mind_tok.surrogates import packed
@@ -157,7 +158,7 @@ class ByteLevel:
 
     def load(self, folder: Path, manifest: dict[str, Any]) -> ByteLevelTokenizer:
         """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""
-        path = folder / FILE
+        path = inside(folder, FILE)
         try:
             data = path.read_bytes()
         except OSError as error:

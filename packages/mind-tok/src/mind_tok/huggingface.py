@@ -19,6 +19,7 @@ from mind_core.errors import UsageError
 from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, END, PII_TOKENS
 from mind_core.summary import version_of
+from mind_core.untrusted import inside
 from mind_tok.bytelevel_file import token_bytes
 from mind_tok.surrogates import refuse_surrogates
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
@@ -145,7 +146,7 @@ class HuggingFace:
 
     def load(self, folder: Path, manifest: dict[str, Any]) -> HuggingFaceTokenizer:
         """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""
-        path = folder / FILE
+        path = inside(folder, FILE)
         try:
             data = path.read_bytes()
         except OSError as error:

@@ -17,6 +17,7 @@ from mind_core import MindError
 from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
+from mind_core.untrusted import inside
 from mind_tok.long_texts import may_cut, pieces
 from mind_tok.sentencepiece_model import read_model
 from mind_tok.sentencepiece_training import train_model
@@ -201,7 +202,7 @@ class _SentencePiece:
 
     def load(self, folder: Path, manifest: dict[str, Any]) -> SentencePieceTokenizer:
         """Return the tokenizer of a folder; raise `MindError` if its model is not what it was."""
-        path = folder / MODEL
+        path = inside(folder, MODEL)
         try:
             model = path.read_bytes()
         except OSError as error:

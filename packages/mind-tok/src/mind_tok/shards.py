@@ -20,6 +20,7 @@ from mind_core import MindError
 from mind_core.errors import did_you_mean
 from mind_core.files import read_manifest, sha256_file
 from mind_core.plugins import Plugins
+from mind_core.untrusted import inside
 from mind_tok.blocks import Group
 from mind_tok.open_shard import ENDS, GROUPS, MASK, SIZES
 from mind_tok.shard_writer import (
@@ -218,14 +219,16 @@ def _count(described: Mapping[str, Any], name: str) -> int:
 
 
 def _check_columns(folder: Path, shard: Shard, groups: int, verify: bool) -> None:
-    """Raise `MindError` for columns that do not fit each other; all of them with `verify`."""
+    """Raise `MindError` for columns that do not fit each other; the marks with `verify` alone."""
     wrong = ""
     if (int(shard.ends[-1]) if shard.documents else 0) != shard.tokens:
         wrong = f"{shard.name}.ends does not end with the last token"
-    elif verify and (shard.ends[1:] < shard.ends[:-1]).any():
+    elif not _ascends(shard.ends):
         wrong = f"{shard.name}.ends goes back"
-    elif verify and shard.documents and int(shard.groups.max()) >= groups:
+    elif shard.documents and int(shard.groups.max()) >= groups:
         wrong = f"{shard.name}.groups names a group that is not there"
+    elif shard.documents and _total(shard.sizes) != shard.bytes:
+        wrong = f"{shard.name}.sizes does not add up to the bytes that the manifest says"
     elif verify and shard.mask is not None and shard.tokens and shard.mask.max() > 1:
         wrong = f"{shard.name}.mask has marks besides 0 and 1"
     if wrong:
@@ -236,13 +239,31 @@ def _check_columns(folder: Path, shard: Shard, groups: int, verify: bool) -> Non
         )
 
 
+_AT_ONCE = 1 << 20
+_LARGEST = 1 << 40
+"""More bytes than a document has; two of them cannot add up to a small sum by overflow."""
+
+
+def _ascends(ends: NDArray[np.uint64]) -> bool:
+    """Return whether ends never go back, a part at a time."""
+    parts = (ends[at : at + _AT_ONCE + 1] for at in range(0, len(ends) - 1, _AT_ONCE))
+    return not any((part[1:] < part[:-1]).any() for part in parts)
+
+
+def _total(sizes: NDArray[Any]) -> int:
+    """Return the sum of sizes; -1 where one is beyond reason."""
+    total = 0
+    for at in range(0, len(sizes), _AT_ONCE):
+        part = sizes[at : at + _AT_ONCE]
+        if int(part.max()) > _LARGEST:
+            return -1
+        total += int(part.sum(dtype=np.uint64))
+    return total
+
+
 def _check(path: Path, described: Mapping[str, Any], size: int, verify: bool) -> None:
-    try:
-        found = path.stat().st_size
-    except OSError as error:
-        raise MindError(
-            f"cannot read {path}", cause=error.strerror, hint="the shard folder lost a file"
-        ) from None
+    inside(path.parent, path.name)
+    found = path.stat().st_size
     if not found == described["size"] == size:
         raise MindError(
             f"{path} is {found:,} bytes long, the manifest says {described['size']:,}",

@@ -33,6 +33,7 @@ from mind_core.files import (
 )
 from mind_core.plugins import Plugins
 from mind_core.progress import log
+from mind_core.untrusted import check_named, copy_files, inside
 from mind_train.components import TOOL, load_plugins
 from mind_train.models.language_model import Config, LanguageModel
 from mind_train.tensor_file import open_tensors, write_tensors
@@ -105,12 +106,36 @@ def bare_model(config: Config) -> LanguageModel:
 
 def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Config]:
     """Read the architecture's name and its config from a checkpoint."""
-    described = read_json(folder / CONFIG)
-    architecture = described["architecture"]
+    described = read_json(inside(folder, CONFIG))
+    try:
+        architecture, fields = described["architecture"], dict(described["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise MindError(
+            f"{folder / CONFIG} describes no model", cause=error, hint="it may be damaged"
+        ) from None
+    _check_sizes(folder, fields)
     config: Config = (plugins or load_plugins()).make(
-        "register_architectures", architecture, described["config"]
+        "register_architectures", str(architecture), fields
     )
     return architecture, config
+
+
+_ANY_SIZE = 1 << 20
+"""A number in a config that is no danger, whatever the weights."""
+
+
+def _check_sizes(folder: Path, fields: Mapping[str, Any]) -> None:
+    """Refuse a config that describes more than its weights hold, before anything is allocated."""
+    with open_tensors(inside(folder, MODEL)) as file:
+        tensors = len(list(file.keys()))
+    most = max(_ANY_SIZE, (folder / MODEL).stat().st_size)
+    for name, value in fields.items():
+        if isinstance(value, int) and value > (tensors if name == "layers" else most):
+            raise MindError(
+                f"{folder / CONFIG}: {name} is {value:,}",
+                cause=f"its {MODEL} has {tensors:,} tensors in {most:,} bytes",
+                hint="it does not belong to these weights, or is damaged",
+            )
 
 
 def load_weights(model: LanguageModel, folder: Path) -> None:
@@ -177,7 +202,7 @@ def write_checkpoint(
         fields = dataclasses.asdict(config)  # type: ignore[call-overload]
         write_json(folder / CONFIG, {"architecture": architecture, "config": fields})
         write_json(folder / TRAINER, trainer)
-        shutil.copytree(tokenizer, folder / TOKENIZER)
+        copy_files(tokenizer, folder / TOKENIZER)
         files = {}
         for path in sorted(folder.rglob("*")):
             _sync(path)
@@ -235,12 +260,11 @@ def sound_checkpoints(run: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def verify(folder: Path) -> dict[str, Any]:
     """Check the size and the SHA-256 of each file; give the manifest, or raise MindError."""
     manifest = read_manifest(folder, format=FORMAT)
-    for name, expected in manifest["files"].items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != expected["size"]:
-            raise MindError(f"{path} is missing or cut short", hint="take another checkpoint")
-        if sha256_file(path) != expected["sha256"]:
-            raise MindError(f"{path} was changed or damaged", hint="take another checkpoint")
+    needed = (MODEL, CONFIG, STATE, TRAINER, f"{TOKENIZER}/")
+    check_named(folder, manifest.get("files", {}), needed=needed)
+    for name in (MODEL, CONFIG):
+        if name not in manifest["files"]:
+            raise MindError(f"{folder}: its manifest names no {name}", hint="it may be damaged")
     return manifest
 
 

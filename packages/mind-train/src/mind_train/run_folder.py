@@ -8,7 +8,6 @@ All of it is read and written under the lock on ``run/.lock``.
 from __future__ import annotations
 
 import fcntl
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from mind_core.files import (
     atomic_file,
     check_folder,
     make_folder,
+    open_lock,
     read_json,
     write_json,
 )
@@ -55,18 +55,15 @@ def only_one(run: Path) -> Iterator[None]:
     """
     _refuse_foreign(run)
     make_folder(run)
-    handle = os.open(run / LOCK, os.O_RDONLY | os.O_CREAT, 0o666)
-    try:
+    with open_lock(run / LOCK) as lock:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise MindError(
                 f"another process is training in {run}",
                 hint="wait until it is done, or give another folder",
             ) from None
         yield
-    finally:
-        os.close(handle)
 
 
 def open_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +20,7 @@ from mind_core.files import atomic_folder, read_json, write_json
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.special_tokens import PAD
+from mind_core.untrusted import copy_files
 from mind_tok import Tokenizer, load_tokenizer
 from mind_tok.replaced import REPLACED
 from mind_tok.to_huggingface import save_for_huggingface
@@ -76,7 +76,7 @@ def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") 
             source = mindllm.modelling_file()
             (folder / f"{mindllm.MODULE}.py").write_text(source, "utf-8")
         _write_tokenizer(tokenizer, folder)
-        shutil.copytree(found / TOKENIZER, folder / TOKENIZER)
+        copy_files(found / TOKENIZER, folder / TOKENIZER)
         write_json(
             folder / "mind_export.json",
             {"format": "mind-export", "version": 1, "fingerprint": manifest["fingerprint"]},

@@ -1,0 +1,141 @@
+"""Read folders that others made: nothing in them may name a file outside, or a size at will.
+
+A folder of shards, a checkpoint, a tokenizer, an index is data. Its manifest names files and
+counts; here is what every reader of such a name or count goes through.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mind_core.errors import MindError
+from mind_core.files import MANIFEST, sha256_file
+
+_HINT = "take the folder from a source that you trust, or make it again"
+
+
+def inside(folder: str | Path, name: object) -> Path:
+    """Return the path of a regular file in a folder by the name that the folder itself gives it.
+
+    Raises `MindError` for a name that is no text, is absolute, goes upwards or through a link, and
+    for what is no regular file. The folder itself may be reached by a link.
+    """
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise MindError(f"{folder} names a file {name!r:.80}", hint=_HINT)
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or os.path.isabs(name):  # noqa: PTH117
+        raise MindError(
+            f"{folder} names a file outside of it: {name!r:.200}",
+            cause="a folder may hold files and nothing else",
+            hint=_HINT,
+        )
+    path = Path(folder)
+    for part in parts:
+        path = path / part
+        _refuse_link(path)
+    if not path.is_file():
+        raise MindError(
+            f"cannot read {path}",
+            cause="it is no regular file" if path.exists() else "it is missing, but named",
+            hint="the folder lost a file; copy it again, or make it again",
+        )
+    return path
+
+
+def check_named(
+    folder: str | Path,
+    described: Mapping[str, Any],
+    *,
+    needed: Collection[str] = (),
+    verify: bool = True,
+) -> None:
+    """Check the files that a manifest names: size and, with `verify`, SHA-256.
+
+    `described` maps names to `{"size", "sha256"}`; `needed` are names, or folders by their name and
+    a slash, of which every file must be named: one that is read must not be one that nobody checks.
+    """
+    folder = Path(folder)
+    if not isinstance(described, Mapping):
+        raise MindError(f"{folder}: its manifest names no files", hint=_HINT)
+    for name in needed:
+        found = [name] if not name.endswith("/") else _names_in(folder, name)
+        for each in found:
+            if each not in described and (name.endswith("/") or (folder / each).exists()):
+                raise MindError(
+                    f"{folder / each} is a file that the {MANIFEST} does not name",
+                    cause="it was put there after the folder was written",
+                    hint=_HINT,
+                )
+    for name, expected in described.items():
+        path = inside(folder, name)
+        size = count(expected, "size", f"{folder}: {name}")
+        if path.stat().st_size != size:
+            raise MindError(
+                f"{path} is {path.stat().st_size:,} bytes long, the {MANIFEST} says {size:,}",
+                cause="it was cut, changed or damaged after it was written",
+                hint="take another one, or copy the folder again",
+            )
+        if verify and sha256_file(path) != expected.get("sha256"):
+            raise MindError(
+                f"{path} was changed or damaged after it was written",
+                cause="its SHA-256 is not the one in the manifest",
+                hint="take another one, or copy the folder again",
+            )
+
+
+def copy_files(source: str | Path, target: str | Path) -> None:
+    """Copy a folder's regular files, with those of the folders in it; `target` must be new.
+
+    Raises `MindError` for a link, a device or a pipe: what it leads to is no part of the folder.
+    """
+    source, target = Path(source), Path(target)
+    target.mkdir()
+    for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
+        path = source / entry.name
+        _refuse_link(path)
+        if entry.is_dir(follow_symlinks=False):
+            copy_files(path, target / entry.name)
+        elif entry.is_file(follow_symlinks=False):
+            shutil.copyfile(path, target / entry.name, follow_symlinks=False)
+        else:
+            raise MindError(f"{path} is no regular file", hint=_HINT)
+
+
+def count(values: object, name: str, what: str, most: int | None = None) -> int:
+    """Return a count that a file gives under a name; raise `MindError` for what is none.
+
+    `most` is what fits: derive it from a size that was looked at, never from the file's own words.
+    """
+    value = values.get(name) if isinstance(values, Mapping) else None
+    if type(value) is not int or value < 0:
+        raise MindError(f"{what}: {name} is {value!r:.80}, and no count", hint=_HINT)
+    if most is not None and value > most:
+        raise MindError(f"{what}: {name} is {value:,}", cause=f"at most {most:,} fit", hint=_HINT)
+    return value
+
+
+def _refuse_link(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return  # missing, which is told by whoever opens it
+    if stat.S_ISLNK(mode):
+        raise MindError(
+            f"{path} is a link, which is not followed",
+            cause="it could lead to any file of this machine",
+            hint="put the file itself in its place if you trust the folder",
+        )
+
+
+def _names_in(folder: Path, name: str) -> list[str]:
+    inner = folder / name
+    return [
+        path.relative_to(folder).as_posix()
+        for path in sorted(inner.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    ]
