@@ -39,7 +39,8 @@ def sets(changes: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "pretrain", "sft", "sample", "plan", "bench", "plot", "export", "import"]
+    "verb",
+    ["", "pretrain", "sft", "sample", "plan", "bench", "plot", "average", "export", "import"],
 )
 def test_help_is_light(verb: str) -> None:
     code = (

@@ -20,8 +20,8 @@ from mind_core.recipe import Recipe
 from mind_train.config import model_config, settings
 from mind_train.data import Example
 from mind_train.device import DeviceConfig, choose_device
-from mind_train.jobs import row_length
 from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source
+from mind_train.recipe_mixture import row_length
 from mind_train.trainer import Trainer
 
 SQUARE = {"cpu": 2048, "cuda": 8192}

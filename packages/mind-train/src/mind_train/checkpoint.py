@@ -268,11 +268,16 @@ def verify(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def keep_newest(run: Path, keep: int) -> None:
-    """Remove all but the newest checkpoints, and what a killed save left behind; 0 keeps all."""
+def keep_newest(run: Path, keep: int, every: int = 0) -> None:
+    """Remove all but the newest checkpoints, and what a killed save left behind; 0 keeps all.
+
+    Those whose step is a multiple of ``every`` stay too.
+    """
     for leftover in (run / FOLDER).glob(f".step-*{PARTIAL}"):
         shutil.rmtree(leftover, ignore_errors=True)
     for old in checkpoints(run)[keep:] if keep else []:
+        if every and int(old.name.removeprefix("step-")) % every == 0:
+            continue
         # The manifest goes first: a folder half removed is no checkpoint.
         (old / MANIFEST).unlink(missing_ok=True)
         sync_folder(old)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mind_core import cli
-from mind_train.commands import bench, exchange, plan, plot, pretrain, sample, scaling, sft
+from mind_train.commands import average, bench, exchange, plan, plot, pretrain, sample, scaling, sft
 from mind_train.commands.shared import TOOL, plugins_of
 
 app = cli.new_app()
@@ -25,6 +25,7 @@ for module, command in (
     (bench, bench.bench),
     (plot, plot.plot),
     (scaling, scaling.scaling),
+    (average, average.average),
 ):
     app.command(help=cli.help_text(module.WHAT, module.EXAMPLES), epilog=cli.epilog(module.COST))(
         command

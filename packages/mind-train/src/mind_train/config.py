@@ -14,10 +14,12 @@ from mind_train.finite import not_finite
 from mind_train.train_options import (
     DataOptions,
     PhaseOptions,
+    SkipOptions,
     TrainOptions,
     check_keys,
     checked,
     phases_of,
+    skips_of,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from mind_train.models.language_model import Config
 
 TABLES = ("model", "data", "train", "optimizer", "schedule")
-PHASE = "phase"
+PHASE, SKIP = "phase", "skip"
 COMPONENTS = {
     "optimizer": ("register_optimizers", "adamw"),
     "schedule": ("register_schedules", "constant"),
@@ -43,16 +45,23 @@ class Settings:
     phases: tuple[PhaseOptions, ...]
     optimizer: MakeOptimizer
     schedule: Schedule
+    phase_schedules: tuple[Schedule | None, ...] = ()
+    skips: tuple[SkipOptions, ...] = ()
 
 
 def effective_recipe(
-    name: str, changes: Sequence[str], seed: int | None, inherited: bool = False
+    name: str,
+    changes: Sequence[str],
+    seed: int | None,
+    inherited: bool = False,
+    values: Mapping[str, Any] | None = None,
 ) -> Recipe:
     """Load a recipe, apply ``--set`` and ``--seed``; check the names of its tables and keys.
 
-    A seed that is ``inherited`` from the environment comes after ``--set`` too.
+    A seed that is ``inherited`` from the environment comes after ``--set`` too. ``values`` are the
+    recipe's where they have been read already.
     """
-    recipe = load_recipe(name, "mind_train")
+    recipe = load_recipe(name, "mind_train") if values is None else Recipe(name, dict(values))
     if inherited and seed is not None:
         recipe.values["seed"] = seed
     for change in changes:
@@ -60,7 +69,7 @@ def effective_recipe(
     if not inherited and seed is not None:
         recipe.values["seed"] = seed
     recipe.values.setdefault("seed", 0)
-    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict), PHASE: list})
+    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict), PHASE: list, SKIP: list})
     for key, value in not_finite(recipe.values):
         raise UsageError(
             f"recipe {name}: {key} is {value}", hint="give a finite number, like 1e9 for no limit"
@@ -85,13 +94,13 @@ def whole(recipe: Recipe, plugins: Plugins) -> Recipe:
     values["train"] = _defaults_of(TrainOptions) | values.get("train", {})
     values["data"] = _defaults_of(DataOptions) | values.get("data", {})
     if phases := phases_of(values):
-        values[PHASE] = [dataclasses.asdict(phase) for phase in phases]
+        values[PHASE] = [phase.described() for phase in phases]
         _take_steps(values["train"], sum(phase.steps for phase in phases))
     for table, (hook, usual) in COMPONENTS.items():
         given = {"name": usual} | values.get(table, {})
         defaults = _defaults(plugins.find(hook, str(given["name"])))
         values[table] = {"name": given["name"]} | defaults | given
-    order = ["seed", *TABLES, PHASE]
+    order = ["seed", *TABLES, PHASE, SKIP]
     return Recipe(recipe.name, {key: values[key] for key in order if key in values})
 
 
@@ -104,14 +113,29 @@ def settings(recipe: Recipe, plugins: Plugins) -> Settings:
         raise UsageError(f"seed {seed!r} is not a whole number from 0 on", hint="--seed 1")
     train = checked("train", values["train"], TrainOptions)
     data = checked("data", values["data"], DataOptions)
+    phases = phases_of(values)
     return Settings(
         recipe,
         seed,
         train,
         data,
-        phases_of(values),
-        *(_component(plugins, hook, values[table]) for table, (hook, _) in COMPONENTS.items()),
+        phases,
+        _component(plugins, COMPONENTS["optimizer"][0], values["optimizer"]),
+        _component(plugins, COMPONENTS["schedule"][0], values["schedule"]),
+        tuple(_phase_schedule(plugins, number, phase) for number, phase in enumerate(phases, 1)),
+        skips_of(values),
     )
+
+
+def _phase_schedule(plugins: Plugins, number: int, phase: PhaseOptions) -> Schedule | None:
+    if not phase.schedule:
+        return None
+    if not isinstance(phase.schedule.get("name"), str):
+        raise UsageError(
+            f"phase {number}: its schedule has no name", hint='schedule = { name = "linear" }'
+        )
+    schedule: Schedule = _component(plugins, COMPONENTS["schedule"][0], phase.schedule)
+    return schedule
 
 
 def model_config(recipe: Recipe, plugins: Plugins, vocab: int) -> tuple[str, Config]:

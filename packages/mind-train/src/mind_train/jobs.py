@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,24 @@ from mind_core import MindError
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_tok import load_tokenizer
-from mind_train.checkpoint import TOKENIZER, find_checkpoint, read_config
+from mind_train.checkpoint import TOKENIZER, checkpoints, find_checkpoint, read_config
 from mind_train.config import Settings, model_config, settings
-from mind_train.data import Dataset, Documents, Shards
+from mind_train.continuing import (
+    CONTINUED,
+    Start,
+    base_recipe,
+    begun,
+    check_shards,
+    find_start,
+)
+from mind_train.data import Documents, Shards
 from mind_train.datasets.chat import ChatDataset
-from mind_train.datasets.groups import GroupDataset
-from mind_train.datasets.text import TextDataset
 from mind_train.device import DeviceConfig, choose_device
 from mind_train.distributed import planned_group
 from mind_train.held_out import HeldOut, held_out_sets
-from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source, as_weights, resolve, source_seed
+from mind_train.mixture import Mixture
 from mind_train.models.language_model import Config
+from mind_train.recipe_mixture import mixture_of, plain_mixture, row_length
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Job:
     held_out: list[HeldOut]
     machine: DeviceConfig
     inputs: Mapping[str, Any]
+    start: Start | None = None
+    """Where the run goes on from, of a run that does."""
 
     @property
     def total(self) -> int:
@@ -47,12 +56,36 @@ class Job:
 
 
 def prepare_pretrain(
-    recipe: Recipe, plugins: Plugins, shards: Path, parent: Path | None = None
+    recipe: Recipe,
+    plugins: Plugins,
+    shards: Path,
+    parent: Path | None = None,
+    continued: str | None = None,
+    run: Path | None = None,
+    is_branch: bool = False,
 ) -> Job:
-    """Check a recipe against text shards, and the checkpoint to go on from if there is one."""
+    """Check a recipe against text shards, and the checkpoint to go on from if there is one.
+
+    Of ``parent`` the weights are taken; of ``continued`` (RUN@STEP) the optimizer's state and the
+    place in every source too. A ``run`` that has begun knows itself where it had gone on from. A
+    branch has to be the rest of a run that was never cut: its rates up to there are compared.
+    """
+    start = begun(run)
+    if start is not None and continued is not None and run is not None and not checkpoints(run):
+        again = find_start(continued, settings(_without_model(recipe), plugins).recipe)
+        if again.described() == start.described():
+            start = again
     if parent is not None:
         recipe = without_model(recipe, "pretrain --from")
+    elif continued is not None or start is not None:
+        recipe = _without_model(recipe)
     resolved = settings(recipe, plugins)
+    if start is None and continued is not None:
+        start = find_start(continued, resolved.recipe)
+        if is_branch:
+            _check_trunk(continued, start, resolved, plugins)
+    if start is not None:
+        return _continued(resolved, plugins, shards, start, run)
     opened = Shards.open(shards, "text")
     inputs = {
         "command": "pretrain",
@@ -68,6 +101,47 @@ def prepare_pretrain(
         inputs["parent"] = fingerprint
     mixture = mixture_of(resolved, opened, row_length(resolved, config))
     return _job(resolved, plugins, architecture, config, found, opened, mixture, inputs)
+
+
+def _check_trunk(trunk: str, start: Start, resolved: Settings, plugins: Plugins) -> None:
+    """Refuse a branch whose steps so far would have had other rates in one run."""
+    path, values = base_recipe(trunk, None)
+    before = settings(Recipe(path, values), plugins)
+    if resolved.recipe.values["optimizer"] != before.recipe.values["optimizer"]:
+        raise MindError(
+            "a branch has its trunk's optimizer", hint="--continue goes on with another rate"
+        )
+    total = sum(int(kept["steps"]) for kept in start.history)
+    for n in range(1, start.step + 1):
+        was, would = before.schedule(n, total), resolved.schedule(n, resolved.train.steps)
+        if was != would:
+            raise MindError(
+                f"step {n:,} of the trunk had {was:.6g} of the peak rate, in one run with the "
+                f"branch it would have had {would:.6g}",
+                cause="the trunk's warm-up is a share of its length, or its rate had begun to fall",
+                hint="train trunks with schedule.warmup as a number of steps, and branch before "
+                "they decay; --continue does without this check",
+            )
+
+
+def _continued(
+    resolved: Settings, plugins: Plugins, shards: Path, start: Start, run: Path | None
+) -> Job:
+    """Check a job that goes on from a step of another run."""
+    opened = Shards.open(shards, "text")
+    source = start.checkpoint if start.checkpoint is not None else run
+    assert source is not None
+    if start.checkpoint is not None:
+        check_shards(start.checkpoint, shards, opened.fingerprint)
+    _, architecture, config, _ = _parent(source, opened, shards, plugins)
+    inputs = {
+        "command": "pretrain",
+        "shards": opened.fingerprint,
+        "tokenizer": opened.tokenizer["sha256"],
+        CONTINUED: start.described(),
+    }
+    mixture = mixture_of(resolved, opened, row_length(resolved, config), start)
+    return _job(resolved, plugins, architecture, config, None, opened, mixture, inputs, start)
 
 
 def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Path, parent: Path) -> Job:
@@ -93,7 +167,7 @@ def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Path, parent: Path) ->
         "tokenizer": opened.tokenizer["sha256"],
         "parent": fingerprint,
     }
-    mixture = _plain(resolved, rows)
+    mixture = plain_mixture(resolved, rows)
     return _job(resolved, plugins, architecture, config, found, opened, mixture, inputs)
 
 
@@ -103,8 +177,11 @@ def without_model(recipe: Recipe, what: str) -> Recipe:
         raise MindError(
             f"a recipe for {what} has no [model]", hint="the model comes with the checkpoint"
         )
-    values = {key: value for key, value in recipe.values.items() if key != "model"}
-    return Recipe(recipe.name, values)
+    return _without_model(recipe)
+
+
+def _without_model(recipe: Recipe) -> Recipe:
+    return Recipe(recipe.name, {k: v for k, v in recipe.values.items() if k != "model"})
 
 
 def _parent(
@@ -131,9 +208,12 @@ def _job(
     shards: Shards,
     mixture: Mixture,
     inputs: Mapping[str, Any],
+    start: Start | None = None,
 ) -> Job:
     train = resolved.train
-    planned_group().share(train.batch)
+    for phase in mixture.phases:
+        planned_group().share(phase.batch)
+    _check_skips(resolved, mixture.steps)
     return Job(
         command=str(inputs["command"]),
         settings=resolved,
@@ -146,98 +226,18 @@ def _job(
         held_out=held_out_sets(shards, mixture.sources[0].rows.sequence, train.evaluate_tokens),
         machine=choose_device(train.device, train.dtype),
         inputs=inputs,
+        start=start,
     )
 
 
-def row_length(resolved: Settings, config: Config) -> int:
-    """Give the row length T: the recipe's, or the model's whole context."""
-    sequence = resolved.train.sequence or config.context
-    if sequence > config.context:
-        raise MindError(
-            f"train.sequence {sequence} is longer than the model's context {config.context}",
-            hint=f"--set train.sequence={config.context}, or a larger model.context",
-        )
-    return sequence
-
-
-def _plain(resolved: Settings, rows: Dataset) -> Mixture:
-    source = Source(ALL, rows, resolved.seed)
-    steps = resolved.train.total(len(rows))
-    mixture = Mixture([source], [Phase(steps, (UNIT,))], resolved.train.batch)
-    return _within_epochs(mixture, resolved)
-
-
-def _within_epochs(mixture: Mixture, resolved: Settings) -> Mixture:
-    """Refuse to read anything more often than the recipe allows; epochs become whole steps."""
-    rounding = resolved.train.batch / 2 if resolved.train.epochs else 0.0
-    return mixture.check(resolved.data.max_epochs, rounding)
-
-
-def mixture_of(resolved: Settings, opened: Shards, sequence: int) -> Mixture:
-    """Make the mixture of a recipe's [data] and [[phase]] over text shards; check the epochs.
-
-    Where a phase has no shares, nor [data], every source has the share of its tokens.
-    """
-    split = opened.train()
-    tables = [dict(phase.shares or resolved.data.shares) for phase in resolved.phases]
-    if not resolved.phases:
-        tables = [dict(resolved.data.shares)]
-    if not any(tables):
-        rows = TextDataset(split, sequence)
-        if not resolved.phases:
-            return _plain(resolved, rows)
-        phases = [Phase(phase.steps, (UNIT,), phase.order) for phase in resolved.phases]
-        mixture = Mixture([Source(ALL, rows, resolved.seed)], phases, resolved.train.batch)
-        return _within_epochs(mixture, resolved)
-    documents = Documents(split)
-    groups = [f"{g['source']}/{g['language']}" for g in opened.manifest["groups"]]
-    natural = {
-        name: float(documents.lengths[documents.groups == i].sum()) for i, name in enumerate(groups)
-    }
-    tables = [table or natural for table in tables]
-    wanted = [table_shares(table, groups) for table in tables]
-    used = sorted({name for shares in wanted for name, share in shares.items() if share})
-    sources = [
-        Source(
-            name, GroupDataset(documents, members, sequence, name), source_seed(resolved.seed, name)
-        )
-        for name, members in _members(tables, used, groups).items()
-    ]
-    names = [source.name for source in sources]
-    weights = [as_weights(shares, names) for shares in wanted]
-    batch = resolved.train.batch
-    if resolved.phases:
-        pairs = zip(resolved.phases, weights, strict=True)
-        phases = [Phase(phase.steps, w, phase.order) for phase, w in pairs]
-    else:
-        steps = resolved.train.total(sum(len(source.rows) for source in sources))
-        phases = [Phase(steps, weights[0])]
-    return _within_epochs(Mixture(sources, phases, batch), resolved)
-
-
-def table_shares(table: Mapping[str, float], groups: Sequence[str]) -> dict[str, float]:
-    """Check a table of shares against the groups of the shards; give it back."""
-    resolve(dict(table), groups)
-    return dict(table)
-
-
-def _members(
-    tables: Sequence[Mapping[str, float]], used: Sequence[str], groups: Sequence[str]
-) -> dict[str, list[int]]:
-    """Find the groups of each name in use; phases may not cut the same text in different ways."""
-    found: dict[str, list[int]] = {}
-    for table in tables:
-        for name, members in resolve(dict(table), groups).items():
-            if name in used:
-                found[name] = members
-    owner: dict[int, str] = {}
-    for name, members in found.items():
-        for i in members:
-            if i in owner:
-                raise MindError(
-                    f"{owner[i]!r} and {name!r} both mean {groups[i]}, in different phases",
-                    cause="its rows would be read by one without the other's knowledge",
-                    hint="name the same sources in every phase",
-                )
-            owner[i] = name
-    return {name: found[name] for name in used}
+def _check_skips(resolved: Settings, total: int) -> None:
+    """Refuse to pass over steps that there are not, or all that there are."""
+    skipped = {n for skip in resolved.skips for n in range(skip.first, min(skip.last, total) + 1)}
+    for skip in resolved.skips:
+        if skip.first > total:
+            raise MindError(
+                f"a skip begins at step {skip.first:,}, the run ends at step {total:,}",
+                hint="steps count from 1",
+            )
+    if len(skipped) == total:
+        raise MindError("the skips leave no step to train on", hint="correct [[skip]]")

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
@@ -40,13 +41,17 @@ class Phase:
     steps: int
     weights: tuple[int, ...]
     order: str = UNIFORM
+    batch: int = 0
+    """Rows a step; 0 takes the mixture's."""
+    planned: int = 0
+    """The steps it was to have, where it was cut; 0: ``steps``."""
 
-    def taken(self, rows: int, total: int) -> list[int]:
-        """Count each source's rows among the first ``rows`` of the phase's ``total``."""
+    def taken(self, rows: int) -> list[int]:
+        """Count each source's rows among the first ``rows`` of the phase."""
         if self.order == UNIFORM:
             return fair_counts(rows, self.weights)
         counts, left = [], rows
-        for whole in fair_counts(total, self.weights):
+        for whole in fair_counts((self.planned or self.steps) * self.batch, self.weights):
             counts.append(min(whole, left))
             left -= counts[-1]
         return counts
@@ -71,23 +76,51 @@ class Mixture:
     """The rows of a whole run: sources and phases."""
 
     def __init__(self, sources: Sequence[Source], phases: Sequence[Phase], batch: int) -> None:
-        self.sources, self.phases, self.batch = list(sources), list(phases), batch
+        self.sources, self.batch = list(sources), batch
+        self.phases = [replace(phase, batch=phase.batch or batch) for phase in phases]
         self.steps = sum(phase.steps for phase in phases)
         self._before: list[tuple[int, list[int]]] = []  # first step of each phase, rows read by it
         step, counts = 0, [0] * len(self.sources)
         for phase in self.phases:
             self._before.append((step, counts))
-            rows = phase.steps * batch
-            counts = [a + b for a, b in zip(counts, phase.taken(rows, rows), strict=True)]
+            taken = phase.taken(phase.steps * phase.batch)
+            counts = [a + b for a, b in zip(counts, taken, strict=True)]
             step += phase.steps
         self.totals = counts
 
     def read(self, step: int) -> list[int]:
         """Count the rows of each source that the first ``step`` steps read."""
+        phase, first, before = self._at(step)
+        return [
+            a + b for a, b in zip(before, phase.taken((step - first) * phase.batch), strict=True)
+        ]
+
+    def _at(self, step: int) -> tuple[Phase, int, list[int]]:
+        """Give the phase of a step (counted from 0), its first step, and what was read by it."""
         number = max(i for i, (first, _) in enumerate(self._before) if first <= step)
-        phase, (first, before) = self.phases[number], self._before[number]
-        taken = phase.taken((step - first) * self.batch, phase.steps * self.batch)
-        return [a + b for a, b in zip(before, taken, strict=True)]
+        return self.phases[number], *self._before[number]
+
+    def batch_at(self, step: int) -> int:
+        """Count the rows of a step (counted from 0)."""
+        return self._at(step)[0].batch
+
+    def rows_by(self, step: int) -> int:
+        """Count the rows of the first ``step`` steps."""
+        return sum(self.read(step))
+
+    def history(self) -> list[dict[str, Any]]:
+        """Describe the phases by names, for a run that goes on from this one."""
+        names = [source.name for source in self.sources]
+        return [
+            {
+                "steps": phase.steps,
+                "planned": phase.planned,
+                "batch": phase.batch,
+                "order": phase.order,
+                "weights": {n: w for n, w in zip(names, phase.weights, strict=True) if w},
+            }
+            for phase in self.phases
+        ]
 
     def rows(self, step: int, start: int = 0, stop: int | None = None) -> list[Example]:
         """Read rows start … stop - 1 of the batch of a step (counted from 0)."""

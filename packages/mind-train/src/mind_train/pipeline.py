@@ -21,18 +21,20 @@ from mind_train.checkpoint import (
     keep_newest,
     load_weights,
     read_config,
-    sound_checkpoints,
     write_checkpoint,
 )
 from mind_train.components import TOOL
+from mind_train.counters import Counters
 from mind_train.distributed import ProcessGroup, process_group
 from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
 from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
+from mind_train.rewinding import RewindAsked, decide, newest_of_course, rewinds_of
 from mind_train.run_folder import is_complete, only_one, open_run
 from mind_train.state import pack_state, unpack_state
 from mind_train.tensor_file import open_tensors
-from mind_train.trainer import Counters, Trainer, describe
+from mind_train.trainer import Trainer
+from mind_train.wording import describe
 
 __all__ = ["Job", "plan_lines", "prepare_pretrain", "prepare_sft", "train"]
 
@@ -55,7 +57,16 @@ def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
             if world.first:
                 log(TOOL, f"{run} is complete: {job.total:,} steps are done")
             return
-        _train(job, run, existed, progress, quiet or not world.first, world)
+        while True:
+            try:
+                _train(job, run, existed, progress, quiet or not world.first, world)
+                break
+            except RewindAsked as asked:
+                progress.clear()
+                if world.first:
+                    decide(run, asked, job.settings.train.rewind_steps())
+                world.wait()
+                existed = True
         world.wait()
 
 
@@ -65,13 +76,22 @@ def _train(
     torch.manual_seed(job.settings.seed)
     model = job.config.build()
     found = _newest(run, job, world) if existed else None
+    goes_on = found is None and job.start is not None
+    if goes_on:
+        found = _beginning(run, job)
     if found is not None:
         load_weights(model, found)
     elif job.parent is not None:
         load_weights(model, job.parent)
     trainer = Trainer(model, job.mixture, job.held_out, job.settings, job.machine, world)
+    trainer.first = 0 if job.start is None else job.start.step
+    trainer.passed |= {n for one in world.from_first(rewinds_of(run)) for n in one.steps()}
+    if found is not None:
+        _take_over(trainer, found)
     if existed:
-        _resume(run, job, trainer, found)
+        _resume(run, job, trainer)
+    if goes_on:  # from here on it does not need the run that it comes from
+        save_step(run, job, trainer)
     if world.first:
         keep_newest(run, 0)
     if not quiet:
@@ -97,24 +117,47 @@ def _newest(run: Path, job: Job, world: ProcessGroup) -> Path | None:
     """Find the newest sound checkpoint of this very model; None before the first one."""
     found = None
     if world.first:
-        found = next((folder for folder, _ in sound_checkpoints(run)), None)
+        found = newest_of_course(run)
     found = world.from_first(found)
     if found is not None and read_config(found, job.plugins) != (job.architecture, job.config):
         raise MindError(f"{found} holds a model of another shape", hint="give another run folder")
     return found
 
 
-def _resume(run: Path, job: Job, trainer: Trainer, found: Path | None) -> None:
-    """Take up a run where its checkpoint stands, or at its start if it has none."""
-    if found is not None:
-        saved = read_json(found / TRAINER)
-        with open_tensors(found / STATE) as file:
-            unpack_state(trainer.parameters, trainer.optimizer, file, saved["state"])
-        trainer.counters = Counters(**saved["counters"])
+def _beginning(run: Path, job: Job) -> Path:
+    """Give the checkpoint of another run that this one goes on from."""
+    assert job.start is not None
+    if job.start.checkpoint is None:
+        raise MindError(
+            f"{run} was stopped before it had a checkpoint of its own",
+            hint="give the same command, with --continue, while the other run still has its step; "
+            "or another folder",
+        )
+    return job.start.checkpoint
+
+
+def _take_over(trainer: Trainer, found: Path) -> None:
+    """Take the optimizer's state and the counters from a checkpoint, whose weights are loaded."""
+    saved = read_json(found / TRAINER)
+    with open_tensors(found / STATE) as file:
+        unpack_state(trainer.parameters, trainer.optimizer, file, saved["state"])
+    trainer.counters = Counters(**saved["counters"])
+    done = trainer.counters.step
+    before = {n for n in saved.get("passed", []) if n <= done}
+    if odd := sorted(before ^ {n for n in trainer.passed if n <= done}):
+        raise MindError(
+            f"[[skip]] is about step {odd[0]:,}, and step {done:,} is done",
+            cause="what a step has learned cannot be passed over afterwards, nor the other way",
+            hint="skip later steps, or go on from an earlier one: --continue RUN@STEP",
+        )
+
+
+def _resume(run: Path, job: Job, trainer: Trainer) -> None:
+    """Take up a run's metrics where its checkpoint stands, or at its start if it has none."""
     if trainer.world.first:
         rewind(run / METRICS, trainer.counters.step if trainer.counters.step else -1)
         for line in read_metrics(run / METRICS):
-            if "loss" not in line:
+            if "validation" in line or "data" in line:
                 trainer.measured = line["step"]
             if "validation" in line:
                 trainer.last_evaluation = line
@@ -137,12 +180,19 @@ def save_step(run: Path, job: Job, trainer: Trainer) -> None:
         job.config,
         trainer.parameters,
         tensors,
-        {"counters": asdict(trainer.counters), "state": values, "inputs": dict(job.inputs)},
+        {
+            "counters": asdict(trainer.counters),
+            "state": values,
+            "inputs": dict(job.inputs),
+            "history": job.mixture.history(),
+            "passed": sorted(n for n in trainer.passed if n <= trainer.counters.step),
+            "rewinds": len(rewinds_of(run)),
+        },
         job.shards.folder / TOKENIZER,
         writes=trainer.world.first,
     )
     if trainer.world.first:
-        keep_newest(run, job.settings.train.keep)
+        keep_newest(run, job.settings.train.keep, job.settings.train.keep_every)
 
 
 def plan_lines(job: Job) -> list[str]:
@@ -151,11 +201,15 @@ def plan_lines(job: Job) -> list[str]:
         parameters = sum(p.numel() for p in job.config.build().parameters())
     mixture = job.mixture
     sequence = mixture.sources[0].rows.sequence
-    tokens = job.total * mixture.batch * sequence
+    tokens = mixture.rows_by(job.total) * sequence
+    batches = " or ".join(f"{n:,}" for n in dict.fromkeys(p.batch for p in mixture.phases))
     lines = [
         f"{job.architecture}, {parameters:,} parameters, {job.machine.describe()}",
-        f"{job.total:,} steps × {mixture.batch} rows × {sequence} tokens = {tokens:,} tokens",
+        f"{job.total:,} steps × {batches} rows × {sequence} tokens = {tokens:,} tokens",
     ]
+    if job.start is not None:
+        changed = ", ".join(f"{n} {old} → {new}" for n, (old, new) in job.start.changes.items())
+        lines.append(f"goes on after step {job.start.step:,}; {changed or 'nothing is changed'}")
     for name, given in mixture.achieved(job.total).items():
         source = next(s for s in mixture.sources if s.name == name)
         lines.append(
@@ -192,6 +246,8 @@ def _finish(run: Path, job: Job, trainer: Trainer, quiet: bool) -> None:
             "held_out": trainer.last_evaluation.get("all"),
             "data": job.mixture.achieved(trainer.counters.step),
             "skipped": trainer.counters.skipped,
+            "passed_over": len([n for n in trainer.passed if n <= trainer.counters.step]),
+            "rewinds": [asdict(one) for one in rewinds_of(run)],
         },
     )
     if not quiet:

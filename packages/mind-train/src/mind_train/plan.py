@@ -17,10 +17,10 @@ from mind_core.recipe import Recipe
 from mind_train.config import Settings, model_config, settings
 from mind_train.data import Shards
 from mind_train.flops import flops
-from mind_train.jobs import mixture_of, row_length
 from mind_train.loss import chunk_rows
 from mind_train.models.cpu.attention_blocks import kept_keys
 from mind_train.models.language_model import LanguageModel
+from mind_train.recipe_mixture import mixture_of, row_length
 from mind_train.train_options import TrainOptions
 from mind_train.trainer import CPU_TOKENS
 
@@ -74,7 +74,8 @@ def plan(
         steps = mixture.steps
         result["data"] = data_of(opened, mixture.achieved(steps), sequence)
     if steps:
-        tokens = steps * batch * sequence
+        rows = sum(phase.steps * (phase.batch or batch) for phase in resolved.phases)
+        tokens = (rows or steps * batch) * sequence
         result |= {"steps": steps, "tokens": tokens, "flops": tokens * per_token.causal}
         if rate:
             result["seconds"] = tokens / (rate * devices)

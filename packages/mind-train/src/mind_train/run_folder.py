@@ -31,10 +31,13 @@ RECIPE = "recipe.toml"
 INPUTS = "inputs.json"
 LOCK = ".lock"
 
-# Keys that may differ between the start of a run and its continuation: no step depends on them.
+# Keys that may differ between the start of a run and its continuation: the recipe's course does not
+# depend on them. How rows are split or computed changes rounding alone; what is to happen with a
+# nan, or which rows are passed over, is about steps to come (``skip`` is checked by the trainer).
 FREE = {
-    "train.save_every", "train.keep", "train.evaluate_every", "train.device", "train.parallel",
-    "train.tensorboard",
+    "train.save_every", "train.save_minutes", "train.keep", "train.keep_every",
+    "train.evaluate_every", "train.device", "train.parallel", "train.tensorboard",
+    "train.micro_batch", "train.recompute", "train.compile", "train.on_nan", "skip",
 }  # fmt: skip
 LENGTH = {"train.steps", "train.epochs"}
 
@@ -42,6 +45,7 @@ OTHER = {
     "shards": "with other shards",
     "tokenizer": "with another tokenizer",
     "parent": "from another checkpoint",
+    "continued": "from another step of a run",
 }
 
 Difference = tuple[str, Any, Any]
@@ -95,10 +99,10 @@ def check_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
     now = tomllib.loads(recipe.to_toml())  # so that a tuple is the array it was written as
     if found := differences(before, now):
         raise _another_recipe(run, found)
-    for name, value in inputs.items():
-        if known.get(name) != value:
+    for name in sorted(known.keys() | inputs.keys()):
+        if known.get(name) != inputs.get(name):
             raise MindError(
-                f"{run} was started {OTHER[name]}",
+                f"{run} was started {OTHER.get(name, f'with another {name}')}",
                 hint="give the same ones to continue it, or another folder",
             )
     return True
@@ -109,16 +113,21 @@ def is_complete(run: Path) -> bool:
     return (run / MANIFEST).exists()
 
 
-def differences(
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """List the keys in which two recipes differ and that matter, with both values."""
+    return [found for found in all_differences(before, now) if found[0] not in FREE]
+
+
+def all_differences(
     before: Mapping[str, Any], now: Mapping[str, Any], path: str = ""
 ) -> list[Difference]:
-    """List the keys in which two recipes differ and that matter, with both values."""
+    """List the keys in which two recipes differ, with both values."""
     found: list[Difference] = []
     for key in sorted(before.keys() | now.keys()):
         name, old, new = f"{path}{key}", before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += differences(old, new, f"{name}.")
-        elif old != new and name not in FREE:
+            found += all_differences(old, new, f"{name}.")
+        elif old != new:
             found.append((name, old, new))
     return found
 

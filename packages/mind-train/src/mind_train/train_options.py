@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -24,7 +25,11 @@ class TrainOptions:
     normaliser towards 1. ``spike_sigmas`` skips a step whose loss is that many deviations above the
     last 128 (0: never). ``recompute`` keeps only the blocks' inputs and computes the rest again.
     ``compile`` has torch compile the blocks. ``parallel`` is ddp or fsdp, under torchrun.
-    ``keep`` 0 keeps every checkpoint. ``tensorboard`` writes event files beside the metrics.
+    A checkpoint is saved every ``save_every`` steps, and after ``save_minutes`` (0: not by the
+    clock); ``keep`` is how many stay (0: all), beside those of each ``keep_every`` steps (0: none).
+    ``on_nan`` says what follows a loss or gradient that is not finite: "stop", "skip" the step, or
+    "rewind N": go back to a checkpoint N steps before or more, and pass over the rows of those N;
+    then a spike is rewound too. ``tensorboard`` writes event files beside the metrics.
     """
 
     steps: int = 0
@@ -39,7 +44,10 @@ class TrainOptions:
     evaluate_every: int = 100
     evaluate_tokens: int = 16_384
     save_every: int = 100
+    save_minutes: float = 0.0
     keep: int = 2
+    keep_every: int = 0
+    on_nan: str = "stop"
     device: str = "auto"
     dtype: str = "auto"
     parallel: str = "ddp"
@@ -70,6 +78,26 @@ class TrainOptions:
                 hint="0 is none; usual are 1e-4 and 6",
             )
 
+        if self.save_minutes < 0 or self.keep_every < 0:
+            raise UsageError(
+                f"train.save_minutes {self.save_minutes:g} and keep_every {self.keep_every} must "
+                "not be negative",
+                hint="0 is never",
+            )
+        self.rewind_steps()
+
+    def rewind_steps(self) -> int:
+        """Tell how far ``on_nan`` goes back; 0 where it does not."""
+        if self.on_nan in ("stop", "skip"):
+            return 0
+        found = re.fullmatch(r"rewind ([1-9]\d*)", self.on_nan)
+        if found is None:
+            raise UsageError(
+                f"train.on_nan {self.on_nan!r} is not known",
+                hint='"stop", "skip", or "rewind 100"',
+            )
+        return int(found[1])
+
     def total(self, rows: int) -> int:
         """Count the steps over a number of rows."""
         return self.steps or max(1, round(self.epochs * rows / self.batch))
@@ -99,12 +127,48 @@ class DataOptions:
 class PhaseOptions:
     """One ``[[phase]]``: steps with one mixture; ``shares`` {} takes those of ``[data]``.
 
-    ``order`` "uniform" mixes the sources in every batch, "blocked" reads one after another.
+    ``order`` "uniform" mixes the sources in every batch, "blocked" reads one after another. ``lr``
+    is its peak rate (0: the optimizer's), ``batch`` its rows a step (0: the run's), ``schedule`` a
+    schedule over its own steps, as ``{ name = "linear", warmup = 4000 }`` ({}: the run's goes on).
     """
 
     steps: int
     shares: dict[str, float] = field(default_factory=dict)
     order: str = "uniform"
+    lr: float = 0.0
+    batch: int = 0
+    schedule: dict[str, Any] = field(default_factory=dict)
+
+    def described(self) -> dict[str, Any]:
+        """Give the table; what goes without saying is left out."""
+        later = {"lr": 0.0, "batch": 0, "schedule": {}}
+        return {k: v for k, v in dataclasses.asdict(self).items() if later.get(k, ...) != v}
+
+
+@dataclass(frozen=True)
+class SkipOptions:
+    """One ``[[skip]]``: the rows of steps ``from`` … ``to`` are passed over, nothing is learned."""
+
+    first: int
+    last: int
+
+
+def skips_of(values: Mapping[str, Any]) -> tuple[SkipOptions, ...]:
+    """Read the [[skip]] tables of a recipe; () where there are none."""
+    tables = values.get("skip", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError("write each skip as a [[skip]] table", hint="from = 300 and to = 310")
+    found = []
+    for number, table in enumerate(tables, 1):
+        check_keys(f"skip {number}", table, ["from", "to"])
+        first, last = table.get("from"), table.get("to", table.get("from"))
+        if type(first) is not int or type(last) is not int or not 1 <= first <= last:
+            raise UsageError(
+                f"skip {number} is from {first!r} to {last!r}",
+                hint="give the first and the last step, counted from 1: from = 300, to = 310",
+            )
+        found.append(SkipOptions(first, last))
+    return tuple(found)
 
 
 def phases_of(values: Mapping[str, Any]) -> tuple[PhaseOptions, ...]:
@@ -125,6 +189,14 @@ def phases_of(values: Mapping[str, Any]) -> tuple[PhaseOptions, ...]:
                 f"phase {number}: order {phase.order!r} is not known",
                 hint=did_you_mean(str(phase.order), ORDERS) or "one of " + ", ".join(ORDERS),
             )
+        for name, kinds in (("lr", (int, float)), ("batch", int), ("schedule", dict)):
+            value = getattr(phase, name)
+            wrong = not isinstance(value, kinds) or isinstance(value, bool)
+            if wrong or (name != "schedule" and value < 0):
+                raise UsageError(
+                    f"phase {number}: {name} is {value!r}",
+                    hint='lr = 5e-4, batch = 1512, schedule = { name = "linear" }, or leave it out',
+                )
         if not isinstance(phase.shares, dict):
             raise UsageError(
                 f"phase {number}: shares is no table", hint='shares = { "en" = 0.5, "zh" = 0.5 }'

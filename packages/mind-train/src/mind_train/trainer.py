@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from mind_core import MindError
 from mind_core.progress import Progress, duration, log
 from mind_train.components import TOOL
 from mind_train.config import Settings
+from mind_train.counters import Counters
 from mind_train.data import Batch, stack
 from mind_train.device import DeviceConfig
 from mind_train.distributed import ProcessGroup
@@ -32,22 +32,15 @@ from mind_train.loss_module import LossModule, blocks_of, recompute_blocks, wrap
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
+from mind_train.rates import Rates
+from mind_train.rewinding import RewindAsked
 from mind_train.spike_detector import SpikeDetector
 from mind_train.tensor_file import whole
+from mind_train.wording import describe, in_words
 
 PEAK = "peak_lr"
+IN_VAIN = 8  # steps one after the other that are not finite: the weights are, or all rows
 CPU_TOKENS = 512  # in a micro-batch; with more, memory grows and speed does not
-
-
-@dataclass
-class Counters:
-    """What a run carries from step to step besides weights and the optimizer's state."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    skipped: int = 0
-    losses: list[float] = field(default_factory=list)
 
 
 class Trainer:
@@ -66,8 +59,10 @@ class Trainer:
         self.mixture, self.held_out = mixture, held_out
         self.settings, self.options = settings, settings.train
         self.machine, self.world = machine, world or ProcessGroup()
-        self.rows = self.world.share(self.options.batch)
         self.total = mixture.steps
+        self.rates = Rates(settings, self.total)
+        self.passed = {n for skip in settings.skips for n in range(skip.first, skip.last + 1)}
+        """The steps whose rows are passed over."""
         sequence = mixture.sources[0].rows.sequence
         self.micro_batch = micro_batch(self.options.micro_batch, sequence, machine)
         self.flops = flops(self.model, sequence).full
@@ -88,7 +83,7 @@ class Trainer:
         self.counters = Counters()
         self.last_evaluation: dict[str, Any] = {}
         self.measured = -1  # the last step whose evaluation is in the metrics
-        self.saved = 0  # the last step that a checkpoint holds
+        self.saved = self.first = 0  # the last step that a checkpoint holds; where the run begins
         self.stop = Stop()
 
     def run(
@@ -118,27 +113,26 @@ class Trainer:
     def _run(
         self, metrics: Metrics, save: Callable[[], None], progress: Progress, quiet: bool
     ) -> None:
-        counters, options = self.counters, self.options
+        counters = self.counters
         if self.measured < counters.step and self._is_measured(counters.step):
             self.measure(metrics, quiet)
         begun, first = time.monotonic(), counters.step
+        saved_at = begun
         while counters.step < self.total:
             self.stop_if_asked()
             line = self.step()
             metrics.write(line)
             done = counters.step - first
             left = (time.monotonic() - begun) / done * (self.total - counters.step)
-            mfu = "" if line["mfu"] is None else f"MFU {line['mfu']:.0%}, "
             progress.show(
-                f"step {counters.step:,}/{self.total:,}, loss {line['loss']:.3f}, "
-                f"{line['tokens_per_second']:,.0f} tokens/s, {mfu}{duration(left)} left"
+                f"step {counters.step:,}/{self.total:,}, {in_words(line)}, {duration(left)} left"
             )
             if self._is_measured(counters.step):
                 progress.clear()
                 self.measure(metrics, quiet)
-            if counters.step == self.total or counters.step % options.save_every == 0:
+            if self._is_saved(counters.step, time.monotonic() - saved_at):
                 save()
-                self.saved = counters.step
+                self.saved, saved_at = counters.step, time.monotonic()
 
     def stop_if_asked(self) -> None:
         """Raise StopAsked, on all ranks at the same place, if any of them was asked to stop."""
@@ -147,7 +141,17 @@ class Trainer:
 
     def _is_measured(self, step: int) -> bool:
         """Tell whether the held-out loss is measured at a step: both ends, and the recipe's."""
-        return step in (0, self.total) or step % self.options.evaluate_every == 0
+        return step in (self.first, self.total) or step % self.options.evaluate_every == 0
+
+    def _is_saved(self, step: int, seconds: float) -> bool:
+        """Tell whether a step is saved: by its number, or so long after the last one saved."""
+        options = self.options
+        if step == self.total or step % options.save_every == 0:
+            return True
+        if options.keep_every and step % options.keep_every == 0:
+            return True
+        minutes = options.save_minutes
+        return bool(minutes) and self.world.any(self.world.first and seconds >= 60 * minutes)
 
     def step(self) -> dict[str, Any]:
         """Do one optimizer step; give its line for the metrics.
@@ -157,8 +161,12 @@ class Trainer:
         begun = time.monotonic()
         options, counters = self.options, self.counters
         number = counters.step + 1
+        if number in self.passed:
+            counters.step = number
+            return {"step": number, "passed_over": True, "tokens": counters.tokens}
+        rows = self.world.share(self.mixture.batch_at(counters.step))
         batch = stack(
-            self.mixture.rows(counters.step, *self.rows),
+            self.mixture.rows(counters.step, *rows),
             documents=options.document_mask,
             vocab=self.model.config.vocab,
         )
@@ -168,14 +176,10 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             raise
         norm = self.clip()
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise MindError(
-                f"step {number}: loss {loss} with a gradient norm of {norm}; nothing was updated",
-                cause="the numbers overflowed, usually because the learning rate is too high",
-                hint="lower optimizer.lr or lengthen schedule.warmup in a new run; the last "
-                "checkpoint of this one is sound",
-            )
-        factor = self.settings.schedule(number, self.total)
+        finite = math.isfinite(loss) and math.isfinite(norm)
+        if not finite:
+            self._not_finite(number, loss, norm)
+        factor = self.rates(number)
         if not math.isfinite(factor):
             raise MindError(
                 f"step {number}: the schedule gives {factor}; nothing was updated",
@@ -184,13 +188,17 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group[PEAK] * factor
         guard = SpikeDetector(options.spike_sigmas, counters.losses)
-        skip = guard.is_spike(loss)
+        skip = not finite or guard.is_spike(loss)
+        if skip and finite and options.rewind_steps():
+            self.optimizer.zero_grad(set_to_none=True)
+            raise RewindAsked(number, f"the loss leapt to {loss:.3f}")
         if skip:
             counters.skipped += 1
+            counters.in_vain = 0 if finite else counters.in_vain + 1
         else:
             self.optimizer.step()
             guard.note(loss)
-            counters.losses = guard.history
+            counters.losses, counters.in_vain = guard.history, 0
         self.optimizer.zero_grad(set_to_none=True)
         spent = time.monotonic() - begun
         counters.step = number
@@ -207,7 +215,27 @@ class Trainer:
             "tokens_per_second": round(inputs / spent, 1),
             "mfu": peak and round(inputs / spent * self.flops / (peak * self.world.size), 4),
         }
+        if not finite:  # a log holds no nan: what it was is put into words
+            del line["loss"], line["grad_norm"]
+            line["cause"] = f"loss {loss}, gradient norm {norm}"
         return line | {"skipped": True} if skip else line
+
+    def _not_finite(self, number: int, loss: float, norm: float) -> None:
+        """Do as ``train.on_nan`` says: stop, go back, or return, for the step to be skipped."""
+        what = f"loss {loss} with a gradient norm of {norm}"
+        if self.options.rewind_steps():
+            self.optimizer.zero_grad(set_to_none=True)
+            raise RewindAsked(number, what)
+        stop = self.options.on_nan == "stop"
+        if stop or self.counters.in_vain + 1 >= IN_VAIN:
+            raise MindError(
+                f"step {number}: {what}; nothing was updated"
+                + ("" if stop else f", as in the {IN_VAIN - 1} steps before"),
+                cause="the numbers overflowed, usually because the learning rate is too high",
+                hint="the last checkpoint is sound: go on from it with a lower optimizer.lr "
+                f'(--continue); or, if the rows are to blame, past them: on_nan = "skip" or '
+                f"[[skip]] from = {number}",
+            )
 
     def backward(self, batch: Batch) -> tuple[float, int]:
         """Add up the gradient of the mean loss over the whole batch; give that mean, and inputs.
@@ -267,13 +295,3 @@ def micro_batch(wanted: int, sequence: int, machine: DeviceConfig) -> int:
     if wanted:
         return wanted
     return max(1, CPU_TOKENS // sequence) if machine.device.type == "cpu" else 1 << 30
-
-
-def describe(result: dict[str, Any]) -> str:
-    """Put an evaluation into words: the mean, then each language."""
-    words = [f"{result['all']['nats_per_token']:.3f} nats/token"]
-    for language, score in result["languages"].items():
-        bits = score["bits_per_byte"]
-        value = f"{score['nats_per_token']:.3f}" if bits is None else f"{bits:.3f} bits/byte"
-        words.append(f"{language} {value}")
-    return ", ".join(words)

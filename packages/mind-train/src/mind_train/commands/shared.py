@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
@@ -84,6 +84,39 @@ def recipe_of(
     source = context.get_parameter_source("seed")
     inherited = source is not None and source.name == "ENVIRONMENT"
     return effective_recipe(name, changes or [], seed, inherited)
+
+
+def continued_recipe(
+    context: typer.Context,
+    spec: str,
+    output: Path | None,
+    name: str | None,
+    changes: Sequence[str] | None,
+    seed: int | None,
+    decay: float | None,
+) -> Recipe:
+    """Load the recipe of the run to go on from, with its changes and those of a branch."""
+    from mind_train.config import effective_recipe
+    from mind_train.continuing import base_recipe, branch_changes
+
+    if any(change.partition(".")[0] == "model" for change in changes or []):
+        raise UsageError("the model comes with the run", hint="leave model out of --set")
+    path, values = base_recipe(spec, output)
+    if name is not None:
+        recipe = recipe_of(context, name, None, None)
+        values = {key: value for key, value in recipe.values.items() if key != "model"}
+        path = name
+    if any(change.startswith("phase") for change in changes or []):
+        values["train"] |= {"steps": 0, "epochs": 0.0}  # new phases say how long it is
+    branched = [] if decay is None else branch_changes(spec, decay, values)
+    return effective_recipe(path, [*branched, *(changes or [])], seed, values=values)
+
+
+def one_of(given: Mapping[str, object]) -> None:
+    """Raise UsageError if several of some options are given."""
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise UsageError(" and ".join(names) + " exclude each other", hint=f"give {names[0]} alone")
 
 
 def print_recipe(recipe: Recipe, plugin: Sequence[Path] | None) -> None:

@@ -1,0 +1,18 @@
+"""What a run carries from step to step, and a checkpoint keeps, beside tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Counters:
+    """What a run carries from step to step besides weights and the optimizer's state."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    skipped: int = 0
+    in_vain: int = 0
+    """Steps without an update, one after the other, as their numbers were not finite."""
+    losses: list[float] = field(default_factory=list)

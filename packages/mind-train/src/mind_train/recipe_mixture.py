@@ -1,0 +1,116 @@
+"""From a recipe's [data] and [[phase]] to a mixture over shards, its epochs checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mind_core import MindError
+from mind_train.config import Settings
+from mind_train.continuing import Start, continued_phases
+from mind_train.data import Dataset, Documents, Shards
+from mind_train.datasets.groups import GroupDataset
+from mind_train.datasets.text import TextDataset
+from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source, as_weights, resolve, source_seed
+from mind_train.models.language_model import Config
+
+
+def row_length(resolved: Settings, config: Config) -> int:
+    """Give the row length T: the recipe's, or the model's whole context."""
+    sequence = resolved.train.sequence or config.context
+    if sequence > config.context:
+        raise MindError(
+            f"train.sequence {sequence} is longer than the model's context {config.context}",
+            hint=f"--set train.sequence={config.context}, or a larger model.context",
+        )
+    return sequence
+
+
+def plain_mixture(resolved: Settings, rows: Dataset, start: Start | None = None) -> Mixture:
+    """Make the mixture of a single source."""
+    source = Source(ALL, rows, resolved.seed)
+    batch = resolved.train.batch
+    phases = [
+        Phase(phase.steps, (UNIT,), phase.order, phase.batch or batch) for phase in resolved.phases
+    ] or [Phase(resolved.train.total(len(rows)), (UNIT,), batch=batch)]
+    if start is not None:
+        phases = continued_phases(start.history, start.step, phases, [ALL])
+    return _within_epochs(Mixture([source], phases, batch), resolved)
+
+
+def _within_epochs(mixture: Mixture, resolved: Settings) -> Mixture:
+    """Refuse to read anything more often than the recipe allows; epochs become whole steps."""
+    rounding = resolved.train.batch / 2 if resolved.train.epochs else 0.0
+    return mixture.check(resolved.data.max_epochs, rounding)
+
+
+def mixture_of(
+    resolved: Settings, opened: Shards, sequence: int, start: Start | None = None
+) -> Mixture:
+    """Make the mixture of a recipe's [data] and [[phase]] over text shards; check the epochs.
+
+    Where a phase has no shares, nor [data], every source has the share of its tokens. What was read
+    before ``start`` comes first, and counts.
+    """
+    split = opened.train()
+    tables = [dict(phase.shares or resolved.data.shares) for phase in resolved.phases]
+    if not resolved.phases:
+        tables = [dict(resolved.data.shares)]
+    if not any(tables):
+        return plain_mixture(resolved, TextDataset(split, sequence), start)
+    documents = Documents(split)
+    groups = [f"{g['source']}/{g['language']}" for g in opened.manifest["groups"]]
+    natural = {
+        name: float(documents.lengths[documents.groups == i].sum()) for i, name in enumerate(groups)
+    }
+    tables = [table or natural for table in tables]
+    wanted = [table_shares(table, groups) for table in tables]
+    before = {} if start is None else {n: 1.0 for kept in start.history for n in kept["weights"]}
+    before.pop(ALL, None)  # the check of the phases says what is wrong with it
+    wanted.append(table_shares(before, groups) if before else {})
+    used = sorted({name for shares in wanted for name, share in shares.items() if share})
+    sources = [
+        Source(
+            name, GroupDataset(documents, members, sequence, name), source_seed(resolved.seed, name)
+        )
+        for name, members in _members([t for t in wanted if t], used, groups).items()
+    ]
+    names = [source.name for source in sources]
+    weights = [as_weights(shares, names) for shares in wanted[:-1]]
+    batch = resolved.train.batch
+    if resolved.phases:
+        pairs = zip(resolved.phases, weights, strict=True)
+        phases = [Phase(phase.steps, w, phase.order, phase.batch or batch) for phase, w in pairs]
+    else:
+        steps = resolved.train.total(sum(len(source.rows) for source in sources))
+        phases = [Phase(steps, weights[0], batch=batch)]
+    if start is not None:
+        phases = continued_phases(start.history, start.step, phases, names)
+    return _within_epochs(Mixture(sources, phases, batch), resolved)
+
+
+def table_shares(table: Mapping[str, float], groups: Sequence[str]) -> dict[str, float]:
+    """Check a table of shares against the groups of the shards; give it back."""
+    resolve(dict(table), groups)
+    return dict(table)
+
+
+def _members(
+    tables: Sequence[Mapping[str, float]], used: Sequence[str], groups: Sequence[str]
+) -> dict[str, list[int]]:
+    """Find the groups of each name in use; phases may not cut the same text in different ways."""
+    found: dict[str, list[int]] = {}
+    for table in tables:
+        for name, members in resolve(dict(table), groups).items():
+            if name in used:
+                found[name] = members
+    owner: dict[int, str] = {}
+    for name, members in found.items():
+        for i in members:
+            if i in owner:
+                raise MindError(
+                    f"{owner[i]!r} and {name!r} both mean {groups[i]}, in different phases",
+                    cause="its rows would be read by one without the other's knowledge",
+                    hint="name the same sources in every phase",
+                )
+            owner[i] = name
+    return {name: found[name] for name in used}
