@@ -200,13 +200,17 @@ class Trainer:
             guard.note(loss)
             counters.losses, counters.in_vain = guard.history, 0
         self.optimizer.zero_grad(set_to_none=True)
-        spent = time.monotonic() - begun
         counters.step = number
+        line = self._line(time.monotonic() - begun, inputs, loss, norm)
+        return line | {"skipped": True} if skip else line
+
+    def _line(self, spent: float, inputs: int, loss: float, norm: float) -> dict[str, Any]:
+        """Count a step that is done; give its line. A log holds no nan: that is put into words."""
+        counters, peak = self.counters, self.machine.peak()
         counters.tokens += inputs
         counters.seconds += spent
-        peak = self.machine.peak()
         line = {
-            "step": number,
+            "step": counters.step,
             "loss": loss,
             "lr": self.optimizer.param_groups[0]["lr"],
             "grad_norm": norm,
@@ -215,10 +219,10 @@ class Trainer:
             "tokens_per_second": round(inputs / spent, 1),
             "mfu": peak and round(inputs / spent * self.flops / (peak * self.world.size), 4),
         }
-        if not finite:  # a log holds no nan: what it was is put into words
+        if not (math.isfinite(loss) and math.isfinite(norm)):
             del line["loss"], line["grad_norm"]
             line["cause"] = f"loss {loss}, gradient norm {norm}"
-        return line | {"skipped": True} if skip else line
+        return line
 
     def _not_finite(self, number: int, loss: float, norm: float) -> None:
         """Do as ``train.on_nan`` says: stop, go back, or return, for the step to be skipped."""
