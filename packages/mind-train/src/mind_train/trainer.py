@@ -61,8 +61,8 @@ class Trainer:
         self.machine, self.world = machine, world or ProcessGroup()
         self.total = mixture.steps
         self.rates = Rates(settings, self.total)
+        # The steps whose rows are passed over.
         self.passed = {n for skip in settings.skips for n in range(skip.first, skip.last + 1)}
-        """The steps whose rows are passed over."""
         sequence = mixture.sources[0].rows.sequence
         self.micro_batch = micro_batch(self.options.micro_batch, sequence, machine)
         self.flops = flops(self.model, sequence).full
@@ -104,11 +104,11 @@ class Trainer:
             self._run(metrics, save, progress, quiet)
         except StopAsked:
             progress.clear()
-            if self.counters.step > self.saved:
+            step = self.counters.step
+            if step > self.saved:
                 save()
-            raise Interrupted(
-                f"interrupted at step {self.counters.step:,}; the same command goes on from there"
-            ) from None
+            words = f"interrupted at step {step:,}; the same command goes on from there"
+            raise Interrupted(words) from None
 
     def _run(
         self, metrics: Metrics, save: Callable[[], None], progress: Progress, quiet: bool
@@ -146,9 +146,8 @@ class Trainer:
     def _is_saved(self, step: int, seconds: float) -> bool:
         """Tell whether a step is saved: by its number, or so long after the last one saved."""
         options = self.options
-        if step == self.total or step % options.save_every == 0:
-            return True
-        if options.keep_every and step % options.keep_every == 0:
+        every = (options.save_every, options.keep_every or self.total, self.total)
+        if any(step % number == 0 for number in every):
             return True
         minutes = options.save_minutes
         return bool(minutes) and self.world.any(self.world.first and seconds >= 60 * minutes)
