@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mind_core import cli
-from mind_sft_select.commands import fit, read, reference, score, select
+from mind_sft_select.commands import cluster, fit, loop, read, reference, score, select
 from mind_sft_select.commands.shared import TOOL
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ WHAT = (
     "Select the instructions that teach: score answers under a model, cluster and fit, keep the "
     "band above the model's own entropy, and check whether it helped."
 )
-COMMANDS = ("read", "score", "reference", "fit", "select")
+COMMANDS = ("read", "score", "reference", "cluster", "fit", "select", "loop")
 QUESTIONS = {"-h", "--help", "--version", "--list", "--plugins", "--install-completion",
              "--show-completion"}  # fmt: skip
 
@@ -38,8 +38,10 @@ for verb, command in (
     (read, read.read),
     (score, score.score),
     (reference, reference.reference),
+    (cluster, cluster.cluster),
     (fit, fit.fit),
     (select, select.select),
+    (loop, loop.loop),
 ):
     app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
 

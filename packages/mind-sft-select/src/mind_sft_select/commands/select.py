@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -20,6 +21,8 @@ EXAMPLES = [
     "mind-sft-select select --model run/ --reference heldout.zst in.zst -o few.zst",
     "mind-sft-select select --model run/ --quantile 0.25,0.75 --max 50000 in.zst > few.zst",
     "mind-sft-select select --model run/ --clusters 8 --mark in.zst --summary clusters.json",
+    "mind-sft-select select --scored --reference r.json --max-tokens 100000 scored.zst -o few.zst",
+    'mind-sft-select select --scored --quantile 0.5,1 --where "ifd<1 and tokens>=20" scored.zst',
 ]
 COST = (
     "Memory: the model, one batch, and 20 to 40 bytes a record for the figures. Order: output is "
@@ -78,6 +81,54 @@ Max = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--max", metavar="N", min=1, help="Draw at most N of those that lie in the band."),
 ]
+IsScored = Annotated[
+    bool, typer.Option("--scored", help="Take the scores that `score` noted; no model is loaded.")
+]
+Where = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help='With --scored: keep what meets it, for example "ifd<1 and tokens>=20".',
+    ),
+]
+MaxTokens = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--max-tokens", metavar="N", min=1, help="With --scored: at most N answer tokens."
+    ),
+]
+Quota = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--quota",
+        metavar="KEY:VALUE=N",
+        help="With --scored: at most N of a language, source or number of turns; * is each.",
+    ),
+]
+Evaluation = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option(
+        "--evaluation",
+        metavar="FILE|FOLDER",
+        help="With --scored: drop questions that stand there (records, or scores of mind-eval).",
+    ),
+]
+KeepDuplicates = Annotated[
+    bool,
+    typer.Option("--keep-duplicates", help="With --scored: keep copies of a question too."),
+]
+Unit = Annotated[
+    str, typer.Option("--unit", metavar="nats|bits", help="With --scored: a token, or a byte.")
+]
+Baselines = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--baselines",
+        metavar="FOLDER",
+        help="With --scored: write six other choices at the same answer tokens.",
+    ),
+]
 ClusterCount = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option("--clusters", metavar="K", min=1, help="Note which of K clusters each is in."),
@@ -98,6 +149,14 @@ def select(
     max_records: Max = None,
     clusters: ClusterCount = None,
     chat_format: shared.Format = "auto",
+    scored: IsScored = False,
+    where: Where = None,
+    max_tokens: MaxTokens = None,
+    quota: Quota = None,
+    evaluation: Evaluation = None,
+    keep_duplicates: KeepDuplicates = False,
+    unit: Unit = "nats",
+    baselines: Baselines = None,
     mark: options.Mark = False,
     rejects: options.Rejects = None,
     summary: options.SummaryFile = None,
@@ -120,6 +179,7 @@ def select(
     from mind_sft_select.bands import parse_pair
     from mind_sft_select.config import effective_recipe, make_config
     from mind_sft_select.pipeline import make_plugins, run_selection
+    from mind_sft_select.selecting import Extras, refuse_options, scored_rules, select_scored
 
     flags: dict[str, Any] = {
         "band": parse_pair(band, "--band") if band is not None else None,
@@ -129,6 +189,27 @@ def select(
         "max": max_records,
         "clusters": clusters,
     }
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()), output=output, rejects=rejects, summary=summary, jobs=jobs,
+        level=level, limit=limit, skip_bad=options.parse_skip_bad(skip_bad), quiet=quiet,
+        progress=progress,
+    )  # fmt: skip
+    only_scored = {"--where": where, "--max-tokens": max_tokens, "--quota": quota,
+                   "--evaluation": evaluation, "--keep-duplicates": keep_duplicates,
+                   "--baselines": baselines}  # fmt: skip
+    if scored:
+        refuse_options("does not go with --scored", {"--model": model, "--recipe": recipe,
+                       "--clusters": clusters, "--scope": scope, "--set": assignments})  # fmt: skip
+        rules = scored_rules(flags, reference, reference_entropy, where, quota, max_tokens, unit,
+                             keep_duplicates)  # fmt: skip
+        extras = Extras(tuple(evaluation or ()), baselines, seed=seed, mark=mark)
+        check_stream(stream)
+        if dry_run:
+            cli.write_out(f"select from scored records: {rules}\n")
+        else:
+            select_scored(rules, extras, stream)
+        return
+    refuse_options("needs --scored, and records that `score` wrote", only_scored)
     effective = effective_recipe(recipe, flags, assignments or [])
     if print_recipe:
         cli.write_out(effective.to_toml())
@@ -147,18 +228,6 @@ def select(
         reference_entropy=reference_entropy,
         dry_run=dry_run,
         chat_format=ChatFormat(chat_format, tuple(map(str, plugin or []))),
-    )
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        output=output,
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
     )
     if dry_run:
         check_stream(stream)

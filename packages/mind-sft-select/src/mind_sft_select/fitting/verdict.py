@@ -93,7 +93,9 @@ def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -
     shapes = {name: fit(name, x, draws) for name in ("quadratic", "gaussian")}
     peaks = _by_aicc(shapes, len(x), "peak")
     fitted = _by_aicc_rows(shapes, len(x))
-    interval = _hull(_interval(peaks), _interval(local_peak(x, draws)))
+    interval = _hull(
+        _interval(peaks), _interval(local_peak(x, draws)), _interval(x[draws.argmax(axis=1)])
+    )
     effects = np.ptp(fitted, axis=1)
     effect_interval = _interval(effects)
     best = fit(curve, x, means[None])
@@ -159,9 +161,11 @@ def _interval(values: Floats) -> tuple[float, float]:
     return float(ordered[low]), float(ordered[high])
 
 
-def _hull(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
-    """Return what holds two intervals: the curve's shape is not known, so two ways must agree."""
-    return min(first[0], second[0]), max(first[1], second[1])
+def _hull(*intervals: tuple[float, float]) -> tuple[float, float]:
+    """Return what holds intervals: the curve's shape is not known, so a curve, a local curve and
+    the best cluster itself must agree.
+    """
+    return min(low for low, _ in intervals), max(high for _, high in intervals)
 
 
 def _tests(means: Floats, spread: float, rng: np.random.Generator) -> tuple[float, float, float]:

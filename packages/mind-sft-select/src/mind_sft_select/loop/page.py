@@ -1,0 +1,151 @@
+"""The page of a loop: what was tried, what came of it, and what it does not show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mind_core.files import atomic_file
+from mind_sft_select.histogram import histogram
+
+if TYPE_CHECKING:
+    from mind_sft_select.loop.run import Loop
+
+
+def write_page(loop: Loop, result: dict[str, Any], folder: Path) -> None:
+    """Write `page.md` and its pictures."""
+    for language in sorted({cluster.stratum for cluster in loop.clusters}):
+        _write(folder / f"histogram-{language}.svg", _histogram(loop, result, language))
+        if result["fits"].get(language):
+            _write(folder / f"curve-{language}.svg", _curve(loop, result, language))
+    _write(folder / "page.md", "\n".join(_lines(loop, result)) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_file(path) as file:
+        file.write(text.encode())
+
+
+def _lines(loop: Loop, result: dict[str, Any]) -> list[str]:
+    plan = loop.plan
+    lines = [
+        "# Does the entropy rule hold here?",
+        "",
+        f"**{result['verdict']}**"
+        + (f"; a difference of {result['detectable_difference']:.4f} nats would have shown"
+           if result["detectable_difference"] is not None else ""),
+        "",
+        f"{result['pool_records']:,} records, {result['band_records']:,} in the band "
+        f"{result['band'][0]:+.2f} … {result['band'][1]:+.2f} above the model's own entropy "
+        f"({result['reference']['uses']}). Every arm: {plan.budget:,} answer tokens, "
+        f"{plan.steps} steps.",
+        "",
+        f"The model's median IFD is {result['ifd_median']}: near 1 it hardly reads the question, "
+        "and its entropy measures rare words.",
+        "",
+        "## Reference",
+        "",
+        *_table(["kind", "language", "nats/token", "95 % interval"], [
+            [kind, language, f"{row['value']:.4f}", f"{row['low']:.4f} … {row['high']:.4f}"]
+            for kind in ("text", "chat", "pool")
+            for language, row in result["reference"].get(kind, {}).items()
+        ]),
+    ]  # fmt: skip
+    for language, fit in result["fits"].items():
+        lines += ["", f"## {language}", "", f"![histogram](histogram-{language}.svg)", ""]
+        if fit is None:
+            lines.append("Fewer than four clusters of the budget: no curve.")
+            continue
+        low, high = ("open" if v is None else f"{v:.2f}" for v in fit["peak_interval"])
+        lines += [f"![curve](curve-{language}.svg)", "",
+                  f"Verdict of the fit on the first half of the items: **{fit['verdict']}**, best "
+                  f"gap between {low} and {high} (95 %)."]  # fmt: skip
+        if fit["needed"]:
+            n = fit["needed"]
+            lines.append(f"It would take {n['clusters']} clusters × {n['seeds']} seeds × "
+                         f"{n['items']:,} items.")  # fmt: skip
+    lines += ["", "## Arms, on the second half of the items", "", *_table(
+        ["arm", "seeds", "answer tokens", "loss", "sd over seeds"],
+        [[name, str(arm["seeds"]), f"{np.mean(arm['tokens']):,.0f}", f"{np.mean(arm['loss']):.4f}",
+          f"{np.std(arm['loss'], ddof=1):.4f}" if arm["seeds"] > 1 else "–"]
+         for name, arm in result["arms"].items()],
+    )]  # fmt: skip
+    lines += ["", "## The band against the baselines", "", *_table(
+        ["baseline", "language", "band − baseline", "standard error", "p (Holm)"],
+        [[row["baseline"], row["language"], f"{row['difference']:+.4f}",
+          f"{row['standard_error']:.4f}", f"{row['p_holm']:.3f}"] for row in result["differences"]],
+    )]  # fmt: skip
+    lines += ["", "## How much the choices matter", "", *_table(
+        ["choice", "records", "Jaccard with the band"],
+        [[str(row["choice"]), str(row["records"]), str(row["jaccard"])]
+         for row in result["stability"]],
+    )]  # fmt: skip
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    return [*lines, "", f"Made by `mind-sft-select loop` with {versions}."]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(header)} |",
+        f"|{'---|' * len(header)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _histogram(loop: Loop, result: dict[str, Any], language: str) -> str:
+    scores = loop.data.pool.number("entropy")
+    own = [(n, c) for n, c in enumerate(loop.clusters) if c.stratum == language]
+    places = [i for _, c in own for i in c.members]
+    labels = [n for n, c in own for _ in c.members]
+    reference = loop.own.of(language)
+    low, high = result["band"]
+    band = None if reference is None else (reference + low, reference + high)
+    return histogram(scores[places], labels, reference=reference, band=band)
+
+
+WIDTH, HEIGHT, MARGIN = 640, 300, 50
+
+
+def _curve(loop: Loop, result: dict[str, Any], language: str) -> str:
+    """Draw the clusters' losses with their seeds, the fitted curve, and the peak's interval."""
+    fit, own = result["fits"][language], loop.own.of(language) or 0.0
+    names = [f"cluster-{n:02d}" for n, c in enumerate(loop.clusters) if c.stratum == language]
+    names = [name for name in names if name in loop.cells]
+    half = loop.data.halves & np.array([w == language for w in loop.data.item_languages])
+    weights = loop.data.weights[half]
+    means = [[float(np.average(c.losses[half], weights=weights)) for c in loop.cells[name]]
+             for name in names]  # fmt: skip
+    scores = loop.data.pool.number("entropy")
+    gaps = [float(scores[loop.clusters[int(name[8:])].members].mean()) - own for name in names]
+    values = [v for row in means for v in row] + fit["fitted"]
+    low, high = min(values), max(values)
+
+    def x(gap: float) -> float:
+        span = max(max(gaps) - min(gaps), 1e-9)
+        return MARGIN + (gap - min(gaps)) / span * (WIDTH - 2 * MARGIN)
+
+    def y(value: float) -> float:
+        share = (value - low) / max(high - low, 1e-9)
+        return float(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN))
+
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+             'font-family="sans-serif" font-size="11">']  # fmt: skip
+    ends = [min(gaps) if fit["peak_interval"][0] is None else fit["peak_interval"][0],
+            max(gaps) if fit["peak_interval"][1] is None else fit["peak_interval"][1]]  # fmt: skip
+    left, right = x(max(ends[0], min(gaps))), x(min(ends[1], max(gaps)))
+    parts.append(f'<rect x="{left:.1f}" y="{MARGIN}" width="{max(right - left, 0):.1f}" '
+                 f'height="{HEIGHT - 2 * MARGIN}" fill="#000" opacity="0.08"/>')  # fmt: skip
+    line = " ".join(f"{x(g):.1f},{y(v):.1f}" for g, v in zip(gaps, fit["fitted"], strict=True))
+    parts.append(f'<polyline points="{line}" fill="none" stroke="#c33"/>')
+    for gap, row in zip(gaps, means, strict=True):
+        parts += [f'<circle cx="{x(gap):.1f}" cy="{y(v):.1f}" r="3" fill="#36c"/>' for v in row]
+        parts.append(f'<text x="{x(gap):.1f}" y="{HEIGHT - MARGIN + 15}" text-anchor="middle">'
+                     f'{gap:+.2f}</text>')  # fmt: skip
+    for value in (low, high):
+        parts.append(f'<text x="4" y="{y(value):.1f}">{value:.3f}</text>')
+    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">entropy above the '
+                 "model's own, nats per token; below: loss</text>")  # fmt: skip
+    return "\n".join([*parts, "</svg>"]) + "\n"

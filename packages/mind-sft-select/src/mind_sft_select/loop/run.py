@@ -1,0 +1,297 @@
+"""The loop from its plan to its page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mind_core.chats import ChatFormat
+from mind_core.files import read_json, write_json, write_manifest
+from mind_core.output import write_records
+from mind_core.progress import log
+from mind_core.runner import StreamOptions
+from mind_core.stream import read_records
+from mind_core.summary import version_of
+from mind_sft_select.choosing import Chosen, Rules, baseline, choose, stability, within
+from mind_sft_select.fitting.cells import Cells
+from mind_sft_select.fitting.verdict import PEAK, Verdict, judge_curve
+from mind_sft_select.loop.cells import TOOL, Cell, run_cell
+from mind_sft_select.loop.compare import Difference, compare, rule_verdict
+from mind_sft_select.loop.data import LoopData, draw_instructions, load_data
+from mind_sft_select.loop.plan_file import LoopPlan
+from mind_sft_select.pool import overlapping
+from mind_sft_select.reference_measure import measure_pool, measure_texts
+from mind_sft_select.references import Reference
+from mind_sft_select.scorers.conversations import questions_of
+from mind_sft_select.scoring.run import ScoreOptions, open_answer_model, run_scores
+from mind_sft_select.strata import Cluster, cluster_pool
+
+FORMAT = "mind-sft-loop"
+BAND = "band"
+Arms = dict[str, dict[int, list[int]]]
+
+
+@dataclass
+class Loop:
+    """What a loop has found so far."""
+
+    plan: LoopPlan
+    folder: Path
+    data: LoopData
+    reference: dict[str, Any]
+    clusters: list[Cluster] = field(default_factory=list)
+    cells: dict[str, list[Cell]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> Reference:
+        """Return the reference that gaps are measured from."""
+        rows = self.reference[self.plan.use]
+        return Reference({language: row["value"] for language, row in rows.items()})
+
+
+def run_loop(
+    plan: LoopPlan, folder: Path, say: Callable[[str], None] | None = None
+) -> dict[str, Any]:
+    """Run a loop in a folder, from where it stands; return what `loop.json` says."""
+    say = say or (lambda line: log(TOOL, line))
+    _same_plan(plan, folder)
+    loop = prepare(plan, folder, say)
+    arms = first_arms(loop)
+    for name, by_seed in arms.items():
+        tune_arm(loop, name, by_seed, say)
+    verdicts = {
+        language: fit_language(loop, language)
+        for language in sorted({cluster.stratum for cluster in loop.clusters})
+    }
+    rules = Rules(band=band_of(plan, verdicts), reference=loop.own)
+    chosen = choose(loop.data.pool, rules, evaluation_overlap(loop.data))
+    tune_arm(loop, BAND, band_arm(loop, chosen), say)
+    differences = compare_arms(loop)
+    result = summary_of(loop, rules, chosen, verdicts, differences)
+    write_json(folder / "loop.json", result)
+    from mind_sft_select.loop.page import write_page
+
+    write_page(loop, result, folder)
+    write_manifest(folder, {"format": FORMAT, "version": 1, "verdict": result["verdict"]})
+    return result
+
+
+def _same_plan(plan: LoopPlan, folder: Path) -> None:
+    """Keep the plan beside its results; refuse to go on under another one."""
+    from dataclasses import asdict
+
+    from mind_core.errors import UsageError
+
+    values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
+    values["base"] = str(plan.base.resolve())
+    path = folder / "plan.json"
+    if path.exists():
+        before = read_json(path)
+        changed = [k for k in values if before.get(k) != values[k]]
+        if changed:
+            raise UsageError(
+                f"{folder} was begun with another plan: {', '.join(changed)}",
+                hint="give another -o folder, or the plan as it was",
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, values)
+
+
+def prepare(plan: LoopPlan, folder: Path, say: Callable[[str], None]) -> Loop:
+    """Read and score the data and the evaluation items, measure the reference, cluster."""
+    options = ScoreOptions(plan.model_path, plan.device, long=plan.long, unconditional=True,
+                           plain=True)  # fmt: skip
+    for name, paths, limit in (
+        ("pool", plan.data, plan.limit),
+        ("items", plan.evaluation, plan.items),
+    ):
+        out = folder / f"{name}.scored.jsonl.zst"
+        if out.is_file():
+            continue
+        records = draw_instructions(plan.paths(paths), limit, plan.seed)
+        write_records(folder / f"{name}.jsonl.zst", records)
+        say(f"scoring {len(records):,} records ({name})")
+        stream = StreamOptions(
+            (str(folder / f"{name}.jsonl.zst"),), out, quiet=True, progress=False
+        )
+        run_scores(ScoreOptions(**{**options.__dict__, "scores": folder / f"{name}-scores"}),
+                   ChatFormat(), stream)  # fmt: skip
+    data = load_data(plan, folder / "pool.scored.jsonl.zst", folder / "items.scored.jsonl.zst")
+    path = folder / "reference.json"
+    if not path.is_file():
+        say("measuring the reference")
+        model = open_answer_model(options)
+        found = measure_texts(model, read_records(plan.paths(plan.heldout)), plan.seed)
+        write_json(path, {"format": "mind-sft-reference", "uses": plan.use,
+                          "model": model.model.section(), **found,
+                          "pool": measure_pool(data.records)})  # fmt: skip
+    loop = Loop(plan, folder, data, read_json(path))
+    loop.clusters = cluster_pool(
+        data.pool, plan.clusters, by=plan.by, budget=plan.budget, small="merge", seed=plan.seed
+    )
+    return loop
+
+
+def evaluation_overlap(data: LoopData) -> Any:
+    """Tell which records ask what an evaluation item asks [N]."""
+    return overlapping(data.pool, [questions_of(item["messages"]) for item in data.items])
+
+
+def candidates(data: LoopData) -> list[int]:
+    """Return the places of records that may be tuned on: scored, no copy, in no evaluation."""
+    chosen = choose(data.pool, Rules(), evaluation_overlap(data))
+    return chosen.kept
+
+
+def first_arms(loop: Loop) -> Arms:
+    """Return the records of each cluster and each baseline by seed, at equal answer tokens."""
+    plan, pool = loop.plan, loop.data.pool
+    tokens, usable = pool.number("tokens"), candidates(loop.data)
+    allowed = set(usable)
+    arms: Arms = {}
+    for number, cluster in enumerate(loop.clusters):
+        if cluster.is_too_small:
+            continue
+        members = [i for i in cluster.members if i in allowed]
+        arms[f"cluster-{number:02d}"] = {
+            seed: _drawn(members, tokens, plan.budget, seed) for seed in range(plan.seeds)
+        }
+    like = next(iter(arms.values()))[0] if arms else usable
+    for name in plan.baselines:
+        if name == "random-length":
+            continue  # it follows the band's lengths, which are not known yet
+        arms[name] = {
+            seed: _fill(baseline(name, pool, usable, like, seed), usable, tokens, plan.budget)
+            for seed in range(plan.baseline_seeds)
+        }
+    return {name: by_seed for name, by_seed in arms.items() if all(by_seed.values())}
+
+
+def _drawn(members: Sequence[int], tokens: Any, budget: int, seed: int) -> list[int]:
+    order = np.random.default_rng(seed).permutation(len(members))
+    return within([members[i] for i in order], tokens, budget)
+
+
+def _fill(chosen: list[int], usable: Sequence[int], tokens: Any, budget: int) -> list[int]:
+    """Bring a baseline to the budget: it was made at the tokens of one cluster."""
+    spent = float(tokens[chosen].sum())
+    if spent >= 0.95 * budget:
+        return chosen
+    taken = set(chosen)
+    rest = within([i for i in usable if i not in taken], tokens, budget - spent)
+    return sorted([*chosen, *rest])
+
+
+def band_arm(loop: Loop, chosen: Chosen) -> dict[int, list[int]]:
+    """Return the records of the band by seed, at the budget, and of `random-length` beside them."""
+    tokens, plan = loop.data.pool.number("tokens"), loop.plan
+    return {seed: _drawn(chosen.kept, tokens, plan.budget, seed)
+            for seed in range(plan.baseline_seeds)}  # fmt: skip
+
+
+def tune_arm(
+    loop: Loop, name: str, by_seed: dict[int, list[int]], say: Callable[[str], None]
+) -> None:
+    """Tune and evaluate every seed of an arm; an arm without a record is left out."""
+    tokens = loop.data.pool.number("tokens")
+    for seed, places in by_seed.items():
+        if not places:
+            say(f"{name} has no record: it is left out")
+            return
+        spent = int(tokens[places].sum())
+        folder = loop.folder / "cells" / f"{name}-seed{seed}"
+        if not (folder / "cell.json").is_file():
+            say(f"tuning {name}, seed {seed}: {len(places):,} records, {spent:,} answer tokens")
+        records = [loop.data.records[i] for i in places]
+        cell = run_cell(loop.plan, folder, name, seed, records, spent, loop.data.items)
+        loop.cells.setdefault(name, []).append(cell)
+    if name == BAND and "random-length" in loop.plan.baselines:
+        pool, usable = loop.data.pool, candidates(loop.data)
+        arm = {seed: baseline("random-length", pool, usable, places, seed)
+               for seed, places in by_seed.items()}  # fmt: skip
+        tune_arm(loop, "random-length", arm, say)
+
+
+def fit_language(loop: Loop, language: str) -> Verdict | None:
+    """Fit the loss of the first half of the items in a language against the clusters' gaps.
+
+    None where fewer than four clusters of the language were tuned.
+    """
+    data, own = loop.data, loop.own.of(language)
+    pool_scores = data.pool.number("entropy")
+    inside = np.array([word == language for word in data.item_languages]) & data.halves
+    chosen = [(f"cluster-{n:02d}", c) for n, c in enumerate(loop.clusters) if c.stratum == language
+              and f"cluster-{n:02d}" in loop.cells]  # fmt: skip
+    if len(chosen) < 4 or own is None or inside.sum() < 2:
+        return None
+    weights = data.weights[inside] / data.weights[inside].mean()
+    values = np.array([
+        [cell.losses[inside] * weights for cell in loop.cells[name]] for name, _ in chosen
+    ])  # fmt: skip
+    gaps = np.array([pool_scores[c.members].mean() - own for _, c in chosen])
+    return judge_curve(Cells(tuple(n for n, _ in chosen), gaps, values), seed=loop.plan.seed)
+
+
+def band_of(plan: LoopPlan, verdicts: dict[str, Verdict | None]) -> tuple[float, float]:
+    """Return the band that the fits recommend, if all languages have a peak; else the plan's."""
+    bands = [v.band for v in verdicts.values() if v is not None and v.verdict == PEAK and v.band]
+    if bands and len(bands) == len(verdicts):
+        return min(b[0] for b in bands), max(b[1] for b in bands)
+    return plan.band
+
+
+def compare_arms(loop: Loop) -> list[Difference]:
+    """Compare the band with the other arms on the second half of the items; [] without a band."""
+    if BAND not in loop.cells:
+        return []
+    second = ~loop.data.halves
+    losses = {name: np.array([cell.losses[second] for cell in cells])
+              for name, cells in loop.cells.items() if not name.startswith("cluster-")}  # fmt: skip
+    languages = [w for w, keep in zip(loop.data.item_languages, second, strict=True) if keep]
+    return compare(losses, languages, loop.data.weights[second], BAND)
+
+
+def summary_of(
+    loop: Loop, rules: Rules, chosen: Chosen, verdicts: dict[str, Verdict | None],
+    differences: Sequence[Difference],
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `loop.json` says."""
+    scores, second = loop.data.pool.number("entropy"), ~loop.data.halves
+    weights = loop.data.weights[second]
+    verdict, detectable = rule_verdict(differences)
+    return {
+        "format": FORMAT,
+        "verdict": verdict,
+        "detectable_difference": round(detectable, 6) if math.isfinite(detectable) else None,
+        "band": list(rules.band or ()),
+        "band_records": len(chosen.kept),
+        "pool_records": len(loop.data.pool),
+        "evaluation_items": {"fit": int(loop.data.halves.sum()), "compare": int(second.sum())},
+        "reference": {k: loop.reference[k] for k in ("text", "chat", "pool", "uses")},
+        "clusters": [c.as_dict(n, scores) for n, c in enumerate(loop.clusters)],
+        "fits": {k: None if v is None else v.as_dict() for k, v in verdicts.items()},
+        "arms": {
+            name: {
+                "seeds": len(cells), "tokens": [cell.tokens for cell in cells],
+                "loss": [round(float(np.average(c.losses[second], weights=weights)), 6)
+                         for c in cells],
+            }
+            for name, cells in sorted(loop.cells.items())
+        },
+        "differences": [row.as_dict() for row in differences],
+        "stability": stability(loop.data.pool, chosen, rules),
+        "ifd_median": _median(loop.data.pool.number("ifd")),
+        "versions": {name: version_of(name) for name in ("mind-sft-select", "mind-train",
+                                                         "mind-eval", "torch", "numpy")},
+    }  # fmt: skip
+
+
+def _median(values: Any) -> float | None:
+    known = values[~np.isnan(values)]
+    return round(float(np.median(known)), 4) if len(known) else None

@@ -1,0 +1,159 @@
+"""`loop`: the whole rule on a tiny model, its statistics, and going on from where it stood."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mind_core import MindError, Record
+from mind_core.errors import UsageError
+from mind_core.records import encode
+from mind_sft_select.loop.compare import compare, holm, paired, rule_verdict
+from mind_sft_select.loop.data import macro_weights
+from mind_sft_select.loop.estimate import estimate_lines
+from mind_sft_select.loop.plan_file import read_plan
+from mind_sft_select.loop.run import run_loop
+
+TOPICS = ("水", "温度", "地理", "历史", "boiling water", "the capital", "a poem", "numbers")
+
+
+def instructions(first: int, count: int) -> list[Record]:
+    made = []
+    for n in range(first, first + count):
+        topic = TOPICS[n % 8]
+        answer = (
+            f"{topic}是很常见的。第{n}种说法。" if n % 8 < 4 else f"It is about {topic}, case {n}."
+        )
+        made.append({"id": f"r{n}", "instruction": f"{topic} {n}?", "output": answer * (1 + n % 4)})
+    return made
+
+
+@pytest.fixture(scope="module")
+def plan_file(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loop")
+    (folder / "a.jsonl").write_bytes(b"".join(map(encode, instructions(0, 160))))
+    (folder / "b.jsonl").write_bytes(b"".join(map(encode, instructions(1000, 40))))
+    texts = [{"text": f"{t}是很常见的。" if i < 4 else f"About {t}."} for i, t in enumerate(TOPICS)]
+    (folder / "held.jsonl").write_bytes(b"".join(map(encode, texts)))
+    (folder / "plan.toml").write_text(
+        f'model = "{model_folder}"\ndata = ["a.jsonl"]\nheldout = ["held.jsonl"]\n'
+        'evaluation = ["b.jsonl"]\nclusters = 4\nby = "quantile"\nseeds = 2\nbaseline_seeds = 2\n'
+        'budget = 150\nsteps = 2\nbatch = 2\nbaselines = ["random", "random-length", "lowest"]\n'
+        "band = [-9.0, 9.0]\nlr = 1e-3\n"
+    )
+    return folder / "plan.toml"
+
+
+def test_a_loop_runs_to_its_page_and_does_nothing_twice(plan_file: Path, tmp_path: Path) -> None:
+    plan, said = read_plan(plan_file), []
+    result = run_loop(plan, tmp_path / "out", said.append)
+    assert len([line for line in said if line.startswith("tuning")]) == 8 * 2 + 4 * 2
+    assert set(result["arms"]) == {
+        *(f"cluster-{n:02d}" for n in range(8)), "band", "random", "random-length", "lowest"
+    }  # fmt: skip
+    for arm in result["arms"].values():
+        assert all(110 <= spent <= 150 for spent in arm["tokens"]), "equal answer tokens"
+        assert arm["seeds"] == 2 and all(np.isfinite(arm["loss"]))
+    assert set(result["fits"]) == {"en", "zh"}
+    for fit in result["fits"].values():
+        assert fit["verdict"] in ("peak", "edge", "no effect", "cannot tell")
+    assert {(r["baseline"], r["language"]) for r in result["differences"]} == {
+        (b, w) for b in ("random", "random-length", "lowest") for w in ("en", "zh")
+    }
+    assert result["verdict"] in ("confirmed", "contradicted", "not decided at this size")
+    items = result["evaluation_items"]
+    assert items["fit"] + items["compare"] == 40 and min(items.values()) > 10
+    page = (tmp_path / "out" / "page.md").read_text("utf-8")
+    assert f"**{result['verdict']}**" in page and "Jaccard" in page and "random-length" in page
+    for name in ("histogram-zh.svg", "curve-zh.svg", "loop.json", "manifest.json"):
+        assert (tmp_path / "out" / name).is_file()
+    before = (tmp_path / "out" / "loop.json").read_bytes()
+    again: list[str] = []
+    run_loop(plan, tmp_path / "out", again.append)
+    assert not again and (tmp_path / "out" / "loop.json").read_bytes() == before
+    cell = tmp_path / "out" / "cells" / "random-seed1"
+    (cell / "cell.json").unlink()
+    run_loop(plan, tmp_path / "out", again.append)
+    assert len(again) == 1 and again[0].startswith("tuning random, seed 1")
+    assert (tmp_path / "out" / "loop.json").read_bytes() == before
+    plan_file.write_text(plan_file.read_text().replace("steps = 2", "steps = 3"))
+    with pytest.raises(UsageError, match="begun with another plan: steps"):
+        run_loop(read_plan(plan_file), tmp_path / "out", again.append)
+    plan_file.write_text(plan_file.read_text().replace("steps = 3", "steps = 2"))
+
+
+def test_a_dry_run_says_runs_tokens_and_minutes(plan_file: Path) -> None:
+    lines = "\n".join(estimate_lines(read_plan(plan_file)))
+    assert "16 runs of clusters" in lines and "8 of baselines and the band" in lines
+    assert "minutes" in lines and "384 tokens a run" in lines
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("steps = 2", "stepps = 2"), "no key 'stepps'"),
+        (("steps = 2", "steps = 0"), "steps is 0"),
+        (("steps = 2", 'steps = "x"'), "steps is 'x'"),
+        (('evaluation = ["b.jsonl"]', 'evaluation = ["a.jsonl"]'), "data and evaluation"),
+        (('heldout = ["held.jsonl"]', ""), "has no 'heldout'"),
+        (('data = ["a.jsonl"]', 'data = ["none.jsonl"]'), "cannot read"),
+        (('"lowest"', '"best"'), "'best' is not known"),
+    ],
+)
+def test_a_plan_that_cannot_be_run_is_refused(
+    plan_file: Path, change: tuple[str, str], message: str
+) -> None:
+    path = plan_file.with_name("wrong.toml")
+    path.write_text(plan_file.read_text().replace(*change))
+    with pytest.raises((UsageError, MindError), match=message):
+        read_plan(path)
+
+
+def test_macro_weights_give_languages_and_strata_the_same_say() -> None:
+    entropies = np.array([1.0] * 8 + [9.0] * 2 + [5.0, 6.0])
+    languages = ["en"] * 10 + ["zh"] * 2
+    weights = macro_weights(entropies, languages)
+    assert weights.sum() == pytest.approx(12)
+    assert weights[:8].sum() == pytest.approx(weights[8:10].sum())
+    assert weights[:10].sum() == pytest.approx(weights[10:].sum())
+
+
+def test_holm_is_holms() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.5]) == [1.0, 1.0] and holm([]) == []
+
+
+def losses(shift: float, seeds: int = 5, items: int = 200, seed: int = 0) -> np.ndarray:
+    base = 5 + np.random.default_rng(1).standard_normal(items)
+    rng = np.random.default_rng(seed)
+    return (
+        base + shift + 0.01 * rng.standard_normal((seeds, 1))
+        + 0.1 * rng.standard_normal((seeds, items))
+    )  # fmt: skip
+
+
+def test_paired_differences_cover_the_truth() -> None:
+    covered = 0
+    for number in range(60):
+        band, other = losses(-0.02, seed=number), losses(0.0, seed=1000 + number)
+        mean, error, _ = paired(band, other, np.ones(200))
+        covered += abs(mean + 0.02) <= 2.8 * error  # t of four degrees of freedom
+    assert covered >= 55
+
+
+def test_the_rule_is_confirmed_contradicted_or_not_decided() -> None:
+    languages = ["zh", "en"] * 100
+    weights = np.ones(200)
+    for shift, verdict in ((-0.2, "confirmed"), (0.2, "contradicted"),
+                           (0.0, "not decided at this size")):  # fmt: skip
+        arms = {"band": losses(shift, seed=1), "random": losses(0.0, seed=2),
+                "random-length": losses(0.0, seed=3), "longest": losses(-0.5, seed=4)}  # fmt: skip
+        found = compare(arms, languages, weights)
+        assert len(found) == 6
+        name, detectable = rule_verdict(found)
+        assert name == verdict and 0 < detectable < 0.1
+    assert json.dumps([row.as_dict() for row in found])
+    assert rule_verdict([])[0] == "not tested: the band holds no record"
