@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mind_core import cli
-from mind_domain.commands import dated_texts, evaluation, prompts
+from mind_domain.commands import dated_texts, evaluation, prompts, ratings
 from mind_domain.commands.shared import load_plugins
 from mind_domain.domain import TOOL
 
@@ -21,7 +21,7 @@ cli.add_global_options(
         "mind-domain score --model run/ split/test.jsonl.zst",
     ],
 )
-for module in (dated_texts, prompts, evaluation):
+for module in (dated_texts, prompts, evaluation, ratings):
     module.register(app)
 
 

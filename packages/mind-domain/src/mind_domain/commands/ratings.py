@@ -1,0 +1,112 @@
+"""elo: from verdicts to ratings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from mind_core import cli, options
+from mind_core.flow import StreamOptions
+from mind_domain.commands.shared import require_one_of
+
+MODELS = ("bradley-terry", "davidson", "plackett-luce")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the tool."""
+    app.command(
+        help=cli.help_text(
+            "Rate models from rankings, pairs or scores: Elo, Bradley-Terry, Plackett-Luce.",
+            [
+                "mind-domain elo verdicts.jsonl",
+                "mind-domain elo --model plackett-luce verdicts.jsonl -o ratings.json --plot r.svg",
+                "mind-domain elo --model davidson --anchor gpt4 --prior 0 battles.jsonl.zst",
+            ],
+        ),
+        epilog=cli.epilog("Memory: all verdicts, and 16 bytes for questions times models squared."),
+    )(elo)
+
+
+def elo(
+    context: typer.Context,
+    inputs: options.Inputs = None,
+    model: Annotated[
+        str, typer.Option(metavar="|".join(MODELS), help="Ties: half wins, or a rate of their own.")
+    ] = MODELS[0],
+    prior: Annotated[
+        float,
+        typer.Option(metavar="X", min=0.0, help="Wins and losses more between each two models."),
+    ] = 0.01,
+    k: Annotated[
+        float, typer.Option("--k", metavar="X", min=0.0, help="Step of the sequential Elo.")
+    ] = 4.0,
+    scale: Annotated[
+        float, typer.Option(metavar="X", min=1.0, help="Points that are odds of ten to one.")
+    ] = 400.0,
+    start: Annotated[float, typer.Option(metavar="X", help="Mean of all ratings.")] = 1000.0,
+    orders: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Orders of the sequential Elo; 0 is the file's.")
+    ] = 100,
+    draws: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Bootstrap draws of questions; 0 is none.")
+    ] = 1000,
+    anchor: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="MODEL", help="Shift all ratings so that this one is --start."),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("-o", "--output", metavar="FILE", help="Write the ratings as JSON here."),
+    ] = None,
+    plot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE.svg", help="Draw ratings and intervals."),
+    ] = None,
+    json: options.Json = False,
+    rejects: options.Rejects = None,
+    summary: options.SummaryFile = None,
+    seed: options.Seed = 0,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    quiet: options.Quiet = False,
+) -> None:
+    """Rate models and show the result."""
+    require_one_of("--model", model, MODELS)
+    for flag, value in (("--prior", prior), ("--k", k), ("--scale", scale), ("--start", start)):
+        options_finite(flag, value)
+    cli.require_input(inputs, context.get_help)
+    from mind_domain.ratings.elo import EloRule
+    from mind_domain.ratings.rating import RatingRule
+    from mind_domain.ratings.run import run_elo
+    from mind_domain.ratings.show import format_ratings
+
+    rule = RatingRule(
+        model, prior, EloRule(k, scale, start), orders, draws, seed, anchor or "", start
+    )
+    stream = StreamOptions(
+        tuple(inputs or ()),
+        rejects=rejects,
+        summary=summary,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+    )
+    report = run_elo(rule, stream, output, plot)
+    if json:
+        from mind_core.records import encode
+
+        cli.write_out(encode(report).decode())
+    elif not quiet:
+        cli.write_out(format_ratings(report))
+
+
+def options_finite(flag: str, value: float) -> None:
+    """Raise `UsageError` for a number that is not finite."""
+    import math
+
+    from mind_core.errors import UsageError
+
+    if not math.isfinite(value):
+        raise UsageError(f"{flag} {value}", hint="give a finite number")

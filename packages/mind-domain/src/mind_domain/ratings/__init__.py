@@ -1,0 +1,1 @@
+"""From verdicts to ratings: sequential Elo, Bradley–Terry, Plackett–Luce, and how sure they are."""
