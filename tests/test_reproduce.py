@@ -27,7 +27,7 @@ STREAMS = (
     "07-selected.jsonl.zst",
     "08-chat-shards/train-00000.bin",
     "10-labelled.jsonl.zst",
-    "10-test.jsonl.zst",
+    "10-split/test.jsonl.zst",
     "10-domain.json",
     "11-samples.jsonl",
 )

@@ -15,7 +15,8 @@ from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_domain.chat_format import build_chat
 from mind_domain.domains.finance.finance import Finance
-from mind_domain.pipeline import ScoreOptions, make_plugins, recipe_for, run_score
+from mind_domain.evaluation import ScoreOptions, run_score
+from mind_domain.pipeline import make_plugins, recipe_for
 from mind_domain.predict import Question, encode_answer, generate_answers, score_labels
 from mind_domain.scoring import item_of
 from mind_domain.table import format_scores

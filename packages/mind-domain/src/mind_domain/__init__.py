@@ -1,6 +1,20 @@
-"""What a plugin author imports from mind-domain: the shapes of a domain and of a judge."""
+"""What a plugin author imports from mind-domain: the shapes of domains and judges."""
 
-from mind_domain.domain import Domain, Label, Verdict
+from mind_domain.domain import DialogueDomain, Domain, Label, ReadingDomain, Verdict
+from mind_domain.domains.dialogues import read_dialogue
 from mind_domain.hookspecs import hookimpl
+from mind_domain.judges.trial import Groups, RankingJudge, Trial, parse_ranking
 
-__all__ = ["Domain", "Label", "Verdict", "hookimpl"]
+__all__ = [
+    "DialogueDomain",
+    "Domain",
+    "Groups",
+    "Label",
+    "RankingJudge",
+    "ReadingDomain",
+    "Trial",
+    "Verdict",
+    "hookimpl",
+    "parse_ranking",
+    "read_dialogue",
+]

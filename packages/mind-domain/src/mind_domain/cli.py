@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mind_core import cli
-from mind_domain.commands import dated_texts, evaluation, prompts, ratings
+from mind_domain.commands import dated_texts, dialogues, evaluation, prompts, ratings
 from mind_domain.commands.shared import load_plugins
 from mind_domain.domain import TOOL
 
@@ -13,15 +13,16 @@ cli.add_global_options(
     app,
     TOOL,
     load_plugins,
-    "Adapt a small model to a domain: label texts, split them by date, build chats, score.",
+    "Adapt a small model to a domain, finance or law, from raw records to a rated model.",
     [
         "mind-domain label --prices prices.csv news.jsonl.zst -o labelled.jsonl.zst",
         "mind-domain split labelled.jsonl.zst --date 2015-09-01 -o split/",
         "mind-domain sft split/train.jsonl.zst | mind-tok encode --chat …",
         "mind-domain score --model run/ split/test.jsonl.zst",
+        "mind-domain answer … | mind-domain judge … | mind-domain elo",
     ],
 )
-for module in (dated_texts, prompts, evaluation, ratings):
+for module in (dated_texts, prompts, evaluation, dialogues, ratings):
     module.register(app)
 
 

@@ -4,6 +4,7 @@ import pluggy
 
 from mind_core import Offers
 from mind_domain.domain import AnyDomain, Judge
+from mind_domain.judges.trial import RankingJudge
 
 hookspec = pluggy.HookspecMarker("mind_domain")
 hookimpl = pluggy.HookimplMarker("mind_domain")
@@ -15,5 +16,8 @@ def register_domains() -> Offers[AnyDomain]:
 
 
 @hookspec
-def register_judges() -> Offers[Judge]:
-    """Return judges by name; a factory makes a `(question, answer, reference) -> Verdict`."""
+def register_judges() -> Offers[Judge | RankingJudge]:
+    """Return judges by name: of one answer, or of all replies to a question.
+
+    A factory makes a `(question, answer, reference) -> Verdict`, or a `RankingJudge`.
+    """

@@ -141,7 +141,9 @@ def note(record: Record, domain: str, label: Label, labels: Sequence[str], story
         published=label.published.isoformat(),
         until=label.until.isoformat(),
         cluster=label.cluster,
-        day=(label.day or label.published.date()).isoformat(),
+        day=label.cluster
+        if label.facts.get("undated")
+        else (label.day or label.published.date()).isoformat(),
         story=story,
         **label.facts,
     )

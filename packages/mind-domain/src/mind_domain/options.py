@@ -11,6 +11,8 @@ from mind_core.errors import UsageError
 
 METHODS = ("likelihood", "generate")
 LANGUAGES = ("auto", "en", "zh")
+COT = ("none", "only", "auxiliary")
+CALIBRATIONS = ("none", "content-free", "train-prior")
 
 # typer reads these at run time, so the annotations keep Optional spelled out for it.
 
@@ -157,6 +159,25 @@ Method = Annotated[
 JudgeName = Annotated[
     str, typer.Option(metavar="NAME", help="Who compares answers; --list shows them.")
 ]
+TrainingRecords = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--train", metavar="FILE", help="Training records: fit and show the baselines."),
+]
+Versus = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(metavar="NAME=FOLDER", help="Another checkpoint to compare on the same rows."),
+]
+Calibrate = Annotated[
+    str,
+    typer.Option(metavar="|".join(CALIBRATIONS), help="What is taken off each label's score."),
+]
+Parse = Annotated[
+    str,
+    typer.Option(metavar="last|first", help="Which line of what was written may be the label."),
+]
+Cluster = Annotated[
+    str, typer.Option(metavar="day|answer|record", help="What the bootstrap draws as one.")
+]
 Draws = Annotated[
     int, typer.Option(metavar="N", min=0, help="Bootstrap draws for the intervals; 0 is none.")
 ]
@@ -173,6 +194,49 @@ TestSize = Annotated[
 Balance = Annotated[bool, typer.Option(help="Take as many training records of each class.")]
 
 
+Cot = Annotated[
+    str,
+    typer.Option(metavar="|".join(COT), help="Chats with reasons: none, alone, or beside labels."),
+]
+RandomLabels = Annotated[
+    bool, typer.Option("--random-labels", help="A control: labels by chance, by --seed and id.")
+]
+MaxTokens = Annotated[int, typer.Option(metavar="N", min=1, help="Tokens of a reply at most.")]
+Temperature = Annotated[
+    float, typer.Option(metavar="X", min=0.0, help="0 takes the likeliest token.")
+]
+TopP = Annotated[
+    float, typer.Option("--top-p", metavar="X", min=0.0, max=1.0, help="Nucleus to draw from.")
+]
+Log = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(metavar="FILE", help="Keep every request and answer here, and go on from it."),
+]
+Concurrency = Annotated[int, typer.Option(metavar="N", min=1, help="Requests at once.")]
+Rate = Annotated[int, typer.Option(metavar="N", min=0, help="Requests a minute; 0 is no limit.")]
+MaxRequests = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Requests in all; 0 is no limit.")
+]
+MaxTotalTokens = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Tokens in all, read and written; 0 is no limit.")
+]
+
+
+def parse_places(given: list[str], flag: str) -> tuple[tuple[str, str], ...]:
+    """Read NAME=PLACE of a flag that may come several times; names must differ."""
+    found = []
+    for text in given:
+        name, equals, place = text.partition("=")
+        if not (name and equals and place) or "/" in name:
+            raise UsageError(
+                f"{flag} {text!r}", hint=f"{flag} NAME=FOLDER or NAME=http://host/v1#MODEL"
+            )
+        found.append((name, place))
+    if len({name for name, _ in found}) < len(found):
+        raise UsageError(f"{flag}: two have the same name")
+    return tuple(found)
+
+
 def parse_threshold(text: str | None) -> dict[str, Any]:
     """Return what --threshold says as options of finance: one number, or a list of edges."""
     if text is None:
@@ -185,3 +249,16 @@ def parse_threshold(text: str | None) -> dict[str, Any]:
         raise UsageError(
             f"--threshold {text!r} is no number", hint="0.005, or edges: -0.005,0.0055"
         ) from None
+
+
+def parse_named(given: list[str] | None, flag: str) -> tuple[tuple[str, Path], ...]:
+    """Read NAME=PATH of a flag that may come several times; names must differ."""
+    found = []
+    for text in given or []:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise UsageError(f"{flag} {text!r}", hint=f"{flag} NAME=FOLDER")
+        found.append((name, Path(path)))
+    if len({name for name, _ in found}) < len(found):
+        raise UsageError(f"{flag}: two have the same name")
+    return tuple(found)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
-from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_core.output import write_records
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress, log
+from mind_core.progress import log
 from mind_core.recipe import Recipe, load_recipe
 from mind_core.runner import Pass, StreamOptions, run_passes, run_stream
 from mind_core.summary import Summary
 from mind_domain import builtins, hookspecs
 from mind_domain.domain import TOOL, AnyDomain, Domain, FittedDomain, Judge, ReadingDomain
-from mind_domain.reading import read_all
+from mind_domain.judges.trial import RankingJudge
 from mind_domain.split_files import name_counts
 
 
@@ -75,8 +72,29 @@ class Remarking(Protocol):
 
 
 def make_judge(plugins: Plugins, name: str) -> Judge:
-    """Make a judge."""
-    return cast(Judge, plugins.make("register_judges", name))
+    """Make a judge of single answers; one that ranks replies raises `UsageError`."""
+    judge = plugins.make("register_judges", name)
+    if isinstance(judge, RankingJudge):
+        raise UsageError(
+            f"judge {name!r} ranks replies, and does not compare an answer with a label",
+            hint="it is for `mind-domain judge`; here: exact",
+        )
+    return cast(Judge, judge)
+
+
+def make_ranking_judge(plugins: Plugins, name: str, sets: Sequence[str]) -> RankingJudge:
+    """Make a judge of replies with its options, as NAME.OPTION=VALUE."""
+    recipe = Recipe("judge", {name: {}})
+    for assignment in sets:
+        recipe.set(assignment)
+    recipe.check_keys({name: None})
+    judge = plugins.make("register_judges", name, recipe.values[name])
+    if not isinstance(judge, RankingJudge):
+        raise UsageError(
+            f"judge {name!r} compares an answer with a label, and ranks no replies",
+            hint="it is for `mind-domain score`; here: endpoint, checkpoint, tsv, rankings, nll",
+        )
+    return judge
 
 
 def run_read(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions) -> Summary:
@@ -144,59 +162,20 @@ def _warn_of_midnights(summary: Summary) -> None:
 
 
 def run_sft(
-    plugins: Plugins, name: str, recipe: Recipe, language: str, options: StreamOptions
+    plugins: Plugins,
+    name: str,
+    recipe: Recipe,
+    language: str,
+    options: StreamOptions,
+    *,
+    cot: str = "none",
+    random_labels: bool = False,
+    seed: int = 0,
 ) -> Summary:
     """Turn a stream of labelled records into chats."""
     from mind_domain.chat_format import ChatBuilder
 
     domain = make_classifier(plugins, name, recipe)
-    values = {**recipe.values, "language": language}
+    values = {**recipe.values, "language": language, "cot": cot, "random_labels": random_labels}
     summary = Summary(TOOL, recipe=values, components=plugins.used())
-    return run_stream(summary, ChatBuilder(domain, language), options)
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """What a user may say about scoring."""
-
-    model: Path
-    domain: str = "finance"
-    method: str = "likelihood"
-    language: str = "auto"
-    judge: str = "exact"
-    draws: int = 1000
-    seed: int = 0
-    predictions: Path | None = None
-
-
-def run_score(
-    plugins: Plugins, recipe: Recipe, options: StreamOptions, how: ScoreOptions
-) -> dict[str, Any]:
-    """Score a checkpoint on labelled records or chats; return the scores as JSON values."""
-    from mind_domain.scoring import item_of, predict, prediction_record, report
-    from mind_train import load_checkpoint
-
-    domain = make_classifier(plugins, how.domain, recipe)
-    judge = make_judge(plugins, how.judge)
-    items, read = read_all(
-        lambda record, position: item_of(record, domain, how.language, position), options
-    )
-    if not items:
-        raise MindError("there is nothing to score: the input has no records")
-    model = load_checkpoint(how.model)
-    with Progress(TOOL, options.progress) as progress:
-        predictions = predict(
-            model, items, how.method, lambda done: progress.count(done, "answers")
-        )
-    if how.predictions is not None:
-        write_records(how.predictions, map(prediction_record, items, predictions))
-    return {
-        "tool": TOOL,
-        "domain": how.domain,
-        "method": how.method,
-        "seed": how.seed,
-        "model": {"step": model.step, "fingerprint": model.fingerprint},
-        "components": plugins.used(),
-        "bad": dict(sorted(read.bad.items())),
-        **report(items, predictions, domain.labels, judge, how.draws, how.seed),
-    }
+    return run_stream(summary, ChatBuilder(domain, language, cot, random_labels, seed), options)

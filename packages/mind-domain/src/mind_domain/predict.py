@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -21,10 +21,14 @@ ProgressCallback = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Question:
-    """One question to a model: the conversation before the answer, and the word of each label."""
+    """One question to a model: the conversation before the answer, and the word of each label.
+
+    `more` are other words that mean a label when they stand alone.
+    """
 
     messages: tuple[Record, ...]
     words: Mapping[str, str]
+    more: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,17 +87,17 @@ def require_finite_weights(model: Checkpoint) -> None:
 
 
 def generate_answers(
-    model: Checkpoint, questions: Sequence[Question], note: ProgressCallback
+    model: Checkpoint, questions: Sequence[Question], note: ProgressCallback, max_new: int = MAX_NEW
 ) -> Iterator[ModelAnswer]:
-    """Yield what the model writes to each question: greedy, 32 tokens at most.
+    """Yield what the model writes to each question: greedy, so many tokens at most.
 
     Raises `MindError` for a model with weights that are not finite: the greedy choice among NaN is
     always the first token, which would pass for an answer.
     """
     require_finite_weights(model)
-    room = max(1, model.context - MAX_NEW)
+    room = max(1, model.context - max_new)
     for n, question in enumerate(questions, 1):
         prompt = encode_prompt(model.tokenizer, list(question.messages))
-        ids = generate(model, prompt[-room:], max_new=MAX_NEW, temperature=0.0)
+        ids = generate(model, prompt[-room:], max_new=max_new, temperature=0.0)
         yield ModelAnswer(None, model.tokenizer.decode(ids), len(prompt) > room)
         note(n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mind_core import MindError, Record
@@ -13,7 +13,7 @@ from mind_domain.answers import parse_answer
 from mind_domain.chat_format import build_chat
 from mind_domain.domain import NOTES, Domain, Judge, Verdict
 from mind_domain.metrics import score_table
-from mind_domain.predict import ProgressCallback, Question, generate_answers, score_labels
+from mind_domain.predict import MAX_NEW, ProgressCallback, Question, generate_answers, score_labels
 from mind_domain.reading import no_label
 from mind_train import Checkpoint
 
@@ -26,6 +26,12 @@ class Item:
     question: Question
     label: str
     cluster: str
+    day: str = ""
+    horizon: int = 1
+
+    def cluster_of(self, kind: str) -> str:
+        """Return what is drawn together with this item: its day, its answer, or itself."""
+        return {"day": self.day, "answer": self.cluster, "record": self.key}[kind]
 
 
 def item_of(record: Record, domain: Domain, language: str, position: str) -> Item:
@@ -37,8 +43,18 @@ def item_of(record: Record, domain: Domain, language: str, position: str) -> Ite
     if label not in domain.labels or spoken not in ("en", "zh"):
         raise no_label(record, position, "no label and language; `mind-domain sft` writes them")
     words = {name: domain.answer(name, spoken) for name in domain.labels}
-    question = Question(tuple(record["messages"][:-1]), words)
-    return Item(str(record.get("id")), question, str(label), str(noted.get("cluster", position)))
+    other_words = getattr(domain, "other_words", None)
+    more = {name: tuple(other_words(name)) for name in domain.labels} if other_words else {}
+    question = Question(tuple(record["messages"][:-1]), words, more)
+    cluster, horizon = str(noted.get("cluster", position)), noted.get("horizon")
+    return Item(
+        str(record.get("id")),
+        question,
+        str(label),
+        cluster,
+        str(noted.get("day", cluster)),
+        horizon if isinstance(horizon, int) else 1,
+    )
 
 
 @dataclass(frozen=True)
@@ -49,25 +65,41 @@ class Prediction:
     answer: str
     cut: bool
     chances: dict[str, float] | None = None
+    scores: Mapping[str, float] | None = None
 
 
 def predict(
-    model: Checkpoint, items: Sequence[Item], method: str, note: ProgressCallback
+    model: Checkpoint,
+    items: Sequence[Item],
+    method: str,
+    note: ProgressCallback,
+    *,
+    first: bool = False,
+    max_new: int = MAX_NEW,
 ) -> list[Prediction]:
     """Ask a model for the label of each item, in order."""
     questions = [item.question for item in items]
-    answer_all = score_labels if method == "likelihood" else generate_answers
+    if method == "likelihood":
+        answers = score_labels(model, questions, note)
+    else:
+        answers = generate_answers(model, questions, note, max_new)
     found = []
-    for item, heard in zip(items, answer_all(model, questions, note), strict=True):
+    for item, heard in zip(items, answers, strict=True):
         question = item.question
         if heard.scores is None:
             found.append(
-                Prediction(parse_answer(heard.text, question.words), heard.text, heard.cut)
+                Prediction(
+                    parse_answer(heard.text, question.words, question.more, first=first),
+                    heard.text,
+                    heard.cut,
+                )
             )
             continue
         _require_finite_scores(heard.scores, item, model)
         best = max(heard.scores, key=heard.scores.__getitem__)
-        found.append(Prediction(best, question.words[best], heard.cut, _shares(heard.scores)))
+        found.append(
+            Prediction(best, question.words[best], heard.cut, _shares(heard.scores), heard.scores)
+        )
     return found
 
 
@@ -78,10 +110,13 @@ def report(
     judge: Judge,
     draws: int,
     seed: int,
+    clusters: Sequence[str] | None = None,
+    block: int = 1,
 ) -> dict[str, Any]:
     """Count the predictions into metrics with intervals, and the judge's mean score."""
     pairs = [(item.label, guess.label) for item, guess in zip(items, predictions, strict=True)]
-    scores = score_table(pairs, [item.cluster for item in items], labels, draws, seed)
+    together = [item.cluster for item in items] if clusters is None else clusters
+    scores = score_table(pairs, together, labels, draws, seed, block)
     verdicts = [
         _require_verdict(
             judge(
@@ -99,6 +134,52 @@ def report(
     scores["judge"] = {"score": round(mean, 6), "verdicts": dict(sorted(reasons.items()))}
     scores["cut"] = sum(guess.cut for guess in predictions)
     return scores
+
+
+def calibrate(
+    model: Checkpoint,
+    items: Sequence[Item],
+    predictions: Sequence[Prediction],
+    known: Sequence[Item],
+) -> list[Prediction]:
+    """Take from each label's score what the model gives it before it has read a text.
+
+    With `known` training items that is their mean chance of the label over its share among them;
+    without, the chances where the text is "N/A" (content-free: Zhao et al. 2021).
+    """
+    found = []
+    bias: Mapping[str, float] = {}
+    if known:
+        answers = predict(model, known, "likelihood", lambda _: None)
+        bias = {
+            label: math.log(math.fsum(one.chances[label] for one in answers if one.chances))
+            - math.log(max(0.5, sum(one.label == label for one in known)))
+            for label in known[0].question.words
+        }
+    free: dict[str, Mapping[str, float]] = {}
+    for item, guess in zip(items, predictions, strict=True):
+        assert guess.scores is not None, "calibration works on likelihoods"
+        if not known:
+            question = _without_text(item.question)
+            asked = question.messages[-1]["content"]
+            if asked not in free:
+                empty = replace(item, question=question)
+                (answer,) = predict(model, [empty], "likelihood", lambda _: None)
+                free[asked] = answer.scores or {}
+            bias = free[asked]
+        scores = {label: score - bias[label] for label, score in guess.scores.items()}
+        best = max(scores, key=scores.__getitem__)
+        found.append(
+            Prediction(best, item.question.words[best], guess.cut, _shares(scores), scores)
+        )
+    return found
+
+
+def _without_text(question: Question) -> Question:
+    """Return a question with "N/A" in place of the text, which stands behind an empty line."""
+    *before, last = question.messages
+    asked = str(last["content"]).partition("\n\n")[0]
+    return replace(question, messages=(*before, {**last, "content": f"{asked}\n\nN/A"}))
 
 
 def prediction_record(item: Item, guess: Prediction) -> Record:

@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
             [
                 "mind-domain score --model run/ test.zst",
                 "mind-domain score --model run/ --method generate test.zst -o scores.json",
+                "mind-domain score --model run/ --train train.zst --versus shuffled=run2 test.zst",
                 "mind-domain score --model run/ --json test.zst | jq .metrics.accuracy",
             ],
         ),
@@ -38,6 +39,12 @@ def score(
     method: domain_options.Method = domain_options.METHODS[0],
     language: domain_options.Language = "auto",
     judge: domain_options.JudgeName = "exact",
+    train: domain_options.TrainingRecords = None,
+    versus: domain_options.Versus = None,
+    calibrate: domain_options.Calibrate = "none",
+    parse: domain_options.Parse = "last",
+    max_tokens: domain_options.MaxTokens = 32,
+    cluster: domain_options.Cluster = "day",
     draws: domain_options.Draws = 1000,
     output: Annotated[
         Optional[Path],  # noqa: UP045
@@ -56,20 +63,39 @@ def score(
 ) -> None:
     """Score a checkpoint and show the result."""
     from mind_domain import pipeline
+    from mind_domain.evaluation import ScoreOptions, run_score
 
     require_one_of("--method", method, domain_options.METHODS)
     require_one_of("--language", language, domain_options.LANGUAGES)
+    require_one_of("--calibrate", calibrate, domain_options.CALIBRATIONS)
+    require_one_of("--parse", parse, ("last", "first"))
+    require_one_of("--cluster", cluster, ("day", "answer", "record"))
     plugins = load_plugins(plugin)
     effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
     cli.require_input(inputs, context.get_help)
-    how = pipeline.ScoreOptions(model, domain, method, language, judge, draws, seed, predictions)
+    how = ScoreOptions(
+        model,
+        domain,
+        method,
+        language,
+        judge,
+        draws,
+        seed,
+        predictions,
+        cluster,
+        parse,
+        calibrate,
+        train,
+        domain_options.parse_named(versus, "--versus"),
+        max_tokens,
+    )
     stream = StreamOptions(
         tuple(inputs or ()),
         limit=limit,
         skip_bad=options.parse_skip_bad(skip_bad),
         progress=progress,
     )
-    scores = pipeline.run_score(plugins, effective, stream, how)
+    scores = run_score(plugins, effective, stream, how)
     _show(scores, output, json, quiet)
 
 

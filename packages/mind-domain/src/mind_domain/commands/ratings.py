@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core import cli, options
-from mind_core.flow import StreamOptions
+from mind_core.runner import StreamOptions
 from mind_domain.commands.shared import require_one_of
 
 MODELS = ("bradley-terry", "davidson", "plackett-luce")

@@ -9,8 +9,8 @@ from typing import Any
 from mind_core import MindError, Reason
 from mind_core.errors import BadRecord
 from mind_core.files import atomic_file, write_json
-from mind_core.flow import Outcome, StreamOptions, run_flow
-from mind_core.progress import say
+from mind_core.progress import log
+from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_domain.domain import TOOL
@@ -23,9 +23,9 @@ from mind_domain.ratings.show import plot_ratings
 class BallotReader:
     """Read the verdicts of a batch."""
 
-    def __call__(self, batch: Batch) -> Outcome:
+    def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with the ballots as payload."""
-        outcome = Outcome(payload=[])
+        outcome = BatchResult(payload=[])
         for position, line, record in outcome.records(batch):
             try:
                 ballot = read_ballot(record, position)
@@ -45,14 +45,14 @@ def run_elo(
     """Rate the models of a stream of verdicts; write JSON and a plot if they are asked for."""
     ballots: list[Ballot] = []
 
-    def hold(outcome: Outcome) -> Outcome:
+    def hold(outcome: BatchResult) -> BatchResult:
         ballots.extend(outcome.payload)
         outcome.kept = [b""] * len(outcome.payload)
         return outcome
 
     summary = Summary(TOOL, seed=rule.seed, recipe={"model": rule.model, "prior": rule.prior})
     aside = replace(options, quiet=True)
-    done = run_flow(summary, BallotReader(), aside, hold, passes_on=False)
+    done = run_stream(summary, BallotReader(), aside, hold, passes_on=False)
     if not ballots:
         raise MindError("there is nothing to rate: no verdict in the input")
     report = rate(ballots, rule)
@@ -64,5 +64,5 @@ def run_elo(
         with atomic_file(plot) as file:
             file.write(plot_ratings(report).encode())
     if not options.quiet:
-        say(TOOL, done.line())
+        log(TOOL, done.line())
     return report

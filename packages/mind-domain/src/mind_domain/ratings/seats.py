@@ -24,10 +24,10 @@ class Seated:
 
 
 def report_seats(ballots: Sequence[Ballot], draws: int, seed: int) -> dict[str, Any]:
-    """Return how often the first seat or the longer reply won, verdicts flipped, repeats agreed.
+    """Return how often the first seat or longer reply won, and how steady verdicts are.
 
     Rates have 95 % intervals, bootstrapped over questions; None where nothing is known. A bias is
-    `resolved` if its interval leaves out one half. The first seat is looked at only where two models
+    `resolved` if its interval leaves out one half. The first seat counts only where two models
     were judged in both seats, with the same weight for each: a baseline that always sits first
     would show its strength for a bias.
     """

@@ -1,0 +1,176 @@
+"""Reasons from a teacher for records whose label is known, kept if they lead to it unprompted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from mind_core import Reason, Record
+from mind_core.output import check_distinct, open_output, write_records
+from mind_core.progress import Progress, log
+from mind_core.reasons import describe
+from mind_core.records import annotate, annotation, encode
+from mind_core.runner import StreamOptions
+from mind_core.summary import Summary
+from mind_domain.answers import parse_answer
+from mind_domain.chat_format import build_chat, cot_question
+from mind_domain.domain import NOTES, TOOL, Domain
+from mind_domain.reading import read_all
+from mind_domain.requests import Limits, Request, answer_all, open_log
+from mind_domain.teachers import Decoding, Reply, open_writer
+
+HINTS = ("none", "label")
+
+_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
+_PERCENT = re.compile(r"([-+−]?\d+(?:\.\d+)?)\s*[%％]")
+
+
+@dataclass(frozen=True)
+class DistilRule:
+    """Say who teaches, how, and whether the teacher is told the label."""
+
+    teacher: str
+    decoding: Decoding
+    language: str = "auto"
+    hint: str = "none"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A labelled record as a question to the teacher."""
+
+    record: Record
+    messages: tuple[dict[str, str], ...]
+    words: Mapping[str, str]
+    more: Mapping[str, tuple[str, ...]]
+    label: str
+    published: date
+    change: float | None
+
+
+def make_lesson(record: Record, position: str, domain: Domain, rule: DistilRule) -> Lesson:
+    """Ask for reasons and a label; raise `BadRecord` for a record without a label.
+
+    Without a hint the teacher knows what a reader knew: reasons that are made from the outcome
+    would teach to see it in texts that do not tell it.
+    """
+    chat = build_chat(record, domain, rule.language, position)
+    noted = annotation(chat, NOTES)
+    language, label = noted["language"], noted["label"]
+    words = {name: domain.answer(name, language) for name in domain.labels}
+    asked = cot_question(chat["messages"][0]["content"], language)
+    if rule.hint == "label":
+        told = {"zh": "（实际结果：{}）", "en": "(What happened: {}.)"}[language]
+        asked = f"{asked}\n{told.format(words[label])}"
+    other_words = getattr(domain, "other_words", None)
+    change = noted.get("change")
+    return Lesson(
+        record,
+        ({"role": "user", "content": asked},),
+        words,
+        {name: tuple(other_words(name)) for name in domain.labels} if other_words else {},
+        label,
+        datetime.fromisoformat(noted["published"]).date(),
+        change if isinstance(change, float) else None,
+    )
+
+
+def check_rationale(lesson: Lesson, reply: Reply) -> str | Reason:
+    """Return the reasons alone, or why they are not kept.
+
+    `filtered` and `cut` by the server; `unparsed`; `disagrees` with the label; `no_reasons`;
+    `looks_ahead` names a day after publication, or the very return that followed.
+    """
+    if reply.finish == "content_filter":
+        return Reason("filtered")
+    if reply.finish == "length":
+        return Reason("cut")
+    said = parse_answer(reply.text, lesson.words, lesson.more)
+    if said is None:
+        return Reason("unparsed", reply.text[-80:])
+    if said != lesson.label:
+        return Reason("disagrees", said, lesson.label)
+    lines = [line for line in reply.text.strip().splitlines() if line.strip()]
+    reasons = "\n".join(lines[:-1]).strip()
+    if not reasons:
+        return Reason("no_reasons")
+    return _ahead(reasons, lesson) or reasons
+
+
+def _ahead(text: str, lesson: Lesson) -> Reason | None:
+    for found in _DATE.finditer(text):
+        try:
+            day = date(int(found[1]), int(found[2]), int(found[3]))
+        except ValueError:
+            continue
+        if day > lesson.published:
+            return Reason("looks_ahead", str(day), str(lesson.published))
+    if lesson.change is not None:
+        own = {
+            match[1].lstrip("+-−") for match in _PERCENT.finditer(str(lesson.record.get("text")))
+        }
+        for found in _PERCENT.finditer(text):
+            digits = found[1].lstrip("+-−")
+            exact = "." in digits and digits not in own
+            places = len(digits.partition(".")[2])
+            if exact and float(digits) == round(abs(lesson.change) * 100, places):
+                return Reason("looks_ahead", found[0], round(lesson.change, 6))
+    return None
+
+
+def run_distil(
+    domain: Domain, rule: DistilRule, limits: Limits, log_file: Path | None, options: StreamOptions
+) -> dict[str, Any]:
+    """Ask the teacher about every record; kept are those whose reasons lead to their label."""
+    check_distinct(options.inputs, options.output, options.rejects, options.summary, log_file)
+    lessons, read = read_all(
+        lambda record, position: make_lesson(record, position, domain, rule), options
+    )
+    writer = open_writer(rule.teacher)
+    requests = [Request(writer.name, lesson.messages, rule.decoding) for lesson in lessons]
+    with open_log(log_file) as answers, Progress(TOOL, options.progress) as progress:
+        counts = answer_all(
+            requests,
+            {writer.name: writer},
+            answers,
+            limits,
+            lambda count: progress.count(count, "rationales"),
+        )
+        replies = [answers.answers[request.key] for request in requests]
+    kept: list[Record] = []
+    dropped: list[Record] = []
+    summary = Summary(TOOL, recipe={"teacher": rule.teacher, "hint": rule.hint})
+    summary.records_in, summary.bytes_in, summary.bad = read.records_in, read.bytes_in, read.bad
+    by_class: dict[str, Counter[str]] = defaultdict(Counter)
+    for lesson, reply in zip(lessons, replies, strict=True):
+        found = check_rationale(lesson, reply)
+        by_class[lesson.label]["kept" if not isinstance(found, Reason) else str(found)] += 1
+        if isinstance(found, Reason):
+            summary.rejected[f"distil.{found}"] += 1
+            annotate(lesson.record, "rejected", tool=TOOL, step="distil", **describe(found))
+            dropped.append(lesson.record)
+            continue
+        annotate(lesson.record, NOTES, rationale=found, teacher=writer.name, hint=rule.hint)
+        kept.append(lesson.record)
+    summary.kept = len(kept)
+    summary.check()
+    rates = {label: round(one["kept"] / one.total(), 6) for label, one in sorted(by_class.items())}
+    summary.details |= {"keep_rates": rates, "asked": counts["asked"], "in_log": counts["kept"]}
+    summary.note = "kept " + ", ".join(f"{rate:.0%} of {label}" for label, rate in rates.items())
+    if options.rejects:
+        with open_output(options.rejects) as rejects:
+            rejects.write(b"".join(map(encode, dropped)))
+    if options.summary:
+        from mind_core.files import atomic_file
+
+        with atomic_file(options.summary) as file:
+            file.write(summary.as_json())
+    write_records(options.output, kept, level=options.level)
+    if not options.quiet:
+        log(TOOL, summary.line())
+    return summary.details

@@ -1,0 +1,123 @@
+"""Judges without a model: a sheet that a person fills, and rankings made elsewhere."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mind_core import MindError, Reason
+from mind_core.errors import UsageError
+from mind_core.files import atomic_file
+from mind_core.stream import read_records
+from mind_domain.judges.trial import Groups, Trial, parse_ranking
+from mind_domain.ratings.ballots import Ballot, read_ballot
+
+HEADER = ("question_id", "repeat", "ranking", "question", "reference")
+
+
+def write_sheet(path: Path, trials: Sequence[Trial]) -> None:
+    """Write a sheet with one row a trial and an empty column for the ranking.
+
+    Columns: question_id, repeat, ranking, question, reference, then the replies A, B, …; tabs
+    between them, line feeds inside a cell are kept by quotes, as spreadsheets write and read them.
+    """
+    import io
+
+    most = max(len(trial.names) for trial in trials)
+    text = io.StringIO(newline="")
+    sheet = csv.writer(text, delimiter="\t", lineterminator="\n")
+    sheet.writerow([*HEADER, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:most]])
+    for trial in trials:
+        asked = "\n".join(f"{one['role']}: {one['content']}" for one in trial.messages)
+        cells = [trial.question_id, trial.repeat, "", asked, trial.reference or "", *trial.replies]
+        sheet.writerow([_inert(str(cell)) for cell in cells])
+    with atomic_file(path) as file:
+        file.write(text.getvalue().encode("utf-8-sig"))
+
+
+def _inert(cell: str) -> str:
+    """Keep a spreadsheet from taking a text for a formula."""
+    return f"'{cell}" if cell[:1] in "=+-@" else cell
+
+
+@dataclass(frozen=True)
+class SheetJudge:
+    """Take rankings from a TSV sheet that a person filled: "B > A = C" in the column `ranking`.
+
+    If there is no such file, `mind-domain judge` writes it and stops.
+    """
+
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.file:
+            raise UsageError("which sheet?", hint="--set tsv.file=sheet.tsv")
+
+    @property
+    def repeatable(self) -> bool:
+        """What a person wrote stays."""
+        return False
+
+    @cached_property
+    def rows(self) -> dict[tuple[str, str], str]:
+        """The ranking by question and repeat."""
+        found: dict[tuple[str, str], str] = {}
+        with Path(self.file).open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                key = (str(row.get("question_id")).removeprefix("'"), str(row.get("repeat")))
+                if key in found:
+                    raise MindError(f"{self.file}: question {key[0]}, repeat {key[1]} comes twice")
+                found[key] = row.get("ranking") or ""
+        return found
+
+    def rank(self, trial: Trial) -> Groups | Reason:
+        """Return what stands in the sheet."""
+        text = self.rows.get((trial.question_id, str(trial.repeat)))
+        if text is None:
+            return Reason("not_in_sheet")
+        return parse_ranking(text, len(trial.names)) if text.strip() else Reason("not_filled")
+
+
+@dataclass(frozen=True)
+class RankingsJudge:
+    """Take rankings that were made elsewhere: a stream of verdicts, as `mind-domain elo` reads."""
+
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        if not Path(self.file).is_file():
+            raise UsageError(f"no file of rankings {self.file!r}", hint="--set rankings.file=FILE")
+
+    @property
+    def repeatable(self) -> bool:
+        """What was made elsewhere stays."""
+        return False
+
+    @cached_property
+    def ballots(self) -> dict[str, list[Ballot | Reason]]:
+        """The verdicts by question, in the order of the file."""
+        found: dict[str, list[Ballot | Reason]] = {}
+        for number, record in enumerate(read_records([self.file]), 1):
+            ballot = read_ballot(record, f"{self.file}:{number}")
+            question = record.get("question_id", record.get("id"))
+            found.setdefault(str(question), []).append(ballot)
+        return found
+
+    def rank(self, trial: Trial) -> Groups | Reason:
+        """Return the verdict on a question; repeats take one after another."""
+        ballots = self.ballots.get(trial.question_id, [])
+        if trial.repeat >= len(ballots):
+            return Reason("no_ranking")
+        ballot = ballots[trial.repeat]
+        if isinstance(ballot, Reason):
+            return ballot
+        seat = {name: n for n, name in enumerate(trial.names)}
+        ranked = [name for group in ballot.groups for name in group]
+        if strange := sorted(set(ranked) - set(seat)):
+            return Reason("unknown_model", ", ".join(strange))
+        if len(ranked) < len(seat):
+            return Reason("incomplete", ", ".join(sorted(set(seat) - set(ranked))))
+        return tuple(tuple(seat[name] for name in group) for group in ballot.groups)
