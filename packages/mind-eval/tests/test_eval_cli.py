@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +55,24 @@ def test_a_run_with_nothing_to_measure_is_a_wrong_call(more: list[str]) -> None:
     done = run_tool("mind-eval", ["run", "--model", "m", "--suite", "none", *more])
     assert done.code == 2
     assert "nothing to measure" in done.stderr and "--heldout" in done.stderr
+
+
+WITHOUT_LM_EVAL = (
+    "import sys\nsys.modules['lm_eval'] = None\nsys.modules['datasets'] = None\n"
+    "from mind_eval.cli import main\nsys.argv = ['mind-eval', *{arguments!r}]\nmain()\n"
+)
+
+
+def test_the_benchmarks_need_no_lm_eval_and_a_task_says_what_to_install(
+    model_folder: Path, tmp_path: Path
+) -> None:
+    def run(*arguments: str) -> Any:
+        given = ["run", "--model", str(model_folder), *arguments]
+        program = WITHOUT_LM_EVAL.format(arguments=given)
+        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    done = run("--benchmark", "piqa", "--limit", "2", "-o", str(tmp_path / "scores"))
+    assert done.returncode == 0, done.stderr
+    done = run("--suite", "none", "--task", "arc_easy")
+    assert done.returncode == 1 and "pip install 'mind-eval[lm-eval]'" in done.stderr
+    assert "Traceback" not in done.stderr

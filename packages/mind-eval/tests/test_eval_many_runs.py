@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
 
 from mind_core.testing import run_tool
+from mind_eval.compare import compare
 from mind_eval.report.browser import browser_section
 from mind_eval.report.intervals import Dot, Row, interval_chart
 from mind_eval.report.many_runs import _average_rows
+from mind_eval.report.words import _words, say, written_in
 from mind_eval.results import read_scores
 
 
@@ -32,7 +36,10 @@ def test_a_page_has_intervals_plots_and_items(two: list[Path], tmp_path: Path) -
     done = run_tool("mind-eval", ["report", *two, "-o", tmp_path / "page.html"])
     assert done.code == 0, done.stderr
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "<script" not in page and "http" not in page.replace("http-equiv", "")
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{hashed}'" in page and "default-src 'none'" in page
+    assert "http" not in page.replace("http-equiv", ""), "nothing is fetched"
     for folder in two:
         value = read_scores(folder)["headlines"]["piqa"]["value"]
         assert f"<b>{value:.3f}</b>" in page
@@ -42,6 +49,37 @@ def test_a_page_has_intervals_plots_and_items(two: list[Path], tmp_path: Path) -
     ]
     assert sum(counts) == 50, "every item of both benchmarks is in one kind"
     assert page.count("<details") == page.count("</details>") > 30
+    rows = {(row["what"], row["metric"]): row for row in compare(two)}
+    row = rows["piqa", "acc"]
+    assert f"{row['difference']:+.3f}" in page and f"{row['p_holm']:.3g}" in page
+    assert '<option value="mmlu">' in page and 'data-kind="all wrong"' in page
+    name, headline = next(iter(read_scores(two[0])["headlines"].items()))
+    assert f"<div class=tile><b>{headline['value']:.3f}</b><span>{name}, first</span>" in page
+    assert 'data-label="difference"' in page, "for narrow screens"
+
+
+def test_a_page_is_written_in_chinese_too(two: list[Path], tmp_path: Path) -> None:
+    given = ["report", *two, "-o", tmp_path / "page.html", "--language"]
+    done = run_tool("mind-eval", [*given, "zh"])
+    assert done.code == 0 and "得分, 两两之差, 逐题查看" in done.stderr
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert '<html lang="zh-CN">' in page and "差异不显著" in page
+    for english in ("Scores", "Differences", "not significant", "all wrong<", "benchmark</th>",
+                    "The headline of", "Unfold an item"):  # fmt: skip
+        assert english not in page, english
+    done = run_tool("mind-eval", [*given, "fr"])
+    assert done.code == 2 and "--language 'fr'" in done.stderr
+
+
+def test_every_word_has_both_languages() -> None:
+    words = _words()
+    assert set(words["en"]) <= set(words["zh"])
+    assert all(any("\u4e00" <= c <= "\u9fff" for c in text) for text in words["zh"].values())
+    with written_in("zh"):
+        assert (
+            say("Scores") == "得分" and say("lead.items").startswith("展开") and say("acc") == "acc"
+        )
+    assert say("Scores") == "Scores" and say("lead.items").startswith("Unfold")
 
 
 def test_averages_have_a_row_each_and_a_missing_one_a_dash() -> None:
@@ -94,6 +132,8 @@ def test_checkpoints_of_one_model_make_a_curve(two: list[Path], tmp_path: Path) 
     assert done.code == 0 and "Over training" in done.stderr
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("<polyline") == 3, "two benchmarks, and the one text that is the same in both"
+    assert page.count("<polygon") == 2, "each benchmark has a chart of its own, with its band"
+    assert "standard deviation" in page
     done = run_tool("mind-eval", ["report", two[0], tmp_path, "-o", tmp_path / "no.html"])
     assert done.code == 2 and "is no scores folder" in done.stderr
 

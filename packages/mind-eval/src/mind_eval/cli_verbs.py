@@ -10,6 +10,7 @@ import typer
 
 from mind_core import options
 from mind_core.cli import epilog, help_text, write_out
+from mind_core.errors import UsageError
 from mind_eval import cli_options
 from mind_eval.cli_app import TOOL, app, make_plugins
 
@@ -125,14 +126,21 @@ def report_command(
         Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write.")
     ] = Path("report.html"),
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
+    language: Annotated[
+        str,
+        typer.Option("--language", metavar="en|zh", help="The page's language (scores folders)."),
+    ] = "en",
 ) -> None:
     """Write the page of a run folder."""
     from mind_core.progress import log
     from mind_eval.report.many_runs import are_scores, write_runs
     from mind_eval.report.run_report import write_report
+    from mind_eval.report.words import LANGUAGES
 
+    if language not in LANGUAGES:
+        raise UsageError(f"there is no --language {language!r}", hint="en or zh")
     if len(folders) > 1 or are_scores(folders):
-        headings = write_runs(folders, output, title or "Scores side by side")
+        headings = write_runs(folders, output, title or "Scores side by side", language)
     else:
         headings = write_report(folders[0], output, title or FIRST_TITLE)
     log(TOOL, f"{output}: {', '.join(headings)}")

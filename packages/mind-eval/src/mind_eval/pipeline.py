@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["RunOptions", "describe_run", "run_scores"]
 
 TOOL = "mind-eval"
+LM_EVAL = "pip install 'mind-eval[lm-eval]'"
 
 
 def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[str, Any] | None:
@@ -236,7 +237,12 @@ def _lm_tasks(
     options: RunOptions, model: Model | Endpoint, progress: Progress, scores: dict[str, Any]
 ) -> dict[str, Any]:
     """Run lm-eval tasks through lm-eval; enter their results, and return their samples."""
-    from mind_eval.lm_tasks import about_task, evaluate, headline, prepare
+    try:
+        from mind_eval.lm_tasks import about_task, evaluate, headline, prepare
+    except ModuleNotFoundError as error:
+        raise MindError(
+            "--task runs through lm-eval, which is not installed", cause=error, hint=LM_EVAL
+        ) from error
     from mind_eval.models.model import Model
 
     if not isinstance(model, Model):

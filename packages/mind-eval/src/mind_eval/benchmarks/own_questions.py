@@ -14,8 +14,7 @@ from mind_core.errors import UsageError
 from mind_core.text.languages import language_of_text
 from mind_eval.benchmarks.benchmark import Benchmark, Data, checked, read_rules
 from mind_eval.benchmarks.rows import AT, Row, bad, read_rows
-from mind_eval.metrics.items import choice_place
-from mind_eval.metrics.written import LETTERS
+from mind_eval.metrics.written import LETTERS, choice_place
 
 NAME = "own"
 WRITTEN_FORMS = ("written", "asked")

@@ -24,6 +24,7 @@ from mind_eval.metrics.written import (
     LETTERS,
     OVERLAPS,
     choice_named,
+    choice_place,
     matched,
     same_text,
 )
@@ -116,15 +117,6 @@ def written_metrics(
         metrics[FROM_TEXT] = float(place is not None and place in wanted)
     metrics[UNPARSED] = float(found is None)
     return metrics, found
-
-
-def choice_place(gold: str, choices: Sequence[str]) -> int | None:
-    """Return the place of a right answer, given by letter, by number from 0, or by its text."""
-    if len(gold) == 1 and gold.upper() in LETTERS[: len(choices)]:
-        return LETTERS.index(gold.upper())
-    if gold in choices:
-        return list(choices).index(gold)
-    return int(gold) if gold.isdigit() and int(gold) < len(choices) else None
 
 
 def is_right(spec: Spec, gold: str, found: str) -> bool:

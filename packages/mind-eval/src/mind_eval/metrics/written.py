@@ -99,6 +99,15 @@ def choice_named(text: str, count: int, choices: Sequence[str] = ()) -> int | No
     return None
 
 
+def choice_place(gold: str, choices: Sequence[str]) -> int | None:
+    """Return the place of a right answer, given by letter, by number from 0, or by its text."""
+    if len(gold) == 1 and gold.upper() in LETTERS[: len(choices)]:
+        return LETTERS.index(gold.upper())
+    if gold in choices:
+        return list(choices).index(gold)
+    return int(gold) if gold.isdigit() and int(gold) < len(choices) else None
+
+
 def _stated(letters: str) -> tuple[re.Pattern[str], ...]:
     one = rf"[(\[\"'“‘*]*+([{letters}])(?![A-Za-z])"
     return (

@@ -1,6 +1,7 @@
 """Browse items: the question, the choices with what each run gave them, and who was right.
 
-No script: items fold and unfold by themselves. Those on which runs disagree come first.
+Items fold and unfold by themselves; those on which runs disagree come first. The search box and the
+two lists above them need the page's one script, which admits no other.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Any
 from mind_core import Record
 from mind_eval.report.page import Section
 from mind_eval.report.svg import COLOURS
+from mind_eval.report.words import say
 
-SHOWN = 30
+SHOWN = 60
 """Items of each kind and benchmark on the page; the scores folder has all of them."""
 
 LETTERS = "ABCDEFGHIJ"
@@ -36,19 +38,25 @@ def browser_section(
         tasks.setdefault(there[0]["task"], {name: [] for name in KINDS})[kind].append(key)
     if not tasks:
         return None
-    body = "".join(
-        f"<h3>{escape(task)}</h3>"
+    body = _controls(list(tasks)) + "".join(
+        f'<div class="task" data-task="{escape(task)}"><h3>{escape(task)}</h3>'
         + "".join(
             _group(kind, keys, names, items, metrics[task]) for kind, keys in kinds.items() if keys
         )
+        + "</div>"
         for task, kinds in tasks.items()
     )
-    lead = (
-        "Unfold an item to see what each run made of it. A number beside a choice is its log-"
-        "probability in nats; the likeliest is bold. Up to "
-        f"{SHOWN} items of a kind are here; items.jsonl.zst has all."
-    )
-    return Section("items", "Item by item", body, lead)
+    lead = say("lead.items")
+    return Section("items", say("Item by item"), body, lead)
+
+
+def _controls(tasks: Sequence[str]) -> str:
+    """Return the search box, and the lists of benchmarks and kinds."""
+    lists = ""
+    for name, every, values in (("task", "all benchmarks", tasks), ("kind", "all kinds", KINDS)):
+        shown = "".join(f'<option value="{escape(v)}">{escape(say(v))}</option>' for v in values)
+        lists += f'<select data-by="{name}"><option value="">{say(every)}</option>{shown}</select>'
+    return f'<p class="controls"><input type="search" placeholder="{say("search")}">{lists}</p>'
 
 
 def _group(
@@ -59,7 +67,10 @@ def _group(
     metric: str,
 ) -> str:
     shown = "".join(_item(key, names, items, metric) for key in keys[:SHOWN])
-    return f"<details><summary><b>{len(keys):,}</b> {kind}</summary>{shown}</details>"
+    return (
+        f'<details class="kind" data-kind="{kind}"><summary><b>{len(keys):,}</b> {say(kind)}'
+        f"</summary>{shown}</details>"
+    )
 
 
 def _item(
@@ -74,9 +85,9 @@ def _item(
     )
     title = escape(_short(str(first.get("question", ""))))
     return (
-        f"<details><summary>{marks} {title}</summary>"
+        f'<details class="item"><summary>{marks} {title}</summary>'
         f"<blockquote>{escape(str(first.get('question', '')))}"
-        f"<cite>{escape(key)} · {first.get('shots', '?')} shots</cite></blockquote>"
+        f"<cite>{escape(key)} · {first.get('shots', '?')} {say('shots')}</cite></blockquote>"
         + (_choices(there, names) if first.get("choices") else _texts(there, names))
         + "</details>"
     )
@@ -93,11 +104,13 @@ def _choices(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
             cells += f"<td class=n>{f'<b>{nats}</b>' if one['picked'] == place else nats}</td>"
         right = " ✓" if first["target"] in (place, choice) else ""
         rows += f"<tr><td>{LETTERS[place]}. {escape(str(choice))}{right}</td>{cells}</tr>"
-    return f"<div class=scroll><table><tr><th>choice</th>{head}</tr>{rows}</table></div>"
+    return f"<div class=scroll><table><tr><th>{say('choice')}</th>{head}</tr>{rows}</table></div>"
 
 
 def _texts(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
-    wanted = f"<p>wanted: <code>{escape(_short(str(there[0][1]['target']), 300))}</code></p>"
+    wanted = (
+        f"<p>{say('wanted')}: <code>{escape(_short(str(there[0][1]['target']), 300))}</code></p>"
+    )
     return wanted + "".join(
         f"<blockquote>{escape(_said(one))}<cite>{escape(names[number])}, "
         f"{_taken(one['picked'])}</cite></blockquote>"
@@ -108,14 +121,14 @@ def _texts(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
 def _taken(picked: Any) -> str:
     """Say what an answer was taken for."""
     if picked is None:
-        return "in which no answer was found"
-    return f"taken as {escape(_short(str(picked), 80))}"
+        return say("in which no answer was found")
+    return f"{say('taken as')} {escape(_short(str(picked), 80))}"
 
 
 def _said(one: Mapping[str, Any]) -> str:
     answer = one["answers"][0]
     if isinstance(answer, str):
-        return _short(answer, 500) or "(nothing)"
+        return _short(answer, 500) or say("(nothing)")
     return f"{answer[0]:.2f} nats ({math.exp(max(answer[0], -700)):.3g})"
 
 

@@ -12,6 +12,7 @@ import orjson
 from mind_eval.finite import is_finite
 from mind_eval.report.page import Section, number, table
 from mind_eval.report.svg import Line, line_chart
+from mind_eval.report.words import say
 
 LANGUAGES = {"zh": "Chinese", "en": "English", "und": "no letters"}
 COLOURS = {"zh": "#c2410c", "en": "#1d4ed8", "und": "#15803d"}
@@ -71,7 +72,7 @@ def smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def language_name(code: str) -> str:
     """Return a language's name for people."""
-    return LANGUAGES.get(code, code)
+    return say(LANGUAGES.get(code, code))
 
 
 def _by_language(tests: Sequence[dict[str, Any]], key: str, *, dashed: bool = False) -> list[Line]:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
+from importlib import resources
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
+from mind_eval.compare import compare
 from mind_eval.intervals import SHARES, interval
 from mind_eval.report.browser import browser_section
 from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.intervals import Dot, Row, interval_chart, legend
 from mind_eval.report.page import Figure, Section, number, render, table
 from mind_eval.report.svg import Line, line_chart
+from mind_eval.report.words import say, written_in
 from mind_eval.results import SCORES, read_items, read_scores
+from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
 
 Scores = Mapping[str, Any]
+LEVEL = 0.05
+LAST = 5
+"""Checkpoints over which the noise is taken."""
 
 
 def are_scores(folders: Sequence[Path]) -> bool:
@@ -25,7 +33,9 @@ def are_scores(folders: Sequence[Path]) -> bool:
     return bool(folders) and all((folder / SCORES).is_file() for folder in folders)
 
 
-def write_runs(folders: Sequence[Path], output: Path, title: str) -> list[str]:
+def write_runs(
+    folders: Sequence[Path], output: Path, title: str, language: str = "en"
+) -> list[str]:
     """Write the page of several scores folders; return the headings of its sections.
 
     Raises `UsageError` if one of them is no scores folder.
@@ -39,17 +49,28 @@ def write_runs(folders: Sequence[Path], output: Path, title: str) -> list[str]:
     names = [folder.name or str(folder) for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
+    with written_in(language):
+        return _write(folders, runs, names, output, title)
+
+
+def _write(
+    folders: Sequence[Path], runs: Sequence[Scores], names: Sequence[str], output: Path, title: str
+) -> list[str]:
     found = [
         _scores(names, runs),
+        _differences(folders, names),
         _curves(runs),
         _heldout(names, runs),
         browser_section(names, [_items(folder) for folder in folders], _metrics(runs)),
     ]
     sections = [section for section in found if section is not None]
     tasks = {task for run in runs for task in run.get("headlines", {})}
-    figures = [Figure(str(len(runs)), "runs"), Figure(str(len(tasks)), "benchmarks")]
+    figures = [*_headline_figures(names, runs), Figure(str(len(runs)), say("runs")),
+               Figure(str(len(tasks)), say("benchmarks"))]  # fmt: skip
+    script = resources.files(__package__).joinpath("items.js").read_text("utf-8")
+    page = render(say(title), figures, sections, script)
     with atomic_file(output) as file:
-        file.write(render(title, figures, sections).encode("utf-8"))
+        file.write(page.encode("utf-8"))
     return [section.heading for section in sections]
 
 
@@ -61,30 +82,73 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
     for task in tasks:
         sizes = {r["n-samples"][task]["effective"] for r in runs if task in r["headlines"]}
         metric = next(r["headlines"][task]["metric"] for r in runs if task in r["headlines"])
-        chance = next(
-            (r["benchmarks"][task]["chance"] for r in runs if task in r["benchmarks"]), None
+        about: Mapping[str, Any] = next(
+            (r["benchmarks"][task] for r in runs if task in r["benchmarks"]), {}
         )
+        chance = chance_of(metric, about)
         cells, dots = [], []
         for place, run in enumerate(runs):
+            cells.append(_cell(run, task, metric, sizes, chance))
             found = interval(run, task)
-            if found is None:
-                cells.append("–")
-                continue
-            digits = 3 if metric in SHARES else 2
-            low, high = (f"{bound:.{digits}f}" for bound in found[1:])
-            cells.append(f"<b>{found[0]:.{digits}f}</b> {low} … {high}{_aside(run, task, sizes)}")
-            dots.append(Dot(place, *found))
-        shown = chance if metric in SHARES else None
-        rows.append((escape(task), metric, "–" if shown is None else number(shown), *cells))
-        charts["share" if metric in SHARES else "BLEU or chrF"].append(Row(task, dots, shown))
+            if found is not None:
+                dots.append(Dot(place, *found))
+        rows.append((escape(task), metric, "–" if chance is None else number(chance), *cells))
+        charts["share" if metric in SHARES else "BLEU or chrF"].append(Row(task, dots, chance))
     rows += _average_rows(runs)
-    body = legend(names) + "".join(interval_chart(r, label) for label, r in charts.items())
+    body = legend(names) + "".join(interval_chart(r, say(label)) for label, r in charts.items())
     body += table(["benchmark", "metric", "chance", *names], rows, text_columns=2)
-    lead = (
-        "The headline of each benchmark with its 95 % interval; the dashed tick is chance. "
-        "Differences between runs are for mind-eval compare: paired, they are sharper than these."
-    )
-    return Section("scores", "Scores", body, lead)
+    return Section("scores", say("Scores"), body, say("lead.scores"))
+
+
+def _cell(run: Scores, task: str, metric: str, sizes: Collection[int], chance: float | None) -> str:
+    """Show a run's figure with its interval; grey where it says nothing."""
+    found = interval(run, task)
+    if found is None:
+        return "–"
+    digits = 3 if metric in SHARES else 2
+    low, high = (f"{bound:.{digits}f}" for bound in found[1:])
+    cell = f"<b>{found[0]:.{digits}f}</b> {low} … {high}{_aside(run, task, sizes)}"
+    error = run["headlines"][task]["stderr"]
+    if has_signal(found[0], error, chance) is False:
+        return f'<span class="grey" title="{say(NO_SIGNAL)}">{cell}</span>'
+    return cell
+
+
+def _differences(folders: Sequence[Path], names: Sequence[str]) -> Section | None:
+    """Set each run beside the first: paired differences, and whether they are significant."""
+    if len(folders) < 2:
+        return None
+    try:
+        found = compare(folders)
+    except UsageError:
+        return None  # nothing is shared
+    title = dict(zip(map(str, folders), names, strict=True))
+    rows = []
+    for row in found:
+        better = "p_holm" in row and row["p_holm"] < LEVEL
+        up = (row["difference"] or 0) > 0
+        if row["metric"] == "bits_per_byte":
+            verdict = "–" if row["difference"] is not None else say("other texts")
+        elif better:
+            verdict = f"<b>{say('better' if up else 'worse')}</b>"
+        else:
+            verdict = f'<span class="grey">{say("not significant")}</span>'
+        rows.append(
+            (
+                f"{escape(title[row['a']])} → {escape(title[row['b']])}",
+                escape(row["what"]),
+                escape(row["metric"]),
+                "–" if row["difference"] is None else f"{row['difference']:+.3f}",
+                "{:+.3f} … {:+.3f}".format(*row["interval"]) if "interval" in row else "–",
+                f"{row['p_holm']:.3g}" if "p_holm" in row else "–",
+                verdict,
+                f"{row['detectable']:.3f}" if row.get("detectable") is not None else "–",
+            )
+        )
+    head = ["runs", "benchmark", "metric", "difference", "95 % interval", "p (Holm)", "verdict",
+            "80 % power"]  # fmt: skip
+    body = table(head, rows, text_columns=3)
+    return Section("differences", say("Differences"), body, say("lead.differences"))
 
 
 def _aside(run: Scores, task: str, sizes: Collection[int]) -> str:
@@ -92,13 +156,26 @@ def _aside(run: Scores, task: str, sizes: Collection[int]) -> str:
     about = run["benchmarks"][task]
     notes = []
     if len(sizes) > 1:
-        notes.append(f"{run['n-samples'][task]['effective']:,} items")
+        notes.append(f"{run['n-samples'][task]['effective']:,} {say('items')}")
     if about.get("bad_items"):
-        notes.append(f"{about['bad_items']} set aside")
+        notes.append(f"{about['bad_items']} {say('set aside')}")
     shots = about.get("shots", {"asked": 0})
     if shots["asked"] and shots["kept_mean"] is not None and shots["kept_mean"] < shots["asked"]:
         notes.append(f"{shots['kept_mean']:.1f} of {shots['asked']} shots")
     return f"<br><small>{', '.join(notes)}</small>" if notes else ""
+
+
+def _headline_figures(names: Sequence[str], runs: Sequence[Scores]) -> list[Figure]:
+    """Give the first figure that all runs have: an average, else a benchmark; a tile a run."""
+    for kind in ("averages", "headlines"):
+        for name in runs[0].get(kind, {}):
+            values = [run.get(kind, {}).get(name, {}).get("value") for run in runs]
+            if None not in values:
+                return [
+                    Figure(number(value), f"{name}, {run}")
+                    for value, run in zip(values, names, strict=True)
+                ]
+    return []
 
 
 def _average_rows(runs: Sequence[Scores]) -> list[tuple[str, ...]]:
@@ -109,7 +186,7 @@ def _average_rows(runs: Sequence[Scores]) -> list[tuple[str, ...]]:
         for run in runs:
             value = run.get("averages", {}).get(name, {}).get("value")
             cells.append("–" if value is None else f"<b>{number(value)}</b>")
-        rows.append((f"<i>{escape(name)}</i>", "average", "–", *cells))
+        rows.append((f"<i>{escape(name)}</i>", say("average"), "–", *cells))
     return rows
 
 
@@ -120,19 +197,31 @@ def _curves(runs: Sequence[Scores]) -> Section | None:
         return None
     order = sorted(range(len(runs)), key=lambda place: steps[place])
     tasks = dict.fromkeys(task for run in runs for task in run.get("headlines", {}))
-    lines = []
+    charts, lines = "", 0
     for task in tasks:
         found = [(steps[p], interval(runs[p], task)) for p in order]
         metric = next(r["headlines"][task]["metric"] for r in runs if task in r["headlines"])
-        points = [(float(step), value[0]) for step, value in found if value is not None]
-        if metric in SHARES and len(points) > 1:
-            lines.append(Line(task, points))
+        points = [(float(step), value) for step, value in found if value is not None]
+        if len(points) < 2:
+            continue
+        lines += 1
+        about: Mapping[str, Any] = next(
+            (r["benchmarks"][task] for r in runs if task in r["benchmarks"]), {}
+        )
+        line = Line(
+            task, [(step, value[0]) for step, value in points], band=[v[1:] for _, v in points]
+        )
+        last = [value[0] for _, value in points][-LAST:]
+        noise = say("noise over the last checkpoints (standard deviation)")
+        charts += f"<h3>{escape(task)}, {escape(metric)}</h3>"
+        charts += line_chart([line], say("step"), say("score"), chance_of(metric, about))
+        charts += f"<p class=lead>{noise}: {stdev(last):.4f} (n = {len(last)})</p>"
     held = _heldout_lines([runs[place] for place in order])
     if not lines and not held:
         return None
-    body = line_chart(lines, "step", "score")
-    body += line_chart(held, "step", "bits per byte, held out")
-    return Section("curves", "Over training", body)
+    body = charts + line_chart(held, say("step"), say("bits per byte, held out"))
+    lead = say("lead.curves")
+    return Section("curves", say("Over training"), body, lead)
 
 
 def _heldout_lines(runs: Sequence[Scores]) -> list[Line]:
@@ -163,15 +252,21 @@ def _heldout(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
         values = [one.get(language, {}).get("bits_per_byte") for one in held]
         sizes = [one.get(language, {}).get("documents") for one in held]
         unlike = len({*sizes} - {None}) > 1
-        cells = (
-            "–" if value is None
-            else number(value) + (f"<br><small>{size:,} documents</small>" if unlike else "")
+        cells = [
+            "–" if value is None else number(value) + _documents(size, unlike)
             for value, size in zip(values, sizes, strict=True)
-        )  # fmt: skip
+        ]
         rows.append((escape(language_name(language)), *cells))
     return Section(
-        "heldout", "Held-out text", table(["bits per byte", *names], rows), "Lower is better."
+        "heldout",
+        say("Held-out text"),
+        table(["bits per byte", *names], rows),
+        say("Lower is better."),
     )
+
+
+def _documents(size: int, unlike: bool) -> str:
+    return f"<br><small>{size:,} {say('documents')}</small>" if unlike else ""
 
 
 def _metrics(runs: Sequence[Scores]) -> dict[str, str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
+
+from mind_eval.report.words import language, say
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -28,8 +32,17 @@ class Figure:
     label: str
 
 
-def render(title: str, figures: Sequence[Figure], sections: Sequence[Section]) -> str:
-    """Return the page. Section bodies are HTML already, everything else is escaped here."""
+def render(
+    title: str, figures: Sequence[Figure], sections: Sequence[Section], script: str = ""
+) -> str:
+    """Return the page. Section bodies are HTML already, everything else is escaped here.
+
+    A script is the package's own; the page's policy admits it by its hash, and no other.
+    """
+    policy = CONTENT_POLICY
+    if script:
+        hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{hashed}'"
     style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
     tiles = "".join(
         f"<div class=tile><b>{escape(f.value)}</b><span>{escape(f.label)}</span></div>"
@@ -45,26 +58,32 @@ def render(title: str, figures: Sequence[Figure], sections: Sequence[Section]) -
     )
     return (
         "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">'
+        f'<html lang="{"zh-CN" if language() == "zh" else "en"}"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{style}</style></head><body>"
         f"<header><h1>{escape(title)}</h1><div class=tiles>{tiles}</div><nav>{links}</nav></header>"
-        f"<main>{body}</main></body></html>\n"
+        f"<main>{body}</main>"
+        + (f"<script>{script}</script>" if script else "")
+        + "</body></html>\n"
     )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int = 1) -> str:
     """Return a table of HTML cells; columns after the first `text_columns` are numbers."""
 
+    names = [escape(say(name)) for name in head]
+
     def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{'' if number < text_columns else ' class=n'}>{cell}</{tag}>"
-            for number, cell in enumerate(row)
-        )
+        made = ""
+        for number, cell in enumerate(row):
+            kind = "" if number < text_columns else " class=n"
+            label = f' data-label="{names[number]}"' if tag == "td" else ""
+            made += f"<{tag}{kind}{label}>{cell}</{tag}>"
+        return made
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    heading = cells([escape(name) for name in head], "th")
+    heading = cells(names, "th")
     return (
         f"<div class=scroll><table><thead><tr>{heading}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"

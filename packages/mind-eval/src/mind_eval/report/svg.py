@@ -20,19 +20,28 @@ class Line:
     points: Sequence[tuple[float, float]]
     dashed: bool = False
     colour: str = ""
+    band: Sequence[tuple[float, float]] = ()
+    """For each point the bounds around it, drawn as a shade."""
 
     def paint(self, number: int) -> str:
         """Return its own colour, or the one for its place among the others."""
         return self.colour or COLOURS[number % len(COLOURS)]
 
 
-def line_chart(lines: Sequence[Line], x_label: str, y_label: str) -> str:
-    """Return an SVG of lines over a common x axis, with a legend; empty without points."""
+def line_chart(
+    lines: Sequence[Line], x_label: str, y_label: str, level: float | None = None
+) -> str:
+    """Return an SVG of lines over a common x axis, with a legend; empty without points.
+
+    `level` is a dashed line across, such as chance.
+    """
     points = [point for line in lines for point in line.points]
     if not points:
         return ""
     low_x, high_x = _range([x for x, _ in points])
-    low_y, high_y = _range([y for _, y in points])
+    bounds = [bound for line in lines for pair in line.band for bound in pair]
+    levels = [] if level is None else [level]
+    low_y, high_y = _range([*(y for _, y in points), *bounds, *levels])
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - low_x) / (high_x - low_x) * (WIDTH - LEFT - RIGHT)
@@ -47,8 +56,20 @@ def line_chart(lines: Sequence[Line], x_label: str, y_label: str) -> str:
     for value in ticks(low_x, high_x):
         x, _ = place(value, low_y)
         parts.append(_text(x, HEIGHT - BOTTOM + 16, f"{value:g}", "middle"))
+    if level is not None:
+        _, y = place(low_x, level)
+        parts.append(
+            f'<line class="axis" stroke-dasharray="3 3" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
+            f'y1="{y}" y2="{y}"/>'
+        )
     for number, line in enumerate(lines):
         colour = line.paint(number)
+        if line.band:
+            xs = [x for x, _ in line.points]
+            edge = [*zip(xs, (high for _, high in line.band), strict=True)]
+            edge += [*zip(xs, (low for low, _ in line.band), strict=True)][::-1]
+            shade = " ".join(f"{x},{y}" for x, y in (place(*point) for point in edge))
+            parts.append(f'<polygon fill="{colour}" opacity="0.15" points="{shade}"/>')
         path = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line.points))
         dash = ' stroke-dasharray="5 4"' if line.dashed else ""
         parts.append(

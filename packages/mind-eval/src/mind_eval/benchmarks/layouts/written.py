@@ -103,7 +103,10 @@ def minerva_shots() -> list[Row]:
     found = find_spec("lm_eval")
     place = found.submodule_search_locations if found else None
     if not place:
-        raise MindError("Minerva's examples come with lm-eval, which is not installed")
+        raise MindError(
+            "Minerva's examples come with lm-eval, which is not installed",
+            hint="pip install 'mind-eval[lm-eval]'",
+        )
     path = Path(place[0]) / "tasks" / "minerva_math" / "utils.py"
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef) and node.name == "list_fewshot_samples":
