@@ -82,7 +82,7 @@ def test_rejects_say_why_and_of_what(tmp_path: Path) -> None:
         "a": {"in": 4, "duplicates": 0},
         "b": {"in": 3, "duplicates": 2},
     }
-    assert told["details"]["scheme"] == "oph-nfkc-5gram-2"
+    assert told["details"]["scheme"] == "oph-nfkc-5gram-3"
     assert told["details"]["documents_with_duplicates"] == 2
     assert told["components"]["minhash"].startswith("mind-dedup==")
     assert told["recipe"]["signature"]["threshold"] == 0.8
@@ -209,7 +209,13 @@ def test_an_empty_stream_stays_one() -> None:
 def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
     printed = dedup("--print-recipe", "--threshold", "0.9", "--max-removed", "0.5")
     values = tomllib.loads(printed.stdout.decode())
-    assert values["signature"] == {"use": "minhash", "threshold": 0.9, "slots": 256, "bands": 0}
+    assert values["signature"] == {
+        "use": "minhash",
+        "threshold": 0.9,
+        "slots": 256,
+        "bands": 0,
+        "symbols": True,
+    }
     assert values["guard"] == {"max_removed": 0.5, "min_documents": 100, "max_cluster": 10_000}
     assert values["keep"] == {"use": "first"}
     assert values["compare"] == {"measure": "jaccard", "verified": True}

@@ -28,12 +28,32 @@ SCRIPTS = [
 ]
 
 
+MATHEMATICS = [
+    *"+-*/=<>^\\{}$%!&|~ \n",
+    *"×÷±−≤≥√∑＋－＝＜＞（x",
+    " a ",
+    "12",
+    "é",
+    "\u00ad",
+    "\u200b",
+    "中",
+]
+
+
 def odd_texts() -> list[str]:
     chance = random.Random(1)
     texts = [*ODD_TEXTS, "a" * 65536 + " b", "a" * 65537, "é" * 200_000 + "中文", "\u037e", ";"]
     for size in [0, 1, 2, 4, 5, 6, 24, 25, 30, 300, 3000] * 30:
         texts.append("".join(chance.choices(SCRIPTS, k=size)))
-    return [*texts, "一 b " * 9000, "".join(chance.choices(SCRIPTS, k=60_000))]
+    for size in [1, 2, 3, 5, 8, 20, 60] * 60:
+        texts.append("".join(chance.choices([*MATHEMATICS, *SCRIPTS[:95]], k=size)))
+    return [
+        *texts,
+        "x+1 " * 3000,
+        "=" * 70_000,
+        "一 b " * 9000,
+        "".join(chance.choices(SCRIPTS, k=60_000)),
+    ]
 
 
 def batch_of(texts: Sequence[str], first: int = 0) -> Batch:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mind_core.testing import ODD_TEXTS
+from mind_dedup.fold import INVISIBLE as INVISIBLE_KIND
 from mind_dedup.fold import PART_OF_WORD, SEPARATOR, TOKEN, tables
 from mind_dedup.shingles import ShingleSets, shingle_sets_of
 
@@ -82,7 +83,8 @@ def test_kinds_of_characters() -> None:
     for characters, kind in (
         ("aZ9éя한", PART_OF_WORD),
         ("天㐀𠮷あア々〇ก", TOKEN),
-        (" \n，。!_-😀\u200b", SEPARATOR),
+        (" \n，。!_-😀", SEPARATOR),
+        ("\u200b\u00ad\ufeff\u2060", INVISIBLE_KIND),
     ):
         assert {int(kinds[ord(c)]) for c in characters} == {kind}, characters
 
@@ -114,3 +116,60 @@ def test_odd_texts_in_one_batch() -> None:
 def test_no_texts() -> None:
     sets = shingle_sets_of([])
     assert isinstance(sets, ShingleSets) and len(sets) == 0
+
+
+DIFFERENT = [
+    ("计算：12 + 5", "计算：12 - 5", "计算：12 × 5", "计算：12 ÷ 5"),
+    ("3*x + 7 = 22", "3*x - 7 = 22"),
+    ("-5", "5", "+5"),
+    ("if a < b: return a + b", "if a > b: return a - b", "if a < b: return a - b"),
+    ("Compute $\\arccos 1.$  Express your answer in radians.",
+     "Compute $\\arccos (-1).$  Express your answer in radians."),
+    ("求 $a$ 的值，其中 $a^2 + b = 5$", "求 $b$ 的值，其中 $a^2 + b = 5$"),
+    ("x ≤ y", "x ≥ y", "x = y"),
+    ("f(x) = x^2 - 3x + 2", "f(x) = x^2 + 3x - 2", "f(x) = x^2 - 3x + 4"),
+    ("+", "-", "="),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("texts", DIFFERENT, ids=lambda texts: texts[0])
+def test_symbols_count_in_mathematics_and_code(texts: tuple[str, ...]) -> None:
+    sets = shingle_sets_of(texts)
+    for i in range(len(texts)):
+        for j in range(i):
+            assert jaccard(sets[i], sets[j]) < 0.3, (texts[i], texts[j])
+    if all(any(c.isalnum() for c in text) for text in texts):
+        without = shingle_sets_of(texts, symbols=False)
+        assert jaccard(without[0], without[1]) > 0.3 or "$" in texts[0] or "x^2" in texts[0]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Suppose that $4^a = 5$, $5^b = 6$.", "Suppose that  $4^{a}=5$,  $5^{b}=6$."),
+        ("x ＋ y ＝ 5", "x + y = 5"),
+        ("a − b = c", "a - b = c"),
+        ("A well-known, state-of-the-art method.", "A well known state of the art method"),
+        ("- one thing\n- and another thing", "* one thing\n* and another thing"),
+        ("On 2026-11-30 and/or later", "On 2026/11/30 and or later"),
+    ],
+)
+def test_what_is_only_written_otherwise_stays_the_same(texts: tuple[str, str]) -> None:
+    sets = shingle_sets_of(texts)
+    assert jaccard(sets[0], sets[1]) == 1.0
+
+
+INVISIBLE = [chr(c) for c in range(0x10000) if unicodedata.category(chr(c)) == "Cf"] + [
+    "\U000e0001", "\U000e0062", "\U000e007f",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["documentation of the program", "机器学习需要大量数据", "3*x + 7 = 22"]
+)
+def test_format_characters_split_no_words(text: str) -> None:
+    assert len(INVISIBLE) > 40
+    plain = one_set(text)
+    for character in INVISIBLE:
+        assert one_set(text[:3] + character + text[3:]) == plain, hex(ord(character))
+    assert one_set("\u00ad\u200b".join(text)) == plain

@@ -16,7 +16,11 @@ import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize
 
-SEPARATOR, PART_OF_WORD, TOKEN = 0, 1, 2
+SEPARATOR, PART_OF_WORD, TOKEN, INVISIBLE = 0, 1, 2, 4
+"""Invisible are format characters (Cf: soft hyphens, U+200B …), as if they were not there."""
+
+OPERATORS = "+-*/=<>^%!&|~"
+"""What counts of ASCII in mathematics and code, beside the mathematical symbols (Sm)."""
 
 TABLE_SIZE = 0x40000
 """Characters from here on are private use and marks without a shape: separators, all of them."""
@@ -59,6 +63,7 @@ class Tables(NamedTuple):
 
     kinds: Bytes  # (TABLE_SIZE,)
     values: Hashes  # (TABLE_SIZE,), 0 for separators
+    symbols: Hashes  # (TABLE_SIZE,), hash values of symbols, 0 for other characters
 
 
 @cache
@@ -73,8 +78,20 @@ def tables() -> Tables:
     # A half-width kana and its full-width twin are one character, so they are of one kind.
     kinds[folded != np.arange(TABLE_SIZE)] = kinds[folded[folded != np.arange(TABLE_SIZE)]]
     values = finalize(folded + np.uint64(1))
-    values[kinds == SEPARATOR] = 0
-    return Tables(kinds, values)
+    values[(kinds == SEPARATOR) | (kinds == INVISIBLE)] = 0
+    return Tables(kinds, values, _symbols())
+
+
+def _symbols() -> Hashes:
+    """Return the hash values of symbols, each folded to its plain form."""
+    found = np.zeros(TABLE_SIZE, np.uint64)
+    for begin, end in ((0x20, 0x2C00), (0xFE00, 0x10000), (0x1D400, 0x1F000)):
+        for code in range(begin, end):
+            folded = unicodedata.normalize("NFKC", chr(code)).replace("\u2212", "-")
+            is_symbol = folded in OPERATORS if len(folded) == 1 else False
+            if is_symbol or (len(folded) == 1 and unicodedata.category(folded) == "Sm"):
+                found[code] = ord(folded) + 1
+    return np.where(found > 0, finalize(found), np.uint64(0))
 
 
 @cache
@@ -112,7 +129,9 @@ def _characters() -> tuple[Bytes, Hashes, Bytes]:
         ):
             if kind[0] == "M":
                 composing[code] = 2
-            if kind in ("Mn", "Mc") or character.isalnum():
+            if kind == "Cf":
+                kinds[code] = INVISIBLE
+            elif kind in ("Mn", "Mc") or character.isalnum():
                 kinds[code] = PART_OF_WORD
                 fold = character if plain else normalize("NFKC", character).casefold()
                 if len(fold) == 1:

@@ -17,7 +17,7 @@ from mind_dedup.json_lines import ScannedLines, scan_lines
 from mind_dedup.prints import UNKNOWN_SOURCE, Prints, laid_out_keys
 from mind_dedup.rows import Spans
 from mind_dedup.shingles import shingle_sets
-from mind_dedup.signature import BatchSignature
+from mind_dedup.signature import BatchSignature, counts_symbols
 
 
 def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
@@ -30,7 +30,7 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
         return None
     exact = _hashes(scanned.texts)
     texts, whole = _composed(scanned, exact)
-    sets = shingle_sets(texts, whole)
+    sets = shingle_sets(texts, whole, symbols=counts_symbols(signature))
     keys, ends = laid_out_keys(signature, sets, exact)
     outcome = BatchResult(records_in=len(exact), bytes_in=len(batch.data))
     outcome.payload = Prints(

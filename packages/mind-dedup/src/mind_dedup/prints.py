@@ -22,7 +22,14 @@ from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.fold import composed
 from mind_dedup.shingles import ShingleSets, shingle_sets
-from mind_dedup.signature import BatchSignature, KeepPolicy, Signature, needs_text, reason_of
+from mind_dedup.signature import (
+    BatchSignature,
+    KeepPolicy,
+    Signature,
+    counts_symbols,
+    needs_text,
+    reason_of,
+)
 
 UNKNOWN_SOURCE = "unknown"
 
@@ -156,7 +163,7 @@ def _by_similarity(signature: Signature, records: Sequence[Record]) -> _Taken:
     folded = [composed(text) for text in texts]
     packed = pack(folded)
     exact, whole = _hashes(texts, folded, packed)
-    sets = shingle_sets(packed, whole)
+    sets = shingle_sets(packed, whole, symbols=counts_symbols(signature))
     if isinstance(signature, BatchSignature):
         return (*laid_out_keys(signature, sets, exact), sets.flat, sets.offsets[1:])
     found = [[*map(_first_half, _keys_of(signature, record))] for record in records]

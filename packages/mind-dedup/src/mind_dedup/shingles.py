@@ -18,8 +18,12 @@ import xxhash
 from mind_core.kernels.hashing import Hashes, finalize
 from mind_core.kernels.packed import Packed, pack
 from mind_dedup.fold import composed, tables
-from mind_dedup.loops.shingles import BLOCK, SHINGLE_TOKENS, fill_shingle_sets
+from mind_dedup.loops.shingles import SHINGLE_TOKENS, fill_shingle_sets
 from mind_dedup.loops.sorting import MOST_BUCKETS
+from mind_dedup.loops.symbols import BLOCK
+
+TOKENS_PER_SYMBOL = 12
+"""Texts with so many tokens for each operator, or fewer, are mathematics or code."""
 
 BASE = 0x9E3779B97F4A7C15
 
@@ -58,27 +62,30 @@ class ShingleSets:
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
 
-def shingle_sets(packed: Packed, whole: Hashes) -> ShingleSets:
+def shingle_sets(packed: Packed, whole: Hashes, *, symbols: bool = True) -> ShingleSets:
     """Return the shingle sets of texts in composed form; `whole` are the hashes of the texts.
 
-    A text without any token has the upper half of its own hash for its set.
+    With `symbols`, those of a text count if it has one for every `TOKENS_PER_SYMBOL` tokens; if it
+    is short, too, no text with other numbers, symbols or one-letter names has any shingle of its. A
+    text without any token has the upper half of its own hash for its set.
     """
-    kinds, values = tables()
+    kinds, values, symbol_values = tables()
     texts = len(packed.offsets) - 1
     longest = int(np.diff(packed.offsets).max(initial=0)) + 2
     offsets = np.zeros(texts + 1, np.int64)
     flat = np.empty(len(packed.data) + texts, np.uint32)
     size = fill_shingle_sets(
-        packed.data, packed.offsets, kinds, values, POWERS, PLACES, whole,
+        packed.data, packed.offsets, kinds, values, POWERS, PLACES,
+        symbol_values, TOKENS_PER_SYMBOL if symbols else 0, whole,
         np.empty(longest, np.uint64), np.empty(longest, np.uint32), np.empty(longest, np.uint32),
         np.empty(MOST_BUCKETS + 1, np.uint32), flat, offsets,
     )  # fmt: skip
     return ShingleSets(flat[:size].copy(), offsets)
 
 
-def shingle_sets_of(texts: Sequence[str]) -> ShingleSets:
+def shingle_sets_of(texts: Sequence[str], *, symbols: bool = True) -> ShingleSets:
     """Return the shingle sets of some texts, in whatever form they are."""
     packed = pack([composed(text) for text in texts])
     data, ends = memoryview(packed.data.data), packed.offsets.tolist()
     whole = [xxhash.xxh3_64_intdigest(data[a:b]) for a, b in itertools.pairwise(ends)]
-    return shingle_sets(packed, np.array(whole, np.uint64))
+    return shingle_sets(packed, np.array(whole, np.uint64), symbols=symbols)

@@ -22,6 +22,7 @@ class Signature(Protocol):
     - `threshold: float = 0.8`: a candidate is removed if the exact Jaccard similarity of its
       shingles with those of a kept record reaches this;
     - `decides: str`: sharing a key is enough; nothing is compared, and this is the reason given;
+    - `symbols: bool = True`: whether symbols of mathematics and code count in shingles;
     - `needs_text: bool = True`: whether a record without `text` is a bad record (with `decides`).
     """
 
@@ -62,14 +63,19 @@ def scheme_of(name: str, signature: Signature) -> str:
     scheme: str | None = getattr(signature, "scheme", None)
     if scheme is None:
         return f"{name}-1 {signature!r}"
-    cut = [f"{word}={getattr(signature, word)}" for word in ("slots", "bands_used", "rows")
-           if hasattr(signature, word)]  # fmt: skip
+    words = ("slots", "bands_used", "rows", "symbols")
+    cut = [f"{word}={getattr(signature, word)}" for word in words if hasattr(signature, word)]
     return " ".join([scheme, *cut])
 
 
 def threshold_of(signature: Signature) -> float:
     """Return the similarity from which on a candidate is a duplicate."""
     return float(getattr(signature, "threshold", DEFAULT_THRESHOLD))
+
+
+def counts_symbols(signature: Signature | BatchSignature) -> bool:
+    """Say whether the shingles of mathematics and code have symbols."""
+    return bool(getattr(signature, "symbols", True))
 
 
 def needs_text(signature: Signature) -> bool:

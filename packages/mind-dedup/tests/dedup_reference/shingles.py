@@ -7,6 +7,8 @@ the set keeps the upper half: two sets of n shingles agree by accident in n²/2�
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,8 +17,16 @@ import xxhash
 
 from mind_core.kernels.hashing import Hashes, finalize
 from mind_dedup.fold import PART_OF_WORD, TABLE_SIZE, TOKEN, composed, tables
-from mind_dedup.loops.shingles import BLOCK, SHINGLE_TOKENS
-from mind_dedup.shingles import BASE, PLACES, Offsets, ShingleSets, _powers
+from mind_dedup.loops.shingles import SHINGLE_TOKENS
+from mind_dedup.loops.symbols import BLOCK, SHORT
+from mind_dedup.shingles import (
+    BASE,
+    PLACES,
+    TOKENS_PER_SYMBOL,
+    Offsets,
+    ShingleSets,
+    _powers,
+)
 
 _U64 = np.uint64
 POWERS = _powers(BASE, 2 * BLOCK + 1)
@@ -31,16 +41,26 @@ def shingle_sets(texts: Sequence[str], whole: Hashes | None = None) -> ShingleSe
     if whole is None:
         texts = [composed(text) for text in texts]
         whole = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
+    bare = [_visible(text) for text in texts]
+    mathematics = [is_mathematics(text) for text in texts]
     sets: list[npt.NDArray[np.uint32]] = [np.zeros(0, np.uint32)] * len(texts)
     for ascii_only, encoding, width in ((True, "ascii", "u1"), (False, "utf-32-le", "<u4")):
-        rows = [row for row, text in enumerate(texts) if text.isascii() is ascii_only]
+        rows = [
+            row
+            for row, text in enumerate(bare)
+            if text.isascii() is ascii_only and not mathematics[row]
+        ]
         if rows:
-            joined = "\n".join([texts[row] for row in rows]).encode(encoding)
-            lengths = np.array([len(texts[row]) + 1 for row in rows])
+            joined = "\n".join([bare[row] for row in rows]).encode(encoding)
+            lengths = np.array([len(bare[row]) + 1 for row in rows])
             found = _sets(np.frombuffer(joined, width), lengths)
             for row, its_set in zip(rows, found, strict=True):
                 # The set of a text without any token: only the very same text has the same.
                 sets[row] = its_set if len(its_set) else _upper_halves(whole[row : row + 1])
+    for row, text in enumerate(bare):
+        if mathematics[row]:
+            tokens = plain_tokens(text, symbols=True)
+            sets[row] = _symbol_set(text) if tokens else _upper_halves(whole[row : row + 1])
     offsets = np.zeros(len(sets) + 1, np.int64)
     np.cumsum([len(its_set) for its_set in sets], out=offsets[1:])
     return ShingleSets(np.concatenate(sets) if sets else np.zeros(0, np.uint32), offsets)
@@ -92,7 +112,7 @@ def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
 
     Characters between tokens have the value 0, so a token's sum may run up to the next start.
     """
-    kinds_table, values_table = tables()
+    kinds_table, values_table, _ = tables()
     if codes.dtype.itemsize > 1:
         codes = np.minimum(codes, TABLE_SIZE - 1)
     kinds = kinds_table[codes]
@@ -126,3 +146,90 @@ def _cut_long(starts: Offsets, kinds: npt.NDArray[np.uint8]) -> Offsets:
         if kinds[place] == PART_OF_WORD
     ]
     return np.sort(np.concatenate((starts, extra)).astype(np.int64)) if extra else starts
+
+
+def _visible(text: str) -> str:
+    return "".join(c for c in text if unicodedata.category(c) != "Cf" or c in _LATE)
+
+
+_LATE = {chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Cf" and c > 0xFFFF} - {
+    chr(c) for c in range(0xE0000, 0xE0080)
+}
+"""Format characters of scripts beyond U+FFFF, which are outside of the blocks that are folded."""
+
+
+def is_mathematics(text: str) -> bool:
+    """Say whether a text has an operator for every `TOKENS_PER_SYMBOL` tokens."""
+    many = operators(text)
+    return many > 0 and many * TOKENS_PER_SYMBOL >= len(plain_tokens(text, symbols=False))
+
+
+def operators(text: str) -> int:
+    """Count what says that a text is mathematics or code."""
+    count = 0
+    for at, c in enumerate(text):
+        before, after = (text[at - 1] if at else "\n"), (text[at + 1 : at + 2] or "\n")
+        if c in "-/*":
+            joins = c != "*" and all(ord(o) > 127 or o.isalnum() for o in (before, after))
+            run = re.search(rf"\{c}+$", text[: at + 1])[0] + re.match(rf"\{c}*", text[at + 1 :])[0]  # type: ignore[index]
+            rule = len(run) > 1
+            if c == "-" and len(run) == 2:
+                first = at - 1 if before == c else at
+                sides = (text[first - 1] if first else "\n", text[first + 2 : first + 3] or "\n")
+                rule = any(side <= " " for side in sides)
+            count += not (joins or rule or (before == "\n" and after == " "))
+        elif c == "{":
+            count += before > " " or (after == "\n" and at + 1 < len(text))
+        else:
+            count += c in "+<=>\\^×÷±＋－＜＝＞" or 0x2200 <= ord(c) <= 0x22FF
+    return count
+
+
+def plain_tokens(text: str, *, symbols: bool) -> list[tuple[str, int]]:
+    """Return the tokens of a text: "word:…", "one" or "symbol", each with its hash."""
+    kinds, values, symbol_values = tables()
+    found: list[tuple[str, int]] = []
+    word = ""
+
+    def flush() -> None:
+        if word:
+            total = sum(
+                int(values[ord(c)]) * int(POWERS[i]) for i, c in enumerate(word)
+            ) % 2**64  # fmt: skip
+            found.append((f"word:{word}", total))
+
+    for c in _visible(text):
+        code = min(ord(c), TABLE_SIZE - 1)
+        if kinds[code] == PART_OF_WORD:
+            if len(word) == BLOCK:
+                flush()
+                word = ""
+            word += c
+            continue
+        flush()
+        word = ""
+        if kinds[code] == TOKEN:
+            found.append(("one", int(values[code])))
+        elif symbols and symbol_values[code]:
+            found.append(("symbol", int(symbol_values[code])))
+    flush()
+    return found
+
+
+def _symbol_set(text: str) -> npt.NDArray[np.uint32]:
+    tokens = plain_tokens(text, symbols=True)
+    salt = 0
+    for kind, value in tokens if len(tokens) <= SHORT else []:
+        word = kind.removeprefix("word:")
+        named = kind == "symbol" or (
+            kind != "one"
+            and (len(word) == 1 or any(d in word for d in "0123456789０１２３４５６７８９"))
+        )
+        if named or "$" in text or "\\" in text:
+            salt += int(finalize(np.array([value], np.uint64))[0])
+    rows = [tokens[i : i + SHINGLE_TOKENS] for i in range(max(len(tokens) - SHINGLE_TOKENS + 1, 1))]
+    sums = [
+        (salt + sum(v * int(p) for (_, v), p in zip(row, PLACES, strict=False))) % 2**64
+        for row in rows
+    ]
+    return np.unique(_upper_halves(finalize(np.array(sums, np.uint64))))

@@ -10,18 +10,20 @@ import numpy.typing as npt
 from mind_core.kernels.hashing import Hashes, finalize_one
 from mind_core.kernels.library import kernel
 from mind_dedup.loops.sorting import sorted_distinct
+from mind_dedup.loops.symbols import BLOCK, operators, symbol_tokens
 
 SHINGLE_TOKENS = 5
 
-BLOCK = 1 << 16
-"""Characters of a token, at most; a longer word goes on as another."""
-
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-_SIX, _LOW = np.uint64(6), np.uint64(0x3F)
+_FOUR, _SIX, _LOW = np.uint64(4), np.uint64(6), np.uint64(0x3F)
+_TAGS = np.uint64(0xE0000 >> 7)
+"""Where format characters lie behind the tables: the tags of emoji flags."""
 _BLOCK, _RUN = np.uint64(BLOCK), np.uint64(1 << 12)
 
 
-@kernel("i8(u1[], i8[], u1[], u8[], u8[], u8[], u8[], u8[], u4[], u4[], u4[], u4[], i8[])")
+@kernel(
+    "i8(u1[], i8[], u1[], u8[], u8[], u8[], u8[], i8, u8[], u8[], u4[], u4[], u4[], u4[], i8[])"
+)
 def fill_shingle_sets(
     data: npt.NDArray[np.uint8],
     begins: npt.NDArray[np.int64],
@@ -29,6 +31,8 @@ def fill_shingle_sets(
     values: Hashes,
     powers: Hashes,
     places: Hashes,
+    symbols: Hashes,
+    tokens_per_symbol: int,
     whole: Hashes,
     tokens: Hashes,
     shingles: npt.NDArray[np.uint32],
@@ -40,12 +44,19 @@ def fill_shingle_sets(
     """Write the sets of all texts end to end; return their size. See `shingles.shingle_sets`."""
     at = 0
     for text in range(len(begins) - 1):
-        found = _tokens(data, begins[text], begins[text + 1], kinds, values, powers, tokens)
+        begin, end, salt = begins[text], begins[text + 1], np.uint64(0)
+        found = _tokens(data, begin, end, kinds, values, powers, tokens)
+        if tokens_per_symbol > 0:
+            many = operators(data, begin, end)
+            if many > 0 and many * tokens_per_symbol >= found:
+                found, salt = symbol_tokens(
+                    data, begin, end, kinds, values, symbols, powers, tokens
+                )
         if found == 0:
             flat[at] = np.uint32(whole[text] >> np.uint64(32))
             at += 1
         else:
-            size = _shingles(tokens, found, places, shingles)
+            size = _shingles(tokens, found, places, shingles, salt)
             at = sorted_distinct(shingles, size, ends, sorting, flat, at)
         offsets[text + 1] = at
     return at
@@ -90,9 +101,13 @@ def _tokens(
             code = ((code & np.uint64(0x07)) << _SIX) | (np.uint64(data[at + _ONE]) & _LOW)
             code = (code << _SIX) | (np.uint64(data[at + _TWO]) & _LOW)
             code = (code << _SIX) | (np.uint64(data[at + _THREE]) & _LOW)
+            at += _FOUR
+            if code >> np.uint64(7) == _TAGS:
+                continue
             code = min(code, last)
-            at += np.uint64(4)
         kind = np.uint64(kinds[code])
+        if kind == _FOUR:  # INVISIBLE
+            continue
         inside = kind & _ONE  # PART_OF_WORD
         mask = np.uint64(0) - inside
         tokens[found] = word
@@ -139,10 +154,15 @@ def _ascii(
 
 
 @kernel
-def _shingles(tokens: Hashes, found: int, places: Hashes, shingles: npt.NDArray[np.uint32]) -> int:
-    """Write the shingles of one text and return how many there are; few tokens are one."""
+def _shingles(
+    tokens: Hashes, found: int, places: Hashes, shingles: npt.NDArray[np.uint32], salt: np.uint64
+) -> int:
+    """Write the shingles of one text and return how many there are; few tokens are one.
+
+    Texts with another salt have no shingle in common.
+    """
     if found < SHINGLE_TOKENS:
-        total = np.uint64(0)
+        total = salt
         for place in range(found):
             total += tokens[place] * places[place]
         shingles[0] = np.uint32(finalize_one(total) >> np.uint64(32))
@@ -150,7 +170,7 @@ def _shingles(tokens: Hashes, found: int, places: Hashes, shingles: npt.NDArray[
     first, second, third, fourth, fifth = places[0], places[1], places[2], places[3], places[4]
     size = found - SHINGLE_TOKENS + 1
     for row in range(np.uint64(size)):
-        total = tokens[row] * first + tokens[row + _ONE] * second
+        total = salt + tokens[row] * first + tokens[row + _ONE] * second
         total += tokens[row + _TWO] * third + tokens[row + _THREE] * fourth
         total += tokens[row + np.uint64(4)] * fifth
         shingles[row] = np.uint32(finalize_one(total) >> np.uint64(32))

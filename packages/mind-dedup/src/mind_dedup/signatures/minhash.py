@@ -28,6 +28,9 @@ class MinHash:
     threshold: float = 0.8
     slots: int = 256
     bands: int = 0
+    symbols: bool = True
+    """Whether symbols count in texts of mathematics and code."""
+
     bands_used: int = field(init=False, repr=False)
     rows: int = field(init=False, repr=False)
 
@@ -38,6 +41,8 @@ class MinHash:
             raise UsageError(f"minhash: slots = {self.slots} is not a power of two up to 4096")
         if not 0 <= self.bands <= self.slots:
             raise UsageError(f"minhash: {self.bands} bands do not fit into {self.slots} slots")
+        if type(self.symbols) is not bool:
+            raise UsageError(f"minhash: symbols = {self.symbols!r} is neither true nor false")
         bands, rows = self.bands, self.slots // (self.bands or 1)
         if not bands:
             bands, rows = bands_for(self.threshold, self.slots)
@@ -46,7 +51,7 @@ class MinHash:
 
     def __call__(self, record: Record) -> Sequence[bytes]:
         """Return one key of eight bytes per band."""
-        keys = self.keys_of_sets(shingle_sets_of([text_of(record)]))[0]
+        keys = self.keys_of_sets(shingle_sets_of([text_of(record)], symbols=self.symbols))[0]
         return [int(key).to_bytes(8, "little") for key in keys]
 
     @property
