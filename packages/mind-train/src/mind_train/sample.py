@@ -5,21 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-from mind_core import Record
+from mind_core import MindError, Record
 from mind_core.plugins import Plugins
 from mind_core.progress import log
-from mind_tok import Tokenizer
+from mind_core.records import decode
 from mind_tok.chat import encode_prompt
 from mind_train.checkpoint import Checkpoint, load_checkpoint
 from mind_train.components import TOOL
+from mind_train.decoding import Rules, Written, write_all, write_together
 from mind_train.device import choose_device
-from mind_train.generate import check_sampling, continue_ids
 
 Show = Callable[[str], None]
-PARTIAL = "\ufffd"  # how the first bytes of a character look until the rest has come
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,19 @@ class Sampling:
     top_p: float
     seed: int
     chat: bool
+    top_k: int = 0
+    repetition: float = 1.0
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_sampling(self.temperature, self.top_p)
+        self.rules(0)
+
+    def rules(self, turn: int) -> Rules:
+        """Give the rules of sample ``turn`` of a prompt; raise MindError for odd values."""
+        return Rules(
+            self.max_new, self.temperature, self.top_p, self.top_k, self.repetition, self.stop,
+            self.seed + turn,
+        )  # fmt: skip
 
 
 def sample(
@@ -51,20 +59,52 @@ def sample(
     is "auto", "cpu", "cuda" …; which one was taken is said on stderr.
     """
     checkpoint = _loaded(folder, plugins, device)
-    for prompt in prompts:
-        ids = prompt_ids(checkpoint, prompt, how.chat)
-        for turn in range(count):
-            if show is not None and not how.chat:
-                show(prompt)
-            new = write(checkpoint, ids, how, how.seed + turn, show)
-            if show is not None:
-                show("\n")
-            yield {
-                "prompt": prompt,
-                "text": checkpoint.tokenizer.decode(new),
-                "tokens": len(new),
-                "step": checkpoint.step,
-            }
+    words = checkpoint.tokenizer
+    asked = [(prompt, turn) for prompt in prompts for turn in range(count)]
+    ids = {prompt: prompt_ids(checkpoint, prompt, how.chat) for prompt in prompts}
+    if show is None:  # nobody watches: texts of one length are written together
+        rules = [how.rules(turn) for _, turn in asked]
+        texts = write_all(checkpoint.model, words, [ids[prompt] for prompt, _ in asked], rules)
+        for (prompt, _), written in zip(asked, texts, strict=True):
+            yield _record(prompt, written, checkpoint)
+        return
+    for prompt, turn in asked:
+        if not how.chat:
+            show(prompt)
+        written = write(checkpoint, ids[prompt], how.rules(turn), show)
+        show("\n")
+        yield _record(prompt, written, checkpoint)
+
+
+def _record(prompt: str, written: Written, checkpoint: Checkpoint) -> Record:
+    return {
+        "prompt": prompt,
+        "text": written.text,
+        "tokens": len(written.ids),
+        "step": checkpoint.step,
+        "finish": written.finish,
+    }
+
+
+def read_prompts(path: Path) -> list[str]:
+    """Read one prompt a line, or the ``prompt`` of each object of a .jsonl file; - is stdin."""
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MindError(f"cannot read {path}", cause=error, hint="give a text file") from None
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        if path.suffix == ".jsonl":
+            record = decode(line.encode(), f"{path}:{number}")
+            if not isinstance(record.get("prompt"), str):
+                raise MindError(f"{path}:{number} has no prompt", hint='{"prompt": "…"} a line')
+            line = record["prompt"]
+        found.append(line)
+    if not found:
+        raise MindError(f"{path} holds no prompt", hint="write one a line")
+    return found
 
 
 def _loaded(folder: Path, plugins: Plugins, device: str) -> Checkpoint:
@@ -104,42 +144,23 @@ def converse(
             continue
         messages.append({"role": "user", "content": question})
         ids = encode_prompt(checkpoint.tokenizer, messages)
-        new = write(checkpoint, ids, how, how.seed + turn, show)
+        written = write(checkpoint, ids, how.rules(turn), show)
         show("\n")
-        messages.append({"role": "assistant", "content": checkpoint.tokenizer.decode(new)})
+        messages.append({"role": "assistant", "content": written.text})
 
 
-def write(
-    checkpoint: Checkpoint, ids: Sequence[int], how: Sampling, seed: int, show: Show | None
-) -> list[int]:
-    """Generate one sample; give its ids, and hand its text to ``show`` piece by piece."""
-    end = checkpoint.tokenizer.end_id
-    stream = continue_ids(
-        checkpoint.model, list(ids) or [end], end, how.temperature, how.top_p, seed
-    )
-    new: list[int] = []
-    shown = ""
-    for token in islice(stream, how.max_new):
-        new.append(token)
-        if show is not None:
-            shown = _show_more(checkpoint.tokenizer, new, shown, show, last=False)
-    if show is not None:
-        _show_more(checkpoint.tokenizer, new, shown, show, last=True)
-    return new
+def write(checkpoint: Checkpoint, ids: Sequence[int], rules: Rules, show: Show) -> Written:
+    """Write one text, and hand it to ``show`` piece by piece."""
 
+    def seen(_: int, new: str, __: Written) -> bool:
+        if new:
+            show(new)
+            if sys.stdout.isatty():
+                sys.stdout.flush()
+        return True
 
-def _show_more(
-    tokenizer: Tokenizer, ids: Sequence[int], shown: str, show: Show, *, last: bool
-) -> str:
-    """Show what is new and sure in the text of ids; give all that was shown."""
-    text = tokenizer.decode(ids)
-    sure = text if last else text.rstrip(PARTIAL)
-    if not sure.startswith(shown) or len(sure) == len(shown):
-        return shown
-    show(sure[len(shown) :])
-    if sys.stdout.isatty():
-        sys.stdout.flush()
-    return sure
+    words = checkpoint.tokenizer
+    return write_together(checkpoint.model, words, [list(ids) or [words.end_id]], [rules], seen)[0]
 
 
 def prompt_ids(checkpoint: Checkpoint, prompt: str, chat: bool) -> list[int]:

@@ -15,12 +15,13 @@ EXAMPLES = [
     'mind-train sample run/ "The sea" "北京"',
     'mind-train sample chat/ --chat "Who was Confucius?" --temperature 0.7 --top-p 0.9',
     "mind-train sample run/ --count 3 --max-new 50 --json",
+    "mind-train sample run/ --prompts prompts.txt --stop 。 --top-k 50 --json",
     "mind-train sample chat/ --chat < questions.txt",
 ]
 COST = (
     "Samples come in the order of the prompts; sample i is drawn with seed + i. To a terminal text "
-    "appears as it is written. With --chat and no prompt, each line of stdin is a turn of one "
-    "conversation."
+    "appears as it is written; with --json prompts of one length are written together. With --chat "
+    "and no prompt, each line of stdin is a turn of one conversation."
 )
 
 
@@ -38,6 +39,22 @@ def sample(
     max_new: Annotated[int, typer.Option(metavar="N", min=1, help="Tokens at most.")] = 128,
     temperature: Annotated[float, typer.Option(metavar="X", help="0 takes the likeliest.")] = 0.8,
     top_p: Annotated[float, typer.Option(metavar="X", help="Sample from this share.")] = 0.95,
+    top_k: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Sample from the N likeliest; 0 from all.")
+    ] = 0,
+    repetition: Annotated[
+        float, typer.Option(metavar="X", help="Above 1 what was said becomes less likely.")
+    ] = 1.0,
+    stop: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--stop", metavar="TEXT", help="End before this; may be repeated."),
+    ] = None,
+    prompts_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--prompts", metavar="FILE", help="A prompt a line, or objects with one; - is stdin."
+        ),
+    ] = None,
     count: Annotated[int, typer.Option(metavar="N", min=1, help="Samples of each prompt.")] = 1,
     seed: options.Seed = 0,
     device: Annotated[
@@ -52,7 +69,11 @@ def sample(
     from mind_core.records import encode
     from mind_train import sample as sampling
 
-    how = sampling.Sampling(max_new, temperature, top_p, seed, chat)
+    how = sampling.Sampling(
+        max_new, temperature, top_p, seed, chat, top_k, repetition, tuple(stop or ())
+    )
+    if prompts_file is not None:
+        prompts = [*(prompts or []), *sampling.read_prompts(prompts_file)]
     plugins = shared.plugins_of(plugin)
     if chat and not prompts:
         sampling.converse(folder, how, plugins, cli.write_out, device=device)
