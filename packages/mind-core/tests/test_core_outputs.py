@@ -12,6 +12,8 @@ import pytest
 from mind_core.errors import MindError, UsageError
 from mind_core.files import atomic_file, atomic_folder, check_file, check_folder, write_manifest
 from mind_core.output import check_distinct, open_output, write_records
+from mind_core.plugin_files import read_plugin_file
+from mind_core.recipe import load_recipe
 
 Calls = list[tuple[str, str]]
 
@@ -222,3 +224,17 @@ def test_a_folder_without_rights_is_known_before(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(MindError, match="cannot write"):
         check_file(tmp_path / "file")
+
+
+def test_recipe_and_plugin_files_are_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mind_core.files._sources", set())
+    recipe, plugin = tmp_path / "mine.toml", tmp_path / "mine.py"
+    recipe.write_text("")
+    plugin.write_text("")
+    load_recipe(str(recipe), "mind_core")
+    read_plugin_file(plugin)
+    for path in (recipe, plugin):
+        with pytest.raises(UsageError, match="is input and output"):
+            check_distinct((), tmp_path / "out", path)

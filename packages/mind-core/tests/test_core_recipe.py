@@ -1,5 +1,7 @@
 """Recipes: printed ones can be fed back, misspelt ones are told."""
 
+from pathlib import Path
+
 import pytest
 
 from mind_core.errors import UsageError
@@ -93,3 +95,12 @@ def test_merging_is_deep_and_leaves_the_base_alone() -> None:
     result = merged(base, {"train": {"steps": 5, "lr": None}, "seed": 1})
     assert result.values == {"train": {"steps": 5, "lr": 2}, "seed": 1}
     assert base.values == {"train": {"steps": 1, "lr": 2}}
+
+
+def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "gbk.toml").write_bytes('name = "中文"'.encode("gbk"))
+    with pytest.raises(UsageError, match="not UTF-8"):
+        load_recipe(str(tmp_path / "gbk.toml"), "mind_core")
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 50_000)
+    with pytest.raises(UsageError, match=r"nested too deeply|not TOML"):
+        load_recipe(str(tmp_path / "deep.toml"), "mind_core")

@@ -21,6 +21,7 @@ from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.summary import version_of
+from mind_core.terminal import printable
 
 # typer keeps click to itself; its public BadParameter is the way to the class above it.
 _ClickUsageError: Any = typer.BadParameter.__mro__[1]
@@ -123,8 +124,8 @@ def require_input(inputs: Sequence[str] | None, context_help: Callable[[], str])
 
 
 def write_out(text: str) -> None:
-    """Write text to stdout, where answers go."""
-    sys.stdout.write(text)
+    """Write text to stdout, where answers go; what would steer a terminal is shown as escapes."""
+    sys.stdout.write(printable(text))
 
 
 def run(app: typer.Typer, tool: str, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -174,7 +175,7 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
             MindError("the system refused", cause=error, hint=full_disk_hint(error)), tool
         )
     except Exception:
-        sys.stderr.write(traceback.format_exc())
+        sys.stderr.write(printable(traceback.format_exc()))
         return _complain(
             MindError("this should not happen", hint="please report it with the lines above"), tool
         )
@@ -213,7 +214,7 @@ def _stand_in_for_closed_streams() -> None:
 
 
 def _complain(error: MindError, tool: str) -> int:
-    sys.stderr.write("\n".join(error.lines(tool)) + "\n")
+    sys.stderr.write(printable("\n".join(error.lines(tool))) + "\n")
     return error.code
 
 

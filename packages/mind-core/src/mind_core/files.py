@@ -129,6 +129,19 @@ def _check_may_make_names(folder: Path, path: Path) -> None:
         raise cannot_write(path, PermissionError(errno.EACCES, f"{folder} may not be written to"))
 
 
+_sources: set[str] = set()
+
+
+def note_source(path: str | Path) -> None:
+    """Note a file that says what this run does, so that no output of the run may replace it."""
+    _sources.add(str(path))
+
+
+def source_files() -> list[str]:
+    """Return the recipe and plugin files that this process has read."""
+    return sorted(_sources)
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value as indented JSON with sorted keys, atomically."""
     with atomic_file(path) as file:

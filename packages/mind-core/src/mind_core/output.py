@@ -14,7 +14,7 @@ import zstandard
 
 from mind_core.direct import descriptor_of, is_direct
 from mind_core.errors import UsageError
-from mind_core.files import atomic_file
+from mind_core.files import atomic_file, source_files
 from mind_core.records import Record, encode
 from mind_core.stdout import reserved_stdout
 from mind_core.stream import widen_pipe
@@ -121,6 +121,7 @@ def write_records(
 def check_distinct(inputs: Sequence[str | Path], *paths: str | Path | None) -> None:
     """Raise `UsageError` if two outputs are one file, or an output is an input, by any name.
 
+    The recipe and the plugin files of this run are inputs too.
     Only the first output may be "-", which is stdout.
     """
     given = [path for path in paths if path is not None]
@@ -128,7 +129,8 @@ def check_distinct(inputs: Sequence[str | Path], *paths: str | Path | None) -> N
         raise UsageError(
             "rejects and summaries do not go to stdout", hint="give a file; stdout is records"
         )
-    read = {_identity(0 if str(item) == "-" else item, is_input=True) for item in inputs or ["-"]}
+    sources = [*(inputs or ["-"]), *source_files()]
+    read = {_identity(0 if str(item) == "-" else item, is_input=True) for item in sources}
     taken: set[object] = set()
     for path in given:
         identity = _identity(1 if str(path) == "-" else path)

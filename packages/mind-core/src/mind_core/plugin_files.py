@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from mind_core.files import note_source
+
 _PREFIX = "mind_plugin_"
 _loaded: dict[str, PluginFile] = {}
 
@@ -55,6 +57,7 @@ def read_plugin_file(path: Path) -> PluginFile:
     Raises `OSError` if the file cannot be read.
     """
     source = path.read_bytes()
+    note_source(path)
     name = _PREFIX + path.stem
     file = PluginFile(name, str(path.resolve()), source)
     if name in _loaded and _loaded[name] != file:

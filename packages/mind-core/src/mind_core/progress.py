@@ -8,6 +8,8 @@ import sys
 import time
 from types import TracebackType
 
+from mind_core.terminal import printable, printable_line
+
 _SECONDS_BETWEEN = 0.2
 
 
@@ -25,7 +27,7 @@ def may_paint(choice: bool | None = None) -> bool:
 
 def log(tool: str, message: str) -> None:
     """Write one line for people to stderr, prefixed with the tool's name."""
-    sys.stderr.write(f"{tool}: {message}\n")
+    sys.stderr.write(f"{tool}: {printable(message)}\n")
     sys.stderr.flush()
 
 
@@ -65,7 +67,7 @@ class Progress:
         if now - self._last < (_SECONDS_BETWEEN if self.in_place else 10.0):
             return
         self._last = now
-        line = f"{self.tool}: {message}"
+        line = f"{self.tool}: {printable_line(message)}"
         if self.in_place:
             sys.stderr.write("\r" + line.ljust(self._width))
             self._width = len(line)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.errors import MindError, UsageError, did_you_mean
+from mind_core.files import note_source
 
 STEP = "step"
 
@@ -110,6 +111,13 @@ def load_recipe(name: str, package: str) -> Recipe:
             text = path.read_text("utf-8")
         except OSError as error:
             raise UsageError(f"cannot read recipe {name}", cause=error.strerror) from None
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"recipe {name} is not UTF-8",
+                cause=error,
+                hint="`iconv -f gb18030 -t utf-8` turns GBK",
+            ) from None
+        note_source(path)
         return parse_recipe(text, name)
     known = recipe_names(package)
     if name not in known:
@@ -127,6 +135,8 @@ def parse_recipe(text: str, name: str) -> Recipe:
         return Recipe(name, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"recipe {name} is not TOML", cause=str(error)) from None
+    except RecursionError:
+        raise UsageError(f"recipe {name} is nested too deeply") from None
 
 
 def recipe_names(package: str) -> list[str]:

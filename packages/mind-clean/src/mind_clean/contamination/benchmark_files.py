@@ -7,19 +7,16 @@ plain text. Files may be compressed (zstd, gzip).
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from mind_core.bounded import Bounds, is_zip, read_packed, unpack, zip_members
 from mind_core.errors import UsageError
-from mind_core.zstd_frames import decompress
 
-_ZSTD, _GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 _COMPRESSED = (".zst", ".gz")
 _KNOWN = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".zip")
 _ABOUT = ("readme", "license", "licence", "notice", "copying")
@@ -54,7 +51,8 @@ def read_texts(path: Path, fields: Sequence[str] = ()) -> Iterator[str]:
 
     Raises `UsageError` that names file and line of what cannot be read.
     """
-    yield from _texts_of(path.name, str(path), path.read_bytes(), fields)
+    bounds = Bounds()
+    yield from _texts_of(path.name, str(path), read_packed(path, bounds), fields, bounds)
 
 
 def _is_benchmark(name: str) -> bool:
@@ -66,15 +64,22 @@ def _suffix(name: str) -> str:
     return Path(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
 
 
-def _texts_of(name: str, position: str, data: bytes, fields: Sequence[str]) -> Iterator[str]:
-    if _suffix(name) == ".zip":
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for member in sorted(archive.namelist()):
-                if _is_benchmark(Path(member).name):
-                    inside = archive.read(member)
-                    yield from _texts_of(Path(member).name, f"{position}:{member}", inside, fields)
+def _texts_of(
+    name: str,
+    position: str,
+    content: bytes,
+    fields: Sequence[str],
+    bounds: Bounds,
+    depth: int = 0,
+) -> Iterator[str]:
+    if is_zip(content):
+        for member, inside in zip_members(content, position, bounds, depth + 1):
+            if _is_benchmark(Path(member).name):
+                where = f"{position}:{member}"
+                data = unpack(inside, where, bounds)
+                yield from _texts_of(Path(member).name, where, data, fields, bounds, depth + 1)
         return
-    text = _decoded(_unpacked(data, position), position)
+    text = _decoded(content, position)
     kind = _suffix(name)
     if kind in (".csv", ".tsv"):
         yield from _rows(text, "\t" if kind == ".tsv" else ",", fields)
@@ -82,12 +87,6 @@ def _texts_of(name: str, position: str, data: bytes, fields: Sequence[str]) -> I
         yield from _json_texts(text, position, fields, whole=kind == ".json")
     else:
         yield from (part for part in text.split("\n\n") if part.strip())
-
-
-def _unpacked(data: bytes, position: str) -> bytes:
-    if data.startswith(_ZSTD):
-        return b"".join(decompress(io.BytesIO(data), position))
-    return gzip.decompress(data) if data.startswith(_GZIP) else data
 
 
 def _decoded(data: bytes, position: str) -> str:

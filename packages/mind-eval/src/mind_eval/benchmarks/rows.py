@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from mind_core import MindError
-from mind_core.stream import read_batches
+from mind_core.bounded import Bounds, read_member, read_packed, unpack
+from mind_core.foreign import check_not_foreign
 
 Row = dict[str, Any]
 Place = Path | zipfile.Path
@@ -76,13 +77,13 @@ def listed(folder: Place, ending: str) -> list[tuple[str, Place]]:
 
 def read_text(path: Place, keep_ends: bool = False) -> str:
     """Read a text file, decompressed, with line feeds for line ends, unless they are to be kept."""
-    if isinstance(path, zipfile.Path):
-        data = path.read_bytes()
-    else:
-        try:
-            data = b"".join(batch.data for batch in read_batches([path]))
-        except MindError as error:  # its advice is about pipes
-            raise MindError(error.message, cause=error.cause, hint=FETCH) from None
+    try:
+        data = _from_zip(path) if isinstance(path, zipfile.Path) else read_packed(path)
+        check_not_foreign(data[:1024], str(path))
+    except MindError as error:  # its advice is about files in general
+        raise MindError(error.message, cause=error.cause, hint=FETCH) from None
+    if not data:
+        raise MindError(f"{path} is empty", hint=FETCH)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -91,6 +92,12 @@ def read_text(path: Place, keep_ends: bool = False) -> str:
             f"{path}:{line}: not UTF-8", hint="convert the file, for example with iconv -f GB18030"
         ) from None
     return text if keep_ends else text.replace("\r\n", "\n")
+
+
+def _from_zip(path: zipfile.Path) -> bytes:
+    """Return a member of a zip file, decompressed, within bounds."""
+    bounds = Bounds()
+    return unpack(read_member(path.root, path.at, str(path), bounds), str(path), bounds)
 
 
 def read_rows(path: Place, header: Sequence[str] = (), ending: str = "") -> list[Row]:

@@ -9,6 +9,7 @@ import urllib.request
 from email.utils import parsedate_to_datetime
 
 from mind_core import MindError
+from mind_core.bounded import read_reply
 
 TRIES = 3
 BUSY_TRIES = 8
@@ -43,8 +44,7 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
         attempt += 1
         try:
             with _OPENER.open(request, timeout=timeout) as response:
-                answer: bytes = response.read()
-                return answer
+                return read_reply(response, address)
         except urllib.error.HTTPError as error:
             cause = f"{error}: {_quoted(error)}"
             if error.code < 500 and error.code != 429:
