@@ -17,6 +17,7 @@ from mind_core import MindError
 from mind_core.testing import run_tool
 from mind_eval.benchmarks.benchmark import Data, benchmark_folder, read_rules
 from mind_eval.benchmarks.layouts.exams import subject_names
+from mind_eval.benchmarks.rows import index_of
 from mind_eval.builtins import FOLDER, NAMES
 from mind_eval.results import read_scores
 
@@ -95,6 +96,29 @@ def test_all_subjects_have_a_name_and_a_category() -> None:
         categories = read_rules(FOLDER / exam)["categories"]
         assert [len(members) for members in categories.values()] == sizes
         assert set(names[exam]) == set().union(*categories.values())
+
+
+def test_rows_of_wrong_types_are_named_and_letters_are_read_as_people_write_them(
+    tmp_path: Path,
+) -> None:
+    good = {"question": "q", "answer": "x #### 1"}
+    for row in ({"question": "q", "answer": 7}, {"question": ["q"], "answer": "#### 1"},
+                {"question": "q", "answer": {"a": 1}}, {"answer": "#### 1"}):  # fmt: skip
+        for split in ("train", "test"):
+            write(tmp_path / "gsm8k" / f"{split}.jsonl", f"{json.dumps(good)}\n{json.dumps(row)}\n")
+        with pytest.raises(MindError, match=r"test\.jsonl:2: field '(question|answer)' is"):
+            load("gsm8k", tmp_path)
+    write(tmp_path / "bbh" / "cot-prompts" / "sums.txt", "-----\nAdd.\n\nQ: 1\nA: 2\n")
+    write(tmp_path / "bbh" / "bbh" / "._sums.json", b"\x00\x05\x16\x07")
+    write(tmp_path / "bbh" / "bbh" / "sums.json", json.dumps({"examples": [{"input": 3}]}))
+    with pytest.raises(MindError, match="example 1: field 'input' is no text"):
+        load("bbh", tmp_path)
+    write(tmp_path / "bbh" / "bbh" / "sums.json", json.dumps({"examples": ["no object"]}))
+    with pytest.raises(MindError, match="not laid out as the authors of bbh do"):
+        load("bbh", tmp_path)
+    for spelt in ("B", "Ｂ", "b", "B.", " (B) ", "Ｂ．", "b、"):
+        assert index_of(spelt) == 1, spelt
+    assert index_of("E") is index_of("AB") is index_of(2) is index_of("") is None
 
 
 def test_mmlu_is_read_with_and_without_a_header(tmp_path: Path) -> None:
@@ -223,9 +247,9 @@ def test_files_that_cannot_be_read_name_file_and_line(tmp_path: Path) -> None:
     assert "fetch it again" in str(error.value.hint) and "tool before" not in str(error.value.hint)
     (tmp_path / "gsm8k" / "test.jsonl.zst").unlink()
     write(tmp_path / "gsm8k" / "test.jsonl", "<!doctype html>\n")
-    with pytest.raises(MindError, match=r"test.jsonl:1: not JSON") as error:
+    with pytest.raises(MindError, match=r"test.jsonl is a page of HTML") as error:
         load("gsm8k", tmp_path)
-    assert "<!doctype" in str(error.value.cause) and "fetch it again" in str(error.value.hint)
+    assert "fetch it again" in str(error.value.hint)
 
 
 def test_half_a_download_is_told(model_folder: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from mind_core import MindError
 from mind_core.plugins import Plugins
 from mind_eval.benchmarks.benchmark import Benchmark
+from mind_eval.benchmarks.own_questions import NAME as OWN
 from mind_eval.suites import HOOK, NO_SUITE, make_benchmarks, suite_recipe
 from mind_eval.table import aligned
 
@@ -21,7 +22,9 @@ def examine(data_root: Path | None, suite: str | None, plugins: Plugins) -> list
     """
     if suite is None or suite == NO_SUITE:
         benchmarks = {
-            name: plugins.make(HOOK, name, {}) for name in sorted(plugins.components(HOOK))
+            name: plugins.make(HOOK, name, {})
+            for name in sorted(plugins.components(HOOK))
+            if name != OWN  # whose data are the user's
         }
     else:
         benchmarks = make_benchmarks(suite_recipe(suite, (), None, None), plugins)

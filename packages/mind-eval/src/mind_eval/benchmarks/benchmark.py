@@ -142,7 +142,14 @@ class Benchmark:
         authors: dict[str, Any] = self.rules.get("authors", {})
         folder = self.found(data_root)
         if folder is not None:
-            splits = _reader(authors["reader"])(folder, **authors.get("options", {}))
+            try:
+                splits = _reader(authors["reader"])(folder, **authors.get("options", {}))
+            except (TypeError, AttributeError, LookupError, ValueError) as error:
+                raise MindError(
+                    f"{folder}: its files are not laid out as the authors of {self.folder.name} do",
+                    cause=error,
+                    hint=f"fetch them again: {self.rules['source']}",
+                ) from error
             data = checked(splits, str(folder), keep_going)
             return dataclasses.replace(data, published=authors.get("items"))
         shipped = self.rules.get("shipped")

@@ -28,17 +28,16 @@ class OwnQuestions(Benchmark):
 
     file: str = ""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.file:
-            raise ValueError("the benchmark 'own' needs file = FILE, or --own FILE")
-
     def found(self, data_root: Path | None) -> Path | None:  # noqa: ARG002
         """Give the file, wherever the other benchmarks lie."""
-        return Path(self.file)
+        return Path(self.file) if self.file else None
 
     def load(self, data_root: Path | None, keep_going: bool = False) -> Data:  # noqa: ARG002
         """Read the file; raise `MindError` with file and line for a row that cannot be used."""
+        if not self.file:
+            raise MindError(
+                "the benchmark 'own' has no file", hint="--own FILE, or file = in a suite"
+            )
         path = Path(self.file)
         rows = [
             _row(row, number, self.form)

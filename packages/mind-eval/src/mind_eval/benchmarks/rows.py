@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def listed(folder: Place, ending: str) -> list[tuple[str, Place]]:
         name = path.name
         for packed in COMPRESSED:
             name = name.removesuffix(packed)
-        if name.endswith(ending) and path.is_file():
+        if name.endswith(ending) and path.is_file() and not name.startswith("._"):  # of macOS
             found.append((name.removesuffix(ending), path))
     if not found:
         raise MindError(
@@ -141,16 +142,29 @@ def missing(row: Row, *fields: str) -> str | None:
     return None
 
 
+def not_text(row: Row, *fields: str) -> str | None:
+    """Name the first field that is missing or no text, as a reason; None if all are texts."""
+    for name in fields:
+        if not isinstance(row.get(name), str):
+            there = row.get(name) is not None
+            return f"field {name!r} is " + ("no text" if there else "missing or empty")
+    return missing(row, *fields)
+
+
 def bad(at: str, reason: str) -> Row:
     """Make a row that stands for one that cannot be used, and why."""
     return {AT: at, BAD: reason}
 
 
 def index_of(label: object, known: str = "ABCD") -> int | None:
-    """Return the place of an answer among the known ones; None if it is none of them."""
-    if isinstance(label, str) and len(label.strip()) == 1 and label.strip() in known:
-        return known.index(label.strip())
-    return None
+    """Return the place of an answer among the known ones; None if it is none of them.
+
+    `Ｂ`, `b`, `B.` and `(B)` are B.
+    """
+    if not isinstance(label, str):
+        return None
+    spelt = unicodedata.normalize("NFKC", label).strip().strip("().、:").upper()
+    return known.index(spelt) if len(spelt) == 1 and spelt in known else None
 
 
 def choice_row(at: str, label: object, known: str, choices: Sequence[str], **fields: Any) -> Row:

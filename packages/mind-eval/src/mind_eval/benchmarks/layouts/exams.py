@@ -23,6 +23,7 @@ from mind_eval.benchmarks.rows import (
     index_of,
     listed,
     missing,
+    not_text,
     read_rows,
     read_text,
     unpacked,
@@ -105,7 +106,7 @@ def gaokao(folder: Path) -> dict[str, list[Row]]:
     items = []
     for subject, name in GAOKAO.items():
         for number, row in enumerate(read_rows(find(root / version, f"gaokao-{subject}.jsonl"))):
-            reason = missing(row, "question", "options", "label")
+            reason = not_text(row, "question", "label") or missing(row, "options")
             if reason:
                 items.append(bad(row[AT], reason))
                 continue
@@ -181,7 +182,7 @@ def _exam_row(row: Row, name: str, subject: str, exam: str, *, labelled: bool = 
 
 
 def _agieval_row(row: Row, name: str, subject: str) -> Row:
-    reason = missing(row, "question", "options", "label")
+    reason = not_text(row, "question", "label") or missing(row, "options")
     if reason:
         return bad(row[AT], reason)
     options = [str(option) for option in row["options"]]

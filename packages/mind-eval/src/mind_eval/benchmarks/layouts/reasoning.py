@@ -17,6 +17,7 @@ from mind_eval.benchmarks.rows import (
     find,
     has,
     missing,
+    not_text,
     read_object,
     read_rows,
     read_text,
@@ -47,7 +48,7 @@ def winogrande(folder: Path) -> dict[str, list[Row]]:
     root = unpacked(folder)
     items = []
     for number, row in enumerate(read_rows(find(root, "dev.jsonl"))):
-        reason = missing(row, "sentence", "option1", "option2", "answer")
+        reason = not_text(row, "sentence", "option1", "option2") or missing(row, "answer")
         if reason is None and "_" not in row["sentence"]:
             reason = "the sentence has no blank"
         if reason:
@@ -119,7 +120,7 @@ def piqa(folder: Path) -> dict[str, list[Row]]:
         )
     items = []
     for number, (row, label) in enumerate(zip(rows, labels, strict=True)):
-        reason = missing(row, "goal", "sol1", "sol2")
+        reason = not_text(row, "goal", "sol1", "sol2")
         items.append(
             bad(row[AT], reason)
             if reason
@@ -138,7 +139,7 @@ def mathqa(folder: Path) -> dict[str, list[Row]]:
     items = []
     for number, raw in enumerate(read_rows(find(root, name))):
         row = {key.lower(): value for key, value in raw.items()}
-        reason = missing(row, "problem", "options", "correct")
+        reason = not_text(row, "problem", "options", "correct")
         if reason:
             items.append(bad(raw[AT], reason))
             continue
@@ -198,7 +199,7 @@ def _swag_clean(text: str) -> str:
 
 
 def _logiqa_row(row: Row, name: str) -> Row:
-    reason = missing(row, "text", "question", "options")
+    reason = not_text(row, "text", "question") or missing(row, "options")
     if reason:
         return bad(row[AT], reason)
     label = LETTERS[row["answer"]] if row.get("answer") in range(4) else row.get("answer")

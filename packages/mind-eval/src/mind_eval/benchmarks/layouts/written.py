@@ -15,6 +15,7 @@ from mind_eval.benchmarks.rows import (
     has,
     listed,
     missing,
+    not_text,
     read_object,
     read_rows,
     read_text,
@@ -47,7 +48,7 @@ def arithmetic(folder: Path) -> dict[str, list[Row]]:
     items = []
     for name in ARITHMETIC:
         for number, row in enumerate(read_rows(find(root, f"{name}.jsonl"))):
-            reason = missing(row, "context", "completion")
+            reason = not_text(row, "context", "completion")
             if reason:
                 items.append(bad(row[AT], reason))
                 continue
@@ -65,7 +66,7 @@ def gsm8k(folder: Path) -> dict[str, list[Row]]:
     for split in ("test", "train"):
         splits[split] = []
         for number, row in enumerate(read_rows(find(root, f"{split}.jsonl"))):
-            reason = missing(row, "question", "answer")
+            reason = not_text(row, "question", "answer")
             if reason is None and "####" not in row["answer"]:
                 reason = "the answer has no '#### number'"
             if reason:
@@ -87,8 +88,8 @@ def math(folder: Path) -> dict[str, list[Row]]:
     root = unpacked(folder)
     items = []
     for number, row in enumerate(read_rows(find(root, "test.jsonl"))):
-        reason = missing(row, "problem", "solution")
-        answer = last_boxed(row.get("solution") or "")
+        reason = not_text(row, "problem", "solution")
+        answer = None if reason else last_boxed(row["solution"])
         if reason or answer is None:
             items.append(bad(row[AT], reason or "the solution has no boxed answer"))
             continue
@@ -136,7 +137,7 @@ def bbh(folder: Path) -> dict[str, list[Row]]:
             )  # fmt: skip
         for number, row in enumerate(read_object(path).get("examples", [])):
             at = f"{path}, example {number + 1}"
-            reason = missing(row, "input", "target")
+            reason = not_text(row, "input", "target")
             splits["test"].append(
                 bad(at, reason)
                 if reason
