@@ -18,7 +18,7 @@ import numpy as np
 import zstandard
 
 from mind_core.stream import Batch
-from mind_dedup.decide import Decider
+from mind_dedup.deduplicator import Deduplicator
 from mind_dedup.input_size import InputSize
 from mind_dedup.plain_batches import outcome_of
 from mind_dedup.signatures.minhash import MinHash
@@ -33,7 +33,7 @@ def main() -> None:
     outcome = outcome_of(batch, signature)
     assert outcome is not None, "a line is not plain"
     prints = outcome.payload
-    matches = Decider(signature, size=InputSize(len(batch.data))).decide(prints)
+    matches = Deduplicator(signature, size=InputSize(len(batch.data))).decide(prints)
     stays = np.array([match is None for match in matches])
     compressor = zstandard.ZstdCompressor(level=3, write_checksum=True).compressobj()
     with target.open("wb") as file:

@@ -11,8 +11,8 @@ import pytest
 from dedup_reference.similarity import jaccard
 
 from mind_core.stream import Batch
-from mind_dedup.decide import EXACT, NEAR, RECORDS_PER_KEY, Decider, Match
-from mind_dedup.prints import TakePrints
+from mind_dedup.deduplicator import EXACT, NEAR, RECORDS_PER_KEY, Deduplicator, Match
+from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.shingles import shingle_sets_of
 from mind_dedup.signature import Signature
 from mind_dedup.signatures.exact import Exact
@@ -35,7 +35,7 @@ def decide(
 ) -> list[Match | None]:
     """Return the decision about each text, given in batches that end at the cuts."""
     signature = signature or MinHash()
-    decider, take = Decider(signature), TakePrints(signature)
+    decider, take = Deduplicator(signature), FingerprintBatch(signature)
     decisions: list[Match | None] = []
     edges = [0, *cuts, len(texts)]
     for begin, end in itertools.pairwise(edges):
@@ -99,7 +99,7 @@ def test_templated_pages_with_their_own_facts_survive(language: str) -> None:
 def test_ten_thousand_templated_pages_survive() -> None:
     texts = templated(10_000, "han")
     signature = MinHash()
-    decider, take = Decider(signature), TakePrints(signature)
+    decider, take = Deduplicator(signature), FingerprintBatch(signature)
     for begin in range(0, len(texts), 500):
         lines = [orjson.dumps({"text": text}) for text in texts[begin : begin + 500]]
         payload = take(Batch("test", 1, b"\n".join(lines) + b"\n")).payload

@@ -10,15 +10,15 @@ import numpy as np
 import orjson
 import pytest
 from dedup_reference.candidates import verify_candidates as reference_verify
-from dedup_reference.engine import ReferenceDecider, reference_prints
+from dedup_reference.engine import ReferenceDeduplicator, reference_fingerprints
 
 from mind_core.stream import Batch
 from mind_core.testing import ODD_TEXTS
-from mind_dedup import decide as deciding
-from mind_dedup.candidates import Case, Measure, verify_candidates
-from mind_dedup.decide import Decider, Match
+from mind_dedup import deduplicator as deciding
+from mind_dedup.candidates import CandidateBatch, Measure, verify_candidates
+from mind_dedup.deduplicator import Deduplicator, Match
+from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.key_table import FULL, SMALLEST, KeyTable
-from mind_dedup.prints import TakePrints
 from mind_dedup.signatures.minhash import MinHash
 
 SCRIPTS = [
@@ -68,7 +68,10 @@ def batch_of(texts: Sequence[str], first: int = 0) -> Batch:
 )
 def test_prints_are_the_same(signature: MinHash) -> None:
     batch = batch_of(odd_texts())
-    fast, plain = TakePrints(signature)(batch).payload, reference_prints(batch, signature)
+    fast, plain = (
+        FingerprintBatch(signature)(batch).payload,
+        reference_fingerprints(batch, signature),
+    )
     for name in ("keys", "key_ends", "sets", "set_ends"):
         one, other = getattr(fast, name), getattr(plain, name)
         assert one.dtype == other.dtype, name
@@ -93,17 +96,17 @@ def edited_texts(count: int) -> list[str]:
 
 
 def decisions(
-    texts: Sequence[str], kind: type[Decider], cuts: Iterable[int] = (), **options: object
+    texts: Sequence[str], kind: type[Deduplicator], cuts: Iterable[int] = (), **options: object
 ) -> list[Match | None]:
     signature = MinHash(threshold=0.75)
     decider = kind(signature, **options)  # type: ignore[arg-type]
     found: list[Match | None] = []
     for begin, end in itertools.pairwise([0, *cuts, len(texts)]):
         batch = batch_of(texts[begin:end], begin)
-        if kind is Decider:
-            found += decider.decide(TakePrints(signature)(batch).payload)
+        if kind is Deduplicator:
+            found += decider.decide(FingerprintBatch(signature)(batch).payload)
         else:
-            found += decider.decide(reference_prints(batch, signature))
+            found += decider.decide(reference_fingerprints(batch, signature))
     return found
 
 
@@ -116,10 +119,10 @@ def test_decisions_are_the_same(
 ) -> None:
     monkeypatch.setattr(deciding, "RECORDS_PER_KEY", crowd)
     texts = edited_texts(500)
-    plain = decisions(texts, ReferenceDecider, **options)
+    plain = decisions(texts, ReferenceDeduplicator, **options)
     assert 100 < sum(match is not None for match in plain) < len(texts)
-    assert decisions(texts, Decider, **options) == plain
-    assert decisions(texts, Decider, [1, 2, 400, 700], **options) == plain
+    assert decisions(texts, Deduplicator, **options) == plain
+    assert decisions(texts, Deduplicator, [1, 2, 400, 700], **options) == plain
 
 
 def test_the_table_finds_what_a_dictionary_finds() -> None:
@@ -178,7 +181,7 @@ def test_deciding_keys_are_compared_by_their_other_halves(keys: int) -> None:
         sets = chance.integers(0, 9, rows * keys).astype(np.uint64) << np.uint64(40)
         known_sets = chance.integers(0, 9, known_rows * keys).astype(np.uint64) << np.uint64(40)
         places = np.sort(chance.integers(0, rows * keys, 50))
-        case = Case(
+        case = CandidateBatch(
             chance.integers(0, 30, rows * keys).astype(np.uint64), key_ends,
             np.repeat(np.arange(rows), keys), sets, key_ends, places,
             chance.integers(0, known_rows, 50), known_sets, np.cumsum(np.full(known_rows, keys)),

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from mind_core.stream import Batch
-from mind_dedup.decide import Decider, Match
-from mind_dedup.prints import TakePrints
+from mind_dedup.deduplicator import Deduplicator, Match
+from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.shingles import shingle_sets_of
 from mind_dedup.signatures.minhash import MinHash
 
@@ -37,8 +37,8 @@ def make_text(language: str, seed: int, length: int) -> str:
 def decide(texts: list[str]) -> list[Match | None]:
     signature = MinHash(threshold=THRESHOLD)
     lines = b"\n".join(orjson.dumps({"id": i, "text": t}) for i, t in enumerate(texts))
-    outcome = TakePrints(signature)(Batch("test", 1, lines + b"\n"))
-    return Decider(signature).decide(outcome.payload)
+    outcome = FingerprintBatch(signature)(Batch("test", 1, lines + b"\n"))
+    return Deduplicator(signature).decide(outcome.payload)
 
 
 def injected(language: str, count: int) -> list[str]:

@@ -19,7 +19,7 @@ from dedup_making import edited, han_text, run
 from mind_core.errors import MindError
 from mind_core.output import write_records
 from mind_core.stream import read_records
-from mind_dedup.saved import extending
+from mind_dedup.index_files import index_lock
 
 
 def test_an_index_grows_run_by_run_and_answers_as_one_run_would(tmp_path: Path) -> None:
@@ -179,14 +179,14 @@ def test_two_runs_do_not_extend_one_index_at_once(tmp_path: Path) -> None:
     write_records(more, ({"id": f"m{i}", "text": han_text(i + 500, 90)} for i in range(9)))
     other = [sys.executable, "-m", "mind_dedup", str(more), "-q", "--index", str(index)]
     before = (index / "manifest.json").read_bytes()
-    with extending(index):
+    with index_lock(index):
         done = subprocess.run(other, capture_output=True, text=True, check=False)
         assert done.returncode == 1 and "being extended by another process" in done.stderr
     assert (index / "manifest.json").read_bytes() == before
     # Let go, it can be had; reading needs no lock at any time.
-    with extending(tmp_path / "another"):
+    with index_lock(tmp_path / "another"):
         assert subprocess.run(other, capture_output=True, check=False).returncode == 0
-    with extending(index):
+    with index_lock(index):
         assert run(tmp_path, list(read_records([more])), "--against", str(index), "--allow") == []
 
 
@@ -194,8 +194,8 @@ def test_a_lock_is_let_go_when_a_run_is_killed(tmp_path: Path) -> None:
     index = tmp_path / "index"
     code = (
         "import os, sys, pathlib\n"
-        "from mind_dedup.saved import extending\n"
-        "with extending(pathlib.Path(sys.argv[1])):\n"
+        "from mind_dedup.index_files import index_lock\n"
+        "with index_lock(pathlib.Path(sys.argv[1])):\n"
         "    os.kill(os.getpid(), 9)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(index)], check=False)

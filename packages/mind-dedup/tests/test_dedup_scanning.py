@@ -19,10 +19,10 @@ from mind_core.records import decode
 from mind_core.stream import Batch
 from mind_core.testing import ODD_TEXTS
 from mind_dedup import plain_batches
-from mind_dedup.fold import TABLE_SIZE, composing
+from mind_dedup.char_folding import TABLE_SIZE, composing
+from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.input_size import expected_bytes
 from mind_dedup.json_lines import scan_lines
-from mind_dedup.prints import TakePrints
 from mind_dedup.signatures.minhash import MinHash
 
 PLAIN = [
@@ -80,8 +80,8 @@ def same(batch: Batch) -> bool:
     offsets = scanned.texts.offsets.tolist()
     texts = [bytes(scanned.texts.data[a:b]) for a, b in itertools.pairwise(offsets)]
     assert texts == [record["text"].encode() for record in records]
-    fast = TakePrints(MinHash())(batch)
-    plain = TakePrints(MinHash())._one_by_one(batch)
+    fast = FingerprintBatch(MinHash())(batch)
+    plain = FingerprintBatch(MinHash())._one_by_one(batch)
     assert (fast.records_in, fast.bytes_in) == (plain.records_in, plain.bytes_in)
     for name in ("ids", "sources", "lines"):
         assert list(getattr(fast.payload, name)) == list(getattr(plain.payload, name)), name
@@ -168,7 +168,7 @@ def test_the_loops_and_python_write_the_same_files(
 def test_a_bad_record_is_named_by_its_line() -> None:
     batch = Batch("file", 3, b'{"text":"a"}\n\n{"text":7}\n')
     with pytest.raises(BadRecord, match="file:5"):
-        outcome = TakePrints(MinHash())(batch)
+        outcome = FingerprintBatch(MinHash())(batch)
         raise outcome.bad[0][0]
 
 

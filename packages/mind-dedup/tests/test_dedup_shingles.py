@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mind_core.testing import ODD_TEXTS
-from mind_dedup.fold import INVISIBLE as INVISIBLE_KIND
-from mind_dedup.fold import PART_OF_WORD, SEPARATOR, TOKEN, tables
+from mind_dedup.char_folding import INVISIBLE as INVISIBLE_KIND
+from mind_dedup.char_folding import PART_OF_WORD, SEPARATOR, TOKEN, tables
 from mind_dedup.shingles import ShingleSets, shingle_sets_of
 
 TOKENS = re.compile(r"[\u3400-\u9fff\u3040-\u30ff]|[^\W_\u3400-\u9fff\u3040-\u30ff]+")

@@ -11,7 +11,7 @@ from dedup_making import edited, han_text, run
 from mind_core.errors import UsageError
 from mind_core.records import Record
 from mind_core.stream import read_records
-from mind_dedup import runs
+from mind_dedup import sorted_runs as runs
 from mind_dedup.units import spans_of
 
 MENU = "首页 新闻 体育 财经 科技 娱乐 汽车 房产 教育 健康 旅游 论坛 博客 视频 图片 登录 注册 帮助"
@@ -89,9 +89,9 @@ def test_a_bound_on_memory_changes_nothing(
 ) -> None:
     monkeypatch.setattr(runs, "_ROWS_AT_ONCE", 64)
     spilled: list[int] = []
-    write = runs.Runs.write
+    write = runs.SortedRuns.write
     monkeypatch.setattr(
-        runs.Runs, "write", lambda self, k, n: spilled.append(len(k)) or write(self, k, n)
+        runs.SortedRuns, "write", lambda self, k, n: spilled.append(len(k)) or write(self, k, n)
     )
     told, records = tmp_path / "summary.json", pages(700)
     rejects = tmp_path / "gone.jsonl"

@@ -12,11 +12,11 @@ from dedup_making import edited, han_text, run
 from mind_core.errors import GateError, UsageError
 from mind_core.records import Record
 from mind_core.stream import read_records
-from mind_dedup import runs
+from mind_dedup import sorted_runs as runs
 from mind_dedup.clusters import weight_of
+from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.keep.policies import Best, Newest, Source
-from mind_dedup.prints import Prints
-from mind_dedup.runs import Chunked, LayeredIndex
+from mind_dedup.sorted_runs import ChunkedDeduplicator, TieredIndex
 from mind_dedup.store import Block, Store
 
 
@@ -100,9 +100,9 @@ def test_a_bound_on_memory_changes_nothing(
     monkeypatch.setattr(runs, "_ROWS_AT_ONCE", 64)
     monkeypatch.setattr(runs, "_PIECE", 500)
     spilled: list[int] = []
-    write = runs.Runs.write
+    write = runs.SortedRuns.write
     monkeypatch.setattr(
-        runs.Runs, "write", lambda self, k, n: spilled.append(len(k)) or write(self, k, n)
+        runs.SortedRuns, "write", lambda self, k, n: spilled.append(len(k)) or write(self, k, n)
     )
     records = edited(700)
     summary = tmp_path / "summary.json"
@@ -189,18 +189,18 @@ def test_records_and_keys_in_memory_stay_within_their_quarters(
     """`--memory` is shared by the store, the table of keys and a chunk: a quarter each."""
     memory, count = 4_000_000, 7000
     held: dict[str, list[int]] = {"store": [], "table": [], "chunk": []}
-    put, spill, parts = Store.put, LayeredIndex.spill, Chunked.parts
+    put, spill, parts = Store.put, TieredIndex.spill, ChunkedDeduplicator.parts
 
     def noting_put(self: Store, block: Block) -> None:
         put(self, block)
         held["store"].append(self.bytes_held)
 
-    def noting_spill(self: LayeredIndex) -> None:
+    def noting_spill(self: TieredIndex) -> None:
         spill(self)
         held["table"].append(self._table.bytes_held)
 
-    def noting_parts(self: Chunked, rows: Any, prints_of: Any) -> Any:
-        def counted(part: tuple[int, ...]) -> Prints:
+    def noting_parts(self: ChunkedDeduplicator, rows: Any, prints_of: Any) -> Any:
+        def counted(part: tuple[int, ...]) -> Fingerprints:
             prints = prints_of(part)
             held["chunk"].append(prints.keys.nbytes + prints.sets.nbytes)
             return prints
@@ -208,8 +208,8 @@ def test_records_and_keys_in_memory_stay_within_their_quarters(
         return parts(self, rows, counted)
 
     monkeypatch.setattr(Store, "put", noting_put)
-    monkeypatch.setattr(LayeredIndex, "spill", noting_spill)
-    monkeypatch.setattr(Chunked, "parts", noting_parts)
+    monkeypatch.setattr(TieredIndex, "spill", noting_spill)
+    monkeypatch.setattr(ChunkedDeduplicator, "parts", noting_parts)
     records = [{"id": i, "text": han_text(i, 150)} for i in range(count)]
     arguments = ("--memory", str(memory))
     assert len(run(tmp_path, records, *arguments)) == len(records)

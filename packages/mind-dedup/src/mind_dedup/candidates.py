@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mind_core.kernels.hashing import Hashes
 from mind_dedup.loops import candidates as loops
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 Set = npt.NDArray[np.unsignedinteger]
 
 _ANY = float(np.nextafter(0, 1))
@@ -31,7 +31,7 @@ class Measure(StrEnum):
     """Whether the sets have a member in common: keys that decide, with their other halves."""
 
 
-class Case(NamedTuple):
+class CandidateBatch(NamedTuple):
     """Hold a batch and the kept records that share keys with it.
 
     Match i says that the key at `places[i]` of the batch is one of kept record `known[i]`, whose
@@ -39,14 +39,14 @@ class Case(NamedTuple):
     """
 
     keys: Hashes
-    key_ends: Numbers
-    key_rows: Numbers
+    key_ends: IntArray
+    key_rows: IntArray
     sets: Set
-    set_ends: Numbers
-    places: Numbers
-    known: Numbers
+    set_ends: IntArray
+    places: IntArray
+    known: IntArray
     known_sets: Set
-    known_set_ends: Numbers
+    known_set_ends: IntArray
     threshold: float
     measure: Measure
     verified: bool
@@ -57,7 +57,7 @@ class Case(NamedTuple):
     most_compared: int
 
 
-class Verdicts(NamedTuple):
+class Decisions(NamedTuple):
     """Hold the answer for each row, and for each key whether too many records have it.
 
     `partners` is -1 for a row that stays, else a known record, or the number of known ones plus
@@ -65,13 +65,13 @@ class Verdicts(NamedTuple):
     else -1.
     """
 
-    partners: Numbers
+    partners: IntArray
     similarities: npt.NDArray[np.float64]
     same_text: npt.NDArray[np.bool_]
     crowded: npt.NDArray[np.bool_]
 
     @classmethod
-    def none(cls, rows: int, keys: int) -> Verdicts:
+    def none(cls, rows: int, keys: int) -> Decisions:
         """Return verdicts of which every row stays."""
         return cls(
             np.full(rows, -1, np.int64),
@@ -81,11 +81,11 @@ class Verdicts(NamedTuple):
         )
 
 
-def verify_candidates(case: Case) -> Verdicts:
+def verify_candidates(case: CandidateBatch) -> Decisions:
     """Return what becomes of each row of a batch."""
     case = _numbered(case) if case.measure is Measure.COMMON else case
     rows, keys = len(case.set_ends), len(case.keys)
-    verdicts = Verdicts.none(rows, keys)
+    verdicts = Decisions.none(rows, keys)
     sharing, group = _groups(case.keys)
     if not case.within:
         sharing = sharing[:0]
@@ -124,7 +124,7 @@ def verify_candidates(case: Case) -> Verdicts:
 
 
 def have_keys(
-    known_keys: Hashes, known_key_ends: Numbers, known: Numbers, keys: Hashes
+    known_keys: Hashes, known_key_ends: IntArray, known: IntArray, keys: Hashes
 ) -> npt.NDArray[np.bool_]:
     """Say of each match whether the known record has the key: a table compares less than a key."""
     real = np.zeros(len(known), np.bool_)
@@ -132,7 +132,7 @@ def have_keys(
     return real
 
 
-def _groups(keys: Hashes) -> tuple[Numbers, Numbers]:
+def _groups(keys: Hashes) -> tuple[IntArray, IntArray]:
     """Return the places of keys that occur more than once, and of each place its first like it."""
     size = 1 << max(int(2 * len(keys)).bit_length(), 4)
     first, places = np.empty(len(keys), np.int64), np.empty(len(keys) + 1, np.int64)
@@ -141,7 +141,7 @@ def _groups(keys: Hashes) -> tuple[Numbers, Numbers]:
     return places[:count], first
 
 
-def _numbered(case: Case) -> Case:
+def _numbered(case: CandidateBatch) -> CandidateBatch:
     """Return a case whose 64-bit members are numbered, as the loop compares 32 bits."""
     both = np.concatenate((case.sets, case.known_sets))
     numbers = np.unique(both, return_inverse=True)[1].astype(np.uint32)
@@ -151,6 +151,6 @@ def _numbered(case: Case) -> Case:
     )
 
 
-def _sorted_rows(flat: npt.NDArray[np.uint32], ends: Numbers) -> npt.NDArray[np.uint32]:
+def _sorted_rows(flat: npt.NDArray[np.uint32], ends: IntArray) -> npt.NDArray[np.uint32]:
     rows = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=np.int64(0)))
     return flat[np.lexsort((flat, rows))]

@@ -18,7 +18,7 @@ from mind_dedup import options as own
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
-    from mind_dedup.settings import Plan
+    from mind_dedup.config import DedupConfig
 
 TOOL = "mind-dedup"
 WHAT = (
@@ -44,7 +44,7 @@ app = cli.new_app()
 
 def make_plugins(files: Sequence[Path] = ()) -> Plugins:
     """Return the plugins of this tool; numpy is imported here, not for --version."""
-    from mind_dedup import settings
+    from mind_dedup import config as settings
 
     return settings.make_plugins(files)
 
@@ -161,8 +161,8 @@ def _used(recipe: Recipe, name: str) -> Any:
     return table.get("use") if isinstance(table, dict) else None
 
 
-def _planned(plan: Plan, documents: int, plot: Path | None) -> str:
-    from mind_dedup.plan import draw, render
+def _planned(plan: DedupConfig, documents: int, plot: Path | None) -> str:
+    from mind_dedup.lsh_estimate import format_estimate, plot_curve
     from mind_dedup.signatures.minhash import MinHash
 
     if not isinstance(plan.signature, MinHash):
@@ -174,8 +174,8 @@ def _planned(plan: Plan, documents: int, plot: Path | None) -> str:
         from mind_core.files import atomic_file
 
         with atomic_file(plot) as file:
-            file.write(draw(plan.signature).encode())
-    return render(plan.signature, documents)
+            file.write(plot_curve(plan.signature).encode())
+    return format_estimate(plan.signature, documents)
 
 
 _COLLECT_AFTER = 100_000

@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes
+from mind_dedup.columns import IntArray, LineSpans
+from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.loops.compaction import join, keep
-from mind_dedup.prints import Prints
-from mind_dedup.rows import Numbers, Spans
 from mind_dedup.store import Block, block_of
 
 
 def compact(
-    prints: Prints, stays: npt.NDArray[np.bool_], crowded: npt.NDArray[np.bool_], first: int
-) -> tuple[Block, Hashes, Numbers]:
+    prints: Fingerprints, stays: npt.NDArray[np.bool_], crowded: npt.NDArray[np.bool_], first: int
+) -> tuple[Block, Hashes, IntArray]:
     """Return the block of the rows that stay, its keys, and the number of each key's record."""
     rows = np.flatnonzero(stays)
     sizes = np.diff(prints.set_ends, prepend=0)
@@ -27,13 +27,15 @@ def compact(
         keys, records, key_ends, sets, set_ends,
     )  # fmt: skip
     kept = keys[:count].copy()
-    if not isinstance(prints.ids, Spans):
+    if not isinstance(prints.ids, LineSpans):
         return block_of(prints, rows, kept, key_ends, sets, set_ends), kept, records[:count]
     ids, id_ends = joined(prints.ids, rows)
     return Block(kept, key_ends, sets, set_ends, ids, id_ends), kept, records[:count]
 
 
-def joined(spans: Spans, rows: Numbers) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
+def joined(
+    spans: LineSpans, rows: IntArray
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
     """Return some rows end to end, and where each ends."""
     begins, ends = spans.begins[rows], spans.ends[rows]
     id_ends = np.cumsum(ends - begins, dtype=np.uint32)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.packed import Packed
-from mind_dedup.fold import composing
+from mind_dedup.char_folding import composing
+from mind_dedup.columns import DictionaryColumn, LineSpans
 from mind_dedup.loops.json_lines import group, scan
 from mind_dedup.loops.json_strings import (
     BACKSLASH,
@@ -19,7 +20,6 @@ from mind_dedup.loops.json_strings import (
     THREE_BYTES,
     TWO_BYTES,
 )
-from mind_dedup.rows import Named, Spans
 
 _PADDING = 16
 """Line feeds behind the data, so that a loop may look so far ahead."""
@@ -32,11 +32,11 @@ _room = np.empty(0, np.uint8)
 class ScannedLines(NamedTuple):
     """Hold what was read of some lines, a record each."""
 
-    lines: Spans
-    ids: Spans
+    lines: LineSpans
+    ids: LineSpans
     """As JSON; empty for a record without an id."""
 
-    sources: Named
+    sources: DictionaryColumn
     texts: Packed
     composes: npt.NDArray[np.bool_]
     """Which texts may not be in composed form."""
@@ -62,9 +62,9 @@ def scan_lines(data: bytes, unknown: str) -> ScannedLines | None:
     group(codes, spans, rows, table, first)
     columns = np.ascontiguousarray(spans[: 6 * rows].reshape(rows, 6).T)
     return ScannedLines(
-        Spans(data, columns[0], columns[1]),
-        Spans(data, columns[2], columns[3]),
-        _sources(Spans(data, columns[4], columns[5]), first, unknown),
+        LineSpans(data, columns[0], columns[1]),
+        LineSpans(data, columns[2], columns[3]),
+        _sources(LineSpans(data, columns[4], columns[5]), first, unknown),
         Packed(out[: int(offsets[-1])], offsets),
         composes[:rows],
     )
@@ -81,12 +81,12 @@ def _padded(data: bytes) -> npt.NDArray[np.uint8]:
     return _room[:size]
 
 
-def _sources(spans: Spans, first: npt.NDArray[np.int64], unknown: str) -> Named:
+def _sources(spans: LineSpans, first: npt.NDArray[np.int64], unknown: str) -> DictionaryColumn:
     """Return the sources by name, from the first record that has the same."""
     distinct = np.flatnonzero(first == np.arange(len(first))).tolist()
     numbers = np.zeros(len(first) + 1, np.int64)  # the last is that of -1
     numbers[[*distinct, -1]] = np.arange(len(distinct) + 1)
-    return Named([*(spans[row].decode() for row in distinct), unknown], numbers[first])
+    return DictionaryColumn([*(spans[row].decode() for row in distinct), unknown], numbers[first])
 
 
 def _classes() -> npt.NDArray[np.uint8]:

@@ -19,8 +19,8 @@ from mind_core.errors import MindError
 from mind_core.kernels.hashing import Hashes
 from mind_dedup.loops.key_table import BUCKET, PAGE, find, insert
 
-Numbers = npt.NDArray[np.int64]
-KeysOfRecords = Callable[[], Iterable[tuple[Hashes, Numbers]]]
+IntArray = npt.NDArray[np.int64]
+KeysOfRecords = Callable[[], Iterable[tuple[Hashes, IntArray]]]
 
 FULL = 0.94
 """Share of taken slots at which the table grows: 6.4 bytes an entry."""
@@ -61,7 +61,7 @@ class KeyTable:
         """Return the memory that the index holds."""
         return self._tags.nbytes + self._numbers.nbytes + self._fills.nbytes
 
-    def find(self, keys: Hashes) -> tuple[Numbers, Numbers]:
+    def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return where a key may be known, and to which record: places in `keys`, record numbers.
 
         A place occurs once per record that seems to have its key; places ascend.
@@ -78,7 +78,7 @@ class KeyTable:
                 return places[:found], numbers[:found]
             room = found
 
-    def add(self, keys: Hashes, records: Numbers) -> None:
+    def add(self, keys: Hashes, records: IntArray) -> None:
         """Enter one key of one record at each place; the records are in the store already."""
         size = self._size + len(keys)
         if size > FULL * len(self._tags):
@@ -87,7 +87,7 @@ class KeyTable:
             self._size = size
             self._enter(keys, records)
 
-    def _enter(self, keys: Hashes, records: Numbers) -> None:
+    def _enter(self, keys: Hashes, records: IntArray) -> None:
         words = self._tags.view(np.uint64)
         insert(self._tags, words, self._numbers, self._fills, keys, records)
 

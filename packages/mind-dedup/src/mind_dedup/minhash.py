@@ -23,7 +23,7 @@ SCHEME = "oph-nfkc-5gram-3"
 
 DRAWS = 6
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 _U64 = np.uint64
 
@@ -52,7 +52,7 @@ def band_constants(bands: int, rows: int) -> tuple[Hashes, Hashes]:
 
 
 @cache
-def donors(slots: int) -> Numbers:
+def donors(slots: int) -> IntArray:
     """Return the bin that each empty slot asks in each draw: (DRAWS, slots)."""
     shift = _U64(64 - (slots.bit_length() - 1))
     numbers = np.arange(1, DRAWS * slots + 1, dtype=np.uint64)
@@ -60,7 +60,7 @@ def donors(slots: int) -> Numbers:
 
 
 @cache
-def shuffled(slots: int) -> tuple[Numbers, Numbers]:
+def shuffled(slots: int) -> tuple[IntArray, IntArray]:
     """Return the slots in a shuffled order, and the rank of each slot in it."""
     order = np.argsort(finalize(np.arange(1, slots + 1, dtype=np.uint64) << _U64(32)))
     return order, np.argsort(order)

@@ -13,19 +13,25 @@ from mind_core.progress import log
 from mind_core.runner import Pass, StreamOptions, check_stream, run_passes
 from mind_core.summary import Summary
 from mind_dedup.clusters import ClusterTable
-from mind_dedup.decide import Decider
+from mind_dedup.config import DedupConfig, describe, make_plugins, plan
+from mind_dedup.deduplicator import Deduplicator
+from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.guard import SummaryBySource
+from mind_dedup.index_files import (
+    append_to_index,
+    check_free,
+    index_lock,
+    open_index,
+    read_index_manifest,
+)
 from mind_dedup.input_size import InputSize, expected_bytes
-from mind_dedup.prints import TakePrints
-from mind_dedup.runs import Chunked
-from mind_dedup.saved import attach, check_free, extend, extending, read_index_manifest
-from mind_dedup.settings import Plan, describe, make_plugins, plan
-from mind_dedup.settle import TOOL, Settle, Tally
 from mind_dedup.signature import reason_of
+from mind_dedup.single_pass import TOOL, RemovalCounts, SinglePass
+from mind_dedup.sorted_runs import ChunkedDeduplicator
 from mind_dedup.store import Store
-from mind_dedup.unit_walks import ReviewUnits
-from mind_dedup.units import SettleUnits, Shorten, TakeUnits
-from mind_dedup.walks import Review
+from mind_dedup.two_pass import TwoPass
+from mind_dedup.two_pass_units import TwoPassUnits
+from mind_dedup.units import FingerprintUnits, SinglePassUnits, UnitRemover
 
 COMPARE = ("self", "index", "both")
 
@@ -42,7 +48,7 @@ class Job:
     backend: str = ""
 
 
-def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> Summary:
+def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = None) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
     job = job or Job()
     check(plan, options, job)
@@ -50,7 +56,7 @@ def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> S
         log(TOOL, "warning: unverified, so texts go that only resemble others (--unverified)")
     with ExitStack() as stack:
         if job.index is not None:
-            stack.enter_context(extending(job.index))
+            stack.enter_context(index_lock(job.index))
         tally = _tally(plan, options, job, stack)
         first = len(tally.decider.store)
         table = ClusterTable(job.clusters) if job.clusters is not None else None
@@ -65,11 +71,11 @@ def deduplicate(plan: Plan, options: StreamOptions, job: Job | None = None) -> S
         # After the output: a run that is killed between the two can be done again, and no record
         # is in the index that was not written.
         if job.index is not None:
-            extend(job.index, plan, tally.decider.store, first)
+            append_to_index(job.index, plan, tally.decider.store, first)
     return tally.summary
 
 
-def check(plan: Plan, options: StreamOptions, job: Job) -> None:
+def check(plan: DedupConfig, options: StreamOptions, job: Job) -> None:
     """Raise what a run would, as far as it can be known without reading a record."""
     check_stream(options, job.clusters)
     _check(plan, job)
@@ -81,7 +87,7 @@ def check(plan: Plan, options: StreamOptions, job: Job) -> None:
             check_folder(job.index)
 
 
-def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Tally:
+def _tally(plan: DedupConfig, options: StreamOptions, job: Job, stack: ExitStack) -> RemovalCounts:
     """Return what decides and counts, with the indexes that records are compared with."""
     expected = expected_bytes(options.inputs)
     if job.backend:
@@ -93,10 +99,10 @@ def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Ta
     names, ends = [], []
     own = [job.index] if job.index and (job.index / "manifest.json").exists() else []
     for folder in [*job.against, *(own if job.compare != "self" else [])]:
-        attach(folder, plan, store)
+        open_index(folder, plan, store)
         names.append(str(folder))
         ends.append(len(store))
-    decider = Decider(
+    decider = Deduplicator(
         plan.signature,
         measure=plan.measure,
         verified=plan.verified,
@@ -109,29 +115,31 @@ def _tally(plan: Plan, options: StreamOptions, job: Job, stack: ExitStack) -> Ta
     summary = SummaryBySource(TOOL, recipe=plan.recipe.values, components=plan.components)
     if names:
         summary.details["compared_with"] = dict(zip(names, ends, strict=True))
-    return Tally(plan, summary, decider, names, ends)
+    return RemovalCounts(plan, summary, decider, names, ends)
 
 
 def _passes(
-    tally: Tally, options: StreamOptions, job: Job, table: ClusterTable | None
+    tally: RemovalCounts, options: StreamOptions, job: Job, table: ClusterTable | None
 ) -> list[Pass]:
     """Return one walk if records can be settled as they come, else two."""
     plan = tally.plan
     want_rejects = options.rejects is not None
-    take = TakePrints(plan.signature, None if plan.streams else plan.policy)
+    take = FingerprintBatch(plan.signature, None if plan.streams else plan.policy)
     cuts = plan.unit != "document"
-    work = TakeUnits(take, plan.unit, plan.min_characters) if cuts else take
+    work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
     if plan.streams and not (table or plan.weights or plan.memory or (job.mark and not cuts)):
-        shorten = Shorten(tally, job.mark, want_rejects)
-        settle = SettleUnits(shorten) if cuts else Settle(tally, want_rejects)
+        shorten = UnitRemover(tally, job.mark, want_rejects)
+        settle = SinglePassUnits(shorten) if cuts else SinglePass(tally, want_rejects)
         return [Pass(lambda: work, settle)]
-    chunked = Chunked(tally.decider, plan.memory) if plan.memory and not job.backend else None
-    kind = ReviewUnits if cuts else Review
+    chunked = (
+        ChunkedDeduplicator(tally.decider, plan.memory) if plan.memory and not job.backend else None
+    )
+    kind = TwoPassUnits if cuts else TwoPass
     review = kind(tally, job.mark, want_rejects, table, chunked)
     return [Pass(lambda: work, review.collect, "the first walk"), Pass(review.second, review.emit)]
 
 
-def _check(plan: Plan, job: Job) -> None:
+def _check(plan: DedupConfig, job: Job) -> None:
     """Refuse what does not go together."""
     if job.compare not in COMPARE:
         raise UsageError(f"--compare {job.compare} is none of {', '.join(COMPARE)}")
@@ -149,4 +157,4 @@ def _check(plan: Plan, job: Job) -> None:
         )
 
 
-__all__ = ["COMPARE", "Job", "Plan", "deduplicate", "describe", "make_plugins", "plan"]
+__all__ = ["COMPARE", "DedupConfig", "Job", "deduplicate", "describe", "make_plugins", "plan"]

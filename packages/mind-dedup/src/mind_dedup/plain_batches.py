@@ -12,16 +12,16 @@ from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.packed import Packed, encode
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
-from mind_dedup.fold import composed
+from mind_dedup.char_folding import nfc
+from mind_dedup.columns import LineSpans
+from mind_dedup.fingerprints import UNKNOWN_SOURCE, Fingerprints, laid_out_keys
 from mind_dedup.json_lines import ScannedLines, scan_lines
-from mind_dedup.prints import UNKNOWN_SOURCE, Prints, laid_out_keys
-from mind_dedup.rows import Spans
 from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import BatchSignature, counts_symbols
 
 
 def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
-    """Return the outcome of a batch with its prints, as `TakePrints` makes it.
+    """Return the outcome of a batch with its prints, as `FingerprintBatch` makes it.
 
     Returns None if a line is not plain: then every line has to be looked at for itself.
     """
@@ -33,7 +33,7 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
     sets = shingle_sets(texts, whole, symbols=counts_symbols(signature))
     keys, ends = laid_out_keys(signature, sets, exact)
     outcome = BatchResult(records_in=len(exact), bytes_in=len(batch.data))
-    outcome.payload = Prints(
+    outcome.payload = Fingerprints(
         keys, ends, sets.flat, sets.offsets[1:],
         _named(scanned.ids, batch, scanned.lines), scanned.sources, scanned.lines, len(batch.data),
     )  # fmt: skip
@@ -53,7 +53,7 @@ def _composed(scanned: ScannedLines, exact: Hashes) -> tuple[Packed, Hashes]:
     for row in np.flatnonzero(scanned.composes).tolist():
         begin, end = texts.offsets[row : row + 2].tolist()
         text = bytes(texts.data[begin:end]).decode()
-        other = composed(text)
+        other = nfc(text)
         if other is not text:
             changed[row] = encode(other)
     if not changed:
@@ -72,7 +72,7 @@ def _composed(scanned: ScannedLines, exact: Hashes) -> tuple[Packed, Hashes]:
     return Packed(np.frombuffer(b"".join(pieces), np.uint8), offsets), whole
 
 
-def _named(ids: Spans, batch: Batch, lines: Spans) -> Spans:
+def _named(ids: LineSpans, batch: Batch, lines: LineSpans) -> LineSpans:
     """Return ids in which those that are missing are the positions of their lines."""
     missing = np.flatnonzero(ids.ends == 0)
     if not len(missing):
@@ -87,4 +87,4 @@ def _named(ids: Spans, batch: Batch, lines: Spans) -> Spans:
         begins[row], ends[row] = size, size + len(position)
         size += len(position)
         extra.append(position)
-    return Spans(ids.data + b"".join(extra), begins, ends)
+    return LineSpans(ids.data + b"".join(extra), begins, ends)

@@ -17,7 +17,7 @@ import xxhash
 
 from mind_core.kernels.hashing import Hashes, finalize
 from mind_core.kernels.packed import Packed, pack
-from mind_dedup.fold import composed, tables
+from mind_dedup.char_folding import nfc, tables
 from mind_dedup.loops.shingles import SHINGLE_TOKENS, fill_shingle_sets
 from mind_dedup.loops.sorting import MOST_BUCKETS
 from mind_dedup.loops.symbols import BLOCK
@@ -85,7 +85,7 @@ def shingle_sets(packed: Packed, whole: Hashes, *, symbols: bool = True) -> Shin
 
 def shingle_sets_of(texts: Sequence[str], *, symbols: bool = True) -> ShingleSets:
     """Return the shingle sets of some texts, in whatever form they are."""
-    packed = pack([composed(text) for text in texts])
+    packed = pack([nfc(text) for text in texts])
     data, ends = memoryview(packed.data.data), packed.offsets.tolist()
     whole = [xxhash.xxh3_64_intdigest(data[a:b]) for a, b in itertools.pairwise(ends)]
     return shingle_sets(packed, np.array(whole, np.uint64), symbols=symbols)

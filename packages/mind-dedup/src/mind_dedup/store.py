@@ -19,9 +19,9 @@ import numpy.typing as npt
 from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
 from mind_core.kernels.hashing import Hashes
-from mind_dedup.prints import Prints
+from mind_dedup.fingerprints import Fingerprints
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 Column = Any
 """An array, or a `Remote` one: both give arrays for slices."""
 
@@ -79,13 +79,13 @@ class Block(NamedTuple):
         return Block(*columns)
 
 
-class Known(NamedTuple):
+class StoredRecords(NamedTuple):
     """Hold the keys and sets of some kept records, end to end."""
 
     keys: Hashes
-    key_ends: Numbers
+    key_ends: IntArray
     sets: npt.NDArray[np.unsignedinteger]
-    set_ends: Numbers
+    set_ends: IntArray
 
 
 @dataclass
@@ -119,7 +119,7 @@ class Store:
         return self._file.tell() if self._file is not None else 0
 
     def add(
-        self, prints: Prints, keep: npt.NDArray[np.bool_], entered: npt.NDArray[np.bool_]
+        self, prints: Fingerprints, keep: npt.NDArray[np.bool_], entered: npt.NDArray[np.bool_]
     ) -> None:
         """Keep the marked rows of a batch, with those of their keys that were entered."""
         rows = np.flatnonzero(keep)
@@ -155,11 +155,11 @@ class Store:
         begin, end = _span(ends, number - self._firsts[place])
         return bytes(ids[begin:end])
 
-    def gather(self, numbers: Sequence[int]) -> Known:
+    def gather(self, numbers: Sequence[int]) -> StoredRecords:
         """Return the keys and sets of kept records."""
         if not numbers:
             empty = np.zeros(0, np.int64)
-            return Known(empty.view(np.uint64), empty, np.zeros(0, np.uint32), empty)
+            return StoredRecords(empty.view(np.uint64), empty, np.zeros(0, np.uint32), empty)
         keys: list[Any] = []
         sets: list[Any] = []
         firsts, columns = self._firsts, self._columns
@@ -169,14 +169,14 @@ class Store:
             all_keys, key_ends, all_sets, set_ends, _, _ = columns[place]
             keys.append(all_keys[key_ends[row - 1] if row else 0 : key_ends[row]])
             sets.append(all_sets[set_ends[row - 1] if row else 0 : set_ends[row]])
-        return Known(
+        return StoredRecords(
             np.frombuffer(b"".join(keys), np.uint64),
             np.cumsum([len(own) for own in keys], dtype=np.int64),
             np.frombuffer(b"".join(sets), self._blocks[0].sets.dtype),
             np.cumsum([len(own) for own in sets], dtype=np.int64),
         )
 
-    def stretch(self, first: int, stop: int) -> tuple[Known, list[bytes]]:
+    def stretch(self, first: int, stop: int) -> tuple[StoredRecords, list[bytes]]:
         """Return the keys, sets and ids of neighbours, which takes few looks into a file."""
         parts: list[list[npt.NDArray[Any]]] = []
         place = bisect_right(self._firsts, first) - 1
@@ -196,9 +196,9 @@ class Store:
         )
         data, ends = ids.tobytes(), np.cumsum(id_sizes).tolist()
         names = [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-        return Known(keys, np.cumsum(key_sizes), sets, np.cumsum(set_sizes)), names
+        return StoredRecords(keys, np.cumsum(key_sizes), sets, np.cumsum(set_sizes)), names
 
-    def keys_of_records(self, first: int = 0) -> Iterator[tuple[Hashes, Numbers]]:
+    def keys_of_records(self, first: int = 0) -> Iterator[tuple[Hashes, IntArray]]:
         """Yield all entered keys with the numbers of their records, block by block."""
         start = bisect_left(self._firsts, first)
         for begin, block in zip(self._firsts[start:], self._blocks[start:], strict=True):
@@ -237,8 +237,8 @@ class Store:
 
 
 def block_of(
-    prints: Prints,
-    rows: Numbers,
+    prints: Fingerprints,
+    rows: IntArray,
     keys: Column,
     key_ends: Column,
     sets: Column,

@@ -14,10 +14,11 @@ from mind_core.reasons import describe
 from mind_core.records import Record, annotate, encode, text_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
-from mind_dedup.decide import Match
-from mind_dedup.prints import Prints, TakePrints, names_of, scores_of
-from mind_dedup.rows import counts_of
-from mind_dedup.settle import TOOL, Tally
+from mind_dedup.columns import counts_of
+from mind_dedup.deduplicator import Match
+from mind_dedup.fingerprint_batch import FingerprintBatch, scores_of
+from mind_dedup.fingerprints import Fingerprints, names_of
+from mind_dedup.single_pass import TOOL, RemovalCounts
 
 _ENDS = {"paragraph": re.compile(r"\n[^\S\n]*\n\s*"), "line": re.compile(r"\n")}
 
@@ -31,7 +32,7 @@ Found = Sequence[tuple[tuple[int, int], Match]]
 class Units(NamedTuple):
     """Hold the prints of a batch's units, and of each record its line and where its units are."""
 
-    prints: Prints
+    prints: Fingerprints
     lines: list[bytes]
     spans: list[list[tuple[int, int]]]
 
@@ -46,10 +47,10 @@ def spans_of(text: str, unit: str, least: int) -> Iterator[tuple[int, int]]:
 
 
 @dataclass
-class TakeUnits:
+class FingerprintUnits:
     """Work on a batch: cut its texts into units and make the prints of those."""
 
-    take: TakePrints
+    take: FingerprintBatch
     unit: str
     least: int
 
@@ -74,7 +75,7 @@ class TakeUnits:
             ids += [identity] * len(own)
             sources += [source] * len(own)
             units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
-        prints = Prints(*self.take.take(units), ids, sources, [], len(batch.data))
+        prints = Fingerprints(*self.take.take(units), ids, sources, [], len(batch.data))
         if self.take.policy is not None:
             prints.scores = scores_of(self.take.policy, units, prints.ids)
         outcome.payload = Units(prints, lines, spans)
@@ -82,10 +83,10 @@ class TakeUnits:
 
 
 @dataclass
-class Shorten:
+class UnitRemover:
     """Take out of a text what repeats, or mark it there."""
 
-    tally: Tally
+    tally: RemovalCounts
     mark: bool
     want_rejects: bool
 
@@ -129,10 +130,10 @@ class Shorten:
 
 
 @dataclass
-class SettleUnits:
+class SinglePassUnits:
     """Settle a batch in its turn: take what repeats out of the texts."""
 
-    shorten: Shorten
+    shorten: UnitRemover
 
     def __call__(self, outcome: BatchResult) -> BatchResult:
         """Return the outcome with its lines kept as they came, shortened, or rejected."""

@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 from dedup_reference.similarity import Set, containment, jaccard, share
 from mind_core.kernels.hashing import Hashes
-from mind_dedup.candidates import Case, Measure, Verdicts
+from mind_dedup.candidates import CandidateBatch, Decisions, Measure
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 _UPPER_BITS = np.uint64(64 - 18)
 
 
-def verify_candidates(case: Case) -> Verdicts:
+def verify_candidates(case: CandidateBatch) -> Decisions:
     """Return what becomes of each row of a batch."""
-    verdicts = Verdicts.none(len(case.set_ends), len(case.keys))
+    verdicts = Decisions.none(len(case.set_ends), len(case.keys))
     candidates = _Candidates(case, verdicts.crowded)
     for row in candidates.rows():
         counts, same_text = candidates.of(row)
@@ -39,7 +39,7 @@ def verify_candidates(case: Case) -> Verdicts:
     return verdicts
 
 
-def _similarity(case: Case, own: Set, one: int) -> float:
+def _similarity(case: CandidateBatch, own: Set, one: int) -> float:
     known = len(case.known_set_ends)
     other = (
         _member(case.known_sets, case.known_set_ends, one)
@@ -52,14 +52,14 @@ def _similarity(case: Case, own: Set, one: int) -> float:
     return measure(own, other, case.threshold)
 
 
-def _member(flat: Set, ends: Numbers, row: int) -> Set:
+def _member(flat: Set, ends: IntArray, row: int) -> Set:
     return flat[ends[row - 1] if row else 0 : ends[row]]
 
 
 class _Candidates:
     """The candidates of one batch's rows, among the records before the batch and inside it."""
 
-    def __init__(self, case: Case, crowded: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, case: CandidateBatch, crowded: npt.NDArray[np.bool_]) -> None:
         self.case, self.crowded = case, crowded
         self._holders = np.bincount(case.places, minlength=len(case.keys))
         np.greater_equal(self._holders, case.records_per_key, out=crowded)
@@ -104,7 +104,7 @@ class _Candidates:
         return places
 
 
-def _occurring_twice(keys: Hashes) -> Numbers:
+def _occurring_twice(keys: Hashes) -> IntArray:
     """Return the places of the keys that occur more than once, ascending."""
     # Most keys are alone even among the 2¹⁸ values of their upper bits, and need no sorting.
     slots = (keys >> _UPPER_BITS).astype(np.int64)

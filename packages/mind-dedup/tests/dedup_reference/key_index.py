@@ -24,7 +24,7 @@ _RUN_RATIO = 2
 _BITS_PER_ENTRY = 8
 _SMALLEST_BITMAP = 20
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 
 class KeyIndex:
@@ -44,7 +44,7 @@ class KeyIndex:
         """Return the memory that the index holds."""
         return sum(run.nbytes for run in self._runs) + self._bitmap.nbytes
 
-    def find(self, keys: Hashes) -> tuple[Numbers, Numbers]:
+    def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return where a key is known, and to which record: places in `keys`, record numbers.
 
         A place occurs once per record that has its key; places ascend.
@@ -53,8 +53,8 @@ class KeyIndex:
         wanted = keys[maybe] & KEY_MASK
         order = np.argsort(wanted)  # so that the searches walk through a run from end to end
         maybe, wanted = maybe[order], wanted[order]
-        places: list[Numbers] = []
-        numbers: list[Numbers] = []
+        places: list[IntArray] = []
+        numbers: list[IntArray] = []
         for run in self._runs:
             first = np.searchsorted(run, wanted)
             inside = np.minimum(first, len(run) - 1)
@@ -73,7 +73,7 @@ class KeyIndex:
         order = np.lexsort((number, place))
         return place[order], number[order]
 
-    def add(self, keys: Hashes, records: Numbers) -> None:
+    def add(self, keys: Hashes, records: IntArray) -> None:
         """Enter one key of one record at each place; record numbers lie below 2²⁸."""
         if not len(keys):
             return

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize
-from mind_dedup.minhash import Numbers, band_constants, donors, shuffled
+from mind_dedup.minhash import IntArray, band_constants, donors, shuffled
 from mind_dedup.shingles import ShingleSets
 
 Signatures = npt.NDArray[np.uint32]
@@ -60,12 +60,12 @@ def _densify(found: Signatures, full: Mask) -> None:
         found[rows] = np.where(filled[rows], found[rows], borrowed)
 
 
-def _next_full(full: Mask) -> Numbers:
+def _next_full(full: Mask) -> IntArray:
     """Return for each slot the next full one of its signature in shuffled order, going round."""
     slots = full.shape[1]
     order, rank = shuffled(slots)
     ranks = np.where(full[:, order], np.arange(slots, dtype=np.int16), np.int16(slots))
     nearest = np.minimum.accumulate(ranks[:, ::-1], axis=1)[:, ::-1]
     nearest = np.where(nearest < slots, nearest, nearest[:, :1])
-    found: Numbers = order[nearest[:, rank]]
+    found: IntArray = order[nearest[:, rank]]
     return found

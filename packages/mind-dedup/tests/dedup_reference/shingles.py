@@ -16,7 +16,7 @@ import numpy.typing as npt
 import xxhash
 
 from mind_core.kernels.hashing import Hashes, finalize
-from mind_dedup.fold import PART_OF_WORD, TABLE_SIZE, TOKEN, composed, tables
+from mind_dedup.char_folding import PART_OF_WORD, TABLE_SIZE, TOKEN, nfc, tables
 from mind_dedup.loops.shingles import SHINGLE_TOKENS
 from mind_dedup.loops.symbols import BLOCK, SHORT
 from mind_dedup.shingles import (
@@ -39,7 +39,7 @@ def shingle_sets(texts: Sequence[str], whole: Hashes | None = None) -> ShingleSe
     Texts in ASCII and others are hashed apart, bytes being faster, and to the same values.
     """
     if whole is None:
-        texts = [composed(text) for text in texts]
+        texts = [nfc(text) for text in texts]
         whole = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in texts], np.uint64)
     bare = [_visible(text) for text in texts]
     mathematics = [is_mathematics(text) for text in texts]

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from mind_core.errors import UsageError
-from mind_dedup.settings import Plan
+from mind_dedup.config import DedupConfig
 
 
 @contextmanager
-def open_backend(url: str, plan: Plan) -> Iterator[tuple[Any, Any]]:
+def open_backend(url: str, plan: DedupConfig) -> Iterator[tuple[Any, Any]]:
     """Open the store and the index that a URL names, for the time of a run."""
     if not url.startswith("redis://"):
         raise UsageError(

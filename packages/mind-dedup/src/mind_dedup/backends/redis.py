@@ -20,17 +20,17 @@ import numpy.typing as npt
 
 from mind_core.errors import MindError, UsageError
 from mind_core.kernels.hashing import Hashes
-from mind_dedup.prints import Prints
-from mind_dedup.settings import Plan
+from mind_dedup.config import DedupConfig
+from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.signature import reason_of, scheme_of
-from mind_dedup.store import Known, Numbers, Store
+from mind_dedup.store import IntArray, Store, StoredRecords
 
 _HEAD = struct.Struct("<II")  # keys, bytes of the set
 _LOCK_SECONDS = 120
 
 
 @contextmanager
-def open_redis(url: str, plan: Plan) -> Iterator[tuple[RedisStore, RedisIndex]]:
+def open_redis(url: str, plan: DedupConfig) -> Iterator[tuple[RedisStore, RedisIndex]]:
     """Open an index in Redis for one run; raise `MindError` if that cannot be."""
     try:
         redis: Any = import_module("redis")
@@ -94,7 +94,7 @@ class RedisStore(Store):
     def __len__(self) -> int:
         return self._next
 
-    def counts(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
+    def counts(self, numbers: IntArray) -> npt.NDArray[np.bool_]:
         """Say which numbers are of this run or of one that has ended."""
         known = numbers >= self._base
         for first, end in self._runs:
@@ -102,7 +102,7 @@ class RedisStore(Store):
         return known
 
     def add(
-        self, prints: Prints, keep: npt.NDArray[np.bool_], entered: npt.NDArray[np.bool_]
+        self, prints: Fingerprints, keep: npt.NDArray[np.bool_], entered: npt.NDArray[np.bool_]
     ) -> None:
         """Keep the marked rows of a batch, with those of their keys that were entered."""
         rows = np.flatnonzero(keep).tolist()
@@ -123,12 +123,12 @@ class RedisStore(Store):
         """Return the id of a kept record, as JSON."""
         return self._split([number])[0][2]
 
-    def gather(self, numbers: Sequence[int]) -> Known:
+    def gather(self, numbers: Sequence[int]) -> StoredRecords:
         """Return the keys and sets of kept records."""
         parts = self._split(numbers)
         keys = [np.frombuffer(part[0], np.uint64) for part in parts]
         sets = [np.frombuffer(part[1], self._width) for part in parts]
-        return Known(
+        return StoredRecords(
             np.concatenate(keys) if keys else np.zeros(0, np.uint64),
             np.cumsum([len(k) for k in keys], dtype=np.int64),
             np.concatenate(sets) if sets else np.zeros(0, self._width),
@@ -159,7 +159,7 @@ class RedisIndex:
     def __init__(self, store: RedisStore, keys: Any) -> None:
         self._store, self._keys = store, keys
 
-    def find(self, keys: Hashes) -> tuple[Numbers, Numbers]:
+    def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return places in `keys`, ascending, and the numbers of records that have it."""
         answers = self._keys.getmany(*map(_name_of, keys.tolist()))
         counts = np.array([len(answer) for answer in answers], np.int64)
@@ -168,7 +168,7 @@ class RedisIndex:
         known = self._store.counts(numbers)
         return places[known], numbers[known]
 
-    def add(self, keys: Hashes, records: Numbers) -> None:
+    def add(self, keys: Hashes, records: IntArray) -> None:
         """Enter one key of one record at each place."""
         for key, number in zip(keys.tolist(), records.tolist(), strict=True):
             self._keys.insert(_name_of(key), b"%d" % number, buffer=True)

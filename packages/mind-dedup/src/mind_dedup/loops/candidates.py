@@ -9,14 +9,14 @@ from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.library import kernel
 from mind_dedup.loops.sorting import SMALL, heap_sort, insertion_sort
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 Set = npt.NDArray[np.uint32]
 Flags = npt.NDArray[np.bool_]
 
 
 @kernel("i8(u8[], i8[], i8[], u8[], b1[])")
 def has_key(
-    known_keys: Hashes, known_key_ends: Numbers, known: Numbers, keys: Hashes, real: Flags
+    known_keys: Hashes, known_key_ends: IntArray, known: IntArray, keys: Hashes, real: Flags
 ) -> int:
     """Say of each match whether the known record has the key; `real` is all false before."""
     for match in range(len(known)):
@@ -29,7 +29,7 @@ def has_key(
 
 
 @kernel("i8(u8[], i8[], i8[], b1[], i8[])")
-def groups(keys: Hashes, table: Numbers, first: Numbers, several: Flags, places: Numbers) -> int:
+def groups(keys: Hashes, table: IntArray, first: IntArray, several: Flags, places: IntArray) -> int:
     """Find the places of keys that occur more than once, and of each place its first like it.
 
     `table` has a power of two of zeros, more than there are keys; `several` is all false before.
@@ -60,33 +60,33 @@ def groups(keys: Hashes, table: Numbers, first: Numbers, several: Flags, places:
     "i8, i8, i8[], f8[], b1[], b1[], i8[], b1[], i8[], i8[], i8[], i8[], i8[])"
 )
 def verify_candidates(
-    known_edges: Numbers,
-    known_places: Numbers,
-    known_rows: Numbers,
-    shared_edges: Numbers,
-    shared_places: Numbers,
-    shared_groups: Numbers,
-    key_ends: Numbers,
+    known_edges: IntArray,
+    known_places: IntArray,
+    known_rows: IntArray,
+    shared_edges: IntArray,
+    shared_places: IntArray,
+    shared_groups: IntArray,
+    key_ends: IntArray,
     sets: Set,
-    set_ends: Numbers,
+    set_ends: IntArray,
     known_sets: Set,
-    known_set_ends: Numbers,
+    known_set_ends: IntArray,
     threshold: float,
     contained: bool,
     verified: bool,
     records_per_key: int,
     most_compared: int,
-    partners: Numbers,
+    partners: IntArray,
     similarities: npt.NDArray[np.float64],
     same_texts: Flags,
     crowded: Flags,
-    counts: Numbers,
+    counts: IntArray,
     same: Flags,
-    touched: Numbers,
-    holders: Numbers,
-    newest: Numbers,
-    before: Numbers,
-    here: Numbers,
+    touched: IntArray,
+    holders: IntArray,
+    newest: IntArray,
+    before: IntArray,
+    here: IntArray,
 ) -> int:
     """Write the verdicts of a batch; the arrays after `crowded` are for this alone.
 
@@ -146,7 +146,7 @@ def verify_candidates(
 
 
 @kernel
-def _rank(touched: Numbers, counts: Numbers) -> None:
+def _rank(touched: IntArray, counts: IntArray) -> None:
     """Sort candidates by the keys they share, most first, then by number."""
     size = np.uint64(len(touched))
     if size > np.uint64(1):
@@ -162,14 +162,14 @@ def _rank(touched: Numbers, counts: Numbers) -> None:
 
 @kernel
 def _first_that_holds(
-    ranked: Numbers,
+    ranked: IntArray,
     row: int,
     known: int,
     most_compared: int,
     sets: Set,
-    set_ends: Numbers,
+    set_ends: IntArray,
     known_sets: Set,
-    known_set_ends: Numbers,
+    known_set_ends: IntArray,
     same: Flags,
     threshold: float,
     contained: bool,
@@ -194,7 +194,7 @@ def _first_that_holds(
 
 
 @kernel
-def _row_of(edges: Numbers, entry: int) -> int:
+def _row_of(edges: IntArray, entry: int) -> int:
     """Return the row that an entry belongs to: the last whose edge is not after it."""
     low, high = 0, len(edges) - 1
     while high - low > 1:

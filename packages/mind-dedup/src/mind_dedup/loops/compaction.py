@@ -8,7 +8,7 @@ import numpy.typing as npt
 from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.library import kernel
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.uint32]
 Flags = npt.NDArray[np.bool_]
@@ -19,14 +19,14 @@ _ONE = np.uint64(1)
 @kernel("i8(u8[], i8[], u4[], i8[], b1[], b1[], i8, u8[], i8[], u4[], u4[], u4[])")
 def keep(
     keys: Hashes,
-    key_ends: Numbers,
+    key_ends: IntArray,
     sets: Counts,
-    set_ends: Numbers,
+    set_ends: IntArray,
     stays: Flags,
     crowded: Flags,
     first: int,
     kept_keys: Hashes,
-    records: Numbers,
+    records: IntArray,
     kept_key_ends: Counts,
     kept_sets: Counts,
     kept_set_ends: Counts,
@@ -55,7 +55,7 @@ def keep(
 
 
 @kernel("i8(u1[], i8[], i8[], u1[])")
-def join(data: Bytes, begins: Numbers, ends: Numbers, out: Bytes) -> int:
+def join(data: Bytes, begins: IntArray, ends: IntArray, out: Bytes) -> int:
     """Copy pieces of the data end to end; return their size."""
     size = np.uint64(0)
     for row in range(np.uint64(len(begins))):

@@ -15,7 +15,7 @@ from mind_dedup.loops.json_strings import COMPOSING, ESCAPED, UNUSUAL, string
 from mind_dedup.loops.json_values import after_blanks, after_value
 
 Bytes = npt.NDArray[np.uint8]
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 _ONE, _ESCAPED, _COMPOSING = np.uint64(1), np.uint64(ESCAPED), np.uint64(COMPOSING)
 _QUOTE, _COLON, _COMMA, _FEED = np.uint8(0x22), np.uint8(0x3A), np.uint8(0x2C), np.uint8(0x0A)
@@ -32,8 +32,8 @@ def scan(
     classes: Bytes,
     composing: Bytes,
     out: Bytes,
-    text_ends: Numbers,
-    spans: Numbers,
+    text_ends: IntArray,
+    spans: IntArray,
     composes: npt.NDArray[np.bool_],
 ) -> int:
     """Read all lines; return how many records there are, or -1 if anything is unusual.
@@ -76,7 +76,7 @@ def _record(
     composing: Bytes,
     out: Bytes,
     place: np.uint64,
-    own: Numbers,
+    own: IntArray,
 ) -> tuple[np.uint64, np.uint64, np.uint64]:
     """Read one object; return where it ends, where its text ends in `out`, and the text's flags."""
     failed = (UNUSUAL, place, np.uint64(0))
@@ -159,7 +159,7 @@ def _key(data: Bytes, begin: np.uint64, end: np.uint64) -> int:
 
 
 @kernel
-def _noted_id(data: Bytes, begin: np.uint64, end: np.uint64, own: Numbers) -> bool:
+def _noted_id(data: Bytes, begin: np.uint64, end: np.uint64, own: IntArray) -> bool:
     """Note an id that is a string, a whole number or a truth value; false for an odd number."""
     first = data[begin]
     if first == _QUOTE or first == 0x74 or first == 0x66:
@@ -177,7 +177,7 @@ def _noted_id(data: Bytes, begin: np.uint64, end: np.uint64, own: Numbers) -> bo
 
 
 @kernel("i8(u1[], i8[], i8, i8[], i8[])")
-def group(data: Bytes, spans: Numbers, rows: int, table: Numbers, first: Numbers) -> int:
+def group(data: Bytes, spans: IntArray, rows: int, table: IntArray, first: IntArray) -> int:
     """Find for each record the first one with the same source, or -1 for one without a source.
 
     `table` has a power of two of zeros, more than there are records.
@@ -202,7 +202,7 @@ def group(data: Bytes, spans: Numbers, rows: int, table: Numbers, first: Numbers
 
 
 @kernel
-def _same(data: Bytes, spans: Numbers, row: np.uint64, begin: np.uint64, end: np.uint64) -> bool:
+def _same(data: Bytes, spans: IntArray, row: np.uint64, begin: np.uint64, end: np.uint64) -> bool:
     """Say whether the source of a record is `data[begin:end]`."""
     other = np.uint64(spans[row * np.uint64(6) + np.uint64(4)])
     if np.uint64(spans[row * np.uint64(6) + np.uint64(5)]) - other != end - begin:

@@ -14,7 +14,7 @@ PAGE, BUCKET = 1024, 16
 OVERFLOWN = 128
 """This bit of a bucket's fill says that a key which belongs here lies behind it."""
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 Tags = npt.NDArray[np.uint16]
 Held = npt.NDArray[np.uint32]
 Fills = npt.NDArray[np.uint8]
@@ -45,9 +45,9 @@ def find(
     held: Held,
     fills: Fills,
     keys: Hashes,
-    maybe: Numbers,
-    places: Numbers,
-    numbers: Numbers,
+    maybe: IntArray,
+    places: IntArray,
+    numbers: IntArray,
 ) -> int:
     """Note the records that seem to have a key; return how many, which may be more than fit.
 
@@ -116,8 +116,8 @@ def _note(
     bucket: np.uint64,
     tag: np.uint16,
     place: np.uint64,
-    places: Numbers,
-    numbers: Numbers,
+    places: IntArray,
+    numbers: IntArray,
     found: int,
 ) -> int:
     """Note the records in one bucket that have the tag; return how many are noted in all."""
@@ -133,7 +133,7 @@ def _note(
 
 @kernel("i8(u2[], u8[], u4[], u1[], u8[], i8[])")
 def insert(
-    tags: Tags, words: Hashes, held: Held, fills: Fills, keys: Hashes, records: Numbers
+    tags: Tags, words: Hashes, held: Held, fills: Fills, keys: Hashes, records: IntArray
 ) -> int:
     """Enter one key of one record at each place."""
     buckets, size, seen = np.uint64(len(fills)), np.uint64(len(keys)), np.uint64(0)

@@ -12,24 +12,24 @@ from mind_core.kernels.library import kernel
 
 _ONE, _TWO = np.uint64(1), np.uint64(2)
 Slots = npt.NDArray[np.uint32]
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 
 @kernel("i8(u4[], i8[], i8, i8[], i8[], i8[], i8, u8[], u8[], u4[], u4[], u4[], i8[], u8[], i8)")
 def fill_band_keys(
     flat: Slots,
-    offsets: Numbers,
+    offsets: IntArray,
     bits: int,
-    asked: Numbers,
-    order: Numbers,
-    rank: Numbers,
+    asked: IntArray,
+    order: IntArray,
+    rank: IntArray,
     rows: int,
     factors: Hashes,
     seeds: Hashes,
     found: Slots,
     full: Slots,
     empty: Slots,
-    nearest: Numbers,
+    nearest: IntArray,
     keys: Hashes,
     stride: int,
 ) -> int:
@@ -64,11 +64,11 @@ def fill_band_keys(
 def _densify(
     found: Slots,
     full: Slots,
-    asked: Numbers,
-    order: Numbers,
-    rank: Numbers,
+    asked: IntArray,
+    order: IntArray,
+    rank: IntArray,
     empty: Slots,
-    nearest: Numbers,
+    nearest: IntArray,
 ) -> None:
     """Let each empty slot borrow: from the bins it asks in turn, else from the next full one.
 
@@ -81,16 +81,16 @@ def _densify(
         empty[left] = np.uint32(each)
         left += np.uint64(full[each] ^ np.uint32(1))
     taken = slots - left
-    draw = np.uint64(0)
-    while left > np.uint64(0) and draw < np.uint64(len(asked)):
+    plot_curve = np.uint64(0)
+    while left > np.uint64(0) and plot_curve < np.uint64(len(asked)):
         asking, left = left, np.uint64(0)
         for place in range(asking):
             slot = np.uint64(empty[place])
-            donor = np.uint64(asked[draw + slot])
+            donor = np.uint64(asked[plot_curve + slot])
             found[slot] = found[donor]
             empty[left] = np.uint32(slot)
             left += np.uint64(full[donor] ^ np.uint32(1))
-        draw += slots
+        plot_curve += slots
     if left <= _TWO * taken:  # few steps lead to the next full slot
         for place in range(left):
             slot = np.uint64(empty[place])
@@ -106,7 +106,7 @@ def _densify(
 
 
 @kernel
-def _next_full(full: Slots, order: Numbers, nearest: Numbers) -> None:
+def _next_full(full: Slots, order: IntArray, nearest: IntArray) -> None:
     """Note for each place of the shuffled order which full slot comes next, going round."""
     slots = np.uint64(len(full))
     following = np.int64(0)

@@ -14,23 +14,23 @@ from mind_core.reasons import Reason
 from mind_core.records import Record, annotate, encode
 from mind_core.runner import BatchResult
 from mind_dedup.clusters import Sizes
-from mind_dedup.decide import Decider, Match
+from mind_dedup.columns import IntArray, LineSpans, counts_of, picked
+from mind_dedup.config import DedupConfig
+from mind_dedup.deduplicator import Deduplicator, Match
+from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.guard import SummaryBySource
-from mind_dedup.prints import Prints
-from mind_dedup.rows import Numbers, Spans, counts_of, picked
-from mind_dedup.settings import Plan
 from mind_dedup.signature import threshold_of
 
 TOOL = "mind-dedup"
 
 
 @dataclass
-class Tally:
+class RemovalCounts:
     """Count what becomes of records, for the summary and the guard."""
 
-    plan: Plan
+    plan: DedupConfig
     summary: SummaryBySource
-    decider: Decider
+    decider: Deduplicator
     index_names: Sequence[str] = ()
     index_ends: Sequence[int] = ()
 
@@ -84,15 +84,15 @@ class Tally:
 
 
 @dataclass
-class Settle:
+class SinglePass:
     """Settle a batch in its turn: pass the lines of what stays on as they came."""
 
-    tally: Tally
+    tally: RemovalCounts
     want_rejects: bool
 
     def __call__(self, outcome: BatchResult) -> BatchResult:
         """Return the outcome with its lines kept or rejected."""
-        prints: Prints = outcome.payload
+        prints: Fingerprints = outcome.payload
         outcome.payload = None
         matches = self.tally.decider.decide(prints)
         self.tally.summary.count(counts_of(prints.sources))
@@ -112,9 +112,9 @@ class Settle:
         return outcome
 
 
-def keep_lines(outcome: BatchResult, lines: Sequence[bytes], rows: Numbers) -> None:
+def keep_lines(outcome: BatchResult, lines: Sequence[bytes], rows: IntArray) -> None:
     """Pass some lines on as they came."""
-    if isinstance(lines, Spans):
+    if isinstance(lines, LineSpans):
         outcome.kept += lines.lines(rows)
         outcome.kept_records = len(rows)
     else:
@@ -122,7 +122,7 @@ def keep_lines(outcome: BatchResult, lines: Sequence[bytes], rows: Numbers) -> N
 
 
 def marked(
-    outcome: BatchResult, line: bytes, plan: Plan, reason: str, notes: dict[str, Any]
+    outcome: BatchResult, line: bytes, plan: DedupConfig, reason: str, notes: dict[str, Any]
 ) -> None:
     """Keep a record with notes under `metadata.mind.dedup`; a reason is counted."""
     record = orjson.loads(line)

@@ -20,7 +20,7 @@ import xxhash
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
 from mind_core.untrusted import inside
-from mind_dedup.settings import Plan
+from mind_dedup.config import DedupConfig
 from mind_dedup.signature import scheme_of
 from mind_dedup.store import Block, Remote, Store
 
@@ -34,7 +34,7 @@ _TYPES = (("<u8",), ("<u4",), ("<u4", "<u8"), ("<u4",), ("|u1",), ("<u4",))
 _LOCK = ".lock"
 
 
-def attach(folder: Path, plan: Plan, store: Store) -> int:
+def open_index(folder: Path, plan: DedupConfig, store: Store) -> int:
     """Read an index into a store; return how many records it holds.
 
     Raises `MindError` with a hint for what is no index, is damaged, or was made with other keys.
@@ -52,7 +52,7 @@ def attach(folder: Path, plan: Plan, store: Store) -> int:
 
 
 @contextmanager
-def extending(folder: Path) -> Iterator[None]:
+def index_lock(folder: Path) -> Iterator[None]:
     """Hold an index for extending; raise `MindError` if another process does."""
     check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def extending(folder: Path) -> Iterator[None]:
         yield
 
 
-def extend(folder: Path, plan: Plan, store: Store, first: int) -> None:
+def append_to_index(folder: Path, plan: DedupConfig, store: Store, first: int) -> None:
     """Add the records of a store from `first` on as a segment, then replace the manifest."""
     manifest: dict[str, Any] = {
         "format": FORMAT, "version": VERSION, "scheme": scheme_of(plan.name, plan.signature),
@@ -85,7 +85,7 @@ def extend(folder: Path, plan: Plan, store: Store, first: int) -> None:
     write_json(folder / MANIFEST, manifest)
 
 
-def read_index_manifest(folder: Path, plan: Plan) -> dict[str, Any]:
+def read_index_manifest(folder: Path, plan: DedupConfig) -> dict[str, Any]:
     """Read an index's manifest; raise `MindError` if its keys are not those that a run makes."""
     manifest = read_manifest(folder, format=FORMAT)
     wanted = scheme_of(plan.name, plan.signature)

@@ -9,12 +9,12 @@ import orjson
 
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
-from mind_dedup.units import Shorten, Units, spans_of
-from mind_dedup.walks import Review
+from mind_dedup.two_pass import TwoPass
+from mind_dedup.units import UnitRemover, Units, spans_of
 
 
 @dataclass
-class CutAgain:
+class SplitAgain:
     """Work on a batch of the second walk: see where the units are, as in the first."""
 
     unit: str
@@ -32,7 +32,7 @@ class CutAgain:
 
 
 @dataclass
-class ReviewUnits(Review):
+class TwoPassUnits(TwoPass):
     """Hold what the first walk finds of units and the second walk needs."""
 
     def collect(self, outcome: BatchResult) -> BatchResult:
@@ -47,13 +47,13 @@ class ReviewUnits(Review):
     def second(self) -> Callable[[Batch], BatchResult]:
         """Decide what is not decided yet; return the work of the second walk."""
         self.settle()
-        return CutAgain(self.tally.plan.unit, self.tally.plan.min_characters)
+        return SplitAgain(self.tally.plan.unit, self.tally.plan.min_characters)
 
     def emit(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the second walk: shorten its texts."""
         lines: list[tuple[bytes, list[tuple[int, int]]]] = outcome.payload
         outcome.payload = None
-        shorten = Shorten(self.tally, self.mark, self.want_rejects)
+        shorten = UnitRemover(self.tally, self.mark, self.want_rejects)
         for line, spans in lines:
             found = []
             for span in spans:

@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 T = TypeVar("T")
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Spans(Sequence[bytes]):
+class LineSpans(Sequence[bytes]):
     """Hold some pieces of one block of bytes: row i is `data[begins[i] : ends[i]]`."""
 
     data: bytes
-    begins: Numbers
-    ends: Numbers
+    begins: IntArray
+    ends: IntArray
 
     def __len__(self) -> int:
         return len(self.begins)
@@ -28,10 +28,10 @@ class Spans(Sequence[bytes]):
     @overload
     def __getitem__(self, row: int) -> bytes: ...
     @overload
-    def __getitem__(self, row: slice) -> Spans: ...
-    def __getitem__(self, row: int | slice) -> bytes | Spans:
+    def __getitem__(self, row: slice) -> LineSpans: ...
+    def __getitem__(self, row: int | slice) -> bytes | LineSpans:
         if isinstance(row, slice):
-            return Spans(self.data, self.begins[row], self.ends[row])
+            return LineSpans(self.data, self.begins[row], self.ends[row])
         return self.data[self.begins[row] : self.ends[row]]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -39,7 +39,7 @@ class Spans(Sequence[bytes]):
         for begin, end in zip(self.begins.tolist(), self.ends.tolist(), strict=True):
             yield data[begin:end]
 
-    def lines(self, rows: Numbers) -> list[bytes]:
+    def lines(self, rows: IntArray) -> list[bytes]:
         """Return some rows that are lines, with their line feeds; neighbours are in one piece."""
         if not len(rows):
             return []
@@ -52,11 +52,11 @@ class Spans(Sequence[bytes]):
 
 
 @dataclass(frozen=True, eq=False)
-class Named(Sequence[str]):
+class DictionaryColumn(Sequence[str]):
     """Hold a name for each row, of which few are different."""
 
     names: Sequence[str]
-    numbers: Numbers
+    numbers: IntArray
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -64,10 +64,10 @@ class Named(Sequence[str]):
     @overload
     def __getitem__(self, row: int) -> str: ...
     @overload
-    def __getitem__(self, row: slice) -> Named: ...
-    def __getitem__(self, row: int | slice) -> str | Named:
+    def __getitem__(self, row: slice) -> DictionaryColumn: ...
+    def __getitem__(self, row: int | slice) -> str | DictionaryColumn:
         if isinstance(row, slice):
-            return Named(self.names, self.numbers[row])
+            return DictionaryColumn(self.names, self.numbers[row])
         return self.names[int(self.numbers[row])]
 
     def __iter__(self) -> Iterator[str]:
@@ -78,11 +78,11 @@ def picked(items: Sequence[T], rows: Sequence[int]) -> list[T]:
     """Return the items of some rows."""
     if not rows:
         return []
-    if isinstance(items, Spans):
+    if isinstance(items, LineSpans):
         data, begins, ends = items.data, items.begins[rows].tolist(), items.ends[rows].tolist()
         spans: Any = [data[begin:end] for begin, end in zip(begins, ends, strict=True)]
         return cast(list[T], spans)
-    if isinstance(items, Named):
+    if isinstance(items, DictionaryColumn):
         names: Any = [items.names[number] for number in items.numbers[rows].tolist()]
         return cast(list[T], names)
     return [items[row] for row in rows]
@@ -90,7 +90,7 @@ def picked(items: Sequence[T], rows: Sequence[int]) -> list[T]:
 
 def counts_of(names: Sequence[str]) -> Counter[str]:
     """Return how often each name occurs."""
-    if not isinstance(names, Named):
+    if not isinstance(names, DictionaryColumn):
         return Counter(names)
     counts: Counter[str] = Counter()
     for name, count in zip(

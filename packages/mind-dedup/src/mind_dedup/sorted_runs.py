@@ -17,10 +17,10 @@ import numpy as np
 from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
 from mind_core.kernels.hashing import Hashes
-from mind_dedup.decide import Decider
+from mind_dedup.deduplicator import Deduplicator
+from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.key_table import KeyTable
-from mind_dedup.prints import Prints
-from mind_dedup.store import Numbers, Remote, Store
+from mind_dedup.store import IntArray, Remote, Store
 
 _PIECE = 1 << 18
 """Entries of a run that are read at a time."""
@@ -32,7 +32,7 @@ _ROWS_AT_ONCE = 1024
 
 
 @dataclass
-class Runs:
+class SortedRuns:
     """Hold the keys of records on disk: sorted keys, and the number of each one's record."""
 
     runs: list[tuple[Remote, Remote]] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Runs:
         """Return the size of all runs."""
         return sum(12 * len(keys) for keys, _ in self.runs)
 
-    def write(self, keys: Hashes, numbers: Numbers) -> None:
+    def write(self, keys: Hashes, numbers: IntArray) -> None:
         """Sort keys and write them as a run."""
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="mind-dedup-")  # noqa: SIM115 - nameless
@@ -63,12 +63,12 @@ class Runs:
             ) from None
         self.runs.append((columns[0], columns[1]))
 
-    def find(self, keys: Hashes) -> tuple[Numbers, Numbers]:
+    def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return which places of `keys` have which records, in the order of the places."""
         order = np.argsort(keys, kind="stable")
         wanted = keys[order]
-        places: list[Numbers] = [np.zeros(0, np.int64)]
-        found: list[Numbers] = [np.zeros(0, np.int64)]
+        places: list[IntArray] = [np.zeros(0, np.int64)]
+        found: list[IntArray] = [np.zeros(0, np.int64)]
         for run_keys, run_numbers in self.runs:
             for begin in range(0, len(run_keys), _PIECE):
                 held = run_keys[begin : begin + _PIECE]
@@ -87,15 +87,15 @@ class Runs:
         return place[by_place], number[by_place]
 
 
-class LayeredIndex:
+class TieredIndex:
     """The newest records in a table, those before in runs; of these the matches are laid ready."""
 
     def __init__(self, store: Store, most: int, make: Callable[[int], Any]) -> None:
         self.store, self.most, self._make = store, most, make
-        self.runs = Runs()
+        self.runs = SortedRuns()
         self._first = 0
         self._table: Any = None if len(store) else make(0)
-        self._ready: tuple[Numbers, Numbers] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._ready: tuple[IntArray, IntArray] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._at = 0
         if len(store):  # an index that was read
             self._write_runs()
@@ -105,7 +105,7 @@ class LayeredIndex:
         self._ready = self.runs.find(keys)
         self._at = 0
 
-    def find(self, keys: Hashes) -> tuple[Numbers, Numbers]:
+    def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return places and numbers for the next keys of the chunk."""
         places, numbers = self._table.find(keys)
         low, high = np.searchsorted(self._ready[0], [self._at, self._at + len(keys)])
@@ -115,7 +115,7 @@ class LayeredIndex:
         order = np.argsort(place, kind="stable")
         return place[order], number[order]
 
-    def add(self, keys: Hashes, records: Numbers) -> None:
+    def add(self, keys: Hashes, records: IntArray) -> None:
         """Enter keys into the table."""
         self._table.add(keys, records)
 
@@ -127,7 +127,7 @@ class LayeredIndex:
     def _write_runs(self) -> None:
         self._table = None
         keys: list[Hashes] = []
-        numbers: list[Numbers] = []
+        numbers: list[IntArray] = []
         size = 0
         for block_keys, block_numbers in self.store.keys_of_records(self._first):
             keys.append(block_keys)
@@ -143,10 +143,10 @@ class LayeredIndex:
 
 
 @dataclass
-class Chunked:
+class ChunkedDeduplicator:
     """Take rows in chunks that fit into memory, and keep the decider's index within its share."""
 
-    decider: Decider
+    decider: Deduplicator
     memory: int
 
     def __post_init__(self) -> None:
@@ -155,12 +155,12 @@ class Chunked:
         def make(first: int) -> KeyTable:
             return KeyTable(lambda: store.keys_of_records(first))
 
-        self.index = LayeredIndex(store, self.memory // 4, make)
+        self.index = TieredIndex(store, self.memory // 4, make)
         self.decider.index = self.index
 
     def parts(
-        self, rows: Numbers, prints_of: Callable[[tuple[int, ...]], Prints]
-    ) -> Iterator[tuple[tuple[int, ...], Prints]]:
+        self, rows: IntArray, prints_of: Callable[[tuple[int, ...]], Fingerprints]
+    ) -> Iterator[tuple[tuple[int, ...], Fingerprints]]:
         """Yield parts of the rows with their prints, each decided before the next is asked for."""
         step = max(self.memory // 4 // _BYTES_PER_ROW, 1)
         for chunk in in_parts(rows, step):
@@ -173,7 +173,7 @@ class Chunked:
             self.index.spill()
 
 
-def in_parts(rows: Sequence[int] | Numbers, size: int) -> Iterator[tuple[int, ...]]:
+def in_parts(rows: Sequence[int] | IntArray, size: int) -> Iterator[tuple[int, ...]]:
     """Yield the rows, `size` at a time."""
     for begin in range(0, len(rows), size):
         part = rows[begin : begin + size]

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes
-from mind_dedup.candidates import Case, Measure, Verdicts, have_keys, verify_candidates
+from mind_dedup.candidates import CandidateBatch, Decisions, Measure, have_keys, verify_candidates
 from mind_dedup.compaction import compact
+from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.input_size import InputSize
 from mind_dedup.key_table import KeyTable
-from mind_dedup.prints import Prints
 from mind_dedup.signature import Signature, reason_of, threshold_of
-from mind_dedup.store import Known, Numbers, Store
+from mind_dedup.store import IntArray, Store, StoredRecords
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
 
@@ -41,14 +41,14 @@ class Match(NamedTuple):
 class Index(Protocol):
     """What knows which kept records have a key."""
 
-    def find(self, keys: Hashes) -> tuple[Numbers, Numbers]:
+    def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return places in `keys`, ascending, and a number of a record that seems to have it."""
 
-    def add(self, keys: Hashes, records: Numbers) -> None:
+    def add(self, keys: Hashes, records: IntArray) -> None:
         """Enter one key of one record at each place."""
 
 
-class Decider:
+class Deduplicator:
     """Decide about records in their order; the answers do not depend on how they are batched.
 
     A store may come with records of an index. Unless `within`, records are compared with those
@@ -75,7 +75,7 @@ class Decider:
         self.within = within
         self.index: Index | None = None
 
-    def decide(self, prints: Prints) -> list[Match | None]:
+    def decide(self, prints: Fingerprints) -> list[Match | None]:
         """Return the match of each row that goes, None for one that stays, and remember those."""
         self.size.seen += prints.bytes
         index = self._index()
@@ -107,9 +107,14 @@ class Decider:
         return self.index
 
     def _verdicts(
-        self, prints: Prints, rows: Numbers, places: Numbers, known: Numbers, gathered: Known
-    ) -> Verdicts:
-        case = Case(
+        self,
+        prints: Fingerprints,
+        rows: IntArray,
+        places: IntArray,
+        known: IntArray,
+        gathered: StoredRecords,
+    ) -> Decisions:
+        case = CandidateBatch(
             prints.keys, prints.key_ends, rows, prints.sets, prints.set_ends,
             places, known, gathered.sets, gathered.set_ends,
             self.threshold, self.measure, self.verified, self.within,
@@ -118,8 +123,8 @@ class Decider:
         return verify_candidates(case)
 
     def _matches(
-        self, prints: Prints, verdicts: Verdicts, unique: Numbers
-    ) -> tuple[list[Match | None], npt.NDArray[np.bool_], Numbers]:
+        self, prints: Fingerprints, verdicts: Decisions, unique: IntArray
+    ) -> tuple[list[Match | None], npt.NDArray[np.bool_], IntArray]:
         """Return the matches, which rows stay, and the number of each that does."""
         keep = verdicts.partners < 0
         row_numbers = len(self.store) + np.cumsum(keep) - 1
@@ -142,7 +147,7 @@ class Decider:
         return matches, keep, row_numbers
 
 
-def _distinct(numbers: Numbers, size: int) -> tuple[Numbers, Numbers]:
+def _distinct(numbers: IntArray, size: int) -> tuple[IntArray, IntArray]:
     """Return the distinct numbers below `size`, ascending, and for each number its place there."""
     if 4 * len(numbers) < size:
         unique, places = np.unique(numbers, return_inverse=True)

@@ -139,7 +139,7 @@ def _characters() -> tuple[Bytes, Hashes, Bytes]:
     return kinds, folded, composing
 
 
-def composed(text: str) -> str:
+def nfc(text: str) -> str:
     """Return the text in composed form (NFC), so that é is one character however it was typed."""
     if text.isascii() or unicodedata.is_normalized("NFC", text):
         return text

@@ -28,7 +28,7 @@ def bytes_per_document(signature: MinHash) -> tuple[float, float]:
     return keys * BYTES_PER_KEY, record
 
 
-def render(signature: MinHash, documents: int) -> str:
+def format_estimate(signature: MinHash, documents: int) -> str:
     """Return the S-curve and the memory as text."""
     bands, rows = signature.bands_used, signature.rows
     lines = [
@@ -54,7 +54,7 @@ def render(signature: MinHash, documents: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(signature: MinHash) -> str:
+def plot_curve(signature: MinHash) -> str:
     """Return the S-curve as an SVG picture."""
     left, top, width, height = 60, 20, 520, 300
     bands, rows = signature.bands_used, signature.rows

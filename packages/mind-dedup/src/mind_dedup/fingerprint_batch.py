@@ -1,11 +1,11 @@
-"""What is taken from a batch of records to compare them by; made in the workers."""
+"""A batch of records to what they are compared by; runs in the workers."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import is_
 
 import numpy as np
@@ -20,8 +20,10 @@ from mind_core.kernels.packed import Packed, encode, pack
 from mind_core.records import Record, text_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
-from mind_dedup.fold import composed
-from mind_dedup.shingles import ShingleSets, shingle_sets
+from mind_dedup.char_folding import nfc
+from mind_dedup.fingerprints import Fingerprints, laid_out_keys, names_of
+from mind_dedup.plain_batches import outcome_of
+from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import (
     BatchSignature,
     KeepPolicy,
@@ -31,50 +33,13 @@ from mind_dedup.signature import (
     reason_of,
 )
 
-UNKNOWN_SOURCE = "unknown"
-
-
 _Taken = tuple[
     Hashes, npt.NDArray[np.int64], npt.NDArray[np.unsignedinteger], npt.NDArray[np.int64]
 ]
 
 
 @dataclass
-class Prints:
-    """Hold the keys and sets of some records, in their order.
-
-    Row i has the keys `keys[key_ends[i - 1] : key_ends[i]]` and the set
-    `sets[set_ends[i - 1] : set_ends[i]]`: sorted shingles (uint32) where similarity decides,
-    else a second hash of each key (uint64). `ids` are JSON values.
-    """
-
-    keys: Hashes
-    key_ends: npt.NDArray[np.int64]
-    sets: npt.NDArray[np.unsignedinteger]
-    set_ends: npt.NDArray[np.int64]
-    ids: Sequence[bytes]
-    sources: Sequence[str]
-    lines: Sequence[bytes]
-    bytes: int = 0
-    """Of text."""
-
-    scores: list[float] = field(default_factory=list)
-    """What the keep policy gives each record; empty if it has no preference."""
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def set_of(self, row: int) -> npt.NDArray[np.unsignedinteger]:
-        """Return one row's set."""
-        return self.sets[self.set_ends[row - 1] if row else 0 : self.set_ends[row]]
-
-    def key_rows(self) -> npt.NDArray[np.int64]:
-        """Return the row that each key belongs to."""
-        return np.repeat(np.arange(len(self)), np.diff(self.key_ends, prepend=0))
-
-
-@dataclass
-class TakePrints:
+class FingerprintBatch:
     """Work on a batch: parse, and make the prints of its records as the outcome's payload."""
 
     signature: Signature
@@ -83,14 +48,10 @@ class TakePrints:
     def __call__(self, batch: Batch) -> BatchResult:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
         signature = self.signature
-        if (
-            isinstance(signature, BatchSignature)
-            and reason_of(self.signature) is None
-            and self.policy is None
-        ):
-            from mind_dedup.plain_batches import outcome_of
-
-            if (outcome := outcome_of(batch, signature)) is not None:
+        plain = reason_of(self.signature) is None and self.policy is None
+        if plain and isinstance(signature, BatchSignature):
+            outcome = outcome_of(batch, signature)
+            if outcome is not None:
                 return outcome
         return self._one_by_one(batch)
 
@@ -113,7 +74,7 @@ class TakePrints:
             ids.append(identity)
             sources.append(source)
             lines.append(line)
-        outcome.payload = Prints(*self.take(records), ids, sources, lines)
+        outcome.payload = Fingerprints(*self.take(records), ids, sources, lines)
         outcome.payload.bytes = len(batch.data)
         if self.policy is not None:
             outcome.payload.scores = scores_of(self.policy, records, ids)
@@ -148,19 +109,10 @@ def scores_of(policy: KeepPolicy, records: Sequence[Record], ids: Sequence[bytes
     return scores
 
 
-def names_of(record: Record, batch: Batch, number: int) -> tuple[bytes, str]:
-    """Return the id of a record as JSON, its position if it has none, and its source."""
-    identity = record.get("id")
-    if not isinstance(identity, (str, int)):
-        identity = batch.position(number)
-    source = record.get("source")
-    return orjson.dumps(identity), source if type(source) is str else UNKNOWN_SOURCE
-
-
 def _by_similarity(signature: Signature, records: Sequence[Record]) -> _Taken:
     """Return keys and shingle sets; the last key of each record is its exact text."""
     texts: list[str] = [record["text"] for record in records]
-    folded = [composed(text) for text in texts]
+    folded = [nfc(text) for text in texts]
     packed = pack(folded)
     exact, whole = _hashes(texts, folded, packed)
     sets = shingle_sets(packed, whole, symbols=counts_symbols(signature))
@@ -170,16 +122,6 @@ def _by_similarity(signature: Signature, records: Sequence[Record]) -> _Taken:
     for own, last in zip(found, exact.tolist(), strict=True):
         own.append(last)
     return (*_laid_out(found), sets.flat, sets.offsets[1:])
-
-
-def laid_out_keys(
-    signature: BatchSignature, sets: ShingleSets, exact: Hashes
-) -> tuple[Hashes, npt.NDArray[np.int64]]:
-    """Return the keys of all records end to end, the exact text's last of each, and their ends."""
-    keys = np.empty((len(sets), signature.keys_in_batch + 1), np.uint64)
-    keys[:, :-1] = signature.keys_of_sets(sets)
-    keys[:, -1] = exact
-    return keys.ravel(), np.arange(1, len(sets) + 1) * keys.shape[1]
 
 
 def _hashes(texts: Sequence[str], folded: Sequence[str], packed: Packed) -> tuple[Hashes, Hashes]:

@@ -18,11 +18,11 @@ from mind_core.records import Record
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.clusters import EXCERPT, ClusterTable, weight_of
-from mind_dedup.decide import Match
-from mind_dedup.prints import Prints
-from mind_dedup.rows import counts_of
-from mind_dedup.runs import Chunked, in_parts
-from mind_dedup.settle import Tally, keep_lines, marked
+from mind_dedup.columns import counts_of
+from mind_dedup.deduplicator import Match
+from mind_dedup.fingerprints import Fingerprints
+from mind_dedup.single_pass import RemovalCounts, keep_lines, marked
+from mind_dedup.sorted_runs import ChunkedDeduplicator, in_parts
 from mind_dedup.store import Store
 
 _ROWS_AT_ONCE = 1024
@@ -37,14 +37,14 @@ def pass_lines(batch: Batch) -> BatchResult:
 
 
 @dataclass
-class Review:
+class TwoPass:
     """Hold what the first walk finds and the second walk needs."""
 
-    tally: Tally
+    tally: RemovalCounts
     mark: bool
     want_rejects: bool
     table: ClusterTable | None = None
-    chunked: Chunked | None = None
+    chunked: ChunkedDeduplicator | None = None
     """Decides with bounded memory, if there is a bound."""
 
     def __post_init__(self) -> None:
@@ -61,13 +61,13 @@ class Review:
 
     def collect(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the first walk: decide if that can be, and let the lines pass."""
-        prints: Prints = outcome.payload
+        prints: Fingerprints = outcome.payload
         outcome.payload = None
         keep_lines(outcome, prints.lines, np.arange(len(prints)))
         self.take(prints)
         return outcome
 
-    def take(self, prints: Prints) -> None:
+    def take(self, prints: Fingerprints) -> None:
         """Count a batch, and decide about it if that can be, or let its prints wait."""
         self.tally.summary.count(counts_of(prints.sources))
         if self.at_once:
@@ -168,7 +168,7 @@ class Review:
             "text": text[:EXCERPT] if isinstance(text, str) else None,
         }
 
-    def _note(self, rows: range | tuple[int, ...], prints: Prints) -> None:
+    def _note(self, rows: range | tuple[int, ...], prints: Fingerprints) -> None:
         """Decide about rows and note the answers; those of a policy's order come at any place."""
         decider = self.tally.decider
         number = len(decider.store)
@@ -190,14 +190,14 @@ class Review:
             source, identity = prints.sources[place], prints.ids[place]
             self.tally.found(source, identity, match, marked=self.mark)
 
-    def _prints(self, rows: tuple[int, ...]) -> Prints:
+    def _prints(self, rows: tuple[int, ...]) -> Fingerprints:
         """Return the waiting prints of some rows."""
         if len(rows) == rows[-1] - rows[0] + 1 and self.tally.plan.streams:
             known, ids = self.pending.stretch(rows[0], rows[-1] + 1)
         else:
             known, ids = self.pending.gather(rows), [self.pending.id_of(row) for row in rows]
         sources = [self._source_names[self._sources[row]] for row in rows]
-        return Prints(
+        return Fingerprints(
             known.keys, known.key_ends, known.sets, known.set_ends, ids, sources, [],
             known.sets.nbytes,
         )  # fmt: skip

@@ -37,7 +37,7 @@ def make_plugins(files: Sequence[Path] = ()) -> Plugins:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DedupConfig:
     """Hold what a recipe asks for, checked."""
 
     recipe: Recipe
@@ -62,7 +62,7 @@ class Plan:
         return bool(getattr(self.policy, "streams", False))
 
 
-def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
+def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> DedupConfig:
     """Check a recipe and make its components; raise `UsageError` for what it gets wrong.
 
     The recipe is completed with the defaults, its own and the components'.
@@ -86,7 +86,7 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> Plan:
         )
     _check_type(recipe, "compare", compare, verified=bool)
     _check_type(recipe, "scope", scope, min_characters=int)
-    return Plan(
+    return DedupConfig(
         recipe=recipe,
         name=name,
         signature=signature,
@@ -193,7 +193,7 @@ def _writable(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def describe(plan: Plan) -> str:
+def describe(plan: DedupConfig) -> str:
     """Return what would be done, for --dry-run."""
     how = reason_of(plan.signature)
     if how is not None:
