@@ -17,8 +17,8 @@ from mind_core import MindError, Record
 from mind_core.errors import UsageError
 from mind_core.records import encode
 from mind_tok import Tokenizer
-from mind_tok.blocks import Block, Group
 from mind_tok.cli import app
+from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.foreign_shards import AT_ONCE
 from mind_tok.shards import ShardSet, ShardWriter
 
@@ -121,7 +121,7 @@ def test_all_four_layouts_hold_the_same_documents(
 
 def test_ids_above_16_bits_read_the_same_everywhere(tmp_path: Path) -> None:
     ids = np.array([125_699, 70_000, 1, 3, 1, 1], np.int32)
-    block = Block(
+    block = DocumentBatch(
         ids, np.array([3, 5, 6]), np.array([9, 2, 1]), np.zeros(3, int), (Group("a", "zh"),)
     )
     with ShardWriter(tmp_path / "s", Wide(), emit=ALL) as writer:  # type: ignore[arg-type]
@@ -234,7 +234,7 @@ def test_more_documents_than_are_read_at_once_keep_their_borders(
     ids = np.arange(lengths.sum()) % 400 + 50
     ends = np.cumsum(lengths)
     ids[ends - 1] = tokenizer.end_id
-    block = Block(ids, ends, lengths, lengths * 0, (Group("a", "zh"),))
+    block = DocumentBatch(ids, ends, lengths, lengths * 0, (Group("a", "zh"),))
     with ShardWriter(tmp_path / "s", tokenizer, emit=ALL) as writer:
         writer.add_block(block)
     back = tmp_path / "back"

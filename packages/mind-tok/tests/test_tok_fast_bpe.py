@@ -17,7 +17,7 @@ from mind_core.kernels.packed import pack
 from mind_core.special_tokens import PII_TOKENS
 from mind_core.stream import read_records
 from mind_core.text.languages import language_of_text
-from mind_tok.bpe import merging, tables
+from mind_tok.bpe import merge_loop, tables
 from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe, why_not
 from mind_tok.bpe.tables import hashed
 from mind_tok.language_counts import languages_of
@@ -135,8 +135,8 @@ def test_the_heap_merges_as_the_plain_loop() -> None:
             table = hashed(*np.array(rows, np.int64).T.copy())
             row = chance.integers(0, 8, size).astype(np.int32)
             short, long = row.copy(), row.copy()
-            count = merging.merge_short(short, size, np.empty(64, np.int64), table)
-            assert merging.merge_long(long, size, table) == count
+            count = merge_loop.merge_short(short, size, np.empty(64, np.int64), table)
+            assert merge_loop.merge_long(long, size, table) == count
             expected = plain_merges(row.tolist(), pairs)
             assert short[:count].tolist() == long[:count].tolist() == expected
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mind_core import MindError
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS, UNKNOWN
-from mind_tok import Tokenizer, long_texts
+from mind_tok import Tokenizer
+from mind_tok import chunking as long_texts
 from mind_tok.sentencepiece import SPACE, Bpe, SentencePieceTokenizer, Unigram
 from mind_tok.testing import check_tokenizer
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mind_core import MindError
 from mind_tok import Tokenizer
-from mind_tok.blocks import Block
+from mind_tok.document_batch import DocumentBatch
 from mind_tok.sentencepiece import SentencePieceTokenizer
 from mind_tok.shards import Group, ShardSet, ShardWriter, id_type
 from mind_tok.to_huggingface import save_for_huggingface
@@ -276,7 +276,7 @@ def test_as_many_groups_as_16_bits_number_are_taken_and_no_more(
     names = tuple(Group(f"s{i}", "en") for i in range(65_536))
     count = len(names)
     one = np.arange(count)
-    block = Block(np.ones(count, np.int64), one + 1, one * 0 + 1, one, names)
+    block = DocumentBatch(np.ones(count, np.int64), one + 1, one * 0 + 1, one, names)
     with ShardWriter(tmp_path / "s", tokenizer) as writer:
         writer.add_block(block)
     shards = ShardSet.open(tmp_path / "s", verify=True)

@@ -14,7 +14,7 @@ T = TypeVar("T")
 _SECONDS_BETWEEN = 0.1
 
 
-def run_beside(progress: Progress, message: str, call: Callable[[], T]) -> T:
+def run_with_progress(progress: Progress, message: str, call: Callable[[], T]) -> T:
     """Return what `call` returns, showing the message with the time it takes.
 
     Python handles Ctrl-C between its own instructions only, so the call gets a thread of its own;

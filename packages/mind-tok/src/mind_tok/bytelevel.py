@@ -19,12 +19,12 @@ from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
 from mind_core.untrusted import inside
 from mind_tok.bytelevel_file import ByteLevelFile, read_bytelevel, token_bytes
-from mind_tok.replaced import REPLACED, read_replaced, write_replaced
 from mind_tok.surrogates import packed
+from mind_tok.token_replacements import REPLACED, read_replaced, write_replaced
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
 
 if TYPE_CHECKING:
-    from mind_tok.bpe.gpt2_cuts import Gpt2Cuts
+    from mind_tok.bpe.gpt2_pretokenizer import Gpt2Cuts
     from mind_tok.bpe.tables import Merges
 
 FILE = "tokenizer.json"
@@ -59,7 +59,7 @@ class ByteLevelTokenizer(Tokenizer):
 
     @cached_property
     def _loops(self) -> tuple[Gpt2Cuts, Merges]:
-        from mind_tok.bpe.gpt2_cuts import Gpt2Cuts
+        from mind_tok.bpe.gpt2_pretokenizer import Gpt2Cuts
         from mind_tok.bpe.tables import Merges
 
         vocab = self.file.vocab

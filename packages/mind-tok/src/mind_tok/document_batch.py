@@ -18,7 +18,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Block:
+class DocumentBatch:
     """Hold n documents end to end.
 
     Shapes: `ids` and `mask` (tokens,), `ends` (cumulative, in tokens), `sizes` (UTF-8 bytes) and
@@ -46,7 +46,7 @@ class Block:
         at = slice(start, int(self.ends[number]))
         return self.ids[at], None if self.mask is None else self.mask[at]
 
-    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> Block:
+    def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> DocumentBatch:
         """Return some documents, by their numbers in ascending order, as a block of their own."""
         if len(numbers) == len(self):
             return self
@@ -54,7 +54,7 @@ class Block:
         chosen[np.asarray(numbers, np.int64)] = True
         lengths = self.lengths
         tokens = np.repeat(chosen, lengths)
-        return Block(
+        return DocumentBatch(
             self.ids[tokens],
             np.cumsum(lengths[chosen]),
             self.sizes[chosen],
@@ -64,7 +64,7 @@ class Block:
         )
 
 
-class Names:
+class GroupNames:
     """Number groups in the order of their first documents."""
 
     def __init__(self) -> None:

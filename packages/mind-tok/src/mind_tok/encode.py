@@ -17,7 +17,6 @@ from mind_core.records import encode as encode_record
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_core.text.languages import language_of
-from mind_tok.blocks import Block, Group, Names
 from mind_tok.chat import (
     UnsuitableChat,
     conversations_of,
@@ -25,6 +24,7 @@ from mind_tok.chat import (
     trainable,
     trained_text,
 )
+from mind_tok.document_batch import DocumentBatch, Group, GroupNames
 from mind_tok.sampling import hashes64
 from mind_tok.shard_writer import id_type
 from mind_tok.tokenizer import Tokenizer
@@ -43,7 +43,7 @@ def source_of(record: Record) -> str:
 class Documents(NamedTuple):
     """The documents of one batch."""
 
-    block: Block
+    block: DocumentBatch
     keys: NDArray[np.uint64]
     """64 bits of the hash of the text of each, (n,), for the split."""
 
@@ -82,10 +82,10 @@ class Encoder:
         encoded = [text.encode() for text in texts]
         ids, ends = self.tokenizer.encode_flat(texts, self.tokenizer.end_id, encoded)
         sizes = [len(data) for data in encoded]
-        names = Names()
+        names = GroupNames()
         groups = self._groups(records, encoded, names)
         self._check(ids)
-        block = Block(
+        block = DocumentBatch(
             ids.astype(id_type(self.tokenizer.vocab_size)),
             ends,
             np.array(sizes, np.int64),
@@ -122,10 +122,10 @@ class Encoder:
                     outcome.details["cut_messages"] += cut
         ids, mask, ends = encode_chats(self.tokenizer, chats)
         texts = ["\n".join(m["content"] for m in messages).encode() for messages in chats]
-        names = Names()
+        names = GroupNames()
         groups = self._groups(records, texts, names)
         self._check(ids)
-        block = Block(
+        block = DocumentBatch(
             ids.astype(id_type(self.tokenizer.vocab_size)),
             ends,
             np.array([len(trained_text(messages).encode()) for messages in chats], np.int64),
@@ -135,7 +135,9 @@ class Encoder:
         )
         return records, Documents(block, hashes64(texts, self.seed))
 
-    def _groups(self, records: Sequence[Record], texts: Sequence[bytes], names: Names) -> list[int]:
+    def _groups(
+        self, records: Sequence[Record], texts: Sequence[bytes], names: GroupNames
+    ) -> list[int]:
         """Return the number of each record's source and language."""
         known = [_known_language(record) for record in records]
         if self.chat or sum(map(len, texts)) < _FEW_BYTES:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_tok.blocks import Block, Group
+from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.emit import datatrove, megatron, olmo
 from mind_tok.provenance import describe_inputs
 from mind_tok.shard_writer import ShardWriter, id_type
@@ -107,17 +107,17 @@ def _check(ids: NDArray[np.int64], source: Path, tokenizer: Tokenizer) -> None:
 
 def _block(
     ids: NDArray[np.int64], ends: NDArray[np.int64], sizes: NDArray[np.int64], source: str
-) -> Block:
+) -> DocumentBatch:
     total = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[ids])])
     bytes_ = np.diff(total[ends], prepend=np.int64(0))
     zeros = np.zeros(len(ends), np.int64)
-    return Block(ids, ends, bytes_, zeros, (Group(source, "und"),))
+    return DocumentBatch(ids, ends, bytes_, zeros, (Group(source, "und"),))
 
 
-def _ended(block: Block, end_id: int) -> Block:
+def _ended(block: DocumentBatch, end_id: int) -> DocumentBatch:
     """Add the end token to documents that lack it."""
     starts = block.ends - block.lengths
     ended = (block.lengths > 0) & (block.ids[np.maximum(block.ends - 1, 0)] == end_id)
     ids = np.insert(block.ids, block.ends[~ended], end_id)
     ends = np.cumsum(block.ends - starts + ~ended)
-    return Block(ids, ends, block.sizes, block.groups, block.names)
+    return DocumentBatch(ids, ends, block.sizes, block.groups, block.names)

@@ -22,7 +22,7 @@ AROUND = 20
 
 
 @dataclass
-class Tally:
+class TokenizerStats:
     """Counts over some texts."""
 
     documents: int = 0
@@ -32,7 +32,7 @@ class Tally:
     in_bytes: int = 0
     """Characters that have no entry and are written in bytes; line feeds, which always are, not."""
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: TokenizerStats) -> None:
         """Add the counts of other texts."""
         self.documents += other.documents
         self.bytes += other.bytes
@@ -55,20 +55,20 @@ class Tally:
 
 
 @dataclass
-class Found:
+class BatchStats:
     """What one batch, or all of them, showed."""
 
-    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    tallies: dict[tuple[str, str], TokenizerStats] = field(default_factory=dict)
     """By language and source."""
     used: NDArray[np.int64] | None = None
     """How often each id occurred, (vocab_size,)."""
     different: int = 0
     first: dict[str, Any] | None = None
 
-    def add(self, other: Found) -> None:
+    def add(self, other: BatchStats) -> None:
         """Add what a later batch showed."""
         for key, tally in other.tallies.items():
-            self.tallies.setdefault(key, Tally()).add(tally)
+            self.tallies.setdefault(key, TokenizerStats()).add(tally)
         if other.used is not None:
             self.used = other.used if self.used is None else self.used + other.used
         self.different += other.different
@@ -114,13 +114,13 @@ def _found(
     tokenizer: Tokenizer,
     split: NDArray[np.bool_],
     rows: Sequence[tuple[str, tuple[str, str], str]],
-) -> Found:
+) -> BatchStats:
     """Return what one tokenizer shows on (position, group, text)."""
-    found = Found()
+    found = BatchStats()
     encoded = tokenizer.encode_arrays([text for _, _, text in rows])
     for (position, group, text), ids in zip(rows, encoded, strict=True):
-        found.tallies.setdefault(group, Tally()).add(
-            Tally(1, len(text.encode()), len(text), len(ids), int(split[ids].sum()))
+        found.tallies.setdefault(group, TokenizerStats()).add(
+            TokenizerStats(1, len(text.encode()), len(text), len(ids), int(split[ids].sum()))
         )
         again = tokenizer.decode(ids.tolist())
         if again != text:
@@ -131,12 +131,12 @@ def _found(
     return found
 
 
-def report(tokenizer: Tokenizer, found: Found, top: int) -> dict[str, Any]:
+def report(tokenizer: Tokenizer, found: BatchStats, top: int) -> dict[str, Any]:
     """Return everything that was found as JSON values, with `top` examples in each list."""
-    languages: dict[str, Tally] = {}
-    total = Tally()
+    languages: dict[str, TokenizerStats] = {}
+    total = TokenizerStats()
     for (language, _), tally in found.tallies.items():
-        languages.setdefault(language, Tally()).add(tally)
+        languages.setdefault(language, TokenizerStats()).add(tally)
         total.add(tally)
     return {
         "tokenizer": {
@@ -177,7 +177,7 @@ def first_difference(text: str, again: str) -> dict[str, Any]:
     }
 
 
-def _vocabulary(tokenizer: Tokenizer, found: Found, top: int) -> dict[str, Any]:
+def _vocabulary(tokenizer: Tokenizer, found: BatchStats, top: int) -> dict[str, Any]:
     tokens = tokenizer.vocabulary()
     used = np.zeros(len(tokens), np.int64) if found.used is None else found.used
     texts = [i for i, token in enumerate(tokens) if token.kind == "text"]

@@ -21,16 +21,16 @@ from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_core.text.languages import language_of
-from mind_tok.background import run_beside
+from mind_tok.background import run_with_progress
 from mind_tok.checks import check_paths, is_much, refuse_existing
 from mind_tok.decode import Decode, shard_records
 from mind_tok.encode import TOOL, Encoder, ToShards, ToStream, source_of
-from mind_tok.fill import Filler
-from mind_tok.inspect import Found, Inspect, report
+from mind_tok.inspect import BatchStats, Inspect, report
 from mind_tok.provenance import describe_inputs
 from mind_tok.sampling import Sample, record_key
 from mind_tok.shard_writer import SHARD_TOKENS, ShardWriter
 from mind_tok.split import Splitter
+from mind_tok.split_writer import SplitWriter
 from mind_tok.tokenizer import HOOK, Tokenizer, TokenizerKind
 
 
@@ -98,7 +98,7 @@ def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> Non
         texts = sample.texts()
         size = sum(count["bytes"] for count in sample.drawn.values())
         with Progress(TOOL, stream.progress) as progress:
-            tokenizer = run_beside(
+            tokenizer = run_with_progress(
                 progress,
                 f"training {options.kind} on {size / 1e6:,.1f} MB",
                 lambda: kind.train(texts, options.vocab_size),
@@ -141,7 +141,7 @@ def encode_shards(
         emit=options.emit,
     )
 
-    filler = Filler(writer, Splitter(options.validation))
+    filler = SplitWriter(writer, Splitter(options.validation))
 
     def finish(summary: Summary) -> None:
         filler.finish()
@@ -221,7 +221,7 @@ def inspect(
     tokenizers: Sequence[Tokenizer], top: int, stream: StreamOptions, plugins: Plugins
 ) -> list[dict[str, Any]]:
     """Return what each tokenizer makes of the records, as JSON values."""
-    found = [Found() for _ in tokenizers]
+    found = [BatchStats() for _ in tokenizers]
 
     def settle(outcome: BatchResult) -> BatchResult:
         for all_of_it, part in zip(found, outcome.payload, strict=True):

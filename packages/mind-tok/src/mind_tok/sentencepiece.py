@@ -18,7 +18,7 @@ from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
 from mind_core.untrusted import inside
-from mind_tok.long_texts import may_cut, pieces
+from mind_tok.chunking import may_cut, pieces
 from mind_tok.sentencepiece_model import read_model
 from mind_tok.sentencepiece_training import train_model
 from mind_tok.surrogates import packed

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mind_tok.blocks import Block
+from mind_tok.document_batch import DocumentBatch
 
 ENDS = np.dtype("<u8")
 SIZES = np.dtype("<u8")
@@ -45,7 +45,7 @@ class HashedFile:
         self._file.close()
 
 
-class OpenShard:
+class ShardFile:
     """The files of one shard while documents are added to it."""
 
     def __init__(self, folder: Path, name: str, *, with_mask: bool) -> None:
@@ -55,7 +55,7 @@ class OpenShard:
         self._files = {suffix: HashedFile(folder / f"{name}.{suffix}") for suffix in suffixes}
 
     def add(
-        self, block: Block, ids: NDArray[Any], groups: NDArray[Any], first: int, last: int
+        self, block: DocumentBatch, ids: NDArray[Any], groups: NDArray[Any], first: int, last: int
     ) -> None:
         """Add documents from the first up to the last of a block; `groups` are our numbers."""
         start = int(block.ends[first - 1]) if first else 0

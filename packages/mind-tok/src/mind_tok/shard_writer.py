@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from mind_core import MindError
 from mind_core.files import atomic_folder, write_manifest
 from mind_core.summary import version_of
-from mind_tok.blocks import Block, Group
+from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.emit import Written, described, find_emitters
-from mind_tok.open_shard import GROUPS, MASK, OpenShard
+from mind_tok.shard_file import GROUPS, MASK, ShardFile
 from mind_tok.tokenizer import Tokenizer
 
 FORMAT = "mind-shards"
@@ -65,7 +65,7 @@ class ShardWriter:
         self.counts: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
         self._about = {"inputs": [dict(i) for i in inputs], "settings": dict(settings or {})}
         self._groups: dict[Group, int] = {}
-        self._open: dict[str, OpenShard] = {}
+        self._open: dict[str, ShardFile] = {}
         self._numbers = dict.fromkeys(SPLITS, 0)
         self._done: list[dict[str, Any]] = []
         self._stack = ExitStack()
@@ -106,9 +106,11 @@ class ShardWriter:
         one = np.array([len(row)], np.int64)
         zero = np.zeros(1, np.int64)
         names = (Group(source, language),)
-        self.add_block(Block(row, one, np.array([size], np.int64), zero, names, marks), split)
+        self.add_block(
+            DocumentBatch(row, one, np.array([size], np.int64), zero, names, marks), split
+        )
 
-    def add_block(self, block: Block, split: str = "train") -> None:
+    def add_block(self, block: DocumentBatch, split: str = "train") -> None:
         """Add documents in their order; each has its end token last."""
         assert split in SPLITS, split
         assert (block.mask is not None) == (self.kind == "chat"), "only conversations have a mask"
@@ -128,14 +130,14 @@ class ShardWriter:
             first = last
         self._count(block, split)
 
-    def _fitting(self, shard: OpenShard, ends: NDArray[np.int64], first: int) -> int:
+    def _fitting(self, shard: ShardFile, ends: NDArray[np.int64], first: int) -> int:
         """Return how many documents from the first on go into a shard; one always fits alone."""
         start = int(ends[first - 1]) if first else 0
         room = self.shard_tokens - shard.tokens
         fitting = int(np.searchsorted(ends[first:], start + room, side="right"))
         return fitting or (0 if shard.documents else 1)
 
-    def _count(self, block: Block, split: str) -> None:
+    def _count(self, block: DocumentBatch, split: str) -> None:
         documents = np.bincount(block.groups, minlength=len(block.names))
         tokens = np.zeros(len(block.names), np.int64)
         np.add.at(tokens, block.groups, block.lengths)
@@ -153,7 +155,7 @@ class ShardWriter:
             count["documents"] += int(documents[number])
             count["bytes"] += int(sizes[number])
 
-    def _check(self, block: Block) -> None:
+    def _check(self, block: DocumentBatch) -> None:
         lengths = block.lengths
         if (lengths <= 0).any() or (block.ids[block.ends - 1] != self.tokenizer.end_id).any():
             raise MindError(
@@ -178,15 +180,15 @@ class ShardWriter:
             )
         return number
 
-    def _next_shard(self, split: str) -> OpenShard:
+    def _next_shard(self, split: str) -> ShardFile:
         if split in self._open:
             self._close(self._open.pop(split), split)
         name = f"{split}-{self._numbers[split]:05d}"
         self._numbers[split] += 1
-        self._open[split] = OpenShard(self.folder, name, with_mask=self.kind == "chat")
+        self._open[split] = ShardFile(self.folder, name, with_mask=self.kind == "chat")
         return self._open[split]
 
-    def _close(self, shard: OpenShard, split: str) -> None:
+    def _close(self, shard: ShardFile, split: str) -> None:
         row = shard.finish(split)
         written = Written(
             self.folder,

@@ -21,8 +21,8 @@ from mind_core.errors import did_you_mean
 from mind_core.files import read_manifest, sha256_file
 from mind_core.plugins import Plugins
 from mind_core.untrusted import inside
-from mind_tok.blocks import Group
-from mind_tok.open_shard import ENDS, GROUPS, MASK, SIZES
+from mind_tok.document_batch import Group
+from mind_tok.shard_file import ENDS, GROUPS, MASK, SIZES
 from mind_tok.shard_writer import (
     FORMAT,
     KINDS,

@@ -30,7 +30,7 @@ class _Group:
 
 
 @dataclass
-class _Held(Generic[T]):
+class _HeldBack(Generic[T]):
     """The copies of one text, from any group, and the groups whose lowest it is."""
 
     documents: list[T] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Splitter(Generic[T]):
         self.least = least
         self._below = int(share * 2**64)
         self._groups: dict[Hashable, _Group] = {}
-        self._held: dict[int, _Held[T]] = {}
+        self._held: dict[int, _HeldBack[T]] = {}
         self._trained = bytearray(1 << (_SEEN_BITS - 3))
 
     def place_all(
@@ -111,7 +111,7 @@ class Splitter(Generic[T]):
         if key not in self._held and not (lower and not self._is_trained(key)):
             yield self._train(key, document)
             return
-        held = self._held.setdefault(key, _Held())
+        held = self._held.setdefault(key, _HeldBack())
         held.documents.append(keep(document) if keep else document)
         if lower:
             yield from self._let_go(group, at)

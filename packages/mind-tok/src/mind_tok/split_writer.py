@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mind_core.runner import BatchResult
-from mind_tok.blocks import Block
+from mind_tok.document_batch import DocumentBatch
 from mind_tok.encode import Documents
 from mind_tok.shard_writer import SPLITS, ShardWriter
 from mind_tok.split import TRAIN, VALIDATION, Splitter
@@ -16,11 +16,11 @@ from mind_tok.split import TRAIN, VALIDATION, Splitter
 class _At(NamedTuple):
     """A document: its block, and its number in there."""
 
-    block: Block
+    block: DocumentBatch
     number: int
 
 
-class Filler:
+class SplitWriter:
     """Take the outcomes of workers in order, and give their documents to a writer.
 
     Documents of a split lie in the order of the input, save the few that the splitter holds back.
@@ -57,14 +57,14 @@ class Filler:
         for split, (block, number) in self.splitter.finish():
             self.writer.add_block(block.take([number]), split)
 
-    def _give(self, block: Block, split: str, placed: _At) -> None:
+    def _give(self, block: DocumentBatch, split: str, placed: _At) -> None:
         if placed.block is block:
             self._waiting[split].append(placed.number)
             return
         self._flush(block, split)
         self.writer.add_block(placed.block.take([placed.number]), split)
 
-    def _flush(self, block: Block, *splits: str) -> None:
+    def _flush(self, block: DocumentBatch, *splits: str) -> None:
         for split in splits or SPLITS:
             if numbers := self._waiting[split]:
                 self.writer.add_block(block.take(numbers), split)

@@ -12,7 +12,8 @@ import numpy as np
 
 from mind_core.kernels.compiling import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
-from mind_tok.bpe.cached_ids import (
+from mind_tok.bpe.characters import character
+from mind_tok.bpe.word_cache import (
     LONG_BYTES,
     MIX,
     SHORT_BYTES,
@@ -23,7 +24,6 @@ from mind_tok.bpe.cached_ids import (
     take_long,
     take_short,
 )
-from mind_tok.bpe.characters import character
 
 NONE = 1 << 62
 """A rank above all others: these two symbols do not merge."""

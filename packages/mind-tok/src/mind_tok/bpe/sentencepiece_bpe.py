@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.packed import Bytes, Offsets
-from mind_tok.bpe.pair_cuts import CODE_POINTS, PairCuts
-from mind_tok.bpe.splits import splits
+from mind_tok.bpe.derive_merges import splits
+from mind_tok.bpe.safe_splits import CODE_POINTS, PairCuts
 from mind_tok.bpe.tables import Merges
 from mind_tok.sentencepiece_model import (
     BPE,

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from mind_core.kernels.compiling import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
-from mind_tok.bpe.cached_ids import FEW_IDS, LONG_WORDS, MIX, SHORT_WORDS
-from mind_tok.bpe.merging import encode_segments
+from mind_tok.bpe.merge_loop import encode_segments
+from mind_tok.bpe.word_cache import FEW_IDS, LONG_WORDS, MIX, SHORT_WORDS
 
 SHORT_LINES = 1 << 16
 LONG_PLACES = 1 << 14

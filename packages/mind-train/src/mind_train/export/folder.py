@@ -22,8 +22,8 @@ from mind_core.progress import log
 from mind_core.special_tokens import PAD
 from mind_core.untrusted import copy_files
 from mind_tok import Tokenizer, load_tokenizer
-from mind_tok.replaced import REPLACED
 from mind_tok.to_huggingface import save_for_huggingface
+from mind_tok.token_replacements import REPLACED
 from mind_train.checkpoint import (
     MODEL,
     TOKENIZER,
