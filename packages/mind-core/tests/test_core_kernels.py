@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mind_core.kernels.compiling import kernel
 from mind_core.kernels.packed import pack
@@ -69,3 +70,37 @@ def test_machine_code_is_made_anew_when_a_kernel_of_another_file_changed(tmp_pat
         printed.append(int(done.stdout))
         assert list((tmp_path / "kept").rglob("*.nbc")), "nothing was kept"
     assert printed == [2, 20]
+
+
+@pytest.mark.parametrize("damage", ["renamed", "cut"])
+def test_code_kept_by_another_version_is_made_again(tmp_path: Path, damage: str) -> None:
+    """numba reads its index before it looks whether it is of this version: a type that has
+    another name by now ended the run."""
+    (tmp_path / "shapes.py").write_text(
+        "from typing import NamedTuple\nimport numpy as np\n"
+        "class Pair(NamedTuple):\n    left: np.ndarray\n    right: np.ndarray\n"
+    )
+    (tmp_path / "loops.py").write_text(
+        "from mind_core.kernels.compiling import kernel\n"
+        "@kernel\ndef total(pair):\n    return pair.left[0] + pair.right[0]\n"
+    )
+    call = (
+        "import numpy as np, {module}, loops\n"
+        "print(loops.total({module}.Pair(np.ones(1), np.ones(1))))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": ""}
+
+    def run(module: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", call.format(module=module)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert run("shapes").stdout == "2.0\n"
+    (index,) = (tmp_path / "__pycache__").glob("*.nbi")
+    module = "shapes"
+    if damage == "renamed":
+        (tmp_path / "shapes.py").rename(tmp_path / "forms.py")
+        module = "forms"
+    else:
+        index.write_bytes(index.read_bytes()[:-20])
+    done = run(module)
+    assert done.stdout == "2.0\n", done.stderr

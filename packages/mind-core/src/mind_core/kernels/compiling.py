@@ -108,7 +108,15 @@ class _Kept:
             is_private(path)
             for path in Path(file._index_path).parent.glob(f"{_stem(file._index_path)}.*")
         )
-        return self._numba.load_overload(signature, context) if private else None
+        if not private:
+            return None
+        try:
+            return self._numba.load_overload(signature, context)
+        except Exception:
+            # Kept by a version whose types have other names, or damaged (which raises anything):
+            # it is made again.
+            file.flush()
+            return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
         """Keep what was compiled, unless others could change it."""
