@@ -277,6 +277,3 @@ def _as_text(rows: list[dict[str, Any]], components: bool) -> str:
             hooks = ", ".join(row["hooks"]) or row.get("error", "")
             lines.append(f"{row['name']} {row['version']}  {row['status']}  {hooks}")
     return "\n".join(lines) + "\n"
-
-
-add_front_door, answer_questions = add_global_options, handle_info_options  # their former names

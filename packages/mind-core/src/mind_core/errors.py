@@ -138,6 +138,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "did you mean …?" with the known names close to a name; empty if none is."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else ""
-
-
-nearest = did_you_mean  # its former name

@@ -31,9 +31,6 @@ def log(tool: str, message: str) -> None:
     sys.stderr.flush()
 
 
-say = log  # its former name
-
-
 class Progress:
     """Show one line that is painted over, at most five times a second.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from mind_core import MindError, Reason, Record
+from mind_core.component_calls import failure, not_finite, wrong_reason
 from mind_core.errors import BadRecord
 from mind_core.records import annotate, annotation, decode, encode, text_of
 from mind_core.runner import BatchResult
@@ -48,11 +49,17 @@ class RecordLabeller:
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
-            found = self.domain.label(record)
+            try:
+                found, story = self._ask(record)
+            except MindError:
+                raise
+            except BaseException as error:
+                wrong = failure(f"domain {self.name!r}", position, line, error)
+                outcome.bad.append((wrong, line))
+                continue
             if isinstance(found, Reason):
                 outcome.reject(record, TOOL, STEP, found)
                 continue
-            story = _short_hash(self.domain.story(record))
             note(record, self.name, found, self.domain.labels, story)
             change = found.facts.get("change")
             labelled.append(
@@ -67,6 +74,26 @@ class RecordLabeller:
             )
         outcome.payload = labelled
         return outcome
+
+    def _ask(self, record: Record) -> tuple[Label | Reason, str]:
+        """Return a record's label and story; raise for a domain that does what it may not."""
+        is_own = type(self.domain).__module__.startswith("mind_domain.")
+        before = b"" if is_own else encode(record)
+        found = self.domain.label(record)
+        story = "" if isinstance(found, Reason) else _short_hash(self.domain.story(record))
+        if is_own:
+            return found, story
+        if not isinstance(found, Reason | Label):
+            raise TypeError(f"it returned {found!r:.80}, neither a label nor a reason")
+        if encode(record) != before:
+            raise ValueError("it changed its argument")
+        if isinstance(found, Reason):
+            problem = wrong_reason(found)
+        else:
+            problem = not_finite(dict(found.facts))
+        if problem is not None:
+            raise ValueError(problem)
+        return found, story
 
 
 @dataclass

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from mind_core import Record
-from mind_core.languages import language_of
 from mind_core.records import text_of
+from mind_core.text.languages import language_of
 from mind_sft_select.score_stream import scored_sums
 from mind_sft_select.scorers.conversations import languages_of
 from mind_sft_select.scoring.answer_model import AnswerModel

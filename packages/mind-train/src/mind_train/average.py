@@ -17,7 +17,7 @@ from torch import Tensor
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_train.checkpoint import (
     MODEL,
     TOKENIZER,
@@ -56,7 +56,7 @@ def average(models: Sequence[Path], last: int, output: Path, plugins: Plugins) -
     words_of = folders[0] / TOKENIZER
     weights = mean_weights(folders)
     write_checkpoint(output, step, architecture, config, weights, {}, trainer, words_of)
-    say(TOOL, f"{output}: the mean of " + ", ".join(f.name for f in folders))
+    log(TOOL, f"{output}: the mean of " + ", ".join(f.name for f in folders))
 
 
 def mean_weights(folders: Sequence[Path]) -> dict[str, Tensor]:

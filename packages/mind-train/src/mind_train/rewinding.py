@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mind_core import MindError
 from mind_core.files import MANIFEST, read_json, sync_folder, write_json
-from mind_core.progress import say
+from mind_core.progress import log
 from mind_train.checkpoint import TRAINER, checkpoints, sound_checkpoints
 from mind_train.components import TOOL
 
@@ -88,7 +88,7 @@ def decide(run: Path, asked: RewindAsked, steps: int) -> None:
     first = max(asked.step - steps + 1, to + 1)
     decided.append(Rewound(asked.step, to, first, asked.step, asked.cause))
     write_json(run / REWINDS, [asdict(one) for one in decided])
-    say(
+    log(
         TOOL,
         f"step {asked.step:,}: {asked.cause}; back to step {to:,}, and the rows of steps "
         f"{first:,} to {asked.step:,} will be passed over",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mind_core.languages import HAN
+from mind_core.text.scripts import HAN
 
 EMOJI_PICTURES = (
     "\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2639\u263a\u2648-\u2653"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mind_core import cli, options
-from mind_core.runner import StreamOptions
+from mind_core.runner import StreamOptions, check_stream
 from mind_domain import options as domain_options
 from mind_domain.commands.shared import load_plugins
 
@@ -155,13 +155,6 @@ def label(
     }
     plugins = load_plugins(plugin)
     effective = pipeline.recipe_for(plugins, domain, recipe, given, set_ or [])
-    if print_recipe or dry_run:
-        made = pipeline.make_classifier(plugins, domain, effective)
-        if dry_run and isinstance(made, pipeline.Remarking) and prices is not None:
-            made.remarks()
-        cli.write_out(effective.to_toml())
-        return
-    cli.require_input(inputs, context.get_help)
     stream = StreamOptions(
         tuple(inputs or ()),
         output,
@@ -174,6 +167,15 @@ def label(
         quiet,
         progress,
     )
+    if print_recipe or dry_run:
+        made = pipeline.make_classifier(plugins, domain, effective)
+        if dry_run:
+            check_stream(stream)
+        if dry_run and isinstance(made, pipeline.Remarking) and prices is not None:
+            made.remarks()
+        cli.write_out(effective.to_toml())
+        return
+    cli.require_input(inputs, context.get_help)
     pipeline.run_label(plugins, domain, effective, stream)
 
 
