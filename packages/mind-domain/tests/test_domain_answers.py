@@ -4,7 +4,8 @@ import pytest
 
 from mind_domain import Verdict
 from mind_domain.answers import parse_answer
-from mind_domain.domains.finance.finance import WORDS
+from mind_domain.domains.finance.finance import Finance
+from mind_domain.domains.finance.wording import WORDS
 from mind_domain.judges.exact import Exact
 from mind_domain.story_keys import story_key
 
@@ -43,6 +44,30 @@ def test_english(text: str, label: str | None) -> None:
 )
 def test_chinese(text: str, label: str | None) -> None:
     assert parse_answer(text, WORDS["zh"]) == label
+
+
+MORE = {label: Finance().other_words(label) for label in ("rise", "flat", "fall")}
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "label"),
+    [
+        ("上漲", False, "rise"),
+        ("答案：下跌。", False, "fall"),
+        ("最終答案：上漲", False, "rise"),
+        ("跌", False, "fall"),
+        ("rise\nbecause earnings grew", True, "rise"),
+        ("上漲\n理由：業績增長", True, "rise"),
+        ("rise\nbecause earnings grew", False, None),
+        ("because of rise\nand fall", True, None),
+        ("It may rise.\nAnswer: fall", True, "fall"),
+        ("rise\nAnswer: fall", True, "fall"),
+        ("不会上漲", True, None),
+    ],
+)
+def test_other_words_and_the_first_line(text: str, first: bool, label: str | None) -> None:
+    words = {name: WORDS["en"][name] for name in ("rise", "flat", "fall")}
+    assert parse_answer(text, words, MORE, first=first) == label
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_intervals_come_from_as_many_draws_as_were_asked(draws: int) -> None:
     """Compute them a second way: one draw of clusters after another, from the same generator."""
     pairs = draw(60, 2, 0.1)
-    clusters = [str(n // 4) for n in range(60)]
+    clusters = [f"{n // 4:02}" for n in range(60)]
     table = confusion(pairs, LABELS)
     majority = int(table.sum(axis=1).argmax())
     chooser = np.random.Generator(np.random.PCG64(9))
@@ -116,4 +116,20 @@ def test_every_number_of_a_score_table() -> None:
         "unparsed": 0.25,
         "majority_accuracy": 0.5,
         "gain": 0.0,
+        "balanced_accuracy": 0.5,  # recall 1/2, 0 and 1
+    }
+    assert found["per_class"] == {
+        "rise": {
+            "precision": 1.0,
+            "recall": 0.5,
+            "f1": pytest.approx(2 / 3, abs=1e-6),
+            "records": 2,
+        },
+        "flat": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "records": 1},
+        "fall": {
+            "precision": 0.5,
+            "recall": 1.0,
+            "f1": pytest.approx(2 / 3, abs=1e-6),
+            "records": 1,
+        },
     }
