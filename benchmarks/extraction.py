@@ -24,12 +24,20 @@ from peers.environment import peer_python
 PAGES = Path(__file__).parent.parent / "tests" / "data" / "pages"
 OURS = "blocks"
 BASE = "trafilatura"
-NAMES = (OURS, BASE, "trafilatura_fast", "trafilatura_recall", "readability", "resiliparse")
+NAMES = (
+    OURS,
+    f"{OURS}_learned",
+    BASE,
+    "trafilatura_fast",
+    "trafilatura_recall",
+    "readability",
+    "resiliparse",
+)
 
 
 def run(name: str, pages: int, files: list[str]) -> dict[str, Any]:
     """Run one extractor over the pages in a process of its own."""
-    python = sys.executable if name == OURS else str(peer_python(name.split("_")[0]))
+    python = sys.executable if name.startswith(OURS) else str(peer_python(name.split("_")[0]))
     command = [python, str(PEERS / "extraction_worker.py"), name, str(pages), *files]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     answer: dict[str, Any] = json.loads(done.stdout)

@@ -2,9 +2,9 @@
 
 usage: python extraction_worker.py NAME PAGES FILE.jsonl.zst...
 
-The line of JSON has CPU seconds, pages, and for files with `gold` the sum of token F1 and the
-number of pages per file and language. A token is a Han character, a kana, a Hangul syllable or a
-word; F1 is that of the two bags of tokens.
+The line of JSON has CPU seconds, pages, and for files with `gold` the token F1 of each page, per
+file and language, or kind of page where `metadata.page_type` tells it. A token is a Han character,
+a kana, a Hangul syllable or a word; F1 is that of the two bags of tokens.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ def blocks() -> Extract:
 
     extract = Blocks()
     extract.prepare()  # as the tool does before it begins
+    return lambda html: str(extract(html, None) or "")
+
+
+def blocks_learned() -> Extract:
+    """Return mind-clean's own extractor, with the judge that was trained."""
+    from mind_clean.extractors.blocks.extract import Blocks
+
+    extract = Blocks(choice="learned")
+    extract.prepare()
     return lambda html: str(extract(html, None) or "")
 
 
@@ -115,7 +124,9 @@ def main() -> None:
     for (group, record), text in zip(pages, texts, strict=True):
         if "gold" in record:
             score = f1(text, record["gold"])
-            scores.setdefault(f"{group} {record['lang']}", []).append(score)
+            kind = (record.get("metadata") or {}).get("page_type") or record["lang"]
+            for part in (kind, "all"):
+                scores.setdefault(f"{group} {part}", []).append(score)
     json.dump({"cpu": cpu, "pages": len(pages), "scores": scores}, sys.stdout)
 
 

@@ -27,7 +27,7 @@ from mind_clean.extractors.blocks.page import (
     WEIGHT,
     Page,
 )
-from mind_clean.extractors.blocks.parse import read
+from mind_clean.extractors.blocks.parse import _STRIPPED, _read
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.select_blocks import choose
 from mind_core.stream import read_records
@@ -53,7 +53,7 @@ BY_HAND = {
 
 def differing(html: str) -> list[str]:
     """Return what the two find differently: columns of blocks and containers, and the main text."""
-    page, plain = read(html), slow_walk.read(html)
+    page, plain = _read(html, True, _STRIPPED), slow_walk.read(html)
     if page is None:
         return ["texts"] if plain.texts else []
     ours, numbers = as_lists(page), [_numbers[names] if names else 0 for names in plain.names]
@@ -74,7 +74,7 @@ def differing(html: str) -> list[str]:
 def as_lists(page: Page) -> slow_page.Page:
     """Return a page of arrays as the plain walk has it; names become numbers in both."""
     columns = page.containers.T.tolist()
-    kinds, homes, units, lengths, ends, lines = page.blocks.T.tolist()
+    kinds, homes, units, lengths, ends, lines, _ = page.blocks.T.tolist()
     shares, values = page.figures.T.tolist()
     text = page.text.tobytes()
     texts = [text[start:end].decode() for start, end in pairwise([0, *ends])]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
+from mind_clean.readers.warc import LARGEST_PAGE
 from mind_core.testing import ToolResult, run_tool
 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -86,9 +89,11 @@ def test_a_misspelt_shape_is_named() -> None:
     assert done.code == 2 and "cc_net" in done.stderr
 
 
-def response(url: str, body: bytes, content_type: str = "text/html; charset=gbk") -> bytes:
-    http = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (
-        content_type.encode(), len(body),
+def response(
+    url: str, body: bytes, content_type: str = "text/html; charset=gbk", more: bytes = b""
+) -> bytes:
+    http = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n" % (
+        content_type.encode(), len(body), more,
     )  # fmt: skip
     block = http + body
     head = (
@@ -128,6 +133,30 @@ def test_a_web_archive(tmp_path: Path) -> None:
     assert SENTENCE in done.records[0]["text"]
     piped = run_tool("mind-clean", ["-z", "0", "--from", "warc", "-j", "2"], archive())
     assert piped.stdout == done.stdout
+
+
+def test_codings_and_sizes_of_an_archive(tmp_path: Path) -> None:
+    page = f"<html><body><article><p>{TEXT}</p></article></body></html>".encode("gbk")
+    coded = gzip.compress(page)
+    chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(coded), coded)
+    both = b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"
+    video = b"\0" * (LARGEST_PAGE + 1)
+    path = tmp_path / "a.warc"
+    path.write_bytes(
+        response("https://tea.example/0", chunk, more=both)
+        + response("https://tea.example/1", page, more=both)
+        + response("https://tea.example/2", video, "video/mp4")
+        + response("https://tea.example/3", video)
+        + response("https://tea.example/4", coded, more=b"Content-Encoding: x-gzip\r\n")
+    )
+    rejects = tmp_path / "rejects.jsonl"
+    done = run_tool("mind-clean", ["-z", "0", "--from", "warc", path, "--rejects", rejects])
+    assert done.code == 0, done.stderr
+    assert [record["url"][-1] for record in done.records] == ["0", "1", "4"]
+    assert all(SENTENCE in record["text"] for record in done.records)
+    with zstandard.open(rejects, "rt") as lines:
+        dropped = [json.loads(line)["metadata"]["mind"]["rejected"] for line in lines]
+    assert [d["reason"] for d in dropped] == ["not_html", "too_large"]
 
 
 @pytest.mark.parametrize("plain", [False, True])

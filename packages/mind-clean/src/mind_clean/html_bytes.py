@@ -7,6 +7,7 @@ from base64 import b64decode
 from typing import Any
 
 from mind_clean.charsets import decode_page
+from mind_clean.http_codings import LARGEST_BODY, TooLargeError, decode_body
 from mind_core import Reason, Record
 from mind_core.errors import BadRecord
 
@@ -36,10 +37,20 @@ def page_of(record: Record, position: str, line: bytes) -> tuple[str, Record] | 
         kind = content_type.split(";")[0].strip().lower()
         if kind not in PAGE_TYPES:
             return Reason("not_html", kind)
+    size = http.get("bytes")
+    if isinstance(size, int):
+        return Reason("too_large", size, LARGEST_BODY)
     try:
         data = b64decode(record[BYTES], validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
         raise BadRecord("wrong_type", position, line, cause=f"{BYTES!r}: {error}") from None
+    codings = (http.get("content_encoding"), http.get("transfer_encoding"))
+    try:
+        data = decode_body(data, *(said if isinstance(said, str) else "" for said in codings))
+    except TooLargeError:
+        return Reason("too_large", None, LARGEST_BODY)
+    except ValueError as error:
+        return Reason("damaged_body", str(error))
     charset = http.get("charset")
     page = decode_page(data, charset if isinstance(charset, str) else None)
     share = page.undecodable / max(1, len(page.text))

@@ -22,7 +22,8 @@ def read_warc(inputs: Sequence[str], batch_bytes: int = BATCH_BYTES) -> Iterator
 
     The body goes to `html_base64` as it came, since only the worker decodes it; address, date and
     what HTTP said of it come along. Other kinds of records (requests, metadata) are passed over.
-    Raises `MindError` for a file that cannot be read, is damaged or cut.
+    One that is too large comes along without its body: the worker rejects it, by its kind if that
+    is no page. Raises `MindError` for a file that cannot be read, is damaged or cut.
     """
     check_inputs(inputs)
     for item in inputs or ["-"]:
@@ -118,21 +119,17 @@ def _damaged(name: str, seen: int, cause: str | Exception) -> MindError:
 
 
 def _record(response: Any, position: str) -> Record:
-    if response.content_length > LARGEST_PAGE:
-        raise MindError(
-            f"{position}: a response of more than {LARGEST_PAGE >> 20} MiB",
-            hint="take it out of the archive",
-        )
     whole = response.content_length
-    response.freeze()
-    if response.content_length < whole:
-        raise MindError(
-            f"{position}: the archive ends inside this response",
-            cause=f"{response.content_length} of {whole} bytes are there",
-            hint="get the file again",
-        )
+    if whole <= LARGEST_PAGE:
+        response.freeze()
+        if response.content_length < whole:
+            raise MindError(
+                f"{position}: the archive ends inside this response",
+                cause=f"{response.content_length} of {whole} bytes are there",
+                hint="get the file again",
+            )
     response.parse_http()
-    body = response.reader.read()
+    body = response.reader.read() if whole <= LARGEST_PAGE else b""
     headers = response.headers
     http = response.http_headers
     record: Record = {
@@ -147,5 +144,9 @@ def _record(response: Any, position: str) -> Record:
     said: Record = {"content_type": response.http_content_type, "charset": response.http_charset}
     if http is not None:
         said["status"] = http.status_code
+        said["content_encoding"] = http.get("Content-Encoding")
+        said["transfer_encoding"] = http.get("Transfer-Encoding")
+    if whole > LARGEST_PAGE:
+        said["bytes"] = whole
     record["metadata"] = {"http": {key: value for key, value in said.items() if value is not None}}
     return record

@@ -54,6 +54,7 @@ from mind_clean.extractors.blocks.page import (
     KIND,
     LINES,
     NAME,
+    OWNER,
     PARENT,
     SHARE,
     TAG,
@@ -90,17 +91,18 @@ class Columns(NamedTuple):
     figures: Figures
     state: Offsets
     stack: Offsets
-    """For each open element its number in the outline, what it is, and the kind around it."""
+    """For each open element its number in the outline, what it is, the kind around it, and the
+    names of the element of that kind."""
 
 
 def room_for(elements: int) -> Columns:
     """Return columns with room for the containers and blocks of so many elements."""
     return Columns(
         np.empty((elements + 1, 8), np.int64),
-        np.empty((2 * elements + 2, 6), np.int64),
+        np.empty((2 * elements + 2, 7), np.int64),
         np.empty((2 * elements + 2, 2), np.float64),
         np.zeros(inline_text.FIELDS + 8, np.int64),
-        np.empty((elements + 1, 3), np.int64),
+        np.empty((elements + 1, 4), np.int64),
     )
 
 
@@ -126,7 +128,7 @@ def assemble(
     state[CONTAINERS] = 1
     containers[0] = 0
     containers[0, TAG], containers[0, PARENT] = _BODY, -1
-    container, kind, depth, element = 0, _BODY, 0, 1
+    container, kind, depth, element, owner = 0, _BODY, 0, 1, 0
     at, end = outline[0, INNER], outline[0, CLOSED]
     while at < end or depth:
         if depth and outline[stack[depth - 1, 0], CLOSED] <= at:
@@ -135,12 +137,12 @@ def assemble(
             if what == LINK:
                 state[_LINKS] -= 1
             elif what >= LEAF:
-                _flush(out, blocks, figures, state, kind, container)
+                _flush(out, blocks, figures, state, kind, container, owner)
                 if what == LEAF:
                     state[_CODE] -= kind == _PRE
                 else:
                     container = _leave(containers, state, what)
-                kind = stack[depth, 2]
+                kind, owner = stack[depth, 2], stack[depth, 3]
             at = max(at, outline[stack[depth, 0], AFTER])
         elif at >= end:
             break
@@ -155,7 +157,7 @@ def assemble(
             if what == LINK:
                 state[_LINKS] += 1
             elif what > INLINE or what in (EMPTY_BLOCK, SET_APART):
-                _flush(out, blocks, figures, state, kind, container)
+                _flush(out, blocks, figures, state, kind, container, owner)
             if what <= HIDDEN_FROM_READERS:
                 if what == LINE_BREAK:
                     put_break(out, state, state[_CODE] > 0)
@@ -169,14 +171,20 @@ def assemble(
                 container = what
             elif outline[element, NUMBER] == _PRE:
                 state[_CODE] += 1
-            stack[depth, 0], stack[depth, 1], stack[depth, 2] = element, what, kind
+            _push(stack, depth, element, what, kind, owner)
             depth += 1
             if what >= LEAF:
-                kind = outline[element, NUMBER]
+                kind, owner = outline[element, NUMBER], outline[element, NAMED]
             at = outline[element, INNER]
             element += 1
-    _flush(out, blocks, figures, state, kind, container)
+    _flush(out, blocks, figures, state, kind, container, owner)
     containers[0, END] = state[BLOCKS]
+
+
+@kernel
+def _push(stack: Offsets, depth: int, element: int, what: int, kind: int, owner: int) -> None:
+    stack[depth, 0], stack[depth, 1] = element, what
+    stack[depth, 2], stack[depth, 3] = kind, owner
 
 
 @kernel
@@ -219,7 +227,13 @@ def _leave(containers: Rows, state: Offsets, container: int) -> int:
 
 @kernel
 def _flush(
-    out: Bytes, blocks: Rows, figures: Figures, state: Offsets, kind: int, container: int
+    out: Bytes,
+    blocks: Rows,
+    figures: Figures,
+    state: Offsets,
+    kind: int,
+    container: int,
+    owner: int,
 ) -> None:
     """Make what was put together a block of its own, if it holds any text."""
     link, state[_LINK] = state[_LINK], 0
@@ -232,6 +246,7 @@ def _flush(
         units = length if size == length else int(size * _HAN_UNITS)
         blocks[block, KIND], blocks[block, HOME], blocks[block, UNITS] = kind, container, units
         blocks[block, BLOCK_LENGTH], blocks[block, TEXT_END] = length, state[TO]
+        blocks[block, OWNER] = owner
         blocks[block, LINES] = _has_lines(out, state[START], state[TO])
         figures[block, SHARE] = share
         figures[block, VALUE] = value_of(out, state[START], state[TO], kind, units, share)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_clean.extractors.blocks.element_rules import (
-    CONTAINER,
+    LEAF,
     NUMBERS,
     VERBATIM,
     VOID,
@@ -28,7 +28,7 @@ ATTRIBUTES, HIDDEN, LINKED, ANCHOR = 1, 2, 4, 8
 another page; its `href` leads to a place on this page."""
 
 _HIDDEN_NAME, _STYLE, _HREF = (np.uint64(name_hash(n)) for n in ("hidden", "style", "href"))
-_P, _MAIN = NUMBERS["p"], NUMBERS["main"]
+_MAIN = NUMBERS["main"]
 _SPACE, _QUOTE, _EQUALS, _MARK, _SLASH, _HASH = (np.uint8(ord(c)) for c in ' "=!/#')
 _LESS, _GREATER, _DASH, _QUERY = (np.uint8(ord(c)) for c in "<>-?")
 _DISPLAY, _NONE, _SCRIPT = (
@@ -87,7 +87,7 @@ def find_elements(
             number = into[found, NUMBER]
             if tags.ends[number] == VERBATIM:
                 return -1, -1
-            if into[found, BITS] & ATTRIBUTES and (into[found, MEANS] == CONTAINER or number == _P):
+            if into[found, BITS] & ATTRIBUTES and into[found, MEANS] >= LEAF:
                 asking[asked] = found
                 asked += 1
             if tags.ends[number] == VOID:

@@ -7,7 +7,7 @@ from itertools import compress, pairwise
 
 from mind_clean.extractors.blocks.element_rules import traits
 from mind_clean.extractors.blocks.page import TEXT_END, Page
-from mind_clean.extractors.blocks.parse import read
+from mind_clean.extractors.blocks.parse import read as parse
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.select_blocks import choose, keep_all_but_boilerplate
 from mind_clean.letters import letters_of
@@ -26,10 +26,14 @@ class Blocks:
     list_bullets: bool = True
     density_of: str = "page"
     """What the density is a share of: "page", "body" (without navigation …) or "html"."""
+    choice: str = "rules"
+    """Who chooses the blocks: "rules", or "learned", a judge that was trained on pages."""
 
     def __post_init__(self) -> None:
         """Refuse a word that means nothing."""
         check_density_of(self.density_of)
+        if self.choice not in CHOICES:
+            raise ValueError(f"choice is {self.choice!r}, not one of {', '.join(CHOICES)}")
 
     def prepare(self) -> None:
         """Load the kernels before workers start."""
@@ -39,14 +43,21 @@ class Blocks:
 
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""
-        page = read(html)
+        learned = self.choice == "learned"
+        page = parse(html, pass_over=not learned)
         if page is None or not len(page.blocks):
             return None
         kept = choose(page.containers, page.blocks, page.figures, traits())
+        if learned:
+            from mind_clean.extractors.blocks.judge import choose_learned
+
+            kept = choose_learned(page, kept)
         parts = page.containers, page.blocks, traits(), page.text, kept
         text = render(*parts, self.list_bullets).tobytes().decode()
         return MainText(text, characters(page, html, self.density_of)) if text.strip() else None
 
+
+CHOICES = ("rules", "learned")
 
 _SAMPLE = "<?xml><p>tea<i/>茶</p><nav>x</nav>" + "<br>" * 5000
 """A page that needs every kernel."""

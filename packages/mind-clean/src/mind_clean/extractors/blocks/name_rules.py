@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -12,13 +13,16 @@ from mind_clean.extractors.blocks.element_words import (
     BOILERPLATE_ROLES,
     words,
 )
-from mind_clean.extractors.blocks.name_words import weight
+from mind_clean.extractors.blocks.name_words import weight, words_of
 from mind_clean.extractors.blocks.page import BOILERPLATE, MAIN, Rows
+from mind_clean.extractors.blocks.text_features import Scores
 
 _ATTRIBUTE = re.compile(r' (class|id|role|aria-hidden|itemprop)="([^"]*)"').findall
 _KEPT = 500
 """Start tags longer than this, in bytes, are not remembered."""
 _MOST = 20_000
+_LONGEST_NAMES = 300
+_HIGHEST = 120
 
 _NAMED_BY_CHANCE = words("blockquote dd dt figure center tr tbody thead tfoot body")
 
@@ -35,6 +39,7 @@ def weigh(start_tags: Sequence[bytes]) -> Rows:
     if len(_known) > _MOST or len(_numbers) > _MOST:
         _known.clear()
         _numbers.clear()
+        _scored.clear()
     said = np.array([_known.get(tag) or _weigh(tag) for tag in start_tags], np.int64)
     weights = (said & (_MAIN_BIT - 1)) + _LOWEST
     return np.stack((weights, said >> _NAME_SHIFT, said & _MAIN_BIT > 0), 1)
@@ -44,6 +49,24 @@ _known: dict[bytes, int] = {}
 """What each start tag says in one number, so that the garbage collector has nothing to look at."""
 
 _numbers: dict[str, int] = {}
+
+_scored = bytearray()
+"""The score of each names' number as an int8, as far as anybody has asked; 0 has none."""
+
+
+def name_scores(table: Mapping[str, int]) -> Scores:
+    """Return the score of each number of names, int8: what their words say by a table.
+
+    Of more than three words that the table has, the three that say most count.
+    """
+    if not _scored:
+        _scored.append(0)
+    for names in islice(_numbers, len(_scored) - 1, None):
+        words = set(words_of(names[:_LONGEST_NAMES]))
+        scores = (table[word] for word in words if word in table)
+        most = sorted(scores, key=lambda score: (abs(score), score))[-3:]
+        _scored.append(max(-_HIGHEST, min(_HIGHEST, sum(most))) & 0xFF)
+    return np.frombuffer(bytes(_scored), np.int8)
 
 
 def _weigh(start_tag: bytes) -> int:

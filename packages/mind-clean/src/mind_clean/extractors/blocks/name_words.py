@@ -56,8 +56,13 @@ _known: dict[str, int] = {}
 _MOST = 50_000
 
 
+def words_of(names: str) -> list[str]:
+    """Return the words of names in small letters: "postBody-left" has post, body and left."""
+    return [word.lower() for word in _WORD.findall(names)]
+
+
 def _weight_of(name: str) -> int:
-    parts = [word.lower() for word in _WORD.findall(name)]
+    parts = words_of(name)
     if not _APART.isdisjoint(parts) and _is_apart(parts):
         return BOILERPLATE_BY_NAME
     return 0 if _MAIN.isdisjoint(parts) else MAIN_BY_NAME

@@ -28,10 +28,10 @@ ELEMENT, TAG, PARENT, FIRST, END, WEIGHT, NAME, IS_MAIN = range(8)
 its first block and the one after its last, its weight, the number of its names (class and id), and
 whether it says that it is the main text."""
 
-KIND, HOME, UNITS, LENGTH, TEXT_END, LINES = range(6)
+KIND, HOME, UNITS, LENGTH, TEXT_END, LINES, OWNER = range(7)
 """Fields of a block: its nearest block element (p, h2, li, div …), its container, its length in
 Latin letters (a Chinese character counts two and a half) and in characters, where its text ends,
-in bytes, and whether it holds more than one line."""
+in bytes, whether it holds more than one line, and the number of the names of that element."""
 
 SHARE, VALUE = range(2)
 """Figures of a block: the share that is text of links to other pages, 0 to 1, and how much it looks

@@ -6,6 +6,7 @@ each container once, to weigh what its attributes say.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ _STRIPPED = sorted(
     words("script style noscript template svg select button iframe textarea noframes")
 )
 _LITTLE = 300  # characters
+_NO_SCRIPT = re.compile("<noscript", re.IGNORECASE)
 _MUCH = 0.5
 _LESS = np.uint8(ord("<"))
 _LARGE = 1 << 20
@@ -58,17 +60,30 @@ class Buffers(NamedTuple):
     columns: Columns
 
 
-def read(html: str) -> Page | None:
+def read(html: str, pass_over: bool = True) -> Page | None:
     """Return the blocks of a page, or none if it has no body.
 
     What is set apart is passed over unseen, but for its number of characters. If that leaves
     little of the page, or if much of it is apart by a mere name, the page is read again with open
-    eyes.
+    eyes. Without `pass_over` it is read so at once. What <noscript> holds is read only where the
+    page has next to no text without it: forums of Discourse write their posts there.
     """
+    page = _read(html, pass_over, _STRIPPED)
+    if _NO_SCRIPT.search(html) is None or (page is not None and page.characters >= _LITTLE):
+        return page
+    without = _read(html, pass_over, [tag for tag in _STRIPPED if tag != "noscript"])
+    if without is not None and without.characters >= _LITTLE:
+        return without
+    return _read(html, pass_over, _STRIPPED)  # not `page`: its arrays are the extractor's
+
+
+def _read(html: str, pass_over: bool, stripped: list[str]) -> Page | None:
     tree = LexborHTMLParser(bounded(with_end_tags(encoded(html)), _HARMLESS))
     if tree.body is None:
         return None
-    tree.strip_tags(_STRIPPED)
+    tree.strip_tags(stripped)
+    if "noscript" not in stripped:
+        tree.unwrap_tags(["noscript"])
     source = (tree.body.html or "").encode()
     data, buffers, elements, asked = _find(source)
     if elements < 0:
@@ -78,7 +93,7 @@ def read(html: str) -> Page | None:
     del tree
     _weigh(source, buffers.outline, buffers.asking[:asked])
     out, columns = np.empty(len(data), np.uint8), buffers.columns
-    assemble(data, buffers.outline, elements, True, out, *columns)
+    assemble(data, buffers.outline, elements, pass_over, out, *columns)
     characters, passed, by_name = columns.state[CHARACTERS : PASSED_BY_NAME + 1].tolist()
     seen = characters - passed - by_name
     if passed + by_name and (seen < _LITTLE or by_name > _MUCH * (seen + by_name)):

@@ -1,0 +1,289 @@
+"""Train the judge of blocks from pages with gold text, and say how good it is on other sites.
+
+Pages are JSONL records with `html`, `gold`, `url` and, to report by kind, `metadata.page_type`.
+Sites are divided by a hash of their names: seven tenths train, three tenths are held back and only
+reported. The tables of words are made out of fold, as are the answers of the first trees that the
+second ones see. Deterministic for the same pages and the same scikit-learn.
+
+usage: python benchmarks/train_judge.py FILE.jsonl.zst... -o judge.npz
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+from judge_labels import shares_in_gold, tokens_of
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from mind_clean.extractors.blocks import name_rules
+from mind_clean.extractors.blocks.block_features import features_of
+from mind_clean.extractors.blocks.element_rules import traits
+from mind_clean.extractors.blocks.judge import add_neighbours, best_choice
+from mind_clean.extractors.blocks.name_words import words_of
+from mind_clean.extractors.blocks.page import HOME, NAME, OWNER, PARENT, TEXT_END
+from mind_clean.extractors.blocks.parse import read
+from mind_clean.extractors.blocks.select_blocks import choose
+from mind_clean.extractors.blocks.text_features import BUCKETS, word_buckets
+from mind_core.stream import read_records
+
+FOLDS = 3
+PRIOR, STRENGTH, SCALE, HIGHEST = 0.35, 3.0, 20, 120
+TREES: dict[str, Any] = {
+    "learning_rate": 0.12, "min_samples_leaf": 60, "l2_regularization": 3.0,
+    "early_stopping": False, "random_state": 0, "max_bins": 128,
+}  # fmt: skip
+FIRST = {"max_iter": 70, "max_leaf_nodes": 24}
+SECOND = {"max_iter": 60, "max_leaf_nodes": 20}
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class Example:
+    """A page that was read: its arrays, its labels, what its names are."""
+
+    site: str
+    kind: str
+    gold: str
+    arrays: tuple[Array, Array, Array, Array]
+    """Containers, blocks, figures, text: what `features_of` takes."""
+    texts: list[str]
+    rules: Array
+    right: Array
+    """Share of each block that is in gold."""
+    names: dict[int, frozenset[str]]
+    buckets: list[Array]
+
+    @property
+    def weights(self) -> Array:
+        """Return what each block counts in training; a page counts 1."""
+        sizes = np.array([len(tokens_of(text)) for text in self.texts])
+        weights = np.minimum(sizes, 300) ** 0.75 + 0.3
+        return np.asarray(weights / weights.sum())
+
+
+def site_of(url: str) -> str:
+    """Return the domain under which a site is registered, nearly."""
+    parts = (urlsplit(url).hostname or "").lower().split(".")
+    second = {"co", "com", "org", "net", "gov", "edu", "ac"}
+    two = len(parts) > 2 and parts[-2] in second and len(parts[-1]) == 2
+    return ".".join(parts[-3 if two else -2 :])
+
+
+def part_of(site: str, parts: int, salt: str = "") -> int:
+    """Return the part, 0 to parts - 1, that a site belongs to."""
+    return int(hashlib.sha256((salt + site).encode()).hexdigest()[:8], 16) % parts
+
+
+def examples(files: Sequence[Path]) -> Iterable[Example]:
+    """Yield the pages of files that have any text."""
+    working = np.empty(480, np.int64)
+    for record in read_records(list(files)):
+        page = read(record["html"], pass_over=False)
+        if page is None or not len(page.blocks):
+            continue
+        arrays = tuple(np.array(a) for a in (page.containers, page.blocks, page.figures, page.text))
+        containers, blocks, figures, text = arrays
+        ends, data = blocks[:, TEXT_END].tolist(), text.tobytes()
+        spans = list(zip([0, *ends], ends, strict=False))
+        texts = [data[start:end].decode() for start, end in spans]
+        known = list(name_rules._numbers)
+        numbers = {int(n) for n in (*containers[:, NAME], *blocks[:, OWNER]) if n}
+        metadata = record.get("metadata") or {}
+        yield Example(
+            site=site_of(record.get("url") or "") or str(record["id"])[:12],
+            kind=metadata.get("page_type") or f"{record.get('source')}-{record.get('lang')}",
+            gold=record["gold"],
+            arrays=(containers, blocks, figures, text),
+            texts=texts,
+            rules=choose(containers, blocks, figures, traits()),
+            right=np.array(shares_in_gold(texts, record["gold"])),
+            names={n: frozenset(words_of(known[n - 1][:300])) for n in numbers},
+            buckets=[
+                np.unique(working[: word_buckets(text, start, end, working)])
+                for start, end in spans
+            ],
+        )
+
+
+def log_odds(right: float, count: float) -> float:
+    """Return how much likelier main text is than by the prior, in log-odds."""
+    likely = (right + STRENGTH * PRIOR) / (count - right + STRENGTH * (1 - PRIOR))
+    return float(np.log(likely) - np.log(PRIOR / (1 - PRIOR)))
+
+
+def scaled(value: float) -> int:
+    """Return log-odds as the int8 that ships."""
+    return int(np.clip(round(SCALE * value), -HIGHEST, HIGHEST))
+
+
+def name_table(pages: Sequence[Example]) -> dict[str, int]:
+    """Return a score for each word of names: is what stands below it main text?"""
+    right, count, sites = defaultdict(float), defaultdict(float), Counter[str]()
+    for page in pages:
+        sites[page.site] += 1
+        weight = sites[page.site] ** -0.5
+        containers, blocks = page.arrays[:2]
+        above: list[frozenset[str]] = []
+        for row in containers:
+            outer = above[row[PARENT]] if row[PARENT] >= 0 else frozenset[str]()
+            above.append(outer | page.names.get(int(row[NAME]), frozenset()))
+        held, size = defaultdict(float), defaultdict(float)
+        for row, share, text in zip(blocks, page.right, page.texts, strict=True):
+            tokens = min(len(tokens_of(text)), 60) + 1.0
+            for word in above[row[HOME]] | page.names.get(int(row[OWNER]), frozenset()):
+                held[word] += tokens * share
+                size[word] += tokens
+        for word in size:
+            right[word] += weight * held[word] / size[word]
+            count[word] += weight
+    scores = {word: scaled(log_odds(right[word], n)) for word, n in count.items() if n >= 2.5}
+    return {word: score for word, score in sorted(scores.items()) if score}
+
+
+def word_table(pages: Sequence[Example]) -> Array:
+    """Return a score for each bucket of words: are blocks that hold them main text?"""
+    right, count = np.zeros(BUCKETS), np.zeros(BUCKETS)
+    for page in pages:
+        held, size = np.zeros(BUCKETS), np.zeros(BUCKETS)
+        for buckets, share in zip(page.buckets, page.right, strict=True):
+            held[buckets] += share
+            size[buckets] += 1
+        right += np.divide(held, size, out=np.zeros(BUCKETS), where=size > 0)
+        count += size > 0
+    scores = [scaled(log_odds(r, n)) if n >= 3 else 0 for r, n in zip(right, count, strict=True)]
+    return np.array(scores, np.int8)
+
+
+def features(page: Example, names: dict[str, int], words: Array) -> Array:
+    """Return the features of a page's blocks by two tables."""
+    scores = np.zeros(max(page.names, default=0) + 1, np.int8)
+    for number, found in page.names.items():
+        most = sorted((names[w] for w in found if w in names), key=lambda s: (abs(s), s))[-3:]
+        scores[number] = max(-HIGHEST, min(HIGHEST, sum(most)))
+    return features_of(*page.arrays, page.rules, scores, words)
+
+
+def fit(options: dict[str, int], rows: Sequence[Array], pages: Sequence[Example]) -> Any:
+    """Return trees over the rows of some pages."""
+    weights = np.concatenate([page.weights for page in pages])
+    labels = np.concatenate([page.right >= 0.5 for page in pages]).astype(int)
+    model = HistGradientBoostingClassifier(**TREES, **options)
+    return model.fit(np.concatenate(rows), labels, sample_weight=weights / weights.mean())
+
+
+def train(pages: Sequence[Example]) -> tuple[dict[str, int], Array, Any, Any]:
+    """Return the tables and both sets of trees."""
+    part = [part_of(page.site, FOLDS, "inner") for page in pages]
+
+    def out_of_fold(make: Callable[[list[int]], Callable[[int], Array]]) -> list[Array]:
+        made: dict[int, Array] = {}
+        for fold in range(FOLDS):
+            answer = make([i for i, p in enumerate(part) if p != fold])
+            made |= {i: answer(i) for i, p in enumerate(part) if p == fold}
+        return [made[i] for i in range(len(pages))]
+
+    def tables(known: list[int]) -> Callable[[int], Array]:
+        chosen = [pages[i] for i in known]
+        names, words = name_table(chosen), word_table(chosen)
+        return lambda i: features(pages[i], names, words)
+
+    rows = out_of_fold(tables)
+
+    def first(known: list[int]) -> Callable[[int], Array]:
+        model = fit(FIRST, [rows[i] for i in known], [pages[i] for i in known])
+        return lambda i: np.asarray(model.predict_proba(rows[i])[:, 1])
+
+    alone = out_of_fold(first)
+    around = [
+        add_neighbours(p.arrays[0], p.arrays[1], r, a)
+        for p, r, a in zip(pages, rows, alone, strict=True)
+    ]
+    return name_table(pages), word_table(pages), fit(FIRST, rows, pages), fit(SECOND, around, pages)
+
+
+def nodes_of(model: Any) -> dict[str, Array]:
+    """Return trees as the judge walks them: a node, its left side, its right side."""
+    roots, splits, thresholds, rights = [], [], [], []
+    for (tree,) in model._predictors:
+        roots.append(len(splits))
+        waiting = [(0, -1)]
+        while waiting:
+            index, parent = waiting.pop()
+            node, place = tree.nodes[index], len(splits)
+            if parent >= 0:
+                rights[parent] = place
+            leaf = bool(node["is_leaf"])
+            value = np.float32(node["value"] if leaf else node["num_threshold"])
+            if not leaf and float(value) > node["num_threshold"]:
+                value = np.nextafter(value, np.float32(-np.inf))
+            splits.append(-1 if leaf else int(node["feature_idx"]))
+            thresholds.append(value)
+            rights.append(-1)
+            if not leaf:
+                waiting += [(int(node["right"]), place), (int(node["left"]), -1)]
+    return {
+        "roots": np.array(roots, np.int32), "features": np.array(splits, np.int16),
+        "thresholds": np.array(thresholds, np.float32), "rights": np.array(rights, np.int32),
+    }  # fmt: skip
+
+
+def save(path: Path, names: dict[str, int], words: Array, first: Any, second: Any) -> None:
+    """Write the weights."""
+    arrays = {f"{k}1": v for k, v in nodes_of(first).items()}
+    arrays |= {f"{k}2": v for k, v in nodes_of(second).items()}
+    arrays["starts"] = np.array(
+        [float(np.ravel(m._baseline_prediction)[0]) for m in (first, second)]
+    )
+    arrays["word_scores"] = words
+    arrays["name_words"] = np.frombuffer("\n".join(names).encode(), np.uint8)
+    arrays["name_values"] = np.array(list(names.values()), np.int8)
+    np.savez_compressed(path, **arrays)
+
+
+def f1(page: Example, kept: Array) -> float:
+    """Return the F1 of the tokens of the chosen blocks and of gold."""
+    chosen = [
+        t for text, keep in zip(page.texts, kept, strict=True) if keep for t in tokens_of(text)
+    ]
+    found, wanted = Counter(chosen), Counter(tokens_of(page.gold))
+    return 2 * (found & wanted).total() / max(1, found.total() + wanted.total())
+
+
+def main() -> None:
+    """Train, write, and report by kind of page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    args = parser.parse_args()
+    name_rules._MOST = 1 << 40  # numbers of names must last
+    pages = list(examples(args.files))
+    held = [page for page in pages if part_of(page.site, 10) < 3]
+    names, words, first, second = train([page for page in pages if part_of(page.site, 10) >= 3])
+    save(args.output, names, words, first, second)
+    rows = defaultdict(list)
+    for page in held:
+        known = features(page, names, words)
+        around = add_neighbours(*page.arrays[:2], known, first.predict_proba(known)[:, 1])
+        learned = best_choice(page.arrays[1], second.predict_proba(around)[:, 1])
+        for kind in (page.kind, "all"):
+            rows[kind].append(
+                (f1(page, page.rules), f1(page, learned), f1(page, page.right >= 0.5))
+            )
+    print("| held back | pages | rules | learned | labels |\n|---|---:|---:|---:|---:|")
+    for kind, scores in sorted(rows.items()):
+        means = [f"{statistics.mean(column):.3f}" for column in zip(*scores, strict=True)]
+        print("| " + " | ".join([kind, str(len(scores)), *means]) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""A learned judge of blocks: how likely each is main text, and the choice that suits that best.
+
+Two small sets of gradient-boosted trees, the second of which sees the answers of the first for the
+blocks around. Trained by benchmarks/train_judge.py on pages with gold text; the weights ship.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_clean.extractors.blocks.block_features import FEATURES, features_of
+from mind_clean.extractors.blocks.name_rules import name_scores
+from mind_clean.extractors.blocks.page import (
+    END,
+    FIRST,
+    HOME,
+    KIND,
+    NAME,
+    OWNER,
+    PARENT,
+    TAG,
+    UNITS,
+    Figures,
+    Kept,
+    Page,
+    Rows,
+)
+from mind_clean.extractors.blocks.text_features import Features, Scores
+from mind_core.kernels.compiling import kernel
+
+WEIGHTS = Path(__file__).with_name("judge.npz")
+AROUND = 18
+"""Features that the second set of trees has beside those of the first."""
+
+_STEPS, _LIMIT = 4096, 12.0
+_ODDS = 1.0 / (1.0 + np.exp(-np.linspace(-_LIMIT, _LIMIT, _STEPS + 1)))
+_OFFSETS = np.array([-3, -2, -1, 1, 2, 3], np.int64)
+_REACHES = np.array([5, 15], np.int64)
+_SALT = np.uint64(0x9E3779B97F4A7C15)
+_ROUNDS = 20
+
+
+class Trees(NamedTuple):
+    """Hold boosted trees, node after node; the left child of a node is the next one."""
+
+    roots: npt.NDArray[np.int32]
+    features: npt.NDArray[np.int16]
+    """-1: a leaf."""
+    thresholds: npt.NDArray[np.float32]
+    """Of a leaf, what it adds to the log-odds."""
+    rights: npt.NDArray[np.int32]
+
+
+class Judge(NamedTuple):
+    """Hold the weights of a judge."""
+
+    first: Trees
+    second: Trees
+    starts: tuple[float, float]
+    """The log-odds before the first tree of each set."""
+    word_scores: Scores
+    name_words: dict[str, int]
+
+
+@cache
+def load_judge(path: str = str(WEIGHTS)) -> Judge:
+    """Read the weights that ship."""
+    with np.load(path, allow_pickle=False) as held:
+        sets = [Trees(*(held[f"{name}{n}"] for name in Trees._fields)) for n in (1, 2)]
+        starts = float(held["starts"][0]), float(held["starts"][1])
+        words = held["name_words"].tobytes().decode().split("\n")
+        names = dict(zip(words, held["name_values"].tolist(), strict=True))
+        return Judge(sets[0], sets[1], starts, held["word_scores"], names)
+
+
+def choose_learned(page: Page, kept: Kept) -> Kept:
+    """Return for each block of a page whether it is main text; `kept` is what the rules say."""
+    judge = load_judge()
+    page_is = page.containers, page.blocks, page.figures, page.text
+    features = features_of(*page_is, kept, name_scores(judge.name_words), judge.word_scores)
+    alone = odds(features, *judge.first, judge.starts[0], _ODDS)
+    around = add_neighbours(page.containers, page.blocks, features, alone)
+    return best_choice(page.blocks, odds(around, *judge.second, judge.starts[1], _ODDS))
+
+
+@kernel
+def odds(
+    features: Features,
+    roots: npt.NDArray[np.int32],
+    splits: npt.NDArray[np.int16],
+    thresholds: npt.NDArray[np.float32],
+    rights: npt.NDArray[np.int32],
+    start: float,
+    table: Figures,
+) -> Figures:
+    """Return the probability of each row, float64, by trees over its features.
+
+    The logistic function is looked up in a table between -12 and 12, so that no library's `exp`
+    decides about a block.
+    """
+    out = np.empty(len(features))
+    for row in range(len(features)):
+        total = start
+        for root in roots:
+            node = np.int64(root)
+            while splits[node] >= 0:
+                if features[row, splits[node]] <= thresholds[node]:
+                    node += 1
+                else:
+                    node = np.int64(rights[node])
+            total += thresholds[node]
+        place = (min(max(total, -_LIMIT), _LIMIT) + _LIMIT) * (_STEPS / (2 * _LIMIT))
+        below = min(int(place), _STEPS - 1)
+        out[row] = table[below] + (table[below + 1] - table[below]) * (place - below)
+    return out
+
+
+@kernel
+def add_neighbours(containers: Rows, blocks: Rows, features: Features, alone: Figures) -> Features:
+    """Return the features with the probabilities of the blocks around, and of the same kind."""
+    count = len(blocks)
+    out = np.empty((count, FEATURES + AROUND), np.float32)
+    units, sums = np.zeros(count + 1), np.zeros(count + 1)
+    for block in range(count):
+        size = blocks[block, UNITS] + 1.0
+        units[block + 1] = units[block] + size
+        sums[block + 1] = sums[block] + size * alone[block]
+    for block in range(count):
+        row = out[block]
+        row[:FEATURES] = features[block]
+        row[FEATURES] = alone[block]
+        to = FEATURES + 1
+        for offset in _OFFSETS:
+            other = block + offset
+            row[to] = alone[other] if other >= 0 and other < count else -1.0
+            to += 1
+        for reach in _REACHES:
+            start, end = max(0, block - reach), min(count, block + reach + 1)
+            row[to] = (sums[end] - sums[start]) / (units[end] - units[start])
+            to += 1
+        around = blocks[block, HOME]
+        for _ in range(3):
+            start, end = containers[around, FIRST], containers[around, END]
+            row[to] = (sums[end] - sums[start]) / max(1.0, units[end] - units[start])
+            around = max(0, containers[around, PARENT])
+            to += 1
+        row[to + 4] = sums[count] / units[count]
+        row[to + 5] = sums[block] / max(1e-9, sums[count])
+    _add_kinds(containers, blocks, alone, out, FEATURES + 12)
+    return out
+
+
+@kernel
+def _add_kinds(containers: Rows, blocks: Rows, alone: Figures, out: Features, to: int) -> None:
+    """Write the mean probability, and the number, of the blocks of a page that are marked alike.
+
+    By their own element and names, then by those of their container.
+    """
+    count = len(blocks)
+    slots = 4
+    while slots < 2 * count:
+        slots *= 2
+    for way in range(2):
+        keys, members = np.full(slots, np.int64(-1)), np.zeros(slots)
+        units, sums = np.zeros(slots), np.zeros(slots)
+        slot_of = np.zeros(count, np.int64)
+        for block in range(count):
+            home = blocks[block, HOME]
+            if way == 0:
+                key = blocks[block, KIND] * 10000019 + blocks[block, OWNER]
+            else:
+                key = containers[home, TAG] * 10000019 + containers[home, NAME]
+            slot = np.int64((np.uint64(key) * _SALT) >> np.uint64(20)) & (slots - 1)
+            while keys[slot] >= 0 and keys[slot] != key:
+                slot = (slot + 1) & (slots - 1)
+            size = blocks[block, UNITS] + 1.0
+            keys[slot], slot_of[block] = key, slot
+            members[slot] += 1
+            units[slot] += size
+            sums[slot] += size * alone[block]
+        for block in range(count):
+            slot = slot_of[block]
+            out[block, to + 2 * way] = sums[slot] / units[slot]
+            out[block, to + 2 * way + 1] = members[slot]
+
+
+@kernel
+def best_choice(blocks: Rows, likely: Figures) -> Kept:
+    """Return the choice with the best expected F1: what is likelier than half of that F1.
+
+    Lipton et al. 2014 (arXiv:1402.1892): the best threshold of a probability is F*/2.
+    """
+    count = len(blocks)
+    kept = np.zeros(count, np.bool_)
+    wanted = 0.0
+    for block in range(count):
+        wanted += likely[block] * (blocks[block, UNITS] + 2.0)
+    threshold = 0.5
+    for _ in range(_ROUNDS):
+        taken, right = 0.0, 0.0
+        for block in range(count):
+            if likely[block] >= threshold:
+                size = blocks[block, UNITS] + 2.0
+                taken += size
+                right += size * likely[block]
+        better = right / max(1e-9, taken + wanted)
+        if abs(better - threshold) < 1e-4:
+            break
+        threshold = better
+    for block in range(count):
+        kept[block] = likely[block] >= threshold
+    return kept

@@ -1,0 +1,131 @@
+"""The judge of blocks: its trees as scikit-learn walks them, kinds of pages that rules lose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mind_clean.extractors.blocks.block_features import FEATURES, features_of
+from mind_clean.extractors.blocks.extract import Blocks
+from mind_clean.extractors.blocks.judge import (
+    _ODDS,
+    AROUND,
+    add_neighbours,
+    best_choice,
+    load_judge,
+    odds,
+)
+from mind_clean.extractors.blocks.name_rules import name_scores
+from mind_clean.extractors.blocks.page import HOME, PARENT, UNITS
+from mind_clean.extractors.blocks.parse import read
+from mind_clean.extractors.blocks.text_features import BUCKETS, word_buckets
+
+WORDS = (
+    "I have tried this on my own machine and it works, but only after a restart.",
+    "Thanks a lot, that was it! The second command did nothing here, though.",
+    "Could you post the whole log? Without it nobody can say what went wrong.",
+)
+MENU = "<nav><ul>" + "".join(f"<li><a href='/{n}'>Topic {n}</a>" for n in range(40)) + "</ul></nav>"
+POSTS = "".join(
+    f"<div class='post reply'><div class=author><a href='/u/{n}'>user{n}</a></div>"
+    f"<div class='post-body comment'><p>{WORDS[n % 3]} ({n})</p></div></div>"
+    for n in range(12)
+)
+FORUM = (
+    f"<body>{MENU}<h1>It does not start</h1><div class=topic>{POSTS}</div><footer>© 2026</footer>"
+)
+
+
+def test_posts_of_a_forum_are_its_text() -> None:
+    text = str(Blocks(choice="learned")(FORUM, None))
+    assert sum(f"({n})" in text for n in range(12)) == 12
+    assert "Topic 7" not in text and "© 2026" not in text
+
+
+def test_the_posts_of_a_page_that_needs_scripts_stand_in_noscript() -> None:
+    posts = POSTS.replace("post reply", "topic").replace("post-body comment", "cooked")
+    page = f"<body><div id=app></div><noscript>{posts}</noscript>"
+    for choice in ("rules", "learned"):
+        assert WORDS[0] in str(Blocks(choice=choice)(page, None))
+    asked = "<body><div id=app></div><noscript>You need to enable JavaScript.</noscript>"
+    assert Blocks()(asked, None) is None
+    beside = f"<body><article><p>{' '.join(WORDS)} {' '.join(WORDS)}</p></article>"
+    assert "cookie" not in str(Blocks()(f"{beside}<noscript>No cookie here.</noscript>", None))
+
+
+def test_a_choice_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="choice is 'best'"):
+        Blocks(choice="best")
+
+
+def page_features() -> tuple[object, np.ndarray]:  # type: ignore[type-arg]
+    page = read(FORUM, pass_over=False)
+    assert page is not None
+    judge = load_judge()
+    kept = np.ones(len(page.blocks), np.bool_)
+    arrays = page.containers.copy(), page.blocks.copy(), page.figures.copy(), page.text.copy()
+    return arrays, features_of(*arrays, kept, name_scores(judge.name_words), judge.word_scores)
+
+
+def test_trees_are_walked_as_they_were_trained() -> None:
+    _, features = page_features()
+    judge = load_judge()
+    for trees, start, rows in ((judge.first, judge.starts[0], features),):
+        found = odds(rows, *trees, start, _ODDS)
+        for row, odd in zip(rows, found, strict=True):
+            total = start
+            for root in trees.roots:
+                node = int(root)
+                while trees.features[node] >= 0:
+                    left = row[trees.features[node]] <= trees.thresholds[node]
+                    node = node + 1 if left else int(trees.rights[node])
+                total += float(trees.thresholds[node])
+            assert abs(odd - 1 / (1 + np.exp(-total))) < 1e-6
+    assert len(np.unique(found.round(3))) > 5
+
+
+def test_neighbours_and_kinds_are_those_of_plain_numpy() -> None:
+    (containers, blocks, _, _), features = page_features()  # type: ignore[misc]
+    count = len(blocks)
+    alone = np.linspace(0.05, 0.95, count)
+    around = add_neighbours(containers, blocks, features, alone)
+    assert around.shape == (count, FEATURES + AROUND)
+    assert np.array_equal(around[:, :FEATURES], features)
+    sizes = blocks[:, UNITS] + 1.0
+    whole = (alone * sizes).sum() / sizes.sum()
+    assert np.allclose(around[:, FEATURES + 16], whole, atol=1e-6)
+    assert np.allclose(around[1:, FEATURES + 3], alone[:-1]) and around[0, FEATURES + 3] == -1
+    assert np.allclose(around[:-2, FEATURES + 5], alone[2:])
+    for block in range(count):
+        above = max(0, containers[blocks[block, HOME], PARENT])
+        start, end = containers[above, 3], containers[above, 4]
+        mean = (alone * sizes)[start:end].sum() / sizes[start:end].sum()
+        assert abs(around[block, FEATURES + 10] - mean) < 1e-6
+
+
+def test_the_choice_has_the_best_expected_f1() -> None:
+    chance = np.random.default_rng(5)
+    blocks = np.zeros((9, 7), np.int64)
+    for _ in range(50):
+        blocks[:, UNITS] = chance.integers(1, 400, 9)
+        likely = chance.random(9) ** 2
+        sizes = blocks[:, UNITS] + 2.0
+
+        def expected(kept: np.ndarray, likely=likely, sizes=sizes) -> float:  # type: ignore[no-untyped-def,type-arg]
+            return float(
+                2 * (likely * sizes)[kept].sum() / (sizes[kept].sum() + (likely * sizes).sum())
+            )
+
+        order = np.argsort(-likely)
+        best = max(expected(np.isin(np.arange(9), order[:n])) for n in range(1, 10))
+        assert expected(best_choice(blocks, likely)) > best - 1e-3
+
+
+def test_words_of_a_text_have_the_same_bucket_in_any_case() -> None:
+    found = [np.empty(480, np.int64) for _ in range(3)]
+    texts = [
+        np.frombuffer(t, np.uint8) for t in (b"Read More 12", b"read more 34", b"read less 12")
+    ]
+    counts = [word_buckets(t, 0, len(t), b) for t, b in zip(texts, found, strict=True)]
+    assert counts == [6, 6, 6] and np.array_equal(found[0][:6], found[1][:6])
+    assert not np.array_equal(found[0][:6], found[2][:6]) and max(found[0][:6]) < BUCKETS
