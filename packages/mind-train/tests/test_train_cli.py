@@ -40,7 +40,19 @@ def sets(changes: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     "verb",
-    ["", "pretrain", "sft", "sample", "plan", "bench", "plot", "average", "export", "import"],
+    [
+        "",
+        "pretrain",
+        "sft",
+        "sample",
+        "serve",
+        "plan",
+        "bench",
+        "plot",
+        "average",
+        "export",
+        "import",
+    ],
 )
 def test_help_is_light(verb: str) -> None:
     code = (

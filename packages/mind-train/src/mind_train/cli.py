@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 
 from mind_core import cli
-from mind_train.commands import average, bench, exchange, plan, plot, pretrain, sample, scaling, sft
+from mind_train.commands import (
+    average,
+    bench,
+    exchange,
+    plan,
+    plot,
+    pretrain,
+    sample,
+    scaling,
+    serve,
+    sft,
+)
 from mind_train.commands.shared import TOOL, plugins_of
 
 app = cli.new_app()
@@ -21,6 +32,7 @@ for module, command in (
     (pretrain, pretrain.pretrain),
     (sft, sft.sft),
     (sample, sample.sample),
+    (serve, serve.serve),
     (plan, plan.plan),
     (bench, bench.bench),
     (plot, plot.plot),

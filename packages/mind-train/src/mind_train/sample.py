@@ -58,7 +58,7 @@ def sample(
     Sample i of a prompt is drawn with seed + i. ``show`` gets the text as it is written. ``device``
     is "auto", "cpu", "cuda" …; which one was taken is said on stderr.
     """
-    checkpoint = _loaded(folder, plugins, device)
+    checkpoint = load_to_write(folder, plugins, device)
     words = checkpoint.tokenizer
     asked = [(prompt, turn) for prompt in prompts for turn in range(count)]
     ids = {prompt: prompt_ids(checkpoint, prompt, how.chat) for prompt in prompts}
@@ -107,7 +107,7 @@ def read_prompts(path: Path) -> list[str]:
     return found
 
 
-def _loaded(folder: Path, plugins: Plugins, device: str) -> Checkpoint:
+def load_to_write(folder: Path, plugins: Plugins, device: str) -> Checkpoint:
     """Load a model to where it is to work, and say where that is."""
     machine = choose_device(device, "float32", option="--device")
     checkpoint = load_checkpoint(folder, machine.device, plugins)
@@ -137,7 +137,7 @@ def converse(
     device: str = "cpu",
 ) -> None:
     """Answer one line after another (stdin's), each with all that was said before in view."""
-    checkpoint = _loaded(folder, plugins, device)
+    checkpoint = load_to_write(folder, plugins, device)
     messages: list[dict[str, str]] = []
     for turn, line in enumerate(sys.stdin if lines is None else lines):
         if not (question := line.strip()):
