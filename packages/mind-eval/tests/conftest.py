@@ -62,15 +62,20 @@ def model_folder(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactor
 def nan_folder(
     model_folder: Path, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Make the same checkpoint with one weight that is NaN."""
-    from mind_train import load_checkpoint
+    """Make the same checkpoint with one weight that is NaN, as a fault on the way may leave it.
+
+    mind-train itself refuses to write one, so its check is put aside here.
+    """
+    from mind_train import load_checkpoint, tensor_file
     from mind_train.checkpoint import save_checkpoint
 
     model = load_checkpoint(model_folder).model
     with torch.no_grad():
         next(p for p in model.parameters() if p.ndim > 1).view(-1)[-1] = float("nan")
     folder = tmp_path_factory.mktemp("nan")
-    save_checkpoint(folder, 1, "mindllm", model, {}, {}, tokenizer_folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tensor_file, "require_finite", lambda *_: None)
+        save_checkpoint(folder, 1, "mindllm", model, {}, {}, tokenizer_folder)
     return folder
 
 
