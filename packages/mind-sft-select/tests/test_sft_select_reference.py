@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mind_core import Record
+from mind_core import MindError, Record
 from mind_core.chats import ChatFormat
 from mind_core.errors import UsageError
 from mind_core.records import encode
@@ -54,6 +54,11 @@ def test_the_interval_is_over_documents_not_over_tokens() -> None:
         row = interval_of(nats, tokens, number)
         missed += not row["low"] <= 5.0 <= row["high"]
     assert missed <= 8, "95 % intervals miss at most a few of 60"
+
+
+def test_nats_that_are_no_numbers_are_an_error() -> None:
+    with pytest.raises(MindError, match="nats of 1 texts are no finite numbers"):
+        interval_of(np.array([1.0, np.nan]), np.array([1.0, 1.0]), 0)
 
 
 def test_the_pool_is_the_median_of_scored_records(

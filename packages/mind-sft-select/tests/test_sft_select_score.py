@@ -20,7 +20,7 @@ from mind_core.testing import run_tool
 from mind_sft_select.scoring import run as scoring_run
 from mind_sft_select.scoring.answer_model import AnswerModel, model_of
 from mind_sft_select.scoring.run import ScoreOptions, run_scores
-from mind_sft_select.scoring.sums import Choice, Sums, sums_of
+from mind_sft_select.scoring.sums import ChatSums, Choice, Sums, sums_of
 from mind_sft_select.scoring.templates import Template
 from mind_tok.chat import encode_chat
 
@@ -118,6 +118,13 @@ def test_sums_survive_json() -> None:
     assert sums.total.entropy() == 1.75 / 4 and sums.total.entropy(end=False) == 0.5
     assert sums.total.bits_per_byte() == pytest.approx(1.5 / math.log(2) / 9)
     assert sums.ifd() == pytest.approx((1.75 / 4) / (2.5 / 4))
+
+
+def test_sums_tell_whether_all_are_numbers() -> None:
+    fine = Sums(1.0, 2, 0.5, 1, 8)
+    assert ChatSums((fine,), 3, alone=fine).is_finite()
+    assert not ChatSums((Sums(math.inf, 1), fine), 3).is_finite()
+    assert not ChatSums((fine,), 3, alone=Sums(1.0, 2, math.nan, 1)).is_finite()
 
 
 @pytest.fixture()

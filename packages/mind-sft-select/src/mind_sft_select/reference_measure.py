@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mind_core import Record
+from mind_core import MindError, Record
 from mind_core.records import text_of
 from mind_core.text.languages import language_of
 from mind_sft_select.score_stream import scored_sums
@@ -52,7 +52,16 @@ class Documents:
 
 
 def interval_of(nats: Any, tokens: Any, seed: int) -> dict[str, Any]:
-    """Return a ratio of sums over float64 [N] with its interval over 1,000 draws of documents."""
+    """Return a ratio of sums over float64 [N] with its interval over 1,000 draws of documents.
+
+    Raises `MindError` for nats that are no finite numbers.
+    """
+    if not np.isfinite(nats).all():
+        raise MindError(
+            f"the nats of {int((~np.isfinite(nats)).sum()):,} texts are no finite numbers",
+            hint="check the checkpoint: a model with NaN weights, or one that overflows, has no "
+            "entropy",
+        )
     rng, count = np.random.default_rng(seed), len(nats)
     drawn = []
     for _ in range(0, DRAWS, 100):

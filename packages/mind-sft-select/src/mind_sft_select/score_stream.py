@@ -78,7 +78,7 @@ class ScoreStep:
                 row["reason"] = str(one.reason)
             elif sums is None:
                 row["reason"] = TOO_LONG
-            elif not all(turn.is_finite() for turn in sums.turns):
+            elif not sums.is_finite():
                 row["reason"] = "not_finite"
             else:
                 row |= sums.as_dict()

@@ -68,6 +68,11 @@ class ChatSums:
         """Return the sums over all answers."""
         return sum(self.turns, Sums())
 
+    def is_finite(self) -> bool:
+        """Tell whether all sums are numbers."""
+        parts = (*self.turns, self.inside, self.alone, self.plain, self.everything)
+        return all(part is None or part.is_finite() for part in parts)
+
     def scope(self, scope: str) -> Sums:
         """Return the sums that a scope counts: `answer`, `last` or `all`."""
         if scope == "last":
