@@ -45,17 +45,18 @@ def compare(folder: Path, root: Path, items: int) -> None:
     from lm_eval.evaluator import evaluate
     from lm_eval.models.huggingface import HFLM
 
-    from mind_eval.answers import AnswerLog
     from mind_eval.benchmarks.benchmark import benchmark_folder
     from mind_eval.builtins import FOLDER
-    from mind_eval.engine import Engine
-    from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+    from mind_eval.distributed import Ranks
+    from mind_eval.eval_results import EvalResults
+    from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.models.model import open_model
     from mind_eval.prompts.sources import benchmark_task
-    from mind_eval.ranks import Ranks
+    from mind_eval.response_cache import ResponseCache
+    from mind_eval.runner import RequestRunner
 
     model = open_model(str(folder))
-    engine, outcome = Engine(model, AnswerLog(None), Ranks(), 8192), Outcome()
+    engine, outcome = RequestRunner(model, ResponseCache(None), Ranks(), 8192), EvalResults()
     prepared: list[Any] = []
     started = time.process_time()
     for name, form, shots in TASKS:
@@ -103,7 +104,7 @@ def against_fp64(folder: Path, root: Path, items: int) -> None:
     from mind_eval.models.model import open_model
     from mind_eval.prompts.builder import Builder
     from mind_eval.prompts.spec import read_spec
-    from mind_eval.scoring import Sequenced, score
+    from mind_eval.scoring import ScoredSequence, score
 
     model = open_model(str(folder))
     encoder = Encoder(model)
@@ -117,7 +118,7 @@ def against_fp64(folder: Path, root: Path, items: int) -> None:
     ]
     network: Any = model.network
 
-    def plainly(one: Sequenced) -> list[float]:
+    def plainly(one: ScoredSequence) -> list[float]:
         with torch.inference_mode():
             logits = network.model(torch.tensor([one.input])).logits[0, -one.scored :]
         wanted = torch.tensor(one.tokens[-one.scored :])[:, None]

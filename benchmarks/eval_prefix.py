@@ -94,16 +94,16 @@ def one_side(asked: argparse.Namespace) -> dict[str, Any]:
 
     stay_offline()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    from mind_eval.answers import AnswerLog
-    from mind_eval.engine import Engine
+    from mind_eval.distributed import Ranks
     from mind_eval.metrics.items import chosen_metrics
     from mind_eval.models.model import open_model
     from mind_eval.prompts.builder import Builder
-    from mind_eval.ranks import Ranks
+    from mind_eval.response_cache import ResponseCache
+    from mind_eval.runner import RequestRunner
 
     spec, splits = data(asked.shape, asked.data_root)
     model = open_model(str(asked.model))
-    engine = Engine(model, AnswerLog(None), Ranks(), 8192)
+    engine = RequestRunner(model, ResponseCache(None), Ranks(), 8192)
     items = list(Builder(spec, splits, shots=SHOTS).build(engine.encoder.fits, asked.items))
     pairs = [pair for item in items for pair in item.pairs]
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -14,7 +14,7 @@ import pytest
 
 from mind_core import MindError
 from mind_core.testing import run_tool, signalling
-from mind_eval.answers import AnswerLog, answer_key, base_key, read_answers
+from mind_eval.response_cache import ResponseCache, answer_key, base_key, read_answers
 from mind_eval.results import read_items, read_scores
 
 ONE = {"OMP_NUM_THREADS": "1"}
@@ -40,7 +40,9 @@ def whole(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_killed_run_goes_on_from_its_log(whole: Path, model_folder: Path, tmp_path: Path) -> None:
     output, log = tmp_path / "scores", tmp_path / "scores.answers" / "rank-0.jsonl"
-    killed = signalling("mind-eval", "mind_eval.answers:AnswerLog.add", 3, signal.SIGKILL)
+    killed = signalling(
+        "mind-eval", "mind_eval.response_cache:ResponseCache.add", 3, signal.SIGKILL
+    )
     done = subprocess.run(
         [*killed, *command(model_folder, output)[3:]], env={**os.environ, **ONE}, check=False
     )
@@ -99,14 +101,14 @@ def test_a_key_holds_all_that_an_answer_depends_on(tmp_path: Path) -> None:
         answer_key(base, (12, 3), 1),
     ]
     assert len({key, *others}) == 7
-    log = AnswerLog(tmp_path / "log")
+    log = ResponseCache(tmp_path / "log")
     log.add({key: (-1.5, True), "text": "你好\n"})
     log.close()
-    again = AnswerLog(tmp_path / "log", rank=1)
+    again = ResponseCache(tmp_path / "log", rank=1)
     assert again.get(key) == (-1.5, True) and again.get("text") == "你好\n"
     assert again.get(others[0]) is None
     again.close()
     assert read_answers(tmp_path / "log").keys() == {key, "text"}
     (tmp_path / "file").write_text("")
     with pytest.raises(MindError, match="cannot be written"):
-        AnswerLog(tmp_path / "file")
+        ResponseCache(tmp_path / "file")

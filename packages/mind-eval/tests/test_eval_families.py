@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from mind_core import MindError
-from mind_eval.generating import Wanted, Writer, generation_plan
-from mind_eval.heldout import measure
+from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.lm import MindLM
 from mind_eval.models.huggingface import FolderTokenizer
 from mind_eval.models.model import Model, open_model
+from mind_eval.perplexity import measure
 
 transformers = pytest.importorskip("transformers")
 
@@ -293,10 +293,10 @@ def test_a_stop_string_that_is_a_special_token_ends_a_text(
     with torch.no_grad():
         network.head.weight[stop] = hidden[0, -1] * 10  # type: ignore[attr-defined]
     for stops, least, most in (((), 1, 8), (("<|im_end|>",), 0, 0)):
-        wanted = [Wanted(prompt, stops, 8)]
+        wanted = [GenerationRequest(prompt, stops, 8)]
         (batch,) = generation_plan(wanted, 8192)
         steps: list[int] = []
-        Writer(model).write(batch, wanted, lambda steps=steps: steps.append(1))
+        Generator(model).write(batch, wanted, lambda steps=steps: steps.append(1))
         assert least < len(steps) <= most + 1
 
 
@@ -329,14 +329,14 @@ def test_logits_that_are_scaled_are_scaled_here_too(
     config: Callable[[], Any], tmp_path: Path
 ) -> None:
     from mind_eval.models.huggingface import FolderNetwork
-    from mind_eval.scoring import Sequenced, score
+    from mind_eval.scoring import ScoredSequence, score
 
     torch.manual_seed(0)
     model = transformers.AutoModelForCausalLM.from_config(config()).eval()
     tokens = tuple(range(3, 40))
     network = FolderNetwork(model)
     network.check(tmp_path)
-    (found,) = score(network, [Sequenced(tokens, 30)])
+    (found,) = score(network, [ScoredSequence(tokens, 30)])
     with torch.no_grad():
         logits = model(torch.tensor([tokens[:-1]])).logits[0, -30:].log_softmax(-1)
     exact = [float(row[token]) for row, token in zip(logits, tokens[-30:], strict=True)]

@@ -14,11 +14,11 @@ from mind_core.errors import GateError, UsageError
 from mind_core.files import read_json, write_json
 from mind_core.output import write_records
 from mind_core.testing import run_tool
-from mind_eval.answers import AnswerLog, read_answers
 from mind_eval.compare import compare
 from mind_eval.finite import check_scores
 from mind_eval.gates import check_gates, metrics_of, parse_gate
 from mind_eval.report.run_report import write_report
+from mind_eval.response_cache import ResponseCache, read_answers
 from mind_eval.results import read_items, read_scores
 
 ONE = {"OMP_NUM_THREADS": "1"}
@@ -60,7 +60,7 @@ def test_nan_in_held_out_text_and_in_what_is_written(nan_folder: Path, tmp_path:
 
 
 def test_a_log_takes_and_gives_finite_numbers_only(tmp_path: Path) -> None:
-    log = AnswerLog(tmp_path / "log")
+    log = ResponseCache(tmp_path / "log")
     for value in (float("nan"), float("-inf"), float("inf")):
         with pytest.raises(MindError, match="not logged"):
             log.add({"good": (-1.0, True), "bad": (value, False)})
@@ -74,12 +74,12 @@ def test_a_log_takes_and_gives_finite_numbers_only(tmp_path: Path) -> None:
 
 
 def test_the_first_answer_after_a_torn_line_is_kept(tmp_path: Path) -> None:
-    log = AnswerLog(tmp_path)
+    log = ResponseCache(tmp_path)
     log.add({"one": (-1.0, True)})
     log.close()
     with (tmp_path / "rank-0.jsonl").open("ab") as file:
         file.write(b'{"key":"torn","nats":-3')
-    log = AnswerLog(tmp_path)
+    log = ResponseCache(tmp_path)
     log.add({"two": (-2.0, False)})
     log.add({"three": "text"})
     log.close()

@@ -13,7 +13,7 @@ import torch
 from mind_core.errors import MindError, UsageError
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.model import open_model
-from mind_eval.scoring import Scorer, Sequenced, score
+from mind_eval.scoring import ScoredSequence, Scorer, score
 
 transformers = pytest.importorskip("transformers")
 
@@ -36,8 +36,8 @@ def test_branches_behind_prefix_and_windows_score_as_in_transformers(gpt_neo_fol
             question = draw(1, 90)
             for _ in range(4):
                 ending = draw(1, 70)
-                asked.append(Sequenced((*subject, *question, *ending), len(ending)))
-    asked.append(Sequenced(draw(300, 300), 250))
+                asked.append(ScoredSequence((*subject, *question, *ending), len(ending)))
+    asked.append(ScoredSequence(draw(300, 300), 250))
     ours = open_model(str(gpt_neo_folder)).network
     assert isinstance(ours, MindNetwork) and ours.packs
     network = theirs(gpt_neo_folder)
@@ -54,10 +54,10 @@ def test_branches_behind_prefix_and_windows_score_as_in_transformers(gpt_neo_fol
 
 
 def test_packed_rows_have_no_padding(gpt_neo_folder: Path) -> None:
-    from mind_eval.plan import plan
+    from mind_eval.batching import plan
 
     network = open_model(str(gpt_neo_folder)).network
-    asked = [Sequenced(tuple(range(3, 3 + size)), 2) for size in (300, 40, 41, 90)]
+    asked = [ScoredSequence(tuple(range(3, 3 + size)), 2) for size in (300, 40, 41, 90)]
     scorer = Scorer(network)
     units = plan(asked, 8192)
     for unit in units:
@@ -78,7 +78,9 @@ def test_an_unusual_variant_is_left_to_transformers(gpt_neo_folder: Path, tmp_pa
 
 
 def test_a_bfloat16_folder_scores_near_fp32(gpt_neo_folder: Path) -> None:
-    asked = [Sequenced(tuple(range(5, 200)), 20)] * 2 + [Sequenced((*range(5, 190), 7, 8), 2)]
+    asked = [ScoredSequence(tuple(range(5, 200)), 20)] * 2 + [
+        ScoredSequence((*range(5, 190), 7, 8), 2)
+    ]
     exact = score(open_model(str(gpt_neo_folder)).network, asked)
     rough = score(open_model(str(gpt_neo_folder), dtype="bfloat16").network, asked)
     for one, other in zip(exact, rough, strict=True):
@@ -87,7 +89,7 @@ def test_a_bfloat16_folder_scores_near_fp32(gpt_neo_folder: Path) -> None:
 
 
 def test_rows_of_several_lengths_write_what_transformers_writes(gpt_neo_folder: Path) -> None:
-    from mind_eval.generating import Wanted, Writer, generation_plan
+    from mind_eval.generation import GenerationRequest, Generator, generation_plan
 
     model = open_model(str(gpt_neo_folder))
     chance = random.Random(3)
@@ -98,10 +100,10 @@ def test_rows_of_several_lengths_write_what_transformers_writes(gpt_neo_folder: 
     ]
     prompts.append(prompts[0][:30])
     longest = tuple(chance.randrange(1, 1500) for _ in range(500))  # the context ends at 512
-    wanted = [Wanted(prompt, (), 40 + n) for n, prompt in enumerate([*prompts, longest])]
+    wanted = [GenerationRequest(prompt, (), 40 + n) for n, prompt in enumerate([*prompts, longest])]
     batches = generation_plan(wanted, 8192, packs=True)
     assert max(len({len(wanted[i].tokens) for i in b.members}) for b in batches) > 3
-    writer, written = Writer(model), {}
+    writer, written = Generator(model), {}
     for batch in batches:
         written |= dict(writer.write(batch, wanted))
     network = theirs(gpt_neo_folder)
@@ -116,16 +118,16 @@ def test_rows_of_several_lengths_write_what_transformers_writes(gpt_neo_folder: 
 
 
 def test_a_stop_string_over_several_tokens_ends_a_row(gpt_neo_folder: Path) -> None:
-    from mind_eval.generating import Wanted, Writer, generation_plan
+    from mind_eval.generation import GenerationRequest, Generator, generation_plan
 
     model = open_model(str(gpt_neo_folder))
     prompts = [tuple(range(9, 30)), tuple(range(40, 55))]
 
     def write(stops: tuple[str, ...]) -> tuple[list[str], int]:
-        wanted = [Wanted(prompt, stops, 60) for prompt in prompts]
+        wanted = [GenerationRequest(prompt, stops, 60) for prompt in prompts]
         steps = []
         (batch,) = generation_plan(wanted, 8192, packs=True)
-        found = dict(Writer(model).write(batch, wanted, lambda: steps.append(1)))
+        found = dict(Generator(model).write(batch, wanted, lambda: steps.append(1)))
         return [found[n] for n in range(len(prompts))], len(steps)
 
     whole, steps = write(())
@@ -163,7 +165,7 @@ def test_an_exported_checkpoint_scores_as_the_checkpoint(
     text = "Question: how do I open a jar? 下列说法正确的是"
     ids = checkpoint.tokenizer.encode(text)
     assert exported.tokenizer.encode(text) == ids
-    asked = [Sequenced(tuple(ids), len(ids) - 1)]
+    asked = [ScoredSequence(tuple(ids), len(ids) - 1)]
     ours, theirs = (score(model.network, asked)[0].logprobs for model in (checkpoint, exported))
     assert ours == theirs
     assert exported.context == checkpoint.context

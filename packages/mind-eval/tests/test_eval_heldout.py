@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord
-from mind_eval.heldout import measure, read_texts, windows
 from mind_eval.models.model import mind_model
+from mind_eval.perplexity import measure, read_texts, windows
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint

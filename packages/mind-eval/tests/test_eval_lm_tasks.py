@@ -12,7 +12,7 @@ from mind_core.errors import MindError, UsageError
 from mind_core.testing import run_tool
 from mind_eval.table import scores_table
 
-CHOICE = """task: {name}
+MULTIPLE_CHOICE = """task: {name}
 output_type: multiple_choice
 dataset_path: json
 dataset_kwargs: {{data_files: {{train: {folder}/rows.jsonl, test: {folder}/rows.jsonl}}}}
@@ -36,7 +36,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     (folder / "rows.jsonl").write_text(rows)
     for name in ("one", "two"):
-        text = CHOICE.format(name=f"mine_{name}", folder=folder)
+        text = MULTIPLE_CHOICE.format(name=f"mine_{name}", folder=folder)
         (folder / f"{name}.yaml").write_text(text + "tag: mine_tag\n")
     (folder / "group.yaml").write_text(
         "group: mine\ntask: [mine_one, mine_two]\n"

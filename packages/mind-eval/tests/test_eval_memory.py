@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mind_eval.plan import TREE_TOKENS, Sequenced, plan
+from mind_eval.batching import TREE_TOKENS, ScoredSequence, plan
 
 RUN = """
 import json, re, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # so that a relapse harms nobody
 import torch
-from mind_eval.heldout import measure
+from mind_eval.perplexity import measure
 from mind_eval.models.model import open_model
-from mind_eval.scoring import Sequenced, score
+from mind_eval.scoring import ScoredSequence, score
 
 def peak():
     # Not ru_maxrss: that begins with what the parent process had.
@@ -40,7 +40,7 @@ else:  # questions with two endings, of which many have nothing before them
     asked = []
     for text in texts:
         ids = [model.tokenizer.end_id, *model.tokenizer.encode(text)[:60]]
-        asked += [Sequenced((*ids, token), len(ids)) for token in (5, 9)]
+        asked += [ScoredSequence((*ids, token), len(ids)) for token in (5, 9)]
     score(model.network, asked)
 print(json.dumps([peak() - before, len(seen), sum(seen)]))
 """
@@ -89,7 +89,7 @@ def test_every_plan_is_bounded_and_answers_all(
 ) -> None:
     """Contexts that begin alike, of all depths, with branches of all lengths."""
     sequences = [
-        Sequenced((*[subject] * depth, *[7 + mark] * length, mark), length)
+        ScoredSequence((*[subject] * depth, *[7 + mark] * length, mark), length)
         for subject, depth, length, mark in drawn
     ]
     units = plan(sequences, budget)
@@ -106,11 +106,13 @@ def test_every_plan_is_bounded_and_answers_all(
 def test_a_long_context_is_read_once_behind_a_short_one_that_is_shared() -> None:
     """Answers to a text that is too long for a mask share it as a prefix."""
     text = tuple(range(3000))
-    asked = [Sequenced((*text, 5, *[answer] * 20), 20) for answer in range(4)]
+    asked = [ScoredSequence((*text, 5, *[answer] * 20), 20) for answer in range(4)]
     (unit,) = plan(asked, 1 << 14)
     assert len(unit.prefix) == 3000 and len(unit.rows) == 4
     questions = [
-        Sequenced((*text[:2990], 4000 + n, *[answer] * 5), 5) for n in range(9) for answer in (1, 2)
+        ScoredSequence((*text[:2990], 4000 + n, *[answer] * 5), 5)
+        for n in range(9)
+        for answer in (1, 2)
     ]
     units = plan(questions, 1 << 16)
     assert [len(unit.prefix) for unit in units] == [2984], "nine questions behind one prefix"
@@ -118,6 +120,6 @@ def test_a_long_context_is_read_once_behind_a_short_one_that_is_shared() -> None
 
 
 def test_beginnings_as_deep_as_the_input_are_planned_without_recursion() -> None:
-    sequences = [Sequenced((*range(8 * n), 9, 9), 1) for n in range(1, 1500)]
+    sequences = [ScoredSequence((*range(8 * n), 9, 9), 1) for n in range(1, 1500)]
     units = plan(sequences, 1 << 14)
     assert sum(len(unit.sequences) for unit in units) == len(sequences)

@@ -87,19 +87,20 @@ def authors_files(root: Path) -> Path:
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory, gpt_neo_folder: Path) -> dict[str, Any]:
     """Run all tasks both ways over one folder."""
-    from mind_eval.answers import AnswerLog
+    from mind_eval.distributed import Ranks
     from mind_eval.encoding import Encoder
-    from mind_eval.engine import Engine
-    from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+    from mind_eval.eval_results import EvalResults
+    from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.models.model import open_model
     from mind_eval.prompts.sources import benchmark_task
-    from mind_eval.ranks import Ranks
+    from mind_eval.response_cache import ResponseCache
+    from mind_eval.runner import RequestRunner
 
     base = tmp_path_factory.mktemp("parity")
     root = authors_files(base / "data")
     model = open_model(str(gpt_neo_folder))
-    encoder, outcome = Encoder(model), Outcome()
-    engine = Engine(model, AnswerLog(None), Ranks(), 4096)
+    encoder, outcome = Encoder(model), EvalResults()
+    engine = RequestRunner(model, ResponseCache(None), Ranks(), 4096)
     prepared = []
     for name, form, shots in TASKS:
         benchmark: Benchmark = benchmark_folder(FOLDER / name)(form=form, shots=shots)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mind_eval.paired import mcnemar
 from mind_eval.power import detectable, least_one_sided, power
+from mind_eval.significance import mcnemar
 
 binomial = pytest.importorskip("scipy.stats").binom
 

@@ -254,7 +254,7 @@ def test_compare_is_exact_and_paired(
     from scipy.stats import binomtest
 
     from mind_eval.compare import compare, compare_table
-    from mind_eval.paired import holm, mcnemar, paired_bootstrap, wilson
+    from mind_eval.significance import holm, mcnemar, paired_bootstrap, wilson
 
     for b, c in ((0, 0), (0, 5), (3, 9), (10, 10), (40, 70), (700, 900)):
         expected = binomtest(b, b + c).pvalue if b + c else 1.0

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-import mind_eval.head
+import mind_eval.output_layer
+from mind_eval.batching import plan, shares
 from mind_eval.models.mind_network import MindNetwork
-from mind_eval.plan import plan, shares
-from mind_eval.scoring import Scorer, Sequenced, score
+from mind_eval.scoring import ScoredSequence, Scorer, score
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -28,22 +28,22 @@ def directly(checkpoint: Checkpoint, tokens: tuple[int, ...], scored: int) -> tu
 
 
 @pytest.fixture(scope="module")
-def sequences(checkpoint: Checkpoint) -> list[Sequenced]:
+def sequences(checkpoint: Checkpoint) -> list[ScoredSequence]:
     chance = random.Random(0)
     made = []
     for _ in range(40):
         length = chance.randint(2, 97)
         tokens = tuple(chance.randrange(2400) for _ in range(length))
-        made.append(Sequenced(tokens, chance.randint(1, length - 1)))
+        made.append(ScoredSequence(tokens, chance.randint(1, length - 1)))
     context = tuple(chance.randrange(2400) for _ in range(30))
-    made += [Sequenced((*context, letter), 1) for letter in (5, 9, 5, 77)]
+    made += [ScoredSequence((*context, letter), 1) for letter in (5, 9, 5, 77)]
     likely = int(checkpoint.model.logits(checkpoint.model(torch.tensor([context])))[0, -1].argmax())
-    return [*made, Sequenced((*context, likely), 1)]
+    return [*made, ScoredSequence((*context, likely), 1)]
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 100, 8192])
 def test_scores_equal_a_direct_computation(
-    checkpoint: Checkpoint, sequences: list[Sequenced], batch_tokens: int
+    checkpoint: Checkpoint, sequences: list[ScoredSequence], batch_tokens: int
 ) -> None:
     answers = score(checkpoint.model, sequences, batch_tokens=batch_tokens)
     assert len(answers) == len(sequences)
@@ -55,7 +55,7 @@ def test_scores_equal_a_direct_computation(
     assert answers[-1].greedy and not answers[0].greedy
 
 
-def test_same_input_is_read_once(checkpoint: Checkpoint, sequences: list[Sequenced]) -> None:
+def test_same_input_is_read_once(checkpoint: Checkpoint, sequences: list[ScoredSequence]) -> None:
     counts: list[int] = []
     handle = checkpoint.model.register_forward_hook(lambda m, a, out: counts.append(len(out)))
     score(checkpoint.model, sequences[-5:])
@@ -63,7 +63,9 @@ def test_same_input_is_read_once(checkpoint: Checkpoint, sequences: list[Sequenc
     assert counts == [1], "five answers to one context are one row of one pass"
 
 
-def test_progress_counts_every_answer(checkpoint: Checkpoint, sequences: list[Sequenced]) -> None:
+def test_progress_counts_every_answer(
+    checkpoint: Checkpoint, sequences: list[ScoredSequence]
+) -> None:
     heard: list[int] = []
     score(checkpoint.model, sequences, batch_tokens=300, done=heard.append)
     assert heard[-1] == len(sequences)
@@ -71,7 +73,7 @@ def test_progress_counts_every_answer(checkpoint: Checkpoint, sequences: list[Se
 
 
 @pytest.fixture(scope="module")
-def questions() -> list[Sequenced]:
+def questions() -> list[ScoredSequence]:
     """Make two subjects with shots of their own, questions of any length, four answers each."""
     chance = random.Random(1)
 
@@ -84,7 +86,7 @@ def questions() -> list[Sequenced]:
             context = (*subject, *draw(chance.randint(1, 20)))
             for _ in range(4):
                 answer = draw(chance.randint(1, 12))
-                made.append(Sequenced((*context, *answer), len(answer)))
+                made.append(ScoredSequence((*context, *answer), len(answer)))
     return made
 
 
@@ -92,12 +94,12 @@ def questions() -> list[Sequenced]:
 @pytest.mark.parametrize("vocabulary", [700, 16384])
 def test_shared_prefixes_change_no_score(
     checkpoint: Checkpoint,
-    questions: list[Sequenced],
+    questions: list[ScoredSequence],
     batch_tokens: int,
     vocabulary: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mind_eval.head, "VOCABULARY_AT_ONCE", vocabulary)
+    monkeypatch.setattr(mind_eval.output_layer, "VOCABULARY_AT_ONCE", vocabulary)
     answers = score(checkpoint.model, questions, batch_tokens=batch_tokens)
     for sequence, answer in zip(questions, answers, strict=True):
         total, greedy = directly(checkpoint, sequence.tokens, sequence.scored)
@@ -107,7 +109,7 @@ def test_shared_prefixes_change_no_score(
 
 
 def test_a_subject_and_a_question_are_read_once(
-    checkpoint: Checkpoint, questions: list[Sequenced]
+    checkpoint: Checkpoint, questions: list[ScoredSequence]
 ) -> None:
     units = plan(questions, 8192)
     assert sorted(len(unit.prefix) for unit in units) == [32, 40]
@@ -118,7 +120,7 @@ def test_a_subject_and_a_question_are_read_once(
     assert scorer.tokens < each / 3, "padding is counted too"
 
 
-def test_units_hold_the_budget_and_answer_everything_once(questions: list[Sequenced]) -> None:
+def test_units_hold_the_budget_and_answer_everything_once(questions: list[ScoredSequence]) -> None:
     for budget in (60, 400, 8192):
         for share in (True, False):
             units = plan(questions, budget, share=share)
@@ -130,7 +132,7 @@ def test_units_hold_the_budget_and_answer_everything_once(questions: list[Sequen
                 assert all(row.read[: len(unit.prefix)] == unit.prefix for row in unit.rows)
 
 
-def test_ranks_share_all_units_in_order(questions: list[Sequenced]) -> None:
+def test_ranks_share_all_units_in_order(questions: list[ScoredSequence]) -> None:
     units = plan(questions, 200)
     for ranks in (1, 2, 3, 50):
         parts = shares(units, ranks)
@@ -141,12 +143,12 @@ def test_ranks_share_all_units_in_order(questions: list[Sequenced]) -> None:
 
 def test_many_alike_beginnings_do_not_nest_too_deep() -> None:
     tokens = tuple(range(2000))
-    sequences = [Sequenced((*tokens[:length], 9, 9), 1) for length in range(1, 2000)]
+    sequences = [ScoredSequence((*tokens[:length], 9, 9), 1) for length in range(1, 2000)]
     assert sum(len(unit.sequences) for unit in plan(sequences, 8192)) == len(sequences)
 
 
 def test_of_equally_likely_tokens_greedy_decoding_writes_the_first() -> None:
-    from mind_eval.head import Head, score_targets
+    from mind_eval.output_layer import Head, score_targets
 
     hidden = torch.ones(3, 4)
     weight = torch.zeros(50, 4)
@@ -154,7 +156,7 @@ def test_of_equally_likely_tokens_greedy_decoding_writes_the_first() -> None:
     rows, targets = torch.tensor([0, 0, 0, 1, 2]), torch.tensor([7, 30, 0, 45, 7])
     for chunk in (8, 20, 64):  # ties within a chunk of the vocabulary, and across chunks
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(mind_eval.head, "VOCABULARY_AT_ONCE", chunk)
+            patch.setattr(mind_eval.output_layer, "VOCABULARY_AT_ONCE", chunk)
             logprobs, greedy = score_targets(Head(weight), hidden, rows, targets)
         assert greedy.tolist() == [True, False, False, False, True]
         plain = (hidden @ weight.t()).log_softmax(-1)[rows, targets]

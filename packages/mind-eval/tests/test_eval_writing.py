@@ -15,8 +15,8 @@ import pytest
 import mind_eval.models.http_requests as http_module
 from mind_core import MindError
 from mind_core.testing import run_tool
-from mind_eval import generating
-from mind_eval.generating import Wanted, Writer, generation_plan
+from mind_eval import generation
+from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.metrics.extract import EXTRACTORS, last_boxed
 from mind_eval.metrics.translation import corpus_scores
 from mind_eval.models.endpoint import Endpoint, UnansweredError
@@ -80,14 +80,14 @@ def test_batches_write_what_single_prompts_write(
 
     model = mind_model(checkpoint)
     model.network.packs = packs
-    monkeypatch.setattr(generating, "LEAST_WRITTEN", 60)  # so that these share a prefix
+    monkeypatch.setattr(generation, "MIN_SAVED_GENERATING", 60)  # so that these share a prefix
     texts = [f"Question: how do I open jar number {n}?\nAnswer:" for n in range(9)]
     texts += ["下列", "Answer:", "下列说法正确的是"]
-    wanted = [Wanted(tuple(checkpoint.tokenizer.encode(text)), (), 12) for text in texts]
+    wanted = [GenerationRequest(tuple(checkpoint.tokenizer.encode(text)), (), 12) for text in texts]
     batches = generation_plan(wanted, 8192, packs=packs)
     assert sorted(i for batch in batches for i in batch.members) == list(range(len(texts)))
     assert max(len(batch.members) for batch in batches) > 1 and any(b.prefix for b in batches)
-    writer, written = Writer(model), {}
+    writer, written = Generator(model), {}
     for batch in batches:
         written |= dict(writer.write(batch, wanted))
     for number, one in enumerate(wanted):
@@ -97,7 +97,9 @@ def test_batches_write_what_single_prompts_write(
 
 def test_a_batch_of_several_lengths_holds_its_budget() -> None:
     sizes = (90, 10, 11, 12, 13, 40, 41, 200)
-    wanted = [Wanted(tuple(range(n, n + size)), ("\n",), 20) for n, size in enumerate(sizes)]
+    wanted = [
+        GenerationRequest(tuple(range(n, n + size)), ("\n",), 20) for n, size in enumerate(sizes)
+    ]
     several = [b.members for b in generation_plan(wanted, 130, packs=True)]
     assert several == [(1, 2, 3), (4, 5), (6,), (0,), (7,)], "three of at most 12 + 20 tokens …"
     alike = [b.members for b in generation_plan(wanted, 1000)]
@@ -284,18 +286,19 @@ def test_lm_eval_runs_our_written_tasks_with_our_metrics(
 ) -> None:
     from lm_eval.evaluator import evaluate
 
-    from mind_eval.answers import AnswerLog
     from mind_eval.benchmarks.benchmark import benchmark_folder
     from mind_eval.builtins import FOLDER
-    from mind_eval.engine import Engine
-    from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+    from mind_eval.distributed import Ranks
+    from mind_eval.eval_results import EvalResults
+    from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.lm import MindLM
     from mind_eval.prompts.sources import benchmark_task
-    from mind_eval.ranks import Ranks
+    from mind_eval.response_cache import ResponseCache
+    from mind_eval.runner import RequestRunner
 
     root = flores_root(gsm_root(tmp_path))
-    model, outcome = mind_model(checkpoint), Outcome()
-    engine = Engine(model, AnswerLog(None), Ranks(), 4096)
+    model, outcome = mind_model(checkpoint), EvalResults()
+    engine = RequestRunner(model, ResponseCache(None), Ranks(), 4096)
     prepared = []
     for name in ("gsm8k", "flores"):
         benchmark = benchmark_folder(FOLDER / name)(shots=1)

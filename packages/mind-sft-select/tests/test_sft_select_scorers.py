@@ -136,7 +136,7 @@ def test_own_entropy_is_the_mean_loss_of_held_out_texts(
 
 
 def test_own_entropy_agrees_with_mind_eval(model_folder: Path) -> None:
-    heldout = pytest.importorskip("mind_eval.heldout")
+    heldout = pytest.importorskip("mind_eval.perplexity")
     models = pytest.importorskip("mind_eval.models.model")
     records: list[Record] = [
         {"text": "水是很常见的。" * 40, "source": "a"},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from mind_core import MindError, Record
-from mind_eval.scoring import Sequenced, score
+from mind_eval.scoring import ScoredSequence, score
 from mind_tok.chat import encode_chat, encode_prompt
 from mind_train import Checkpoint
 from mind_train.generate import generate
@@ -49,7 +49,7 @@ def score_labels(
     length correction; the same tokens carried the loss in training. A question that is longer than
     the context loses its beginning.
     """
-    rows: list[Sequenced] = []
+    rows: list[ScoredSequence] = []
     cuts: list[bool] = []
     for question in questions:
         cut = False
@@ -57,7 +57,7 @@ def score_labels(
             ids, scored = encode_answer(model, question, word)
             cut |= len(ids) > model.context + 1
             # The last token is predicted, never read: one more than the context fits.
-            rows.append(Sequenced(tuple(ids[-(model.context + 1) :]), scored))
+            rows.append(ScoredSequence(tuple(ids[-(model.context + 1) :]), scored))
         cuts.append(cut)
     labels = len(questions[0].words) if questions else 1
     answers = iter(score(model.model, rows, done=lambda count: note(count // labels)))

@@ -133,7 +133,7 @@ def report_command(
 ) -> None:
     """Write the page of a run folder."""
     from mind_core.progress import log
-    from mind_eval.report.many_runs import are_scores, write_runs
+    from mind_eval.report.comparison import are_scores, write_runs
     from mind_eval.report.run_report import write_report
     from mind_eval.report.words import LANGUAGES
 

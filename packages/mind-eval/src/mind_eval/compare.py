@@ -9,9 +9,9 @@ from typing import Any
 
 from mind_core import Record
 from mind_core.errors import UsageError
-from mind_eval.paired import holm, mcnemar, paired_bootstrap
 from mind_eval.power import detectable, least_one_sided
 from mind_eval.results import read_items, read_scores
+from mind_eval.significance import holm, mcnemar, paired_bootstrap
 from mind_eval.table import aligned
 
 METRICS = (

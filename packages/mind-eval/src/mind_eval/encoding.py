@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from mind_core import MindError
+from mind_eval.batching import ScoredSequence
 from mind_eval.models.model import Model
-from mind_eval.plan import Sequenced
 
 Ids = tuple[int, ...]
 
@@ -58,13 +58,13 @@ class Encoder:
         ids, start = tuple(self.model.plain_ids(text)), self.model.start_id
         return (ids[:1], ids[1:]) if len(ids) > 1 and ids[0] == start else ((start,), ids)
 
-    def sequences(self, context: str, continuation: str) -> list[Sequenced]:
+    def sequences(self, context: str, continuation: str) -> list[ScoredSequence]:
         """Lay a pair of texts out for the model: one window, or several for a very long answer."""
         return self.windows((context, continuation), *self.pair(context, continuation))
 
     def windows(
         self, texts: tuple[str, str], context: Sequence[int], continuation: Sequence[int]
-    ) -> list[Sequenced]:
+    ) -> list[ScoredSequence]:
         """Lay a pair of token ids out that were made of a pair of texts."""
         context, continuation = tuple(context), tuple(continuation)
         if not continuation and texts[1]:
@@ -78,12 +78,12 @@ class Encoder:
         width = longest + 1
         if len(continuation) <= longest:
             self.cut += len(tokens) > width
-            return [Sequenced(tokens[-width:], len(continuation))]
+            return [ScoredSequence(tokens[-width:], len(continuation))]
         self.windowed += 1
         found, done = [], len(tokens) - len(continuation)
         while done < len(tokens):
             stop = min(len(tokens), done + width - longest // 2)
-            found.append(Sequenced(tokens[max(0, stop - width) : stop], stop - done))
+            found.append(ScoredSequence(tokens[max(0, stop - width) : stop], stop - done))
             done = stop
         return found
 

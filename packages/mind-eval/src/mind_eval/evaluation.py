@@ -9,49 +9,25 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from mind_core import Record
-from mind_eval.answers import Answer
 from mind_eval.benchmarks.benchmark import Benchmark, Data
 from mind_eval.contamination import columns, dirty_shares, pieces_of, training_texts
-from mind_eval.engine import Engine, Keyed
+from mind_eval.eval_results import EvalResults
 from mind_eval.metrics.items import check_metrics, item_metrics
 from mind_eval.metrics.latex.comparisons import DEFAULT
 from mind_eval.metrics.likelihoods import SMALL
-from mind_eval.metrics.tasks import Measured, measure_task
-from mind_eval.prompts.builder import Asked, Builder
-from mind_eval.prompts.spec import CHOICE, WRITTEN, Spec, read_spec
+from mind_eval.metrics.tasks import measure_task
+from mind_eval.prompts.builder import Builder, Instance
+from mind_eval.prompts.spec import GENERATE_UNTIL, MULTIPLE_CHOICE, Spec, read_spec
+from mind_eval.response_cache import Answer
 from mind_eval.results import SHOWN_CHARACTERS
-
-
-@dataclass
-class Outcome:
-    """What became of all benchmarks."""
-
-    results: dict[str, Any] = field(default_factory=dict)
-    about: dict[str, Any] = field(default_factory=dict)
-    measured: dict[str, Measured] = field(default_factory=dict)
-    configs: dict[str, Any] = field(default_factory=dict)
-    records: list[Record] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    bad: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    submissions: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
-    pieces: list[list[str]] = field(default_factory=list)
-    """Of each record, the texts that could stand in training."""
-    contamination: dict[str, Any] = field(default_factory=dict)
-    requests: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Of each benchmark, replies of a server that are no answers, by kind."""
-
-    @property
-    def incomplete(self) -> bool:
-        """Tell whether anything was set aside."""
-        return bool(self.failed or any(self.bad.values()))
+from mind_eval.runner import CachedInstance, RequestRunner
 
 
 @dataclass(frozen=True)
@@ -65,7 +41,7 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Opened:
+class LoadedBenchmark:
     """A benchmark ready to be asked."""
 
     name: str
@@ -83,7 +59,7 @@ def open_benchmark(
     keep_going: bool,
     math: str = DEFAULT,
     small: bool = False,
-) -> Opened:
+) -> LoadedBenchmark:
     """Load a benchmark's data and templates; `math` says how formulas are compared.
 
     With `small` choices get the metrics that tell small models apart as well.
@@ -91,21 +67,21 @@ def open_benchmark(
     spec = read_spec(benchmark.yaml, name)
     if spec.metadata.get("extract") == "formula":
         spec = dataclasses.replace(spec, metadata={**spec.metadata, "math": math})
-    if small and spec.kind == CHOICE:
+    if small and spec.kind == MULTIPLE_CHOICE:
         spec = dataclasses.replace(spec, metrics=(*spec.metrics, *SMALL))
     check_metrics(spec)
     data = benchmark.load(data_root, keep_going)
     builder = Builder(spec, data.splits, shots=benchmark.shots, seed=seed)
-    return Opened(name, benchmark, spec, data, builder)
+    return LoadedBenchmark(name, benchmark, spec, data, builder)
 
 
 def run_benchmark(
-    opened: Opened,
-    engine: Engine,
-    outcome: Outcome,
+    opened: LoadedBenchmark,
+    engine: RequestRunner,
+    outcome: EvalResults,
     limit: int | None,
     keep_going: bool,
-    note: Callable[[Sequence[Keyed], Sequence[Lost]], None] = lambda *_: None,
+    note: Callable[[Sequence[CachedInstance], Sequence[Lost]], None] = lambda *_: None,
 ) -> None:
     """Ask a model all items of a benchmark and, on the first rank, measure the answers.
 
@@ -114,7 +90,7 @@ def run_benchmark(
     fits = engine.encoder.fits if hasattr(engine, "encoder") else None
     builder, spec, bad = opened.builder, opened.spec, opened.data.bad
     items = builder.build(fits, limit, bad.append if keep_going else None)
-    keyed = [slim(one) for one in engine.ask(spec, items)]
+    keyed = [drop_prompt_text(one) for one in engine.ask(spec, items)]
     if engine.collect():
         reasons = [engine.unanswered(one) for one in keyed]
         lost = [
@@ -125,12 +101,12 @@ def run_benchmark(
         set_aside(opened, lost, outcome)
         keyed = [one for one, why in zip(keyed, reasons, strict=True) if why is None]
         note(keyed, lost)
-        texts = spec.kind == WRITTEN
+        texts = spec.kind == GENERATE_UNTIL
         answers = [[engine.text(one)] if texts else engine.answers(one) for one in keyed]
-        settle(opened, [one.asked for one in keyed], answers, outcome)
+        score_benchmark(opened, [one.asked for one in keyed], answers, outcome)
 
 
-def set_aside(opened: Opened, lost: Iterable[Lost], outcome: Outcome) -> None:
+def set_aside(opened: LoadedBenchmark, lost: Iterable[Lost], outcome: EvalResults) -> None:
     """Enter items without an answer: none of them is scored."""
     counts = outcome.refused.setdefault(opened.name, {})
     for one in lost:
@@ -139,18 +115,18 @@ def set_aside(opened: Opened, lost: Iterable[Lost], outcome: Outcome) -> None:
             counts[one.kind] = counts.get(one.kind, 0) + 1
 
 
-def slim(keyed: Keyed) -> Keyed:
+def drop_prompt_text(keyed: CachedInstance) -> CachedInstance:
     """Let go of an item's prompt, but for its hash."""
     asked = keyed.asked
     marks = tuple(hashlib.sha256(text.encode()).hexdigest() for text in asked.prompts)
-    return Keyed(dataclasses.replace(asked, prompts=marks), keyed.keys)
+    return CachedInstance(dataclasses.replace(asked, prompts=marks), keyed.keys)
 
 
-def settle(
-    opened: Opened,
-    items: Sequence[Asked],
+def score_benchmark(
+    opened: LoadedBenchmark,
+    items: Sequence[Instance],
     answers: Iterable[Sequence[Answer]],
-    outcome: Outcome,
+    outcome: EvalResults,
 ) -> None:
     """Score the answers to a benchmark and enter everything into the outcome."""
     name, spec, rules = opened.name, opened.spec, opened.benchmark.measure
@@ -177,7 +153,7 @@ def settle(
     outcome.results[name] = measured.results
 
 
-def look_for_contamination(outcome: Outcome, training: Sequence[Path]) -> None:
+def look_for_contamination(outcome: EvalResults, training: Sequence[Path]) -> None:
     """Score clean and dirty items apart, and note each item's share of n-grams seen in training."""
     shares = dirty_shares(outcome.pieces, training_texts(training))
     for record, share in zip(outcome.records, shares, strict=True):
@@ -191,7 +167,7 @@ def look_for_contamination(outcome: Outcome, training: Sequence[Path]) -> None:
         )
 
 
-def about(opened: Opened) -> dict[str, Any]:
+def about(opened: LoadedBenchmark) -> dict[str, Any]:
     """Describe how a benchmark was run."""
     rules, notes = opened.benchmark.rules, opened.builder.notes
     return {
@@ -210,7 +186,7 @@ def about(opened: Opened) -> dict[str, Any]:
     }
 
 
-def submission(items: Sequence[Asked], records: Sequence[Record]) -> dict[str, dict[str, str]]:
+def submission(items: Sequence[Instance], records: Sequence[Record]) -> dict[str, dict[str, str]]:
     """Lay answers out as C-Eval's site takes them: {subject: {id: letter}}."""
     found: dict[str, dict[str, str]] = {}
     for asked, record in zip(items, records, strict=True):
@@ -220,7 +196,7 @@ def submission(items: Sequence[Asked], records: Sequence[Record]) -> dict[str, d
     return found
 
 
-def _record(spec: Spec, asked: Asked, given: Sequence[Answer]) -> Record:
+def _record(spec: Spec, asked: Instance, given: Sequence[Answer]) -> Record:
     text = given[0] if isinstance(given[0], str) else None
     pairs = [one for one in given if not isinstance(one, str)]
     metrics, picked = item_metrics(spec, asked, pairs, text)
@@ -239,7 +215,7 @@ def _record(spec: Spec, asked: Asked, given: Sequence[Answer]) -> Record:
         "doc_hash": hashlib.sha256(orjson.dumps(asked.doc, default=str)).hexdigest(),
         "question": str(question)[:SHOWN_CHARACTERS],
     }
-    if spec.kind == CHOICE:
+    if spec.kind == MULTIPLE_CHOICE:
         record["choices"] = [
             str(c)[:SHOWN_CHARACTERS] for c in asked.doc.get("choices", asked.choices)
         ]

@@ -18,15 +18,15 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
     benchmarks = make_benchmarks(recipe, plugins)
     stay_offline()
     from mind_eval.encoding import Encoder
-    from mind_eval.evaluation import Opened, open_benchmark
+    from mind_eval.evaluation import LoadedBenchmark, open_benchmark
     from mind_eval.models.model import is_endpoint, open_model
-    from mind_eval.prompts.builder import Asked
+    from mind_eval.prompts.builder import Instance
 
     if is_endpoint(options.model):
         raise UsageError("--explain needs a model whose tokenizer is on this disk")
     encoder = Encoder(open_model(options.model, options.device, options.dtype))
 
-    def told(opened: Opened, asked: Asked) -> Iterator[str]:
+    def told(opened: LoadedBenchmark, asked: Instance) -> Iterator[str]:
         yield f"{opened.name}, item {asked.id}: {asked.shots} of {opened.benchmark.shots} shots"
         if not asked.continuations:
             ids = encoder.prompt(asked.prompts[0], opened.spec.new_tokens)

@@ -58,14 +58,14 @@ def check_names(
 def benchmark_names(benchmarks: Mapping[str, Benchmark], recipe: Recipe) -> list[str]:
     """List the names that benchmarks and their averages will have in a gate."""
     from mind_eval.metrics.likelihoods import SMALL
-    from mind_eval.prompts.spec import CHOICE, read_spec
+    from mind_eval.prompts.spec import MULTIPLE_CHOICE, read_spec
 
     known, scored = [], set()
     for name, benchmark in benchmarks.items():
         if benchmark.measure["labels"]:
             scored.add(name)
             spec = read_spec(benchmark.yaml, name)
-            more = SMALL if spec.kind == CHOICE and small_of(recipe) else ()
+            more = SMALL if spec.kind == MULTIPLE_CHOICE and small_of(recipe) else ()
             known += [name, *(f"{name}.{metric}" for metric in (*spec.metrics, *more))]
     for group, members in averages_of(recipe).items():
         if scored.issuperset(members):
@@ -84,7 +84,7 @@ def heldout_languages(
         return []
     if not all(Path(name).is_file() for name in inputs):
         return None
-    from mind_eval.heldout import read_texts
+    from mind_eval.perplexity import read_texts
 
     found = {"all"}
     for record in read_texts(inputs, limit):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mind_eval.paired import Z_LEVEL, wilson
+from mind_eval.significance import Z_LEVEL, wilson
 
 SHARES = (
     "acc", "acc_norm", "acc_bytes", "acc_mean", "acc_slln", "exact_match", "exact_match_flexible",

@@ -8,11 +8,11 @@ from typing import Any
 from lm_eval.api.model import TemplateLM
 from lm_eval.utils import get_rolling_token_windows
 
+from mind_eval.batching import ScoredSequence
 from mind_eval.encoding import Encoder
 from mind_eval.finite import check_finite, is_finite
-from mind_eval.generating import Wanted, Writer, generation_plan
+from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.models.model import Model
-from mind_eval.plan import Sequenced
 from mind_eval.prompts.spec import NEW_TOKENS
 from mind_eval.scoring import BATCH_TOKENS, Scored, score
 
@@ -82,7 +82,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             found.append((sum(one.total for one in scored), all(one.greedy for one in scored)))
         return found
 
-    def _score(self, sequences: list[Sequenced]) -> list[Scored]:
+    def _score(self, sequences: list[ScoredSequence]) -> list[Scored]:
         answers = score(
             self.model.network, sequences, batch_tokens=self.batch_tokens, done=self.done
         )
@@ -104,7 +104,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             for read, predicted in get_rolling_token_windows(
                 tokens, self.prefix_token_id, self.max_length, 1
             ):
-                sequences.append(Sequenced((*read, predicted[-1]), len(predicted)))
+                sequences.append(ScoredSequence((*read, predicted[-1]), len(predicted)))
                 owners.append(number)
         totals = [0.0] * len(requests)
         for owner, answer in zip(owners, self._score(sequences), strict=True):
@@ -114,7 +114,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
     def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
         """Write on after each context, greedily, up to a stop string, the end or the limit."""
         wanted = [self._wanted(request.args[0], dict(request.args[1])) for request in requests]
-        answers, writer = [""] * len(wanted), Writer(self.model)
+        answers, writer = [""] * len(wanted), Generator(self.model)
         network = self.model.network
         for batch in generation_plan(
             wanted, self.batch_tokens, share=network.branches, packs=network.packs
@@ -125,8 +125,8 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
                 self.done(len(batch.members))
         return answers
 
-    def _wanted(self, context: str, options: dict[str, Any]) -> Wanted:
+    def _wanted(self, context: str, options: dict[str, Any]) -> GenerationRequest:
         until = options.get("until") or []
         stops = (until,) if isinstance(until, str) else tuple(stop for stop in until if stop)
         limit = int(options.get("max_gen_toks", NEW_TOKENS))
-        return Wanted(self.encoder.prompt(context, limit), stops, limit)
+        return GenerationRequest(self.encoder.prompt(context, limit), stops, limit)

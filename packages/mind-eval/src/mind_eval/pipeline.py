@@ -25,10 +25,10 @@ from mind_eval.options import RunOptions
 from mind_eval.suites import make_benchmarks, math_of, small_of
 
 if TYPE_CHECKING:
-    from mind_eval.evaluation import Outcome
+    from mind_eval.distributed import Ranks
+    from mind_eval.eval_results import EvalResults
     from mind_eval.models.endpoint import Endpoint
     from mind_eval.models.model import Model
-    from mind_eval.ranks import Ranks
 
 __all__ = ["RunOptions", "describe_run", "run_scores"]
 
@@ -46,8 +46,8 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
     started = time.monotonic()
     benchmarks = chosen_benchmarks(options, recipe, plugins)
     stay_offline(hub=options.hub)
+    from mind_eval.distributed import join_ranks
     from mind_eval.evaluation import look_for_contamination
-    from mind_eval.ranks import join_ranks
     from mind_eval.results import enter_outcome, items_of, write_scores
 
     with ExitStack() as stack:
@@ -182,20 +182,21 @@ def _benchmarks(
     model: Model | Endpoint,
     ranks: Ranks,
     progress: Progress,
-) -> Outcome:
-    from mind_eval.answers import AnswerLog
-    from mind_eval.engine import Engine
-    from mind_eval.evaluation import Outcome, open_benchmark, run_benchmark
+) -> EvalResults:
+    from mind_eval.eval_results import EvalResults
+    from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.models.model import Model
     from mind_eval.rescoring import note_items, note_run
+    from mind_eval.response_cache import ResponseCache
+    from mind_eval.runner import RequestRunner
 
-    outcome = Outcome()
+    outcome = EvalResults()
     if not benchmarks:
         return outcome
-    answer_log = AnswerLog(options.answer_folder, ranks.rank)
+    answer_log = ResponseCache(options.answer_folder, ranks.rank)
     if ranks.first and options.answer_folder is not None:
         note_run(options.answer_folder, options, recipe, model.section())
-    engine = Engine(
+    engine = RequestRunner(
         model,
         answer_log,
         ranks,
@@ -264,8 +265,8 @@ def _lm_tasks(
 
 
 def _heldout(model: Model | Endpoint, options: RunOptions, progress: Progress) -> dict[str, Any]:
-    from mind_eval.heldout import measure, read_texts
     from mind_eval.models.model import Model
+    from mind_eval.perplexity import measure, read_texts
 
     if not isinstance(model, Model):
         raise UsageError("--heldout needs a model with log-probabilities, not an endpoint")

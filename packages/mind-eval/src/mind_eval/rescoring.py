@@ -14,23 +14,23 @@ from mind_core.output import write_records
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_core.stream import read_records
-from mind_eval.answers import Answer, read_answers
 from mind_eval.contamination import check_training
-from mind_eval.engine import Keyed
+from mind_eval.eval_results import EvalResults
 from mind_eval.evaluation import (
+    LoadedBenchmark,
     Lost,
-    Opened,
-    Outcome,
     look_for_contamination,
     open_benchmark,
+    score_benchmark,
     set_aside,
-    settle,
 )
 from mind_eval.finite import check_scores
 from mind_eval.metrics.latex.comparisons import comparison
 from mind_eval.options import RunOptions
-from mind_eval.prompts.builder import Asked
+from mind_eval.prompts.builder import Instance
+from mind_eval.response_cache import Answer, read_answers
 from mind_eval.results import enter_outcome, versions, write_scores
+from mind_eval.runner import CachedInstance
 from mind_eval.suites import MATH, METRICS, make_benchmarks, math_of, small_of
 
 RUN = "run.json"
@@ -58,7 +58,10 @@ def note_run(folder: Path, options: RunOptions, recipe: Recipe, model: dict[str,
 
 
 def note_items(
-    folder: Path | None, opened: Opened, keyed: Sequence[Keyed], lost: Sequence[Lost] = ()
+    folder: Path | None,
+    opened: LoadedBenchmark,
+    keyed: Sequence[CachedInstance],
+    lost: Sequence[Lost] = (),
 ) -> None:
     """Write down where the answers of each item stand; before scoring, so that it may fail."""
     if folder is None:
@@ -79,7 +82,7 @@ def rescore(
     plugins: Plugins,
     math: str | None = None,
     metrics: str | None = None,
-) -> tuple[dict[str, Any], Recipe, Outcome]:
+) -> tuple[dict[str, Any], Recipe, EvalResults]:
     """Score what a log holds: what was noted of the run, its recipe, and the outcome.
 
     Raises `MindError` for a folder that is no log, and for a benchmark whose run did not end.
@@ -98,7 +101,7 @@ def rescore(
         recipe.values[METRICS] = metrics
     comparison(math_of(recipe))
     root = data_root or (Path(run["data_root"]) if run["data_root"] else None)
-    answers, outcome = read_answers(folder), Outcome()
+    answers, outcome = read_answers(folder), EvalResults()
     for name, benchmark in make_benchmarks(recipe, plugins).items():
         path = folder / f"items-{name}.jsonl.zst"
         if not path.is_file():
@@ -164,10 +167,10 @@ def score_log(
 
 
 def _settle(
-    opened: Opened,
+    opened: LoadedBenchmark,
     noted: list[dict[str, Any]],
     answers: dict[str, Answer],
-    outcome: Outcome,
+    outcome: EvalResults,
     limit: int | None,
 ) -> None:
     built = {one.id: one for one in opened.builder.build(None, limit, opened.data.bad.append)}
@@ -185,11 +188,11 @@ def _settle(
         items.append(_as_noted(asked, one))
         given.append(_given(one["keys"], answers, f"{opened.name}, item {one['id']}"))
     opened.builder.notes.overlong = noted[0]["overlong"] if noted else []
-    settle(opened, items, given, outcome)
+    score_benchmark(opened, items, given, outcome)
 
 
-def _as_noted(asked: Asked, one: dict[str, Any]) -> Asked:
-    return Asked(
+def _as_noted(asked: Instance, one: dict[str, Any]) -> Instance:
+    return Instance(
         asked.id, asked.number, asked.doc, tuple(one["prompts"]), asked.continuations,
         asked.choices, asked.gold, one["shots"], tuple(one.get("tokens", ())),
     )  # fmt: skip

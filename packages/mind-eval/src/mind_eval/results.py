@@ -19,7 +19,7 @@ from mind_eval.suites import averages_of, small_of
 
 if TYPE_CHECKING:
     from mind_core.recipe import Recipe
-    from mind_eval.evaluation import Outcome
+    from mind_eval.eval_results import EvalResults
 
 FORMAT = "mind-scores"
 SCORES = "scores.json"
@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version_of(name) for name in LIBRARIES}}
 
 
-def enter_outcome(scores: dict[str, Any], outcome: Outcome, recipe: Recipe) -> None:
+def enter_outcome(scores: dict[str, Any], outcome: EvalResults, recipe: Recipe) -> None:
     """Enter what benchmarks came to, in lm-eval's schema with our sections beside it."""
     measured = outcome.measured
     scores["results"] = outcome.results

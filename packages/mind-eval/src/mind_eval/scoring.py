@@ -1,8 +1,8 @@
 """Log-probabilities of tokens given the ones before them, each shared beginning read once.
 
 The few-shot block of a subject, the text of a question and the answers to it go through the model
-in that order, each on top of the keys and values of the one before; see `plan`. Rows of a batch are
-padded on the right, where a causal model does not look.
+in that order, each on top of the keys and values of the one before; see `batching`. Rows of a batch
+are padded on the right, where a causal model does not look.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mind_eval.head import score_targets
+from mind_eval.batching import ContextGroup, Ids, PrefixBatch, PrefixTree, ScoredSequence, plan
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past
-from mind_eval.plan import Ids, Row, Sequenced, Tree, Unit, plan
+from mind_eval.output_layer import score_targets
 
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
 
-__all__ = ["BATCH_TOKENS", "Scored", "Scorer", "Sequenced", "score"]
+__all__ = ["BATCH_TOKENS", "Scored", "ScoredSequence", "Scorer", "score"]
 
 BATCH_TOKENS = 8192
 
@@ -46,7 +46,7 @@ class Scored:
 
 def score(
     model: LanguageModel | Network,
-    sequences: Sequence[Sequenced],
+    sequences: Sequence[ScoredSequence],
     *,
     batch_tokens: int = BATCH_TOKENS,
     done: Callable[[int], None] | None = None,
@@ -78,7 +78,9 @@ class Scorer:
         self.tokens = 0
 
     @torch.inference_mode()
-    def answer(self, unit: Unit, sequences: Sequence[Sequenced]) -> list[tuple[int, Scored]]:
+    def answer(
+        self, unit: PrefixBatch, sequences: Sequence[ScoredSequence]
+    ) -> list[tuple[int, Scored]]:
         """Score the sequences of one unit: (index, answer) each."""
         self._enter(unit.prefix)
         gathered = _Gathered(sequences)
@@ -88,11 +90,11 @@ class Scorer:
             self._answer_padded(unit, gathered)
         return list(gathered.answers(self.network))
 
-    def _answer_packed(self, unit: Unit, gathered: _Gathered) -> None:
+    def _answer_packed(self, unit: PrefixBatch, gathered: _Gathered) -> None:
         """Read rows with their branches in one pass, or a few."""
         start = len(unit.prefix)
         for rows in _passes(unit.rows, start):
-            trees = [Tree(row.read[start:], tuple(row.branches)) for row in rows]
+            trees = [PrefixTree(row.read[start:], tuple(row.branches)) for row in rows]
             hidden = self.network.packed(trees, self.past)
             self.tokens += len(hidden)
             place = 0
@@ -107,7 +109,7 @@ class Scorer:
                         gathered.add(index, states)
                     place += len(tail)
 
-    def _answer_padded(self, unit: Unit, gathered: _Gathered) -> None:
+    def _answer_padded(self, unit: PrefixBatch, gathered: _Gathered) -> None:
         """Read rows, padded, then the branches of each."""
         start = len(unit.prefix)
         keep = any(row.branches for row in unit.rows)
@@ -122,7 +124,7 @@ class Scorer:
                     row, hidden[number, first], past.row(number, len(row.context)), gathered
                 )
 
-    def _branch(self, row: Row, first: Tensor, past: Past, gathered: _Gathered) -> None:
+    def _branch(self, row: ContextGroup, first: Tensor, past: Past, gathered: _Gathered) -> None:
         """Read the answers to one question, some at a time, on top of its keys and values."""
         tails = sorted(row.branches, key=lambda tail: (-len(tail), tail))
         while tails:
@@ -149,12 +151,12 @@ class Scorer:
         return self.network.hidden(ids, past, keep)
 
 
-def _passes(rows: Sequence[Row], start: int) -> Iterator[list[Row]]:
+def _passes(rows: Sequence[ContextGroup], start: int) -> Iterator[list[ContextGroup]]:
     """Cut the rows of a unit into passes of about `PASS_TOKENS`; see there.
 
     Attention lays a pass out by rows: what padding that takes is bounded as well.
     """
-    batch: list[Row] = []
+    batch: list[ContextGroup] = []
     size = widest = 0
     for row in rows:
         width = row.width - start
@@ -171,7 +173,7 @@ def _passes(rows: Sequence[Row], start: int) -> Iterator[list[Row]]:
 class _Gathered:
     """Hidden states to go through the output layer together; the same states go once."""
 
-    def __init__(self, sequences: Sequence[Sequenced]) -> None:
+    def __init__(self, sequences: Sequence[ScoredSequence]) -> None:
         self.sequences = sequences
         self.hidden: list[Tensor] = []
         self.places: dict[tuple[int, int], int] = {}

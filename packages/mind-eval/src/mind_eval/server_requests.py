@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mind_core import MindError
-from mind_eval.answers import Answer, answer_key
 from mind_eval.finite import check_finite
 from mind_eval.models.endpoint import CHAT, Endpoint, UnansweredError
-from mind_eval.prompts.builder import Asked
-from mind_eval.prompts.spec import WRITTEN, Spec
+from mind_eval.prompts.builder import Instance
+from mind_eval.prompts.spec import GENERATE_UNTIL, Spec
+from mind_eval.response_cache import Answer, answer_key
 
 if TYPE_CHECKING:
-    from mind_eval.engine import Engine
+    from mind_eval.runner import RequestRunner
 
 PATIENCE = 20
 """Failures of a server in a row, with `--keep-going`, after which its benchmark is set aside."""
@@ -30,13 +30,13 @@ class Request:
     ask: Callable[[], Answer]
 
 
-def requests_of(server: Endpoint, spec: Spec, asked: Asked, base: bytes) -> list[Request]:
+def requests_of(server: Endpoint, spec: Spec, asked: Instance, base: bytes) -> list[Request]:
     """Make the requests of one item: one text to write, or the log-probability of each choice.
 
     Raises `MindError` for choices on a chat server, which gives none.
     """
     item = f"task {spec.name}, item {asked.id}"
-    if spec.kind == WRITTEN:
+    if spec.kind == GENERATE_UNTIL:
         prompt, stops, limit = asked.prompts[0], list(spec.stops), spec.new_tokens
         key = answer_key(base, (), [prompt, stops, limit])
         return [Request(key, item, lambda: server.write(prompt, stops, limit, item))]
@@ -60,7 +60,7 @@ def requests_of(server: Endpoint, spec: Spec, asked: Asked, base: bytes) -> list
     ]
 
 
-def ask_all(engine: Engine, server: Endpoint, requests: Sequence[Request]) -> None:
+def ask_all(engine: RequestRunner, server: Endpoint, requests: Sequence[Request]) -> None:
     """Send the requests that the log has no answer to, at most `concurrency` at a time.
 
     With `keep_going` a failure is noted, until too many come in a row; else the first in order is
@@ -87,8 +87,8 @@ def ask_all(engine: Engine, server: Endpoint, requests: Sequence[Request]) -> No
 
 
 def ask_server(
-    engine: Engine, server: Endpoint, spec: Spec, chunk: Sequence[Asked]
-) -> Iterator[tuple[Asked, list[list[str]]]]:
+    engine: RequestRunner, server: Endpoint, spec: Spec, chunk: Sequence[Instance]
+) -> Iterator[tuple[Instance, list[list[str]]]]:
     """Ask a server the items of a chunk; yield each with the keys of its answers."""
     keyed = []
     mine: list[Request] = []
@@ -101,7 +101,7 @@ def ask_server(
     yield from keyed
 
 
-def _take_in(engine: Engine, request: Request, future: Future[Answer]) -> None:
+def _take_in(engine: RequestRunner, request: Request, future: Future[Answer]) -> None:
     try:
         answer = future.result()
     except UnansweredError as error:

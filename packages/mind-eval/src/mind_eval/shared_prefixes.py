@@ -9,7 +9,7 @@ from itertools import pairwise
 STEP = 8
 """Prefixes end at multiples of this."""
 
-LEAST = 16
+MIN_SAVED = 16
 """A shared prefix, or a shared context, must save this many tokens to be worth a pass."""
 
 
@@ -48,7 +48,7 @@ def prefix_groups(
     et al. 2004), so the time does not depend on how deep it is.
     """
     pairs = zip(pairwise(reads), pairwise(limits), strict=True)
-    common = [0, *(_shared(*texts, min(most)) for texts, most in pairs), -1]
+    common = [0, *(_shared(*texts, min(max_length)) for texts, max_length in pairs), -1]
     stack: list[_Span] = []
     for place, read in enumerate(reads):
         span = _Span(0, place, place + 1, len(read), len(read))
@@ -69,10 +69,10 @@ def prefix_groups(
             yield span.low, span.high, span.length
 
 
-def _shared(a: tuple[int, ...], b: tuple[int, ...], most: int) -> int:
+def _shared(a: tuple[int, ...], b: tuple[int, ...], max_length: int) -> int:
     """Measure the prefix that two rows could share; 0 if it is not worth a pass."""
-    common = min(_common(a, b), most) // STEP * STEP
-    return common if common >= LEAST else 0
+    common = min(_common(a, b), max_length) // STEP * STEP
+    return common if common >= MIN_SAVED else 0
 
 
 def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from mind_eval.paired import Z_LEVEL
+from mind_eval.significance import Z_LEVEL
 
 Z_POWER = 0.841621
 """Normal quantile of 0.8."""

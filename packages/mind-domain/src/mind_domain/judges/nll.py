@@ -81,7 +81,7 @@ def bits_per_byte(folder: str, trials: list[Trial]) -> list[float]:
     longer than the context loses its beginning.
     """
     from mind_domain.predict import Question, encode_answer
-    from mind_eval.scoring import Sequenced, score
+    from mind_eval.scoring import ScoredSequence, score
     from mind_train import load_checkpoint
 
     model = load_checkpoint(folder)
@@ -90,7 +90,7 @@ def bits_per_byte(folder: str, trials: list[Trial]) -> list[float]:
         assert trial.reference is not None
         ids, scored = encode_answer(model, Question(trial.messages, {}), trial.reference)
         fits = ids[-(model.context + 1) :]
-        rows.append(Sequenced(tuple(fits), min(scored, len(fits) - 1)))
+        rows.append(ScoredSequence(tuple(fits), min(scored, len(fits) - 1)))
     found = []
     for trial, answer in zip(trials, score(model.model, rows), strict=True):
         nats = -math.fsum(answer.logprobs[:-1])

@@ -28,15 +28,15 @@ from mind_eval.metrics.written import (
     matched,
     same_text,
 )
-from mind_eval.prompts.builder import Asked
-from mind_eval.prompts.spec import CHOICE, GREEDY, WRITTEN, Spec
+from mind_eval.prompts.builder import Instance
+from mind_eval.prompts.spec import GENERATE_UNTIL, LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
 
 TRANSLATION = ("bleu", "chrf")
 UNPARSED, FROM_TEXT, PATTERN = "unparsed", "accuracy_from_text", "regex"
 MEASURED = {
-    CHOICE: (*CHOICES, *PAIRS[1:], *SMALL),
-    GREEDY: ("acc", "perplexity"),
-    WRITTEN: (
+    MULTIPLE_CHOICE: (*CHOICES, *PAIRS[1:], *SMALL),
+    LOGLIKELIHOOD: ("acc", "perplexity"),
+    GENERATE_UNTIL: (
         "exact_match",
         "exact_match_flexible",
         *OVERLAPS,
@@ -83,7 +83,7 @@ def _check_pattern(spec: Spec) -> None:
         ) from error
 
 
-def choice_gold(asked: Asked, spec: Spec) -> Any:
+def choice_gold(asked: Instance, spec: Spec) -> Any:
     """Return the right choice: where the choices stand in the prompt, `doc_to_text` names it."""
     return spec.text(asked.doc) if len(asked.prompts) > 1 else asked.gold
 
@@ -132,10 +132,10 @@ def is_right(spec: Spec, gold: str, found: str) -> bool:
 
 
 def item_metrics(
-    spec: Spec, asked: Asked, answers: Sequence[Likelihood], text: str | None
+    spec: Spec, asked: Instance, answers: Sequence[Likelihood], text: str | None
 ) -> tuple[Mapping[str, float], Any]:
     """Score an item: its metrics, and what the model chose or was taken to say."""
-    if spec.kind == CHOICE:
+    if spec.kind == MULTIPLE_CHOICE:
         gold = choice_gold(asked, spec)
         best = picked(answers)
         if gold is None:
@@ -146,7 +146,7 @@ def item_metrics(
         if SMALL[0] in spec.metrics:
             metrics |= small_metrics(asked.choices, gold, answers)
         return metrics, best
-    if spec.kind == GREEDY:
+    if spec.kind == LOGLIKELIHOOD:
         total, greedy = answers[0]
         return {"acc": float(greedy), "perplexity": total}, greedy
     assert text is not None, "it was asked to write"

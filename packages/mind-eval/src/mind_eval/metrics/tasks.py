@@ -18,7 +18,7 @@ Figure = tuple[float | None, float | None]
 
 
 @dataclass
-class Measured:
+class TaskMetrics:
     """What a task came to: lm-eval's result row, subjects, and the headline."""
 
     results: dict[str, Any]
@@ -34,7 +34,7 @@ def measure_task(
     metric: str | None,
     average: str,
     categories: Mapping[str, Sequence[str]],
-) -> Measured:
+) -> TaskMetrics:
     """Measure a task; `average` says whether items or subjects count the same, in every metric."""
     results: dict[str, Any] = {"alias": spec.name, "sample_len": len(records)}
     corpora = any(name in TRANSLATION for name in spec.metrics)
@@ -43,7 +43,7 @@ def measure_task(
         groups.setdefault(str(record.get("subject") or ALL), []).append(record)
     subjects = {name: _group(spec, group, corpora) for name, group in groups.items()}
     chosen = metric if metric in spec.metrics else spec.metrics[0]
-    measured = Measured(results, subjects if set(groups) != {ALL} else {})
+    measured = TaskMetrics(results, subjects if set(groups) != {ALL} else {})
     for name in spec.metrics:
         items: Figure = (None, None)
         if name not in TRANSLATION:  # which have no value of a single item
@@ -64,7 +64,7 @@ def measure_task(
 
 
 def averages(
-    measured: Mapping[str, Measured], groups: Mapping[str, Sequence[str]]
+    measured: Mapping[str, TaskMetrics], groups: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
     """Average headlines by group; a group with a member missing says so and has no value.
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from mind_core import MindError
 from mind_core.files import read_json, sha256_file
-from mind_eval.head import Head
+from mind_eval.batching import Ids
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
-from mind_eval.plan import Ids
+from mind_eval.output_layer import Head
 from mind_train.export.folder import TYPES, read_model
 from mind_train.models.language_model import LanguageModel
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from mind_eval.head import Head
+from mind_eval.batching import Ids, PrefixTree
 from mind_eval.models.network import Network, Past, Stream
-from mind_eval.models.packed import Forest
+from mind_eval.models.packed import PackedTreeCache
 from mind_eval.models.ragged import Ragged
-from mind_eval.plan import Ids, Tree
+from mind_eval.output_layer import Head
 
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
@@ -39,10 +39,10 @@ class MindNetwork(Network):
         hidden = self.model(ids, cache=cache)
         return hidden, Past(tuple(cache.keys), tuple(cache.values)) if keep else None
 
-    def packed(self, trees: Sequence[Tree], past: Past | None) -> Tensor:
+    def packed(self, trees: Sequence[PrefixTree], past: Past | None) -> Tensor:
         """Read trees after `past`; see `Network`."""
         ids = torch.tensor([[token for tree in trees for token in tree.tokens]])
-        forest = Forest(trees, past, self.model.device)
+        forest = PackedTreeCache(trees, past, self.model.device)
         hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
         return hidden[0]
 
@@ -51,8 +51,8 @@ class MindNetwork(Network):
         if not self.packs:
             stream = _MindStream(self.model, past, len(prompts), room)
             return stream, stream.read(torch.tensor(prompts))
-        trees = [Tree(prompt) for prompt in prompts]
-        forest = Forest(trees, past, self.model.device, keep=True)
+        trees = [PrefixTree(prompt) for prompt in prompts]
+        forest = PackedTreeCache(trees, past, self.model.device, keep=True)
         ids = torch.tensor([[token for prompt in prompts for token in prompt]])
         hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
         sizes = [len(prompt) for prompt in prompts]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mind_eval.head import Head
-from mind_eval.plan import Ids, Tree
+from mind_eval.batching import Ids, PrefixTree
+from mind_eval.output_layer import Head
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Network(ABC):
         With `keep` the past with these ids added comes back too.
         """
 
-    def packed(self, trees: Sequence[Tree], past: Past | None) -> Tensor:
+    def packed(self, trees: Sequence[PrefixTree], past: Past | None) -> Tensor:
         """Read trees after `past`, of one row: states [N, D] of their tokens, one after another."""
         raise NotImplementedError
 

@@ -13,17 +13,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mind_eval.batching import PrefixTree
 from mind_eval.models.network import Past
 from mind_eval.models.partial_attention import behind, hiding, partial_attention
-from mind_eval.plan import Tree
 from mind_train.models.attention import PackedCache
 
 
-class Forest(PackedCache):
+class PackedTreeCache(PackedCache):
     """Trees in one row of tokens [1, N], behind a past of one row that all share."""
 
     def __init__(
-        self, trees: Sequence[Tree], past: Past | None, device: torch.device, *, keep: bool = False
+        self,
+        trees: Sequence[PrefixTree],
+        past: Past | None,
+        device: torch.device,
+        *,
+        keep: bool = False,
     ) -> None:
         self.past, self.layer, self.keep = past, -1, keep
         self.keys: list[Tensor] = []
@@ -118,7 +123,7 @@ class Forest(PackedCache):
         return seen.expand(self.rows, -1, -1)
 
 
-def _runs(tree: Tree) -> Iterator[tuple[int, int, int, int]]:
+def _runs(tree: PrefixTree) -> Iterator[tuple[int, int, int, int]]:
     """Yield (part, first, stop, depth of the first) of the trunk and of each branch."""
     end = len(tree.trunk)
     yield 0, 0, end, 0

@@ -15,14 +15,14 @@ from mind_core import MindError
 from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import Shots
-from mind_eval.prompts.spec import CHOICE, GREEDY, Spec
+from mind_eval.prompts.spec import LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
 from mind_eval.prompts.templates import render
 
 Fits = Callable[[str, int], bool]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Instance:
     """An item as it is put to a model."""
 
     id: str
@@ -84,7 +84,7 @@ class Builder:
         fits: Fits | None = None,
         limit: int | None = None,
         aside: Callable[[tuple[str, str]], None] | None = None,
-    ) -> Iterator[Asked]:
+    ) -> Iterator[Instance]:
         """Build the items in order, each with as many of its shots as fit.
 
         Raises `MindError` that names an item which does not fit the task's templates; `aside` takes
@@ -107,10 +107,10 @@ class Builder:
                     raise
                 aside((f"item {name}", "; ".join(filter(None, (error.message, error.cause)))))
 
-    def _item(self, name: str, number: int, doc: Row, fits: Fits | None) -> Asked:
+    def _item(self, name: str, number: int, doc: Row, fits: Fits | None) -> Instance:
         spec, gold = self.spec, self.spec.target(doc)
         text, choices = self._text(doc, self.notes.asked), self._choices(doc)
-        if spec.kind == CHOICE:
+        if spec.kind == MULTIPLE_CHOICE:
             self._check(name, text, gold, choices)
             self.notes.chances.append(1 / len(choices))
         endings, continuations = self._ends(text, gold, choices)
@@ -128,7 +128,7 @@ class Builder:
             self.notes.overlong.append(name)
         self.notes.kept[kept] += 1
         prompts = tuple(start + ending for ending in endings)
-        return Asked(name, number, doc, prompts, continuations, choices, gold, kept)
+        return Instance(name, number, doc, prompts, continuations, choices, gold, kept)
 
     def _text(self, doc: Row, shots: int) -> Any:
         """Render an item's text; a template may number it by the shots before it."""
@@ -139,11 +139,13 @@ class Builder:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Give how the prompt ends, and what is scored after it."""
         between = self.spec.delimiter
-        if self.spec.kind == CHOICE and isinstance(text, int):  # the choices stand in the prompt
+        if self.spec.kind == MULTIPLE_CHOICE and isinstance(
+            text, int
+        ):  # the choices stand in the prompt
             return choices, (between + str(gold),)
-        if self.spec.kind == CHOICE:
+        if self.spec.kind == MULTIPLE_CHOICE:
             return (str(text),), tuple(between + choice for choice in choices)
-        if self.spec.kind == GREEDY:  # lm-eval puts no delimiter before these
+        if self.spec.kind == LOGLIKELIHOOD:  # lm-eval puts no delimiter before these
             return (str(text),), (str(gold),)
         return (str(text),), ()
 

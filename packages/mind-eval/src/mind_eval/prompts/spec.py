@@ -18,8 +18,12 @@ from mind_core.errors import UsageError, did_you_mean
 from mind_eval.benchmarks.benchmark import check_task_file
 from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, Template
 
-CHOICE, GREEDY, WRITTEN = "multiple_choice", "loglikelihood", "generate_until"
-KINDS = (CHOICE, GREEDY, WRITTEN)
+MULTIPLE_CHOICE, LOGLIKELIHOOD, GENERATE_UNTIL = (
+    "multiple_choice",
+    "loglikelihood",
+    "generate_until",
+)
+KINDS = (MULTIPLE_CHOICE, LOGLIKELIHOOD, GENERATE_UNTIL)
 FIRST, DRAWN = "first_n", "default"
 KNOWN = {
     "task", "output_type", "test_split", "fewshot_split", "training_split", "validation_split",
@@ -68,7 +72,7 @@ class Spec:
     @property
     def room(self) -> int:
         """Give how many tokens of the context a prompt must leave free."""
-        return self.new_tokens if self.kind == WRITTEN else 0
+        return self.new_tokens if self.kind == GENERATE_UNTIL else 0
 
 
 def read_spec(path: Path, name: str) -> Spec:
@@ -102,7 +106,7 @@ def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
                 f"{where}: {key!r} is not of the part of the task language that is read here",
                 hint=did_you_mean(key, KNOWN) or "--task reads all of it, through lm-eval",
             )
-    kind = config.get("output_type", WRITTEN)
+    kind = config.get("output_type", GENERATE_UNTIL)
     if kind not in KINDS:
         raise MindError(f"{where}: output_type {kind!r} is none of {', '.join(KINDS)}")
     fewshot = config.get("fewshot_config") or {}
@@ -114,7 +118,7 @@ def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
     for key in fewshot:
         if key not in ("sampler", TARGET):
             raise MindError(f"{where}: fewshot_config.{key} is not read here", hint="--task does")
-    for key in (TEXT, TARGET, *([CHOICES] if kind == CHOICE else [])):
+    for key in (TEXT, TARGET, *([CHOICES] if kind == MULTIPLE_CHOICE else [])):
         if config.get(key) is None:
             raise MindError(f"{where}: {key!r} is missing")
     choices = config.get(CHOICES)
@@ -143,7 +147,7 @@ def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
 
 def default_metric(kind: str) -> str:
     """Name the metric of a task that names none."""
-    return "exact_match" if kind == WRITTEN else "acc"
+    return "exact_match" if kind == GENERATE_UNTIL else "acc"
 
 
 def check_forms(forms: Mapping[str, Any], form: str, name: str) -> None:

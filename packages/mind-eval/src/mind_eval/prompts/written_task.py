@@ -8,7 +8,7 @@ from typing import Any
 
 from mind_eval.metrics.items import TRANSLATION, UNPARSED, written_metrics
 from mind_eval.metrics.translation import corpus_scores
-from mind_eval.prompts.spec import WRITTEN, Spec
+from mind_eval.prompts.spec import GENERATE_UNTIL, Spec
 
 Pair = tuple[str, str, str, str]
 """What was written, what was wanted, the subject, the target language."""
@@ -16,7 +16,7 @@ Pair = tuple[str, str, str, str]
 
 def with_our_metrics(config: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     """Return a task's config whose metrics are ours; other kinds of task are lm-eval's own."""
-    if spec.kind != WRITTEN:
+    if spec.kind != GENERATE_UNTIL:
         return dict(config)
     metrics = [
         {**one, "aggregation": corpus(one["metric"])} if one["metric"] in TRANSLATION else one

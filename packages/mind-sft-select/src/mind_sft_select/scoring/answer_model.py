@@ -199,9 +199,11 @@ class _Jobs:
 
     def run(self) -> dict[int, _Nats]:
         """Score all sequences; return the nats of each conversation by its number."""
-        from mind_eval.scoring import Sequenced, score
+        from mind_eval.scoring import ScoredSequence, score
 
-        asked = [Sequenced(tuple(ids), len(ids) - begin) for _, _, ids, begin in self.sequences]
+        asked = [
+            ScoredSequence(tuple(ids), len(ids) - begin) for _, _, ids, begin in self.sequences
+        ]
         answers = score(self.owner.model.network, asked, batch_tokens=self.owner.batch_tokens)
         for (number, start, _, begin), answer in zip(self.sequences, answers, strict=True):
             nats = self.nats[number]

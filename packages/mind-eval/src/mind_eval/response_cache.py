@@ -24,7 +24,7 @@ Answer = tuple[float, bool] | str
 RANKS = "rank-*.jsonl"
 
 
-class AnswerLog:
+class ResponseCache:
     """Answers by key, those found and those added; without a folder, in memory."""
 
     def __init__(self, folder: Path | None, rank: int = 0) -> None:

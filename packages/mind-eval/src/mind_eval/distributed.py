@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mind_eval.answers import Answer
+from mind_eval.response_cache import Answer
 
 
 @dataclass(frozen=True)

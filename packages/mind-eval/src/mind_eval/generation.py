@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import torch
 
+from mind_eval.batching import MIN_SAVED_GENERATING, Ids, ScoredSequence, plan
 from mind_eval.finite import NotFiniteError
 from mind_eval.models.model import Model
 from mind_eval.models.network import Past
-from mind_eval.plan import LEAST_WRITTEN, Ids, Sequenced, plan
 from mind_eval.stops import trimmed
 
 ROWS = 64
@@ -27,7 +27,7 @@ space is lost, and a character may begin before it."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class GenerationRequest:
     """A prompt to go on from: its tokens, the strings that stop it, and the most new tokens."""
 
     tokens: Ids
@@ -36,7 +36,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Batch:
+class GenerationBatch:
     """Prompts behind one prefix."""
 
     prefix: Ids
@@ -44,15 +44,19 @@ class Batch:
 
 
 def generation_plan(
-    wanted: Sequence[Wanted], batch_tokens: int, *, share: bool = True, packs: bool = False
-) -> list[Batch]:
+    wanted: Sequence[GenerationRequest],
+    batch_tokens: int,
+    *,
+    share: bool = True,
+    packs: bool = False,
+) -> list[GenerationBatch]:
     """Cut prompts into batches of at most `batch_tokens` with what is to be written.
 
     The cut depends on the prompts alone. `packs` says whether a batch may hold several lengths.
     """
-    sequences = [Sequenced((*one.tokens, 0), 1) for one in wanted]
+    sequences = [ScoredSequence((*one.tokens, 0), 1) for one in wanted]
     batches = []
-    for unit in plan(sequences, 1 << 40, share=share, least=LEAST_WRITTEN):
+    for unit in plan(sequences, 1 << 40, share=share, min_saved=MIN_SAVED_GENERATING):
         start = len(unit.prefix)
         members = list(dict.fromkeys(index for row in unit.rows for index in row.members))
         members.sort(key=lambda index: len(wanted[index].tokens))
@@ -62,14 +66,14 @@ def generation_plan(
             room = len(one.tokens) - start + one.limit  # the longest so far, were limits equal
             full = len(batch) >= ROWS or (len(batch) + 1) * room > batch_tokens
             if batch and (full or not (packs or len(wanted[batch[0]].tokens) == len(one.tokens))):
-                batches.append(Batch(unit.prefix, tuple(batch)))
+                batches.append(GenerationBatch(unit.prefix, tuple(batch)))
                 batch = []
             batch.append(index)
-        batches.append(Batch(unit.prefix, tuple(batch)))
+        batches.append(GenerationBatch(unit.prefix, tuple(batch)))
     return batches
 
 
-class Writer:
+class Generator:
     """Write on from batches of prompts, greedily, keeping the prefix of the last batch."""
 
     def __init__(self, model: Model) -> None:
@@ -80,7 +84,10 @@ class Writer:
 
     @torch.inference_mode()
     def write(
-        self, batch: Batch, wanted: Sequence[Wanted], step: Callable[[], None] = lambda: None
+        self,
+        batch: GenerationBatch,
+        wanted: Sequence[GenerationRequest],
+        step: Callable[[], None] = lambda: None,
     ) -> list[tuple[int, str]]:
         """Write on from one batch: (index, new text before the stop string) each."""
         network = self.model.network
@@ -126,18 +133,18 @@ class Writer:
             self.ends[stops] = self.model.stop_ids | {one for one in named if one is not None}
         return self.ends[stops]
 
-    def _goes_on(self, written: list[int], token: int, one: Wanted) -> bool:
+    def _goes_on(self, generated: list[int], token: int, one: GenerationRequest) -> bool:
         """Take a new token in; tell whether the row goes on.
 
         A stop string that the token completes lies within as many last tokens as it has bytes.
         """
         if token in self._ends(one.stops):
             return False
-        written.append(token)
-        if len(written) >= one.limit or len(one.tokens) + len(written) >= self.model.context:
+        generated.append(token)
+        if len(generated) >= one.limit or len(one.tokens) + len(generated) >= self.model.context:
             return False
         reach = max((len(stop.encode()) for stop in one.stops), default=0)
         if not reach:
             return True
-        text = self.model.tokenizer.decode(written[-reach - TAIL :])
+        text = self.model.tokenizer.decode(generated[-reach - TAIL :])
         return not any(stop in text for stop in one.stops if stop)

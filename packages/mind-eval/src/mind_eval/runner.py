@@ -9,16 +9,16 @@ from itertools import islice
 from typing import Any
 
 from mind_core import MindError
-from mind_eval.answers import Answer, AnswerLog, answer_key, base_key
+from mind_eval.batching import ScoredSequence, plan, shares
+from mind_eval.distributed import Ranks
 from mind_eval.encoding import Encoder
 from mind_eval.finite import NotFiniteError, check_finite
-from mind_eval.generating import Wanted, Writer, generation_plan
+from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.models.endpoint import Endpoint
 from mind_eval.models.model import Model
-from mind_eval.plan import Sequenced, plan, shares
-from mind_eval.prompts.builder import Asked
-from mind_eval.prompts.spec import WRITTEN, Spec
-from mind_eval.ranks import Ranks
+from mind_eval.prompts.builder import Instance
+from mind_eval.prompts.spec import GENERATE_UNTIL, Spec
+from mind_eval.response_cache import Answer, ResponseCache, answer_key, base_key
 from mind_eval.scoring import Scorer
 from mind_eval.server_requests import ask_server
 
@@ -30,20 +30,20 @@ Keys = list[list[str]]
 
 
 @dataclass(frozen=True)
-class Keyed:
+class CachedInstance:
     """An item and where its answers stand in the log; without its prompts."""
 
-    asked: Asked
+    asked: Instance
     keys: Keys
 
 
-class Engine:
+class RequestRunner:
     """Answer the items of one task after another."""
 
     def __init__(
         self,
         model: Model | Endpoint,
-        log: AnswerLog,
+        log: ResponseCache,
         ranks: Ranks,
         batch_tokens: int,
         done: Callable[[int], None] = lambda _: None,
@@ -59,25 +59,25 @@ class Engine:
         if isinstance(model, Model):
             self.encoder = Encoder(model)
             self.scorer = Scorer(model.network, batch_tokens)
-            self.writer = Writer(model)
+            self.writer = Generator(model)
             self.base = base_key((model.fingerprint, model.tokenizer.sha256, model.dtype))
         else:
             self.base = base_key((model.named, "endpoint"))
 
-    def ask(self, spec: Spec, items: Iterable[Asked]) -> Iterator[Keyed]:
+    def ask(self, spec: Spec, items: Iterable[Instance]) -> Iterator[CachedInstance]:
         """Answer the items of a task, some at a time; their answers are in the log afterwards."""
         stream = iter(items)
         while chunk := list(islice(stream, CHUNK)):
             if isinstance(self.model, Endpoint):
                 found = ask_server(self, self.model, spec, chunk)
-                yield from (Keyed(asked, keys) for asked, keys in found)
-            elif spec.kind == WRITTEN:
+                yield from (CachedInstance(asked, keys) for asked, keys in found)
+            elif spec.kind == GENERATE_UNTIL:
                 yield from self._ask_writing(spec, chunk)
             else:
                 yield from self._ask_likelihoods(spec, chunk)
             self.count += len(chunk)
 
-    def answers(self, keyed: Keyed) -> list[tuple[float, bool]]:
+    def answers(self, keyed: CachedInstance) -> list[tuple[float, bool]]:
         """Give the log-probability of each choice of an item, its windows added up."""
         found = []
         for keys in keyed.keys:
@@ -86,12 +86,12 @@ class Engine:
             found.append((nats, all(part[1] for part in parts)))
         return found
 
-    def text(self, keyed: Keyed) -> str:
+    def text(self, keyed: CachedInstance) -> str:
         """Give what was written for an item."""
         return str(self.log.found[keyed.keys[0][0]])
 
-    def _ask_likelihoods(self, spec: Spec, chunk: Sequence[Asked]) -> Iterator[Keyed]:
-        sequences: list[Sequenced] = []
+    def _ask_likelihoods(self, spec: Spec, chunk: Sequence[Instance]) -> Iterator[CachedInstance]:
+        sequences: list[ScoredSequence] = []
         keys: list[str] = []
         names: list[str] = []
         places: dict[str, int] = {}
@@ -110,7 +110,7 @@ class Engine:
                         keys.append(key)
                         names.append(f"task {spec.name}, item {asked.id}")
             tokens = tuple(sum(part.scored for part in parts) for parts in windows)
-            found.append(Keyed(dataclasses.replace(asked, tokens=tokens), named))
+            found.append(CachedInstance(dataclasses.replace(asked, tokens=tokens), named))
         units = plan(sequences, self.batch_tokens, share=self._model.network.branches)
         for unit in shares(units, self.ranks.world)[self.ranks.rank]:
             missing = [index for index in unit.sequences if self.log.get(keys[index]) is None]
@@ -138,9 +138,11 @@ class Engine:
             return False
         return True
 
-    def _ask_writing(self, spec: Spec, chunk: Sequence[Asked]) -> Iterator[Keyed]:
+    def _ask_writing(self, spec: Spec, chunk: Sequence[Instance]) -> Iterator[CachedInstance]:
         wanted = [
-            Wanted(self.encoder.prompt(a.prompts[0], spec.new_tokens), spec.stops, spec.new_tokens)
+            GenerationRequest(
+                self.encoder.prompt(a.prompts[0], spec.new_tokens), spec.stops, spec.new_tokens
+            )
             for a in chunk
         ]
         ends = sorted(self._model.stop_ids)
@@ -157,14 +159,14 @@ class Engine:
             self.reused += len(batch.members) - len(missing)
             if missing:
                 try:
-                    written = self.writer.write(batch, wanted, lambda: self.done(self.count))
+                    generated = self.writer.write(batch, wanted, lambda: self.done(self.count))
                 except NotFiniteError as error:
                     item = f"task {spec.name}, item {chunk[error.index].id}"
                     raise error.named(item) from None
-                self.log.add({keys[index]: text for index, text in written})
-        yield from (Keyed(asked, [[key]]) for asked, key in zip(chunk, keys, strict=True))
+                self.log.add({keys[index]: text for index, text in generated})
+        yield from (CachedInstance(asked, [[key]]) for asked, key in zip(chunk, keys, strict=True))
 
-    def unanswered(self, keyed: Keyed) -> str | None:
+    def unanswered(self, keyed: CachedInstance) -> str | None:
         """Say why an item has no answer; None if it has."""
         for keys in keyed.keys:
             for key in keys:
@@ -172,7 +174,7 @@ class Engine:
                     return self.failures.get(key, "it was not answered")
         return None
 
-    def refusal(self, keyed: Keyed) -> str | None:
+    def refusal(self, keyed: CachedInstance) -> str | None:
         """Name the kind of a server's reply that is no answer; None for any other item."""
         return self.refusals.get(keyed.keys[0][0])
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from mind_eval.shared_prefixes import LEAST, STEP, prefix_groups
+from mind_eval.shared_prefixes import MIN_SAVED, STEP, prefix_groups
 
-LEAST_CONTEXT = 8
+MIN_CONTEXT = 8
 """Answers branch off no context that is shorter."""
 
 TREE_TOKENS = 1024
@@ -22,7 +22,7 @@ TREE_TOKENS = 1024
 PAIRS = 1024
 """Pairs of tokens in a mask that cost about as much as one more token in all the rest."""
 
-LEAST_WRITTEN = 2048
+MIN_SAVED_GENERATING = 2048
 """The same where each group is written on by itself, token after token."""
 
 
@@ -30,7 +30,7 @@ Ids = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Sequenced:
+class ScoredSequence:
     """Token ids of which the last `scored` are to be predicted from all before them."""
 
     tokens: Ids
@@ -48,7 +48,7 @@ class Sequenced:
 
 
 @dataclass(frozen=True)
-class Tree:
+class PrefixTree:
     """A text and what may go on from its end, each way by itself."""
 
     trunk: Ids
@@ -61,7 +61,7 @@ class Tree:
 
 
 @dataclass
-class Row:
+class ContextGroup:
     """A context with what is read right after it, and the answers that branch off behind it."""
 
     context: Ids
@@ -81,11 +81,11 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Unit:
+class PrefixBatch:
     """Rows that go through the model as one batch behind a shared prefix; the unit of work."""
 
     prefix: Ids
-    rows: tuple[Row, ...]
+    rows: tuple[ContextGroup, ...]
 
     @property
     def sequences(self) -> list[int]:
@@ -105,29 +105,34 @@ class Unit:
 
 
 def plan(
-    sequences: Sequence[Sequenced], batch_tokens: int, *, share: bool = True, least: int = LEAST
-) -> list[Unit]:
+    sequences: Sequence[ScoredSequence],
+    batch_tokens: int,
+    *,
+    share: bool = True,
+    min_saved: int = MIN_SAVED,
+) -> list[PrefixBatch]:
     """Cut sequences into units of at most `batch_tokens` tokens with padding and prefix.
 
-    `share` False makes a row of each different input, for models whose cache cannot branch. `least`
-    is what a prefix must save to make a group of its own. Time is about linear in the tokens.
+    `share` False makes a row of each different input, for models whose cache cannot branch.
+    `min_saved` is what a prefix must save to make a group of its own. Time is about linear in the
+    tokens.
     """
     units = []
-    for prefix, rows in _groups(_rows(sequences, share), share, least):
+    for prefix, rows in _groups(_rows(sequences, share), share, min_saved):
         bounded, deep = _bounded(rows, len(prefix), min(TREE_TOKENS, batch_tokens))
         for batch in _batches(bounded, batch_tokens):
-            units.append(Unit(prefix, tuple(batch)))
+            units.append(PrefixBatch(prefix, tuple(batch)))
         for row in deep:
             own = row.context[: (len(row.context) - 1) // STEP * STEP]
             for batch in _batches(_cut(row), batch_tokens):
-                units.append(Unit(own, tuple(batch)))
+                units.append(PrefixBatch(own, tuple(batch)))
     return units
 
 
-def shares(units: Sequence[Unit], ranks: int) -> list[list[Unit]]:
+def shares(units: Sequence[PrefixBatch], ranks: int) -> list[list[PrefixBatch]]:
     """Cut units, in their order, into one run of about equal cost for each rank."""
     total, done = sum(unit.cost for unit in units), 0
-    parts: list[list[Unit]] = [[] for _ in range(ranks)]
+    parts: list[list[PrefixBatch]] = [[] for _ in range(ranks)]
     for unit in units:
         middle = done + unit.cost // 2
         parts[min(ranks - 1, middle * ranks // max(1, total))].append(unit)
@@ -135,7 +140,7 @@ def shares(units: Sequence[Unit], ranks: int) -> list[list[Unit]]:
     return parts
 
 
-def _rows(sequences: Sequence[Sequenced], share: bool) -> list[Row]:
+def _rows(sequences: Sequence[ScoredSequence], share: bool) -> list[ContextGroup]:
     """Collect sequences by context; an answer of one reading is read in its row.
 
     Answers branch off a context that is worth it. After a single token (the first windows of all
@@ -149,73 +154,80 @@ def _rows(sequences: Sequence[Sequenced], share: bool) -> list[Row]:
         by_context.setdefault(context, {}).setdefault(tail, []).append(index)
     rows = []
     for context, tails in by_context.items():
-        row = Row(context, (), tails.pop((), []))
+        row = ContextGroup(context, (), tails.pop((), []))
         row.branches = tails
         saved = len(context) * (len(tails) - 1)
-        if share and len(context) >= LEAST_CONTEXT and saved >= LEAST:
+        if share and len(context) >= MIN_CONTEXT and saved >= MIN_SAVED:
             rows.append(row)
         else:
             rows += _cut(row)
     return rows
 
 
-def _cut(row: Row) -> list[Row]:
+def _cut(row: ContextGroup) -> list[ContextGroup]:
     """Make a row of each branch; what nothing is read for joins the first."""
     if not row.branches:
         return [row]
-    rows = [Row(row.context, tail, list(members)) for tail, members in row.branches.items()]
+    rows = [
+        ContextGroup(row.context, tail, list(members)) for tail, members in row.branches.items()
+    ]
     rows[0].members += row.members
     return rows
 
 
-def _bounded(rows: list[Row], start: int, most: int) -> tuple[list[Row], list[Row]]:
-    """Cut rows into trees of at most `most` tokens past `start`; return also those too deep for it,
-    whose context is better read once as a prefix.
+def _bounded(
+    rows: list[ContextGroup], start: int, max_width: int
+) -> tuple[list[ContextGroup], list[ContextGroup]]:
+    """Cut rows into trees of at most `max_width` tokens past `start`.
+
+    Return also those that are too deep for it, whose context is better read once as a prefix.
 
     A tree's mask is the square of its tokens, so a branch joins one only while the context that it
     spares is worth the pairs of tokens that it adds.
     """
-    bounded: list[Row] = []
-    deep: list[Row] = []
+    bounded: list[ContextGroup] = []
+    deep: list[ContextGroup] = []
     for row in rows:
         context = len(row.context) - start
         if not row.branches:
             bounded.append(row)
-        elif context > most // 2:
+        elif context > max_width // 2:
             deep.append(row)
         else:
-            bounded += _trees(row, context, most)
+            bounded += _trees(row, context, max_width)
     return bounded, deep
 
 
-def _trees(row: Row, context: int, most: int) -> Iterator[Row]:
+def _trees(row: ContextGroup, context: int, max_width: int) -> Iterator[ContextGroup]:
     """Cut the branches of one row, in their order, into trees; see `_bounded`."""
-    tree, width = Row(row.context, (), row.members), context
+    tree, width = ContextGroup(row.context, (), row.members), context
     for tail, members in row.branches.items():
         pairs = 2 * len(tail) * (width - context) - context * context
-        if tree.branches and (width + len(tail) > most or pairs > context * PAIRS):
+        if tree.branches and (width + len(tail) > max_width or pairs > context * PAIRS):
             yield _plain(tree)
-            tree, width = Row(row.context), context
+            tree, width = ContextGroup(row.context), context
         tree.branches[tail] = members
         width += len(tail)
     yield _plain(tree)
 
 
-def _plain(tree: Row) -> Row:
+def _plain(tree: ContextGroup) -> ContextGroup:
     """Read a branch that has no other beside it in its row."""
     return _cut(tree)[0] if len(tree.branches) == 1 else tree
 
 
-def _groups(rows: list[Row], share: bool, least: int) -> list[tuple[Ids, list[Row]]]:
+def _groups(
+    rows: list[ContextGroup], share: bool, min_saved: int
+) -> list[tuple[Ids, list[ContextGroup]]]:
     """Group rows by the prefix that is worth a pass of its own; the rest have none."""
     rows = sorted(rows, key=lambda row: row.read)
     if not share or len(rows) < 2:
         return [((), rows)] if rows else []
-    found: list[tuple[Ids, list[Row]]] = []
-    alone: list[Row] = []
+    found: list[tuple[Ids, list[ContextGroup]]] = []
+    alone: list[ContextGroup] = []
     # The last token of a context is read in its row: its hidden state predicts.
     limits = [len(row.context) - 1 for row in rows]
-    for low, high, length in prefix_groups([row.read for row in rows], limits, least):
+    for low, high, length in prefix_groups([row.read for row in rows], limits, min_saved):
         if length:
             found.append((rows[low].context[:length], rows[low:high]))
         else:
@@ -223,12 +235,12 @@ def _groups(rows: list[Row], share: bool, least: int) -> list[tuple[Ids, list[Ro
     return [*found, ((), alone)] if alone else found
 
 
-def _batches(rows: list[Row], batch_tokens: int) -> list[list[Row]]:
+def _batches(rows: list[ContextGroup], batch_tokens: int) -> list[list[ContextGroup]]:
     """Cut rows, widest first, into batches of at most `batch_tokens`, padding and prefix counted.
 
     Behind a long prefix a batch repeats its keys and values for every row.
     """
-    batches: list[list[Row]] = []
+    batches: list[list[ContextGroup]] = []
     width = 0
     for row in sorted(rows, key=lambda row: (-row.width, row.read)):
         if batches and (len(batches[-1]) + 1) * width <= batch_tokens:

@@ -13,9 +13,9 @@ from mind_core.errors import UsageError
 from mind_core.files import atomic_file
 from mind_eval.compare import compare
 from mind_eval.intervals import SHARES, interval
-from mind_eval.report.browser import browser_section
 from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.intervals import Dot, Row, interval_chart, legend
+from mind_eval.report.items import browser_section
 from mind_eval.report.page import Figure, Section, number, render, table
 from mind_eval.report.svg import Line, line_chart
 from mind_eval.report.words import say, written_in

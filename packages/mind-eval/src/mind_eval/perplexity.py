@@ -21,7 +21,7 @@ from mind_core.records import decode, text_of
 from mind_core.stream import read_batches
 from mind_core.text.languages import language_of
 from mind_eval.finite import check_finite
-from mind_eval.scoring import BATCH_TOKENS, Sequenced, score
+from mind_eval.scoring import BATCH_TOKENS, ScoredSequence, score
 
 if TYPE_CHECKING:
     from mind_eval.models.model import Model
@@ -30,7 +30,7 @@ BATCHES_AT_ONCE = 8
 """Windows of so many batches are sorted by length together: bounds memory, keeps batches even."""
 
 Key = tuple[str, str]
-Waiting = tuple[int, Key, Sequenced, bool]
+Waiting = tuple[int, Key, ScoredSequence, bool]
 """Number of the record, its group, a window of it, and whether that is its last."""
 
 
@@ -158,7 +158,7 @@ def read_texts(inputs: Sequence[str], limit: int | None = None) -> Iterator[Reco
         raise
 
 
-def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Sequenced, bool]]:
+def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[ScoredSequence, bool]]:
     """Cut tokens so that each but the first is predicted once; tell whether a window is the last.
 
     The model reads at most `context` tokens; what is predicted past the first window has at least
@@ -168,7 +168,7 @@ def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Seq
     while predicted < size:
         stop = min(size, predicted + (context if predicted == 1 else context - overlap + 1))
         start = max(0, stop - 1 - context)
-        yield Sequenced(tuple(tokens[start:stop]), stop - predicted), stop == size
+        yield ScoredSequence(tuple(tokens[start:stop]), stop - predicted), stop == size
         predicted = stop
 
 
