@@ -38,6 +38,9 @@ NOT_TRIED = {
     "mind_train.device": "the escaped name of a device",
     "mind_eval.benchmarks.layouts.reasoning": "begins with one given letter, at the start",
     "mind_eval.prompts.templates": "a task's own pattern, on an item of its own",
+    "mind_eval.metrics.items": "a task's own pattern, compiled to see that it is one",
+    "mind_eval.metrics.latex.spelling": "literals, and names of environments without a repeat",
+    "mind_eval.metrics.written": "one letter of the choices, at the start",
 }
 SHORT = {r"\[.*?\]"}  # lm-eval's own rule for an item of HellaSwag
 Pattern = re.Pattern[Any]

@@ -61,7 +61,9 @@ def test_the_language_of_the_text_comes_before_the_edition() -> None:
 
 
 def test_han_are_counted_with_extensions_and_without_kana() -> None:
-    assert count_han("漢字かな交じり文𠮷〇 abc，。") == 5
+    assert (
+        count_han("漢字かな交じり文𠮷〇 abc，。") == 6
+    )  # 〇 is written as a numeral and is Han by Unicode's scripts
 
 
 def test_a_reason_carries_value_and_threshold() -> None:

@@ -251,4 +251,5 @@ def test_a_fact_that_is_no_number_is_named(tmp_path: Path) -> None:
     arguments = ["label", "--plugin", str(plugin), "--domain", "length"]
     done = run_tool("mind-domain", arguments, records)
     assert done.code == 1
-    assert "record r1: domain 'length' notes length = nan" in done.stderr
+    assert "domain 'length' failed on this record" in done.stderr
+    assert "a number that is not finite" in done.stderr and "length" in done.stderr

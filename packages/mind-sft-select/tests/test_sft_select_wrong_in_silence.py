@@ -304,7 +304,7 @@ def test_the_device_is_chosen_and_told(model_folder: Path, tmp_path: Path) -> No
     if not torch.cuda.is_available():
         done = run_tool("mind-sft-select", ["--device", "cuda", *arguments, "-n"],
                         environment=ONE_THREAD)  # fmt: skip
-        assert done.code == 2 and "torch sees 0 GPUs here" in done.stderr
+        assert done.code == 2 and "torch sees no GPU here" in done.stderr
 
 
 def test_quiet_says_no_device(model_folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ own in `stream`.
 
 from __future__ import annotations
 
+import http.client
 import io
 import zipfile
 import zlib
@@ -135,6 +136,9 @@ def read_reply(source: BinaryIO, name: str, most: int = 1 << 24) -> bytes:
             cause="an answer of text is a thousandth of that",
             hint="check the address",
         )
+    # http.client keeps quiet about a body that ends too early where an amount is asked for.
+    if missing := getattr(source, "length", None):
+        raise http.client.IncompleteRead(data, missing)
     return data
 
 

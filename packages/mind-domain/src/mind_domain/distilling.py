@@ -27,7 +27,7 @@ from mind_domain.teachers import Decoding, Reply, open_writer
 HINTS = ("none", "label")
 
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
-_PERCENT = re.compile(r"([-+−]?\d+(?:\.\d+)?)\s*[%％]")
+_PERCENT = re.compile(r"([-+−]?(?<!\d)\d++(?:\.\d++)?)\s*+[%％]")
 
 
 @dataclass(frozen=True)

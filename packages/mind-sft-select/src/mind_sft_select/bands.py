@@ -75,3 +75,11 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def refuse_options(why: str, given: Mapping[str, object]) -> None:
+    """Raise `UsageError` for options that were given and have no meaning here."""
+    for name, value in given.items():
+        if value:
+            hint = "`mind-sft-select select --help` says what goes together"
+            raise UsageError(f"{name} {why}", hint=hint)

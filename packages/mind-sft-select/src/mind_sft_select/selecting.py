@@ -59,14 +59,6 @@ class Extras:
     mark: bool = False
 
 
-def refuse_options(why: str, given: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for options that were given and have no meaning here."""
-    for name, value in given.items():
-        if value:
-            hint = "`mind-sft-select select --help` says what goes together"
-            raise UsageError(f"{name} {why}", hint=hint)
-
-
 def scored_rules(
     flags: Mapping[str, Any], reference: str | None, entropy: str | None, where: str | None,
     quota: Sequence[str] | None, max_tokens: int | None, unit: str, keep_duplicates: bool,

@@ -20,7 +20,7 @@ RUBRICS = {
     ),
 }
 
-_RESIDUE = re.compile(r"#{2,}\s*(?:Response|Instruction|Input)\s*:", re.IGNORECASE)
+_RESIDUE = re.compile(r"(?<!#)#{2,}+\s*+(?:Response|Instruction|Input)\s*+:", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

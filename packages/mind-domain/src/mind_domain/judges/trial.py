@@ -12,10 +12,10 @@ from mind_core import Reason
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _LAST = re.compile(
-    r"^(?:.*?(?:ranking|排名|排序|名次)\s*(?:is|是|为|為)?\s*[:：])?\s*([A-Z\s>=≥,，、]+?)\s*[.。]?$",
+    r"^(?:.*?(?:ranking|排名|排序|名次)\s*+(?:is|是|为|為)?\s*+[:：])?\s*+([A-Z>=≥,，、][A-Z\s>=≥,，、]*+)[.。]?$",
     re.IGNORECASE,
 )
-_SIGN = re.compile(r"\s*(>|=|≥|,|，|、)\s*")
+_SIGN = re.compile(r"(?<!\s)\s*+(>|=|≥|,|，|、)\s*+")
 
 
 @dataclass(frozen=True)

@@ -176,10 +176,9 @@ def select(
 ) -> None:
     """Select from a stream of instructions."""
     from mind_core.chats import ChatFormat
-    from mind_sft_select.bands import parse_pair
+    from mind_sft_select.bands import parse_pair, refuse_options
     from mind_sft_select.config import effective_recipe, make_config
     from mind_sft_select.pipeline import make_plugins, run_selection
-    from mind_sft_select.selecting import Extras, refuse_options, scored_rules, select_scored
 
     flags: dict[str, Any] = {
         "band": parse_pair(band, "--band") if band is not None else None,
@@ -200,6 +199,8 @@ def select(
     if scored:
         refuse_options("does not go with --scored", {"--model": model, "--recipe": recipe,
                        "--clusters": clusters, "--scope": scope, "--set": assignments})  # fmt: skip
+        from mind_sft_select.selecting import Extras, scored_rules, select_scored
+
         rules = scored_rules(flags, reference, reference_entropy, where, quota, max_tokens, unit,
                              keep_duplicates)  # fmt: skip
         extras = Extras(tuple(evaluation or ()), baselines, seed=seed, mark=mark)

@@ -16,7 +16,8 @@ WORDS = {
     "zh": {"positive": "积极", "neutral": "中性", "negative": "消极"},
 }
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
-_TEXT = re.compile(r"\bText:\s*(.*?)\s*\bAnswer:\s*$", re.DOTALL)
+_TEXT = re.compile(r"\bText:")
+_ANSWER = re.compile(r"\bAnswer:$")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,13 @@ class Sentiment:
         if not isinstance(turns, list) or len(turns) != 2:
             return Reason("no_conversation")
         asked, answer = (str(turn.get("value", "")) for turn in turns)
-        found = _TEXT.search(asked)
-        if found is None or not found[1]:
+        found, end = _TEXT.search(asked), _ANSWER.search(asked.rstrip())
+        text = asked[found.end() : end.start()].strip() if found and end else ""
+        if not text:
             return Reason("no_text")
         return {
             "id": record.get("id"),
-            "text": found[1],
+            "text": text,
             "source": "pixiu",
             "metadata": {"label": answer.strip().casefold()},
         }

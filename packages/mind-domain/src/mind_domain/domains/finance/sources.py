@@ -41,7 +41,8 @@ TEXTS = (
 )
 
 _ALPHAFIN = re.compile(
-    r"^这是以(?P<title>.*?)为题目[,，]在(?P<time>.+?)日期发布的(?P<kind>[^。]*)。", re.DOTALL
+    r"^这是以(?P<title>.{0,300}?)为题目[,，]在(?P<time>.{1,40}?)日期发布的(?P<kind>[^。]{0,100})。",
+    re.DOTALL,
 )
 _CODE = re.compile(r"[（(](\d{6})(?:\.(?:SZ|SH|BJ))?[）)]")
 

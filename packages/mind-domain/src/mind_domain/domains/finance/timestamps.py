@@ -17,8 +17,8 @@ MIDNIGHT = ("date", "time")
 """What a stamp at exactly 00:00:00 is: a bare date, as pandas and crawlers write one, or a time."""
 
 _NUMBERED = re.compile(
-    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?"
-    r"(?:[\sT,]*(上午|下午)?\s*(\d{1,2})\s*[:时時點点]\s*(?:(\d{1,2})\s*分?)?(?:\s*[:]?\s*(\d{1,2})\s*秒?)?)?"
+    r"(\d{4})\s*+[-/.年]\s*+(\d{1,2})\s*+[-/.月]\s*+(\d{1,2})(?:\s*+日)?"
+    r"(?:[\sT,]*+(上午|下午)?\s*+(\d{1,2})\s*+[:时時點点]\s*+(?:(\d{1,2})(?:\s*+分)?)?(?:(?:\s*+:)?\s*+(\d{1,2})(?:\s*+秒)?)?)?\s*+"
 )
 _EPOCH = re.compile(r"\d{9,10}(?:\.\d+)?|\d{13}|\d{16}")
 _SECONDS, _MILLISECONDS, _MICROSECONDS = 1e8, 1e11, 1e14

@@ -188,7 +188,7 @@ def _values(a: str, b: str) -> bool:
     if "\\infty" in a or "\\infty" in b:
         spelt = [re.sub(r"\s|\+(?=\\infty)", "", text) for text in (a, b)]
         return spelt[0] == spelt[1]
-    if re.fullmatch(r"[A-Za-z]{2,}[A-Za-z\s.]*", a) or re.fullmatch(r"[A-Za-z]{2,}[A-Za-z\s.]*", b):
+    if re.fullmatch(r"[A-Za-z]{2}[A-Za-z\s.]*", a) or re.fullmatch(r"[A-Za-z]{2}[A-Za-z\s.]*", b):
         return False  # words, or products of variables that are spelt alike already
     if bool(re.search(r"[A-Z]", a)) != bool(re.search(r"[A-Z]", b)):
         return False

@@ -16,13 +16,17 @@ _TEXT = re.compile(
 _THOUSANDS = re.compile(
     r"(?<![\d.])\d{1,3}(?:\{,\}|,\\!|\\,)\d{3}(?:(?:\{,\}|,\\!|\\,)\d{3})*(?!\d)"
 )
-_AND = re.compile(r",?\s*\\(?:text|mbox|textrm)\s*\{\s*,?\s*(?:and|or)\s*\}", re.IGNORECASE)
+_AND = re.compile(
+    r"(?:,\s*+|(?<![\s,])\s*+)\\(?:text|mbox|textrm)\s*+\{\s*+(?:,\s*+)?(?:and|or)\s*+\}",
+    re.IGNORECASE,
+)
 _UNIT = re.compile(
-    r"(?<=[\d)}\]a-zA-Z!])\s*\\(?:text|mbox|textrm|mathrm)\s*\{([^{}]*)\}\s*(?:\^\s*\{?\s*[23]\s*\}?)?\s*$"
+    r"(?<=[\d)}\]a-zA-Z!])\s*+\\(?:text|mbox|textrm|mathrm)\s*+\{([^{}]*)\}\s*+"
+    r"(?:\^\s*+(?:\{\s*+)?[23]\s*+(?:\}\s*+)?)?$"
 )
 _LAST_UNIT = re.compile(
-    r"(?<=\d)\s*(cm|km|mm|m|ft|feet|inches|inch|in|miles|degrees?|dollars|cents|hours?|minutes|seconds|"
-    r"square units|units|ways|students|percent|kg|g|mph)\.?\s*(?:\^\s*\{?[23]\}?)?\s*$"
+    r"(?<=\d)\s*+(cm|km|mm|m|ft|feet|inches|inch|in|miles|degrees?|dollars|cents|hours?|minutes|seconds|"
+    r"square units|units|ways|students|percent|kg|g|mph)\.?\s*+(?:\^\s*+\{?[23]\}?\s*+)?$"
 )
 _SIGNS = {r"\\\$": "dollar", r"%": "percent", r"\\circ(?![a-zA-Z])|\\degree": "degree"}
 _BOXED = re.compile(r"\\f?boxed\{(.*)\}", re.DOTALL)
