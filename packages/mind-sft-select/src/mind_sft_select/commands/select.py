@@ -193,9 +193,6 @@ def select(
         level=level, limit=limit, skip_bad=options.parse_skip_bad(skip_bad), quiet=quiet,
         progress=progress,
     )  # fmt: skip
-    only_scored = {"--where": where, "--max-tokens": max_tokens, "--quota": quota,
-                   "--evaluation": evaluation, "--keep-duplicates": keep_duplicates,
-                   "--baselines": baselines}  # fmt: skip
     if scored:
         refuse_options("does not go with --scored", {"--model": model, "--recipe": recipe,
                        "--clusters": clusters, "--scope": scope, "--set": assignments})  # fmt: skip
@@ -210,7 +207,9 @@ def select(
         else:
             select_scored(rules, extras, stream)
         return
-    refuse_options("needs --scored, and records that `score` wrote", only_scored)
+    refuse_options("needs --scored, and records that `score` wrote", {"--where": where,
+                   "--max-tokens": max_tokens, "--quota": quota, "--evaluation": evaluation,
+                   "--keep-duplicates": keep_duplicates, "--baselines": baselines})  # fmt: skip
     effective = effective_recipe(recipe, flags, assignments or [])
     if print_recipe:
         cli.write_out(effective.to_toml())
