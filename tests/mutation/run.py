@@ -3,13 +3,15 @@
 For each package a seeded choice of mutants (see operators.py) is run one after another against
 the tests that reach the changed line, the quickest first, until one fails. Which tests reach a
 line is found by one coverage run, processes that tests start included. Results go to
-`.mutants/PACKAGE.jsonl`, a line each: {"mutant", "result": "noticed" | "survived" | "equivalent"
-| "unreached", "test", "seconds"}; a mutant that is in the file is not tried again.
+`.mutants/PACKAGE-HASH.jsonl`, a line each: {"mutant", "result": "noticed" | "survived" |
+"equivalent" | "unreached", "test", "seconds"}; HASH is that of the package and its tests, so a
+mutant is not tried again until one of them changes.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -50,11 +52,21 @@ def chosen(package: str, count: int, seed: int) -> list[Mutant]:
     return first + draw.sample(rest, min(len(rest), count - len(first)))
 
 
+def state(package: str) -> str:
+    """Return a hash of the package's sources and tests: what a result is true of."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "packages" / package).rglob("*.py")):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
 def tests_by_line(package: str, tests: list[str]) -> dict[str, dict[int, list[str]]]:
     """Return file → line → the tests that reach it, quickest first, from one coverage run."""
-    kept = WORK / f"{package}.coverage.json"
+    kept = WORK / f"{package}-{state(package)}.coverage.json"
     if not kept.exists():
-        data, config, log = WORK / f"{package}.coverage", WORK / "coveragerc", WORK / "times.json"
+        data, config = WORK / f"{package}.coverage", WORK / f"{package}.coveragerc"
+        log = WORK / f"{package}.times.json"
+        log.unlink(missing_ok=True)
         config.write_text(
             f"[run]\ndata_file = {data}\nsource_pkgs = {package.replace('-', '_')}\n"
             "parallel = true\npatch = subprocess\ncontext = ${PYTEST_CURRENT_TEST-}\n"
@@ -132,7 +144,7 @@ def equivalents() -> dict[str, str]:
 def run(package: str, count: int, seed: int, limit: float) -> Iterator[dict[str, object]]:
     """Yield a result for each mutant of a package that has none yet."""
     WORK.mkdir(exist_ok=True)
-    results = WORK / f"{package}.jsonl"
+    results = WORK / f"{package}-{state(package)}.jsonl"
     known = {}
     if results.exists():
         known = {line["mutant"]: line for line in map(json.loads, results.read_text().splitlines())}

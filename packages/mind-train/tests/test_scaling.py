@@ -270,3 +270,20 @@ def test_three_corpora_are_three_laws() -> None:
     assert len(laws) == 3 and sum(map(len, laws.values())) == 104
     with pytest.raises(MindError, match="different laws"):
         check_pooling(BOTH, laws)
+
+
+@pytest.mark.parametrize("law", ["N,D", "C"])
+@pytest.mark.parametrize("shape", ["flat", "rising", "step"])
+def test_losses_that_do_not_fall_give_no_law(law: str, shape: str) -> None:
+    """No number of a result is infinite, and no law is called identified."""
+    parameters, tokens = grid([1e6, 2e6, 4e6, 8e6], [1e6, 4e6, 16e6])
+    loss = {
+        "flat": np.full(12, 3.0),
+        "rising": 2.0 + 0.1 * np.log(parameters * tokens),
+        "step": np.where(parameters * tokens <= 1e12, 10.0, 3.0),
+    }[shape]
+    runs = Runs(parameters, tokens, loss, tuple(map(str, range(12))))
+    result = analyse(LAWS[law], "", runs, Settings(law=law, draws=20))
+    assert not result.is_identified
+    written = json.dumps(result.as_json())
+    assert "Infinity" not in written and "NaN" not in written
