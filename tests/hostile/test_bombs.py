@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from mind_core.bounded import Bounds, read_packed, read_reply, unpack, zip_members
+from mind_core.bounded import Bounds, read_packed, unpack, zip_members
 from mind_core.errors import MindError
+from mind_core.servers import read_reply
 
 LARGE = 3 << 30
 

@@ -6,14 +6,12 @@ own in `stream`.
 
 from __future__ import annotations
 
-import http.client
 import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from mind_core.errors import MindError
 from mind_core.stream import content_of
@@ -125,21 +123,6 @@ def _member(
     except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OSError, EOFError) as error:
         raise _damaged(position, error) from None
     return b"".join(parts)
-
-
-def read_reply(source: BinaryIO, name: str, most: int = 1 << 24) -> bytes:
-    """Return all that a server sends; raise `MindError` beyond `most` bytes, by default 16 MiB."""
-    data = source.read(most + 1)
-    if len(data) > most:
-        raise MindError(
-            f"{name} answers with more than {most >> 20} MiB",
-            cause="an answer of text is a thousandth of that",
-            hint="check the address",
-        )
-    # http.client keeps quiet about a body that ends too early where an amount is asked for.
-    if missing := getattr(source, "length", None):
-        raise http.client.IncompleteRead(data, missing)
-    return data
 
 
 def _too_much(position: str, what: str) -> MindError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import http.client
 import os
 import threading
@@ -10,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +18,7 @@ import orjson
 
 from mind_core import MindError
 from mind_core.errors import UsageError
+from mind_core.servers import OPENER, read_reply, read_reply_lines, retry_after
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -137,14 +137,14 @@ class Endpoint:
             headers["Authorization"] = f"Bearer {self.key}"
         request = urllib.request.Request(f"{self.address}/chat/completions", body, headers)
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout) as response:
+            with OPENER.open(request, timeout=self.timeout) as response:
                 if "event-stream" in response.headers.get("Content-Type", ""):
-                    return _streamed(response)
-                return _whole(orjson.loads(response.read()))
+                    return _streamed(read_reply_lines(response, self.address))
+                return _whole(orjson.loads(read_reply(response, self.address)))
         except urllib.error.HTTPError as error:
             said = f"{error.code} {error.reason}: {error.read(QUOTED).decode('utf-8', 'replace')}"
             if error.code in AGAIN:
-                raise _TryAgain(said, _retry_after(error.headers.get("Retry-After"))) from None
+                raise _TryAgain(said, retry_after(error.headers.get("Retry-After"))) from None
             hint = f"set {KEY_VARIABLES[0]}" if error.code in (401, 403) else "check the address"
             raise MindError(
                 f"{self.address} refused the request", cause=self._hidden(said), hint=hint
@@ -169,25 +169,11 @@ class _TryAgain(Exception):
         self.after = after
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Read seconds or a date (RFC 9110)."""
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def _streamed(response: http.client.HTTPResponse) -> Reply:
+def _streamed(lines: Iterable[bytes]) -> Reply:
     """Join the pieces of a stream; one that ends without [DONE] was cut on the way."""
     pieces: list[str] = []
     finish, tokens, done = "", 0, False
-    for line in response:
+    for line in lines:
         if not line.startswith(b"data:"):
             continue
         data = line[5:].strip()

@@ -6,10 +6,9 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from email.utils import parsedate_to_datetime
 
 from mind_core import MindError
-from mind_core.bounded import read_reply
+from mind_core.servers import OPENER, read_reply, retry_after
 
 TRIES = 3
 BUSY_TRIES = 8
@@ -20,16 +19,6 @@ LONGEST_PAUSE = 120.0
 BUSY = (429, 503)
 QUOTED = 200
 """Bytes of a server's own explanation in a message."""
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follow no redirection: the key would go along to another host."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(_Stay)
 
 
 def post(address: str, body: bytes, timeout: float, key: str | None, item: str) -> bytes:
@@ -43,7 +32,7 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
         pause = PAUSE * 2**attempt
         attempt += 1
         try:
-            with _OPENER.open(request, timeout=timeout) as response:
+            with OPENER.open(request, timeout=timeout) as response:
                 return read_reply(response, address)
         except urllib.error.HTTPError as error:
             cause = f"{error}: {_quoted(error)}"
@@ -51,7 +40,8 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
                 break
             if error.code in BUSY:
                 tries = BUSY_TRIES
-                pause = _asked_pause(error.headers.get("Retry-After"), pause)
+                asked = retry_after(error.headers.get("Retry-After"))
+                pause = pause if asked is None else asked
         except (OSError, http.client.HTTPException) as error:  # also what is not HTTP, or cut
             cause = f"{type(error).__name__}: {error}"
         if attempt < tries:
@@ -62,20 +52,6 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
         hint=f"check that the server answers {address} (most want …/v1), knows the model "
         "by this name and takes the key, or give it more --timeout",
     )
-
-
-def _asked_pause(header: str | None, pause: float) -> float:
-    """Return how long a server asks to wait: in seconds, or until a date."""
-    if not header:
-        return pause
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return pause
 
 
 def _quoted(error: urllib.error.HTTPError) -> str:
