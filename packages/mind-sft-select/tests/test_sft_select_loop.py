@@ -156,4 +156,12 @@ def test_the_rule_is_confirmed_contradicted_or_not_decided() -> None:
         name, detectable = rule_verdict(found)
         assert name == verdict and 0 < detectable < 0.1
     assert json.dumps([row.as_dict() for row in found])
+    equal = {"band": [950, 960], "random": [1000, 990], "random-length": [1000, 1000]}
+    assert rule_verdict(found, equal)[0] == "not decided at this size"
+    # A band of few records loses by its size, which says nothing of the rule.
+    worse = compare({**arms, "band": losses(0.2, seed=1)}, languages, weights)
+    assert rule_verdict(worse, equal)[0] == "contradicted"
+    small = {**equal, "band": [300, 310]}
+    verdict, detectable = rule_verdict(worse, small)
+    assert verdict.startswith("not tested") and not np.isfinite(detectable)
     assert rule_verdict([])[0] == "not tested: the band holds no record"

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 CONFIRMED, CONTRADICTED, UNDECIDED = "confirmed", "contradicted", "not decided at this size"
 EMPTY = "not tested: the band holds no record"
+UNEQUAL = "not tested: the band and its baselines were not tuned on as many answer tokens"
 AGAINST = ("random", "random-length")
+EQUAL_TOKENS = 0.9
+"""The least share of the larger number of tokens at which two arms count as equally long."""
 LEVEL = 0.05
 POWER = 1.96 + 0.84
 """Standard errors of a difference that is found in 80 of 100 times at the level of 5 %."""
@@ -93,15 +96,23 @@ def compare(
     return [Difference(*row, h) for row, h in zip(rows, held, strict=True)]
 
 
-def rule_verdict(found: Sequence[Difference]) -> tuple[str, float]:
+def rule_verdict(
+    found: Sequence[Difference], tokens: Mapping[str, Sequence[int]] | None = None
+) -> tuple[str, float]:
     """Return whether the rule is confirmed, contradicted or not decided, and the difference that
     this size would have shown.
 
-    It is confirmed if the band beats `random` and `random-length` in every language.
+    It is confirmed if the band beats `random` and `random-length` in every language. `tokens` are
+    those of each arm by seed: a band too small for the budget would lose by its size alone.
     """
     rows = [row for row in found if row.baseline in AGAINST]
     if not found:
         return EMPTY, math.inf
+    arms = (
+        [np.mean(tokens[name]) for name in ("band", *AGAINST) if name in tokens] if tokens else []
+    )
+    if arms and min(arms) < EQUAL_TOKENS * max(arms):
+        return UNEQUAL, math.inf
     detectable = max((POWER * row.error for row in rows), default=math.inf)
     if rows and all(row.difference < 0 and row.held < LEVEL for row in rows):
         return CONFIRMED, detectable

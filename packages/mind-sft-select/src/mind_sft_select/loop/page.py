@@ -29,6 +29,12 @@ def _write(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def _spent(result: dict[str, Any]) -> str:
+    """Return from how few to how many answer tokens the arms were tuned on."""
+    spent = [tokens for arm in result["arms"].values() for tokens in arm["tokens"]]
+    return f"{min(spent):,} to {max(spent):,}" if spent else "none"
+
+
 def _lines(loop: Loop, result: dict[str, Any]) -> list[str]:
     plan = loop.plan
     lines = [
@@ -40,8 +46,8 @@ def _lines(loop: Loop, result: dict[str, Any]) -> list[str]:
         "",
         f"{result['pool_records']:,} records, {result['band_records']:,} in the band "
         f"{result['band'][0]:+.2f} … {result['band'][1]:+.2f} above the model's own entropy "
-        f"({result['reference']['uses']}). Every arm: {plan.budget:,} answer tokens, "
-        f"{plan.steps} steps.",
+        f"({result['reference']['uses']}). Every arm: {_spent(result)} of "
+        f"{plan.budget:,} answer tokens, {plan.steps} steps.",
         "",
         f"The model's median IFD is {result['ifd_median']}: near 1 it hardly reads the question, "
         "and its entropy measures rare words.",

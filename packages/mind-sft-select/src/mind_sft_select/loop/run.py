@@ -264,7 +264,8 @@ def summary_of(
     """Return what `loop.json` says."""
     scores, second = loop.data.pool.number("entropy"), ~loop.data.halves
     weights = loop.data.weights[second]
-    verdict, detectable = rule_verdict(differences)
+    spent = {name: [cell.tokens for cell in cells] for name, cells in loop.cells.items()}
+    verdict, detectable = rule_verdict(differences, spent)
     return {
         "format": FORMAT,
         "verdict": verdict,
@@ -278,7 +279,7 @@ def summary_of(
         "fits": {k: None if v is None else v.as_dict() for k, v in verdicts.items()},
         "arms": {
             name: {
-                "seeds": len(cells), "tokens": [cell.tokens for cell in cells],
+                "seeds": len(cells), "tokens": spent[name],
                 "loss": [round(float(np.average(c.losses[second], weights=weights)), 6)
                          for c in cells],
             }
