@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -194,10 +195,17 @@ def test_a_busy_server_is_waited_for_and_a_killed_run_goes_on(
     assert read_scores(tmp_path / "two")["results"] == read_scores(tmp_path / "s")["results"]
 
 
-def test_waiting_is_as_long_as_the_server_says() -> None:
-    assert http_requests._asked_pause("7", 0.5) == 7.0
-    assert http_requests._asked_pause(None, 0.5) == 0.5 == http_requests._asked_pause("soon", 0.5)
-    assert http_requests._asked_pause("Mon, 01 Jan 2001 00:00:00 GMT", 0.5) == 0.0
+@pytest.mark.parametrize(
+    ("said", "waits"), [("7", [7.0]), ("soon", [0.5]), ("Mon, 01 Jan 2001 00:00:00 GMT", [0.0])]
+)
+def test_waiting_is_as_long_as_the_server_says(
+    server: Server, monkeypatch: pytest.MonkeyPatch, said: str, waits: list[float]
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(http_requests, "time", SimpleNamespace(sleep=waited.append))
+    server.busy, server.retry_after = 1, said
+    Endpoint(server.address, "m").write("2+2=", (), 4, "item 7")
+    assert waited == waits
 
 
 @pytest.mark.parametrize(

@@ -114,9 +114,9 @@ def test_what_the_first_rank_cannot_do_no_rank_does(tmp_path: Path) -> None:
     code = """if True:
         import sys
         from mind_core import MindError
-        from mind_train.distributed import first_does, planned_world
+        from mind_train.distributed import first_does, planned_group
         def work():
-            assert planned_world().first
+            assert planned_group().first
             if sys.argv[1] == "fail":
                 raise MindError("line 3 is broken", cause="no JSON", hint="mend it")
             return "done"

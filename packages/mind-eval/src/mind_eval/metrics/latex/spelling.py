@@ -60,7 +60,7 @@ def spell(text: str) -> tuple[str, str]:
     text = text.replace("\\\\[", "\\\\ [") if "\\begin" not in text else text
     rows = text.split("\\\\")  # the row break of a matrix is no space
     text = "\\\\".join(_SPACES.sub(" ", row) for row in rows)
-    text = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-zA-Z])", "", text)
+    text = re.sub(r"\^\s*+(?:\{\s*+)?\\circ\s*+\}?|\\degree(?![a-zA-Z])", "", text)
     for old, new in _RENAMED:
         text = re.sub(re.escape(old) + r"(?![a-zA-Z])", new.replace("\\", r"\\"), text)
     text = re.sub(
