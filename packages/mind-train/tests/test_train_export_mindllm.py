@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,21 @@ def test_the_chat_template_is_mind_toks_format(folder: Path, checkpoint: Checkpo
     assert prompt["input_ids"] == encode_prompt(checkpoint.tokenizer, plain[:2])
     with pytest.raises(Exception, match="roles are user, assistant and system"):
         words.apply_chat_template([{"role": "judge", "content": "?"}])
+
+
+def test_the_tokenizer_is_loaded_without_the_models_code(
+    folder: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As README.md in the folder says: nothing is asked, nothing is run."""
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda words="": asked.append(words) or "n")
+    card = (folder / "README.md").read_text("utf-8")
+    call = re.search(r"AutoTokenizer.from_pretrained\(folder(.*)\)", card)
+    assert call is not None and call[1] == ", trust_remote_code=False", card
+    words = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    assert not asked
+    assert words("三人行 moss")["input_ids"] == checkpoint.tokenizer.encode("三人行 moss")
+    assert words.model_max_length == checkpoint.context
 
 
 def test_a_bfloat16_export_is_half_the_size_and_near(

@@ -37,6 +37,14 @@ def test_factors_stay_between_0_and_1(total: int, warmup: float, floor: float) -
             assert 0.0 <= schedule(step, total) <= 1.0
 
 
+@given(warmup=st.floats(0, 0.99), decay=st.floats(0.01, 1))
+def test_a_run_of_one_step_learns(warmup: float, decay: float) -> None:
+    for kind in (Constant, Linear, Cosine):
+        assert kind(warmup=warmup, floor=0.0)(1, 1) == 1.0
+    assert WarmupStableDecay(warmup=warmup, decay=decay)(1, 1) == 1.0
+    assert WarmupStableDecay(decay=0.2)(4, 4) == 1.0  # a decay over 0.8 of a step
+
+
 def test_values_without_meaning_are_refused() -> None:
     for make in (
         lambda: Cosine(warmup=-1),

@@ -34,12 +34,14 @@ from mind_train.checkpoint import (
 )
 from mind_train.components import TOOL
 from mind_train.export import gpt_neo, mindllm
+from mind_train.export.card import model_card
 from mind_train.export.extension import extended, read_table
 from mind_train.models.language_model import LanguageModel
 
 KINDS: dict[str, ModuleType] = {"gpt-neo": gpt_neo, "mindllm": mindllm}
 TYPES = {"gpt_neo": "gpt-neo", "mindllm": "mindllm"}
 CONFIG = "config.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
 INDEX = "model.safetensors.index.json"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -75,7 +77,8 @@ def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") 
         if architecture == "mindllm":
             source = mindllm.modelling_file()
             (folder / f"{mindllm.MODULE}.py").write_text(source, "utf-8")
-        _write_tokenizer(tokenizer, folder)
+        _write_tokenizer(tokenizer, folder, config.context)
+        (folder / "README.md").write_text(model_card(architecture, dtype), "utf-8")
         copy_files(found / TOKENIZER, folder / TOKENIZER)
         write_json(
             folder / "mind_export.json",
@@ -148,7 +151,7 @@ def _read_folder(folder: Path) -> tuple[str, Any, dict[str, Tensor]]:
     return architecture, config, kind.from_hugging_face(config, _read_weights(folder))
 
 
-def _write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+def _write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
     """Put tokenizer.json and its config beside the weights, if this kind has such a form."""
     partial = folder / "partial"
     try:
@@ -159,6 +162,8 @@ def _write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
     for path in partial.iterdir():
         path.rename(folder / path.name)
     partial.rmdir()
+    described = read_json(folder / TOKENIZER_CONFIG)
+    write_json(folder / TOKENIZER_CONFIG, described | {"model_max_length": context})
 
 
 def _check(model: torch.nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:

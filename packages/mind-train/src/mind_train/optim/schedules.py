@@ -1,7 +1,8 @@
 """Learning-rate schedules: pure functions (step, total) → factor on the peak rate.
 
 Steps count from 1 to total. Each warms up linearly over ``warmup`` steps (below 1: that share of
-all steps) and ends at ``floor`` of the peak, except ``constant``, which stays.
+all steps) and ends at ``floor`` of the peak, except ``constant``, which stays. A single step is
+taken at the peak: at a floor of 0 nothing would be learned.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Schedule(ABC):
         warmup = self.warmup * total if self.warmup < 1 else self.warmup
         if step < warmup:
             return step / warmup
+        if total == 1:
+            return self.shape(0.0)
         return self.shape(min((step - warmup) / max(total - warmup, 1.0), 1.0))
 
     @abstractmethod
@@ -86,6 +89,11 @@ class WarmupStableDecay(Constant):
             )
 
     def __call__(self, step: int, total: int) -> float:
-        """Give the factor at a step: the warm-up and the decay, whichever is lower."""
+        """Give the factor at a step: the warm-up and the decay, whichever is lower.
+
+        A decay that is shorter than a step is none.
+        """
+        if self.decay * total < 1.0 or total == 1:
+            return super().__call__(step, total)
         left = (total - step) / (self.decay * total)
         return min(super().__call__(step, total), self.floor + (1.0 - self.floor) * min(left, 1.0))
