@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 import orjson
 
 from mind_clean.funnel import KEPT, Funnel
 from mind_core.records import Record
+from mind_core.safe_html import Safe, document, joined, markup
 from mind_core.summary import Summary
 
 QUOTE = 600
@@ -40,26 +40,20 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-size: 
 
 def page(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> str:
     """Return the page as HTML."""
-    parts = [
-        f"<h1>mind-clean</h1><p>{escape(summary.line())}</p>",
-        "<h2>Steps</h2>",
-        _steps(summary, funnel, steps),
-        "<h2>Languages</h2>",
-        _shares(funnel, "language"),
-        "<h2>Sources</h2>",
-        _shares(funnel, "source"),
-        "<h2>Samples of each reason</h2>"
-        "<p>Ten of each, chosen by checksum: the same for the same input.</p>",
-        *(_samples(reason, funnel) for reason in sorted(funnel.samples)),
-    ]
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>mind-clean</title>'
-        '<meta name="viewport" content="width=device-width">'
-        f"<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n"
+    body = markup(
+        "<h1>mind-clean</h1><p>{counts}</p><h2>Steps</h2>{steps}<h2>Languages</h2>{languages}"
+        "<h2>Sources</h2>{sources}<h2>Samples of each reason</h2>"
+        "<p>Ten of each, chosen by checksum: the same for the same input.</p>{samples}",
+        counts=summary.line(),
+        steps=_steps(summary, funnel, steps),
+        languages=_shares(funnel, "language"),
+        sources=_shares(funnel, "source"),
+        samples=joined(_samples(reason, funnel) for reason in sorted(funnel.samples)),
     )
+    return document("mind-clean", STYLE, body)
 
 
-def _steps(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> str:
+def _steps(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> Safe:
     """Return a row for each step: what came, what it dropped and why, what it removed."""
     dropped: dict[str, Counter[str]] = defaultdict(Counter)
     for end, records in funnel.records.items():
@@ -69,11 +63,11 @@ def _steps(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> str:
     rows, left = [], whole
     for step in dict.fromkeys(steps):
         gone = dropped[step].total()
-        why = ", ".join(f"{escape(r)} {n:,}" for r, n in dropped[step].most_common())
+        why = ", ".join(f"{r} {n:,}" for r, n in dropped[step].most_common())
         removed = summary.details.get(f"{step}.characters_removed", 0)
         rows.append(
             (
-                escape(step),
+                step,
                 _bar(left - gone, gone, whole),
                 f"{left:,}",
                 f"{gone:,}" if gone else "",
@@ -83,12 +77,13 @@ def _steps(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> str:
             )
         )
         left -= gone
-    rows.append(("<b>kept</b>", _bar(left, 0, whole), f"<b>{left:,}</b>", "", "", "", ""))
+    kept = markup("<b>kept</b>"), _bar(left, 0, whole), markup("<b>{:,}</b>", left)
+    rows.append((*kept, "", "", "", ""))
     head = ("step", "", "in", "dropped", "of these", "why", "characters removed")
     return _table(head, rows)
 
 
-def _shares(funnel: Funnel, part: str) -> str:
+def _shares(funnel: Funnel, part: str) -> Safe:
     """Return a row for each language or source: in, kept, and the step that took most."""
     into: Counter[str] = Counter()
     kept: Counter[str] = Counter()
@@ -104,58 +99,62 @@ def _shares(funnel: Funnel, part: str) -> str:
             taken[name][f"{end.step}.{end.reason}"] += records
     rows = [
         (
-            escape(name),
+            name,
             _bar(kept[name], count - kept[name], count),
             f"{count:,}",
             f"{kept[name]:,}",
             f"{kept[name] / count:.1%}",
             f"{characters[name]:,}",
-            ", ".join(f"{escape(why)} {n:,}" for why, n in taken[name].most_common(3)),
+            ", ".join(f"{why} {n:,}" for why, n in taken[name].most_common(3)),
         )
         for name, count in into.most_common()
     ]
     return _table((part, "", "in", "kept", "share", "characters kept", "most dropped by"), rows)
 
 
-def _samples(reason: str, funnel: Funnel) -> str:
+def _samples(reason: str, funnel: Funnel) -> Safe:
     samples = sorted(funnel.samples[reason], reverse=True)
     count = sum(n for end, n in funnel.records.items() if f"{end.step}.{end.reason}" == reason)
-    body = "".join(_sample(orjson.loads(line)) for _, line in samples)
-    return (
-        f"<details><summary><b>{escape(reason)}</b>: {count:,} records, "
-        f"{len(samples)} of them here</summary>{body}</details>"
+    return markup(
+        "<details><summary><b>{}</b>: {:,} records, {} of them here</summary>{}</details>",
+        reason,
+        count,
+        len(samples),
+        joined(_sample(orjson.loads(line)) for _, line in samples),
     )
 
 
-def _sample(record: Record) -> str:
+def _sample(record: Record) -> Safe:
     why: dict[str, Any] = record.get("metadata", {}).get("mind", {}).get("rejected", {})
-    measured = " ".join(
-        f"{name} {escape(str(why[name]))}" for name in ("value", "threshold") if name in why
-    )
+    measured = " ".join(f"{name} {why[name]}" for name in ("value", "threshold") if name in why)
     where = record.get("url") or record.get("id") or ""
     text = record.get("text") or record.get("html") or ""
     cut = "…" if len(text) > QUOTE else ""
-    return (
-        f"<p><code>{escape(str(where))}</code> {measured}</p>"
-        f"<pre>{escape(str(text)[:QUOTE])}{cut}</pre>"
+    return markup(
+        "<p><code>{}</code> {}</p><pre>{}{}</pre>", where, measured, str(text)[:QUOTE], cut
     )
 
 
-def _bar(kept: int, gone: int, whole: int) -> str:
+def _bar(kept: int, gone: int, whole: int) -> Safe:
     """Return a bar: green for what is left, red for what goes here, of the whole."""
     share = 100 / whole if whole else 0.0
-    return (
-        f'<span class="bar"><i style="width:{kept * share:.2f}%"></i>'
-        f'<b style="width:{gone * share:.2f}%"></b></span>'
+    return markup(
+        '<span class="bar"><i style="width:{:.2f}%"></i><b style="width:{:.2f}%"></b></span>',
+        kept * share,
+        gone * share,
     )
 
 
-def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> Safe:
+    """Return a table of cells, text or markup."""
     names = list(head)
-    kinds = [' class="words"' if name in WORDS else "" for name in names]
-    cells = "".join(f"<th{k}>{escape(name)}</th>" for k, name in zip(kinds, names, strict=True))
-    body = "".join(
-        f"<tr>{''.join(f'<td{k}>{cell}</td>' for k, cell in zip(kinds, row, strict=True))}</tr>"
+    kinds = [markup(' class="words"') if name in WORDS else markup("") for name in names]
+    cells = joined(markup("<th{}>{}</th>", k, name) for k, name in zip(kinds, names, strict=True))
+    body = joined(
+        markup(
+            "<tr>{}</tr>",
+            joined(markup("<td{}>{}</td>", k, cell) for k, cell in zip(kinds, row, strict=True)),
+        )
         for row in rows
     )
-    return f"<table><tr>{cells}</tr>{body}</table>"
+    return markup("<table><tr>{}</tr>{}</table>", cells, body)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mind_core.safe_html import Safe, joined, markup
 
 WIDTH, HEIGHT, MARGIN = 640, 260, 40
 COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#bbbbbb")
@@ -20,7 +21,7 @@ def histogram(
     reference: float | None = None,
     band: tuple[float, float] | None = None,
     title: str = "entropy, nats per token",
-) -> str:
+) -> Safe:
     """Draw values [N] stacked by label [N]; a star at the reference, the band shaded."""
     points = [v for v in (reference, *(band or ())) if v is not None]
     low, high = min(values.min(), *points, values.max()), max(values.max(), *points, values.min())
@@ -37,29 +38,51 @@ def histogram(
     def y(count: float) -> float:
         return HEIGHT - MARGIN - count / most * (HEIGHT - 2 * MARGIN)
 
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'font-family="sans-serif" font-size="11">',
-        f'<text x="{WIDTH / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(title)}</text>',
-    ]
+    parts = [svg_text(WIDTH / 2, HEIGHT - 6, title)]
     if band is not None:
         wide = x(band[1]) - x(band[0])
-        parts.append(f'<rect x="{x(band[0]):.1f}" y="{MARGIN}" width="{wide:.1f}" '
-                     f'height="{HEIGHT - 2 * MARGIN}" fill="#000" opacity="0.08"/>')  # fmt: skip
+        parts.append(shade(x(band[0]), wide, MARGIN, HEIGHT - 2 * MARGIN))
     base = np.zeros(BINS)
     for place, row in enumerate(counts):
         for b in np.flatnonzero(row):
             top = base[b] + row[b]
             wide = x(edges[b + 1]) - x(edges[b])
             parts.append(
-                f'<rect x="{x(edges[b]):.1f}" y="{y(top):.1f}" width="{wide:.1f}"'
-                f' height="{y(base[b]) - y(top):.1f}" fill="{COLOURS[place % len(COLOURS)]}"/>'
-            )
+                markup(
+                    '<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" '
+                    'fill="{colour}"/>',
+                    x=x(edges[b]), y=y(top), wide=wide, high=y(base[b]) - y(top),
+                    colour=COLOURS[place % len(COLOURS)],
+                )
+            )  # fmt: skip
         base += row
     for tick in np.linspace(low, low + span, 6):
-        parts.append(f'<text x="{x(tick):.1f}" y="{HEIGHT - MARGIN + 14}" text-anchor="middle">'
-                     f'{tick:.2f}</text>')  # fmt: skip
+        parts.append(svg_text(x(tick), HEIGHT - MARGIN + 14, f"{tick:.2f}"))
     if reference is not None:
-        parts.append(f'<text x="{x(reference):.1f}" y="{MARGIN - 6}" text-anchor="middle" '
-                     'fill="#c00" font-size="20">★</text>')  # fmt: skip
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        star = '<text x="{:.1f}" y="{}" text-anchor="middle" fill="#c00" font-size="20">★</text>'
+        parts.append(markup(star, x(reference), MARGIN - 6))
+    return svg(parts, WIDTH, HEIGHT)
+
+
+def svg(parts: Sequence[Safe], width: int, height: int) -> Safe:
+    """Return a picture of its parts."""
+    return markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" font-family="sans-serif" '
+        'font-size="11">\n{}\n</svg>\n',
+        width,
+        height,
+        joined(parts, "\n"),
+    )
+
+
+def svg_text(x: float, y: float, text: str) -> Safe:
+    """Return a text with its middle at a place."""
+    return markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>', x, y, text)
+
+
+def shade(x: float, width: float, top: float, height: float) -> Safe:
+    """Return a shaded stretch."""
+    return markup(
+        '<rect x="{:.1f}" y="{}" width="{:.1f}" height="{}" fill="#000" opacity="0.08"/>',
+        x, top, width, height,
+    )  # fmt: skip

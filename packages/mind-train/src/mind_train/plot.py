@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
+from mind_core.safe_html import Safe, joined, markup
 from mind_train.metrics import METRICS, read_metrics
 
 WIDTH, HEIGHT = 460, 300
@@ -103,7 +103,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def panel(title: str, curves: Sequence[Curve]) -> str:
+def panel(title: str, curves: Sequence[Curve]) -> Safe:
     """Draw one panel with axes, grid, curves and a legend; give SVG elements."""
     finite = [p for c in curves for p in c.points if math.isfinite(p[1])]
     last = max(p[0] for p in finite)
@@ -117,37 +117,51 @@ def panel(title: str, curves: Sequence[Curve]) -> str:
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
-    out = [f'<text x="{LEFT}" y="18" class="title">{escape(title)}</text>']
+    out = [_text(LEFT, 18, "title", title)]
     for value in ticks(low, high):
         at = y(value)
-        out.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" class="grid"/>')
-        out.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" class="y">{value:g}</text>')
+        out.append(markup('<path d="M{} {:.1f}H{}" class="grid"/>', LEFT, at, WIDTH - RIGHT))
+        out.append(_text(LEFT - 6, at + 4, "y", f"{value:g}"))
     for value in ticks(0, last):
-        out.append(
-            f'<text x="{x(value):.1f}" y="{HEIGHT - BOTTOM + 16}" class="x">{value:,.0f}</text>'
-        )
-    out.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" class="x">step</text>')
+        out.append(_text(x(value), HEIGHT - BOTTOM + 16, "x", f"{value:,.0f}"))
+    out.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, "x", "step"))
     for number, curve in enumerate(curves):
         path = "L".join(f"{x(s):.1f} {y(v):.1f}" for s, v in curve.points if math.isfinite(v))
-        style = f'stroke="{curve.colour}" stroke-dasharray="{curve.dash}"'
-        out.append(f'<path d="M{path}" class="curve" {style}/>')
+        out.append(_stroke(f"M{path}", curve))
         key = TOP + 12 + 16 * number
         at = WIDTH if len(curves) > BESIDE else WIDTH - 150
-        out.append(f'<path d="M{at} {key - 4}h20" class="curve" {style}/>')
-        out.append(f'<text x="{at + 26}" y="{key}">{escape(curve.name)}</text>')
-    return "\n".join(out)
+        out.append(_stroke(f"M{at} {key - 4}h20", curve))
+        out.append(_text(at + 26, key, "", curve.name))
+    return joined(out, "\n")
 
 
-def _document(panels: Sequence[tuple[str, list[Curve]]]) -> str:
-    groups, width = "", 0
+def _text(x: float, y: float, kind: str, text: str) -> Safe:
+    return markup('<text x="{:.1f}" y="{:.1f}" class="{}">{}</text>', x, y, kind, text)
+
+
+def _stroke(path: str, curve: Curve) -> Safe:
+    return markup(
+        '<path d="{}" class="curve" stroke="{}" stroke-dasharray="{}"/>',
+        path,
+        curve.colour,
+        curve.dash or "none",
+    )
+
+
+def _document(panels: Sequence[tuple[str, list[Curve]]]) -> Safe:
+    groups, width = [], 0
     for title, curves in panels:
-        groups += f'<g transform="translate({width} 0)">\n{panel(title, curves)}\n</g>\n'
+        drawn = panel(title, curves)
+        groups.append(markup('<g transform="translate({} 0)">\n{}\n</g>\n', width, drawn))
         width += WIDTH + (LEGEND if len(curves) > BESIDE else 0)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '
-        f'width="{width}" height="{HEIGHT}">\n'
-        "<style>text{font:12px system-ui,sans-serif;fill:#333}"
-        ".title{font-weight:600;font-size:13px}.y{text-anchor:end}.x{text-anchor:middle}.grid{stroke:#ddd}"
-        ".curve{fill:none;stroke-width:1.6}</style>\n"
-        f'<rect width="{width}" height="{HEIGHT}" fill="#fff"/>\n{groups}</svg>\n'
+    return markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'width="{width}" height="{height}">\n'
+        "<style>text{{font:12px system-ui,sans-serif;fill:#333}}"
+        ".title{{font-weight:600;font-size:13px}}.y{{text-anchor:end}}.x{{text-anchor:middle}}"
+        ".grid{{stroke:#ddd}}.curve{{fill:none;stroke-width:1.6}}</style>\n"
+        '<rect width="{width}" height="{height}" fill="#fff"/>\n{groups}</svg>\n',
+        width=width,
+        height=HEIGHT,
+        groups=joined(groups),
     )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
-from mind_eval.report.svg import COLOURS, WIDTH, ticks
+from mind_core.safe_html import Safe, joined, markup
+from mind_eval.report.svg import COLOURS, WIDTH, svg_text, ticks
 
 LEFT, RIGHT, ROW, BOTTOM = 190, 20, 22, 40
 
-STYLE = (
-    "<style>text{font:12px sans-serif;fill:#334155}.grid{stroke:#e2e8f0}</style>"
+STYLE = markup(
+    "<style>text{{font:12px sans-serif;fill:#334155}}.grid{{stroke:#e2e8f0}}</style>"
     '<rect width="100%" height="100%" fill="#fff"/>'
 )
 
@@ -65,7 +65,7 @@ def _seat_lines(seats: Mapping[str, Any]) -> list[str]:
     return lines if len(lines) > 1 else []
 
 
-def plot_ratings(report: Mapping[str, Any]) -> str:
+def plot_ratings(report: Mapping[str, Any]) -> Safe:
     """Return an SVG with a row a model: its rating, interval, and Elo over the orders (grey)."""
     rows = report["models"]
     edges = [
@@ -82,26 +82,31 @@ def plot_ratings(report: Mapping[str, Any]) -> str:
     parts = [STYLE]
     for value in ticks(low, high):
         x = across(value)
-        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="0" y2="{height - BOTTOM}"/>')
-        parts.append(
-            f'<text x="{x}" y="{height - BOTTOM + 16}" text-anchor="middle">{value:g}</text>'
-        )
-    parts.append(
-        f'<text x="{(LEFT + WIDTH) / 2}" y="{height - 6}" text-anchor="middle">'
-        f"rating ({escape(report['rule']['model'])}), 95 % by question</text>"
-    )
+        end = height - BOTTOM
+        parts.append(markup('<line class="grid" x1="{x}" x2="{x}" y1="0" y2="{y}"/>', x=x, y=end))
+        parts.append(svg_text(x, end + 16, f"{value:g}", "middle"))
+    label = f"rating ({report['rule']['model']}), 95 % by question"
+    parts.append(svg_text((LEFT + WIDTH) / 2, height - 6, label, "middle"))
     for n, row in enumerate(rows):
         y = ROW * (n + 0.5)
-        parts.append(
-            f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{escape(row["model"])}</text>'
-        )
+        parts.append(svg_text(LEFT - 8, y + 4, row["model"], "end"))
         if row["low"] is not None:
             parts.append(
-                f'<line stroke="{COLOURS[1]}" stroke-width="2" x1="{across(row["low"])}" '
-                f'x2="{across(row["high"])}" y1="{y}" y2="{y}"/>'
+                markup(
+                    '<line stroke="{colour}" stroke-width="2" x1="{low}" x2="{high}" y1="{y}" '
+                    'y2="{y}"/>',
+                    colour=COLOURS[1], low=across(row["low"]), high=across(row["high"]), y=y,
+                )
+            )  # fmt: skip
+        parts.append(
+            markup(
+                '<circle fill="{}" cx="{}" cy="{}" r="3.6"/>', COLOURS[1], across(row["rating"]), y
             )
-        parts.append(f'<circle fill="{COLOURS[1]}" cx="{across(row["rating"])}" cy="{y}" r="3.6"/>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="ratings">{"".join(parts)}</svg>\n'
+        )
+    return markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img" '
+        'aria-label="ratings">{}</svg>\n',
+        WIDTH,
+        height,
+        joined(parts),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from html import escape
 from importlib import resources
 from pathlib import Path
 from statistics import stdev
@@ -11,6 +10,7 @@ from typing import Any
 
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
+from mind_core.safe_html import Safe, joined, markup
 from mind_eval.compare import compare
 from mind_eval.intervals import SHARES, interval
 from mind_eval.report.curves import COLOURS, language_name
@@ -92,11 +92,12 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
             found = interval(run, task)
             if found is not None:
                 dots.append(Dot(place, *found))
-        rows.append((escape(task), metric, "–" if chance is None else number(chance), *cells))
+        rows.append((task, metric, "–" if chance is None else number(chance), *cells))
         charts["share" if metric in SHARES else "BLEU or chrF"].append(Row(task, dots, chance))
     rows += _average_rows(runs)
-    body = legend(names) + "".join(interval_chart(r, say(label)) for label, r in charts.items())
-    body += table(["benchmark", "metric", "chance", *names], rows, text_columns=2)
+    drawn = [interval_chart(r, say(label)) for label, r in charts.items()]
+    figures = table(["benchmark", "metric", "chance", *names], rows, text_columns=2)
+    body = joined([legend(names), *drawn, figures])
     return Section("scores", say("Scores"), body, say("lead.scores"))
 
 
@@ -107,10 +108,11 @@ def _cell(run: Scores, task: str, metric: str, sizes: Collection[int], chance: f
         return "–"
     digits = 3 if metric in SHARES else 2
     low, high = (f"{bound:.{digits}f}" for bound in found[1:])
-    cell = f"<b>{found[0]:.{digits}f}</b> {low} … {high}{_aside(run, task, sizes)}"
+    value = f"{found[0]:.{digits}f}"
+    cell = markup("<b>{}</b> {} … {}{}", value, low, high, _aside(run, task, sizes))
     error = run["headlines"][task]["stderr"]
     if has_signal(found[0], error, chance) is False:
-        return f'<span class="grey" title="{say(NO_SIGNAL)}">{cell}</span>'
+        return markup('<span class="grey" title="{}">{}</span>', say(NO_SIGNAL), cell)
     return cell
 
 
@@ -130,14 +132,14 @@ def _differences(folders: Sequence[Path], names: Sequence[str]) -> Section | Non
         if row["metric"] == "bits_per_byte":
             verdict = "–" if row["difference"] is not None else say("other texts")
         elif better:
-            verdict = f"<b>{say('better' if up else 'worse')}</b>"
+            verdict = markup("<b>{}</b>", say("better" if up else "worse"))
         else:
-            verdict = f'<span class="grey">{say("not significant")}</span>'
+            verdict = markup('<span class="grey">{}</span>', say("not significant"))
         rows.append(
             (
-                f"{escape(title[row['a']])} → {escape(title[row['b']])}",
-                escape(row["what"]),
-                escape(row["metric"]),
+                f"{title[row['a']]} → {title[row['b']]}",
+                row["what"],
+                row["metric"],
                 "–" if row["difference"] is None else f"{row['difference']:+.3f}",
                 "{:+.3f} … {:+.3f}".format(*row["interval"]) if "interval" in row else "–",
                 f"{row['p_holm']:.3g}" if "p_holm" in row else "–",
@@ -151,7 +153,7 @@ def _differences(folders: Sequence[Path], names: Sequence[str]) -> Section | Non
     return Section("differences", say("Differences"), body, say("lead.differences"))
 
 
-def _aside(run: Scores, task: str, sizes: Collection[int]) -> str:
+def _aside(run: Scores, task: str, sizes: Collection[int]) -> Safe:
     """Say what was set aside, shots that did not fit, and items where runs had other numbers."""
     about = run["benchmarks"][task]
     notes = []
@@ -162,7 +164,7 @@ def _aside(run: Scores, task: str, sizes: Collection[int]) -> str:
     shots = about.get("shots", {"asked": 0})
     if shots["asked"] and shots["kept_mean"] is not None and shots["kept_mean"] < shots["asked"]:
         notes.append(f"{shots['kept_mean']:.1f} of {shots['asked']} shots")
-    return f"<br><small>{', '.join(notes)}</small>" if notes else ""
+    return markup("<br><small>{}</small>", ", ".join(notes)) if notes else markup("")
 
 
 def _headline_figures(names: Sequence[str], runs: Sequence[Scores]) -> list[Figure]:
@@ -185,8 +187,8 @@ def _average_rows(runs: Sequence[Scores]) -> list[tuple[str, ...]]:
         cells = []
         for run in runs:
             value = run.get("averages", {}).get(name, {}).get("value")
-            cells.append("–" if value is None else f"<b>{number(value)}</b>")
-        rows.append((f"<i>{escape(name)}</i>", say("average"), "–", *cells))
+            cells.append("–" if value is None else markup("<b>{}</b>", number(value)))
+        rows.append((markup("<i>{}</i>", name), say("average"), "–", *cells))
     return rows
 
 
@@ -197,7 +199,7 @@ def _curves(runs: Sequence[Scores]) -> Section | None:
         return None
     order = sorted(range(len(runs)), key=lambda place: steps[place])
     tasks = dict.fromkeys(task for run in runs for task in run.get("headlines", {}))
-    charts, lines = "", 0
+    charts, lines = list[Safe](), 0
     for task in tasks:
         found = [(steps[p], interval(runs[p], task)) for p in order]
         metric = next(r["headlines"][task]["metric"] for r in runs if task in r["headlines"])
@@ -213,13 +215,16 @@ def _curves(runs: Sequence[Scores]) -> Section | None:
         )
         last = [value[0] for _, value in points][-LAST:]
         noise = say("noise over the last checkpoints (standard deviation)")
-        charts += f"<h3>{escape(task)}, {escape(metric)}</h3>"
-        charts += line_chart([line], say("step"), say("score"), chance_of(metric, about))
-        charts += f"<p class=lead>{noise}: {stdev(last):.4f} (n = {len(last)})</p>"
+        chart = line_chart([line], say("step"), say("score"), chance_of(metric, about))
+        spread = f"{noise}: {stdev(last):.4f} (n = {len(last)})"
+        charts += [
+            markup("<h3>{}, {}</h3>{}", task, metric, chart),
+            markup("<p class=lead>{}</p>", spread),
+        ]
     held = _heldout_lines([runs[place] for place in order])
     if not lines and not held:
         return None
-    body = charts + line_chart(held, say("step"), say("bits per byte, held out"))
+    body = joined([*charts, line_chart(held, say("step"), say("bits per byte, held out"))])
     lead = say("lead.curves")
     return Section("curves", say("Over training"), body, lead)
 
@@ -253,10 +258,10 @@ def _heldout(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
         sizes = [one.get(language, {}).get("documents") for one in held]
         unlike = len({*sizes} - {None}) > 1
         cells = [
-            "–" if value is None else number(value) + _documents(size, unlike)
+            "–" if value is None else markup("{}{}", number(value), _documents(size, unlike))
             for value, size in zip(values, sizes, strict=True)
         ]
-        rows.append((escape(language_name(language)), *cells))
+        rows.append((language_name(language), *cells))
     return Section(
         "heldout",
         say("Held-out text"),
@@ -265,8 +270,10 @@ def _heldout(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
     )
 
 
-def _documents(size: int, unlike: bool) -> str:
-    return f"<br><small>{size:,} {say('documents')}</small>" if unlike else ""
+def _documents(size: int, unlike: bool) -> Safe:
+    if not unlike:
+        return markup("")
+    return markup("<br><small>{:,} {}</small>", size, say("documents"))
 
 
 def _metrics(runs: Sequence[Scores]) -> dict[str, str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from mind_core.safe_html import Safe, joined, markup
 from mind_eval.finite import is_finite
 from mind_eval.report.page import Section, number, table
 from mind_eval.report.svg import Line, line_chart
@@ -37,11 +37,13 @@ def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section |
         colour=BATCH_COLOUR,
     )
     nats = [train, *_by_language(tests, "nats_per_token", dashed=True)]
-    body = line_chart(nats, "step", "nats per token")
-    body += line_chart(_by_language(tests, "bits_per_byte"), "step", "bits per byte, held out")
+    parts = [
+        line_chart(nats, "step", "nats per token"),
+        line_chart(_by_language(tests, "bits_per_byte"), "step", "bits per byte, held out"),
+    ]
     if tests:
-        body += _sources(tests[-1]["validation"])
-    return Section(anchor, heading, body, lead)
+        parts.append(_sources(tests[-1]["validation"]))
+    return Section(anchor, heading, joined(parts), lead)
 
 
 def last_losses(run: Path) -> dict[str, float]:
@@ -92,10 +94,10 @@ def _by_language(tests: Sequence[dict[str, Any]], key: str, *, dashed: bool = Fa
     ]
 
 
-def _sources(groups: dict[str, Any]) -> str:
+def _sources(groups: dict[str, Any]) -> Safe:
     rows = [
         (
-            escape(name),
+            name,
             number(figures["tokens"]),
             "–" if figures["nats_per_token"] is None else number(figures["nats_per_token"]),
             "–" if figures["bits_per_byte"] is None else number(figures["bits_per_byte"]),
@@ -103,7 +105,7 @@ def _sources(groups: dict[str, Any]) -> str:
         for name, figures in sorted(groups.items())
     ]
     head = ["held-out source", "tokens", "nats per token", "bits per byte"]
-    return "<h3>At the end, by source and language</h3>" + table(head, rows)
+    return markup("<h3>At the end, by source and language</h3>{}", table(head, rows))
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from mind_core.files import read_json
 from mind_core.records import Record, annotation
+from mind_core.safe_html import Safe, joined, markup
 from mind_core.stream import read_records
 from mind_eval.report.page import Section, number, table
 from mind_eval.report.svg import bar
@@ -59,7 +59,7 @@ def funnel_section(stages: Sequence[Stage]) -> Section:
         share = kept / into if into else 0.0
         rows.append(
             (
-                f"<b>{escape(stage.summary['tool'])}</b> {escape(stage.name)}",
+                markup("<b>{}</b> {}", stage.summary["tool"], stage.name),
                 bar(share, f"{kept:,} of {into:,}"),
                 number(into),
                 number(kept),
@@ -67,7 +67,7 @@ def funnel_section(stages: Sequence[Stage]) -> Section:
             )
         )
     body = table(["stage", "", "in", "kept", "share"], rows, text_columns=2)
-    body += "".join(_reasons(stage) for stage in stages if stage.lost)
+    body = joined([body, *(_reasons(stage) for stage in stages if stage.lost)])
     return Section(
         "funnel",
         "What was kept, what was dropped",
@@ -77,18 +77,22 @@ def funnel_section(stages: Sequence[Stage]) -> Section:
     )
 
 
-def _reasons(stage: Stage) -> str:
-    parts = [f"<h3>{escape(stage.summary['tool'])}, {escape(stage.name)}</h3>"]
+def _reasons(stage: Stage) -> Safe:
+    parts = [markup("<h3>{}, {}</h3>", stage.summary["tool"], stage.name)]
     for reason, count in sorted(stage.lost.items(), key=lambda item: (-item[1], item[0])):
-        examples = "".join(_example(record) for record in stage.examples.get(reason, []))
+        examples = joined(_example(record) for record in stage.examples.get(reason, []))
         parts.append(
-            f"<details><summary><code>{escape(reason)}</code> <b>{number(count)}</b></summary>"
-            f"{examples or '<p class=lead>No examples were written.</p>'}</details>"
+            markup(
+                "<details><summary><code>{}</code> <b>{}</b></summary>{}</details>",
+                reason,
+                number(count),
+                examples or markup("<p class=lead>No examples were written.</p>"),
+            )
         )
-    return "".join(parts)
+    return joined(parts)
 
 
-def _example(record: Record) -> str:
+def _example(record: Record) -> Safe:
     rejected = annotation(record, "rejected")
     where = record.get("url") or record.get("id") or rejected.get("position", "")
     facts = [
@@ -96,10 +100,11 @@ def _example(record: Record) -> str:
         for name in ("value", "threshold", "similarity", "duplicate_of", "gap")
         if name in rejected
     ]
-    quote = _quote(record, rejected)
-    return (
-        f"<blockquote>{escape(quote)}<cite>{escape(str(where))}"
-        f"{' · ' + escape(', '.join(facts)) if facts else ''}</cite></blockquote>"
+    return markup(
+        "<blockquote>{}<cite>{}{}</cite></blockquote>",
+        _quote(record, rejected),
+        where,
+        f" · {', '.join(facts)}" if facts else "",
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
-from mind_eval.report.svg import COLOURS, WIDTH, ticks
+from mind_core.safe_html import Safe, joined, markup
+from mind_eval.report.svg import COLOURS, WIDTH, svg_text, ticks
+from mind_eval.report.svg import legend as legend_of
 
 LEFT, RIGHT, ROW, GAP, BOTTOM = 120, 20, 13, 12, 34
 
@@ -30,10 +31,10 @@ class Row:
     chance: float | None = None
 
 
-def interval_chart(rows: Sequence[Row], label: str) -> str:
+def interval_chart(rows: Sequence[Row], label: str) -> Safe:
     """Return an SVG of the rows over one axis that begins at 0; empty without rows."""
     if not rows:
-        return ""
+        return markup("")
     top = max([dot.high for row in rows for dot in row.dots] + [row.chance or 0 for row in rows])
     high = top * 1.08 or 1.0
     height = BOTTOM + sum(GAP + ROW * len(row.dots) for row in rows)
@@ -44,45 +45,51 @@ def interval_chart(rows: Sequence[Row], label: str) -> str:
     parts = []
     for value in ticks(0, high):
         x = across(value)
-        parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="0" y2="{height - BOTTOM}"/>')
-        parts.append(_text(x, height - BOTTOM + 15, f"{value:g}", "middle"))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 3, label, "middle"))
+        parts.append(
+            markup('<line class="grid" x1="{x}" x2="{x}" y1="0" y2="{y}"/>', x=x, y=height - BOTTOM)
+        )
+        parts.append(svg_text(x, height - BOTTOM + 15, f"{value:g}", "middle"))
+    parts.append(svg_text((LEFT + WIDTH - RIGHT) / 2, height - 3, label, "middle"))
     y = GAP / 2
     for row in rows:
         tall = ROW * len(row.dots)
-        parts.append(_text(LEFT - 8, y + tall / 2 + 4, row.name, "end"))
+        parts.append(svg_text(LEFT - 8, y + tall / 2 + 4, row.name, "end"))
         if row.chance is not None:
             x = across(row.chance)
             parts.append(
-                f'<line class="axis" stroke-dasharray="3 3" x1="{x}" x2="{x}" y1="{y}" '
-                f'y2="{y + tall}"><title>chance {row.chance:.3f}</title></line>'
-            )
+                markup(
+                    '<line class="axis" stroke-dasharray="3 3" x1="{x}" x2="{x}" y1="{y}" '
+                    'y2="{end}"><title>chance {chance:.3f}</title></line>',
+                    x=x, y=y, end=y + tall, chance=row.chance,
+                )
+            )  # fmt: skip
         for number, dot in enumerate(row.dots):
-            middle = y + ROW * (number + 0.5)
-            colour = COLOURS[dot.run % len(COLOURS)]
             parts.append(
-                f'<g stroke="{colour}" fill="{colour}"><title>{dot.value:.4f} '
-                f"({dot.low:.4f} … {dot.high:.4f})</title>"
-                f'<line stroke-width="2" x1="{across(dot.low)}" x2="{across(dot.high)}" '
-                f'y1="{middle}" y2="{middle}"/>'
-                f'<circle cx="{across(dot.value)}" cy="{middle}" r="3.6"/></g>'
+                markup(
+                    '<g stroke="{colour}" fill="{colour}"><title>{value:.4f} '
+                    "({low:.4f} … {high:.4f})</title>"
+                    '<line stroke-width="2" x1="{left}" x2="{right}" y1="{middle}" y2="{middle}"/>'
+                    '<circle cx="{at}" cy="{middle}" r="3.6"/></g>',
+                    colour=COLOURS[dot.run % len(COLOURS)],
+                    value=dot.value,
+                    low=dot.low,
+                    high=dot.high,
+                    left=across(dot.low),
+                    right=across(dot.high),
+                    at=across(dot.value),
+                    middle=y + ROW * (number + 0.5),
+                )
             )
         y += tall + GAP
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
-        + "".join(parts)
-        + "</svg>"
+    return markup(
+        '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        WIDTH,
+        height,
+        label,
+        joined(parts),
     )
 
 
-def legend(names: Sequence[str]) -> str:
+def legend(names: Sequence[str]) -> Safe:
     """Return the legend of runs, in the colours of their dots."""
-    items = "".join(
-        f'<li><i style="background:{COLOURS[number % len(COLOURS)]}"></i>{escape(name)}</li>'
-        for number, name in enumerate(names)
-    )
-    return f'<ul class="legend">{items}</ul>'
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+    return legend_of([(name, COLOURS[n % len(COLOURS)]) for n, name in enumerate(names)])

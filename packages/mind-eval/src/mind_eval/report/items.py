@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from mind_core import Record
+from mind_core.safe_html import Safe, joined, markup
 from mind_eval.report.page import Section
 from mind_eval.report.svg import COLOURS
 from mind_eval.report.words import say
@@ -38,25 +38,40 @@ def browser_section(
         tasks.setdefault(there[0]["task"], {name: [] for name in KINDS})[kind].append(key)
     if not tasks:
         return None
-    body = _controls(list(tasks)) + "".join(
-        f'<div class="task" data-task="{escape(task)}"><h3>{escape(task)}</h3>'
-        + "".join(
-            _group(kind, keys, names, items, metrics[task]) for kind, keys in kinds.items() if keys
+    shown = [
+        markup(
+            '<div class="task" data-task="{task}"><h3>{task}</h3>{groups}</div>',
+            task=task,
+            groups=joined(
+                _group(kind, keys, names, items, metrics[task])
+                for kind, keys in kinds.items()
+                if keys
+            ),
         )
-        + "</div>"
         for task, kinds in tasks.items()
-    )
-    lead = say("lead.items")
-    return Section("items", say("Item by item"), body, lead)
+    ]
+    body = joined([_controls(list(tasks)), *shown])
+    return Section("items", say("Item by item"), body, say("lead.items"))
 
 
-def _controls(tasks: Sequence[str]) -> str:
+def _controls(tasks: Sequence[str]) -> Safe:
     """Return the search box, and the lists of benchmarks and kinds."""
-    lists = ""
+    lists = []
     for name, every, values in (("task", "all benchmarks", tasks), ("kind", "all kinds", KINDS)):
-        shown = "".join(f'<option value="{escape(v)}">{escape(say(v))}</option>' for v in values)
-        lists += f'<select data-by="{name}"><option value="">{say(every)}</option>{shown}</select>'
-    return f'<p class="controls"><input type="search" placeholder="{say("search")}">{lists}</p>'
+        shown = joined(markup('<option value="{}">{}</option>', v, say(v)) for v in values)
+        lists.append(
+            markup(
+                '<select data-by="{}"><option value="">{}</option>{}</select>',
+                name,
+                say(every),
+                shown,
+            )
+        )
+    return markup(
+        '<p class="controls"><input type="search" placeholder="{}">{}</p>',
+        say("search"),
+        joined(lists),
+    )
 
 
 def _group(
@@ -65,64 +80,84 @@ def _group(
     names: Sequence[str],
     items: Sequence[Mapping[str, Record]],
     metric: str,
-) -> str:
-    shown = "".join(_item(key, names, items, metric) for key in keys[:SHOWN])
-    return (
-        f'<details class="kind" data-kind="{kind}"><summary><b>{len(keys):,}</b> {say(kind)}'
-        f"</summary>{shown}</details>"
+) -> Safe:
+    return markup(
+        '<details class="kind" data-kind="{}"><summary><b>{:,}</b> {}</summary>{}</details>',
+        kind,
+        len(keys),
+        say(kind),
+        joined(_item(key, names, items, metric) for key in keys[:SHOWN]),
     )
 
 
 def _item(
     key: str, names: Sequence[str], items: Sequence[Mapping[str, Record]], metric: str
-) -> str:
+) -> Safe:
     there = [(number, run[key]) for number, run in enumerate(items) if key in run]
     first = there[0][1]
-    marks = "".join(
-        f'<i style="background:{COLOURS[number % len(COLOURS)]}" class="mark" '
-        f'title="{escape(names[number])}">{"✓" if one["metrics"][metric] > 0 else "✗"}</i>'
+    marks = joined(
+        markup(
+            '<i style="background:{}" class="mark" title="{}">{}</i>',
+            COLOURS[number % len(COLOURS)],
+            names[number],
+            "✓" if one["metrics"][metric] > 0 else "✗",
+        )
         for number, one in there
     )
-    title = escape(_short(str(first.get("question", ""))))
-    return (
-        f'<details class="item"><summary>{marks} {title}</summary>'
-        f"<blockquote>{escape(str(first.get('question', '')))}"
-        f"<cite>{escape(key)} · {first.get('shots', '?')} {say('shots')}</cite></blockquote>"
-        + (_choices(there, names) if first.get("choices") else _texts(there, names))
-        + "</details>"
+    question = str(first.get("question", ""))
+    return markup(
+        '<details class="item"><summary>{marks} {title}</summary>'
+        "<blockquote>{question}<cite>{key} · {number} {shots}</cite></blockquote>{rest}</details>",
+        marks=marks,
+        title=_short(question),
+        question=question,
+        key=key,
+        number=first.get("shots", "?"),
+        shots=say("shots"),
+        rest=_choices(there, names) if first.get("choices") else _texts(there, names),
     )
 
 
-def _choices(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
+def _choices(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> Safe:
     first = there[0][1]
-    head = "".join(f"<th class=n>{escape(names[number])}</th>" for number, _ in there)
-    rows = ""
+    head = joined(markup("<th class=n>{}</th>", names[number]) for number, _ in there)
+    rows = []
     for place, choice in enumerate(first["choices"]):
-        cells = ""
+        cells = []
         for _, one in there:
             nats = f"{one['answers'][place][0]:.2f}" if place < len(one["answers"]) else "–"
-            cells += f"<td class=n>{f'<b>{nats}</b>' if one['picked'] == place else nats}</td>"
+            shown = markup("<b>{}</b>", nats) if one["picked"] == place else nats
+            cells.append(markup("<td class=n>{}</td>", shown))
         right = " ✓" if first["target"] in (place, choice) else ""
-        rows += f"<tr><td>{LETTERS[place]}. {escape(str(choice))}{right}</td>{cells}</tr>"
-    return f"<div class=scroll><table><tr><th>{say('choice')}</th>{head}</tr>{rows}</table></div>"
-
-
-def _texts(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> str:
-    wanted = (
-        f"<p>{say('wanted')}: <code>{escape(_short(str(there[0][1]['target']), 300))}</code></p>"
+        text = f"{LETTERS[place]}. {choice}{right}"
+        rows.append(markup("<tr><td>{}</td>{}</tr>", text, joined(cells)))
+    return markup(
+        "<div class=scroll><table><tr><th>{}</th>{}</tr>{}</table></div>",
+        say("choice"),
+        head,
+        joined(rows),
     )
-    return wanted + "".join(
-        f"<blockquote>{escape(_said(one))}<cite>{escape(names[number])}, "
-        f"{_taken(one['picked'])}</cite></blockquote>"
+
+
+def _texts(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> Safe:
+    target = _short(str(there[0][1]["target"]), 300)
+    said = (
+        markup(
+            "<blockquote>{}<cite>{}, {}</cite></blockquote>",
+            _said(one),
+            names[number],
+            _taken(one["picked"]),
+        )
         for number, one in there
     )
+    return joined([markup("<p>{}: <code>{}</code></p>", say("wanted"), target), *said])
 
 
 def _taken(picked: Any) -> str:
     """Say what an answer was taken for."""
     if picked is None:
         return say("in which no answer was found")
-    return f"{say('taken as')} {escape(_short(str(picked), 80))}"
+    return f"{say('taken as')} {_short(str(picked), 80)}"
 
 
 def _said(one: Mapping[str, Any]) -> str:

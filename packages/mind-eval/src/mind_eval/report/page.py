@@ -1,17 +1,13 @@
-"""Put sections together into one self-contained HTML page: no script, no network."""
+"""Put sections together into one self-contained HTML page: no script of data, no network."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib import resources
 
+from mind_core.safe_html import Safe, document, escaped, joined, markup
 from mind_eval.report.words import language, say
-
-CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 @dataclass(frozen=True)
@@ -20,7 +16,7 @@ class Section:
 
     anchor: str
     heading: str
-    body: str
+    body: Safe
     lead: str = ""
 
 
@@ -35,58 +31,53 @@ class Figure:
 def render(
     title: str, figures: Sequence[Figure], sections: Sequence[Section], script: str = ""
 ) -> str:
-    """Return the page. Section bodies are HTML already, everything else is escaped here.
-
-    A script is the package's own; the page's policy admits it by its hash, and no other.
-    """
-    policy = CONTENT_POLICY
-    if script:
-        hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        policy += f"; script-src 'sha256-{hashed}'"
-    style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
-    tiles = "".join(
-        f"<div class=tile><b>{escape(f.value)}</b><span>{escape(f.label)}</span></div>"
-        for f in figures
+    """Return the page; `script` is the package's own."""
+    tiles = joined(
+        markup("<div class=tile><b>{}</b><span>{}</span></div>", f.value, f.label) for f in figures
     )
-    links = "".join(f'<a href="#{s.anchor}">{escape(s.heading)}</a>' for s in sections)
-    body = "".join(
-        f'<section id="{s.anchor}"><h2>{escape(s.heading)}</h2>'
-        + (f"<p class=lead>{escape(s.lead)}</p>" if s.lead else "")
-        + s.body
-        + "</section>"
+    links = joined(markup('<a href="#{}">{}</a>', s.anchor, s.heading) for s in sections)
+    body = joined(
+        markup(
+            '<section id="{}"><h2>{}</h2>{}{}</section>',
+            s.anchor,
+            s.heading,
+            markup("<p class=lead>{}</p>", s.lead) if s.lead else "",
+            s.body,
+        )
         for s in sections
     )
-    return (
-        "<!doctype html>\n"
-        f'<html lang="{"zh-CN" if language() == "zh" else "en"}"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
-        f"<header><h1>{escape(title)}</h1><div class=tiles>{tiles}</div><nav>{links}</nav></header>"
-        f"<main>{body}</main>"
-        + (f"<script>{script}</script>" if script else "")
-        + "</body></html>\n"
+    page = markup(
+        "<header><h1>{title}</h1><div class=tiles>{tiles}</div><nav>{links}</nav></header>"
+        "<main>{body}</main>",
+        title=title,
+        tiles=tiles,
+        links=links,
+        body=body,
     )
+    style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
+    written = "zh-CN" if language() == "zh" else "en"
+    return document(title, style, page, language=written, script=script)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int = 1) -> str:
-    """Return a table of HTML cells; columns after the first `text_columns` are numbers."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: int = 1) -> Safe:
+    """Return a table of cells, text or markup; columns after `text_columns` are numbers."""
+    names = [escaped(say(name)) for name in head]
 
-    names = [escape(say(name)) for name in head]
+    def kind(number: int) -> Safe:
+        return markup("") if number < text_columns else markup(" class=n")
 
-    def cells(row: Sequence[str], tag: str) -> str:
-        made = ""
-        for number, cell in enumerate(row):
-            kind = "" if number < text_columns else " class=n"
-            label = f' data-label="{names[number]}"' if tag == "td" else ""
-            made += f"<{tag}{kind}{label}>{cell}</{tag}>"
-        return made
-
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    heading = cells(names, "th")
-    return (
-        f"<div class=scroll><table><thead><tr>{heading}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+    heading = joined(markup("<th{}>{}</th>", kind(n), name) for n, name in enumerate(names))
+    body = joined(
+        markup("<tr>{}</tr>", joined(
+            markup('<td{} data-label="{}">{}</td>', kind(n), names[n], cell)
+            for n, cell in enumerate(row)
+        ))
+        for row in rows
+    )  # fmt: skip
+    return markup(
+        "<div class=scroll><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
+        heading,
+        body,
     )
 
 

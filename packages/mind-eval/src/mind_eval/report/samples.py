@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from mind_core.records import Record
+from mind_core.safe_html import joined, markup
 from mind_core.stream import read_records
 from mind_eval.report.page import Section
 
@@ -21,9 +21,12 @@ def samples_section(samples: Sequence[Record]) -> Section | None:
     """Return the section with prompts in bold and their continuations."""
     if not samples:
         return None
-    body = "".join(
-        f'<div class="sample"><b>{escape(str(sample["prompt"]))}</b>'
-        f"{escape(str(sample['text']).removeprefix(str(sample['prompt'])))}</div>"
+    body = joined(
+        markup(
+            '<div class="sample"><b>{}</b>{}</div>',
+            sample["prompt"],
+            str(sample["text"]).removeprefix(str(sample["prompt"])),
+        )
         for sample in samples
     )
     return Section(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from mind_core.files import read_json
+from mind_core.safe_html import Safe, joined, markup
 from mind_eval.finite import is_finite
 from mind_eval.report.curves import language_name
 from mind_eval.report.page import Section, number, table
 
 DOMAIN_METRICS = ("accuracy", "majority_accuracy", "gain", "macro_f1", "mcc", "unparsed")
-NOT_FINITE = "<b>not finite</b>"
+NOT_FINITE = markup("<b>not finite</b>")
 """In the place of a figure that was NaN or infinite, which JSON holds as null."""
 
 METRICS = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
@@ -28,11 +28,14 @@ def scores_section(runs: Mapping[str, Mapping[str, Any]]) -> Section | None:
     """Return one section with the held-out text and the benchmarks of every scores folder."""
     if not runs:
         return None
-    body = "".join(
-        (f"<h3>{escape(name)}</h3>" if len(runs) > 1 else "")
-        + _heldout(scores.get("heldout"))
-        + _benchmarks(scores)
+    body = joined(
+        part
         for name, scores in runs.items()
+        for part in (
+            markup("<h3>{}</h3>", name) if len(runs) > 1 else "",
+            _heldout(scores.get("heldout")),
+            _benchmarks(scores),
+        )
     )
     return Section(
         "scores",
@@ -52,14 +55,15 @@ def domain_section(scores: Mapping[str, Any]) -> Section:
         there = is_finite(metric.get("low")) and is_finite(metric.get("high"))
         interval = f"{metric['low']:.3f} … {metric['high']:.3f}" if there else ""
         value = number(metric["value"]) if is_finite(metric["value"]) else NOT_FINITE
-        rows.append((escape(name.replace("_", " ")), value, interval))
+        rows.append((name.replace("_", " "), value, interval))
     body = table(["metric", "value", "95 % interval"], rows)
     confusion = scores["confusion"]
     columns = list(next(iter(confusion.values())))
-    body += "<h3>What was taken for what</h3>" + table(
+    taken = table(
         ["truth \\ answer", *columns],
-        [(escape(truth), *(number(row[c]) for c in columns)) for truth, row in confusion.items()],
+        [(truth, *(number(row[c]) for c in columns)) for truth, row in confusion.items()],
     )
+    body = markup("{}<h3>What was taken for what</h3>{}", body, taken)
     return Section(
         "domain",
         "The domain task",
@@ -76,14 +80,14 @@ def _value(value: object, error: object) -> str:
     return f"{value:.3f}" + (f" ± {error:.3f}" if there else "")
 
 
-def _heldout(held: Mapping[str, Any] | None) -> str:
+def _heldout(held: Mapping[str, Any] | None) -> Safe:
     if not held:
-        return ""
+        return markup("")
     rows = []
     for language, values in held["languages"].items():
-        rows.append(_heldout_row(f"<b>{escape(language_name(language))}</b>", values))
+        rows.append(_heldout_row(markup("<b>{}</b>", language_name(language)), values))
         if len(values["sources"]) > 1:
-            rows += [_heldout_row(escape(n), v) for n, v in values["sources"].items()]
+            rows += [_heldout_row(n, v) for n, v in values["sources"].items()]
     head = ["held-out text", "documents", "tokens", "nats per token", "bits per byte"]
     return table(head, rows)
 
@@ -94,10 +98,10 @@ def _heldout_row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, number(values["documents"]), number(values["tokens"]), *cells)
 
 
-def _benchmarks(scores: Mapping[str, Any]) -> str:
+def _benchmarks(scores: Mapping[str, Any]) -> Safe:
     results: Mapping[str, Mapping[str, Any]] = scores.get("results", {})
     if not results:
-        return ""
+        return markup("")
     rows: list[Sequence[str]] = []
     for task, values in results.items():
         about = scores.get("benchmarks", {}).get(task, {})
@@ -108,14 +112,13 @@ def _benchmarks(scores: Mapping[str, Any]) -> str:
             error = values.get(f"{metric}_stderr,{rest}")
             rows.append(
                 (
-                    f"<b>{escape(task)}</b>",
-                    escape(language_name(about.get("language", ""))),
-                    escape(metric),
+                    markup("<b>{}</b>", task),
+                    language_name(about.get("language", "")),
+                    metric,
                     number(scores["n-samples"][task]["effective"]),
                     "–" if about.get("chance") is None else number(about["chance"]),
                     _value(value, error),
                 )
             )
-    return "<h3>Benchmarks</h3>" + table(
-        ["benchmark", "language", "metric", "items", "chance", "score"], rows, text_columns=3
-    )
+    head = ["benchmark", "language", "metric", "items", "chance", "score"]
+    return markup("<h3>Benchmarks</h3>{}", table(head, rows, text_columns=3))

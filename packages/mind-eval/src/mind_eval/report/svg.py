@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from mind_core.safe_html import Safe, joined, markup
 
 WIDTH, HEIGHT = 680, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 36
@@ -30,14 +31,14 @@ class Line:
 
 def line_chart(
     lines: Sequence[Line], x_label: str, y_label: str, level: float | None = None
-) -> str:
+) -> Safe:
     """Return an SVG of lines over a common x axis, with a legend; empty without points.
 
     `level` is a dashed line across, such as chance.
     """
     points = [point for line in lines for point in line.points]
     if not points:
-        return ""
+        return markup("")
     low_x, high_x = _range([x for x, _ in points])
     bounds = [bound for line in lines for pair in line.band for bound in pair]
     levels = [] if level is None else [level]
@@ -51,17 +52,14 @@ def line_chart(
     parts = [_frame(x_label, y_label)]
     for value in ticks(low_y, high_y):
         _, y = place(low_x, value)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(_text(LEFT - 6, y + 4, f"{value:g}", "end"))
+        parts.append(_across("grid", y))
+        parts.append(svg_text(LEFT - 6, y + 4, f"{value:g}", "end"))
     for value in ticks(low_x, high_x):
         x, _ = place(value, low_y)
-        parts.append(_text(x, HEIGHT - BOTTOM + 16, f"{value:g}", "middle"))
+        parts.append(svg_text(x, HEIGHT - BOTTOM + 16, f"{value:g}", "middle"))
     if level is not None:
         _, y = place(low_x, level)
-        parts.append(
-            f'<line class="axis" stroke-dasharray="3 3" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
-            f'y1="{y}" y2="{y}"/>'
-        )
+        parts.append(_across("axis", y, "3 3"))
     for number, line in enumerate(lines):
         colour = line.paint(number)
         if line.band:
@@ -69,23 +67,30 @@ def line_chart(
             edge = [*zip(xs, (high for _, high in line.band), strict=True)]
             edge += [*zip(xs, (low for low, _ in line.band), strict=True)][::-1]
             shade = " ".join(f"{x},{y}" for x, y in (place(*point) for point in edge))
-            parts.append(f'<polygon fill="{colour}" opacity="0.15" points="{shade}"/>')
+            parts.append(markup('<polygon fill="{}" opacity="0.15" points="{}"/>', colour, shade))
         path = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line.points))
-        dash = ' stroke-dasharray="5 4"' if line.dashed else ""
         parts.append(
-            f'<polyline fill="none" stroke="{colour}" stroke-width="2"{dash} points="{path}"/>'
+            markup(
+                '<polyline fill="none" stroke="{}" stroke-width="2" stroke-dasharray="{}" '
+                'points="{}"/>',
+                colour,
+                "5 4" if line.dashed else "none",
+                path,
+            )
         )
-    return _svg(parts) + _legend(lines)
+    return markup("{}{}", _svg(parts), _legend(lines))
 
 
-def histogram(groups: Sequence[Line], x_label: str, band: tuple[float, float] | None = None) -> str:
+def histogram(
+    groups: Sequence[Line], x_label: str, band: tuple[float, float] | None = None
+) -> Safe:
     """Return an SVG of how often values occur; each group's points are (value, 1).
 
     `band` is drawn as a shaded stretch of the x axis.
     """
     values = [x for group in groups for x, _ in group.points]
     if len(values) < 2:
-        return ""
+        return markup("")
     low, high = _range(values)
     bins = 40
     counts = []
@@ -101,32 +106,40 @@ def histogram(groups: Sequence[Line], x_label: str, band: tuple[float, float] | 
         left = LEFT + (max(band[0], low) - low) * scale_x
         width = max(0.0, (min(band[1], high) - max(band[0], low)) * scale_x)
         parts.append(
-            f'<rect class="band" x="{left:.1f}" y="{TOP}" width="{width:.1f}" '
-            f'height="{HEIGHT - TOP - BOTTOM}"/>'
-        )
+            markup(
+                '<rect class="band" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>',
+                left, TOP, width, HEIGHT - TOP - BOTTOM,
+            )
+        )  # fmt: skip
     step = (WIDTH - LEFT - RIGHT) / bins
     for number, row in enumerate(counts):
         for position, count in enumerate(row):
             height = count / top * (HEIGHT - TOP - BOTTOM)
             parts.append(
-                f'<rect x="{LEFT + position * step:.1f}" y="{HEIGHT - BOTTOM - height:.1f}" '
-                f'width="{step - 1:.1f}" height="{height:.1f}" '
-                f'fill="{groups[number].paint(number)}" fill-opacity="0.55"/>'
+                markup(
+                    '<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
+                    'fill="{fill}" fill-opacity="0.55"/>',
+                    x=LEFT + position * step,
+                    y=HEIGHT - BOTTOM - height,
+                    width=step - 1,
+                    height=height,
+                    fill=groups[number].paint(number),
+                )
             )
     for value in ticks(low, high):
         parts.append(
-            _text(LEFT + (value - low) * scale_x, HEIGHT - BOTTOM + 16, f"{value:g}", "middle")
+            svg_text(LEFT + (value - low) * scale_x, HEIGHT - BOTTOM + 16, f"{value:g}", "middle")
         )
     for value in ticks(0, top):
         y = HEIGHT - BOTTOM - value / top * (HEIGHT - TOP - BOTTOM)
-        parts.append(_text(LEFT - 6, y + 4, f"{value:g}", "end"))
-    return _svg(parts) + _legend(groups)
+        parts.append(svg_text(LEFT - 6, y + 4, f"{value:g}", "end"))
+    return markup("{}{}", _svg(parts), _legend(groups))
 
 
-def bar(share: float, title: str) -> str:
+def bar(share: float, title: str) -> Safe:
     """Return a bar of HTML for a share between 0 and 1."""
-    return (
-        f'<span class="bar" title="{escape(title)}"><i style="width:{share * 100:.2f}%"></i></span>'
+    return markup(
+        '<span class="bar" title="{}"><i style="width:{:.2f}%"></i></span>', title, share * 100
     )
 
 
@@ -146,32 +159,54 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _svg(parts: Sequence[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg">'
-        + "".join(parts)
-        + "</svg>"
+def _svg(parts: Sequence[Safe]) -> Safe:
+    return markup(
+        '<svg viewBox="0 0 {} {}" role="img" xmlns="http://www.w3.org/2000/svg">{}</svg>',
+        WIDTH,
+        HEIGHT,
+        joined(parts),
     )
 
 
-def _frame(x_label: str, y_label: str) -> str:
+def _frame(x_label: str, y_label: str) -> Safe:
     bottom = HEIGHT - BOTTOM
-    return (
-        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom}" y2="{bottom}"/>'
-        f'<line class="axis" x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{bottom}"/>'
-        + _text(WIDTH - RIGHT, HEIGHT - 4, x_label, "end")
-        + f'<text x="14" y="{TOP + 4}" transform="rotate(-90 14 {TOP + 4})" text-anchor="end">'
-        + f"{escape(y_label)}</text>"
+    upright = markup(
+        '<line class="axis" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>',
+        x=LEFT, top=TOP, bottom=bottom,
+    )  # fmt: skip
+    label = markup(
+        '<text x="14" y="{y}" transform="rotate(-90 14 {y})" text-anchor="end">{label}</text>',
+        y=TOP + 4, label=y_label,
+    )  # fmt: skip
+    words = svg_text(WIDTH - RIGHT, HEIGHT - 4, x_label, "end")
+    return joined([_across("axis", bottom), upright, words, label])
+
+
+def _across(kind: str, y: float, dashes: str = "none") -> Safe:
+    """Return a line over the whole width."""
+    return markup(
+        '<line class="{kind}" stroke-dasharray="{dashes}" x1="{left}" x2="{right}" y1="{y}" '
+        'y2="{y}"/>',
+        kind=kind,
+        dashes=dashes,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        y=y,
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+def svg_text(x: float, y: float, text: str, anchor: str) -> Safe:
+    """Return a text; `anchor` is start, middle or end."""
+    return markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>', x, y, anchor, text)
 
 
-def _legend(lines: Sequence[Line]) -> str:
-    items = "".join(
-        f'<li><i style="background:{line.paint(number)}"></i>{escape(line.name)}</li>'
-        for number, line in enumerate(lines)
+def _legend(lines: Sequence[Line]) -> Safe:
+    return legend([(line.name, line.paint(number)) for number, line in enumerate(lines)])
+
+
+def legend(names: Sequence[tuple[str, str]]) -> Safe:
+    """Return a legend of names and their colours."""
+    items = joined(
+        markup('<li><i style="background:{}"></i>{}</li>', colour, name) for name, colour in names
     )
-    return f'<ul class="legend">{items}</ul>'
+    return markup('<ul class="legend">{}</ul>', items)

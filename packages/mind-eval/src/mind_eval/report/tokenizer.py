@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
+from mind_core.safe_html import joined, markup
 from mind_eval.report.curves import language_name
 from mind_eval.report.page import Section, number, table
 
@@ -13,7 +13,7 @@ def tokenizer_section(found: dict[str, Any]) -> Section:
     """Return the section of one inspection."""
     rows = [
         (
-            escape(language_name(row["language"])),
+            language_name(row["language"]),
             number(row["documents"]),
             number(row["bytes"]),
             number(row["tokens"]),
@@ -32,10 +32,13 @@ def tokenizer_section(found: dict[str, Any]) -> Section:
         "tokens per character",
         "coverage",
     ]
-    longest = ", ".join(
-        f"<code>{escape(token['text'].strip())}</code>"
-        for token in found["vocabulary"]["longest"]
-        if any(character.isalnum() for character in token["text"])
+    longest = joined(
+        (
+            markup("<code>{}</code>", token["text"].strip())
+            for token in found["vocabulary"]["longest"]
+            if any(character.isalnum() for character in token["text"])
+        ),
+        ", ",
     )
     trip = found["round_trip"]
     exact = (
@@ -43,8 +46,7 @@ def tokenizer_section(found: dict[str, Any]) -> Section:
         if not trip["different"]
         else f"{number(trip['different'])} of {number(trip['documents'])} texts come back changed."
     )
-    body = table(head, rows)
-    body += f"<p>{escape(exact)} Longest tokens: {longest}</p>"
+    body = markup("{}<p>{} Longest tokens: {}</p>", table(head, rows), exact, longest)
     entries = found["tokenizer"]["vocab_size"]
     return Section(
         "tokenizer",

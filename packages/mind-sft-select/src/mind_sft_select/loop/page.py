@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mind_core.files import atomic_file
-from mind_sft_select.histogram import histogram
+from mind_core.safe_html import Safe, markup
+from mind_sft_select.histogram import histogram, shade, svg, svg_text
 
 if TYPE_CHECKING:
     from mind_sft_select.loop.run import Loop
@@ -101,7 +102,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _histogram(loop: Loop, result: dict[str, Any], language: str) -> str:
+def _histogram(loop: Loop, result: dict[str, Any], language: str) -> Safe:
     scores = loop.data.pool.number("entropy")
     own = [(n, c) for n, c in enumerate(loop.clusters) if c.stratum == language]
     places = [i for _, c in own for i in c.members]
@@ -115,7 +116,7 @@ def _histogram(loop: Loop, result: dict[str, Any], language: str) -> str:
 WIDTH, HEIGHT, MARGIN = 640, 300, 50
 
 
-def _curve(loop: Loop, result: dict[str, Any], language: str) -> str:
+def _curve(loop: Loop, result: dict[str, Any], language: str) -> Safe:
     """Draw the clusters' losses with their seeds, the fitted curve, and the peak's interval."""
     fit, own = result["fits"][language], loop.own.of(language) or 0.0
     names = [f"cluster-{n:02d}" for n, c in enumerate(loop.clusters) if c.stratum == language]
@@ -137,21 +138,18 @@ def _curve(loop: Loop, result: dict[str, Any], language: str) -> str:
         share = (value - low) / max(high - low, 1e-9)
         return float(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN))
 
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-             'font-family="sans-serif" font-size="11">']  # fmt: skip
     ends = [min(gaps) if fit["peak_interval"][0] is None else fit["peak_interval"][0],
             max(gaps) if fit["peak_interval"][1] is None else fit["peak_interval"][1]]  # fmt: skip
     left, right = x(max(ends[0], min(gaps))), x(min(ends[1], max(gaps)))
-    parts.append(f'<rect x="{left:.1f}" y="{MARGIN}" width="{max(right - left, 0):.1f}" '
-                 f'height="{HEIGHT - 2 * MARGIN}" fill="#000" opacity="0.08"/>')  # fmt: skip
+    parts = [shade(left, max(right - left, 0), MARGIN, HEIGHT - 2 * MARGIN)]
     line = " ".join(f"{x(g):.1f},{y(v):.1f}" for g, v in zip(gaps, fit["fitted"], strict=True))
-    parts.append(f'<polyline points="{line}" fill="none" stroke="#c33"/>')
+    parts.append(markup('<polyline points="{}" fill="none" stroke="#c33"/>', line))
     for gap, row in zip(gaps, means, strict=True):
-        parts += [f'<circle cx="{x(gap):.1f}" cy="{y(v):.1f}" r="3" fill="#36c"/>' for v in row]
-        parts.append(f'<text x="{x(gap):.1f}" y="{HEIGHT - MARGIN + 15}" text-anchor="middle">'
-                     f'{gap:+.2f}</text>')  # fmt: skip
+        dot = '<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="#36c"/>'
+        parts += [markup(dot, x(gap), y(v)) for v in row]
+        parts.append(svg_text(x(gap), HEIGHT - MARGIN + 15, f"{gap:+.2f}"))
     for value in (low, high):
-        parts.append(f'<text x="4" y="{y(value):.1f}">{value:.3f}</text>')
-    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 8}" text-anchor="middle">entropy above the '
-                 "model's own, nats per token; below: loss</text>")  # fmt: skip
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        parts.append(markup('<text x="4" y="{:.1f}">{:.3f}</text>', y(value), value))
+    label = "entropy above the model's own, nats per token; below: loss"
+    parts.append(svg_text(WIDTH / 2, HEIGHT - 8, label))
+    return svg(parts, WIDTH, HEIGHT)

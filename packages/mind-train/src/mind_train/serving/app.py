@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from mind_core.safe_html import policy
 from mind_train.checkpoint import Checkpoint
 from mind_train.decoding import Written
 from mind_train.serving.requests import Asked, BadRequest, read_request
@@ -49,7 +50,10 @@ class Server:
     async def page(self, _: Request) -> Response:
         """Give the page to talk to the model."""
         page = resources.files("mind_train.serving").joinpath("page.html").read_text("utf-8")
-        return HTMLResponse(page)
+        script = page.partition("<script>")[2].partition("</script>")[0]
+        allowed = policy(script, "connect-src 'self'; frame-ancestors 'none'")
+        headers = {"Content-Security-Policy": allowed, "X-Content-Type-Options": "nosniff"}
+        return HTMLResponse(page, headers=headers)
 
     async def health(self, _: Request) -> Response:
         """Say that the server is there."""
