@@ -79,11 +79,16 @@ _ATTACKS: dict[str, str] = {}
 """By test: the attack that it tries."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note which attack a test tries."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note which attack a test tries; leave out long ones where hostile input is not asked for."""
     for item in items:
         for mark in item.iter_markers("hostile"):
             _ATTACKS[item.nodeid] = mark.args[0]
+    if "hostile" not in config.option.markexpr and "long" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

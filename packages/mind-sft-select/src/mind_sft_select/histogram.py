@@ -59,8 +59,13 @@ def histogram(
     for tick in np.linspace(low, low + span, 6):
         parts.append(svg_text(x(tick), HEIGHT - MARGIN + 14, f"{tick:.2f}"))
     if reference is not None:
-        star = '<text x="{:.1f}" y="{}" text-anchor="middle" fill="#c00" font-size="20">★</text>'
-        parts.append(markup(star, x(reference), MARGIN - 6))
+        parts.append(
+            markup(
+                '<text x="{:.1f}" y="{}" text-anchor="middle" fill="#c00" font-size="20">★</text>',
+                x(reference),
+                MARGIN - 6,
+            )
+        )
     return svg(parts, WIDTH, HEIGHT)
 
 

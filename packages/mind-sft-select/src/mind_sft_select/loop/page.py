@@ -145,8 +145,9 @@ def _curve(loop: Loop, result: dict[str, Any], language: str) -> Safe:
     line = " ".join(f"{x(g):.1f},{y(v):.1f}" for g, v in zip(gaps, fit["fitted"], strict=True))
     parts.append(markup('<polyline points="{}" fill="none" stroke="#c33"/>', line))
     for gap, row in zip(gaps, means, strict=True):
-        dot = '<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="#36c"/>'
-        parts += [markup(dot, x(gap), y(v)) for v in row]
+        parts += [
+            markup('<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="#36c"/>', x(gap), y(v)) for v in row
+        ]
         parts.append(svg_text(x(gap), HEIGHT - MARGIN + 15, f"{gap:+.2f}"))
     for value in (low, high):
         parts.append(markup('<text x="4" y="{:.1f}">{:.3f}</text>', y(value), value))
