@@ -261,13 +261,13 @@ def test_words_of_a_page_are_text(tmp_path: Path, kind: str) -> None:
     assert Active(page).found == ["script"] * own_scripts(page)
 
 
-def opened(page: Path, work: Path) -> str:
+def opened(address: str, work: Path) -> str:
     """Open a page in a browser without a window; return what it made of it."""
     assert BROWSER is not None
     command = [
         BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
         "--disable-background-networking", "--disable-component-update", "--no-first-run",
-        f"--user-data-dir={work}", "--virtual-time-budget=3000", "--dump-dom", page.as_uri(),
+        f"--user-data-dir={work}", "--virtual-time-budget=3000", "--dump-dom", address,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, timeout=250, check=False)
     return done.stdout.decode("utf-8", "replace")
@@ -284,7 +284,7 @@ def test_a_page_asks_for_nothing(
     asked.clear()
     payload = "".join(PAYLOADS).replace("URL", address)
     page = PAGES[kind](tmp_path / "made", payload)
-    seen = opened(page, tmp_path / "browser")
+    seen = opened(page.as_uri(), tmp_path / "browser")
     assert "&lt;script&gt;fetch" in seen, "it is the page that was opened"
     assert Active(seen).found == ["script"] * own_scripts(seen) and asked == []
 
@@ -296,5 +296,47 @@ def test_a_page_without_escapes_is_found(tmp_path: Path, listening: tuple[str, l
     address, asked = listening
     asked.clear()
     (tmp_path / "page.html").write_text(PAYLOADS[1].replace("URL", address))
-    seen = opened(tmp_path / "page.html", tmp_path / "browser")
+    seen = opened((tmp_path / "page.html").as_uri(), tmp_path / "browser")
     assert Active(seen).found and "/img" in asked
+
+
+def served() -> tuple[bytes, str]:
+    """Return the page of `mind-train serve` and its policy."""
+    import asyncio
+
+    from mind_train.serving.app import Server
+
+    answer = asyncio.run(Server(None, "m", None, 1, None).page(None))  # type: ignore[arg-type]
+    return bytes(answer.body), answer.headers["content-security-policy"]
+
+
+@pytest.mark.hostile("the page of a server")
+def test_the_page_of_a_server_has_a_policy() -> None:
+    page, policy = served()
+    assert policy.startswith("default-src 'none'; ") and "form-action 'none'" in policy
+    assert "script-src 'sha256-" in policy and "frame-ancestors 'none'" in policy
+    assert b"innerHTML" not in page and b"onclick=" not in page
+
+
+@pytest.mark.hostile("the page of a server")
+@pytest.mark.long
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+def test_the_page_of_a_server_runs_its_own_script_alone(tmp_path: Path) -> None:
+    page, policy = served()
+    page = page.replace(b"<h1", b"<script>fetch('/foreign')</script><h1")
+    asked: list[str] = []
+
+    class Serving(Listener):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Security-Policy", policy)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(page if self.path == "/" else b"{}")
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Serving) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        opened(f"http://127.0.0.1:{server.server_address[1]}/", tmp_path)
+        server.shutdown()
+    assert "/v1/models" in asked and "/foreign" not in asked
