@@ -45,6 +45,7 @@ def run_command(
     hub: cli_options.Hub = False,
     shots: cli_options.ShotCount = None,
     form: cli_options.Form = None,
+    max_new_tokens: cli_options.MaxNewTokens = None,
     math: cli_options.Math = None,
     metrics: cli_options.Metrics = None,
     heldout: cli_options.HeldOut = None,
@@ -88,7 +89,7 @@ def run_command(
         from mind_eval.benchmarks.own_questions import own_step
 
         step = own_step(own, form, server=model.startswith(("http://", "https://")))
-    recipe = suite_recipe(suite, benchmark or (), shots, form, math, metrics, step)
+    recipe = suite_recipe(suite, benchmark or (), shots, form, math, metrics, step, max_new_tokens)
     if print_recipe:
         write_out(recipe.to_toml())
         return
@@ -99,6 +100,7 @@ def run_command(
         limit=limit, spread=spread, seed=seed, batch_tokens=batch_tokens, device=device,
         dtype=dtype, output=output, answers=answers, keep_going=keep_going,
         contamination=tuple(contamination or ()), progress=progress,
+        max_new_tokens=max_new_tokens,
     )  # fmt: skip
     plugins = make_plugins(plugin or ())
     if gates:

@@ -100,6 +100,17 @@ Form = Annotated[
         show_default=False,
     ),
 ]
+MaxNewTokens = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--max-new-tokens",
+        metavar="N",
+        min=1,
+        help="The most tokens that the model writes for an item, instead of the task's own (BBH "
+        "and MATH 1024, GSM8K 512); what is stopped by it counts under 'cut'.",
+        show_default=False,
+    ),
+]
 Math = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(

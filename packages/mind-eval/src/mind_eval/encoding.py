@@ -19,6 +19,9 @@ from mind_eval.models.model import Model
 
 Ids = tuple[int, ...]
 
+FREE = 4
+"""A prompt need leave no more than one part in so many of the context for what is written."""
+
 
 class Encoder:
     """Encode contexts and continuations for one model."""
@@ -36,12 +39,22 @@ class Encoder:
             "scored_in_windows": self.windowed,
         }
 
-    def fits(self, text: str, room: int) -> bool:
+    def fits(self, text: str, limit: int) -> bool:
         """Tell whether a prompt with its answer fits: the last token is predicted, never read.
 
-        With `room` the answer is still to be written, in so many tokens.
+        With `limit` the answer is still to be written, in at most so many tokens.
         """
-        return len(self.encode(text)) <= self.model.context + (1 if not room else -room)
+        return len(self.encode(text)) <= self.model.context + (
+            1 if not limit else -self.room(limit)
+        )
+
+    def room(self, limit: int) -> int:
+        """Give how many tokens a prompt leaves free for a text of at most `limit` tokens.
+
+        A quarter of the context is enough, so that a large limit does not cost examples; the text
+        may still grow up to the limit where there is room.
+        """
+        return min(limit, self.model.context // FREE)
 
     def pair(self, context: str, continuation: str) -> tuple[Ids, Ids]:
         """Encode a context and what comes after it, as lm-eval's `_encode_pair` does."""
@@ -87,9 +100,9 @@ class Encoder:
             done = stop
         return found
 
-    def prompt(self, context: str, room: int) -> Ids:
-        """Encode what is to be continued by up to `room` tokens, cut from the left to fit."""
+    def prompt(self, context: str, limit: int) -> Ids:
+        """Encode what is to be continued by up to `limit` tokens, cut from the left to fit."""
         ids = self.encode(context) or (self.model.start_id,)
-        most = max(self.model.context - room, 1)
+        most = max(self.model.context - self.room(limit), 1)
         self.cut += len(ids) > most
         return ids[-most:]

@@ -24,7 +24,14 @@ from mind_eval.metrics.latex.comparisons import DEFAULT
 from mind_eval.metrics.likelihoods import SMALL
 from mind_eval.metrics.tasks import measure_task
 from mind_eval.prompts.builder import Builder, Instance
-from mind_eval.prompts.spec import GENERATE_UNTIL, MULTIPLE_CHOICE, Spec, read_spec
+from mind_eval.prompts.spec import (
+    CUT,
+    GENERATE_UNTIL,
+    MULTIPLE_CHOICE,
+    Spec,
+    read_spec,
+    with_limit,
+)
 from mind_eval.response_cache import Answer
 from mind_eval.results import SHOWN_CHARACTERS
 from mind_eval.runner import CachedInstance, RequestRunner
@@ -59,12 +66,14 @@ def open_benchmark(
     keep_going: bool,
     math: str = DEFAULT,
     small: bool = False,
+    max_new_tokens: int | None = None,
 ) -> LoadedBenchmark:
     """Load a benchmark's data and templates; `math` says how formulas are compared.
 
-    With `small` choices get the metrics that tell small models apart as well.
+    With `small` choices get the metrics that tell small models apart as well. `max_new_tokens`
+    goes before the task's own. Of what is written is also told how much was `cut` by that limit.
     """
-    spec = read_spec(benchmark.yaml, name)
+    spec = with_limit(read_spec(benchmark.yaml, name), max_new_tokens)
     if spec.metadata.get("extract") == "formula":
         spec = dataclasses.replace(spec, metadata={**spec.metadata, "math": math})
     if small and spec.kind == MULTIPLE_CHOICE:
@@ -178,6 +187,7 @@ def about(opened: LoadedBenchmark) -> dict[str, Any]:
         "data_sha256": opened.data.sha256,
         "delimiter": opened.spec.delimiter,
         **{key: opened.spec.metadata[key] for key in ("math",) if key in opened.spec.metadata},
+        **({"max_new_tokens": opened.spec.room} if opened.spec.room else {}),
         "chance": notes.chance,
         "shots": notes.as_dict(),
         "lacking": opened.data.lacking,
@@ -200,13 +210,15 @@ def _record(spec: Spec, asked: Instance, given: Sequence[Answer]) -> Record:
     text = given[0] if isinstance(given[0], str) else None
     pairs = [one for one in given if not isinstance(one, str)]
     metrics, picked = item_metrics(spec, asked, pairs, text)
+    if text is not None and text.cut is not None:
+        metrics = {**metrics, CUT: float(text.cut)}
     question = asked.doc.get("question") or asked.doc.get("text") or spec.text(asked.doc)
     record: Record = {
         "id": f"{spec.name}/{asked.id}",
         "task": spec.name,
         "doc_id": asked.number,
         "target": spec.text(asked.doc) if len(asked.prompts) > 1 else asked.gold,
-        "answers": [text] if text is not None else [list(pair) for pair in pairs],
+        "answers": [str(text)] if text is not None else [list(pair) for pair in pairs],
         "picked": picked,
         "filter": "none",
         "metrics": dict(metrics),

@@ -10,7 +10,7 @@ from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
-from mind_eval.suites import make_benchmarks
+from mind_eval.suites import limits_of, make_benchmarks
 
 
 def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: int) -> str:
@@ -46,8 +46,9 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
     lines: list[str] = []
     for name, benchmark in benchmarks.items():
         opened = open_benchmark(
-            name, benchmark, options.data_root, options.seed, options.keep_going
-        )
+            name, benchmark, options.data_root, options.seed, options.keep_going,
+            max_new_tokens=limits_of(recipe).get(name),
+        )  # fmt: skip
         items = opened.builder.build(encoder.fits, number + 1, lambda _: None)
         found = [asked for asked in items if asked.number == number]
         if not found:

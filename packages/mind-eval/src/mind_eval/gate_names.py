@@ -13,7 +13,7 @@ from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_core.text.languages import language_of
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, names_file
-from mind_eval.gates import Gate
+from mind_eval.gates import CUT, Gate
 from mind_eval.options import RunOptions
 from mind_eval.suites import averages_of, make_benchmarks, small_of
 
@@ -58,7 +58,7 @@ def check_names(
 def benchmark_names(benchmarks: Mapping[str, Benchmark], recipe: Recipe) -> list[str]:
     """List the names that benchmarks and their averages will have in a gate."""
     from mind_eval.metrics.likelihoods import SMALL
-    from mind_eval.prompts.spec import MULTIPLE_CHOICE, read_spec
+    from mind_eval.prompts.spec import GENERATE_UNTIL, MULTIPLE_CHOICE, read_spec
 
     known, scored = [], set()
     for name, benchmark in benchmarks.items():
@@ -66,7 +66,8 @@ def benchmark_names(benchmarks: Mapping[str, Benchmark], recipe: Recipe) -> list
             scored.add(name)
             spec = read_spec(benchmark.yaml, name)
             more = SMALL if spec.kind == MULTIPLE_CHOICE and small_of(recipe) else ()
-            known += [name, *(f"{name}.{metric}" for metric in (*spec.metrics, *more))]
+            cut = (CUT,) if spec.kind == GENERATE_UNTIL else ()
+            known += [name, *(f"{name}.{metric}" for metric in (*spec.metrics, *more, *cut))]
     for group, members in averages_of(recipe).items():
         if scored.issuperset(members):
             known.append(f"average.{group}")

@@ -19,6 +19,9 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
+CUT, MOST_CUT = "cut", 0.01
+"""A gate does not hold on written texts if more than this share of them was cut by the limit."""
+
 _FORM = re.compile(r"(?P<name>[^<>=]+)(?P<how><=|>=|<|>)\s*(?P<bound>[-+.\deE]+)")
 
 
@@ -93,6 +96,7 @@ def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
                 f"--require {gate}: nothing was measured under the name {gate.name!r}",
                 hint=did_you_mean(gate.name, flat) or f"measured: {known}",
             )
+    check_cut(gates, scores)
     missed = [
         f"{gate.name} is {flat[gate.name]:.4f}, required is {gate.comparison}{gate.bound:g}"
         for gate in gates
@@ -100,6 +104,26 @@ def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
     ]
     if missed:
         raise GateError("; ".join(missed), hint="the scores stand as they were measured")
+
+
+def check_cut(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
+    """Raise `GateError` for a gate on texts of which more than 1 % were cut by the limit.
+
+    Such a score says where the limit lies. A gate on `<benchmark>.cut` goes before this bound.
+    """
+    flat, named = metrics_of(scores), {gate.name for gate in gates}
+    groups = {f"average.{name}": one["of"] for name, one in scores.get("averages", {}).items()}
+    tasks = {task for name in named for task in groups.get(name, [name.partition(".")[0]])}
+    missed = [
+        f"{flat[f'{task}.{CUT}']:.1%} of the texts of {task} were cut by the limit of new tokens"
+        for task in sorted(tasks)
+        if f"{task}.{CUT}" not in named and flat.get(f"{task}.{CUT}", 0) > MOST_CUT
+    ]
+    if missed:
+        raise GateError(
+            f"{'; '.join(missed)}; at most {MOST_CUT:.0%} may be",
+            hint="--max-new-tokens N allows more, --require 'TASK.cut<=0.05' another share",
+        )
 
 
 def check_complete(scores: Mapping[str, Any]) -> None:

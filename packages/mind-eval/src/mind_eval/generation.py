@@ -16,6 +16,7 @@ from mind_eval.batching import MIN_SAVED_GENERATING, Ids, ScoredSequence, plan
 from mind_eval.finite import NotFiniteError
 from mind_eval.models.model import Model
 from mind_eval.models.network import Past
+from mind_eval.response_cache import WrittenText
 from mind_eval.stops import trimmed
 
 ROWS = 64
@@ -88,14 +89,18 @@ class Generator:
         batch: GenerationBatch,
         wanted: Sequence[GenerationRequest],
         step: Callable[[], None] = lambda: None,
-    ) -> list[tuple[int, str]]:
-        """Write on from one batch: (index, new text before the stop string) each."""
+    ) -> list[tuple[int, WrittenText]]:
+        """Write on from one batch: (index, new text before the stop string) each.
+
+        A text that neither an end token nor a stop string ended is `cut`.
+        """
         network = self.model.network
         if batch.prefix != self.prefix:
             self.prefix, self.past = batch.prefix, None
             if batch.prefix:
                 _, self.past = network.hidden(torch.tensor([batch.prefix]), None, True)
         rows = {index: list[int]() for index in batch.members}
+        whole: set[int] = set()
         live = [index for index in batch.members if wanted[index].limit > 0]
         prompts = [wanted[index].tokens[len(batch.prefix) :] for index in live]
         room = max((len(wanted[index].tokens) + wanted[index].limit for index in live), default=0)
@@ -112,18 +117,20 @@ class Generator:
                 place = int(torch.isfinite(top).logical_not().nonzero()[0])
                 raise NotFiniteError(live[place], float(top[place]), self.model.named)
             step()
-            going = [
-                place
-                for place, (index, token) in enumerate(zip(live, best, strict=True))
-                if self._goes_on(rows[index], token, wanted[index])
-            ]
+            going = []
+            for place, (index, token) in enumerate(zip(live, best, strict=True)):
+                if self._ends(rows[index], token, wanted[index]):
+                    whole.add(index)
+                elif self._has_room(rows[index], wanted[index]):
+                    going.append(place)
             if 0 < len(going) < len(live):
                 stream.keep(torch.tensor(going))
             live = [live[place] for place in going]
         decode = self.model.tokenizer.decode
-        return [(i, trimmed(decode(rows[i]), wanted[i].stops)) for i in batch.members]
+        texts = ((i, trimmed(decode(rows[i]), wanted[i].stops)) for i in batch.members)
+        return [(i, WrittenText(text, i not in whole)) for i, text in texts]
 
-    def _ends(self, stops: tuple[str, ...]) -> frozenset[int]:
+    def _end_ids(self, stops: tuple[str, ...]) -> frozenset[int]:
         """Collect the tokens that end a text: the model's own, and stop strings that are one token.
 
         A special token has no text of its own, so it is never found in what was written.
@@ -133,18 +140,21 @@ class Generator:
             self.ends[stops] = self.model.stop_ids | {one for one in named if one is not None}
         return self.ends[stops]
 
-    def _goes_on(self, generated: list[int], token: int, one: GenerationRequest) -> bool:
-        """Take a new token in; tell whether the row goes on.
+    def _ends(self, generated: list[int], token: int, one: GenerationRequest) -> bool:
+        """Take a new token in; tell whether it ends the text.
 
         A stop string that the token completes lies within as many last tokens as it has bytes.
         """
-        if token in self._ends(one.stops):
-            return False
+        if token in self._end_ids(one.stops):
+            return True
         generated.append(token)
-        if len(generated) >= one.limit or len(one.tokens) + len(generated) >= self.model.context:
-            return False
         reach = max((len(stop.encode()) for stop in one.stops), default=0)
         if not reach:
-            return True
+            return False
         text = self.model.tokenizer.decode(generated[-reach - TAIL :])
-        return not any(stop in text for stop in one.stops if stop)
+        return any(stop in text for stop in one.stops if stop)
+
+    def _has_room(self, generated: list[int], one: GenerationRequest) -> bool:
+        """Tell whether one more token is within the limit and the context."""
+        most = min(one.limit, self.model.context - len(one.tokens))
+        return len(generated) < most

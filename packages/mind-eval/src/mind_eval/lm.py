@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,7 +19,10 @@ from mind_eval.scoring import BATCH_TOKENS, Scored, score
 
 
 class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
-    """Answer lm-eval's three kinds of request, shared beginnings read once."""
+    """Answer lm-eval's three kinds of request, shared beginnings read once.
+
+    `written` counts texts by task, `cut` those of them that the limit ended.
+    """
 
     def __init__(
         self,
@@ -30,6 +34,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         super().__init__()
         self.model, self.batch_tokens, self.done = model, batch_tokens, done
         self.encoder = Encoder(model)
+        self.written, self.cut = Counter[str](), Counter[str]()
 
     @property
     def eot_token_id(self) -> int:
@@ -120,7 +125,10 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             wanted, self.batch_tokens, share=network.branches, packs=network.packs
         ):
             for index, text in writer.write(batch, wanted):
-                answers[index] = text
+                answers[index] = str(text)
+                task = str(getattr(requests[index], "task_name", None))
+                self.written[task] += 1
+                self.cut[task] += bool(text.cut)
             if self.done is not None:
                 self.done(len(batch.members))
         return answers

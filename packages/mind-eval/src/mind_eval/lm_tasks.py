@@ -17,6 +17,7 @@ from mind_eval.lm import MindLM
 from mind_eval.models.model import Model
 from mind_eval.options import RunOptions
 from mind_eval.prompts.sources import yaml_task
+from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, LIMIT
 from mind_eval.results import plain
 
 BOOTSTRAP_DRAWS = 1000
@@ -48,6 +49,10 @@ def prepare(model: Model, options: RunOptions) -> Loaded:
         if name in loaded["tasks"]:
             raise UsageError(f"two tasks have the name {name!r}", hint="rename one in its YAML")
         loaded["tasks"][name] = task
+    for task in loaded["tasks"].values():
+        if options.max_new_tokens is not None and task.OUTPUT_TYPE == GENERATE_UNTIL:
+            limit = {LIMIT: options.max_new_tokens}
+            task.set_config(key="generation_kwargs", value=limit, update=True)
     return loaded
 
 
@@ -100,4 +105,6 @@ def evaluate(
         results.pop(name, None)
     results["bootstrap_iters"] = BOOTSTRAP_DRAWS
     results["requests"] = lm.encoder.counts()
+    for name, count in lm.written.items():
+        results["results"][name][f"{CUT},none"] = lm.cut[name] / count
     return results, samples

@@ -25,6 +25,7 @@ class RunOptions:
     data_root: Path | None = None
     limit: int | None = None
     spread: bool = False
+    max_new_tokens: int | None = None
     seed: int = 0
     batch_tokens: int = 8192
     device: str = "auto"

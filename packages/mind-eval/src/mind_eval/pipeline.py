@@ -22,7 +22,7 @@ from mind_eval.contamination import check_training
 from mind_eval.finite import check_scores
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
-from mind_eval.suites import make_benchmarks, math_of, small_of
+from mind_eval.suites import check_limit, limits_of, make_benchmarks, math_of, small_of
 
 if TYPE_CHECKING:
     from mind_eval.distributed import Ranks
@@ -89,6 +89,8 @@ def chosen_benchmarks(
             "nothing to measure",
             hint="give --heldout FILE, --benchmark NAME, --task FILE.yaml or another --suite",
         )
+    if not options.tasks:
+        check_limit(recipe, benchmarks)
     check_inputs(options.heldout)
     check_training(options.contamination)
     return benchmarks
@@ -208,7 +210,7 @@ def _benchmarks(
         try:
             opened = open_benchmark(
                 name, benchmark, options.data_root, options.seed, options.keep_going,
-                math_of(recipe), small_of(recipe),
+                math_of(recipe), small_of(recipe), limits_of(recipe).get(name),
             )  # fmt: skip
             opened.builder.spread = options.spread
             if ranks.first and options.data_root and opened.data.origin == SHIPPED:

@@ -31,7 +31,7 @@ from mind_eval.prompts.builder import Instance
 from mind_eval.response_cache import Answer, read_answers
 from mind_eval.results import enter_outcome, versions, write_scores
 from mind_eval.runner import CachedInstance
-from mind_eval.suites import MATH, METRICS, make_benchmarks, math_of, small_of
+from mind_eval.suites import MATH, METRICS, limits_of, make_benchmarks, math_of, small_of
 
 RUN = "run.json"
 FORMAT = "mind-answers"
@@ -115,6 +115,7 @@ def rescore(
             run["keep_going"],
             math_of(recipe),
             small_of(recipe),
+            limits_of(recipe).get(name),
         )
         opened.builder.spread = run["spread"]
         _settle(opened, list(read_records([path])), answers, outcome, run["limit"])

@@ -18,7 +18,26 @@ import orjson
 from mind_core import MindError
 from mind_eval.finite import is_finite
 
-Answer = tuple[float, bool] | str
+
+class WrittenText(str):
+    """What a model wrote, and whether the limit of new tokens, or the context, ended it."""
+
+    __slots__ = ("cut",)
+    cut: bool | None
+    """None: not noted, in a log of an earlier version."""
+
+    def __new__(cls, text: str, cut: bool | None = None) -> WrittenText:
+        """Take a text, and whether it was cut."""
+        made = super().__new__(cls, text)
+        made.cut = cut
+        return made
+
+    def __reduce__(self) -> tuple[type[WrittenText], tuple[str, bool | None]]:
+        """Tell how to make it again in another process."""
+        return WrittenText, (str(self), self.cut)
+
+
+Answer = tuple[float, bool] | WrittenText
 """A log-probability in nats and whether greedy decoding writes it; or a written text."""
 
 RANKS = "rank-*.jsonl"
@@ -79,10 +98,10 @@ def read_answers(folder: Path) -> dict[str, Answer]:
             try:
                 value = orjson.loads(line)
                 key = value["key"]
-                answer = value["text"] if "text" in value else (value["nats"], value["greedy"])
+                answer = _text(value) if "text" in value else (value["nats"], value["greedy"])
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
-            if isinstance(answer, str) or (isinstance(answer, tuple) and is_finite(answer[0])):
+            if isinstance(answer, str) or is_finite(answer[0]):
                 found[key] = answer
     return found
 
@@ -100,7 +119,11 @@ def answer_key(base: bytes, tokens: Sequence[int], more: Any) -> str:
     return told.hexdigest()[:32]
 
 
+def _text(value: Mapping[str, Any]) -> WrittenText:
+    return WrittenText(value["text"], value.get("cut"))
+
+
 def _line(key: str, answer: Answer) -> bytes:
     if isinstance(answer, str):
-        return orjson.dumps({"key": key, "text": answer}) + b"\n"
+        return orjson.dumps({"key": key, "text": str(answer), "cut": answer.cut}) + b"\n"
     return orjson.dumps({"key": key, "nats": answer[0], "greedy": answer[1]}) + b"\n"

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from mind_core import MindError
 from mind_eval.batching import ScoredSequence, plan, shares
@@ -17,8 +16,8 @@ from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.models.endpoint import Endpoint
 from mind_eval.models.model import Model
 from mind_eval.prompts.builder import Instance
-from mind_eval.prompts.spec import GENERATE_UNTIL, Spec
-from mind_eval.response_cache import Answer, ResponseCache, answer_key, base_key
+from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, Spec
+from mind_eval.response_cache import Answer, ResponseCache, WrittenText, answer_key, base_key
 from mind_eval.scoring import Scorer
 from mind_eval.server_requests import ask_server
 
@@ -86,9 +85,11 @@ class RequestRunner:
             found.append((nats, all(part[1] for part in parts)))
         return found
 
-    def text(self, keyed: CachedInstance) -> str:
+    def text(self, keyed: CachedInstance) -> WrittenText:
         """Give what was written for an item."""
-        return str(self.log.found[keyed.keys[0][0]])
+        answer = self.log.found[keyed.keys[0][0]]
+        assert isinstance(answer, WrittenText)
+        return answer
 
     def _ask_likelihoods(self, spec: Spec, chunk: Sequence[Instance]) -> Iterator[CachedInstance]:
         sequences: list[ScoredSequence] = []
@@ -139,14 +140,12 @@ class RequestRunner:
         return True
 
     def _ask_writing(self, spec: Spec, chunk: Sequence[Instance]) -> Iterator[CachedInstance]:
-        wanted = [
-            GenerationRequest(
-                self.encoder.prompt(a.prompts[0], spec.new_tokens), spec.stops, spec.new_tokens
-            )
-            for a in chunk
-        ]
-        ends = sorted(self._model.stop_ids)
-        told: list[Any] = [ends] if len(ends) > 1 else []
+        wanted = []
+        for asked in chunk:
+            ids = self.encoder.prompt(asked.prompts[0], spec.new_tokens)
+            most = min(spec.new_tokens, self._model.context - len(ids))
+            wanted.append(GenerationRequest(ids, spec.stops, most))
+        told = [CUT, sorted(self._model.stop_ids)]
         keys = [answer_key(self.base, one.tokens, [one.stops, one.limit, *told]) for one in wanted]
         network = self._model.network
         batches = generation_plan(

@@ -11,7 +11,7 @@ from mind_core import MindError
 from mind_eval.finite import check_finite
 from mind_eval.models.endpoint import CHAT, Endpoint, UnansweredError
 from mind_eval.prompts.builder import Instance
-from mind_eval.prompts.spec import GENERATE_UNTIL, Spec
+from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, Spec
 from mind_eval.response_cache import Answer, answer_key
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def requests_of(server: Endpoint, spec: Spec, asked: Instance, base: bytes) -> l
     item = f"task {spec.name}, item {asked.id}"
     if spec.kind == GENERATE_UNTIL:
         prompt, stops, limit = asked.prompts[0], list(spec.stops), spec.new_tokens
-        key = answer_key(base, (), [prompt, stops, limit])
+        key = answer_key(base, (), [prompt, stops, limit, CUT])
         return [Request(key, item, lambda: server.write(prompt, stops, limit, item))]
     if server.api == CHAT:
         raise MindError(

@@ -17,6 +17,9 @@ DEFAULT_SUITE = "mindllm-ci"
 NO_SUITE = "none"
 AVERAGES = "averages"
 MATH, METRICS = "math", "metrics"
+NEW_TOKENS = "max_new_tokens"
+"""The most tokens that a model writes: of a suite, or in a step of one benchmark."""
+
 SETS = {"standard": False, "small": True}
 
 
@@ -28,6 +31,7 @@ def suite_recipe(
     math: str | None = None,
     metrics: str | None = None,
     own: Mapping[str, Any] | None = None,
+    max_new_tokens: int | None = None,
 ) -> Recipe:
     """Put together what is to be run: a suite by name or file, or single benchmarks, with flags."""
     if names:
@@ -36,7 +40,7 @@ def suite_recipe(
         recipe = Recipe(NO_SUITE, {STEP: []})
     else:
         recipe = load_recipe(suite or DEFAULT_SUITE, "mind_eval")
-    recipe.check_keys({STEP: None, AVERAGES: None, MATH: None, METRICS: None})
+    recipe.check_keys(dict.fromkeys((STEP, AVERAGES, MATH, METRICS, NEW_TOKENS)))
     if math is not None:
         recipe.values[MATH] = math
     if metrics is not None:
@@ -50,6 +54,11 @@ def suite_recipe(
             step["shots"] = shots
         if form is not None and step.get(KIND) != "own":  # it has its form already
             step["form"] = form
+        if max_new_tokens is not None:
+            step.pop(NEW_TOKENS, None)
+    if max_new_tokens is not None:
+        recipe.values[NEW_TOKENS] = max_new_tokens
+    limits_of(recipe)
     return recipe
 
 
@@ -69,6 +78,25 @@ def small_of(recipe: Recipe) -> bool:
     return SETS[name]
 
 
+def limits_of(recipe: Recipe) -> dict[str, int]:
+    """Give the most tokens to write by benchmark, where a suite says; a step goes before the whole.
+
+    Raises `UsageError` for what is no positive whole number.
+    """
+    found = {}
+    for _, name, options in recipe.steps([KIND]):
+        limit = options.get(NEW_TOKENS, recipe.values.get(NEW_TOKENS))
+        if limit is None:
+            continue
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            raise UsageError(
+                f"suite {recipe.name}: {NEW_TOKENS} = {limit!r} of {name} is no number of tokens",
+                hint=f"{NEW_TOKENS} = 1024",
+            )
+        found[name] = limit
+    return found
+
+
 def averages_of(recipe: Recipe) -> dict[str, list[str]]:
     """Give the groups of benchmarks that a suite averages."""
     groups = recipe.values.get(AVERAGES, {})
@@ -86,6 +114,7 @@ def make_benchmarks(recipe: Recipe, plugins: Plugins) -> dict[str, Benchmark]:
     refused = None
     steps = list(recipe.steps([KIND]))
     for _, name, options in steps:
+        options = {key: value for key, value in options.items() if key != NEW_TOKENS}
         forms = getattr(plugins.find(HOOK, name).factory(), "forms", ())
         if options.get("form") not in (None, *forms) and len(forms) == 1 and len(steps) > 1:
             refused = options.pop("form")
@@ -93,3 +122,16 @@ def make_benchmarks(recipe: Recipe, plugins: Plugins) -> dict[str, Benchmark]:
     if refused is not None and all(one.form != refused for one in made.values()):
         raise UsageError(f"no benchmark of the suite has the form {refused!r}")
     return made
+
+
+def check_limit(recipe: Recipe, benchmarks: Mapping[str, Benchmark]) -> None:
+    """Raise `UsageError` for a limit of new tokens where no benchmark has the model write."""
+    if recipe.values.get(NEW_TOKENS) is None:
+        return
+    from mind_eval.prompts.spec import GENERATE_UNTIL, read_spec
+
+    if all(read_spec(one.yaml, name).kind != GENERATE_UNTIL for name, one in benchmarks.items()):
+        raise UsageError(
+            "--max-new-tokens: the model writes in none of these benchmarks",
+            hint="it does in gsm8k, math, bbh, flores, and in --own without choices",
+        )

@@ -11,8 +11,8 @@ from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
 
 SHOWN = (
     "acc", "acc_norm", "acc_mean", "acc_slln", "probability", "bits_per_byte", "margin",
-    "exact_match", "exact_match_flexible", "accuracy_from_text", "regex", "unparsed", "f1",
-    "rouge_l", "rouge_zh", "bleu", "chrf",
+    "exact_match", "exact_match_flexible", "accuracy_from_text", "regex", "f1", "rouge_l",
+    "rouge_zh", "bleu", "chrf", "unparsed", "cut",
 )  # fmt: skip
 SIGNAL = {None: "-", True: "yes", False: "no"}
 
@@ -79,6 +79,12 @@ def _aside(scores: Mapping[str, Any]) -> str:
         ]
         if cut := about.get("shots", {}).get("overlong_without_shots"):
             lines.append(f"{name}: {cut:,} prompts longer than the context, cut from the left")
+        if share := scores.get("results", {}).get(name, {}).get("cut,none"):
+            limit = f"{about['max_new_tokens']:,} " if "max_new_tokens" in about else ""
+            lines.append(
+                f"{name}: {share:.1%} of the texts were cut by the limit of {limit}new tokens, or "
+                "by the context (--max-new-tokens)"
+            )
     lines += [
         f"{name}: {count:,} answers, for its authors to score: -o FOLDER writes them to "
         f"FOLDER/submission-{name}.json"

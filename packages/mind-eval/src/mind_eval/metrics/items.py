@@ -29,7 +29,7 @@ from mind_eval.metrics.written import (
     same_text,
 )
 from mind_eval.prompts.builder import Instance
-from mind_eval.prompts.spec import GENERATE_UNTIL, LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
+from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
 
 TRANSLATION = ("bleu", "chrf")
 UNPARSED, FROM_TEXT, PATTERN = "unparsed", "accuracy_from_text", "regex"
@@ -43,6 +43,7 @@ MEASURED = {
         FROM_TEXT,
         PATTERN,
         UNPARSED,
+        CUT,
         *TRANSLATION,
     ),
 }

@@ -47,7 +47,7 @@ def measure_task(
     for name in spec.metrics:
         items: Figure = (None, None)
         if name not in TRANSLATION:  # which have no value of a single item
-            items = mean_and_error([r["metrics"][name] for r in records if r["metrics"]])
+            items = mean_and_error(values_of(name, records))
         means = _mean_of_subjects(name, subjects)
         by_subject = average == "subjects" or name in TRANSLATION
         value, error = means if by_subject else items
@@ -83,6 +83,11 @@ def averages(
     return found
 
 
+def values_of(metric: str, records: Sequence[Record]) -> list[float]:
+    """Collect a metric of items; those that do not have it are left out."""
+    return [record["metrics"][metric] for record in records if metric in record["metrics"]]
+
+
 def mean_and_error(values: Sequence[float]) -> tuple[float | None, float | None]:
     """Return the mean and its standard error with n - 1, as lm-eval's `mean_stderr`."""
     n = len(values)
@@ -100,7 +105,7 @@ def _group(spec: Spec, group: Sequence[Record], corpora: bool) -> dict[str, Any]
     found: dict[str, Any] = {"items": len(group)}
     for name in spec.metrics:
         if name not in TRANSLATION:
-            value, error = mean_and_error([r["metrics"][name] for r in group if r["metrics"]])
+            value, error = mean_and_error(values_of(name, group))
             found[name], found[f"{name}_stderr"] = value, error
     if corpora:
         scores = corpus_scores(

@@ -15,6 +15,7 @@ import orjson
 
 from mind_core import MindError
 from mind_eval.models.http_requests import QUOTED, post
+from mind_eval.response_cache import WrittenText
 from mind_eval.stops import trimmed
 
 COMPLETIONS, CHAT = "completions", "chat"
@@ -57,8 +58,8 @@ class Endpoint:
         return {"named": self.named, "fingerprint": None, "endpoint": self.address,
                 "api": self.api, "dtype": None, "context": None}  # fmt: skip
 
-    def write(self, prompt: str, stops: Sequence[str], limit: int, item: str) -> str:
-        """Ask for a continuation, cut before the first stop string.
+    def write(self, prompt: str, stops: Sequence[str], limit: int, item: str) -> WrittenText:
+        """Ask for a continuation, up to the first stop string; `cut` if the limit ended it.
 
         Raises `MindError` that names the item if the server fails or answers something else,
         `UnansweredError` for a reply that is no answer.
@@ -83,7 +84,10 @@ class Endpoint:
             text = choice["text"]
         if text is not None and not isinstance(text, str):
             raise MindError(f"{item}: {self.address} answered a text that is none: {text!r}")
-        return trimmed(_written(text, choice.get("finish_reason"), limit, item), stops)
+        finish = choice.get("finish_reason")
+        whole = _written(text, finish, limit, item)
+        kept = trimmed(whole, stops)
+        return WrittenText(kept, finish == "length" and kept == whole)
 
     def score(self, context: str, continuation: str, item: str) -> tuple[float, bool]:
         """Ask for the log-probability in nats of a continuation, and whether it is the likeliest.

@@ -6,6 +6,7 @@ is for `--task`, which goes through lm-eval.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,12 @@ POOLS = ("fewshot_split", "training_split", "validation_split")
 NEW_TOKENS = 256
 """Tokens to write where a task does not say: lm-eval's default."""
 
+LIMIT = "max_gen_toks"
+"""Under which name lm-eval's task language has that limit, in `generation_kwargs`."""
+
+CUT = "cut"
+"""The share of texts that the limit ended, and neither an end token nor a stop string."""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -67,12 +74,29 @@ class Spec:
     @property
     def new_tokens(self) -> int:
         """Give the most tokens to write."""
-        return int((self.config.get("generation_kwargs") or {}).get("max_gen_toks", NEW_TOKENS))
+        return int((self.config.get("generation_kwargs") or {}).get(LIMIT, NEW_TOKENS))
 
     @property
     def room(self) -> int:
         """Give how many tokens of the context a prompt must leave free."""
         return self.new_tokens if self.kind == GENERATE_UNTIL else 0
+
+
+def with_limit(spec: Spec, limit: int | None = None) -> Spec:
+    """Return a task in which the model writes at most so many tokens, and `cut` is measured.
+
+    None leaves the task's own limit; tasks in which nothing is written are left as they are.
+    """
+    if spec.kind != GENERATE_UNTIL:
+        return spec
+    limit = limit or spec.new_tokens
+    listed = spec.config.get("metric_list") or [{"metric": name} for name in spec.metrics]
+    config = {
+        **spec.config,
+        "generation_kwargs": {**(spec.config.get("generation_kwargs") or {}), LIMIT: limit},
+        "metric_list": [*listed, {"metric": CUT, "aggregation": "mean", "higher_is_better": False}],
+    }
+    return dataclasses.replace(spec, config=config, metrics=(*spec.metrics, CUT))
 
 
 def read_spec(path: Path, name: str) -> Spec:
