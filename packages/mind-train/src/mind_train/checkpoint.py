@@ -37,6 +37,7 @@ from mind_core.untrusted import check_named, copy_files, inside
 from mind_train.components import TOOL, load_plugins
 from mind_train.models.language_model import Config, LanguageModel
 from mind_train.tensor_file import open_tensors, write_tensors
+from mind_train.vector_math import settle_vector_functions
 
 if TYPE_CHECKING:
     from mind_tok import Tokenizer
@@ -74,6 +75,7 @@ def load_checkpoint(
     """
     from mind_tok import load_tokenizer
 
+    settle_vector_functions()
     found, manifest = find_checkpoint(Path(folder))
     architecture, config = read_config(found, plugins)
     model = bare_model(config)

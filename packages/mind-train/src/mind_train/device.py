@@ -10,6 +10,7 @@ import torch
 
 from mind_core import MindError
 from mind_train.distributed import planned_group
+from mind_train.vector_math import settle_vector_functions
 
 # Dense bf16 TFLOP/s from the makers' data sheets; the first whole word in a device's name counts.
 PEAKS = (
@@ -65,6 +66,7 @@ def choose_device(
 
     ``option`` is how a user would name the device: a key of a recipe, or an option.
     """
+    settle_vector_functions()
     cpu = f"--set {option}=cpu" if "." in option else f"{option} cpu"
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -16,6 +16,7 @@ from mind_core.errors import UsageError
 from mind_core.files import read_json
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network
+from mind_train.vector_math import settle_vector_functions
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -118,6 +119,7 @@ def usable_device(name: str) -> str:
 
     Raises `UsageError` for one that is not here.
     """
+    settle_vector_functions()
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mind_train.models.cpu.matmul import Linear
 from mind_train.models.cpu.memory_saving_ops import activate_down, rms_norm
+from mind_train.vector_math import settle_vector_functions
 
 Gelu = Literal["tanh", "exact"]
 
@@ -34,6 +35,7 @@ def rope_table(length: int, d_head: int, base: float) -> tuple[Tensor, Tensor]:
     rotation, so that ``rotate`` needs no negation. Always made on the CPU, so that a model whose
     weights wait on the meta device has its real table.
     """
+    settle_vector_functions()
     rates = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64, device="cpu") / d_head)
     angles = torch.outer(torch.arange(length, dtype=torch.float64, device="cpu"), rates)
     cos, sin = angles.cos().float(), angles.sin().float()
