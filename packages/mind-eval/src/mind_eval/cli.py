@@ -45,6 +45,7 @@ def run_command(
     hub: cli_options.Hub = False,
     shots: cli_options.ShotCount = None,
     form: cli_options.Form = None,
+    chat: cli_options.Chat = None,
     max_new_tokens: cli_options.MaxNewTokens = None,
     math: cli_options.Math = None,
     metrics: cli_options.Metrics = None,
@@ -89,7 +90,9 @@ def run_command(
         from mind_eval.benchmarks.own_questions import own_step
 
         step = own_step(own, form, server=model.startswith(("http://", "https://")))
-    recipe = suite_recipe(suite, benchmark or (), shots, form, math, metrics, step, max_new_tokens)
+    recipe = suite_recipe(
+        suite, benchmark or (), shots, form, math, metrics, step, max_new_tokens, chat
+    )
     if print_recipe:
         write_out(recipe.to_toml())
         return
@@ -100,7 +103,7 @@ def run_command(
         limit=limit, spread=spread, seed=seed, batch_tokens=batch_tokens, device=device,
         dtype=dtype, output=output, answers=answers, keep_going=keep_going,
         contamination=tuple(contamination or ()), progress=progress,
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=max_new_tokens, chat=recipe.values.get("chat"),
     )  # fmt: skip
     plugins = make_plugins(plugin or ())
     if gates:

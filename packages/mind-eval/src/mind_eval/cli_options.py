@@ -111,6 +111,16 @@ MaxNewTokens = Annotated[
         show_default=False,
     ),
 ]
+Chat = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--chat",
+        metavar="turns|single",
+        help="Ask in a conversation, by the model's chat template: examples as turns of their own, "
+        "or with the question in a single message. Default: plain text.",
+        show_default=False,
+    ),
+]
 Math = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(

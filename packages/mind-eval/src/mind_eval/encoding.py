@@ -16,6 +16,7 @@ from functools import lru_cache
 from mind_core import MindError
 from mind_eval.batching import ScoredSequence
 from mind_eval.models.model import Model
+from mind_eval.prompts.chat import ChatPrompt
 
 Ids = tuple[int, ...]
 
@@ -29,7 +30,16 @@ class Encoder:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.merged = self.cut = self.windowed = 0
-        self.encode = lru_cache(maxsize=512)(lambda text: tuple(model.tokenizer.encode(text)))
+        self._plain = lru_cache(maxsize=512)(lambda text: tuple(model.tokenizer.encode(text)))
+        turns = model.chat.encode if model.chat else None
+        self._turns = None if turns is None else lru_cache(maxsize=512)(turns)
+
+    def encode(self, text: str) -> Ids:
+        """Encode a text, or a conversation with its control tokens."""
+        if self._turns is None or not isinstance(text, ChatPrompt):
+            return self._plain(text)
+        tail = tuple(self.model.plain_ids(text.tail)) if text.tail else ()
+        return (*self._turns(text.messages), *tail)
 
     def counts(self) -> dict[str, int]:
         """Count what was not laid out as it came."""
@@ -58,6 +68,9 @@ class Encoder:
 
     def pair(self, context: str, continuation: str) -> tuple[Ids, Ids]:
         """Encode a context and what comes after it, as lm-eval's `_encode_pair` does."""
+        if self._turns is not None and isinstance(context, ChatPrompt):
+            start = self.encode(context)  # the answer is a text of its own, as in training
+            return start, self.encode(context + continuation)[len(start) :]
         spaces = len(context) - len(context.rstrip())
         if spaces:
             context, continuation = context[:-spaces], context[-spaces:] + continuation

@@ -16,11 +16,11 @@ from typing import Any
 import orjson
 
 from mind_core import Record
+from mind_core.recipe import Recipe
 from mind_eval.benchmarks.benchmark import Benchmark, Data
 from mind_eval.contamination import columns, dirty_shares, pieces_of, training_texts
 from mind_eval.eval_results import EvalResults
 from mind_eval.metrics.items import check_metrics, item_metrics
-from mind_eval.metrics.latex.comparisons import DEFAULT
 from mind_eval.metrics.likelihoods import SMALL
 from mind_eval.metrics.tasks import measure_task
 from mind_eval.prompts.builder import Builder, Instance
@@ -29,12 +29,16 @@ from mind_eval.prompts.spec import (
     GENERATE_UNTIL,
     MULTIPLE_CHOICE,
     Spec,
+    in_paragraphs,
     read_spec,
     with_limit,
 )
 from mind_eval.response_cache import Answer
 from mind_eval.results import SHOWN_CHARACTERS
 from mind_eval.runner import CachedInstance, RequestRunner
+from mind_eval.suites import chat_of, limits_of, math_of, small_of
+
+NO_RECIPE = Recipe("none", {})
 
 
 @dataclass(frozen=True)
@@ -64,19 +68,19 @@ def open_benchmark(
     data_root: Path | None,
     seed: int,
     keep_going: bool,
-    math: str = DEFAULT,
-    small: bool = False,
-    max_new_tokens: int | None = None,
+    recipe: Recipe = NO_RECIPE,
 ) -> LoadedBenchmark:
-    """Load a benchmark's data and templates; `math` says how formulas are compared.
+    """Load a benchmark's data and templates, as a recipe wants them.
 
-    With `small` choices get the metrics that tell small models apart as well. `max_new_tokens`
-    goes before the task's own. Of what is written is also told how much was `cut` by that limit.
+    It says how formulas are compared, whether choices get the metrics for small models as well,
+    how many tokens may be written, and whether the model is asked in a conversation.
     """
-    spec = with_limit(read_spec(benchmark.yaml, name), max_new_tokens)
+    spec = with_limit(read_spec(benchmark.yaml, name), limits_of(recipe).get(name))
+    if chat_of(recipe) is not None:
+        spec = in_paragraphs(spec)
     if spec.metadata.get("extract") == "formula":
-        spec = dataclasses.replace(spec, metadata={**spec.metadata, "math": math})
-    if small and spec.kind == MULTIPLE_CHOICE:
+        spec = dataclasses.replace(spec, metadata={**spec.metadata, "math": math_of(recipe)})
+    if small_of(recipe) and spec.kind == MULTIPLE_CHOICE:
         spec = dataclasses.replace(spec, metrics=(*spec.metrics, *SMALL))
     check_metrics(spec)
     data = benchmark.load(data_root, keep_going)

@@ -10,7 +10,7 @@ from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
-from mind_eval.suites import limits_of, make_benchmarks
+from mind_eval.suites import chat_of, make_benchmarks
 
 
 def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: int) -> str:
@@ -19,12 +19,14 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
     stay_offline()
     from mind_eval.encoding import Encoder
     from mind_eval.evaluation import LoadedBenchmark, open_benchmark
+    from mind_eval.models.chat_formats import layout_for
     from mind_eval.models.model import is_endpoint, open_model
     from mind_eval.prompts.builder import Instance
 
     if is_endpoint(options.model):
         raise UsageError("--explain needs a model whose tokenizer is on this disk")
     encoder = Encoder(open_model(options.model, options.device, options.dtype))
+    layout = layout_for(encoder.model, chat_of(recipe))
 
     def told(opened: LoadedBenchmark, asked: Instance) -> Iterator[str]:
         yield f"{opened.name}, item {asked.id}: {asked.shots} of {opened.benchmark.shots} shots"
@@ -46,9 +48,9 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
     lines: list[str] = []
     for name, benchmark in benchmarks.items():
         opened = open_benchmark(
-            name, benchmark, options.data_root, options.seed, options.keep_going,
-            max_new_tokens=limits_of(recipe).get(name),
-        )  # fmt: skip
+            name, benchmark, options.data_root, options.seed, options.keep_going, recipe
+        )
+        opened.builder.chat = layout
         items = opened.builder.build(encoder.fits, number + 1, lambda _: None)
         found = [asked for asked in items if asked.number == number]
         if not found:

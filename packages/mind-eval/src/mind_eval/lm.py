@@ -13,7 +13,9 @@ from mind_eval.batching import ScoredSequence
 from mind_eval.encoding import Encoder
 from mind_eval.finite import check_finite, is_finite
 from mind_eval.generation import GenerationRequest, Generator, generation_plan
+from mind_eval.models.chat_formats import layout_for
 from mind_eval.models.model import Model
+from mind_eval.prompts.chat import SINGLE
 from mind_eval.prompts.spec import NEW_TOKENS
 from mind_eval.scoring import BATCH_TOKENS, Scored, score
 
@@ -50,6 +52,16 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
     def max_length(self) -> int:
         """Give the longest input in tokens."""
         return self.model.context
+
+    def apply_chat_template(
+        self,
+        chat_history: list[dict[str, str]],
+        add_generation_prompt: bool = True,  # noqa: ARG002  (told by the last message)
+    ) -> str:
+        """Write messages as the model's conversations are; an answer begun is gone on with."""
+        layout = layout_for(self.model, SINGLE)
+        assert layout is not None
+        return layout.begun(tuple((one["role"], one["content"]) for one in chat_history))
 
     @property
     def tokenizer_name(self) -> str:

@@ -16,6 +16,7 @@ from mind_eval.finite import without_bad_errors
 from mind_eval.lm import MindLM
 from mind_eval.models.model import Model
 from mind_eval.options import RunOptions
+from mind_eval.prompts.chat import TURNS
 from mind_eval.prompts.sources import yaml_task
 from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, LIMIT
 from mind_eval.results import plain
@@ -94,6 +95,8 @@ def evaluate(
         {key: value for key, value in loaded.items() if value},
         limit=options.limit,
         bootstrap_iters=BOOTSTRAP_DRAWS,
+        apply_chat_template=options.chat is not None,
+        fewshot_as_multiturn=options.chat == TURNS,
     )
     assert found is not None, "this is the only rank"
     samples = found.pop("samples")

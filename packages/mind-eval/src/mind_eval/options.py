@@ -26,6 +26,9 @@ class RunOptions:
     limit: int | None = None
     spread: bool = False
     max_new_tokens: int | None = None
+    chat: str | None = None
+    """Of `--task`; benchmarks have it from the recipe."""
+
     seed: int = 0
     batch_tokens: int = 8192
     device: str = "auto"

@@ -22,7 +22,7 @@ from mind_eval.contamination import check_training
 from mind_eval.finite import check_scores
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
-from mind_eval.suites import check_limit, limits_of, make_benchmarks, math_of, small_of
+from mind_eval.suites import chat_of, check_limit, make_benchmarks
 
 if TYPE_CHECKING:
     from mind_eval.distributed import Ranks
@@ -149,6 +149,7 @@ def _open(options: RunOptions) -> Model | Endpoint:
 def _head(
     options: RunOptions, recipe: Recipe, plugins: Plugins, model: Model | Endpoint
 ) -> dict[str, Any]:
+    from mind_eval.models.chat_formats import chat_section
     from mind_eval.results import versions
 
     about = model.section()
@@ -162,7 +163,7 @@ def _head(
         "results": {},
         "model_name": options.model,
         "max_length": about["context"],
-        "chat_template": None,
+        **chat_section(model, chat_of(recipe)),
         "config": {
             "model": "mind-eval",
             "model_args": {"checkpoint": options.model},
@@ -187,17 +188,18 @@ def _benchmarks(
 ) -> EvalResults:
     from mind_eval.eval_results import EvalResults
     from mind_eval.evaluation import open_benchmark, run_benchmark
+    from mind_eval.models.chat_formats import layout_for
     from mind_eval.models.model import Model
     from mind_eval.rescoring import note_items, note_run
     from mind_eval.response_cache import ResponseCache
     from mind_eval.runner import RequestRunner
 
-    outcome = EvalResults()
+    outcome, layout = EvalResults(), layout_for(model, chat_of(recipe))
     if not benchmarks:
         return outcome
     answer_log = ResponseCache(options.answer_folder, ranks.rank)
     if ranks.first and options.answer_folder is not None:
-        note_run(options.answer_folder, options, recipe, model.section())
+        note_run(options.answer_folder, options, recipe, model)
     engine = RequestRunner(
         model,
         answer_log,
@@ -209,10 +211,9 @@ def _benchmarks(
     for name, benchmark in benchmarks.items():
         try:
             opened = open_benchmark(
-                name, benchmark, options.data_root, options.seed, options.keep_going,
-                math_of(recipe), small_of(recipe), limits_of(recipe).get(name),
-            )  # fmt: skip
-            opened.builder.spread = options.spread
+                name, benchmark, options.data_root, options.seed, options.keep_going, recipe
+            )
+            opened.builder.spread, opened.builder.chat = options.spread, layout
             if ranks.first and options.data_root and opened.data.origin == SHIPPED:
                 _note_sample(benchmark, name, options.data_root)
             run_benchmark(

@@ -26,18 +26,21 @@ from mind_eval.evaluation import (
 )
 from mind_eval.finite import check_scores
 from mind_eval.metrics.latex.comparisons import comparison
+from mind_eval.models.chat_formats import chat_section
+from mind_eval.models.endpoint import Endpoint
+from mind_eval.models.model import Model
 from mind_eval.options import RunOptions
 from mind_eval.prompts.builder import Instance
 from mind_eval.response_cache import Answer, read_answers
 from mind_eval.results import enter_outcome, versions, write_scores
 from mind_eval.runner import CachedInstance
-from mind_eval.suites import MATH, METRICS, limits_of, make_benchmarks, math_of, small_of
+from mind_eval.suites import MATH, METRICS, chat_of, make_benchmarks, math_of
 
 RUN = "run.json"
 FORMAT = "mind-answers"
 
 
-def note_run(folder: Path, options: RunOptions, recipe: Recipe, model: dict[str, Any]) -> None:
+def note_run(folder: Path, options: RunOptions, recipe: Recipe, model: Model | Endpoint) -> None:
     """Write down what the answers of a log were asked for."""
     write_json(
         folder / RUN,
@@ -46,7 +49,8 @@ def note_run(folder: Path, options: RunOptions, recipe: Recipe, model: dict[str,
             "version": 1,
             "suite": recipe.name,
             "recipe": recipe.values,
-            "model": model,
+            "model": model.section(),
+            **chat_section(model, chat_of(recipe)),
             "model_name": options.model,
             "data_root": None if options.data_root is None else str(options.data_root.resolve()),
             "seed": options.seed,
@@ -113,9 +117,7 @@ def rescore(
             root,
             run["seed"],
             run["keep_going"],
-            math_of(recipe),
-            small_of(recipe),
-            limits_of(recipe).get(name),
+            recipe,
         )
         opened.builder.spread = run["spread"]
         _settle(opened, list(read_records([path])), answers, outcome, run["limit"])
@@ -145,7 +147,8 @@ def score_log(
         "components": plugins.used(),
         "model_name": run["model_name"],
         "max_length": model["context"],
-        "chat_template": None,
+        "chat_template": run.get("chat_template"),
+        "fewshot_as_multiturn": run.get("fewshot_as_multiturn", False),
         "config": {
             "model": "mind-eval",
             "model_args": {"answers": str(folder)},

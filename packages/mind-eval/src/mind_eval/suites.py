@@ -10,6 +10,7 @@ from mind_core.plugins import Plugins
 from mind_core.recipe import STEP, Recipe, load_recipe
 from mind_eval.benchmarks.benchmark import Benchmark
 from mind_eval.metrics.latex.comparisons import DEFAULT, comparison
+from mind_eval.prompts.chat import check_layout
 
 HOOK = "register_benchmarks"
 KIND = "benchmark"
@@ -20,6 +21,7 @@ MATH, METRICS = "math", "metrics"
 NEW_TOKENS = "max_new_tokens"
 """The most tokens that a model writes: of a suite, or in a step of one benchmark."""
 
+CHAT = "chat"
 SETS = {"standard": False, "small": True}
 
 
@@ -32,6 +34,7 @@ def suite_recipe(
     metrics: str | None = None,
     own: Mapping[str, Any] | None = None,
     max_new_tokens: int | None = None,
+    chat: str | None = None,
 ) -> Recipe:
     """Put together what is to be run: a suite by name or file, or single benchmarks, with flags."""
     if names:
@@ -40,7 +43,10 @@ def suite_recipe(
         recipe = Recipe(NO_SUITE, {STEP: []})
     else:
         recipe = load_recipe(suite or DEFAULT_SUITE, "mind_eval")
-    recipe.check_keys(dict.fromkeys((STEP, AVERAGES, MATH, METRICS, NEW_TOKENS)))
+    recipe.check_keys(dict.fromkeys((STEP, AVERAGES, MATH, METRICS, NEW_TOKENS, CHAT)))
+    if chat is not None:
+        recipe.values[CHAT] = chat
+    chat_of(recipe)
     if math is not None:
         recipe.values[MATH] = math
     if metrics is not None:
@@ -76,6 +82,14 @@ def small_of(recipe: Recipe) -> bool:
     if name not in SETS:
         raise UsageError(f"there is no --metrics {name!r}", hint=f"known: {', '.join(SETS)}")
     return SETS[name]
+
+
+def chat_of(recipe: Recipe) -> str | None:
+    """Name the layout of conversations of a suite; None for plain text.
+
+    Raises `UsageError` for another layout.
+    """
+    return check_layout(recipe.values.get(CHAT))
 
 
 def limits_of(recipe: Recipe) -> dict[str, int]:

@@ -15,6 +15,7 @@ import orjson
 
 from mind_core import MindError
 from mind_eval.models.http_requests import QUOTED, post
+from mind_eval.prompts.chat import ChatPrompt
 from mind_eval.response_cache import WrittenText
 from mind_eval.stops import trimmed
 
@@ -66,9 +67,9 @@ class Endpoint:
         """
         asked: dict[str, Any] = {"max_tokens": limit, "stop": list(stops)[:4] or None}
         if self.api == CHAT:
-            choice = self._choice(
-                {"messages": [{"role": "user", "content": prompt}], **asked}, item
-            )
+            told = prompt.messages if isinstance(prompt, ChatPrompt) else (("user", prompt),)
+            messages = [{"role": role, "content": content} for role, content in told]
+            choice = self._choice({"messages": messages, **asked}, item)
             message = choice.get("message")
             if not isinstance(message, dict):
                 raise self._no_completion(item, f"{choice!r:.{QUOTED}}")

@@ -16,6 +16,7 @@ from torch import Tensor
 from mind_core import MindError
 from mind_core.files import read_json, sha256_file
 from mind_eval.batching import Ids
+from mind_eval.models.chat_formats import ChatFormat, template_of
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
 from mind_eval.output_layer import Head
@@ -202,6 +203,7 @@ class Folder:
     context: int
     parameters: int
     stop_ids: frozenset[int]
+    chat: ChatFormat | None = None
 
 
 def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Folder:
@@ -259,6 +261,7 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
         context=int(found[0]) if found else 2048,
         parameters=sum(p.numel() for p in model.parameters()),
         stop_ids=stops,
+        chat=template_of(tokenizer),
     )
 
 

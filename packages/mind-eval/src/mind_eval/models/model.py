@@ -14,6 +14,7 @@ import torch
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import read_json
+from mind_eval.models.chat_formats import ChatFormat, turns_of
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network
 from mind_train.vector_math import settle_vector_functions
@@ -51,6 +52,8 @@ class Model:
     about: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     stops: frozenset[int] = frozenset()
+    chat: ChatFormat | None = None
+    """None for a model that has no form of conversations."""
 
     @property
     def start_id(self) -> int:
@@ -164,6 +167,7 @@ def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -
             "architecture": checkpoint.architecture,
             "parameters": sum(p.numel() for p in model.parameters()),
         },
+        chat=turns_of(checkpoint.tokenizer),
     )
     _check_fit(made)
     return made
@@ -183,6 +187,7 @@ def _folder_model(folder: Path, kind: str, device: str, dtype: str) -> Model:
         about={"step": None, "architecture": kind, "parameters": loaded.parameters},
         device=device,
         stops=loaded.stop_ids,
+        chat=loaded.chat,
     )
     _check_fit(made)
     return made

@@ -13,6 +13,7 @@ from jinja2 import TemplateError
 
 from mind_core import MindError
 from mind_eval.benchmarks.rows import Row
+from mind_eval.prompts.chat import ChatLayout
 from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import Shots
 from mind_eval.prompts.spec import LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
@@ -75,8 +76,9 @@ class Builder:
         )  # fmt: skip
         self.notes.order = self.shots.describe() if shots else ""
         self.spread = False
+        self.chat: ChatLayout | None = None
         self.numbered = "shots" in spec.text.text
-        self._rendered: dict[int, str] = {}
+        self._rendered: dict[int, tuple[str, str]] = {}
         self._blocks: dict[tuple[int, ...], str] = {}
 
     def build(
@@ -116,19 +118,24 @@ class Builder:
         endings, continuations = self._ends(text, gold, choices)
         head = render(spec.description, doc) if spec.description else ""
         chosen = self.shots.choose(doc, self.notes.asked) if self.notes.asked else []
-        longest = max(endings, key=len) + max(continuations, key=len, default="")
         for kept in range(len(chosen), -1, -1):
-            start = head + self._block(chosen[:kept])
             if self.numbered:
                 endings, continuations = self._ends(self._text(doc, kept), gold, choices)
-                longest = max(endings, key=len) + max(continuations, key=len, default="")
-            if fits is None or fits(start + longest, spec.room):
+            longest = self._prompt(head, chosen[:kept], max(endings, key=len))
+            if fits is None or fits(longest + max(continuations, key=len, default=""), spec.room):
                 break
         else:
             self.notes.overlong.append(name)
         self.notes.kept[kept] += 1
-        prompts = tuple(start + ending for ending in endings)
+        prompts = tuple(self._prompt(head, chosen[:kept], ending) for ending in endings)
         return Instance(name, number, doc, prompts, continuations, choices, gold, kept)
+
+    def _prompt(self, head: str, chosen: Sequence[Row], ending: str) -> str:
+        """Put description, examples and question together, as one text or as a conversation."""
+        if self.chat is None:
+            return head + self._block(chosen) + ending
+        examples = [self._example(doc) for doc in chosen]
+        return self.chat.prompt(head, examples, ending, self.spec.delimiter, self.spec.separator)
 
     def _text(self, doc: Row, shots: int) -> Any:
         """Render an item's text; a template may number it by the shots before it."""
@@ -138,7 +145,7 @@ class Builder:
         self, text: Any, gold: Any, choices: tuple[str, ...]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Give how the prompt ends, and what is scored after it."""
-        between = self.spec.delimiter
+        between = self.spec.delimiter if self.chat is None else ""
         if self.spec.kind == MULTIPLE_CHOICE and isinstance(
             text, int
         ):  # the choices stand in the prompt
@@ -173,10 +180,14 @@ class Builder:
         if key not in self._blocks:
             if len(self._blocks) > 4096:  # shots drawn for each item make no block twice
                 self._blocks.clear()
-            self._blocks[key] = "".join(map(self._shot, chosen))
+            self._blocks[key] = "".join(
+                f"{text}{self.spec.delimiter}{target}{self.spec.separator}"
+                for text, target in map(self._example, chosen)
+            )
         return self._blocks[key]
 
-    def _shot(self, doc: Row) -> str:
+    def _example(self, doc: Row) -> tuple[str, str]:
+        """Render an example's question and answer, once."""
         if id(doc) not in self._rendered:
             text, target = self.spec.text(doc), self.spec.shot_target(doc)
             choices = self._choices(doc)
@@ -184,7 +195,7 @@ class Builder:
                 text = choices[text]
             elif isinstance(target, int) and choices:
                 target = choices[target]
-            self._rendered[id(doc)] = f"{text}{self.spec.delimiter}{target}{self.spec.separator}"
+            self._rendered[id(doc)] = str(text), str(target)
         return self._rendered[id(doc)]
 
 

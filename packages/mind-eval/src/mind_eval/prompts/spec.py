@@ -99,6 +99,15 @@ def with_limit(spec: Spec, limit: int | None = None) -> Spec:
     return dataclasses.replace(spec, config=config, metrics=(*spec.metrics, CUT))
 
 
+def in_paragraphs(spec: Spec) -> Spec:
+    """Return a task whose texts no blank line ends, as models in a conversation write them."""
+    kept = [stop for stop in spec.stops if stop.strip() or "\n\n" not in stop]
+    if spec.kind != GENERATE_UNTIL or len(kept) == len(spec.stops):
+        return spec
+    options = {**(spec.config.get("generation_kwargs") or {}), "until": kept}
+    return dataclasses.replace(spec, config={**spec.config, "generation_kwargs": options})
+
+
 def read_spec(path: Path, name: str) -> Spec:
     """Read a task's YAML; raise `MindError` that names what is wrong in it."""
     return make_spec(read_config(path), name, str(path))

@@ -85,6 +85,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         )
         self.notes.order = self.shots.describe() if shots else ""
         self.sampler = _Given([])
+        self._chat: dict[str, Any] = {}
 
     def download(self, *rest: Any, **more: Any) -> None:
         """Take the rows that were given as the data set, in memory."""
@@ -110,10 +111,18 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         samples: list[int] | None = None,
         rank: int = 0,
         world_size: int = 1,
+        apply_chat_template: bool = False,
+        fewshot_as_multiturn: bool = False,
+        chat_template: Callable[..., str] | None = None,
         **_: Any,
     ) -> None:
         """Build the requests of every item; the prompt of an item depends on the item alone."""
         self._instances = []
+        self._chat = {
+            "apply_chat_template": apply_chat_template,
+            "fewshot_as_multiturn": fewshot_as_multiturn,
+            "chat_template": chat_template,
+        }
         for number, doc in self.doc_iterator(
             rank=rank, limit=limit, samples=samples, world_size=world_size
         ):
@@ -124,6 +133,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
                     doc=doc,
                     ctx=self.prompt_of(doc),
                     metadata=(self.config.task, number, self.config.repeats),
+                    apply_chat_template=apply_chat_template,
                 )
             self._instances += made if isinstance(made, list) else [made]
 
@@ -139,6 +149,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
                 doc={**doc, "shots": kept} if "shots" in doc else doc,
                 num_fewshot=kept,
                 gen_prefix=self.doc_to_prefix(doc),
+                **self._chat,
             )
             longest = prompt if isinstance(prompt, str) else max(prompt, key=len)
             if self._fits(longest + answer, room):
