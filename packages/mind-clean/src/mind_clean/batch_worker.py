@@ -16,6 +16,7 @@ from mind_core import Reason, Record
 from mind_core.component_calls import failure, not_finite, wrong_reason
 from mind_core.errors import BadRecord, ComponentError
 from mind_core.reasons import describe
+from mind_core.record_limits import SECONDS, OverLimit, RecordClock, TooSlow
 from mind_core.records import annotation, encode
 from mind_core.records import field as field_of
 from mind_core.runner import BatchResult
@@ -49,23 +50,32 @@ class CleanBatch:
     keep_html: bool = False
     read: Reader | None = None
     counting: Step | None = None
+    record_seconds: float = SECONDS
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Return what became of the records of a batch."""
         outcome = BatchResult(payload=BatchStats())
-        for position, line, record in outcome.records(batch):
-            try:
-                self._walk(record, position, line, outcome)
-            except BadRecord as error:
-                outcome.bad.append((error, line))
+        with RecordClock(self.record_seconds) as clock:
+            for position, line, record in outcome.records(batch):
+                clock.start()
+                try:
+                    self._walk(record, position, line, outcome, clock)
+                except BadRecord as error:
+                    outcome.bad.append((error, line))
         return outcome
 
-    def _walk(self, came: Record, position: str, line: bytes, outcome: BatchResult) -> None:
+    def _walk(
+        self, came: Record, position: str, line: bytes, outcome: BatchResult, clock: RecordClock
+    ) -> None:
         walked: BatchStats = outcome.payload
         record = came if self.read is None else self.read(came, position, line)
         for step in self.steps:
             before, text = record, str(record.get("text"))
-            record, reason = self._take(step, record, position, line, outcome)
+            try:
+                record, reason = self._take(step, record, position, line, outcome, clock)
+            except OverLimit as over:
+                self._set_aside(step, record, over, position, line, outcome)
+                return
             if step.kind == "transform" and record is not before:
                 _count_change(outcome, step.name, text, record["text"])
             if reason is None:
@@ -74,27 +84,75 @@ class CleanBatch:
                 outcome.marked[f"{step.name}.{reason}"] += 1
                 record = _marked(record, step.name, reason)
             else:
-                _encodable(record, position, line)
-                outcome.reject(record, "mind-clean", step.name, reason)
-                walked.funnel.add(record, step.name, reason, outcome.rejects[-1])
+                self._drop(step, record, reason, position, line, outcome)
                 return
         if self.counting is not None:
-            walked.keys.append(self._keys(self.counting, record, position, line))
+            try:
+                walked.keys.append(self._keys(self.counting, record, position, line, clock))
+            except OverLimit as over:
+                self._set_aside(self.counting, record, over, position, line, outcome)
+                return
         else:
             walked.funnel.add(record, KEPT)
         outcome.keep(line if record is came else _encodable(record, position, line))
 
+    def _drop(
+        self,
+        step: Step,
+        record: Record,
+        reason: str,
+        position: str,
+        line: bytes,
+        outcome: BatchResult,
+    ) -> None:
+        _encodable(record, position, line)
+        outcome.reject(record, "mind-clean", step.name, reason)
+        walked: BatchStats = outcome.payload
+        walked.funnel.add(record, step.name, reason, outcome.rejects[-1])
+
+    def _set_aside(
+        self,
+        step: Step,
+        record: Record,
+        over: OverLimit,
+        position: str,
+        line: bytes,
+        outcome: BatchResult,
+    ) -> None:
+        """Drop a record that took too much in a step, or pass it on marked, as it was before."""
+        limit = self.record_seconds if isinstance(over, TooSlow) else None
+        reason = Reason(over.reason, threshold=limit)
+        if not self.mark:
+            self._drop(step, record, reason, position, line, outcome)
+            return
+        if HTML in record or BYTES in record:
+            record = self._without_text(record)
+        outcome.marked[f"{step.name}.{reason}"] += 1
+        record = _marked(record, step.name, reason)
+        walked: BatchStats = outcome.payload
+        if self.counting is None:
+            walked.funnel.add(record, KEPT)
+        outcome.keep(_encodable(record, position, line))
+
     def _take(
-        self, step: Step, record: Record, position: str, line: bytes, outcome: BatchResult
+        self,
+        step: Step,
+        record: Record,
+        position: str,
+        line: bytes,
+        outcome: BatchResult,
+        clock: RecordClock,
     ) -> tuple[Record, str | None]:
         """Take one step; return the record after it, and why to drop it, if so."""
         if step.kind == "extractor":
-            return self._extract(step, record, position, line, outcome)
+            return self._extract(step, record, position, line, outcome, clock)
         if not isinstance(record.get("text"), str):
             raise _no_text_field(record, position, line)
         text, before = record["text"], None if step.is_builtin else encode(record)
         try:
-            result = step.call(record)
+            result = clock.call(step.call, record)
+        except OverLimit:
+            raise
         except BaseException as error:
             raise failure(str(step), position, line, error) from error
         if before is not None:
@@ -109,12 +167,18 @@ class CleanBatch:
         return result, Reason(NO_TEXT) if emptied else None
 
     def _extract(
-        self, step: Step, record: Record, position: str, line: bytes, outcome: BatchResult
+        self,
+        step: Step,
+        record: Record,
+        position: str,
+        line: bytes,
+        outcome: BatchResult,
+        clock: RecordClock,
     ) -> tuple[Record, str | None]:
         """Put the main text in the place of the page; a record without a page stays as it is."""
         notes: Record = {}
         if record.get(HTML) is None and BYTES in record:
-            page = page_of(record, position, line)
+            page = clock.call(page_of, record, position, line)
             if isinstance(page, Reason):
                 return record, page
             html, notes = page
@@ -126,10 +190,12 @@ class CleanBatch:
             html = field_of(record, HTML, position, str)
         url = record.get("url")
         try:
-            text = step.call(html, url if isinstance(url, str) else None)
+            text = clock.call(step.call, html, url if isinstance(url, str) else None)
             if text is not None and not isinstance(text, str):
                 raise TypeError(f"it returned {type(text).__name__}, not a text")
-            share = density(text or "", html) if text else 0.0
+            share = clock.call(density, text or "", html) if text else 0.0
+        except OverLimit:
+            raise
         except BaseException as error:
             raise failure(str(step), position, line, error) from error
         if text is None or not text.strip():
@@ -152,13 +218,17 @@ class CleanBatch:
         """Return what is dropped, with its page to look at, or what --mark passes on without."""
         return annotated(self._with_text(record, ""), density=0.0) if self.mark else record
 
-    def _keys(self, step: Step, record: Record, position: str, line: bytes) -> Any:
+    def _keys(
+        self, step: Step, record: Record, position: str, line: bytes, clock: RecordClock
+    ) -> Any:
         if not isinstance(record.get("text"), str):
             raise _no_text_field(record, position, line)
         # asking a protocol takes as long as the keys themselves
         component = cast(TwoPassComponent, step.call)
         try:
-            return component.collect_keys(record)
+            return clock.call(component.collect_keys, record)
+        except OverLimit:
+            raise
         except BaseException as error:
             raise failure(str(step), position, line, error) from error
 

@@ -20,6 +20,7 @@ from mind_core.cli import (
     write_out,
 )
 from mind_core.errors import UsageError, did_you_mean
+from mind_core.record_limits import SECONDS
 from mind_core.runner import StreamOptions, check_stream
 
 TOOL = "mind-clean"
@@ -96,6 +97,7 @@ def clean(
     report: Report = None,
     limit: options.Limit = None,
     skip_bad: options.SkipBad = "0",
+    record_seconds: options.RecordSeconds = SECONDS,
     jobs: options.Jobs = 1,
     level: options.Level = None,
     dry_run: options.DryRun = False,
@@ -143,7 +145,9 @@ def clean(
         write_out(plan(plugins, effective))
         return
     require_input(inputs, context.get_help)
-    run_clean(plugins, effective, stream, CleanOptions(mark, keep_html, read_as, report))
+    run_clean(
+        plugins, effective, stream, CleanOptions(mark, keep_html, read_as, report, record_seconds)
+    )
 
 
 _COLLECT_AFTER = 100_000

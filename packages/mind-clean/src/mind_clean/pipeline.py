@@ -19,6 +19,7 @@ from mind_core.files import atomic_file
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.recipe import Recipe
+from mind_core.record_limits import SECONDS
 from mind_core.runner import BatchResult, Pass, StreamOptions, check_stream, run_passes
 from mind_core.summary import Summary
 
@@ -39,6 +40,7 @@ class CleanOptions:
     keep_html: bool = False
     read_as: str = "records"
     report: Path | None = None
+    record_seconds: float = SECONDS
 
 
 def run_clean(
@@ -115,6 +117,7 @@ class Cleaning:
                 keep_html=self.options.keep_html,
                 read=READERS[self.options.read_as] if start == 0 and before is None else None,
                 counting=None if counting is None else counting.step,
+                record_seconds=self.options.record_seconds,
             )
 
         def settle(outcome: BatchResult) -> BatchResult:

@@ -120,6 +120,17 @@ SkipBad = Annotated[
         help="Let N lines that are no records pass, counted and in --rejects.",
     ),
 ]
+RecordSeconds = Annotated[
+    float,
+    typer.Option(
+        "--record-seconds",
+        metavar="SECONDS",
+        min=0.0,
+        envvar="MIND_RECORD_SECONDS",
+        show_envvar=False,
+        help="Drop a record as too_slow after this much CPU time; 0 is no limit.",
+    ),
+]
 PluginFiles = Annotated[
     Optional[list[Path]],  # noqa: UP045
     typer.Option("--plugin", metavar="FILE.py", help="Load a plugin from a Python file as well."),

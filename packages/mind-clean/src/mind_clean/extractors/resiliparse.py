@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
-from mind_clean.extractors.bounds import bounded
+from mind_clean.extractors.bounds import bounded, parsed
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.single_characters import protect, restore
 from mind_clean.extractors.surrogates import encoded
@@ -55,7 +55,7 @@ class Resiliparse:
 def parse(html: str) -> HTMLTree:
     """Parse a page, hostile ones too; Chinese lines that the source breaks are joined."""
     html = protect(join_han_lines(with_end_tags(encoded(html)).decode()))
-    return HTMLTree.parse(bounded(html.encode()).decode())
+    return parsed(HTMLTree.parse, bounded(html.encode()).decode())
 
 
 def whole_text(tree: HTMLTree) -> str:

@@ -34,7 +34,7 @@ from mind_clean.extractors.blocks.element_words import words
 from mind_clean.extractors.blocks.inline_text import START
 from mind_clean.extractors.blocks.name_rules import weigh
 from mind_clean.extractors.blocks.page import Page
-from mind_clean.extractors.bounds import bounded, count_of
+from mind_clean.extractors.bounds import bounded, count_of, parsed
 from mind_clean.extractors.surrogates import encoded
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_core.kernels.packed import Bytes, Offsets
@@ -78,7 +78,7 @@ def read(html: str, pass_over: bool = True) -> Page | None:
 
 
 def _read(html: str, pass_over: bool, stripped: list[str]) -> Page | None:
-    tree = LexborHTMLParser(bounded(with_end_tags(encoded(html)), _HARMLESS))
+    tree = parsed(LexborHTMLParser, bounded(with_end_tags(encoded(html)), _HARMLESS))
     if tree.body is None:
         return None
     tree.strip_tags(stripped)
