@@ -8,8 +8,10 @@ replacement. One more exchanges a lock, a `min` or a unit for its neighbour.
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -22,35 +24,38 @@ ARITHMETIC: dict[type[ast.operator], str] = {
 }  # fmt: skip
 NAMES = {"min": "max", "max": "min", "LOCK_EX": "LOCK_SH", "any": "all", "all": "any"}
 COMPILED = ("'kernel'", "'loop'", "'njit'")
-# What makes a result durable or exclusive: these are tried first in the writers of files.
-DURABLE = (
-    "fsync",
-    "flock",
-    "sync_folder",
-    "replace",
-    "rename",
-    "unlink",
-    "rmtree",
-    "link",
-    "flush",
+# What makes a result durable or exclusive: syncing, locking, renaming, removing, flushing.
+_DURABLE = re.compile(
+    r"\b(fsync|flock|sync_folder|rmtree|unlink|_?refuse_link)\(|\.flush\(\)|\.rename\("
+    r"|\bos\.replace\(|\bpartial\w*\.replace\(|\bLOCK_(EX|SH|NB)\b"
 )
+_UNITS_AND_BOUNDS = ("comparison", "arithmetic", "constant", "name")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: the bytes `start` to `end` of a file give way to `text`."""
+    """One change: the bytes `start` to `end` of a file give way to `text`.
+
+    `scope` is the function or class around it, and `number` counts equal changes in one scope, so
+    that `key` stays the same when other lines of the file change.
+    """
 
     path: str
     line: int
+    scope: str
     operator: str
     start: int
     end: int
     text: str
     before: str
+    number: int = 1
 
     @property
-    def name(self) -> str:
-        return f"{self.path}:{self.line} {self.operator}: {self.before} → {self.text or 'nothing'}"
+    def key(self) -> str:
+        """Return a name that does not depend on lines."""
+        again = f" ({self.number})" if self.number > 1 else ""
+        change = f"{self.before} → {self.text or 'nothing'}"
+        return f"{self.path} {self.scope} {self.operator}: {change}{again}"
 
     def apply(self, source: bytes) -> bytes:
         """Return the changed source."""
@@ -59,7 +64,7 @@ class Mutant:
 
 class _Finder:
     def __init__(self, path: str, source: bytes) -> None:
-        self.path, self.source = path, source
+        self.path, self.source, self.scope = path, source, ""
         self.line_starts = [0]
         for line in source.splitlines(keepends=True):
             self.line_starts.append(self.line_starts[-1] + len(line))
@@ -79,7 +84,7 @@ class _Finder:
         self, node: ast.expr | ast.stmt, operator: str, start: int, end: int, text: str
     ) -> Mutant:
         before = " ".join(self.source[start:end].decode().split())
-        return Mutant(self.path, node.lineno, operator, start, end, text, before)
+        return Mutant(self.path, node.lineno, self.scope, operator, start, end, text, before)
 
     def operator_between(self, left: ast.expr, right: ast.expr) -> tuple[int, int] | None:
         """Return the span of the operator between two operands, if nothing else stands there."""
@@ -125,48 +130,80 @@ class _Finder:
             yield self.mutant(node, "return", "return None")
 
 
-def _behaviour(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:
+Scoped = tuple[str, ast.expr | ast.stmt]
+
+
+def is_compiled(node: ast.AST) -> bool:
+    """Say whether a function becomes machine code, where nothing can be watched or exchanged."""
+    decorators = getattr(node, "decorator_list", [])
+    return any(name in ast.dump(item) for item in decorators for name in COMPILED)
+
+
+def _behaviour(tree: ast.Module) -> Iterator[Scoped]:
     """Yield the nodes that run: no annotations, defaults, decorators, docstrings, messages."""
 
-    def visit(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
+    def visit(node: ast.AST, scope: str) -> Iterator[Scoped]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            # Compiled loops run outside the tracer; their plain-Python references hold them.
-            if any(name in ast.dump(item) for item in node.decorator_list for name in COMPILED):
-                return
-            for statement in node.body:
-                yield from visit(statement)
+            # Compiled loops are left out: their plain-Python references hold them.
+            if not is_compiled(node):
+                for statement in node.body:
+                    yield from visit(statement, f"{scope}.{node.name}".lstrip("."))
             return
         if isinstance(node, ast.AnnAssign):
             if node.value is not None:
-                yield from visit(node.value)
+                yield from visit(node.value, scope)
             return
         if isinstance(node, ast.JoinedStr) or (
             isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         ):
             return
         if isinstance(node, (ast.expr, ast.stmt)):
-            yield node
+            yield scope, node
         for child in ast.iter_child_nodes(node):
-            yield from visit(child)
+            yield from visit(child, scope)
 
     for statement in tree.body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign)):
-            yield from visit(statement)
+            yield from visit(statement, "")
 
 
 def mutants_of(path: Path, shown: str) -> list[Mutant]:
     """Return every mutant of a file, in the order of the source; `shown` is its name in results."""
     source = path.read_bytes()
     finder = _Finder(shown, source)
-    found = []
-    for node in _behaviour(ast.parse(source)):
+    found: list[Mutant] = []
+    for finder.scope, node in _behaviour(ast.parse(source)):
         if isinstance(node, ast.stmt):
             found += finder.of_statement(node)
         else:
             found += finder.of_expression(node)
-    return [mutant for mutant in found if mutant.before != mutant.text]
+    seen: Counter[str] = Counter()
+    numbered = []
+    for mutant in found:
+        if mutant.before != mutant.text:
+            seen[mutant.key] += 1
+            numbered.append(replace(mutant, number=seen[mutant.key]))
+    return numbered
 
 
 def is_durable(mutant: Mutant) -> bool:
     """Say whether the change removes or weakens what makes a file durable or exclusive."""
-    return any(word in mutant.before for word in (*DURABLE, "LOCK_EX"))
+    by_statement = mutant.operator == "statement" and not mutant.before.startswith("raise ")
+    weaker_lock = mutant.text == "LOCK_SH"
+    return weaker_lock or (by_statement and _DURABLE.search(mutant.before) is not None)
+
+
+def in_writers(mutants: list[Mutant]) -> list[Mutant]:
+    """Return what must all be noticed: `is_durable`, and units and bounds in the same classes
+    and functions."""
+    durable = [mutant for mutant in mutants if is_durable(mutant)]
+    writers = {(mutant.path, mutant.scope.partition(".")[0]) for mutant in durable}
+    return [
+        mutant
+        for mutant in mutants
+        if is_durable(mutant)
+        or (
+            mutant.operator in _UNITS_AND_BOUNDS
+            and (mutant.path, mutant.scope.partition(".")[0]) in writers
+        )
+    ]

@@ -1,171 +1,153 @@
 """Try the tests on wrong programs: `bin/test -s mutants [-- --package mind-core --count 20]`.
 
-For each package a seeded choice of mutants (see operators.py) is run one after another against
-the tests that reach the changed line, the quickest first, until one fails. Which tests reach a
-line is found by one coverage run, processes that tests start included. Results go to
-`.mutants/PACKAGE-HASH.jsonl`, a line each: {"mutant", "result": "noticed" | "survived" |
-"equivalent" | "unreached", "test", "seconds"}; HASH is that of the package and its tests, so a
-mutant is not tried again until one of them changes.
+For each package a seeded choice of mutants (see operators.py), a quarter of them in the writers of
+files, indexes, checkpoints, shards and logs, is run one after another against the tests of the
+package that reach the changed statement: first the quickest, then the rest, then whole files if
+the statement runs while they are set up. The first test that fails has noticed it.
+
+`.mutants/results.jsonl` gets a line for each: {"package", "mutant", "line", "result": "noticed" |
+"survived" | "equivalent" | "unreached", "test", "seconds", "sources", "tests"}; the last two are
+hashes of what the result is true of. Killed at any time, a run goes on where it stood, and a
+mutant is tried again only if the sources changed, or the test that noticed it, or, for one that
+survived, any test. The noticing tests are run once more on the right program: one that fails there
+as well notices nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
-import os
-import random
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from operators import Mutant, is_durable, mutants_of
+from copies import PACKAGES, WORK, Package, digest, load_libraries, run_tests
+from operators import Mutant, in_writers, is_durable
+from reach import Reach, find
+from trying import Trials
 
-ROOT = Path(__file__).parents[2]
-WORK = ROOT / ".mutants"
-PACKAGES = sorted(path.name for path in (ROOT / "packages").iterdir())
-# Declarations of options and hooks are texts; the tests of help texts hold them.
-LEFT_OUT = ("cli.py", "hookspecs.py", "__init__.py", "__main__.py")
-
-
-def candidates(package: str) -> list[Mutant]:
-    """Return all mutants of a package."""
-    source = ROOT / "packages" / package / "src"
-    return [
-        mutant
-        for path in sorted(source.rglob("*.py"))
-        if path.name not in LEFT_OUT
-        for mutant in mutants_of(path, path.relative_to(source).as_posix())
-    ]
+RESULTS = WORK / "results.jsonl"
+Row = dict[str, Any]
 
 
-def chosen(package: str, count: int, seed: int) -> list[Mutant]:
-    """Draw mutants: a quarter of what guards files and locks, the rest from anywhere."""
-    every = candidates(package)
-    draw = random.Random(f"{seed} {package}")
-    durable = [mutant for mutant in every if is_durable(mutant)]
-    first = draw.sample(durable, min(len(durable), count // 4))
-    rest = [mutant for mutant in every if mutant not in first]
-    return first + draw.sample(rest, min(len(rest), count - len(first)))
+def say(text: str) -> None:
+    """Print at once."""
+    print(text, flush=True)
 
 
-def state(package: str) -> str:
-    """Return a hash of the package's sources and tests: what a result is true of."""
-    digest = hashlib.sha256()
-    for path in sorted((ROOT / "packages" / package).rglob("*.py")):
-        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
+def chosen(package: Package, count: int, seed: int) -> list[Mutant]:
+    """Draw mutants by a hash of what they are, so that an edit elsewhere leaves the rest drawn."""
 
+    def rank(mutant: Mutant) -> bytes:
+        return hashlib.sha256(f"{seed} {package.name} {mutant.key}".encode()).digest()
 
-def tests_by_line(package: str, tests: list[str]) -> dict[str, dict[int, list[str]]]:
-    """Return file → line → the tests that reach it, quickest first, from one coverage run."""
-    kept = WORK / f"{package}-{state(package)}.coverage.json"
-    if not kept.exists():
-        data, config = WORK / f"{package}.coverage", WORK / f"{package}.coveragerc"
-        log = WORK / f"{package}.times.json"
-        log.unlink(missing_ok=True)
-        config.write_text(
-            f"[run]\ndata_file = {data}\nsource_pkgs = {package.replace('-', '_')}\n"
-            "parallel = true\npatch = subprocess\ncontext = ${PYTEST_CURRENT_TEST-}\n"
-        )
-        environment = {
-            **os.environ, "OMP_NUM_THREADS": "1", "MIND_TEST_TIMES": str(log),
-            "PYTHONPATH": str(Path(__file__).parent),
-        }  # fmt: skip
-        command = [sys.executable, "-m", "coverage", "run", f"--rcfile={config}", "-m", "pytest"]
-        command += ["-q", "-p", "contexts", "-p", "no:cacheprovider", "--timeout=1200", *tests]
-        subprocess.run(command, cwd=ROOT, check=False, env=environment)
-        subprocess.run(
-            [sys.executable, "-m", "coverage", "combine", f"--rcfile={config}"],
-            check=True,
-            cwd=ROOT,
-        )
-        kept.write_text(json.dumps(_reached(data, json.loads(log.read_text()))))
-    found: dict[str, dict[str, list[str]]] = json.loads(kept.read_text())
-    return {
-        name: {int(line): names for line, names in lines.items()} for name, lines in found.items()
-    }
-
-
-def _reached(data: Path, seconds: dict[str, float]) -> dict[str, dict[int, list[str]]]:
-    from coverage import CoverageData
-
-    coverage = CoverageData(str(data))
-    coverage.read()
-    found: dict[str, dict[int, list[str]]] = {}
-    for name in coverage.measured_files():
-        shown = Path(name).as_posix().partition("/src/")[2]
-        lines = found.setdefault(shown, {})
-        for line, contexts in coverage.contexts_by_lineno(name).items():
-            tests = {context.partition("|")[2] or context for context in contexts}
-            names = {test.rpartition(" (")[0] if test.endswith(")") else test for test in tests}
-            lines[line] = sorted(names & seconds.keys(), key=lambda test: (seconds[test], test))
-    return found
-
-
-def try_mutant(mutant: Mutant, package: str, tests: list[str], limit: float) -> dict[str, object]:
-    """Run the tests on the changed package; say which one noticed."""
-    shadow = WORK / "src" / package
-    shutil.rmtree(shadow, ignore_errors=True)
-    shutil.copytree(
-        ROOT / "packages" / package / "src", shadow, ignore=shutil.ignore_patterns("__pycache__")
-    )
-    changed = shadow / mutant.path
-    changed.write_bytes(mutant.apply(changed.read_bytes()))
-    started, result = time.monotonic(), {"mutant": mutant.name, "package": package}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTHONPATH": str(shadow), "OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            [*command, "--timeout=120", *tests], cwd=ROOT, env=environment, check=False,
-            capture_output=True, text=True, timeout=limit,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        # An endless loop is noticed by the limit of a test, not by this one.
-        return {**result, "result": "survived", "test": "", "seconds": round(limit), "cut": True}
-    lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    noticed = done.returncode != 0
-    return {
-        **result, "result": "noticed" if noticed else "survived",
-        "test": lines[0].split(" - ")[0] if lines else "",
-        "seconds": round(time.monotonic() - started),
-    }  # fmt: skip
+    guarded = sorted(in_writers(package.mutants), key=rank)[: count // 4]
+    keys = {mutant.key for mutant in guarded}
+    rest = [mutant for mutant in package.mutants if mutant.key not in keys]
+    return guarded + sorted(rest, key=rank)[: count - len(guarded)]
 
 
 def equivalents() -> dict[str, str]:
     """Return mutants that change nothing that can be seen, with the reason."""
-    lines = (Path(__file__).parent / "equivalent.jsonl").read_text("utf-8").splitlines()
+    lines = Path(__file__).with_name("equivalent.jsonl").read_text("utf-8").splitlines()
     return {found["mutant"]: found["reason"] for found in map(json.loads, lines)}
 
 
-def run(package: str, count: int, seed: int, limit: float) -> Iterator[dict[str, object]]:
-    """Yield a result for each mutant of a package that has none yet."""
-    WORK.mkdir(exist_ok=True)
-    results = WORK / f"{package}-{state(package)}.jsonl"
-    known = {}
-    if results.exists():
-        known = {line["mutant"]: line for line in map(json.loads, results.read_text().splitlines())}
-    tests = [f"packages/{package}/tests", "tests/test_cases.py", "tests/test_pipes.py"]
-    reached = tests_by_line(package, tests)
-    no_difference = equivalents()
-    for mutant in chosen(package, count, seed):
-        if mutant.name in known:
-            yield known[mutant.name]
-            continue
-        names = reached.get(mutant.path, {}).get(mutant.line, [])
-        result: dict[str, object] = {"mutant": mutant.name, "package": package, "test": ""}
-        if mutant.name in no_difference:
-            result |= {"result": "equivalent", "reason": no_difference[mutant.name]}
-        elif not names:
-            result["result"] = "unreached"
-        else:
-            result = try_mutant(mutant, package, names, limit)
-        with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(result, ensure_ascii=False) + "\n")
-        yield result
+class Results:
+    """What is known, and the file that it stands in."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        if RESULTS.exists():
+            *whole, _torn = RESULTS.read_text("utf-8").split("\n")
+            for row in map(json.loads, whole):
+                self.rows[row["mutant"]] = row
+            RESULTS.write_text("".join(f"{line}\n" for line in whole), "utf-8")
+
+    def of(self, package: Package, mutant: Mutant) -> Row | None:
+        """Return a result that is still true."""
+        row = self.rows.get(mutant.key)
+        if row is None or row["sources"] != package.sources:
+            return None
+        return row if row["tests"] == tests_state(package, row["test"]) else None
+
+    def row(self, mutant: Mutant) -> Row:
+        """Return the last result, true or not."""
+        return self.rows[mutant.key]
+
+    def add(self, row: Row) -> None:
+        """Keep a result, on the disk too."""
+        self.rows[row["mutant"]] = row
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def tests_state(package: Package, test: str) -> str:
+    """Return a hash of the file of a test, or of all test files if it is none."""
+    file = test.partition("::")[0]
+    return package.test_files.get(file) or digest([], *package.test_files.values())
+
+
+def run(
+    package: Package, mutants: list[Mutant], quick: bool, say: Callable[[str], None]
+) -> list[Row]:
+    """Return a result for each mutant."""
+    results, known, trials = Results(), equivalents(), Trials(package)
+    tried = [mutant for mutant in mutants if mutant.key not in known]
+    while True:
+        for mutant in tried:
+            if results.of(package, mutant) is None:
+                started = time.monotonic()
+                test = trials.near(mutant)
+                row = row_of(package, mutant, "noticed" if test else "open", test or "")
+                results.add({**row, "seconds": round(time.monotonic() - started)})
+                say(f"{row['result']:8} {mutant.path}:{mutant.line} {mutant.key}  {test or ''}")
+        rest = [m for m in tried if results.row(m)["result"] == "open"]
+        reach = find(package, rest, say) if rest and not quick else Reach({}, {})
+        for mutant in rest if not quick else []:
+            result, test = trials.reaching(mutant, reach)
+            results.add(row_of(package, mutant, result, test))
+            say(f"{result:8} {mutant.path}:{mutant.line} {mutant.key}  {test}")
+        wrong = noticed_by_mistake(package, [results.row(mutant) for mutant in tried])
+        if not wrong:
+            break
+        trials.unfit |= wrong
+        for row in [results.row(mutant) for mutant in tried]:
+            if row["test"] in wrong:
+                results.add({**row, "sources": ""})
+                say(f"{row['test']} fails on the right program too")
+    return [
+        row_of(package, mutant, "equivalent", "") | {"reason": known[mutant.key]}
+        if mutant.key in known
+        else results.row(mutant)
+        for mutant in mutants
+    ]
+
+
+def row_of(package: Package, mutant: Mutant, result: str, test: str) -> Row:
+    """Return a line of the results."""
+    return {
+        "package": package.name, "mutant": mutant.key, "line": mutant.line, "result": result,
+        "durable": is_durable(mutant), "test": test,
+        "sources": package.sources, "tests": tests_state(package, test),
+    }  # fmt: skip
+
+
+def noticed_by_mistake(package: Package, rows: list[Row]) -> set[str]:
+    """Return noticing tests that fail on the unchanged package as well."""
+    tests = sorted({row["test"] for row in rows if "::" in row["test"]})
+    kept = package.work / f"right-{digest([], package.sources, package.helpers, *tests)}.json"
+    if tests and not kept.exists():
+        folder = package.work / "mutant"
+        package.copy_to(folder)
+        outcome = run_tests(folder, tests, 3600, "--timeout=300")
+        kept.write_text(json.dumps(outcome.failed))
+    return set(json.loads(kept.read_text())) if tests else set()
 
 
 def main() -> None:
@@ -176,16 +158,37 @@ def main() -> None:
     parser.add_argument("--package", action="append", choices=PACKAGES, help="default: all")
     parser.add_argument("--count", type=int, default=20, help="mutants of each package")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=600, help="limit for one mutant")
+    parser.add_argument(
+        "--writers", action="store_true", help="all mutants in writers of files, instead of a draw"
+    )
+    parser.add_argument(
+        "--quick", action="store_true",
+        help="leave open what the nearest tests do not notice: no search for all that reach it",
+    )  # fmt: skip
     options = parser.parse_args()
-    for package in options.package or PACKAGES:
-        results = []
-        for result in run(package, options.count, options.seed, options.seconds):
-            results.append(result)
-            print(f"{result['result']:10} {result['mutant']}  {result['test']}", flush=True)
-        counted = [line for line in results if line["result"] != "equivalent"]
-        noticed = sum(line["result"] == "noticed" for line in counted)
-        print(f"{package}: {noticed} of {len(counted)} noticed\n")
+    load_libraries()
+    WORK.mkdir(exist_ok=True)
+    lock = (WORK / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"another run uses {WORK}")
+    say("package          drawn  equivalent  noticed  survived  unreached       open")
+    for package in map(Package, options.package or PACKAGES):
+        package.work.mkdir(exist_ok=True)
+        mutants = (
+            in_writers(package.mutants)
+            if options.writers
+            else chosen(package, options.count, options.seed)
+        )
+        rows = run(package, mutants, options.quick, say)
+        name = "writers" if options.writers else f"seed-{options.seed}"
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        (package.work / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        counts = Counter(row["result"] for row in rows)
+        names = ("equivalent", "noticed", "survived", "unreached", "open")
+        numbers = "".join(f"{counts[name]:>11}" for name in names)
+        say(f"{package.name:<16}{len(rows):>6}{numbers}")
 
 
 if __name__ == "__main__":

@@ -59,6 +59,30 @@ def test_what_stands_beside_the_text_goes() -> None:
             assert word not in text, html
 
 
+def test_menus_without_links_and_names_go_and_what_belongs_to_the_text_stays() -> None:
+    """Only the place on the page tells a menu of plain words from the text."""
+    article = "<div>" + f"<p>{EN * 3}</p>" * 3 + "</div>"
+    above = "<div class=a><span>Start, Contact</span></div>"
+    below = "<ol><li>Help<li>Terms of use<li>Jobs with us</ol>"
+    cell = f"<table><tbody><tr><td><div><p>{EN * 3}</p></div></table>"
+    example = "<div class=b><h2>Example</h2><p>x</p><pre>print(1)</pre></div>"
+    section = "<div class=c><div>" + f"<p>{EN * 12}</p>" * 4 + "</div></div>"
+    for page, moons, words in (
+        (f"<body>{above}{article}{below}</body>", 9, ()),
+        (f"<body><div>{above}<div class=d>{cell * 4}</div>{below}</div></body>", 12, ()),
+        (f"<body><div>{article}</div>{example}{below}</body>", 9, ("Example", "print(1)")),
+        (f"<body><div>{article}</div>{section}</body>", 57, ()),
+    ):
+        text = main_text(page)
+        assert text.count("Moon") == moons, page
+        assert all(word in text for word in words), page
+        assert not any(word in text for word in ("Start", "Terms", "Jobs")), page
+    # A short page laid out by tables without names is kept whole.
+    links = "".join(f"<a href=/{n}>Room {n}</a> " for n in range(8))
+    text = main_text(f"<table><tr><td>{links}<td><table><tr><td>{SHORT * 2}</table></table>")
+    assert "Room 7" in text and SHORT in text
+
+
 def test_names_that_mean_something_else_cost_nothing() -> None:
     paragraphs = "".join(f"<p class=paywall>{EN * 3}</p>" for _ in range(8))
     assert main_text(f"<div class=body><p>{EN}</p>{paragraphs}</div>").count("Moon") == 25
