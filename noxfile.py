@@ -79,7 +79,6 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Try the tests on wrong programs: `-- --package mind-core --count 20 --seed 1`."""
-    session.install("coverage>=7.10")
     session.run("python", "tests/mutation/run.py", *session.posargs)
 
 

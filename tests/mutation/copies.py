@@ -122,20 +122,29 @@ class Package:
 
 
 def run_tests(
-    folder: Path, tests: Iterable[str], limit: float, *options: str, probes: Path | None = None
+    folder: Path,
+    tests: Iterable[str],
+    limit: float,
+    *options: str,
+    probes: Path | None = None,
+    each: float = 0,
 ) -> Outcome:
     """Run tests on a copy of a package, in a fork that has the libraries loaded.
 
     `limit` is in CPU seconds of the tests' own process; processes that they start are not counted,
-    and ten times that in wall seconds ends them all.
+    and four times that in wall seconds ends them all. `each` is the limit of one test.
     """
     kept = WORK / "outcomes.json"
     kept.unlink(missing_ok=True)
     (WORK / "tests.txt").write_text("".join(f"{test}\n" for test in tests), "utf-8")
     process = os.fork()
     if not process:
-        _test(folder, kept, int(limit), options, probes)
-    code = _waited(process, 120 + 10 * limit)
+        os.environ |= {
+            "PYTHONPATH": str(folder), "MIND_OUTCOMES": str(kept),
+            "MIND_PROBES": str(probes or ""), "MIND_TEST_SECONDS": str(each),
+        }  # fmt: skip
+        _test(folder, int(limit), options)
+    code = _waited(process, 30 + 4 * limit)
     if code == 5 or (code >= 0 and not kept.exists()):
         sys.exit(f"pytest did not run: see {WORK / 'pytest.log'}")
     if not kept.exists():
@@ -156,9 +165,7 @@ def _waited(process: int, limit: float) -> int:
     return os.waitstatus_to_exitcode(found[1])
 
 
-def _test(
-    folder: Path, kept: Path, limit: int, options: Iterable[str], probes: Path | None
-) -> NoReturn:
+def _test(folder: Path, limit: int, options: Iterable[str]) -> NoReturn:
     """Be the process that runs the tests."""
     os.setsid()
     os.chdir(ROOT)
@@ -169,9 +176,6 @@ def _test(
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
     own = str(Path(__file__).parent)
-    os.environ |= {
-        "PYTHONPATH": str(folder), "MIND_OUTCOMES": str(kept), "MIND_PROBES": str(probes or ""),
-    }  # fmt: skip
     sys.path[:] = [str(folder), own, *(path for path in sys.path if path != own)]
     import pytest
 
@@ -185,10 +189,12 @@ def _test(
         os._exit(code)
 
 
-def load_libraries() -> None:
-    """Load what most tests need, once for all runs."""
+def load_libraries(package: Package) -> None:
+    """Load what a package and its tests need, once for all runs."""
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
     sys.dont_write_bytecode = False
+    files = package.source.parent.rglob("*.py")
+    text = "\n".join(path.read_text("utf-8") for path in files)
     for name in ("numpy", "orjson", "zstandard", "typer", "hypothesis", "pytest", "torch", "numba"):
-        with suppress(ImportError):
+        if f"import {name}" in text or f"from {name}" in text:
             importlib.import_module(name)

@@ -19,6 +19,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 FARTHEST = 4
 COMMON = 4
 """A name that so many places define says nothing."""
+PROCESSES = ("subprocess", "Popen", "run_tool")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -94,54 +95,51 @@ class Sources:
         return found
 
 
-def tests_of(root: Path, files: Iterable[str]) -> dict[str, tuple[set[str], int]]:
-    """Return for each test function its names, with those of its helpers, and its length."""
-    shared: dict[str, tuple[set[str], int]] = {}
+def tests_of(root: Path, files: Iterable[str]) -> dict[str, set[str]]:
+    """Return for each test function its names, with those of its helpers."""
+    shared: dict[str, set[str]] = {}
     for conftest in {str(Path(file).with_name("conftest.py")) for file in files}:
         if (root / conftest).exists():
             shared |= _functions((root / conftest).read_bytes())
     found = {}
     for file in files:
         functions = {**shared, **_functions((root / file).read_bytes())}
-        for name, (used, length) in functions.items():
+        for name, used in functions.items():
             if name.rpartition(".")[2].startswith("test_"):
                 names, waiting = set(used), list(used)
                 while waiting:
-                    for further in functions.get(waiting.pop(), (set(), 0))[0] - names:
+                    for further in functions.get(waiting.pop(), set()) - names:
                         names.add(further)
                         waiting.append(further)
-                found[f"{file}::{name.replace('.', '::')}"] = (names, length)
+                found[f"{file}::{name.replace('.', '::')}"] = names
     return found
 
 
-def _functions(source: bytes) -> dict[str, tuple[set[str], int]]:
-    found: dict[str, tuple[set[str], int]] = {}
+def _functions(source: bytes) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
     for node in ast.parse(source).body:
         if isinstance(node, Function):
-            found[node.name] = (names_in(node), (node.end_lineno or 0) - node.lineno)
+            found[node.name] = names_in(node)
         elif isinstance(node, ast.ClassDef):
             for inner in node.body:
                 if isinstance(inner, Function):
-                    length = (inner.end_lineno or 0) - inner.lineno
-                    found[f"{node.name}.{inner.name}"] = (names_in(inner), length)
+                    found[f"{node.name}.{inner.name}"] = names_in(inner)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    found[target.id] = (names_in(node.value), 0)
+                    found[target.id] = names_in(node.value)
     return found
 
 
-def in_order(
-    mutant: Mutant, sources: Sources, tests: dict[str, tuple[set[str], int]]
-) -> list[tuple[int, str]]:
-    """Return (distance, test) for all tests, the nearest first."""
-    distances = sources.distances(mutant)
-    stem = Path(mutant.path).stem
-    ordered = []
-    for test, (names, length) in tests.items():
-        near = [distances[name] for name in names & distances.keys()]
-        file = test.partition("::")[0]
-        likely = any(part in file for part in (stem, Path(mutant.path).parent.name))
-        nearest = min(near, default=FARTHEST)
-        ordered.append((nearest, not likely, -len(near), length, test))
-    return [(distance, test) for distance, _, _, _, test in sorted(ordered)]
+def starts_a_process(names: set[str]) -> bool:
+    """Say whether a test with these names runs a tool as its users do, which takes seconds."""
+    return not names.isdisjoint(PROCESSES)
+
+
+def distances_of(mutant: Mutant, sources: Sources, tests: dict[str, set[str]]) -> dict[str, int]:
+    """Return how far each test is from a mutant: 0 to FARTHEST."""
+    near = sources.distances(mutant)
+    return {
+        test: min((near[name] for name in names & near.keys()), default=FARTHEST)
+        for test, names in tests.items()
+    }

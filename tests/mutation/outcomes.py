@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+LIMIT = float(os.environ.get("MIND_TEST_SECONDS") or 0)
+"""CPU seconds for one test; one that needs more fails. 0 is no limit."""
 
 _seconds: dict[str, float] = {}
 _failed: list[str] = []
@@ -17,6 +22,22 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _seconds[report.nodeid] = _seconds.get(report.nodeid, 0.0) + report.duration
     if not report.passed:
         _failed.append(report.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Stop a test that takes long by the processor's clock, which other work does not turn."""
+    if LIMIT:
+        signal.signal(signal.SIGPROF, _stop)
+        signal.setitimer(signal.ITIMER_PROF, LIMIT)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _stop(*_: object) -> None:
+    raise TimeoutError(f"more than {LIMIT} CPU seconds")
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

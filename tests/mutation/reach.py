@@ -11,8 +11,10 @@ from copies import Package, digest, run_tests
 from operators import Mutant
 from probes import add_probes, read_hits
 
+CHEAP = 10
+"""CPU seconds that a test may take in the first search, where none starts a process."""
 LONGEST = 120
-"""Seconds after which a test is not used."""
+"""CPU seconds that it may take in the second."""
 
 
 @dataclass
@@ -31,20 +33,20 @@ class Reach:
     seconds: dict[str, float]
 
     def of(self, mutant: Mutant) -> Reached:
-        """Return what reaches a mutant, the quickest first."""
-        found = self.reached.get(mutant.key, Reached())
-        by_file: dict[str, float] = {}
-        for test, taken in self.seconds.items():
-            file = test.partition("::")[0]
-            by_file[file] = by_file.get(file, 0.0) + taken
-        return Reached(
-            sorted(found.tests, key=lambda test: (self.seconds[test], test)),
-            sorted(found.files, key=lambda file: (by_file.get(file, 0.0), file)),
-        )
+        """Return what reaches a mutant."""
+        return self.reached.get(mutant.key, Reached())
 
 
-def find(package: Package, mutants: list[Mutant], say: Callable[[str], None]) -> Reach:
-    """Run each test file once on a copy with probes; what is known of a file is not run again."""
+def find(
+    package: Package,
+    mutants: list[Mutant],
+    say: Callable[[str], None],
+    only: dict[str, list[str]] | None = None,
+) -> Reach:
+    """Run each test file once on a copy with probes; what is known of a file is not run again.
+
+    `only` names the tests of each file to run, in the first search.
+    """
     numbered = dict(enumerate(sorted(mutants, key=lambda mutant: mutant.key)))
     wanted = {mutant.key for mutant in mutants}
     about = digest([Path(__file__).with_name("probes.py")], package.sources)
@@ -52,37 +54,43 @@ def find(package: Package, mutants: list[Mutant], say: Callable[[str], None]) ->
     ready = False
     reach = Reach({}, {})
     for file, state in package.test_files.items():
-        kept = package.work / "reach" / f"{Path(file).stem}-{state}-{about}.json"
+        tests = [file] if only is None else only.get(file, [])
+        if not tests:
+            continue
+        name = f"{Path(file).stem}-{state}-{about}{'' if only is None else '-first'}.json"
+        kept = package.work / "reach" / name
         if not kept.exists() or not wanted <= set(json.loads(kept.read_text("utf-8"))["asked"]):
             if not ready:
                 package.copy_to(folder)
                 add_probes(folder, numbered)
                 ready = True
             say(f"{file}: which mutants it reaches")
-            _run_file(folder, file, kept, numbered)
+            _run_file(folder, tests, kept, numbered, LONGEST if only is None else CHEAP)
         _add(reach, file, json.loads(kept.read_text("utf-8")))
     return reach
 
 
-def _run_file(folder: Path, file: str, kept: Path, numbered: dict[int, Mutant]) -> None:
+def _run_file(
+    folder: Path, tests: list[str], kept: Path, numbered: dict[int, Mutant], each: float
+) -> None:
     hits = kept.parent / "hits.tsv"
     kept.parent.mkdir(parents=True, exist_ok=True)
     hits.unlink(missing_ok=True)
-    outcome = run_tests(folder, [file], 1800, f"--timeout={LONGEST}", probes=hits)
+    outcome = run_tests(folder, tests, 1800, probes=hits, each=each)
     reached: dict[str, list[str]] = {}
     for number, test in read_hits(hits):
-        tests = reached.setdefault(numbered[number].key, [])
+        names = reached.setdefault(numbered[number].key, [])
         # What a fixture does holds for other tests of the file as well.
         name = test.rpartition(" (")[0]
         if test.endswith("(setup)") or not test:
-            tests.append("")
+            names.append("")
         if name in outcome.passed:
-            tests.append(name)
+            names.append(name)
     found = {
         "asked": sorted(mutant.key for mutant in numbered.values()),
         "seconds": outcome.passed,
         "failed": sorted(set(outcome.failed)),
-        "reached": {key: sorted(set(tests)) for key, tests in sorted(reached.items())},
+        "reached": {key: sorted(set(names)) for key, names in sorted(reached.items())},
     }
     partial = kept.with_suffix(".partial")
     partial.write_text(json.dumps(found, ensure_ascii=False, indent=1), "utf-8")

@@ -2,15 +2,18 @@
 
 For each package a seeded choice of mutants (see operators.py), a quarter of them in the writers of
 files, indexes, checkpoints, shards and logs, is run one after another against the tests of the
-package that reach the changed statement: first the quickest, then the rest, then whole files if
-the statement runs while they are set up. The first test that fails has noticed it.
+package. Each test file runs once with probes at the statements that mutants change
+(reach.py), at first without the tests that start processes or take long; then the tests that reach
+a mutant run on it, the nearest by the names in them first (nearby.py). What they miss is searched
+for again with all tests. The first test that fails has noticed the mutant.
 
 `.mutants/results.jsonl` gets a line for each: {"package", "mutant", "line", "result": "noticed" |
-"survived" | "equivalent" | "unreached", "test", "seconds", "sources", "tests"}; the last two are
-hashes of what the result is true of. Killed at any time, a run goes on where it stood, and a
-mutant is tried again only if the sources changed, or the test that noticed it, or, for one that
-survived, any test. The noticing tests are run once more on the right program: one that fails there
-as well notices nothing.
+"survived" | "unreached" | "open", "durable", "test", "seconds", "sources", "tests"}; the last two
+are hashes of what the result is true of. Killed at any time, a run goes on where it stood, and a
+mutant is tried again only if the sources changed, or the file of the test that noticed it, or, for
+one that was not noticed, any test. Noticing tests are run once more on the right program: one that
+fails there as well notices nothing. The rows of a whole run are in
+`.mutants/PACKAGE/seed-SEED.jsonl`, with those of equivalent.jsonl and their reasons.
 """
 
 from __future__ import annotations
@@ -22,7 +25,6 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,8 @@ from operators import Mutant, in_writers, is_durable
 from reach import Reach, find
 from trying import Trials
 
+SEEDS = (1, 2)
+"""Choices that are searched for in one go."""
 RESULTS = WORK / "results.jsonl"
 Row = dict[str, Any]
 
@@ -93,24 +97,22 @@ def tests_state(package: Package, test: str) -> str:
     return package.test_files.get(file) or digest([], *package.test_files.values())
 
 
-def run(
-    package: Package, mutants: list[Mutant], quick: bool, say: Callable[[str], None]
-) -> list[Row]:
-    """Return a result for each mutant."""
-    results, known, trials = Results(), equivalents(), Trials(package)
+def run(package: Package, mutants: list[Mutant], watched: list[Mutant], quick: bool) -> list[Row]:
+    """Return a result for each mutant; what is `watched` is searched for in one go."""
+    results, known, trials = Results(), equivalents(), Trials(package, watched, say)
     tried = [mutant for mutant in mutants if mutant.key not in known]
     while True:
         for mutant in tried:
             if results.of(package, mutant) is None:
                 started = time.monotonic()
-                test = trials.near(mutant)
+                test = trials.first(mutant)
                 row = row_of(package, mutant, "noticed" if test else "open", test or "")
                 results.add({**row, "seconds": round(time.monotonic() - started)})
                 say(f"{row['result']:8} {mutant.path}:{mutant.line} {mutant.key}  {test or ''}")
         rest = [m for m in tried if results.row(m)["result"] == "open"]
         reach = find(package, rest, say) if rest and not quick else Reach({}, {})
         for mutant in rest if not quick else []:
-            result, test = trials.reaching(mutant, reach)
+            result, test = trials.second(mutant, reach)
             results.add(row_of(package, mutant, result, test))
             say(f"{result:8} {mutant.path}:{mutant.line} {mutant.key}  {test}")
         wrong = noticed_by_mistake(package, [results.row(mutant) for mutant in tried])
@@ -141,7 +143,8 @@ def row_of(package: Package, mutant: Mutant, result: str, test: str) -> Row:
 def noticed_by_mistake(package: Package, rows: list[Row]) -> set[str]:
     """Return noticing tests that fail on the unchanged package as well."""
     tests = sorted({row["test"] for row in rows if "::" in row["test"]})
-    kept = package.work / f"right-{digest([], package.sources, package.helpers, *tests)}.json"
+    states = [tests_state(package, test) for test in tests]
+    kept = package.work / f"right-{digest([], package.sources, *tests, *states)}.json"
     if tests and not kept.exists():
         folder = package.work / "mutant"
         package.copy_to(folder)
@@ -166,7 +169,6 @@ def main() -> None:
         help="leave open what the nearest tests do not notice: no search for all that reach it",
     )  # fmt: skip
     options = parser.parse_args()
-    load_libraries()
     WORK.mkdir(exist_ok=True)
     lock = (WORK / "lock").open("w")
     try:
@@ -176,12 +178,12 @@ def main() -> None:
     say("package          drawn  equivalent  noticed  survived  unreached       open")
     for package in map(Package, options.package or PACKAGES):
         package.work.mkdir(exist_ok=True)
-        mutants = (
-            in_writers(package.mutants)
-            if options.writers
-            else chosen(package, options.count, options.seed)
-        )
-        rows = run(package, mutants, options.quick, say)
+        load_libraries(package)
+        writers = in_writers(package.mutants)
+        drawn = {seed: chosen(package, options.count, seed) for seed in {*SEEDS, options.seed}}
+        every = {m.key: m for mutants in (writers, *drawn.values()) for m in mutants}
+        mutants = writers if options.writers else drawn[options.seed]
+        rows = run(package, mutants, list(every.values()), options.quick)
         name = "writers" if options.writers else f"seed-{options.seed}"
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         (package.work / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from copies import ROOT, Package, run_tests
-from nearby import Sources, in_order, tests_of
+from nearby import Sources, distances_of, starts_a_process, tests_of
 from operators import Mutant
-from reach import Reach
+from reach import Reach, find
 
-NEAR = 40
-"""So many test functions are tried by their names, before it is looked for what reaches it."""
-FEW = 10
-SECONDS = 90
-"""CPU seconds for the nearest, and for the near ones."""
+FEW = 12
+"""So many of the nearest tests are tried first."""
+SECONDS = 60.0
+"""What the tests after them may take together, before all others are searched."""
 
 
 @dataclass
@@ -22,6 +23,8 @@ class Trials:
     """A package, its tests, and what was found out about them."""
 
     package: Package
+    watched: list[Mutant]
+    say: Callable[[str], None]
     unfit: set[str] = field(default_factory=set)
     """Tests that fail on the right program."""
 
@@ -30,29 +33,56 @@ class Trials:
         return Sources(self.package.source)
 
     @cached_property
-    def _tests(self) -> dict[str, tuple[set[str], int]]:
+    def _tests(self) -> dict[str, set[str]]:
         return tests_of(ROOT, self.package.test_files)
 
-    def near(self, mutant: Mutant) -> str | None:
-        """Return the test that notices a mutant, among those near by their names."""
-        tests = [test for _, test in in_order(mutant, self._sources, self._tests)][:NEAR]
-        return self._first_failure(mutant, [tests[:FEW], tests[FEW:]], SECONDS)
+    @cached_property
+    def _cheap(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for test, names in self._tests.items():
+            if not starts_a_process(names):
+                found[test.partition("::")[0]].append(test)
+        return found
 
-    def reaching(self, mutant: Mutant, reach: Reach) -> tuple[str, str]:
+    @cached_property
+    def _first_reach(self) -> Reach:
+        return find(self.package, self.watched, self.say, self._cheap)
+
+    def first(self, mutant: Mutant) -> str | None:
+        """Return the test that notices a mutant, among those that start no process."""
+        reach = self._first_reach
+        tests = self._in_order(mutant, reach)
+        more, taken = [], 0.0
+        for test in tests[FEW:]:
+            taken += reach.seconds[test]
+            if taken <= SECONDS:
+                more.append(test)
+        files = [self._cheap[file] for file in reach.of(mutant).files]
+        return self._first_failure(mutant, [tests[:FEW], more, *files])
+
+    def second(self, mutant: Mutant, reach: Reach) -> tuple[str, str]:
         """Return the result of all tests that reach a mutant, and the test that noticed."""
-        found = reach.of(mutant)
-        tests = [test for test in found.tests if test not in self.unfit]
-        if not tests and not found.files:
+        tests, files = self._in_order(mutant, reach), reach.of(mutant).files
+        if not tests and not files:
             return "unreached", ""
-        test = self._first_failure(mutant, [tests, *([file] for file in found.files)], 1200)
+        test = self._first_failure(mutant, [tests, *([file] for file in files)])
         return ("survived", "") if test is None else ("noticed", test)
 
-    def _first_failure(self, mutant: Mutant, parts: list[list[str]], seconds: float) -> str | None:
+    def _in_order(self, mutant: Mutant, reach: Reach) -> list[str]:
+        distances = distances_of(mutant, self._sources, self._tests)
+
+        def key(test: str) -> tuple[int, float, str]:
+            return distances[test.partition("[")[0]], reach.seconds[test], test
+
+        return sorted((t for t in reach.of(mutant).tests if t not in self.unfit), key=key)
+
+    def _first_failure(self, mutant: Mutant, parts: list[list[str]]) -> str | None:
         folder = self.package.work / "mutant"
         self.package.change(folder, mutant)
         skipped = [f"--deselect={test}" for test in sorted(self.unfit)]
         for part in filter(None, parts):
-            outcome = run_tests(folder, part, seconds, "-x", "--timeout=120", *skipped)
-            if outcome.failed or outcome.code > 0:
+            outcome = run_tests(folder, part, 600, "-x", "--timeout=120", *skipped)
+            if outcome.failed or outcome.code:
+                # An endless loop or a deadlock is noticed, as it is by the limit of the suite.
                 return (outcome.failed or [part[0].partition("::")[0]])[0]
         return None
