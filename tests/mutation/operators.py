@@ -62,6 +62,15 @@ class Mutant:
         return source[: self.start] + self.text.encode() + source[self.end :]
 
 
+def _is_text(node: ast.expr) -> bool:
+    """Say whether an operand is a text, or a constant that may be: `folder / NAME` is no number."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str)
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Name) and node.id.isupper() and len(node.id) > 2
+    )
+
+
 class _Finder:
     def __init__(self, path: str, source: bytes) -> None:
         self.path, self.source, self.scope = path, source, ""
@@ -100,7 +109,10 @@ class _Finder:
             if span := self.operator_between(node.left, node.comparators[0]):
                 yield self.between(node, "comparison", *span, text)
         elif isinstance(node, ast.BinOp) and type(node.op) in ARITHMETIC:
-            if isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
+            is_path = isinstance(node.op, ast.Div) and _is_text(node.right)
+            if is_path or (
+                isinstance(node.left, ast.Constant | ast.JoinedStr) and _is_text(node.left)
+            ):
                 return
             if span := self.operator_between(node.left, node.right):
                 yield self.between(node, "arithmetic", *span, ARITHMETIC[type(node.op)])
