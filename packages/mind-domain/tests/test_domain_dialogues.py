@@ -434,6 +434,8 @@ def test_rationales_are_kept_if_they_lead_to_the_label(server: Any, tmp_path: Pa
     summary = json.loads((tmp_path / "s.json").read_text())
     assert (summary["in"], summary["kept"], summary["rejected"]) == (10, 9, {"distil.disagrees": 1})
     assert summary["details"]["keep_rates"] == {"fall": 0.75, "flat": 1.0, "rise": 1.0}
+    (no,) = read_records([tmp_path / "no.jsonl"])
+    assert (no["id"], no["metadata"]["mind"]["rejected"]["reason"]) == ("wrong", "disagrees")
     assert summary["details"]["asked"] == 9  # the wrong one asks what another one asked
     for line in (tmp_path / "log.jsonl").read_text().splitlines():
         asked = json.loads(line)["messages"][0]["content"]
