@@ -19,7 +19,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 FARTHEST = 4
 COMMON = 4
 """A name that so many places define says nothing."""
-PROCESSES = ("subprocess", "Popen", "run_tool")
+PROCESSES = {"subprocess", "Popen", "run_tool", "signalling"}
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -134,6 +134,11 @@ def _functions(source: bytes) -> dict[str, set[str]]:
 def starts_a_process(names: set[str]) -> bool:
     """Say whether a test with these names runs a tool as its users do, which takes seconds."""
     return not names.isdisjoint(PROCESSES)
+
+
+def runs_tools_alone(names: set[str]) -> bool:
+    """Say whether all processes that it starts are tools, which a fork can be."""
+    return names & PROCESSES == {"run_tool"}
 
 
 def distances_of(mutant: Mutant, sources: Sources, tests: dict[str, set[str]]) -> dict[str, int]:

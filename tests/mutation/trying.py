@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from copies import ROOT, Package, run_tests
-from nearby import Sources, distances_of, starts_a_process, tests_of
+from nearby import Sources, distances_of, runs_tools_alone, starts_a_process, tests_of
 from operators import Mutant
 from reach import Reach, find
 
@@ -16,6 +16,8 @@ FEW = 12
 """So many of the nearest tests are tried first."""
 SECONDS = 60.0
 """What the tests after them may take together, before all others are searched."""
+OF_TOOLS = 10
+"""So many tests that run tools are tried, the nearest, each tool in a fork."""
 
 
 @dataclass
@@ -58,7 +60,22 @@ class Trials:
             if taken <= SECONDS:
                 more.append(test)
         files = [self._cheap[file] for file in reach.of(mutant).files]
-        return self._first_failure(mutant, [tests[:FEW], more, *files])
+        found = self._first_failure(mutant, [tests[:FEW], more, *files])
+        if found is not None:
+            return found
+        options = ("-p", "forked_tools")
+        return self._first_failure(mutant, [self._of_tools(mutant)], SECONDS, *options)
+
+    def _of_tools(self, mutant: Mutant) -> list[str]:
+        """Return the nearest tests that run tools."""
+        names_of = {t: n for t, n in self._tests.items() if runs_tools_alone(n)}
+        distances = distances_of(mutant, self._sources, names_of)
+        near = self._sources.distances(mutant).keys()
+
+        def key(test: str) -> tuple[int, int, str]:
+            return distances[test], -len(names_of[test] & near), test
+
+        return sorted(names_of.keys() - self.unfit, key=key)[:OF_TOOLS]
 
     def second(self, mutant: Mutant, reach: Reach) -> tuple[str, str]:
         """Return the result of all tests that reach a mutant, and the test that noticed."""
@@ -76,13 +93,15 @@ class Trials:
 
         return sorted((t for t in reach.of(mutant).tests if t not in self.unfit), key=key)
 
-    def _first_failure(self, mutant: Mutant, parts: list[list[str]]) -> str | None:
+    def _first_failure(
+        self, mutant: Mutant, parts: list[list[str]], seconds: float = 600, *options: str
+    ) -> str | None:
         folder = self.package.work / "mutant"
         self.package.change(folder, mutant)
         skipped = [f"--deselect={test}" for test in sorted(self.unfit)]
         for part in filter(None, parts):
-            outcome = run_tests(folder, part, 600, "-x", "--timeout=120", *skipped)
-            if outcome.failed or outcome.code:
-                # An endless loop or a deadlock is noticed, as it is by the limit of the suite.
+            outcome = run_tests(folder, part, seconds, "-x", "--timeout=120", *options, *skipped)
+            # The limit of a test notices endless loops; that of all together says nothing.
+            if outcome.failed or (outcome.code and not outcome.cut):
                 return (outcome.failed or [part[0].partition("::")[0]])[0]
         return None
