@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mind_train.models import kernels
 from mind_train.models.attention import AttentionContext, attend
 from mind_train.models.kernels import packed_attention, packed_kernel, row_starts
 
@@ -54,6 +59,45 @@ def test_starts_are_padded_with_empty_sequences() -> None:
     assert starts.dtype == torch.int32 and len(starts) == 65
     assert starts[:5].tolist() == [0, 7, 19, 20, 40] and set(starts[4:].tolist()) == {40}
     assert row_starts(None, 3, 5, torch.device("cpu")).tolist() == [0, 5, 10, 15]
+
+
+def later(q: Any, scale: Any = None, window_size: Any = (-1, -1)) -> None:
+    """Have the parameters of torch 2.13's varlen_attn that matter."""
+
+
+def earlier(q: Any, is_causal: bool = False, return_aux: Any = None) -> None:
+    """Have those of torch 2.10's, which knows neither scale nor window."""
+
+
+def flash(q: Any, softmax_scale: Any = None, causal: bool = False, window_size: Any = ()) -> None:
+    """Have those of flash-attn."""
+
+
+@pytest.mark.parametrize(
+    ("torchs", "theirs", "chosen"),
+    [
+        (later, flash, "_torch_varlen"),
+        (earlier, flash, "_flash_attn"),
+        (None, flash, "_flash_attn"),
+        (earlier, None, None),
+        (None, None, None),
+    ],
+)
+def test_a_kernel_is_chosen_by_what_it_can_do(
+    torchs: Any, theirs: Any, chosen: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name, function in (
+        ("torch.nn.attention.varlen", "varlen_attn", torchs),
+        ("flash_attn", "flash_attn_varlen_func", theirs),
+    ):
+        found = None if function is None else SimpleNamespace(**{name: function})
+        monkeypatch.setitem(sys.modules, module, found)
+    kernel = kernels.choose_kernel()
+    assert kernel is (None if chosen is None else getattr(kernels, chosen))
+    monkeypatch.setattr(kernels, "packed_kernel", lambda: kernel)
+    said = kernels.describe_attention(torch.device("cuda"), torch.bfloat16)
+    assert said.startswith("SDPA with a mask" if kernel is None else ("varlen", "flash"))
+    assert "float32" in kernels.describe_attention(torch.device("cuda"), torch.float32)
 
 
 @pytest.mark.skipif(packed_kernel() is None, reason="no GPU here, or no kernel for packed rows")

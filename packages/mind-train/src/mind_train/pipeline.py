@@ -29,6 +29,7 @@ from mind_train.distributed import ProcessGroup, process_group
 from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
 from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
+from mind_train.models.kernels import describe_attention
 from mind_train.rewinding import RewindAsked, decide, newest_of_course, rewinds_of
 from mind_train.run_folder import is_complete, only_one, open_run
 from mind_train.state import pack_state, unpack_state
@@ -207,6 +208,8 @@ def plan_lines(job: Job) -> list[str]:
         f"{job.architecture}, {parameters:,} parameters, {job.machine.describe()}",
         f"{job.total:,} steps × {batches} rows × {sequence} tokens = {tokens:,} tokens",
     ]
+    if job.machine.device.type != "cpu":
+        lines.append(f"attention: {describe_attention(job.machine.device, job.machine.dtype)}")
     if job.start is not None:
         changed = ", ".join(f"{n} {old} → {new}" for n, (old, new) in job.start.changes.items())
         lines.append(f"goes on after step {job.start.step:,}; {changed or 'nothing is changed'}")

@@ -9,12 +9,13 @@ a CPU; SDPA does the rest, with ``is_causal`` wherever that says all and a boole
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mind_train.models.cpu.attention_blocks import attend_by_blocks, suits_blocks
+from mind_train.models.cpu.attention_blocks import attend_by_blocks, kept_keys, suits_blocks
 from mind_train.models.kernels import packed_attention, packed_kernel, row_starts, suits
 
 
@@ -80,6 +81,23 @@ class AttentionContext:
         self.rows = ids.shape[0]
         self._masks: dict[int, Tensor] = {}
         self._starts: Tensor | None = None
+
+    def prepare(self, windows: Iterable[int], dtype: torch.dtype) -> None:
+        """Make what the blocks will read: inside compiled or recomputed ones nothing may change.
+
+        ``windows`` are the blocks', ``dtype`` is that of the embeddings.
+        """
+        if self.packed is not None or self.queries == 1:
+            return
+        kind = self.device.type
+        half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype
+        if not self.cached and suits(self.device, half) and packed_kernel() is not None:
+            self.starts()
+            return
+        plain = kind == "cpu" and not self.cached and self.documents is None
+        for window in set(windows):
+            if not (plain and kept_keys(self.queries, window)):  # blocks of queries need no mask
+                self.mask(window)
 
     def starts(self) -> Tensor:
         """Give where rows and documents begin in the packed batch; made once."""
@@ -167,7 +185,7 @@ def attend(
         if 0 < window < k.shape[2]:
             k, v = k[:, :, -window:], v[:, :, -window:]
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
-    kernel = None if scope.cached or not suits(q) else packed_kernel()
+    kernel = None if scope.cached or not suits(q.device, q.dtype) else packed_kernel()
     if kernel is not None:
         factor = q.shape[-1] ** -0.5 if scale is None else scale
         return packed_attention(kernel, q, k, v, scope.starts(), window, factor)

@@ -140,6 +140,7 @@ class GPTNeo(LanguageModel):
         """Compute hidden states [B, T, D] of ids [B, T]; positions restart with each document."""
         scope = AttentionContext(ids, documents, cache)
         x = self.embedding(ids) + self.positions(scope.positions())  # (B, T, D)
+        scope.prepare([0, self.config.window], x.dtype)
         for layer, block in enumerate(self.blocks):
             x = block(x, scope, layer, cache)
         if cache is not None:

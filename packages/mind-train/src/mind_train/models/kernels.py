@@ -2,38 +2,67 @@
 
 Both take all tokens of a batch as one sequence [N, H, d] with the places where a row or document
 begins, so windows and document masks cost nothing and no mask is ever made. Neither is required:
-without one, SDPA computes the same with a mask.
+without one, SDPA computes the same with a mask. Whether a torch has the kernel is told by its
+signature: `varlen_attn` of torch 2.10 knows neither `scale` nor `window_size`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
+from importlib import import_module
+from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor
 
+HALF = (torch.bfloat16, torch.float16)
 # (q, k, v [N, H, d], starts [S + 1], longest, scale, window (left, right)) -> [N, H, d]
 Kernel = Callable[[Tensor, Tensor, Tensor, Tensor, int, float, tuple[int, int]], Tensor]
+
+
+PLACES = (
+    ("torch.nn.attention.varlen", "varlen_attn", {"scale", "window_size"}),
+    ("flash_attn", "flash_attn_varlen_func", {"softmax_scale", "window_size", "causal"}),
+)
+"""Where a kernel may be: module, function, and the parameters that it has to have."""
 
 
 @cache
 def packed_kernel() -> Kernel | None:
     """Find a kernel for packed rows; None where this torch and its packages have none."""
-    if not torch.cuda.is_available():
-        return None
-    if find_spec("torch.nn.attention.varlen") is not None:
-        return _torch_varlen
-    if find_spec("flash_attn") is not None:
-        return _flash_attn
+    return choose_kernel() if torch.cuda.is_available() else None
+
+
+def choose_kernel() -> Kernel | None:
+    """Take the first function that can do what is needed, by its signature."""
+    for adapter, (module, name, needed) in zip((_torch_varlen, _flash_attn), PLACES, strict=True):
+        try:
+            found = signature(getattr(import_module(module), name)).parameters
+        except (ImportError, AttributeError, TypeError, ValueError, OSError):
+            continue  # OSError: a flash-attn that was built for another torch
+        if needed <= found.keys():
+            return adapter
     return None
 
 
-def suits(q: Tensor) -> bool:
+def describe_attention(device: torch.device, dtype: torch.dtype) -> str:
+    """Name the way that attention is computed in training on a device in a type."""
+    if device.type == "cpu":
+        return "blocks of queries, SDPA with a mask for documents"
+    if dtype not in HALF:
+        return f"SDPA; kernels for packed rows take no {str(dtype).removeprefix('torch.')}"
+    kernel = packed_kernel()
+    if kernel is None:
+        return "SDPA with a mask, as there is neither a varlen_attn with windows nor flash-attn"
+    return "varlen_attn of torch" if kernel is _torch_varlen else "flash-attn"
+
+
+def suits(device: torch.device, dtype: torch.dtype) -> bool:
     """Tell whether the kernels take such tensors: half precision on a GPU."""
-    return q.is_cuda and q.dtype in (torch.bfloat16, torch.float16)
+    return device.type == "cuda" and dtype in HALF
 
 
 def row_starts(documents: Tensor | None, batch: int, length: int, device: torch.device) -> Tensor:
@@ -50,7 +79,10 @@ def row_starts(documents: Tensor | None, batch: int, length: int, device: torch.
     starts = fresh.flatten().nonzero().flatten().to(torch.int32)
     room = -(-len(starts) // 64) * 64 + 1
     padding = starts.new_full((room - len(starts),), batch * length)
-    return torch.cat((starts, padding))
+    padded = torch.cat((starts, padding))
+    if compiler := sys.modules.get("torch._dynamo"):  # S differs from batch to batch
+        compiler.maybe_mark_dynamic(padded, 0)
+    return padded
 
 
 def packed_attention(

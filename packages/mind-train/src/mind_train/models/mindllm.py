@@ -204,6 +204,7 @@ class MindLLM(LanguageModel):
             at = scope.positions()
         cos, sin = self.cos[at], self.sin[at]
         x: Tensor = self.embedding(ids)  # (B, T, D)
+        scope.prepare([0], x.dtype)
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, scope, layer, cache)
         if cache is not None:
