@@ -20,6 +20,7 @@ from mind_train.config import effective_recipe
 from mind_train.data import Documents, Example, Shards, stack
 from mind_train.datasets.chat import ChatDataset
 from mind_train.datasets.text import TextDataset
+from mind_train.device import micro_batch
 from mind_train.distributed import ProcessGroup
 from mind_train.generate import check_sampling
 from mind_train.jobs import prepare_pretrain
@@ -29,7 +30,7 @@ from mind_train.optim.adamw import AdamW
 from mind_train.optim.muon import Muon
 from mind_train.optim.schedules import Cosine, WarmupStableDecay
 from mind_train.train_options import TrainOptions
-from mind_train.trainer import Trainer, micro_batch
+from mind_train.trainer import Trainer
 
 Change = Callable[..., list[str]]
 

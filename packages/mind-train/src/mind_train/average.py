@@ -19,6 +19,7 @@ from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_train.checkpoint import (
+    EMA,
     MODEL,
     TOKENIZER,
     find_checkpoint,
@@ -33,8 +34,8 @@ from mind_train.tensor_file import open_tensors
 def average(models: Sequence[Path], last: int, output: Path, plugins: Plugins) -> None:
     """Write the mean of checkpoints, or of the last ones of a run, as a checkpoint of its own.
 
-    Raises MindError for models that are not
-    of one shape and one tokenizer, UsageError for fewer than two.
+    Raises MindError for models that are not of one shape and one tokenizer, UsageError for fewer
+    than two.
     """
     folders = _chosen(models, last)
     manifests = [find_checkpoint(folder)[1] for folder in folders]
@@ -50,13 +51,42 @@ def average(models: Sequence[Path], last: int, output: Path, plugins: Plugins) -
     architecture, config = configs[0]
     step = max(int(manifest["step"]) for manifest in manifests)
     inputs = {"command": "average", "of": [manifest["fingerprint"] for manifest in manifests]}
-    if output.exists():
-        raise UsageError(f"{output} exists", hint="give a folder that does not exist yet")
+    _refuse_existing(output)
     trainer = {"counters": {}, "state": {}, "inputs": inputs}
     words_of = folders[0] / TOKENIZER
     weights = mean_weights(folders)
     write_checkpoint(output, step, architecture, config, weights, {}, trainer, words_of)
     log(TOOL, f"{output}: the mean of " + ", ".join(f.name for f in folders))
+
+
+def take_ema(models: Sequence[Path], output: Path, plugins: Plugins) -> None:
+    """Write the moving average that a run has kept as a checkpoint of its own.
+
+    Raises MindError for a run that kept none, UsageError for several models.
+    """
+    if len(models) != 1:
+        raise UsageError("--ema is of one run", hint="name one run folder or checkpoint")
+    folder, manifest = find_checkpoint(models[0])
+    if EMA not in manifest["files"]:
+        raise MindError(
+            f"{folder} has no moving average of its weights",
+            hint="train with --set train.ema=0.999, or leave --ema out: --last 3",
+        )
+    _refuse_existing(output)
+    architecture, config = read_config(folder, plugins)
+    step = int(manifest["step"])
+    inputs = {"command": "average", "of": [manifest["fingerprint"]], "ema": True}
+    trainer = {"counters": {}, "state": {}, "inputs": inputs}
+    with open_tensors(folder / EMA) as file:
+        weights = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    words_of = folder / TOKENIZER
+    write_checkpoint(output, step, architecture, config, weights, {}, trainer, words_of)
+    log(TOOL, f"{output}: the moving average of {folder}")
+
+
+def _refuse_existing(output: Path) -> None:
+    if output.exists():
+        raise UsageError(f"{output} exists", hint="give a folder that does not exist yet")
 
 
 def mean_weights(folders: Sequence[Path]) -> dict[str, Tensor]:

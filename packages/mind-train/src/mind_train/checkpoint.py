@@ -48,6 +48,7 @@ MODEL = "model.safetensors"
 CONFIG = "config.json"
 STATE = "optimizer.safetensors"
 TRAINER = "trainer.json"
+EMA = "ema.safetensors"
 TOKENIZER = "tokenizer"
 
 
@@ -184,14 +185,16 @@ def write_checkpoint(
     trainer: dict[str, Any],
     tokenizer: Path,
     writes: bool = True,
+    ema: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write one checkpoint atomically.
 
-    ``state`` is the optimizer's and the random generators' tensors, ``trainer`` the rest as JSON.
-    Of sharded tensors every rank calls this, and all but the one that ``writes`` only give theirs.
+    ``state`` is the optimizer's and the random generators' tensors, ``trainer`` the rest as JSON,
+    ``ema`` a moving average of the weights where the run keeps one. Of sharded tensors every rank
+    calls this, and all but the one that ``writes`` only give theirs.
     """
     if not writes:
-        for tensors in (weights, state):
+        for tensors in (weights, state, ema or {}):
             write_tensors(None, tensors)
         return
     target = run / FOLDER / f"step-{step:08d}"
@@ -201,6 +204,8 @@ def write_checkpoint(
     with atomic_folder(target) as folder:
         write_tensors(folder / MODEL, weights)
         write_tensors(folder / STATE, state)
+        if ema:
+            write_tensors(folder / EMA, ema)
         fields = dataclasses.asdict(config)  # type: ignore[call-overload]
         write_json(folder / CONFIG, {"architecture": architecture, "config": fields})
         write_json(folder / TRAINER, trainer)
@@ -262,7 +267,7 @@ def sound_checkpoints(run: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def verify(folder: Path) -> dict[str, Any]:
     """Check the size and the SHA-256 of each file; give the manifest, or raise MindError."""
     manifest = read_manifest(folder, format=FORMAT)
-    needed = (MODEL, CONFIG, STATE, TRAINER, f"{TOKENIZER}/")
+    needed = (MODEL, CONFIG, STATE, TRAINER, EMA, f"{TOKENIZER}/")
     check_named(folder, manifest.get("files", {}), needed=needed)
     for name in (MODEL, CONFIG):
         if name not in manifest["files"]:

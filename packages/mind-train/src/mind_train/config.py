@@ -18,6 +18,7 @@ from mind_train.train_options import (
     TrainOptions,
     check_keys,
     checked,
+    defaults_of,
     phases_of,
     skips_of,
 )
@@ -91,8 +92,8 @@ def whole(recipe: Recipe, plugins: Plugins) -> Recipe:
     values = dict(recipe.values)
     if "architecture" in (model := values.get("model", {})):
         values["model"] = _without_preset(model, plugins)
-    values["train"] = _defaults_of(TrainOptions) | values.get("train", {})
-    values["data"] = _defaults_of(DataOptions) | values.get("data", {})
+    values["train"] = defaults_of(TrainOptions) | values.get("train", {})
+    values["data"] = defaults_of(DataOptions) | values.get("data", {})
     if phases := phases_of(values):
         values[PHASE] = [phase.described() for phase in phases]
         _take_steps(values["train"], sum(phase.steps for phase in phases))
@@ -209,11 +210,6 @@ def _take_steps(train: dict[str, Any], steps: int) -> None:
             hint="leave train.steps and train.epochs out: the phases say it",
         )
     train["steps"] = steps
-
-
-def _defaults_of(kind: type[Any]) -> dict[str, Any]:
-    options = dataclasses.fields(kind)
-    return {f.name: {} if f.default is dataclasses.MISSING else f.default for f in options}
 
 
 def _defaults(component: Component) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mind_core.errors import MindError, UsageError
 from mind_core.files import read_json
 from mind_core.recipe import Recipe
-from mind_train.run_folder import INPUTS, RECIPE, all_differences
+from mind_train.run_folder import INPUTS, RECIPE, all_differences, read_recipe
 
 if TYPE_CHECKING:
     from mind_train.mixture import Phase
@@ -116,7 +116,7 @@ def find_start(spec: str, recipe: Recipe) -> Start:
             cause="it was written by an earlier version, by sft, import or average",
             hint="--from takes its weights, and reads from the first row",
         )
-    before = tomllib.loads((run / RECIPE).read_text("utf-8"))
+    before = read_recipe(run)
     now = tomllib.loads(recipe.to_toml())
     changes = {
         name: [old, new]

@@ -15,4 +15,6 @@ class Counters:
     skipped: int = 0
     in_vain: int = 0
     """Steps without an update, one after the other, as their numbers were not finite."""
+    averaged: int = 0
+    """Updates in the moving average of the weights."""
     losses: list[float] = field(default_factory=list)

@@ -21,6 +21,8 @@ PEAKS = (
 )  # fmt: skip
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
+CPU_TOKENS = 512  # in a micro-batch; with more, memory grows and speed does not
+
 
 @dataclass(frozen=True)
 class DeviceConfig:
@@ -108,3 +110,10 @@ def cpu_has_bf16() -> bool:
     """Tell whether the processor multiplies bf16 in hardware (AVX512-BF16 or AMX)."""
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, probe, bool)()) for probe in probes)
+
+
+def micro_batch(wanted: int, sequence: int, machine: DeviceConfig) -> int:
+    """Choose the rows that go through the model at once; ``wanted`` 0 leaves the choice here."""
+    if wanted:
+        return wanted
+    return max(1, CPU_TOKENS // sequence) if machine.device.type == "cpu" else 1 << 30

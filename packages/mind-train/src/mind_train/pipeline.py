@@ -15,13 +15,11 @@ from mind_core.progress import Progress, duration, log
 from mind_core.summary import version_of
 from mind_train.checkpoint import (
     STATE,
-    TOKENIZER,
     TRAINER,
     find_checkpoint,
     keep_newest,
     load_weights,
     read_config,
-    write_checkpoint,
 )
 from mind_train.components import TOOL
 from mind_train.counters import Counters
@@ -32,7 +30,8 @@ from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
 from mind_train.models.kernels import describe_attention
 from mind_train.rewinding import RewindAsked, decide, newest_of_course, rewinds_of
 from mind_train.run_folder import is_complete, only_one, open_run
-from mind_train.state import pack_state, unpack_state
+from mind_train.saving import Saver, save_step
+from mind_train.state import unpack_state
 from mind_train.tensor_file import open_tensors
 from mind_train.trainer import Trainer
 from mind_train.wording import describe
@@ -102,12 +101,8 @@ def _train(
     with (
         open_metrics(run, job.settings.train.tensorboard, world.first) as metrics,
         stop_on_signals(run if world.first else None) as stop,
+        Saver(run, job, trainer, metrics.sync) as save,
     ):
-
-        def save() -> None:
-            metrics.sync()
-            save_step(run, job, trainer)
-
         trainer.run(metrics, save, stop, progress, quiet)
     progress.clear()
     if world.first:
@@ -143,6 +138,8 @@ def _take_over(trainer: Trainer, found: Path) -> None:
     with open_tensors(found / STATE) as file:
         unpack_state(trainer.parameters, trainer.optimizer, file, saved["state"])
     trainer.counters = Counters(**saved["counters"])
+    if trainer.ema is not None:
+        trainer.ema.load(found)
     done = trainer.counters.step
     before = {n for n in saved.get("passed", []) if n <= done}
     if odd := sorted(before ^ {n for n in trainer.passed if n <= done}):
@@ -166,34 +163,6 @@ def _resume(run: Path, job: Job, trainer: Trainer) -> None:
     if not trainer.world.first:
         return
     log(TOOL, f"{run} exists: going on after step {trainer.counters.step:,} of {job.total:,}")
-
-
-def save_step(run: Path, job: Job, trainer: Trainer) -> None:
-    """Save a checkpoint of where the trainer stands; keep the newest few.
-
-    Every rank takes part, as sharded tensors are gathered one by one; the first one writes.
-    """
-    tensors, values = pack_state(trainer.parameters, trainer.optimizer)
-    write_checkpoint(
-        run,
-        trainer.counters.step,
-        job.architecture,
-        job.config,
-        trainer.parameters,
-        tensors,
-        {
-            "counters": asdict(trainer.counters),
-            "state": values,
-            "inputs": dict(job.inputs),
-            "history": job.mixture.history(),
-            "passed": sorted(n for n in trainer.passed if n <= trainer.counters.step),
-            "rewinds": len(rewinds_of(run)),
-        },
-        job.shards.folder / TOKENIZER,
-        writes=trainer.world.first,
-    )
-    if trainer.world.first:
-        keep_newest(run, job.settings.train.keep, job.settings.train.keep_every)
 
 
 def plan_lines(job: Job) -> list[str]:

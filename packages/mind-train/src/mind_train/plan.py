@@ -16,13 +16,13 @@ from mind_core.progress import duration
 from mind_core.recipe import Recipe
 from mind_train.config import Settings, model_config, settings
 from mind_train.data import Shards
+from mind_train.device import CPU_TOKENS
 from mind_train.flops import flops
 from mind_train.loss import chunk_rows
 from mind_train.models.cpu.attention_blocks import kept_keys
 from mind_train.models.language_model import LanguageModel
 from mind_train.recipe_mixture import mixture_of, row_length
 from mind_train.train_options import TrainOptions
-from mind_train.trainer import CPU_TOKENS
 
 BYTES_PER_PARAMETER = 16  # fp32 weight, gradient and Adam's two moments
 GIB = 2**30

@@ -26,6 +26,7 @@ from mind_core.files import (
     write_json,
 )
 from mind_core.recipe import Recipe
+from mind_train.train_options import DataOptions, TrainOptions, defaults_of
 
 RECIPE = "recipe.toml"
 INPUTS = "inputs.json"
@@ -35,7 +36,7 @@ LOCK = ".lock"
 # depend on them. How rows are split or computed changes rounding alone; what is to happen with a
 # nan, or which rows are passed over, is about steps to come (``skip`` is checked by the trainer).
 FREE = {
-    "train.save_every", "train.save_minutes", "train.keep", "train.keep_every",
+    "train.save_every", "train.save_minutes", "train.save_async", "train.keep", "train.keep_every",
     "train.evaluate_every", "train.device", "train.parallel", "train.tensorboard",
     "train.micro_batch", "train.recompute", "train.compile", "train.on_nan", "skip",
 }  # fmt: skip
@@ -95,7 +96,7 @@ def check_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
         raise MindError(
             f"{run} holds a run of `mind-train {known.get('command')}`", hint="give another folder"
         )
-    before = tomllib.loads((run / RECIPE).read_text("utf-8"))
+    before = read_recipe(run)
     now = tomllib.loads(recipe.to_toml())  # so that a tuple is the array it was written as
     if found := differences(before, now):
         raise _another_recipe(run, found)
@@ -106,6 +107,17 @@ def check_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
                 hint="give the same ones to continue it, or another folder",
             )
     return True
+
+
+def read_recipe(run: Path) -> dict[str, Any]:
+    """Read a run's recipe; options that it does not know yet have their defaults.
+
+    So a run that an earlier version has begun goes on with this one.
+    """
+    values = tomllib.loads((run / RECIPE).read_text("utf-8"))
+    for table, kind in (("train", TrainOptions), ("data", DataOptions)):
+        values[table] = defaults_of(kind) | values.get(table, {})
+    return values
 
 
 def is_complete(run: Path) -> bool:

@@ -90,7 +90,7 @@ def unpack_state(
             )
         number, p = numbers[parameter]
         value = saved.get_tensor(name) if name in kept else values[name]
-        state.setdefault(number, {})[key] = _like(value, p)
+        state.setdefault(number, {})[key] = like(value, p)
         wanted.append((name, p, key))
     optimizer.load_state_dict({**described, "state": state})
     for name, p, key in wanted:
@@ -114,7 +114,7 @@ def _placed(loaded: Tensor, saved: Tensor, p: nn.Parameter, place: str | None) -
     return saved.cpu() if place == CPU else loaded
 
 
-def _like(value: Any, p: nn.Parameter) -> Any:
+def like(value: Any, p: Tensor) -> Any:
     """Shard a whole tensor as its parameter is."""
     placements = getattr(p, "placements", None)
     if placements is None or not isinstance(value, Tensor) or value.shape != p.shape:

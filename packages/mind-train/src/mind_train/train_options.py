@@ -29,7 +29,10 @@ class TrainOptions:
     clock); ``keep`` is how many stay (0: all), beside those of each ``keep_every`` steps (0: none).
     ``on_nan`` says what follows a loss or gradient that is not finite: "stop", "skip" the step, or
     "rewind N": go back to a checkpoint N steps before or more, and pass over the rows of those N;
-    then a spike is rewound too. ``tensorboard`` writes event files beside the metrics.
+    then a spike is rewound too. ``save_async`` writes checkpoints beside the steps, from a copy in
+    host memory. ``ema`` keeps a moving average of the weights with this decay (0: none; 0.999 is
+    usual), which `average --ema` makes a model of. ``tensorboard`` writes event files beside the
+    metrics.
     """
 
     steps: int = 0
@@ -40,11 +43,13 @@ class TrainOptions:
     document_mask: bool = False
     clip: float = 1.0
     z_loss: float = 0.0
+    ema: float = 0.0
     spike_sigmas: float = 0.0
     evaluate_every: int = 100
     evaluate_tokens: int = 16_384
     save_every: int = 100
     save_minutes: float = 0.0
+    save_async: bool = False
     keep: int = 2
     keep_every: int = 0
     on_nan: str = "stop"
@@ -77,13 +82,14 @@ class TrainOptions:
                 "negative",
                 hint="0 is none; usual are 1e-4 and 6",
             )
-
         if self.save_minutes < 0 or self.keep_every < 0:
             raise UsageError(
                 f"train.save_minutes {self.save_minutes:g} and keep_every {self.keep_every} must "
                 "not be negative",
                 hint="0 is never",
             )
+        if not 0.0 <= self.ema < 1.0:
+            raise UsageError(f"train.ema {self.ema:g} is not in [0, 1)", hint="0.999 is usual")
         self.rewind_steps()
 
     def rewind_steps(self) -> int:
@@ -205,12 +211,15 @@ def phases_of(values: Mapping[str, Any]) -> tuple[PhaseOptions, ...]:
     return tuple(phases)
 
 
+def defaults_of(kind: type[Any]) -> dict[str, Any]:
+    """Give the defaults of the options of a table."""
+    options = dataclasses.fields(kind)
+    return {f.name: {} if f.default is dataclasses.MISSING else f.default for f in options}
+
+
 def checked(table: str, values: Mapping[str, Any], kind: type[O]) -> O:
     """Make options of a table; raise UsageError for a value of another type than its default."""
-    defaults = {
-        f.name: {} if f.default is dataclasses.MISSING else f.default
-        for f in dataclasses.fields(kind)  # type: ignore[arg-type]
-    }
+    defaults = defaults_of(kind)
     for key, value in values.items():
         wanted = (int, float) if type(defaults[key]) is float else type(defaults[key])
         if not isinstance(value, wanted) or (

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,7 @@ from mind_train.components import TOOL
 from mind_train.config import Settings
 from mind_train.counters import Counters
 from mind_train.data import Batch, stack
-from mind_train.device import DeviceConfig
+from mind_train.device import DeviceConfig, micro_batch
 from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
 from mind_train.flops import flops
@@ -32,15 +31,18 @@ from mind_train.loss_module import LossModule, blocks_of, recompute_blocks, wrap
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
+from mind_train.moving_average import MovingAverage
 from mind_train.rates import Rates
 from mind_train.rewinding import RewindAsked
 from mind_train.spike_detector import SpikeDetector
 from mind_train.tensor_file import whole
 from mind_train.wording import describe, in_words
 
+if TYPE_CHECKING:
+    from mind_train.saving import Saver
+
 PEAK = "peak_lr"
 IN_VAIN = 8  # steps one after the other that are not finite: the weights are, or all rows
-CPU_TOKENS = 512  # in a micro-batch; with more, memory grows and speed does not
 
 
 class Trainer:
@@ -80,6 +82,9 @@ class Trainer:
         self.optimizer = settings.optimizer(self.model)
         for group in self.optimizer.param_groups:
             group.setdefault(PEAK, group["lr"])
+        self.ema: MovingAverage | None = None
+        if self.options.ema:
+            self.ema = MovingAverage(self.parameters, self.options.ema)
         self.counters = Counters()
         self.last_evaluation: dict[str, Any] = {}
         self.measured = -1  # the last step whose evaluation is in the metrics
@@ -89,7 +94,7 @@ class Trainer:
     def run(
         self,
         metrics: Metrics,
-        save: Callable[[], None],
+        save: Saver,
         stop: Stop,
         progress: Progress,
         quiet: bool,
@@ -110,9 +115,7 @@ class Trainer:
             words = f"interrupted at step {step:,}; the same command goes on from there"
             raise Interrupted(words) from None
 
-    def _run(
-        self, metrics: Metrics, save: Callable[[], None], progress: Progress, quiet: bool
-    ) -> None:
+    def _run(self, metrics: Metrics, save: Saver, progress: Progress, quiet: bool) -> None:
         counters = self.counters
         if self.measured < counters.step and self._is_measured(counters.step):
             self.measure(metrics, quiet)
@@ -120,6 +123,7 @@ class Trainer:
         saved_at = begun
         while counters.step < self.total:
             self.stop_if_asked()
+            save.check()
             line = self.step()
             metrics.write(line)
             done = counters.step - first
@@ -198,6 +202,9 @@ class Trainer:
             self.optimizer.step()
             guard.note(loss)
             counters.losses, counters.in_vain = guard.history, 0
+            if self.ema is not None:
+                counters.averaged += 1
+                self.ema.update(counters.averaged)
         self.optimizer.zero_grad(set_to_none=True)
         counters.step = number
         line = self._line(time.monotonic() - begun, inputs, loss, norm)
@@ -280,10 +287,10 @@ class Trainer:
         if len(self.mixture.sources) > 1 and self.counters.step:
             line["data"] = self.mixture.achieved(self.counters.step)
         if self.held_out:
-            result = evaluate(
-                self.module, self.model, self.held_out, self.micro_batch,
-                self.options.document_mask, self.machine, self.world, self.stop_if_asked,
-            )  # fmt: skip
+            result = self._evaluate()
+            if self.ema is not None:
+                with self.ema.in_place():
+                    result["ema"] = self._evaluate()["all"]
             self.last_evaluation = result
             line |= result
             if not quiet and self.world.first:
@@ -292,9 +299,8 @@ class Trainer:
             metrics.write(line)
         self.measured = self.counters.step
 
-
-def micro_batch(wanted: int, sequence: int, machine: DeviceConfig) -> int:
-    """Choose the rows that go through the model at once; ``wanted`` 0 leaves the choice here."""
-    if wanted:
-        return wanted
-    return max(1, CPU_TOKENS // sequence) if machine.device.type == "cpu" else 1 << 30
+    def _evaluate(self) -> dict[str, Any]:
+        return evaluate(
+            self.module, self.model, self.held_out, self.micro_batch,
+            self.options.document_mask, self.machine, self.world, self.stop_if_asked,
+        )  # fmt: skip

@@ -14,6 +14,7 @@ WHAT = "Average the weights of the last checkpoints of a run, or of several mode
 EXAMPLES = [
     "mind-train average run/ --last 3 -o mean/",
     "mind-train average run/checkpoints/step-0000080* -o mean/",
+    "mind-train average run/ --ema -o smooth/",
     "mind-train average branch-a/ branch-b/ -o mean/",
 ]
 COST = "Memory: 4 bytes a parameter. The result is a checkpoint for sample, export and --from."
@@ -34,11 +35,18 @@ def average(
     last: Annotated[
         int, typer.Option(metavar="N", min=2, help="Checkpoints of a run folder, the newest.")
     ] = 3,
+    ema: Annotated[
+        bool, typer.Option("--ema", help="Take the moving average that train.ema has kept.")
+    ] = False,
     plugin: options.PluginFiles = None,
 ) -> None:
     """Read the options, then average."""
     folders = shared.required(context, models, "MODEL, a run folder or several models")
     target = shared.required(context, output, "-o FOLDER")
     from mind_train.average import average as mean
+    from mind_train.average import take_ema
 
+    if ema:
+        take_ema(folders, target, shared.plugins_of(plugin))
+        return
     mean(folders, last, target, shared.plugins_of(plugin))
