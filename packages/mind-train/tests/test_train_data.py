@@ -13,10 +13,11 @@ from mind_core import MindError
 from mind_tok import Tokenizer
 from mind_tok.chat import encode_chat
 from mind_tok.shards import ShardSet, ShardWriter
-from mind_train.data import Batch, Documents, Shards, stack
+from mind_train.data import Batch, Documents, stack
 from mind_train.datasets.chat import ChatDataset, pack
 from mind_train.datasets.text import TextDataset
 from mind_train.mixture import UNIT, Mixture, Phase, Source
+from mind_train.shards import Shards
 
 
 def test_windows_predict_each_token_once_across_shards(shards: Path) -> None:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_tok import Tokenizer
-from mind_train.cache import shard_folder
+from mind_train.cache import shard_folders
 from mind_train.loss import chunk_rows, head_loss
 from mind_train.models.cpu.matmul import Linear, has_fast_products
 from mind_train.models.gpt_neo import GPTNeoConfig
@@ -176,16 +176,16 @@ def test_records_are_encoded_once(
 ) -> None:  # fmt: skip
     tokenizer.save(tmp_path / "tok")
     texts = records(tmp_path / "a.jsonl", 60)
-    first = shard_folder([texts], tmp_path / "tok", tmp_path / "cache", chat=False)
+    [first] = shard_folders([texts], tmp_path / "tok", tmp_path / "cache", chat=False)
     assert "encoding 1 file" in capfd.readouterr().err
     stamp = (first / "manifest.json").stat().st_mtime_ns
-    assert shard_folder([texts], tmp_path / "tok", tmp_path / "cache", chat=False) == first
+    assert shard_folders([texts], tmp_path / "tok", tmp_path / "cache", chat=False) == [first]
     assert "encoded before" in capfd.readouterr().err
     assert (first / "manifest.json").stat().st_mtime_ns == stamp
     run = pretrain(first, tmp_path / "run", small_run(steps=2))
     assert len(losses(run)) == 2
     records(texts, 61)
-    assert shard_folder([texts], tmp_path / "tok", tmp_path / "cache", chat=False) != first
+    assert shard_folders([texts], tmp_path / "tok", tmp_path / "cache", chat=False) != [first]
 
 
 def test_an_unreadable_line_is_named_and_nothing_is_cached(
@@ -195,7 +195,7 @@ def test_an_unreadable_line_is_named_and_nothing_is_cached(
     path = records(tmp_path / "a.jsonl", 3)
     path.write_text(path.read_text() + "{half\n")
     with pytest.raises(MindError, match=r"a\.jsonl:4"):
-        shard_folder([path], tmp_path / "tok", tmp_path / "cache", chat=False)
+        shard_folders([path], tmp_path / "tok", tmp_path / "cache", chat=False)
     assert not list((tmp_path / "cache" / "shards").glob("[!.]*"))
 
 
@@ -207,10 +207,10 @@ def test_what_is_no_data_is_explained(shards: Path, tmp_path: Path) -> None:
         ([shards], shards / "tokenizer", "its own tokenizer"),
     ):
         with pytest.raises(UsageError, match=word) as caught:
-            shard_folder(inputs, tokenizer, tmp_path / "cache", chat=False)
+            shard_folders(inputs, tokenizer, tmp_path / "cache", chat=False)
         assert caught.value.hint
     with pytest.raises(MindError, match="there is no"):
-        shard_folder([tmp_path / "nothing"], None, None, chat=False)
+        shard_folders([tmp_path / "nothing"], None, None, chat=False)
 
 
 def test_event_files_are_what_tensorboard_reads(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mind_tok.shards import ShardSet
-from mind_train.data import Documents, Shards
+from mind_train.data import Documents
 from mind_train.device import choose_device
 from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
@@ -18,6 +18,7 @@ from mind_train.held_out import choose, held_out_sets
 from mind_train.loss import token_losses
 from mind_train.loss_module import LossModule
 from mind_train.models.mindllm import MindLLMConfig
+from mind_train.shards import Shards
 
 
 def test_sets_hold_whole_documents_of_their_group(shards: Path) -> None:

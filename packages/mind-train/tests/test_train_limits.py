@@ -17,7 +17,7 @@ from mind_tok import Tokenizer
 from mind_tok.shards import ShardWriter
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.data import Documents, Example, Shards, stack
+from mind_train.data import Documents, Example, stack
 from mind_train.datasets.chat import ChatDataset
 from mind_train.datasets.text import TextDataset
 from mind_train.device import micro_batch
@@ -29,6 +29,7 @@ from mind_train.mixture import UNIT, Mixture, Phase, Source
 from mind_train.optim.adamw import AdamW
 from mind_train.optim.muon import Muon
 from mind_train.optim.schedules import Cosine, WarmupStableDecay
+from mind_train.shards import Shards
 from mind_train.train_options import TrainOptions
 from mind_train.trainer import Trainer
 

@@ -19,7 +19,8 @@ from mind_tok.shards import ShardSet
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
 from mind_train.data import Documents, Example
-from mind_train.datasets.groups import GroupDataset
+from mind_train.datasets import groups as groups_module
+from mind_train.datasets.groups import GroupDataset, GroupIndex
 from mind_train.jobs import Job, prepare_pretrain
 from mind_train.mixture import UNIT, Mixture, Phase, Source, as_weights, fair_counts, resolve
 
@@ -121,10 +122,14 @@ def test_names_mean_groups_sources_and_languages() -> None:
     assert sum(as_weights({"a": 1, "b": 2}, ["a", "b"])) == UNIT
 
 
-def test_rows_of_a_group_predict_each_of_its_tokens_once(shards: Path) -> None:
+@pytest.mark.parametrize("block", [3, 4096])
+def test_rows_of_a_group_predict_each_of_its_tokens_once(
+    shards: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(groups_module, "BLOCK", block)
     split = ShardSet.open(shards, "train")
     documents = Documents(split)
-    rows = GroupDataset(documents, [1], 30, "zh")
+    rows = GroupDataset(GroupIndex(split.shards, 2), [1], 30, "zh")
     numbers = np.flatnonzero(documents.groups == 1)
     assert 0 < len(numbers) < len(documents)
     stream = np.concatenate([documents.read(int(n))[0] for n in numbers])

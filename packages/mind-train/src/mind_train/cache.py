@@ -23,10 +23,10 @@ HOME = "MIND_CACHE"
 RECIPE = "1"  # changes when the same records would be encoded otherwise
 
 
-def shard_folder(
+def shard_folders(
     inputs: Sequence[Path], tokenizer: Path | None, cache: Path | None, chat: bool
-) -> Path:
-    """Give the shard folder that was named, or that the named records make.
+) -> list[Path]:
+    """Give the shard folders that were named, or the one that the named records make.
 
     Records are encoded into ``cache`` (else $MIND_CACHE, else ~/.cache/mind-toolkit) under the hash
     of the files' contents and the tokenizer; a second run with the same ones encodes nothing. Of
@@ -37,12 +37,12 @@ def shard_folder(
             raise MindError(
                 f"there is no {path}", hint="give a folder made by mind-tok encode, or JSONL files"
             )
-    if len(inputs) == 1 and inputs[0].is_dir():
+    if all(path.is_dir() for path in inputs):
         if tokenizer is not None:
             raise UsageError("a shard folder has its own tokenizer", hint="leave --tokenizer out")
-        return inputs[0]
+        return list(inputs)
     if any(path.is_dir() for path in inputs):
-        raise UsageError("one shard folder, or records only", hint="encode them all together")
+        raise UsageError("shard folders only, or records only", hint="encode the records first")
     if tokenizer is None:
         raise UsageError(
             "records have to be encoded: --tokenizer is missing",
@@ -55,7 +55,7 @@ def shard_folder(
             f"the first rank encoded into {folder}, which is not to be seen from here",
             hint="give a --cache (or MIND_CACHE) on a disk that all ranks reach",
         )
-    return folder
+    return [folder]
 
 
 def _appears(path: Path, seconds: float = 30.0) -> bool:

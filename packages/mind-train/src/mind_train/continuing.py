@@ -22,6 +22,7 @@ from mind_train.run_folder import INPUTS, RECIPE, all_differences, read_recipe
 
 if TYPE_CHECKING:
     from mind_train.mixture import Phase
+    from mind_train.shards import Folders
 
 CONTINUED = "continued"
 AT = re.compile(r"(?P<run>.+)@(?P<step>\d+)")
@@ -137,15 +138,16 @@ def find_start(spec: str, recipe: Recipe) -> Start:
                  changes, found)  # fmt: skip
 
 
-def check_shards(found: Path, shards: Path, fingerprint: str) -> None:
+def check_shards(found: Path, shards: Folders, fingerprint: str) -> None:
     """Raise MindError where the run to go on from was trained on other shards."""
     from mind_train.checkpoint import TRAINER
+    from mind_train.shards import said
 
     if read_json(found / TRAINER)["inputs"].get("shards") != fingerprint:
         raise MindError(
-            f"{shards} is not what the run was trained on",
+            f"{said(shards)} is not what the run was trained on",
             cause="a place in other text means nothing",
-            hint="give the same shards; --from takes the weights alone",
+            hint="give the same shards, in the same order; --from takes the weights alone",
         )
 
 

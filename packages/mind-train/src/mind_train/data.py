@@ -7,8 +7,7 @@ Shards are memory-mapped. A row is T+1 tokens; which row is read at which index 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +15,10 @@ import torch
 from torch import Tensor
 
 from mind_core import MindError
-from mind_core.files import read_manifest, sha256_file
 from mind_tok.shards import ShardSet
 
 Ids = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
-TRAIN, VALIDATION = "train", "validation"
 
 
 @dataclass(frozen=True)
@@ -75,50 +71,8 @@ class Dataset(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Shards:
-    """A shard folder, opened and checked."""
-
-    folder: Path
-    manifest: dict[str, Any]
-    fingerprint: str
-
-    @classmethod
-    def open(cls, folder: str | Path, kind: str) -> Shards:
-        """Open a finished shard folder of a kind: "text" or "chat"."""
-        folder = Path(folder)
-        manifest = read_manifest(folder, format="mind-shards")
-        if manifest["kind"] != kind:
-            wanted = "mind-tok encode --chat" if kind == "chat" else "mind-tok encode"
-            raise MindError(
-                f"{folder} holds {manifest['kind']} shards, wanted are {kind} shards",
-                hint=f"make them with `{wanted}`",
-            )
-        return cls(folder, manifest, sha256_file(folder / "manifest.json"))
-
-    @property
-    def tokenizer(self) -> dict[str, Any]:
-        """Give the tokenizer's ``sha256``, ``vocab_size`` and ``end_id``."""
-        described: dict[str, Any] = self.manifest["tokenizer"]
-        return described
-
-    def train(self) -> ShardSet:
-        """Map the training split into memory; raise MindError if it is empty."""
-        shards = ShardSet.open(self.folder, TRAIN)
-        if not shards.tokens:
-            raise MindError(
-                f"{self.folder} has no training tokens", hint="encode more text into it"
-            )
-        return shards
-
-    def validation(self) -> ShardSet | None:
-        """Map the held-out split into memory; None if it is empty."""
-        shards = ShardSet.open(self.folder, VALIDATION)
-        return shards if shards.tokens else None
-
-
 class Documents:
-    """Find documents by number through all shards of a set."""
+    """Find documents by number through all shards of a set; 24 bytes of memory for each."""
 
     def __init__(self, shards: ShardSet) -> None:
         self.shards = shards.shards

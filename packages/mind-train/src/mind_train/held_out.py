@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mind_train.data import Documents, Example, Flags, Shards
+from mind_train.data import Documents, Example, Flags
 from mind_train.datasets.chat import ChatDataset
 from mind_train.permutation import splitmix
+from mind_train.shards import Shards
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from mind_train.continuing import (
     check_shards,
     find_start,
 )
-from mind_train.data import Documents, Shards
+from mind_train.data import Documents
 from mind_train.datasets.chat import ChatDataset
 from mind_train.device import DeviceConfig, choose_device
 from mind_train.distributed import planned_group
@@ -29,6 +29,7 @@ from mind_train.held_out import HeldOut, held_out_sets
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import Config
 from mind_train.recipe_mixture import mixture_of, plain_mixture, row_length
+from mind_train.shards import Folders, Shards, said
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Job:
 def prepare_pretrain(
     recipe: Recipe,
     plugins: Plugins,
-    shards: Path,
+    shards: Folders,
     parent: Path | None = None,
     continued: str | None = None,
     run: Path | None = None,
@@ -125,7 +126,7 @@ def _check_trunk(trunk: str, start: Start, resolved: Settings, plugins: Plugins)
 
 
 def _continued(
-    resolved: Settings, plugins: Plugins, shards: Path, start: Start, run: Path | None
+    resolved: Settings, plugins: Plugins, shards: Folders, start: Start, run: Path | None
 ) -> Job:
     """Check a job that goes on from a step of another run."""
     opened = Shards.open(shards, "text")
@@ -144,7 +145,7 @@ def _continued(
     return _job(resolved, plugins, architecture, config, None, opened, mixture, inputs, start)
 
 
-def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Path, parent: Path) -> Job:
+def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Folders, parent: Path) -> Job:
     """Check a recipe against chat shards and the checkpoint to start from."""
     if "model" in recipe.values:
         raise MindError(
@@ -185,14 +186,14 @@ def _without_model(recipe: Recipe) -> Recipe:
 
 
 def _parent(
-    parent: Path, opened: Shards, shards: Path, plugins: Plugins
+    parent: Path, opened: Shards, shards: Folders, plugins: Plugins
 ) -> tuple[Path, str, Config, str]:
     found, manifest = find_checkpoint(parent)
     architecture, config = read_config(found, plugins)
     tokenizer = load_tokenizer(found / TOKENIZER).sha256
     if tokenizer != opened.tokenizer["sha256"]:
         raise MindError(
-            f"{shards} was made with another tokenizer than {parent}",
+            f"{said(shards)} was made with another tokenizer than {parent}",
             cause=f"tokenizer {opened.tokenizer['sha256'][:12]}, the model's is {tokenizer[:12]}",
             hint=f"encode again with --tokenizer {found / TOKENIZER}",
         )

@@ -6,7 +6,6 @@ The model is made on the meta device, so 3 billion parameters cost nothing.
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,13 +14,13 @@ from mind_core.plugins import Plugins
 from mind_core.progress import duration
 from mind_core.recipe import Recipe
 from mind_train.config import Settings, model_config, settings
-from mind_train.data import Shards
 from mind_train.device import CPU_TOKENS
 from mind_train.flops import flops
 from mind_train.loss import chunk_rows
 from mind_train.models.cpu.attention_blocks import kept_keys
 from mind_train.models.language_model import LanguageModel
 from mind_train.recipe_mixture import mixture_of, row_length
+from mind_train.shards import Folders, Shards
 from mind_train.train_options import TrainOptions
 
 BYTES_PER_PARAMETER = 16  # fp32 weight, gradient and Adam's two moments
@@ -31,7 +30,7 @@ GIB = 2**30
 def plan(
     recipe: Recipe,
     plugins: Plugins,
-    shards: Path | None,
+    shards: Folders | None,
     vocab: int,
     devices: int = 1,
     rate: float = 0.0,

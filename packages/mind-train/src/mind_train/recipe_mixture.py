@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from mind_core import MindError
 from mind_train.config import Settings
 from mind_train.continuing import Start, continued_phases
-from mind_train.data import Dataset, Documents, Shards
-from mind_train.datasets.groups import GroupDataset
+from mind_train.data import Dataset
+from mind_train.datasets.groups import GroupDataset, GroupIndex
 from mind_train.datasets.text import TextDataset
 from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source, as_weights, resolve, source_seed
 from mind_train.models.language_model import Config
+from mind_train.shards import Shards
 
 
 def row_length(resolved: Settings, config: Config) -> int:
@@ -57,11 +58,9 @@ def mixture_of(
         tables = [dict(resolved.data.shares)]
     if not any(tables):
         return plain_mixture(resolved, TextDataset(split, sequence), start)
-    documents = Documents(split)
     groups = [f"{g['source']}/{g['language']}" for g in opened.manifest["groups"]]
-    natural = {
-        name: float(documents.lengths[documents.groups == i].sum()) for i, name in enumerate(groups)
-    }
+    index = GroupIndex(split.shards, len(groups))
+    natural = {name: float(index.tokens(i)) for i, name in enumerate(groups)}
     tables = [table or natural for table in tables]
     wanted = [table_shares(table, groups) for table in tables]
     before = {} if start is None else {n: 1.0 for kept in start.history for n in kept["weights"]}
@@ -69,9 +68,7 @@ def mixture_of(
     wanted.append(table_shares(before, groups) if before else {})
     used = sorted({name for shares in wanted for name, share in shares.items() if share})
     sources = [
-        Source(
-            name, GroupDataset(documents, members, sequence, name), source_seed(resolved.seed, name)
-        )
+        Source(name, GroupDataset(index, members, sequence, name), source_seed(resolved.seed, name))
         for name, members in _members([t for t in wanted if t], used, groups).items()
     ]
     names = [source.name for source in sources]

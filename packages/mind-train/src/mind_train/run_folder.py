@@ -97,7 +97,8 @@ def check_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
             f"{run} holds a run of `mind-train {known.get('command')}`", hint="give another folder"
         )
     before = read_recipe(run)
-    now = tomllib.loads(recipe.to_toml())  # so that a tuple is the array it was written as
+    # By way of TOML, so that a tuple is the array it was written as.
+    now = _with_defaults(tomllib.loads(recipe.to_toml()))
     if found := differences(before, now):
         raise _another_recipe(run, found)
     for name in sorted(known.keys() | inputs.keys()):
@@ -114,7 +115,10 @@ def read_recipe(run: Path) -> dict[str, Any]:
 
     So a run that an earlier version has begun goes on with this one.
     """
-    values = tomllib.loads((run / RECIPE).read_text("utf-8"))
+    return _with_defaults(tomllib.loads((run / RECIPE).read_text("utf-8")))
+
+
+def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
     for table, kind in (("train", TrainOptions), ("data", DataOptions)):
         values[table] = defaults_of(kind) | values.get(table, {})
     return values

@@ -23,9 +23,9 @@ COST = "Needs no memory for the model: 3 billion parameters fit a laptop."
 def plan(
     context: typer.Context,
     shards: Annotated[
-        Optional[Path],  # noqa: UP045
+        Optional[list[Path]],  # noqa: UP045
         typer.Argument(
-            metavar="SHARDS", help="A folder made by mind-tok encode.", show_default=False
+            metavar="SHARDS...", help="Folders made by mind-tok encode.", show_default=False
         ),
     ] = None,
     recipe: options.RecipeName = None,
@@ -47,5 +47,5 @@ def plan(
     from mind_train.plan import as_text
     from mind_train.plan import plan as work_out
 
-    result = work_out(effective, shared.plugins_of(plugin), shards, vocab, devices, rate)
+    result = work_out(effective, shared.plugins_of(plugin), shards or None, vocab, devices, rate)
     cli.write_out(encode(result).decode() if json else as_text(result))

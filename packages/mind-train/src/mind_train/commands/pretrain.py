@@ -12,6 +12,7 @@ from mind_train.commands import shared
 WHAT = "Train a model from scratch on text; run it again to go on after a stop."
 EXAMPLES = [
     "mind-train pretrain shards/ -o run/",
+    "mind-train pretrain english/ chinese/ -o run/ --set data.shares.zh=1 --set data.shares.en=1",
     "mind-train pretrain text.jsonl.zst -t tokenizer/ -o run/ --set train.steps=1000",
     "mind-train pretrain shards/ -o run/ --set model.architecture=gpt-neo -n",
     "mind-train pretrain shards/ -o run2/ --continue run@300 --set data.shares.zh=0.5",
@@ -70,12 +71,12 @@ def pretrain(
         shared.print_recipe(effective, plugin)
         return
     data = shared.required(context, shards, "SHARDS, a folder of token shards, or JSONL files")
-    from mind_train.cache import shard_folder
+    from mind_train.cache import shard_folders
     from mind_train.jobs import prepare_pretrain
 
-    folder = shard_folder(data, tokenizer, cache, chat=False)
+    folders = shard_folders(data, tokenizer, cache, chat=False)
     job = prepare_pretrain(
-        effective, shared.plugins_of(plugin), folder, parent, continued or branch, output,
+        effective, shared.plugins_of(plugin), folders, parent, continued or branch, output,
         is_branch=branch is not None,
     )  # fmt: skip
     shared.run_job(context, job, output, dry_run, quiet, progress)

@@ -39,9 +39,9 @@ def sft(
         return
     data = shared.required(context, shards, "SHARDS, a folder of chat shards, or JSONL files")
     start = shared.required(context, parent, "--from MODEL, the checkpoint to start from")
-    from mind_train.cache import shard_folder
+    from mind_train.cache import shard_folders
     from mind_train.jobs import prepare_sft
 
-    folder = shard_folder(data, tokenizer, cache, chat=True)
-    job = prepare_sft(effective, shared.plugins_of(plugin), folder, start)
+    folders = shard_folders(data, tokenizer, cache, chat=True)
+    job = prepare_sft(effective, shared.plugins_of(plugin), folders, start)
     shared.run_job(context, job, output, dry_run, quiet, progress)

@@ -29,7 +29,7 @@ Data = Annotated[
     Optional[list[Path]],  # noqa: UP045
     typer.Argument(
         metavar="SHARDS|FILE...",
-        help="JSONL files (with --tokenizer), or a folder made by mind-tok encode.",
+        help="JSONL files (with --tokenizer), or folders made by mind-tok encode.",
         show_default=False,
     ),
 ]

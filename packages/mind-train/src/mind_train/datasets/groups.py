@@ -1,13 +1,50 @@
-"""Rows of some of the groups of a split: their documents as one stream, cut into windows of T+1."""
+"""Rows of some of the groups of a split: their documents as one stream, cut into windows of T+1.
+
+Documents stay mapped: what is kept in memory is the tokens of each group in each block of documents
+(8 bytes a block and group). A row finds its block there, and its documents in the block.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from mind_core import MindError
-from mind_train.data import Documents, Example, Ids
+from mind_tok.shards import Shard
+from mind_train.data import Example, Flags, Ids
+
+BLOCK = 4096  # documents
+
+
+class GroupIndex:
+    """Count the tokens of each group in each block of documents; a block is of one shard."""
+
+    def __init__(self, shards: Sequence[Shard], groups: int) -> None:
+        self.shards = shards
+        self.blocks: list[tuple[int, int]] = []  # shard, first document in it
+        counts: list[Ids] = []
+        for number, shard in enumerate(shards):
+            for first in range(0, len(shard.ends), BLOCK):
+                self.blocks.append((number, first))
+                begins, ends, of = self.documents(len(self.blocks) - 1)
+                sums = np.zeros(groups, dtype=np.int64)
+                np.add.at(sums, of, ends - begins)
+                counts.append(sums)
+        self.counts: Ids = np.array(counts, dtype=np.int64).reshape(-1, groups)  # (blocks, groups)
+
+    def documents(self, block: int) -> tuple[Ids, Ids, Ids]:
+        """Give where the documents of a block begin and end in their shard, and their groups."""
+        number, first = self.blocks[block]
+        shard = self.shards[number]
+        ends = np.asarray(shard.ends[first : first + BLOCK], dtype=np.int64)
+        before = int(shard.ends[first - 1]) if first else 0
+        begins = np.concatenate(([before], ends[:-1]))
+        return begins, ends, np.asarray(shard.groups[first : first + BLOCK], dtype=np.int64)
+
+    def tokens(self, group: int) -> int:
+        """Count the tokens of a group."""
+        return int(self.counts[:, group].sum())
 
 
 class GroupDataset:
@@ -17,11 +54,11 @@ class GroupDataset:
     """
 
     def __init__(
-        self, documents: Documents, groups: Collection[int], sequence: int, name: str
+        self, index: GroupIndex, groups: Collection[int], sequence: int, name: str
     ) -> None:
-        self.sequence, self.documents = sequence, documents
-        self.numbers: Ids = np.flatnonzero(np.isin(documents.groups, list(groups)))
-        self.ends: Ids = np.cumsum(documents.lengths[self.numbers])
+        self.sequence, self.index = sequence, index
+        self.chosen: Flags = np.isin(np.arange(index.counts.shape[1]), list(groups))
+        self.ends: Ids = np.cumsum(index.counts[:, self.chosen].sum(axis=1))  # (blocks,)
         self.tokens = int(self.ends[-1]) if len(self.ends) else 0
         self.count = max(self.tokens - 1, 0) // sequence
         if self.count < 1:
@@ -36,17 +73,29 @@ class GroupDataset:
     def row(self, number: int) -> Example:
         """Read window ``number``: T+1 tokens from number · T on."""
         begin = number * self.sequence
-        end = begin + self.sequence + 1
-        place = int(np.searchsorted(self.ends, begin, side="right"))
-        ids, documents, first = [], [], place
-        while begin < end:
-            whole, _ = self.documents.read(int(self.numbers[place]))
-            start = int(self.ends[place]) - len(whole)
-            part = whole[begin - start : end - start]
-            ids.append(part)
-            documents.append(np.full(len(part), place - first, dtype=np.int64))
-            begin, place = begin + len(part), place + 1
+        ids, documents, wanted = [], [], self.sequence + 1
+        for place, part in enumerate(self._parts(begin)):
+            ids.append(part[:wanted].astype(np.int64))
+            documents.append(np.full(len(ids[-1]), place, dtype=np.int64))
+            wanted -= len(ids[-1])
+            if not wanted:
+                break
         return Example(np.concatenate(ids), np.concatenate(documents))
+
+    def _parts(self, begin: int) -> Iterator[Ids]:
+        """Yield what documents hold from a place in the stream on, mapped."""
+        first = int(np.searchsorted(self.ends, begin, side="right"))
+        for block in range(first, len(self.ends)):
+            skip = begin - (int(self.ends[block - 1]) if block else 0) if block == first else 0
+            shard = self.index.shards[self.index.blocks[block][0]]
+            begins, ends, of = self.index.documents(block)
+            mine = self.chosen[of]
+            begins, ends = begins[mine], ends[mine]
+            inside = np.cumsum(ends - begins)
+            for i in range(int(np.searchsorted(inside, skip, side="right")), len(ends)):
+                into = max(skip - (int(inside[i - 1]) if i else 0), 0)
+                if begins[i] + into < ends[i]:
+                    yield shard.ids[int(begins[i]) + into : int(ends[i])]
 
     def notes(self) -> list[str]:
         """Say nothing: what is left over is at most a row of each source."""
