@@ -82,7 +82,7 @@ def test_rejects_say_why_and_of_what(tmp_path: Path) -> None:
         "a": {"in": 4, "duplicates": 0},
         "b": {"in": 3, "duplicates": 2},
     }
-    assert told["details"]["scheme"] == "oph-nfkc-5gram-3"
+    assert told["details"]["scheme"] == "oph-nfkc-5gram-4"
     assert told["details"]["documents_with_duplicates"] == 2
     assert told["components"]["minhash"].startswith("mind-dedup==")
     assert told["recipe"]["signature"]["threshold"] == 0.8
@@ -215,6 +215,8 @@ def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
         "slots": 256,
         "bands": 0,
         "symbols": True,
+        "facts": True,
+        "labels": 0.5,
     }
     assert values["guard"] == {"max_removed": 0.5, "min_documents": 100, "max_cluster": 10_000}
     assert values["keep"] == {"use": "first"}

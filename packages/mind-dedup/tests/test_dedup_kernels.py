@@ -40,6 +40,19 @@ MATHEMATICS = [
 ]
 
 
+FACTS = [
+    *"0123456789０,.年月第条之一二三十百个 \n",
+    *"ABCabc",
+    "NATO ",
+    "word ",
+    "中文",
+    "é",
+    "\u200b",
+    "1,000",
+    "第三条",
+]
+
+
 def odd_texts() -> list[str]:
     chance = random.Random(1)
     texts = [*ODD_TEXTS, "a" * 65536 + " b", "a" * 65537, "é" * 200_000 + "中文", "\u037e", ";"]
@@ -47,6 +60,8 @@ def odd_texts() -> list[str]:
         texts.append("".join(chance.choices(SCRIPTS, k=size)))
     for size in [1, 2, 3, 5, 8, 20, 60] * 60:
         texts.append("".join(chance.choices([*MATHEMATICS, *SCRIPTS[:95]], k=size)))
+    for size in [1, 2, 3, 5, 8, 20, 60, 400] * 15:
+        texts.append("".join(chance.choices(FACTS, k=size)))
     return [
         *texts,
         "x+1 " * 3000,
@@ -185,7 +200,7 @@ def test_deciding_keys_are_compared_by_their_other_halves(keys: int) -> None:
             chance.integers(0, 30, rows * keys).astype(np.uint64), key_ends,
             np.repeat(np.arange(rows), keys), sets, key_ends, places,
             chance.integers(0, known_rows, 50), known_sets, np.cumsum(np.full(known_rows, keys)),
-            1.0, Measure.COMMON, True, True, 256, 64,
+            1.0, 0.0, Measure.COMMON, True, True, 256, 64,
         )  # fmt: skip
         found, wanted = verify_candidates(case), reference_verify(case)
         assert (found.partners == wanted.partners).all()

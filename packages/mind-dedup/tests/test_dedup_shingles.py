@@ -26,7 +26,7 @@ def plain_shingles(text: str) -> set[tuple[str, ...]]:
 
 
 def one_set(text: str) -> list[int]:
-    return shingle_sets_of([text])[0].tolist()
+    return shingle_sets_of([text], facts=False)[0].tolist()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_sets_have_the_size_of_the_definition(text: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("ab你好 ，。\nC３", max_size=40), max_size=6))
 def test_a_batch_is_what_its_texts_are_alone(texts: list[str]) -> None:
-    sets = shingle_sets_of(texts)
+    sets = shingle_sets_of(texts, facts=False)
     assert [sets[i].tolist() for i in range(len(sets))] == [one_set(text) for text in texts]
     for i, first in enumerate(texts):
         for j, second in enumerate(texts[:i]):
@@ -99,7 +99,7 @@ def test_very_long_words_and_texts() -> None:
     assert one_set(f"one two {long_word} three") == one_set(f"One,  two\n{long_word}. Three!")
     assert one_set(long_word) != one_set(long_word + "y")
     text = " ".join(f"word{i}" for i in range(60_000))
-    assert 59_990 <= len(one_set(text)) <= 59_996  # 32 bits: one in two such texts has a collision
+    assert 59_980 <= len(one_set(text)) <= 59_996  # 30 bits: such a text has a collision or two
     spaced = text.replace(" ", " " * 7)
     assert one_set(spaced) == one_set(text)
     assert one_set("\u3000" * 200_000 + "天地玄黄宇宙" + " " * 200_000) == one_set("天地玄黄宇宙")

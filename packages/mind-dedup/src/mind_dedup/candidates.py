@@ -48,6 +48,9 @@ class CandidateBatch(NamedTuple):
     known_sets: Set
     known_set_ends: IntArray
     threshold: float
+    labels: float
+    """The similarity from which on a partly translated copy is a duplicate; 0 for never."""
+
     measure: Measure
     verified: bool
     within: bool
@@ -104,7 +107,8 @@ def verify_candidates(case: CandidateBatch) -> Decisions:
         case.known_sets,
         case.known_set_ends,
         _ANY if case.measure is Measure.COMMON else case.threshold,
-        case.measure is Measure.CONTAINMENT,
+        case.labels,
+        list(Measure).index(case.measure),
         case.verified,
         case.records_per_key,
         case.most_compared,

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize
+from mind_dedup.loops.facts import COUNTER, NUMERAL, ORDINAL, UNIT
 
 SEPARATOR, PART_OF_WORD, TOKEN, INVISIBLE = 0, 1, 2, 4
 """Invisible are format characters (Cf: soft hyphens, U+200B …), as if they were not there."""
@@ -64,6 +65,7 @@ class Tables(NamedTuple):
     kinds: Bytes  # (TABLE_SIZE,)
     values: Hashes  # (TABLE_SIZE,), 0 for separators
     symbols: Hashes  # (TABLE_SIZE,), hash values of symbols, 0 for other characters
+    marks: Bytes  # (TABLE_SIZE,), what a Chinese character is in a number
 
 
 @cache
@@ -79,7 +81,24 @@ def tables() -> Tables:
     kinds[folded != np.arange(TABLE_SIZE)] = kinds[folded[folded != np.arange(TABLE_SIZE)]]
     values = finalize(folded + np.uint64(1))
     values[(kinds == SEPARATOR) | (kinds == INVISIBLE)] = 0
-    return Tables(kinds, values, _symbols())
+    return Tables(kinds, values, _symbols(), _marks())
+
+
+_NUMERALS = "零〇一二三四五六七八九十百千万亿萬億两兩廿卅壹贰叁肆伍陆柒捌玖拾佰仟貳參陸"
+_UNITS = "年月日天周週元圆圓倍条條款项項章编編节節目岁歲名人次个個分之以小时時点點卷期届屆号號"
+_COUNTERS = "个個次人天名点點分时時以之"
+"""Behind a single 一 these make no number: 一个, 一次, 一天."""
+
+
+def _marks() -> Bytes:
+    """Return what a Chinese character is in a number."""
+    found = np.zeros(TABLE_SIZE, np.uint8)
+    for characters, mark in (
+        (_NUMERALS, NUMERAL), (_UNITS, UNIT), ("第之", ORDINAL), (_COUNTERS, COUNTER),
+    ):  # fmt: skip
+        for character in characters:
+            found[ord(character)] |= mark
+    return found
 
 
 def _symbols() -> Hashes:

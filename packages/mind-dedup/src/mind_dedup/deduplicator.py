@@ -17,10 +17,10 @@ from mind_dedup.compaction import compact
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.input_size import InputSize
 from mind_dedup.key_table import KeyTable
-from mind_dedup.signature import Signature, reason_of, threshold_of
+from mind_dedup.signature import Signature, labels_of, reason_of, threshold_of
 from mind_dedup.store import IntArray, Store, StoredRecords
 
-EXACT, NEAR = "exact_duplicate", "near_duplicate"
+EXACT, NEAR, TRANSLATED = "exact_duplicate", "near_duplicate", "partly_translated"
 
 RECORDS_PER_KEY = 256
 """A key that so many kept records have is a template's: it takes no more, which bounds the work."""
@@ -68,6 +68,7 @@ class Deduplicator:
         self.reason = reason_of(signature)
         self.measure = Measure.COMMON if self.reason is not None else measure
         self.threshold = 1.0 if self.reason is not None else threshold_of(signature)
+        self.labels = labels_of(signature) if self.measure is Measure.JACCARD else 0.0
         self.verified = verified or self.reason is not None
         self.size = size or InputSize()
         self.store = store if store is not None else Store()
@@ -117,7 +118,7 @@ class Deduplicator:
         case = CandidateBatch(
             prints.keys, prints.key_ends, rows, prints.sets, prints.set_ends,
             places, known, gathered.sets, gathered.set_ends,
-            self.threshold, self.measure, self.verified, self.within,
+            self.threshold, self.labels, self.measure, self.verified, self.within,
             RECORDS_PER_KEY, MOST_COMPARED,
         )  # fmt: skip
         return verify_candidates(case)
@@ -143,6 +144,8 @@ class Deduplicator:
                 kept_id = prints.ids[partner - len(unique)]
             measured = None if self.reason is not None or similarity == -1.0 else similarity
             reason = self.reason or (EXACT if same else NEAR)
+            if measured is not None and measured < self.threshold:
+                reason = TRANSLATED
             matches[row] = Match(number, kept_id, reason, measured)
         return matches, keep, row_numbers
 

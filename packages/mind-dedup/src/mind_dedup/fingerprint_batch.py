@@ -28,7 +28,7 @@ from mind_dedup.signature import (
     BatchSignature,
     KeepPolicy,
     Signature,
-    counts_symbols,
+    members_of,
     needs_text,
     reason_of,
 )
@@ -115,7 +115,7 @@ def _by_similarity(signature: Signature, records: Sequence[Record]) -> _Taken:
     folded = [nfc(text) for text in texts]
     packed = pack(folded)
     exact, whole = _hashes(texts, folded, packed)
-    sets = shingle_sets(packed, whole, symbols=counts_symbols(signature))
+    sets = shingle_sets(packed, whole, **members_of(signature))
     if isinstance(signature, BatchSignature):
         return (*laid_out_keys(signature, sets, exact), sets.flat, sets.offsets[1:])
     found = [[*map(_first_half, _keys_of(signature, record))] for record in records]

@@ -18,7 +18,7 @@ from mind_core.kernels.hashing import Hashes, finalize
 from mind_dedup.loops.signatures import fill_band_keys
 from mind_dedup.shingles import ShingleSets
 
-SCHEME = "oph-nfkc-5gram-3"
+SCHEME = "oph-nfkc-5gram-4"
 """Names what a signature means; it changes whenever the same text would get another one."""
 
 DRAWS = 6

@@ -17,7 +17,7 @@ from mind_dedup.columns import LineSpans
 from mind_dedup.fingerprints import UNKNOWN_SOURCE, Fingerprints, laid_out_keys
 from mind_dedup.json_lines import ScannedLines, scan_lines
 from mind_dedup.shingles import shingle_sets
-from mind_dedup.signature import BatchSignature, counts_symbols
+from mind_dedup.signature import BatchSignature, members_of
 
 
 def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
@@ -30,7 +30,7 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
         return None
     exact = _hashes(scanned.texts)
     texts, whole = _composed(scanned, exact)
-    sets = shingle_sets(texts, whole, symbols=counts_symbols(signature))
+    sets = shingle_sets(texts, whole, **members_of(signature))
     keys, ends = laid_out_keys(signature, sets, exact)
     outcome = BatchResult(records_in=len(exact), bytes_in=len(batch.data))
     outcome.payload = Fingerprints(

@@ -2,7 +2,7 @@
 
 A Chinese character or a kana is a token, and so is a run of letters and digits. Five tokens in a
 row are a shingle; a text with fewer is one shingle as a whole. A shingle is a 64-bit hash of which
-the set keeps the upper half: two sets of n shingles agree by accident in n²/2³² of them.
+the set keeps the 30 upper bits, and its kind: two sets of n shingles agree by accident in n²/2³⁰.
 """
 
 from __future__ import annotations
@@ -62,30 +62,37 @@ class ShingleSets:
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
 
-def shingle_sets(packed: Packed, whole: Hashes, *, symbols: bool = True) -> ShingleSets:
+def shingle_sets(
+    packed: Packed, whole: Hashes, *, symbols: bool = True, facts: bool = True
+) -> ShingleSets:
     """Return the shingle sets of texts in composed form; `whole` are the hashes of the texts.
 
     With `symbols`, those of a text count if it has one for every `TOKENS_PER_SYMBOL` tokens; if it
     is short, too, no text with other numbers, symbols or one-letter names has any shingle of its. A
     text without any token has the upper half of its own hash for its set.
+
+    With `facts`, the numbers and words in capitals of other short texts and of statutes are members
+    as well. The two lowest bits of a member say what it is, see `loops.facts`.
     """
-    kinds, values, symbol_values = tables()
+    kinds, values, symbol_values, marks = tables()
     texts = len(packed.offsets) - 1
-    longest = int(np.diff(packed.offsets).max(initial=0)) + 2
+    longest = 2 * int(np.diff(packed.offsets).max(initial=0)) + 2
     offsets = np.zeros(texts + 1, np.int64)
-    flat = np.empty(len(packed.data) + texts, np.uint32)
+    flat = np.empty(2 * len(packed.data) + texts, np.uint32)
     size = fill_shingle_sets(
         packed.data, packed.offsets, kinds, values, POWERS, PLACES,
-        symbol_values, TOKENS_PER_SYMBOL if symbols else 0, whole,
+        symbol_values, marks, TOKENS_PER_SYMBOL if symbols else 0, int(facts), whole,
         np.empty(longest, np.uint64), np.empty(longest, np.uint32), np.empty(longest, np.uint32),
         np.empty(MOST_BUCKETS + 1, np.uint32), flat, offsets,
     )  # fmt: skip
     return ShingleSets(flat[:size].copy(), offsets)
 
 
-def shingle_sets_of(texts: Sequence[str], *, symbols: bool = True) -> ShingleSets:
+def shingle_sets_of(
+    texts: Sequence[str], *, symbols: bool = True, facts: bool = True
+) -> ShingleSets:
     """Return the shingle sets of some texts, in whatever form they are."""
     packed = pack([nfc(text) for text in texts])
     data, ends = memoryview(packed.data.data), packed.offsets.tolist()
     whole = [xxhash.xxh3_64_intdigest(data[a:b]) for a, b in itertools.pairwise(ends)]
-    return shingle_sets(packed, np.array(whole, np.uint64), symbols=symbols)
+    return shingle_sets(packed, np.array(whole, np.uint64), symbols=symbols, facts=facts)

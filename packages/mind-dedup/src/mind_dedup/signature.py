@@ -23,6 +23,8 @@ class Signature(Protocol):
       shingles with those of a kept record reaches this;
     - `decides: str`: sharing a key is enough; nothing is compared, and this is the reason given;
     - `symbols: bool = True`: whether symbols of mathematics and code count in shingles;
+    - `facts: bool = True`: whether short texts and statutes with other numbers are two;
+    - `labels: float = 0.0`: the similarity from which on a partly translated copy is removed;
     - `needs_text: bool = True`: whether a record without `text` is a bad record (with `decides`).
     """
 
@@ -63,7 +65,7 @@ def scheme_of(name: str, signature: Signature) -> str:
     scheme: str | None = getattr(signature, "scheme", None)
     if scheme is None:
         return f"{name}-1 {signature!r}"
-    words = ("slots", "bands_used", "rows", "symbols")
+    words = ("slots", "bands_used", "rows", "symbols", "facts")
     cut = [f"{word}={getattr(signature, word)}" for word in words if hasattr(signature, word)]
     return " ".join([scheme, *cut])
 
@@ -73,9 +75,14 @@ def threshold_of(signature: Signature) -> float:
     return float(getattr(signature, "threshold", DEFAULT_THRESHOLD))
 
 
-def counts_symbols(signature: Signature | BatchSignature) -> bool:
-    """Say whether the shingles of mathematics and code have symbols."""
-    return bool(getattr(signature, "symbols", True))
+def members_of(signature: Signature | BatchSignature) -> dict[str, bool]:
+    """Return what the sets that a signature is compared by hold: `symbols` and `facts`."""
+    return {name: bool(getattr(signature, name, True)) for name in ("symbols", "facts")}
+
+
+def labels_of(signature: Signature) -> float:
+    """Return the similarity from which on a partly translated copy is one; 0 for never."""
+    return float(getattr(signature, "labels", 0.0))
 
 
 def needs_text(signature: Signature) -> bool:

@@ -8,7 +8,15 @@ from heapq import nsmallest
 import numpy as np
 import numpy.typing as npt
 
-from dedup_reference.similarity import Set, containment, jaccard, share
+from dedup_reference.similarity import (
+    Set,
+    containment,
+    facts_differ,
+    jaccard,
+    labels_differ,
+    share,
+    shingles_of,
+)
 from mind_core.kernels.hashing import Hashes
 from mind_dedup.candidates import CandidateBatch, Decisions, Measure
 
@@ -29,7 +37,7 @@ def verify_candidates(case: CandidateBatch) -> Decisions:
             similarity = _similarity(case, own, one)
             if not case.verified:
                 similarity = 1.0 if one in same_text else -1.0
-            if not case.verified or similarity >= case.threshold:
+            if not case.verified or similarity > 0.0:
                 verdicts.partners[row] = one
                 verdicts.similarities[row] = similarity
                 verdicts.same_text[row] = one in same_text
@@ -48,8 +56,16 @@ def _similarity(case: CandidateBatch, own: Set, one: int) -> float:
     )
     if case.measure is Measure.COMMON:
         return float(share(own, other))
+    if facts_differ(own, other):
+        return 0.0
+    bare, other_bare = shingles_of(own), shingles_of(other)
     measure = containment if case.measure is Measure.CONTAINMENT else jaccard
-    return measure(own, other, case.threshold)
+    similarity = measure(bare, other_bare)
+    if similarity >= case.threshold:
+        return similarity
+    if case.measure is Measure.JACCARD and 0.0 < case.labels <= similarity:
+        return similarity if labels_differ(bare, other_bare) else 0.0
+    return 0.0
 
 
 def _member(flat: Set, ends: IntArray, row: int) -> Set:

@@ -61,7 +61,7 @@ class ReferenceDeduplicator(Deduplicator):
         case = CandidateBatch(
             prints.keys, prints.key_ends, rows, prints.sets, prints.set_ends,
             places[real], known[real], gathered.sets, gathered.set_ends,
-            self.threshold, self.measure, self.verified, self.within,
+            self.threshold, self.labels, self.measure, self.verified, self.within,
             decide.RECORDS_PER_KEY, decide.MOST_COMPARED,
         )  # fmt: skip
         verdicts = verify_candidates(case)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize
+from mind_dedup.loops.facts import FACT, KIND
 from mind_dedup.minhash import IntArray, band_constants, donors, shuffled
 from mind_dedup.shingles import ShingleSets
 
@@ -16,6 +17,7 @@ _U64 = np.uint64
 
 def signatures(sets: ShingleSets, slots: int) -> Signatures:
     """Return one row of `slots` minima per set: (texts, slots). `slots` is a power of two."""
+    sets = _without_facts(sets)
     bits = slots.bit_length() - 1
     # A set is sorted, so its bins lie in order and each begins with its minimum.
     places = (sets.rows() << bits) | (sets.flat >> np.uint32(32 - bits))
@@ -27,6 +29,12 @@ def signatures(sets: ShingleSets, slots: int) -> Signatures:
     full.ravel()[places[first]] = True
     _densify(found, full)
     return found
+
+
+def _without_facts(sets: ShingleSets) -> ShingleSets:
+    shingles = sets.flat & KIND != FACT
+    ends = np.concatenate(([0], np.cumsum(shingles)))[sets.offsets]
+    return ShingleSets(sets.flat[shingles], ends)
 
 
 def band_keys(found: Signatures, bands: int, rows: int = 0) -> Hashes:

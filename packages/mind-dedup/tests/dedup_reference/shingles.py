@@ -2,7 +2,7 @@
 
 A Chinese character or a kana is a token, and so is a run of letters and digits. Five tokens in a
 row are a shingle; a text with fewer is one shingle as a whole. A shingle is a 64-bit hash of which
-the set keeps the upper half: two sets of n shingles agree by accident in n²/2³² of them.
+the set keeps the 30 upper bits, and its kind: two sets of n shingles agree by accident in n²/2³⁰.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from dedup_reference.facts import facts_of
 from mind_core.kernels.hashing import Hashes, finalize
 from mind_dedup.char_folding import PART_OF_WORD, TABLE_SIZE, TOKEN, nfc, tables
 from mind_dedup.loops.shingles import SHINGLE_TOKENS
-from mind_dedup.loops.symbols import BLOCK, SHORT
+from mind_dedup.loops.symbols import BLOCK, SHORT, SHORT_TEX
 from mind_dedup.shingles import (
     BASE,
     PLACES,
@@ -56,11 +57,14 @@ def shingle_sets(texts: Sequence[str], whole: Hashes | None = None) -> ShingleSe
             found = _sets(np.frombuffer(joined, width), lengths)
             for row, its_set in zip(rows, found, strict=True):
                 # The set of a text without any token: only the very same text has the same.
-                sets[row] = its_set if len(its_set) else _upper_halves(whole[row : row + 1])
+                sets[row] = its_set if len(its_set) else _of_no_kind(whole[row : row + 1])
+                if len(its_set) and len(bare[row]) < 20_000:
+                    count = len(plain_tokens(bare[row], symbols=False))
+                    sets[row] = np.union1d(its_set, facts_of(texts[row], bare[row], count))
     for row, text in enumerate(bare):
         if mathematics[row]:
             tokens = plain_tokens(text, symbols=True)
-            sets[row] = _symbol_set(text) if tokens else _upper_halves(whole[row : row + 1])
+            sets[row] = _symbol_set(text) if tokens else _of_no_kind(whole[row : row + 1])
     offsets = np.zeros(len(sets) + 1, np.int64)
     np.cumsum([len(its_set) for its_set in sets], out=offsets[1:])
     return ShingleSets(np.concatenate(sets) if sets else np.zeros(0, np.uint32), offsets)
@@ -68,7 +72,7 @@ def shingle_sets(texts: Sequence[str], whole: Hashes | None = None) -> ShingleSe
 
 def _sets(codes: npt.NDArray[np.unsignedinteger], lengths: Offsets) -> list[npt.NDArray[np.uint32]]:
     """Return the sorted set of each text; the texts lie end to end with a line feed between."""
-    starts, tokens = _tokens(codes)
+    starts, tokens, ones = _tokens(codes)
     edges = np.searchsorted(starts, np.concatenate(([0], np.cumsum(lengths))))  # in tokens
     counts = np.diff(edges)
     sums = np.zeros(len(tokens), np.uint64)
@@ -83,7 +87,14 @@ def _sets(codes: npt.NDArray[np.unsignedinteger], lengths: Offsets) -> list[npt.
         few = tokens[edges[row] : edges[row + 1]]
         sums[edges[row]] = (few * PLACES[: len(few)]).sum(dtype=np.uint64)
         begins[edges[row]] = True
-    shingles = _upper_halves(finalize(sums[begins]))
+    run = np.zeros(len(tokens) + SHINGLE_TOKENS, np.int64)
+    run[1 : len(tokens) + 1] = np.cumsum(ones)
+    run[len(tokens) + 1 :] = run[len(tokens)]
+    among = run[SHINGLE_TOKENS:] - run[: len(tokens)]
+    kinds = np.where(among == SHINGLE_TOKENS, 2, np.where(among == 0, 1, 0)).astype(np.uint32)
+    for row in np.flatnonzero((counts > 0) & (counts < SHINGLE_TOKENS)):
+        kinds[edges[row]] = 0
+    shingles = _of_no_kind(finalize(sums[begins])) | kinds[begins]
     return _sorted_sets(
         shingles, np.where(counts > 0, np.maximum(counts - SHINGLE_TOKENS + 1, 1), 0)
     )
@@ -103,16 +114,19 @@ def _sorted_sets(shingles: npt.NDArray[np.uint32], counts: Offsets) -> list[npt.
     return [distinct[begin:end] for begin, end in zip([0, *set_ends], set_ends, strict=False)]
 
 
-def _upper_halves(hashes: Hashes) -> npt.NDArray[np.uint32]:
-    return (hashes >> _U64(32)).astype(np.uint32)
+def _of_no_kind(hashes: Hashes) -> npt.NDArray[np.uint32]:
+    """Return the upper bits, and 0 for the two that say what a member is."""
+    return (hashes >> _U64(34) << _U64(2)).astype(np.uint32)
 
 
-def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
-    """Return where tokens start, and their hashes: Σ value(character) · baseⁱ, i from the start.
+def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes, npt.NDArray[np.bool_]]:
+    """Return where tokens start, their hashes and whether they are characters.
+
+    A hash is Σ value(character) · baseⁱ, i from the start; its lowest bit is 1 for a character.
 
     Characters between tokens have the value 0, so a token's sum may run up to the next start.
     """
-    kinds_table, values_table, _ = tables()
+    kinds_table, values_table, _, _ = tables()
     if codes.dtype.itemsize > 1:
         codes = np.minimum(codes, TABLE_SIZE - 1)
     kinds = kinds_table[codes]
@@ -131,7 +145,8 @@ def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes]:
         inside = starts[begin:end] - at
         tokens[begin:end] = np.add.reduceat(values, inside) * _INVERSES[inside]
         begin = end
-    return starts, tokens
+    ones = kinds[starts] == TOKEN
+    return starts, (tokens & ~_U64(1)) | ones, ones
 
 
 def _cut_long(starts: Offsets, kinds: npt.NDArray[np.uint8]) -> Offsets:
@@ -187,7 +202,7 @@ def operators(text: str) -> int:
 
 def plain_tokens(text: str, *, symbols: bool) -> list[tuple[str, int]]:
     """Return the tokens of a text: "word:…", "one" or "symbol", each with its hash."""
-    kinds, values, symbol_values = tables()
+    kinds, values, symbol_values, _ = tables()
     found: list[tuple[str, int]] = []
     word = ""
 
@@ -196,7 +211,7 @@ def plain_tokens(text: str, *, symbols: bool) -> list[tuple[str, int]]:
             total = sum(
                 int(values[ord(c)]) * int(POWERS[i]) for i, c in enumerate(word)
             ) % 2**64  # fmt: skip
-            found.append((f"word:{word}", total))
+            found.append((f"word:{word}", total & ~1))
 
     for c in _visible(text):
         code = min(ord(c), TABLE_SIZE - 1)
@@ -209,9 +224,9 @@ def plain_tokens(text: str, *, symbols: bool) -> list[tuple[str, int]]:
         flush()
         word = ""
         if kinds[code] == TOKEN:
-            found.append(("one", int(values[code])))
+            found.append(("one", int(values[code]) | 1))
         elif symbols and symbol_values[code]:
-            found.append(("symbol", int(symbol_values[code])))
+            found.append(("symbol", int(symbol_values[code]) & ~1))
     flush()
     return found
 
@@ -219,17 +234,23 @@ def plain_tokens(text: str, *, symbols: bool) -> list[tuple[str, int]]:
 def _symbol_set(text: str) -> npt.NDArray[np.uint32]:
     tokens = plain_tokens(text, symbols=True)
     salt = 0
-    for kind, value in tokens if len(tokens) <= SHORT else []:
+    tex = "$" in text or "\\" in text
+    for kind, value in tokens if len(tokens) <= (SHORT_TEX if tex else SHORT) else []:
         word = kind.removeprefix("word:")
         named = kind == "symbol" or (
             kind != "one"
             and (len(word) == 1 or any(d in word for d in "0123456789０１２３４５６７８９"))
         )
-        if named or "$" in text or "\\" in text:
+        if named or tex:
             salt += int(finalize(np.array([value], np.uint64))[0])
     rows = [tokens[i : i + SHINGLE_TOKENS] for i in range(max(len(tokens) - SHINGLE_TOKENS + 1, 1))]
     sums = [
         (salt + sum(v * int(p) for (_, v), p in zip(row, PLACES, strict=False))) % 2**64
         for row in rows
     ]
-    return np.unique(_upper_halves(finalize(np.array(sums, np.uint64))))
+    kinds = []
+    for row in rows:
+        ones = sum(kind == "one" for kind, _ in row)
+        full = len(row) == SHINGLE_TOKENS
+        kinds.append(2 if full and ones == len(row) else 1 if full and not ones else 0)
+    return np.unique(_of_no_kind(finalize(np.array(sums, np.uint64))) | np.array(kinds, np.uint32))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.library import kernel
+from mind_dedup.loops.similarity import similarity_of
 from mind_dedup.loops.sorting import SMALL, heap_sort, insertion_sort
 
 IntArray = npt.NDArray[np.int64]
@@ -56,8 +57,8 @@ def groups(keys: Hashes, table: IntArray, first: IntArray, several: Flags, place
 
 
 @kernel(
-    "i8(i8[], i8[], i8[], i8[], i8[], i8[], i8[], u4[], i8[], u4[], i8[], f8, i8, i8, "
-    "i8, i8, i8[], f8[], b1[], b1[], i8[], b1[], i8[], i8[], i8[], i8[], i8[])"
+    "i8(i8[], i8[], i8[], i8[], i8[], i8[], i8[], u4[], i8[], u4[], i8[], f8, f8, i8, "
+    "i8, i8, i8, i8[], f8[], b1[], b1[], i8[], b1[], i8[], i8[], i8[], i8[], i8[])"
 )
 def verify_candidates(
     known_edges: IntArray,
@@ -72,7 +73,8 @@ def verify_candidates(
     known_sets: Set,
     known_set_ends: IntArray,
     threshold: float,
-    contained: bool,
+    labels: float,
+    measure: int,
     verified: bool,
     records_per_key: int,
     most_compared: int,
@@ -127,7 +129,7 @@ def verify_candidates(
         _rank(touched[:size], counts)
         partners[row], similarities[row] = _first_that_holds(
             touched[:size], row, known, most_compared, sets, set_ends,
-            known_sets, known_set_ends, same, threshold, contained, verified,
+            known_sets, known_set_ends, same, threshold, labels, measure, verified,
         )  # fmt: skip
         same_texts[row] = partners[row] >= 0 and same[partners[row]]
         for at in range(size):
@@ -172,7 +174,8 @@ def _first_that_holds(
     known_set_ends: IntArray,
     same: Flags,
     threshold: float,
-    contained: bool,
+    labels: float,
+    measure: int,
     verified: bool,
 ) -> tuple[int, float]:
     """Return the first candidate that is similar enough and its similarity, or -1 and 0."""
@@ -187,8 +190,8 @@ def _first_that_holds(
         else:
             begin = set_ends[one - known - 1] if one > known else 0
             other = sets[begin : set_ends[one - known]]
-        similarity = _similarity(own, other, threshold, contained)
-        if similarity >= threshold:
+        similarity = similarity_of(own, other, threshold, labels, measure)
+        if similarity > 0.0:
             return one, similarity
     return -1, 0.0
 
@@ -204,27 +207,3 @@ def _row_of(edges: IntArray, entry: int) -> int:
         else:
             high = middle
     return low
-
-
-@kernel
-def _similarity(own: Set, other: Set, threshold: float, contained: bool) -> float:
-    """Return how alike two sorted sets are; 0 if their sizes rule the threshold out."""
-    small, large = min(len(own), len(other)), max(len(own), len(other))
-    if contained:
-        if small / len(own) < threshold:
-            return 0.0
-    elif small / large < threshold:
-        return 0.0
-    one = other_one = common = 0
-    while one < len(own) and other_one < len(other):
-        if own[one] == other[other_one]:
-            common += 1
-            one += 1
-            other_one += 1
-        elif own[one] < other[other_one]:
-            one += 1
-        else:
-            other_one += 1
-    if contained:
-        return common / len(own)
-    return common / (len(own) + len(other) - common)

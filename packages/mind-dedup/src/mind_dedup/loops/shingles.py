@@ -9,8 +9,16 @@ import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize_one
 from mind_core.kernels.library import kernel
+from mind_dedup.loops.facts import (
+    CHARACTERS,
+    KIND,
+    LETTERS,
+    find_facts,
+    has_facts,
+    write_facts,
+)
 from mind_dedup.loops.sorting import sorted_distinct
-from mind_dedup.loops.symbols import BLOCK, operators, symbol_tokens
+from mind_dedup.loops.symbols import BLOCK, WORD, operators, symbol_tokens
 
 SHINGLE_TOKENS = 5
 
@@ -22,7 +30,8 @@ _BLOCK, _RUN = np.uint64(BLOCK), np.uint64(1 << 12)
 
 
 @kernel(
-    "i8(u1[], i8[], u1[], u8[], u8[], u8[], u8[], i8, u8[], u8[], u4[], u4[], u4[], u4[], i8[])"
+    "i8(u1[], i8[], u1[], u8[], u8[], u8[], u8[], u1[], i8, i8, u8[], u8[], u4[], u4[], u4[], "
+    "u4[], i8[])"
 )
 def fill_shingle_sets(
     data: npt.NDArray[np.uint8],
@@ -32,7 +41,9 @@ def fill_shingle_sets(
     powers: Hashes,
     places: Hashes,
     symbols: Hashes,
+    marks: npt.NDArray[np.uint8],
     tokens_per_symbol: int,
+    compare_facts: int,
     whole: Hashes,
     tokens: Hashes,
     shingles: npt.NDArray[np.uint32],
@@ -46,17 +57,22 @@ def fill_shingle_sets(
     for text in range(len(begins) - 1):
         begin, end, salt = begins[text], begins[text + 1], np.uint64(0)
         found = _tokens(data, begin, end, kinds, values, powers, tokens)
+        facts = compare_facts > 0 and found > 0 and has_facts(data, begin, end, found)
         if tokens_per_symbol > 0:
             many = operators(data, begin, end)
             if many > 0 and many * tokens_per_symbol >= found:
                 found, salt = symbol_tokens(
                     data, begin, end, kinds, values, symbols, powers, tokens
                 )
+                facts = False
         if found == 0:
-            flat[at] = np.uint32(whole[text] >> np.uint64(32))
+            flat[at] = np.uint32(whole[text] >> np.uint64(32)) & ~KIND
             at += 1
         else:
             size = _shingles(tokens, found, places, shingles, salt)
+            if facts:
+                count = find_facts(data, begin, end, kinds, values, marks, tokens)
+                size = write_facts(tokens, count, shingles, size)
             at = sorted_distinct(shingles, size, ends, sorting, flat, at)
         offsets[text + 1] = at
     return at
@@ -110,7 +126,7 @@ def _tokens(
             continue
         inside = kind & _ONE  # PART_OF_WORD
         mask = np.uint64(0) - inside
-        tokens[found] = word
+        tokens[found] = word & WORD
         found += np.uint64(length > np.uint64(0)) & (inside ^ _ONE)
         if length == _BLOCK:  # a word longer than a block goes on as another token
             if inside:
@@ -119,9 +135,9 @@ def _tokens(
         value = values[code]
         word = (word + value * powers[length]) & mask
         length = (length + _ONE) & mask
-        tokens[found] = value
+        tokens[found] = value | _ONE
         found += kind >> _ONE  # TOKEN
-    tokens[found] = word
+    tokens[found] = word & WORD
     found += np.uint64(length > np.uint64(0))
     return int(found)
 
@@ -144,7 +160,7 @@ def _ascii(
         value = values[np.uint64(data[at])]
         inside = np.uint64(value != np.uint64(0))
         mask = np.uint64(0) - inside
-        tokens[found] = word
+        tokens[found] = word & WORD
         found += before & ~inside
         word = (word + value * powers[length]) & mask
         length = (length + _ONE) & mask
@@ -159,13 +175,13 @@ def _shingles(
 ) -> int:
     """Write the shingles of one text and return how many there are; few tokens are one.
 
-    Texts with another salt have no shingle in common.
+    The two lowest bits of a shingle are its kind. Texts with another salt have no shingle in common.
     """
     if found < SHINGLE_TOKENS:
         total = salt
         for place in range(found):
             total += tokens[place] * places[place]
-        shingles[0] = np.uint32(finalize_one(total) >> np.uint64(32))
+        shingles[0] = np.uint32(finalize_one(total) >> np.uint64(32)) & ~KIND
         return 1
     first, second, third, fourth, fifth = places[0], places[1], places[2], places[3], places[4]
     size = found - SHINGLE_TOKENS + 1
@@ -173,5 +189,9 @@ def _shingles(
         total = salt + tokens[row] * first + tokens[row + _ONE] * second
         total += tokens[row + _TWO] * third + tokens[row + _THREE] * fourth
         total += tokens[row + np.uint64(4)] * fifth
-        shingles[row] = np.uint32(finalize_one(total) >> np.uint64(32))
+        every, some = tokens[row] & tokens[row + _ONE], tokens[row] | tokens[row + _ONE]
+        every &= tokens[row + _TWO] & tokens[row + _THREE] & tokens[row + _FOUR]
+        some |= tokens[row + _TWO] | tokens[row + _THREE] | tokens[row + _FOUR]
+        kind = np.uint32(every & _ONE) * CHARACTERS + np.uint32(~some & _ONE) * LETTERS
+        shingles[row] = (np.uint32(finalize_one(total) >> np.uint64(32)) & ~KIND) | kind
     return size

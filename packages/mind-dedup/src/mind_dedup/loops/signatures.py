@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize_one
 from mind_core.kernels.library import kernel
+from mind_dedup.loops.facts import FACT, KIND
 
 _ONE, _TWO = np.uint64(1), np.uint64(2)
 Slots = npt.NDArray[np.uint32]
@@ -42,6 +43,8 @@ def fill_band_keys(
         begin, end = np.uint64(offsets[text]), np.uint64(offsets[text + _ONE])
         for back in range(end - begin):  # a set is sorted: the last one to be written is the least
             value = flat[end - _ONE - np.uint64(back)]
+            if value & KIND == FACT:
+                continue
             slot = np.uint64(value >> shift)
             found[slot] = value
             full[slot] = np.uint32(1)

@@ -11,6 +11,12 @@ from mind_core.kernels.library import kernel
 SHORT = 512
 """Tokens up to which every number, symbol and one-letter name of a text has to be the same."""
 
+SHORT_TEX = 1024
+"""The same for a text in TeX, in which every word counts."""
+
+WORD = np.uint64(0xFFFFFFFFFFFFFFFE)
+"""The lowest bit of a token's hash is 1 for a character of a script without spaces."""
+
 BLOCK = 1 << 16
 """Characters of a token, at most; a longer word goes on as another."""
 
@@ -78,7 +84,7 @@ def _is_word(code: np.uint8) -> bool:
 
 
 @kernel
-def _code_at(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
+def code_at(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Return the code point that begins at a place, and the place behind it."""
     code = np.uint64(data[at])
     if code < np.uint64(0x80):
@@ -109,13 +115,13 @@ def symbol_tokens(
     """Write the tokens of one text, symbols among them; return how many, and a salt.
 
     The salt is a sum over numbers, symbols and one-letter names, in TeX over all tokens, so that it
-    does not depend on their order; it is 0 for texts of more than `SHORT` tokens.
+    does not depend on their order; it is 0 for texts of more than `SHORT` (`SHORT_TEX`) tokens.
     """
     found, word, length = np.uint64(0), np.uint64(0), np.uint64(0)
     at, stop, last = np.uint64(begin), np.uint64(end), np.uint64(len(kinds) - 1)
     salt, everything, digits, tex = np.uint64(0), np.uint64(0), False, False
     while at < stop:
-        code, at = _code_at(data, at)
+        code, at = code_at(data, at)
         if code >> np.uint64(7) == np.uint64(0xE0000 >> 7):
             continue
         code = min(code, last)
@@ -123,11 +129,11 @@ def symbol_tokens(
         if kind == _FOUR:
             continue
         if length > np.uint64(0) and (kind != _ONE or length == _BLOCK):
-            tokens[found] = word
+            tokens[found] = word & WORD
             found += _ONE
-            everything += finalize_one(word)
+            everything += finalize_one(word & WORD)
             if digits or length == _ONE:
-                salt += finalize_one(word)
+                salt += finalize_one(word & WORD)
             word, length, digits = np.uint64(0), np.uint64(0), False
         if kind == _ONE:
             word += values[code] * powers[length]
@@ -136,23 +142,23 @@ def symbol_tokens(
             if plain or np.uint64(0xFF10) <= code <= np.uint64(0xFF19):
                 digits = True
         elif kind == _TWO:
-            tokens[found] = values[code]
+            tokens[found] = values[code] | _ONE
             found += _ONE
-            everything += finalize_one(values[code])
+            everything += finalize_one(values[code] | _ONE)
         elif symbols[code] != np.uint64(0):
-            tokens[found] = symbols[code]
+            tokens[found] = symbols[code] & WORD
             found += _ONE
-            salt += finalize_one(symbols[code])
-            everything += finalize_one(symbols[code])
+            salt += finalize_one(symbols[code] & WORD)
+            everything += finalize_one(symbols[code] & WORD)
         else:
             tex = tex or code == np.uint64(0x5C) or code == np.uint64(0x24)
     if length > np.uint64(0):
-        tokens[found] = word
+        tokens[found] = word & WORD
         found += _ONE
-        everything += finalize_one(word)
+        everything += finalize_one(word & WORD)
         if digits or length == _ONE:
-            salt += finalize_one(word)
-    if found > np.uint64(SHORT):
+            salt += finalize_one(word & WORD)
+    if found > np.uint64(SHORT_TEX if tex else SHORT):
         salt = np.uint64(0)
     elif tex:
         salt = everything

@@ -31,6 +31,12 @@ class MinHash:
     symbols: bool = True
     """Whether symbols count in texts of mathematics and code."""
 
+    facts: bool = True
+    """Whether short texts and statutes in which a number or a word in capitals differs are two."""
+
+    labels: float = 0.5
+    """Similarity from which on a page and its partly translated copy are one; 0 for never."""
+
     bands_used: int = field(init=False, repr=False)
     rows: int = field(init=False, repr=False)
 
@@ -41,8 +47,13 @@ class MinHash:
             raise UsageError(f"minhash: slots = {self.slots} is not a power of two up to 4096")
         if not 0 <= self.bands <= self.slots:
             raise UsageError(f"minhash: {self.bands} bands do not fit into {self.slots} slots")
-        if type(self.symbols) is not bool:
-            raise UsageError(f"minhash: symbols = {self.symbols!r} is neither true nor false")
+        for name in ("symbols", "facts"):
+            if type(getattr(self, name)) is not bool:
+                raise UsageError(
+                    f"minhash: {name} = {getattr(self, name)!r} is neither true nor false"
+                )
+        if not 0 <= self.labels <= 1:
+            raise UsageError(f"minhash: labels = {self.labels} is no similarity between 0 and 1")
         bands, rows = self.bands, self.slots // (self.bands or 1)
         if not bands:
             bands, rows = bands_for(self.threshold, self.slots)
@@ -51,7 +62,7 @@ class MinHash:
 
     def __call__(self, record: Record) -> Sequence[bytes]:
         """Return one key of eight bytes per band."""
-        keys = self.keys_of_sets(shingle_sets_of([text_of(record)], symbols=self.symbols))[0]
+        keys = self.keys_of_sets(shingle_sets_of([text_of(record)], symbols=self.symbols, facts=self.facts))[0]
         return [int(key).to_bytes(8, "little") for key in keys]
 
     @property
