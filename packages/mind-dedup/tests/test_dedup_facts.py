@@ -13,8 +13,8 @@ from mind_dedup.shingles import shingle_sets_of
 from mind_dedup.signatures.minhash import MinHash
 
 THEFT = (
-    "第二百六十四条　盗窃公私财物，数额较大的，或者多次盗窃、入户盗窃、携带凶器盗窃、扒窃的，处三年以下有期徒刑、"
-    "拘役或者管制，并处或者单处罚金；数额巨大或者有其他严重情节的，处三年以上十年以下有期徒刑，并处罚金。"
+    "第二百六十四条　盗窃公私财物，数额较大的，或者多次盗窃、入户盗窃、"
+    "携带凶器盗窃、扒窃的，处三年以下有期徒刑、拘役或者管制，并处或者单处罚金；数额巨大或者有其他严重情节的，处三年以上十年以下有期徒刑，并处罚金。"
 )
 WORD = "Determine the number of ways to arrange the letters of the word {}."
 PAGE = "\n".join(

@@ -119,7 +119,9 @@ def _of_no_kind(hashes: Hashes) -> npt.NDArray[np.uint32]:
     return (hashes >> _U64(34) << _U64(2)).astype(np.uint32)
 
 
-def _tokens(codes: npt.NDArray[np.unsignedinteger]) -> tuple[Offsets, Hashes, npt.NDArray[np.bool_]]:
+def _tokens(
+    codes: npt.NDArray[np.unsignedinteger],
+) -> tuple[Offsets, Hashes, npt.NDArray[np.bool_]]:
     """Return where tokens start, their hashes and whether they are characters.
 
     A hash is Σ value(character) · baseⁱ, i from the start; its lowest bit is 1 for a character.

@@ -24,7 +24,7 @@ _CAPITALS_OF = 4
 """Words in capitals say nothing where more than one word in so many is in capitals."""
 
 NUMERAL, UNIT, ORDINAL, COUNTER = 1, 2, 4, 8
-"""Marks of Chinese characters: 三; what is counted (年); 第 and 之; what 一 only introduces (个)."""
+"""Marks of Chinese characters: 三; what is counted (年); 第, 之; what 一 only introduces (个)."""
 
 _ONE, _SEED = np.uint64(1), np.uint64(0x9E3779B97F4A7C15)
 _NUMBER, _CHINESE, _CAPITALS = np.uint64(11), np.uint64(13), np.uint64(17)

@@ -175,7 +175,7 @@ def _shingles(
 ) -> int:
     """Write the shingles of one text and return how many there are; few tokens are one.
 
-    The two lowest bits of a shingle are its kind. Texts with another salt have no shingle in common.
+    The two lowest bits of a shingle are its kind. Texts with other salts have none in common.
     """
     if found < SHINGLE_TOKENS:
         total = salt

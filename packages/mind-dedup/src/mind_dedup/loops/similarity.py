@@ -41,10 +41,7 @@ def similarity_of(own: Set, other: Set, threshold: float, labels: float, measure
     if own_facts > common_facts and other_facts > common_facts:
         return 0.0
     shared = common - common_facts
-    if measure == _CONTAINMENT:
-        similarity = shared / ours
-    else:
-        similarity = shared / (ours + theirs - shared)
+    similarity = shared / (ours if measure == _CONTAINMENT else ours + theirs - shared)
     if similarity >= threshold:
         return similarity
     if similarity < least:

@@ -62,7 +62,9 @@ class MinHash:
 
     def __call__(self, record: Record) -> Sequence[bytes]:
         """Return one key of eight bytes per band."""
-        keys = self.keys_of_sets(shingle_sets_of([text_of(record)], symbols=self.symbols, facts=self.facts))[0]
+        keys = self.keys_of_sets(
+            shingle_sets_of([text_of(record)], symbols=self.symbols, facts=self.facts)
+        )[0]
         return [int(key).to_bytes(8, "little") for key in keys]
 
     @property
