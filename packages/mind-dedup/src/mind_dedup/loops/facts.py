@@ -135,7 +135,7 @@ def _thousands(data: Bytes, at: np.uint64, stop: np.uint64) -> bool:
     if at + np.uint64(4) >= stop:
         return True
     code = data[at + np.uint64(4)]
-    return code < 0x30 or code > 0x39
+    return bool(code < 0x30 or code > 0x39)
 
 
 @kernel
