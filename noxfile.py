@@ -15,9 +15,13 @@ PLUGINS = sorted(Path("plugins").glob("mind-*"))
 PYTHON_FILES = ["packages", "plugins", "tests", "benchmarks", "noxfile.py"]
 LOOP_TESTS = sorted(
     file
-    for name in ("kernels", "scanning", "decide", "shingles")
-    for file in Path("packages").glob(f"*/tests/test_dedup_{name}.py")
-)
+    for name in (
+        "dedup_kernels", "dedup_scanning", "dedup_decide", "dedup_shingles", "clean_parse",
+        "clean_judge", "clean_text_stats", "clean_character_counts", "core_ngrams",
+        "clean_phrases", "tok_fast_bpe", "tok_bytelevel",
+    )
+    for file in Path("packages").glob(f"*/tests/test_{name}.py")
+)  # fmt: skip
 BENCHMARKS = sorted(
     set(Path("benchmarks").glob("*.py"))
     - {
@@ -84,12 +88,13 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def loops(session: nox.Session) -> None:
-    """Run the tests of the compiled loops on the libraries and on numba with bounds checked."""
+    """Run the tests of the loops on the libraries, on numba checking bounds, as plain Python."""
     tests = ["packages/mind-core/tests/test_core_library.py", *map(str, LOOP_TESTS)]
     session.run("pytest", *tests, env={**os.environ, "MIND_LOOPS": "shipped"})
     session.run(
         "pytest", *tests[1:], env={**os.environ, "MIND_LOOPS": "jit", "NUMBA_BOUNDSCHECK": "1"}
     )
+    session.run("pytest", *tests[1:], env={**os.environ, "MIND_LOOPS": "plain"})
 
 
 @nox.session(default=False)

@@ -69,6 +69,8 @@ class CompiledLoops(BuildHookInterface):
         """Return what the build needs; nothing if there is none to be made."""
         if self.choice == "0":
             return []
+        if self.config["loops"] == "mind_core":
+            return [*COMPILER, *self.metadata.core.dependencies]
         return [*COMPILER, sibling(self.root, "mind-core", "==0.1.*")]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mind_clean.extractors.blocks.extract import Blocks
-from mind_clean.transforms.cleanup_flags import cleanup_flags
+from mind_clean.transforms.cleanup_flag_loop import search
 
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled() -> None:
     """Compile the loops that every page goes through, which a machine does once."""
     Blocks().prepare()
-    cleanup_flags("")
+    search("")

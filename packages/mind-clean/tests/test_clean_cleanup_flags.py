@@ -9,7 +9,14 @@ from unittest import mock
 
 import pytest
 
-from mind_clean.transforms import cleanup_flags, emoji, mojibake, unicode, whitespace
+from mind_clean.transforms import (
+    cleanup_flag_loop,
+    cleanup_flags,
+    emoji,
+    mojibake,
+    unicode,
+    whitespace,
+)
 from mind_core.stream import read_records
 
 DATA = Path(__file__).parents[3] / "tests" / "data" / "pages"
@@ -37,8 +44,16 @@ def texts() -> list[str]:
 @pytest.mark.parametrize(("module", "step"), STEPS)
 def test_signs_spare_no_work_that_is_due(module: object, step: Callable[[str], str]) -> None:
     given = texts()
-    trusting = [step(text) for text in given]
+    with mock.patch.object(module, "cleanup_flags", cleanup_flag_loop.search):
+        trusting = [step(text) for text in given]
     with mock.patch.object(module, "cleanup_flags", lambda _: cleanup_flags.ALL):
         looking = [step(text) for text in given]
     assert trusting == looking
+    # The first texts are not looked at by the loop, and the others are as it says.
+    found = cleanup_flags.DeferredLoops(characters=10)
+    assert [found.are_worth_loading(text) for text in ("12345", "67890", "1")] == [
+        False,
+        False,
+        True,
+    ]
     assert sum(before != after for before, after in zip(given, looking, strict=True)) > 100

@@ -5,19 +5,14 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import random
-import re
 import zipfile
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 import zstandard
 
 from mind_clean.contamination.benchmark_files import benchmark_files, read_texts
-from mind_clean.contamination.index import RunIndex, index_for
-from mind_clean.contamination.token_runs import token_runs
+from mind_clean.contamination.index import index_for
 from mind_clean.filters.contamination import Contamination
 from mind_core.errors import UsageError
 from mind_core.testing import check_filter, run_tool
@@ -38,71 +33,6 @@ def written(folder: Path, questions: list[str] = QUESTIONS) -> Path:
     lines = [json.dumps({"question": q, "answer": str(n)}) for n, q in enumerate(questions)]
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
-
-
-def found(text: str, n: int = 13) -> list[tuple[int, str]]:
-    """Return every run as the kernel writes it: hash, and the text from its start to its end."""
-    data = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    none = np.empty(0, np.uint64), np.zeros(1, np.uint32), np.empty(0, np.uint8)
-    out = np.empty(len(data), np.uint64), *(np.empty(len(data), np.int64) for _ in range(2))
-    written, total = token_runs(data, n, *none, *out)
-    assert written == total
-    return [
-        (int(value), bytes(data[start:end]).decode("utf-8", "surrogatepass"))
-        for value, start, end in zip(*(column[:written] for column in out), strict=True)
-    ]
-
-
-SINGLE = "\u3005-\u3007\u3041-\u30fa\u3400-\u9fff\U00020000-\U0003ffff"
-TOKEN = re.compile(f"[{SINGLE}]|[^\\W_{SINGLE}]+")
-
-
-def plain_runs(text: str, n: int) -> list[tuple[tuple[str, ...], str]]:
-    """Return what the kernel should find, by a regular expression."""
-    runs = []
-    for part in text.split("\0"):
-        tokens = list(TOKEN.finditer(part))
-        for at in range(len(tokens) - n + 1):
-            chosen = tokens[at : at + n]
-            words = tuple(folded(token[0]) for token in chosen)
-            runs.append((words, part[chosen[0].start() : chosen[-1].end()]))
-    return runs
-
-
-def folded(word: str) -> str:
-    wide = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF5B)}
-    plain = word.translate(wide)
-    return "".join(c.lower() if c.isascii() else c for c in plain)
-
-
-@pytest.mark.parametrize("n", [1, 2, 5])
-def test_the_kernel_agrees_with_plain_python(n: int) -> None:
-    chance = random.Random(5)
-    pieces = [
-        "the",
-        "The",
-        "ＴＨＥ",
-        " ",
-        "，",
-        "中",
-        "国",
-        "𠮷",
-        "x1",
-        "-",
-        "\0",
-        "é",
-        "か",
-        "３",
-        "。\n",
-    ]
-    hashes: dict[tuple[str, ...], int] = {}
-    for _ in range(200):
-        text = "".join(chance.choices(pieces, k=chance.randrange(40)))
-        got, expected = found(text, n), plain_runs(text, n)
-        assert [shown for _, shown in got] == [shown for _, shown in expected], repr(text)
-        for (value, _), (words, _) in zip(got, expected, strict=True):
-            assert hashes.setdefault(words, value) == value
-    assert len(set(hashes.values())) == len(hashes)
 
 
 def test_a_planted_item_is_found_in_both_languages(tmp_path: Path) -> None:
@@ -178,11 +108,11 @@ def test_every_shape_of_benchmark_file_is_read(tmp_path: Path) -> None:
     files = benchmark_files([str(tmp_path)])
     assert [path.name[0] for path in files] == list("abcdefghi")
     for path in files:
-        index = RunIndex([path], (), 13, 10)
+        index = index_for((str(path),), (), 13, 10)
         for question in QUESTIONS[:2]:
             overlap = index.overlap(question, 3, 0.7)
             assert overlap is not None, path
-            assert overlap.file == str(path)
+            assert overlap.source == str(path)
         if path.suffix != ".txt":
             texts = [text[:5] for text in read_texts(path, ["question"])]
             assert texts == [QUESTIONS[0][:5]], path
@@ -225,16 +155,6 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
             Contamination(against=(str(short),), **{name: value})
 
 
-def test_the_index_is_small_and_counts_what_is_too_short(tmp_path: Path) -> None:
-    chance = random.Random(1)
-    words = ["".join(chance.choices("abcdefghij", k=5)) for _ in range(3000)]
-    questions = [" ".join(chance.choices(words, k=60)) for _ in range(2000)]
-    index = RunIndex([written(tmp_path, [*questions, "short"])], (), 13, 10)
-    assert len(index.hashes) == 2000 * 48
-    assert index.size / len(index.hashes) < 18
-    assert (index.texts, index.short_texts) == (4002, 2002)
-
-
 def test_workers_share_one_index_and_give_the_same(tmp_path: Path) -> None:
     path = written(tmp_path)
     records = [{"id": n, "text": [*ORDINARY, *QUESTIONS][n % 5]} for n in range(50)]
@@ -259,30 +179,3 @@ def test_workers_share_one_index_and_give_the_same(tmp_path: Path) -> None:
     assert results[0].stdout == results[1].stdout
     assert len(results[0].records) == 20
     index_for.cache_clear()
-
-
-@pytest.mark.parametrize("unit", ["a", "a ", "中", "\0", " ", "1 ", "\ud800", "é"])
-def test_odd_texts_are_read_to_their_end(tmp_path: Path, unit: str) -> None:
-    index = RunIndex([written(tmp_path)], (), 13, 10)
-    assert index.overlap(unit * 300_000) is None
-    assert index.overlap(unit * 50 + " " + QUESTIONS[0]) is not None
-
-
-def test_tokens_are_those_of_mind_core() -> None:
-    """The loop and the definition that mind-eval uses say the same of every code point."""
-    from mind_clean.contamination.token_runs import _decoded, _kind
-    from mind_core.text.tokens import fold_rare, tokens
-
-    for code in range(1, 0x20100):
-        if 0xD800 <= code <= 0xDFFF:
-            continue
-        text = fold_rare(chr(code))
-        found = []
-        data = np.frombuffer(text.encode(), np.uint8)
-        position = 0
-        while position < len(data):
-            point, width = _decoded(data, position)
-            found.append(_kind(point))
-            position += width
-        words = sum(kind == 2 and before != 2 for before, kind in pairwise([1, *found]))
-        assert found.count(3) + words == len(tokens(chr(code))), hex(code)

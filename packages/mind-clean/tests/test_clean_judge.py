@@ -8,7 +8,6 @@ import pytest
 from mind_clean.extractors.blocks.block_features import FEATURES, features_of
 from mind_clean.extractors.blocks.extract import Blocks
 from mind_clean.extractors.blocks.judge import (
-    _ODDS,
     AROUND,
     add_neighbours,
     best_choice,
@@ -71,7 +70,7 @@ def test_trees_are_walked_as_they_were_trained() -> None:
     _, features = page_features()
     judge = load_judge()
     for trees, start, rows in ((judge.first, judge.starts[0], features),):
-        found = odds(rows, *trees, start, _ODDS)
+        found = odds(rows, trees, start)
         for row, odd in zip(rows, found, strict=True):
             total = start
             for root in trees.roots:

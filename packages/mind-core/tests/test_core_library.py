@@ -17,9 +17,15 @@ from mind_core.kernels.private_files import is_private
 from mind_core.kernels.signatures import parse_signature
 
 LOOPS = """
+from typing import NamedTuple
 import numpy as np
 from made.numbers import ANSWER
 from mind_core.kernels.library import kernel
+from mind_core.kernels.loads import load_word
+
+class Pair(NamedTuple):
+    left: np.ndarray
+    right: np.ndarray
 
 @kernel
 def times(value, factor):
@@ -50,17 +56,25 @@ def holds(both, wanted):
 def squares(count):
     made = np.arange(count)
     return (made * made).sum()
+
+@kernel("i8((i8[], u1[]))", example=lambda: (Pair(np.ones(1, int), np.ones(8, np.uint8)),))
+def word(pair: Pair):
+    while pair.left[0] == 0:  # with zeros it would never end
+        pass
+    return load_word(pair.right, pair.left[0] - 1)
 """
 USE = """
 import sys
 import numpy as np
-from made.loops import copied, ends, holds, scaled, squares
+from made.loops import Pair, copied, ends, holds, scaled, squares, word
 from mind_core.kernels.registry import loops_of
 out, codes = np.zeros(3), np.zeros((2, 3), np.uint8)
 answer = scaled(np.arange(3.0), 2.5, out)
 copied(np.array([1, 2], np.uint8), codes, True)
 pair = ends(np.array([7, 8, 9]))
 found = [holds((np.array([1, 2]), codes), value) for value in (253, 252)]
+eight = word(Pair(np.array([2]), np.arange(9, dtype=np.uint8)))
+assert eight == 0x0807060504030201, eight
 print(answer, out.tolist(), codes.tolist(), pair, found, squares(4), loops_of("made"),
       "numba" in sys.modules)
 """
@@ -245,45 +259,32 @@ def test_what_is_private(tmp_path: Path) -> None:
         assert not is_private(folder / "code")
 
 
-NUMBA = """
-import sys
-from mind_core.kernels.compiling import kernel
-sys.path.insert(0, sys.argv[1])
-import twice
-twice.twice(3)
-print(sum(twice.twice.stats.cache_hits.values()), twice.twice._cache.cache_path)
+CALL = """
+from mind_core.kernels.compiler import dispatcher_of
+from made.loops import squares
+assert squares(4) == 14
+code = dispatcher_of(squares.function, None)
+print(sum(code.stats.cache_hits.values()), code._cache._cache_file._index_path)
 """
 
 
-def test_numbas_own_cache_is_private_as_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def hits() -> tuple[int, Path]:
+    """Return how many loops numba took from its cache, and the index of that."""
+    done = python(CALL, MIND_LOOPS="jit", NUMBA_CACHE_DIR="")
+    assert done.returncode == 0, done.stderr
+    number, path = done.stdout.split()
+    return int(number), Path(path)
+
+
+def test_numbas_own_cache_is_private_and_made_again_when_damaged(package: Path) -> None:
     """numba keeps pickles: who can write them runs what he likes."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    folder = tmp_path / "source"
-    folder.mkdir(mode=0o755)
-    (folder / "twice.py").write_text(
-        "from mind_core.kernels.compiling import kernel\n\n"
-        "@kernel\ndef twice(n):\n    return 2 * n\n"
-    )
-
-    def hits() -> tuple[int, Path]:
-        done = subprocess.run(
-            [sys.executable, "-c", NUMBA, str(folder)], capture_output=True, check=True, text=True
-        )
-        number, path = done.stdout.split()
-        return int(number), Path(path)
-
-    assert hits() == (0, folder / "__pycache__") and hits() == (1, folder / "__pycache__")
-    (folder / "__pycache__").chmod(0o777)
-    assert hits()[0] == 0
-    (folder / "__pycache__").chmod(0o755)
-    folder.chmod(0o777)
-    number, path = hits()
-    assert number == 0 and path.is_relative_to(tmp_path / "cache/mind-toolkit")
-    assert hits() == (1, path)
-    folder.chmod(0o755)
-    index = next((folder / "__pycache__").glob("*.nbi"))
+    number, index = hits()
+    assert number == 0 and index.is_relative_to(package.parent / "cache/mind-toolkit/loops")
+    assert hits() == (1, index)
     index.chmod(0o666)
+    assert hits()[0] == 0, "others could have written it"
+    index.chmod(0o600)
+    assert hits()[0] == 1
+    index.write_bytes(index.read_bytes()[:-20])
     assert hits()[0] == 0
+    assert hits()[0] == 1, "made again"

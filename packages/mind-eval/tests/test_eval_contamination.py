@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mind_core.testing import run_tool
 from mind_core.text.tokens import tokens
-from mind_eval.contamination import columns, dirty_shares, hashes
+from mind_eval.contamination import columns, dirty_shares
 from mind_eval.results import read_items, read_scores
 
 QUESTION = "Which of the following is the body cavity that holds the pituitary gland of a human?"
@@ -18,9 +18,9 @@ def test_units_are_words_and_single_characters() -> None:
     assert tokens("The CAT，sat on ＡＢ 12 光合a作用!") == [
         "the", "cat", "sat", "on", "ab", "12", "光", "合", "a", "作", "用",
     ]  # fmt: skip
-    assert len(hashes("a b c", 3)) == 1 and len(hashes("a b", 3)) == 0
-    assert hashes("x a b c", 3)[1] == hashes("a b c y", 3)[0]
-    assert hashes("a b c", 3)[0] != hashes("c b a", 3)[0], "order counts"
+    for text, share in (("x a b c", 1.0), ("A, b! C y", 1.0), ("c b a", 0.0)):
+        assert dirty_shares([["a b c"]], [text], 3) == [share]
+    assert dirty_shares([["a b"]], ["a b"], 3) == [None]
 
 
 def test_an_item_in_the_training_text_is_dirty_in_both_languages() -> None:

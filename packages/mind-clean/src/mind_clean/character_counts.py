@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_clean.extractors.blocks.inline_text import is_triple, white
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, Offsets, encode
 
 
@@ -22,7 +22,7 @@ def count_classes(text: str, classes: npt.NDArray[np.uint8], number: int) -> Off
     return counts
 
 
-@kernel
+@kernel("i8(u1[])")
 def _count_visible(data: Bytes) -> int:
     at, seen, size = 0, 0, len(data)
     while at < size:
@@ -41,7 +41,7 @@ def _count_visible(data: Bytes) -> int:
     return seen
 
 
-@kernel
+@kernel("void(u1[], u1[], i8[])")
 def _count_classes(data: Bytes, classes: npt.NDArray[np.uint8], counts: Offsets) -> None:
     at, last, size = 0, len(classes) - 1, len(data)
     while at < size:

@@ -7,15 +7,17 @@ to be shipped, Python's codecs know both sets.
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 
 from mind_clean.annotations import TOOL
+from mind_clean.deferred_loops import DeferredLoops
 from mind_clean.letters import Letters, letters_of
 from mind_core import Record
 from mind_core.records import annotation
 from mind_core.text import languages
 from mind_core.text.languages import HAN_SHARE_OF_CHINESE
+
+_loop = DeferredLoops()
 
 
 def language_by_script(letters: Letters) -> str:
@@ -31,13 +33,12 @@ def language_by_script(letters: Letters) -> str:
 def language_of(record: Record) -> str:
     """Return a record's language as `mind_core.text.languages.language_of` does, but quickly.
 
-    All that ask in a row about one text share one look at it. The answer is the same without numpy,
-    which is not loaded for this alone.
+    All that ask in a row about one text share one look at it.
     """
     annotated, text = annotation(record, TOOL).get("language"), record.get("text")
     if isinstance(annotated, str) or not (isinstance(text, str) and text):
         return languages.language_of(record)
-    if "numpy" not in sys.modules:
+    if not _loop.are_worth_loading(text):
         return languages.language_of_text(text)
     return language_by_script(letters_of(text))
 

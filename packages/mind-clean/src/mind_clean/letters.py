@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,15 +50,9 @@ class Letters(NamedTuple):
 @lru_cache(1)
 def letters_of(text: str) -> Letters:
     """Count the letters of a text."""
-    import numpy as np
+    from mind_clean.character_counts import count_classes
 
-    if "numba" in sys.modules:  # not worth loading for this alone
-        from mind_clean.character_counts import count_classes
-
-        return Letters(*count_classes(text, _classes(), len(Letters._fields)).tolist())
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    classes = _classes().take(points, mode="clip")
-    return Letters(*np.bincount(classes, minlength=len(Letters._fields)).tolist())
+    return Letters(*count_classes(text, _classes(), len(Letters._fields)).tolist())
 
 
 @cache

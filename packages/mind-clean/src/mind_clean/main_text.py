@@ -9,11 +9,13 @@ would not do by default: text length / HTML length has a median of 0.1 on real C
 
 from __future__ import annotations
 
-import sys
+from mind_clean.deferred_loops import DeferredLoops
 
 DENSITY_OF = ("page", "body", "html")
 """What a density is a share of: all the text of a page; that without what is set apart by element,
 role or name (navigation, footers, comments …); the source."""
+
+_loop = DeferredLoops()
 
 
 class MainText(str):
@@ -33,7 +35,7 @@ class MainText(str):
 
 def visible_characters(text: str) -> int:
     """Count the characters that are not white space."""
-    if "numba" in sys.modules:  # not worth loading for this alone
+    if _loop.are_worth_loading(text):
         from mind_clean.character_counts import count_visible
 
         return count_visible(text)

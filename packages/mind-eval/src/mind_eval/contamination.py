@@ -8,46 +8,23 @@ Brown et al. 2020); shorter pieces cannot be tested, and are counted so.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mind_core import MindError, Record
 from mind_core.files import MANIFEST, read_manifest
 from mind_core.records import text_of
 from mind_core.stream import check_inputs, read_records
-from mind_core.text.tokens import tokens
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 N = 13
 TEXT_FIELDS = ("passage", "abstract", "question", "text", "goal", "problem", "sentence")
-_BASE = 0x9E3779B97F4A7C15
 
 
 def pieces_of(doc: Mapping[str, Any]) -> list[str]:
     """List the texts of an item that could stand in training: what it asks, and its choices."""
     found = [str(doc[name]) for name in TEXT_FIELDS if doc.get(name)]
     return [*found, *(str(choice) for choice in doc.get("choices") or ())]
-
-
-def hashes(text: str, n: int = N) -> NDArray[np.uint64]:
-    """Hash every n-gram of a text: [tokens - n + 1] numbers of 64 bits, none for a short text."""
-    import numpy as np
-
-    marks = np.array([zlib.crc32(unit.encode()) for unit in tokens(text)], dtype=np.uint64)
-    count = len(marks) - n + 1
-    if count < 1:
-        return np.empty(0, dtype=np.uint64)
-    marks = (marks + np.uint64(1)) * np.uint64(_BASE)
-    found = np.zeros(count, dtype=np.uint64)
-    for place in range(n):
-        found = (found ^ marks[place : place + count]) * np.uint64(_BASE)
-        found ^= found >> np.uint64(29)
-    return found
 
 
 def check_training(paths: Iterable[Path]) -> None:
@@ -80,19 +57,16 @@ def dirty_shares(
     """Give for each item the share of its n-grams that occur in training; None: all too short."""
     import numpy as np
 
-    grams = [np.unique(np.concatenate([hashes(p, n) for p in pieces] or [hashes("")]))
-             for pieces in items]  # fmt: skip
-    index = np.unique(np.concatenate(grams)) if grams else np.empty(0, dtype=np.uint64)
-    seen = np.zeros(len(index), dtype=bool)
+    from mind_core.text.ngrams import NgramIndex
+
+    index = NgramIndex([("items", (piece for pieces in items for piece in pieces))], n)
+    seen = np.zeros(len(index.hashes), dtype=bool)
     for text in texts:
-        found = hashes(text, n)
-        if len(found) and len(index):
-            places = np.searchsorted(index, found).clip(max=len(index) - 1)
-            seen[places[index[places] == found]] = True
+        seen[index.places(text)] = True
     shares: list[float | None] = []
-    for own in grams:
-        hit = seen[np.searchsorted(index, own)] if len(own) else own
-        shares.append(float(hit.mean()) if len(own) else None)
+    for pieces in items:
+        own = np.unique(np.concatenate([index.places(p) for p in pieces] or [index.places("")]))
+        shares.append(float(seen[own].mean()) if len(own) else None)
     return shares
 
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.text.languages import HAN_SHARE_OF_CHINESE
 from mind_core.text.scripts import HAN
 from mind_tok.bpe.arrays import I64, U8
@@ -32,7 +32,7 @@ def languages_of(data: U8, offsets: I64) -> list[str]:
     return [_LANGUAGES[code] for code in codes]
 
 
-@kernel
+@kernel("void(u1[], i8[], u1[], i8[,])")
 def count_scripts(data: U8, offsets: I64, kinds: U8, counts: I64) -> None:
     """Count letters and Han characters of each text into `counts`, (texts, 2)."""
     for text in range(len(offsets) - 1):

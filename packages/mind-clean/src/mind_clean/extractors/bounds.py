@@ -23,7 +23,7 @@ from mind_clean.extractors.blocks.element_rules import (
     number_of,
     tags,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 from mind_core.record_limits import TooLarge, memory_limit
 
@@ -92,7 +92,7 @@ def _without_attributes(tag: re.Match[bytes]) -> bytes:
     return b"<%b " % tag[1] if many else source
 
 
-@kernel
+@kernel("i8(u1[], u1)")
 def count_of(data: Bytes, byte: np.uint8) -> int:
     """Count a byte, without an array for the answers in between."""
     count = 0
@@ -101,7 +101,7 @@ def count_of(data: Bytes, byte: np.uint8) -> int:
     return count
 
 
-@kernel
+@kernel("i8(u1[], (u8[], i8[], i8[], i8[], i8[]))")
 def _depth(data: Bytes, tags: Tags) -> int:
     """Return how deep the tags nest at most, as if each were closed by any end tag."""
     level, deepest, at = 0, 0, 0

@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from mind_clean.extractors.blocks.element_rules import VOID, Tags, hash_of_name, number_of, tags
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 _LOOKED_AT = 1000
@@ -31,7 +31,7 @@ def with_end_tags(page: bytes) -> bytes:
     return out[: _close_empty(data, tags(), out)].tobytes()
 
 
-@kernel
+@kernel("b1(u1[], (u8[], i8[], i8[], i8[], i8[]))")
 def _any_to_close(data: Bytes, tags: Tags) -> bool:
     """Tell whether a page holds an empty element that an HTML parser would leave open."""
     for at in range(3, len(data)):
@@ -44,7 +44,7 @@ def _any_to_close(data: Bytes, tags: Tags) -> bool:
     return False
 
 
-@kernel
+@kernel("i8(u1[], (u8[], i8[], i8[], i8[], i8[]), u1[])")
 def _close_empty(data: Bytes, tags: Tags, out: Bytes) -> int:
     """Copy a page and close its empty elements; return its new length."""
     to, opened = 0, -1

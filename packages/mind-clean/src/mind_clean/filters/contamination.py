@@ -56,7 +56,7 @@ class Contamination:
         if found is None:
             return None
         value: dict[str, Any] = {
-            "file": found.file,
+            "file": found.source,
             "ngram": found.ngram,
             "hits": found.hits,
             "share": round(found.share, 4),

@@ -7,7 +7,7 @@ import numpy as np
 from mind_clean.segmentation.dictionary import CODES, Logs, Nodes, Steps, next_node
 from mind_clean.segmentation.unknown import Numbers, States, cut_unknown
 from mind_clean.text_stats.char_classes import CHINESE_RUN, SIZE, SPACE, Table
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 
@@ -87,7 +87,7 @@ def _cut_run(
     return count
 
 
-@kernel
+@kernel("i8(u4[], i8, u4[], i4[], i8[], f8[], f8[,], f8[,], f8, f8[], i4[], i1[], i4[], i4[])")
 def chinese_words(
     text: CodePoints, length: int, table: Table, roots: Nodes, steps: Steps, logs: Logs,
     emissions: Logs, chain: Logs, unknown_share: float,

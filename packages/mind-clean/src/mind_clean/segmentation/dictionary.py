@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
 
 from mind_clean.segmentation.build import FLOOR
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints, decode
 
 FILE = "jieba-0.42.1.zst"
@@ -94,7 +94,13 @@ def next_node(steps: Steps, node: int, point: np.uint32) -> int:
     return 0
 
 
-@kernel
+def _one_word() -> tuple[Any, ...]:
+    """Return what `_grow` takes, for a word of two characters."""
+    tables = np.zeros(CODES, np.int32), np.full(16, -1, np.int64), np.zeros(16)
+    return np.array([97, 98], np.uint32), np.zeros(1), *tables
+
+
+@kernel("i8(u4[], f8[], i4[], i8[], f8[])", example=_one_word)
 def _grow(letters: CodePoints, shares: Logs, roots: Nodes, steps: Steps, logs: Logs) -> int:
     """Write the tree of the words, which line feeds part; return how many nodes it has."""
     mask = np.uint64(len(steps) - 1)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_clean.segmentation.dictionary import FIRST_HAN, LAST_HAN, Logs
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 Numbers = npt.NDArray[np.int32]

@@ -19,7 +19,7 @@ from mind_clean.text_stats.char_classes import (
     Table,
 )
 from mind_clean.text_stats.word_table import Numbers, number_of
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 _STOP, _PLUS, _APOSTROPHE, _CURLY = np.uint32(46), np.uint32(43), np.uint32(39), np.uint32(0x2019)

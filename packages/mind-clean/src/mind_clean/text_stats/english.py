@@ -29,7 +29,7 @@ from mind_clean.text_stats.word_table import (
     number_of,
     spread,
 )  # fmt: skip
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 UNITS = listed(
@@ -185,7 +185,7 @@ def _join_known(
     return write
 
 
-@kernel
+@kernel("i8(u4[], i8, u4[], i8, u4[], i4[], i4[], i4[,], i4[], i4[], i4[])")
 def english_words(
     text: CodePoints, length: int, table: Table, longest: int,
     letters: CodePoints, ends: Numbers, slots: Numbers, pieces: Numbers,

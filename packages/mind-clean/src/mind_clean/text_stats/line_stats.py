@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mind_clean.text_stats.char_classes import HAN, LINE_END, SIZE, SPACE, TERMINAL, Table
 from mind_clean.text_stats.word_table import Numbers, hash_of
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 Counts = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ def _ends_in_ellipsis(text: CodePoints, start: int, end: int) -> bool:
     return stops == 3
 
 
-@kernel
+@kernel("void(u4[], i8, u4[], i8[])")
 def count_characters(text: CodePoints, length: int, table: Table, counts: Counts) -> None:
     """Fill in what single characters and the lines of str.splitlines give."""
     counts[0] = length
@@ -154,7 +154,7 @@ def _split(
     return count + 1
 
 
-@kernel
+@kernel("void(u4[], i8, u4[], i8[], i8[], i4[], i4[], i4[])")
 def count_pieces(
     text: CodePoints, length: int, table: Table, counts: Counts, lengths: Counts,
     starts: Numbers, stops: Numbers, slots: Numbers,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mind_clean.text_stats.line_stats import clear
 from mind_clean.text_stats.word_table import Numbers
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 Counts = npt.NDArray[np.int64]
@@ -26,7 +26,7 @@ _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _ONE = np.uint64(1)
 
 
-@kernel
+@kernel("void(u8[])")
 def fill_powers(powers: Hashes) -> None:
     """Fill in the powers of the hash's base, from 0 on."""
     powers[0] = _ONE
@@ -160,7 +160,7 @@ def _came_before(
     return repeated
 
 
-@kernel
+@kernel("void(u4[], i4[], i4[], i8, i8[], i4[], i4[], i4[], i4[], i4[], u8[], u8[], i4[])")
 def count_repeated(
     text: CodePoints, starts: Numbers, stops: Numbers, words: int, counts: Counts,
     names: Numbers, grams: Numbers, longer: Numbers, often: Numbers, sizes: Numbers,
@@ -173,11 +173,13 @@ def count_repeated(
     """
     _hash_up_to(text, starts, stops, words, sizes, up_to)
     _name_words(text, starts, stops, words, names, up_to, powers, slots)
-    grams[:words] = names[:words]
+    for word in range(words):
+        grams[word] = names[word]
     for n in range(2, 5):
         best = _lengthen(n, words, names, grams, longer, often, slots)
         if best >= 0:
             counts[n] = (sizes[best + n] - sizes[best] + n - 1) * often[best]
-        grams[:words] = longer[:words]
+        for word in range(words):
+            grams[word] = longer[word]
     for n in range(5, 11):
         counts[n] = _came_before(n, text, starts, stops, words, sizes, up_to, powers, slots)

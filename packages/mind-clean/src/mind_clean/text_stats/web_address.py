@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mind_clean.text_stats.char_classes import ALPHA, DIGIT, LOWER, SIZE, Table
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 _AT, _COLON, _SLASH = np.uint32(64), np.uint32(58), np.uint32(47)

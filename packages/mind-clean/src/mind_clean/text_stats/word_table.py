@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 Numbers = npt.NDArray[np.int32]
@@ -77,7 +77,7 @@ def number_of(
     return -1
 
 
-@kernel
+@kernel("void(u4[], i4[], i4[])")
 def _fill(letters: CodePoints, ends: Numbers, slots: Numbers) -> None:
     mask = np.uint64(len(slots) - 1)
     for number in range(len(ends) - 1):

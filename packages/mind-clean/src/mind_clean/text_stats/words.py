@@ -7,14 +7,14 @@ import numpy.typing as npt
 
 from mind_clean.text_stats.char_classes import ALPHA, SIZE, SYMBOL, Table
 from mind_clean.text_stats.word_table import Numbers, number_of
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 Counts = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-@kernel
+@kernel("void(u4[], u4[], i4[], i4[], i8, i8[])")
 def count_words(
     text: CodePoints, table: Table, starts: Numbers, stops: Numbers, words: int, counts: Counts
 ) -> None:
@@ -32,7 +32,7 @@ def count_words(
             counts[1] += stops[word] - starts[word]
 
 
-@kernel
+@kernel("i8(u4[], i4[], i4[], i8, u4[], i4[], i4[], i8, b1[])")
 def count_known(
     text: CodePoints, starts: Numbers, stops: Numbers, words: int,
     letters: CodePoints, ends: Numbers, slots: Numbers, longest: int, found: Flags,

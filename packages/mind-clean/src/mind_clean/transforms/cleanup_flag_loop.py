@@ -16,7 +16,7 @@ from mind_clean.transforms.cleanup_flags import (
     OTHER_BLANKS,
     WHITESPACE,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, encode
 
 Classes = npt.NDArray[np.uint8]
@@ -49,7 +49,7 @@ def _classes() -> Classes:
     return classes
 
 
-@kernel
+@kernel("i8(u1[], u1[])")
 def _flags(data: Bytes, classes: Classes) -> int:
     flags, at, size = 0, 0, len(data)
     where, indent, feeds, blanks, wide = _START, 0, 0, 0, False

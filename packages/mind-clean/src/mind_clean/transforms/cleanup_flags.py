@@ -7,8 +7,9 @@ the safe side: without its flag a step has nothing to do; with it, the step look
 
 from __future__ import annotations
 
-import sys
 from functools import lru_cache
+
+from mind_clean.deferred_loops import DeferredLoops
 
 EMOJI, OTHER_BLANKS, WHITESPACE, CJK_SPACES, CONTROL, LATIN_1 = (1 << bit for bit in range(6))
 """Emoji or their modifiers; blanks other than space, tab and U+3000; blanks at the end of a line,
@@ -17,15 +18,16 @@ marks enclose; what cannot be seen, and other ends of lines; U+0080 to U+00FF.""
 
 ALL = -1
 
+_loop = DeferredLoops()
+
 
 @lru_cache(1)
 def cleanup_flags(text: str) -> int:
     """Return the flags of a text, added up; asking again for the same text costs nothing.
 
-    All of them where no other step needs compiled loops: loading them would cost a step that runs
-    alone more than it saves.
+    All of them for the first texts: loading the loop costs more than looking with patterns.
     """
-    if "numba" not in sys.modules:
+    if not _loop.are_worth_loading(text):
         return ALL
     from mind_clean.transforms.cleanup_flag_loop import search
 

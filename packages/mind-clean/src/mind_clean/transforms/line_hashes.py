@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Offsets
 from mind_core.kernels.utf8 import CodePoints
 from mind_core.text.scripts import HAN
@@ -101,7 +101,7 @@ def _finished(value: np.uint64) -> np.uint64:
     return max(value ^ (value >> np.uint64(29)), np.uint64(1))
 
 
-@kernel
+@kernel("void(u4[], i8, i8[], u4[], u4[,], u8[])")
 def find_keys(
     text: CodePoints, site: int, ends: Offsets, bits: Table, several: Table, keys: Keys
 ) -> None:

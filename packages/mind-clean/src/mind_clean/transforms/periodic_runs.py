@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.utf8 import CodePoints
 
 Run = tuple[int, int, int]
@@ -55,7 +55,7 @@ def _end_of_equal(text: CodePoints, at: int, period: int) -> int:
     return at
 
 
-@kernel
+@kernel("i8(u4[], i8, i8, i8, i8[,])")
 def find_runs(text: CodePoints, shortest: int, longest: int, times: int, found: Runs) -> int:
     """Write start, end and period of each run, as far as there is room; return how many there are.
 

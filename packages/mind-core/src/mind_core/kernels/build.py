@@ -42,8 +42,8 @@ LEVELS = {
 
 _SUPPORT = Path(__file__).with_name("support.c")
 
-_SECONDS, _ITEMS = 120, 1 << 10
-"""How long all loops of a package may take on arrays of so many zeros."""
+_SECONDS, _ITEMS, _COLUMNS = 120, 1 << 10, 128
+"""How long all loops of a package may take on arrays of so many zeros, or rows of them."""
 
 _NEEDS = {"x86-64-v3": '&& __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")'}
 
@@ -111,7 +111,7 @@ def find_kernels(package: str) -> tuple[list[Kernel[..., Any]], list[str]]:
     kernels = [KERNELS[name] for name in sorted(KERNELS) if KERNELS[name].package == package]
     if not kernels:
         raise MindError(f"{package} has no loops that can be called")
-    return kernels, sorted(_sources(kernels))
+    return kernels, sorted(sources_of(kernels))
 
 
 def _module_name(package: str, folder: Path, path: Path) -> str:
@@ -119,7 +119,7 @@ def _module_name(package: str, folder: Path, path: Path) -> str:
     return ".".join((package, *parts)).removesuffix(".__init__")
 
 
-def _sources(kernels: Sequence[Kernel[..., Any]]) -> set[str]:
+def sources_of(kernels: Sequence[Kernel[..., Any]]) -> set[str]:
     """Return the files whose change could change the machine code of loops."""
     files: set[str] = set()
     seen: set[str] = set()
@@ -215,7 +215,7 @@ def _try(package: str, path: Path) -> None:
 
 
 def call_all(package: str, path: str) -> None:
-    """Call every loop of a library once, on arrays of zeros, and say which one it is."""
+    """Call every loop of a library once, on its example or on zeros, and say which one it is."""
     import numpy as np
 
     from mind_core.kernels import library
@@ -224,18 +224,21 @@ def call_all(package: str, path: str) -> None:
 
     kernels, _ = find_kernels(package)
     for kernel in kernels:
+        sys.stderr.write(f"{kernel.name}\n")
+        sys.stderr.flush()
+        if kernel.example is not None:
+            kernel(*kernel.example())
+            continue
         values: list[Any] = []
         for wanted in kernel.signature.arguments:
             if isinstance(wanted, str):
                 values.append(0)
                 continue
             arrays = [
-                np.zeros((_ITEMS,) if part.dimensions == 1 else (_ITEMS, 64), part.dtype)
+                np.zeros((_ITEMS, _COLUMNS)[: part.dimensions], part.dtype)
                 for part in (wanted if isinstance(wanted, tuple) else (wanted,))
             ]
             values.append(tuple(arrays) if isinstance(wanted, tuple) else arrays[0])
-        sys.stderr.write(f"{kernel.name}\n")
-        sys.stderr.flush()
         kernel(*values)
 
 

@@ -12,13 +12,16 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from mind_core.errors import MindError
 from mind_core.kernels.library import Kernel, sources_hash
-from mind_core.kernels.private_files import user_cache
+from mind_core.kernels.loads import INTRINSIC
+from mind_core.kernels.private_files import is_private, user_cache
 from mind_core.kernels.signatures import ArrayType
+from mind_core.progress import log, may_paint
 
 ALLOWED = {"malloc", "free", "memset", "memcpy", "memmove"}
 """All that a loop may ask of the machine that it runs on."""
@@ -64,7 +67,7 @@ def object_code(kernel: Kernel[..., Any], cpu: str) -> bytes:
 
 def _overload(kernel: Kernel[..., Any], cpu: str) -> Any:
     """Compile a loop for its signature; without arrays of its own if it makes none."""
-    signature = tuple(_numba_type(argument) for argument in kernel.signature.arguments)
+    signature = tuple(_numba_types(kernel))
     wanted = _numba_return(kernel.signature.returns)
     errors = numba().core.errors
     for nrt in (False, True):
@@ -105,6 +108,9 @@ def dispatcher_of(function: Callable[..., Any], flags: _Flags | None) -> Any:
         names = dict(function.__globals__)
         for name in function.__code__.co_names:
             value = names.get(name)
+            if hasattr(value, INTRINSIC):
+                names[name] = _intrinsics()[name]
+                continue
             inner: Any = value.function if type(value) is Kernel else value
             if type(value) is Kernel or getattr(value, "__kernel__", False):
                 names[name] = dispatcher_of(inner, flags)
@@ -119,7 +125,10 @@ def dispatcher_of(function: Callable[..., Any], flags: _Flags | None) -> Any:
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
             if not flags[0]:
                 options["_nrt"] = False
-        _dispatchers[key] = numba().njit(**options)(copy)
+        made = numba().njit(**options)(copy)
+        if flags is None:
+            made._cache = _Kept(made._cache)
+        _dispatchers[key] = made
     return _dispatchers[key]
 
 
@@ -128,28 +137,63 @@ def jit(kernel: Kernel[..., Any]) -> Callable[..., Any]:
 
     The code is kept in the user's own cache folder, under a hash of all sources that it is made of.
     """
-    with _kept_in(kernel.package):
+    with _kept_in(kernel):
         dispatcher: Callable[..., Any] = dispatcher_of(kernel.function, None)
     return dispatcher
 
 
+class _Kept:
+    """numba's cache of one loop, from and into folders that nobody else can write.
+
+    Its index is a pickle, and its data machine code: whoever writes them decides what runs here.
+    """
+
+    def __init__(self, cache: Any) -> None:
+        self._numba = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._numba, name)
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        """Return what is kept for a signature, None if nothing is, or others could write it."""
+        file = self._numba._cache_file
+        index = Path(file._index_path)
+        kept = index.parent.glob(f"{escape(index.name.removesuffix('.nbi'))}.*")
+        if not (_is_private(self._numba.cache_path) and all(map(is_private, kept))):
+            return None
+        try:
+            return self._numba.load_overload(signature, context)
+        except Exception:
+            file.flush()  # damaged, which raises anything: it is made again
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        """Keep what was compiled, unless others could change it."""
+        if _is_private(self._numba.cache_path):
+            self._numba.save_overload(signature, data)
+
+
+@cache
+def _is_private(folder: str) -> bool:
+    return is_private(Path(folder))
+
+
 @contextmanager
-def _kept_in(package: str) -> Iterator[None]:
+def _kept_in(kernel: Kernel[..., Any]) -> Iterator[None]:
     config = numba().config
-    before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_folder(package))
+    before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_folder(kernel))
     try:
         yield
     finally:
         config.CACHE_DIR = before
 
 
-@cache
-def _cache_folder(package: str) -> Path:
-    from mind_core.kernels.build import find_kernels
+def _cache_folder(kernel: Kernel[..., Any]) -> Path:
+    from mind_core.kernels.build import sources_of
 
-    _, sources = find_kernels(package)
+    sources = sources_hash(dict.fromkeys(sources_of([kernel])))
     checks = "checked" if numba().config.BOUNDSCHECK else "plain"
-    return user_cache() / "loops" / f"{package}-{checks}-{sources_hash(dict.fromkeys(sources))}"
+    return user_cache() / "loops" / f"{kernel.package}-{checks}-{sources}"
 
 
 @cache
@@ -161,10 +205,60 @@ def numba() -> Any:
     try:
         found = importlib.import_module("numba")
         importlib.import_module("numba.np.arraymath")
+        _tell_of_compiling()
     finally:
         if hidden:
             del sys.modules["scipy"]
     return found
+
+
+def _tell_of_compiling() -> None:
+    """Tell people once why a run begins with a wait."""
+    event = importlib.import_module("numba.core.event")
+
+    class Notice(event.Listener):  # type: ignore[misc, name-defined]
+        given = False
+
+        def on_start(self, event: object) -> None:  # noqa: ARG002
+            if not self.given and may_paint():
+                log(Path(sys.argv[0]).name, "compiling its loops, once on this machine: a minute")
+            self.given = True
+
+        def on_end(self, event: object) -> None:
+            """Do nothing."""
+
+    event.register("numba:compile", Notice())
+
+
+@cache
+def _intrinsics() -> dict[str, Any]:
+    """Return the machine code of what `loads` names."""
+    types = importlib.import_module("numba.core.types")
+
+    def load_word(_: Any, data: Any, at: Any) -> Any:  # noqa: ARG001 - code is made for its type
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            place = builder.gep(array.data, [arguments[1]])
+            word = context.get_value_type(types.int64).as_pointer()
+            return builder.load(builder.bitcast(place, word), align=1)
+
+        return types.int64(data, types.intp), code
+
+    intrinsic = importlib.import_module("numba.extending").intrinsic
+    return {function.__name__: intrinsic(function) for function in (load_word,)}
+
+
+def _numba_types(kernel: Kernel[..., Any]) -> Iterator[Any]:
+    """Yield the types of arguments; a named tuple of arrays is known by its annotation."""
+    code, names = kernel.function.__code__, kernel.function.__globals__
+    parameters = code.co_varnames[: code.co_argcount]
+    for name, argument in zip(parameters, kernel.signature.arguments, strict=True):
+        found = _numba_type(argument)
+        told = kernel.function.__annotations__.get(name)
+        told = names.get(told) if isinstance(told, str) else told
+        if isinstance(argument, tuple) and hasattr(told, "_fields"):
+            found = numba().types.NamedTuple(list(found), told)
+        yield found
 
 
 def _numba_type(argument: Any) -> Any:

@@ -6,7 +6,8 @@ that can be called are compiled into one shared library beside its modules (`ker
 when it runs they are taken from there: nothing is compiled, and numba need not be installed.
 
 Without a library, or with one that was built from other sources, numba compiles the loops, if it is
-installed (the extra `jit`). `MIND_LOOPS=shipped` or `jit` allows one of the two only.
+installed (the extra `jit`). `MIND_LOOPS=shipped` or `jit` allows one of the two only; `plain`
+runs the loops as the Python that they are written in, which is for tests.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from mind_core.kernels.signatures import ArrayType, Signature, check_array, pars
 P = ParamSpec("P")
 R = TypeVar("R")
 
-CHOICES = ("shipped", "jit")
+CHOICES = ("shipped", "jit", "plain")
 VARIABLE = "MIND_LOOPS"
 FOLDER, SUFFIX = "native", {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 WHY_NOT = "why-not.txt"
@@ -43,6 +44,8 @@ _NATIVE = {"i8": ctypes.c_int64, "f8": ctypes.c_double, "u1": ctypes.c_uint8, "b
 _Room = ctypes.c_int64 * 2
 
 
+Example = Callable[[], tuple[Any, ...]]
+
 KERNELS: dict[str, Kernel[..., Any]] = {}
 """The loops that can be called, of all modules that were imported, by package and name."""
 
@@ -50,9 +53,11 @@ KERNELS: dict[str, Kernel[..., Any]] = {}
 class Kernel(Generic[P, R]):
     """A loop that can be called; where its machine code comes from is settled at the first call."""
 
-    def __init__(self, function: Callable[P, R], signature: Signature) -> None:
+    def __init__(
+        self, function: Callable[P, R], signature: Signature, example: Example | None = None
+    ) -> None:
         update_wrapper(self, function)
-        self.function, self.signature = function, signature
+        self.function, self.signature, self.example = function, signature, example
         self._code: Callable[..., Any] | None = None
         KERNELS[f"{self.package}.{self.name}"] = self
         PACKAGES.add(self.package)
@@ -98,19 +103,23 @@ def kernel(marked: Callable[P, R]) -> Callable[P, R]:
 
 
 @overload
-def kernel(marked: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def kernel(
+    marked: str, *, example: Example | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Mark a loop that can be called, by its signature."""
 
 
-def kernel(marked: Any) -> Any:
+def kernel(marked: Any, *, example: Example | None = None) -> Any:
     """Mark a loop: `@kernel` for one that loops call, `@kernel("i8(u1[])")` for one to be called.
 
+    A new library calls it once, with what `example` returns; by default with zeros, 1,024 values or
+    rows of 128 in each array. For a named tuple of arrays the argument is annotated with its class.
     Integers wrap around and nothing checks bounds, as in C. Floating-point sums keep their order,
     so that a result is the same on every machine.
     """
     if isinstance(marked, str):
         signature = parse_signature(marked)
-        return lambda function: Kernel(function, signature)
+        return lambda function: Kernel(function, signature, example)
     marked.__kernel__ = True
     return marked
 
@@ -142,8 +151,8 @@ def library_of(package: str) -> CompiledLibrary | str:
     choice = os.environ.get(VARIABLE, "")
     if choice not in ("", *CHOICES):
         raise UsageError(f"{VARIABLE}={choice} is none of {', '.join(CHOICES)}")
-    if choice == "jit":
-        return f"{VARIABLE}=jit"
+    if choice in ("jit", "plain"):
+        return f"{VARIABLE}={choice}"
     found = _opened(package)
     if choice == "shipped" and isinstance(found, str):
         raise MindError(
@@ -203,6 +212,8 @@ def _opened(package: str) -> CompiledLibrary | str:
 
 def _compiled(kernel: Kernel[..., Any], why: str) -> Callable[..., Any]:
     """Compile a loop with numba, or say what to do about it that there is none."""
+    if why == f"{VARIABLE}=plain":
+        return _plain(kernel)
     if find_spec("numba") is None:
         raise MindError(
             f"{kernel.package} has no compiled loops, and numba is not installed to compile them",
@@ -216,6 +227,18 @@ def _compiled(kernel: Kernel[..., Any], why: str) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         kernel.signature.check(kernel.name, arguments)
         return dispatcher(*arguments)
+
+    return call
+
+
+def _plain(kernel: Kernel[..., Any]) -> Callable[..., Any]:
+    """Return the loop as it is written, with numbers that wrap around as those of a loop do."""
+    import numpy as np
+
+    def call(*arguments: Any) -> Any:
+        kernel.signature.check(kernel.name, arguments)
+        with np.errstate(all="ignore"):
+            return kernel.function(*arguments)
 
     return call
 

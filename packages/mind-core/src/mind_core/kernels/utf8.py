@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 CodePoints = npt.NDArray[np.uint32]
 
 
-@kernel
+@kernel("i8(u1[], u4[])")
 def decode(data: Bytes, into: CodePoints) -> int:
     """Write the code points of well-formed UTF-8 into a buffer; return how many there are.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import U8
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
 
 _PRIME = 0x100000001B3
@@ -25,7 +25,7 @@ def splits(entries: Sequence[bytes]) -> npt.NDArray[np.int64]:
     return rows[: find_splits(data, offsets, table, rows)]
 
 
-@kernel
+@kernel("i8(u1[], i8[], i4[], i8[,])")
 def find_splits(data: U8, offsets: I64, table: I32, rows: I64) -> int:
     """Fill an empty table with all entries, then `rows`; return their number."""
     for entry in range(len(offsets) - 1):

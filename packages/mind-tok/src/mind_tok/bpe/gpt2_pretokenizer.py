@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
 from mind_tok.bpe.characters import character
 from mind_tok.bpe.tries import Trie, longest_in_trie
@@ -47,7 +47,7 @@ class Gpt2Cuts:
         return segments[:count], texts, special[:count]
 
 
-@kernel
+@kernel("i8(u1[], i8[], u1[], i8[], i4[], i4[], b1[], i8[], i8[], i4[])")
 def cut_gpt2(
     data: U8, offsets: I64, kinds: U8, trie_keys: I64, trie_nodes: I32, trie_ids: I32,
     may_begin: npt.NDArray[np.bool_], segments: I64, texts: I64, special: I32,

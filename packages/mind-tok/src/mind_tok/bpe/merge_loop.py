@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
 from mind_tok.bpe.characters import character
 from mind_tok.bpe.word_cache import (
@@ -49,7 +49,7 @@ def pair_value(left: int, right: int, merges: I64) -> int:
     return NONE
 
 
-@kernel
+@kernel("i8(i4[], i8, i8[], i8[,])")
 def merge_short(symbols: I32, count: int, pairs: I64, merges: I64) -> int:
     """Merge the first `count` symbols in place and return how many are left."""
     for i in range(count - 1):
@@ -109,7 +109,7 @@ def heap_pop(heap: I64, size: int) -> int:
     return size
 
 
-@kernel
+@kernel("i8(i4[], i8, i8[,])")
 def merge_long(symbols: I32, count: int, merges: I64) -> int:
     """Merge the first `count` symbols in place with a heap; return how many are left.
 
@@ -192,19 +192,18 @@ def segment_ids(
     return filled + count
 
 
-@kernel
+@kernel("void(u1[], i8[], i8[], i4[], i8, i4[], i4[], i8[,], i8[,], i8[,], i4[], i8[])")
 def encode_segments(
     data: U8, segments: I64, texts: I64, special: I32, end_id: int, symbols_of: I32,
-    byte_ids: I32, merges: I64, short: I64, long: I64, out: I32,
-) -> I64:  # fmt: skip
-    """Encode all segments; return where each text's ids end in `out`, (texts,).
+    byte_ids: I32, merges: I64, short: I64, long: I64, out: I32, ends: I64,
+) -> None:  # fmt: skip
+    """Encode all segments; write where each text's ids end in `out` into `ends`, (texts,).
 
     `segments` are the ends of segments in `data`, text t has those below `texts[t]`; `special`
     holds an id for a segment that is a token by itself, else -1; `end_id` follows each text unless
     it is negative. `short` and `long` are caches. `out` has room for `FEW_IDS` ids more than there
     can be.
     """
-    ends = np.empty(len(texts), np.int64)
     room, pairs = np.empty(4096, np.int32), np.empty(SHORT, np.int64)
     wide = len(symbols_of) > 256
     filled: Any = 0
@@ -246,7 +245,6 @@ def encode_segments(
             out[filled] = end_id
             filled += 1
         ends[text] = filled
-    return ends
 
 
 @kernel

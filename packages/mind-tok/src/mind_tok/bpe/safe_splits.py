@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
 from mind_tok.bpe.characters import character
 
@@ -85,7 +85,7 @@ def _bits_of_pairs(first: I32, second: I32) -> npt.NDArray[np.uint8]:
     return bits
 
 
-@kernel
+@kernel("i8(u1[], i8[], i4[], u1[], i8[,], u1[], i8[], i4[], b1[], i4[], i8[], i8[], i4[])")
 def cut_pairs(
     data: U8, offsets: I64, numbers: I32, bits: U8, ascii_pairs: I64, frozen: U8, frozen_ends: I64,
     frozen_ids: I32, may_begin: npt.NDArray[np.bool_], symbols_of: I32, segments: I64, texts: I64,

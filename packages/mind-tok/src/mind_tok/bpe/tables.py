@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
 from mind_tok.bpe.merge_loop import encode_segments
 from mind_tok.bpe.word_cache import FEW_IDS, LONG_WORDS, MIX, SHORT_WORDS
@@ -41,9 +41,10 @@ class Merges:
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Return all ids, and where each text's end; `end_id` follows each text if it is given."""
         out = np.empty(len(data) + len(texts) + FEW_IDS, np.int32)
-        ends = encode_segments(
+        ends = np.empty(len(texts), np.int64)
+        encode_segments(
             data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.merges,
-            self._short, self._long, out,
+            self._short, self._long, out, ends,
         )  # fmt: skip
         return out[: ends[-1] if len(ends) else 0], ends
 
@@ -66,7 +67,7 @@ def hashed(keys: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> npt.ND
     return table
 
 
-@kernel
+@kernel("void(i8[], i8[], i8[,])")
 def fill_table(keys: I64, values: I64, table: I64) -> None:
     """Put keys and values into the table."""
     mask = len(table) - 1

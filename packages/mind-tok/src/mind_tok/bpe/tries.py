@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
 
 _MIX = 0x1E3779B97F4A7C15
@@ -39,7 +39,13 @@ class Trie:
         )  # fmt: skip
 
 
-@kernel
+def _one_step() -> tuple[Any, ...]:
+    """Return what `fill_trie` takes, for one string of one byte."""
+    step = np.zeros(1, np.int64), np.ones(1, np.int32)
+    return *step, np.full(16, -1, np.int64), np.zeros(16, np.int32)
+
+
+@kernel("void(i8[], i4[], i8[], i4[])", example=_one_step)
 def fill_trie(steps: I64, targets: I32, keys: I64, nodes: I32) -> None:
     """Put the steps into the table."""
     mask = len(keys) - 1

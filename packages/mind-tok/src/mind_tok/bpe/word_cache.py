@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.extending import intrinsic
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
+from mind_core.kernels.loads import load_word
 from mind_tok.bpe.arrays import I32, I64, U8
 
 MIX = 0x1E3779B97F4A7C15
@@ -33,19 +32,6 @@ _LOW = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64).view(np.int64)
 """The masks of the first n bytes of a word."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def word_at(_: Any, data: Any, at: Any) -> Any:  # noqa: ARG001 - `at` is what code is made for
-    """Load the eight bytes from a place on as a number; all of them must be there."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        place = builder.gep(array.data, [arguments[1]])
-        word = context.get_value_type(types.int64).as_pointer()
-        return builder.load(builder.bitcast(place, word), align=1)
-
-    return types.int64(data, types.intp), code
-
-
 @kernel
 def part_of_key(data: U8, at: int, end: int) -> int:
     """Return up to eight bytes of a segment as a number, as a processor's load has them."""
@@ -53,7 +39,7 @@ def part_of_key(data: U8, at: int, end: int) -> int:
     if count <= 0:
         return 0
     if at + 8 <= len(data):
-        return word_at(data, at) & _LOW[count]  # type: ignore[no-any-return]
+        return load_word(data, at) & _LOW[count]  # type: ignore[no-any-return]
     word = np.int64(0)
     for i in range(count):
         word |= np.int64(data[at + i]) << 8 * i

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mind_clean.extractors.blocks.element_rules import NUMBERS
@@ -27,6 +29,7 @@ from mind_clean.extractors.blocks.page import (
     Figures,
     Kept,
     Rows,
+    one_block,
 )
 from mind_clean.extractors.blocks.prefix_sums import OF_LINKS, OF_UNITS, OF_VALUES, sums_of
 from mind_clean.extractors.blocks.text_features import (
@@ -35,7 +38,7 @@ from mind_clean.extractors.blocks.text_features import (
     Scores,
     text_features,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 _KINDS = (
@@ -56,7 +59,6 @@ FEATURES = 88
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
-@kernel
 def features_of(
     containers: Rows,
     blocks: Rows,
@@ -71,8 +73,31 @@ def features_of(
     `kept` is what the rules choose; `name_scores` holds a score for each number of names, and
     `word_scores` one for each bucket of hashed words.
     """
+    out = np.zeros((len(blocks), FEATURES), np.float32)
+    _features_of(containers, blocks, figures, text, kept, name_scores, word_scores, out)
+    return out
+
+
+def _one_page() -> tuple[Any, ...]:
+    """Return what `_features_of` takes, for a page of one block."""
+    scores = np.zeros(1, np.int8), np.zeros(1 << 20, np.int8)
+    rest = np.zeros(1, np.uint8), np.ones(1, np.bool_), *scores
+    return *one_block()[:3], *rest, np.zeros((1, FEATURES), np.float32)
+
+
+@kernel("void(i8[,], i8[,], f8[,], u1[], b1[], i1[], i1[], f4[,])", example=_one_page)
+def _features_of(
+    containers: Rows,
+    blocks: Rows,
+    figures: Figures,
+    text: Bytes,
+    kept: Kept,
+    name_scores: Scores,
+    word_scores: Scores,
+    out: Features,
+) -> None:
+    """Write the features of each block into zeros."""
     count = len(blocks)
-    out = np.zeros((count, FEATURES), np.float32)
     all_kept = np.ones(count, np.bool_)
     sums = sums_of(blocks, figures, all_kept)
     chosen = sums_of(blocks, figures, kept)
@@ -91,7 +116,6 @@ def features_of(
         out[block, OF_BLOCK + 5] = blocks[block, LINES]
         out[block, OF_BLOCK + 6] = kept[block]
         out[block, OF_BLOCK + 7] = name_scores[blocks[block, OWNER]]
-    return out
 
 
 @kernel

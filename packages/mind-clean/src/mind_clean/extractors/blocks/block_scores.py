@@ -7,7 +7,7 @@ import numpy as np
 from mind_clean.extractors.blocks.element_rules import NUMBERS
 from mind_clean.extractors.blocks.element_words import HEADINGS
 from mind_clean.extractors.blocks.inline_text import white
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 _FIRST_HEADING, _LAST_HEADING = NUMBERS["h1"], NUMBERS["h6"]

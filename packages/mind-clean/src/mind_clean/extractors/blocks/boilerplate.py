@@ -18,7 +18,7 @@ from mind_clean.extractors.blocks.page import (
     Rows,
 )
 from mind_clean.extractors.blocks.prefix_sums import OF_UNITS, OF_VALUES, of, sums_of
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 
 _OF_PAGE = 0.4
 _LITTLE_ELSE = 600  # units

@@ -66,7 +66,7 @@ from mind_clean.extractors.blocks.page import (
     Rows,
 )
 from mind_clean.extractors.blocks.page import LENGTH as BLOCK_LENGTH
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, Offsets
 
 _BODY, _BR, _P, _PRE = (NUMBERS[name] for name in ("body", "br", "p", "pre"))
@@ -106,7 +106,7 @@ def room_for(elements: int) -> Columns:
     )
 
 
-@kernel
+@kernel("void(u1[], i8[,], i8, b1, u1[], i8[,], i8[,], f8[,], i8[], i8[,])")
 def assemble(
     data: Bytes,
     outline: Outline,

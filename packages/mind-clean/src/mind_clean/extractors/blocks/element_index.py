@@ -20,7 +20,7 @@ from mind_clean.extractors.blocks.element_rules import (
     name_hash,
     number_of,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, Offsets
 
 ATTRIBUTES, HIDDEN, LINKED, ANCHOR = 1, 2, 4, 8
@@ -50,7 +50,7 @@ inside (itself, if none is); how many elements before it are not to be seen."""
 FIELDS = 12
 
 
-@kernel
+@kernel("(i8, i8)(u1[], (u8[], i8[], i8[], i8[], i8[]), i8[,], i8[], i8[])")
 def find_elements(
     data: Bytes, tags: Tags, into: Outline, open_elements: Offsets, asking: Offsets
 ) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from mind_clean.extractors.blocks.element_rules import (
     NUMBERS,
     SPAN,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 EMPTY_BLOCK, LINE_BREAK, SET_APART = range(HIDDEN_FROM_READERS - 3, HIDDEN_FROM_READERS)

@@ -20,7 +20,7 @@ from mind_clean.extractors.blocks.element_words import (
     words,
 )
 from mind_clean.extractors.blocks.page import BOILERPLATE, MAIN, Rows
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 HIDDEN_FROM_READERS, INLINE, SPAN, LINK, LEAF, CONTAINER = range(-5, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, Offsets
 
 TO, START, LENGTH, SEEN, SPACE, BREAKS, LAST, END, END_LENGTH, END_SEEN = range(10)

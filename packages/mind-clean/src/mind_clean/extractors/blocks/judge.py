@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ from mind_clean.extractors.blocks.page import (
     Rows,
 )
 from mind_clean.extractors.blocks.text_features import Features, Scores
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 
 WEIGHTS = Path(__file__).with_name("judge.npz")
 AROUND = 18
@@ -83,13 +83,31 @@ def choose_learned(page: Page, kept: Kept) -> Kept:
     judge = load_judge()
     page_is = page.containers, page.blocks, page.figures, page.text
     features = features_of(*page_is, kept, name_scores(judge.name_words), judge.word_scores)
-    alone = odds(features, *judge.first, judge.starts[0], _ODDS)
+    alone = odds(features, judge.first, judge.starts[0])
     around = add_neighbours(page.containers, page.blocks, features, alone)
-    return best_choice(page.blocks, odds(around, *judge.second, judge.starts[1], _ODDS))
+    return best_choice(page.blocks, odds(around, judge.second, judge.starts[1]))
 
 
-@kernel
-def odds(
+def odds(features: Features, trees: Trees, start: float) -> Figures:
+    """Return the probability of each row, float64, by trees over its features.
+
+    The logistic function is looked up in a table between -12 and 12, so that no library's `exp`
+    decides about a block.
+    """
+    out = np.empty(len(features))
+    _odds(features, *trees, start, _ODDS, out)
+    return out
+
+
+def _one_leaf() -> tuple[Any, ...]:
+    """Return what `_odds` takes, for one row and one tree that is a leaf."""
+    one = [np.zeros(1, kind) for kind in (np.int32, np.int16, np.float32, np.int32)]
+    one[1][0] = -1
+    return np.zeros((1, 1), np.float32), *one, 0.0, _ODDS, np.zeros(1)
+
+
+@kernel("void(f4[,], i4[], i2[], f4[], i4[], f8, f8[], f8[])", example=_one_leaf)
+def _odds(
     features: Features,
     roots: npt.NDArray[np.int32],
     splits: npt.NDArray[np.int16],
@@ -97,13 +115,9 @@ def odds(
     rights: npt.NDArray[np.int32],
     start: float,
     table: Figures,
-) -> Figures:
-    """Return the probability of each row, float64, by trees over its features.
-
-    The logistic function is looked up in a table between -12 and 12, so that no library's `exp`
-    decides about a block.
-    """
-    out = np.empty(len(features))
+    out: Figures,
+) -> None:
+    """Write the probability of each row."""
     for row in range(len(features)):
         total = start
         for root in roots:
@@ -117,14 +131,21 @@ def odds(
         place = (min(max(total, -_LIMIT), _LIMIT) + _LIMIT) * (_STEPS / (2 * _LIMIT))
         below = min(int(place), _STEPS - 1)
         out[row] = table[below] + (table[below + 1] - table[below]) * (place - below)
+
+
+def add_neighbours(containers: Rows, blocks: Rows, features: Features, alone: Figures) -> Features:
+    """Return the features with the probabilities of the blocks around, and of the same kind."""
+    out = np.empty((len(blocks), FEATURES + AROUND), np.float32)
+    _add_neighbours(containers, blocks, features, np.ascontiguousarray(alone), out)
     return out
 
 
-@kernel
-def add_neighbours(containers: Rows, blocks: Rows, features: Features, alone: Figures) -> Features:
-    """Return the features with the probabilities of the blocks around, and of the same kind."""
+@kernel("void(i8[,], i8[,], f4[,], f8[], f4[,])")
+def _add_neighbours(
+    containers: Rows, blocks: Rows, features: Features, alone: Figures, out: Features
+) -> None:
+    """Write the features and what is around each block."""
     count = len(blocks)
-    out = np.empty((count, FEATURES + AROUND), np.float32)
     units, sums = np.zeros(count + 1), np.zeros(count + 1)
     for block in range(count):
         size = blocks[block, UNITS] + 1.0
@@ -132,7 +153,8 @@ def add_neighbours(containers: Rows, blocks: Rows, features: Features, alone: Fi
         sums[block + 1] = sums[block] + size * alone[block]
     for block in range(count):
         row = out[block]
-        row[:FEATURES] = features[block]
+        for place in range(FEATURES):
+            row[place] = features[block, place]
         row[FEATURES] = alone[block]
         to = FEATURES + 1
         for offset in _OFFSETS:
@@ -152,7 +174,6 @@ def add_neighbours(containers: Rows, blocks: Rows, features: Features, alone: Fi
         row[to + 4] = sums[count] / units[count]
         row[to + 5] = sums[block] / max(1e-9, sums[count])
     _add_kinds(containers, blocks, alone, out, FEATURES + 12)
-    return out
 
 
 @kernel
@@ -189,14 +210,20 @@ def _add_kinds(containers: Rows, blocks: Rows, alone: Figures, out: Features, to
             out[block, to + 2 * way + 1] = members[slot]
 
 
-@kernel
 def best_choice(blocks: Rows, likely: Figures) -> Kept:
     """Return the choice with the best expected F1: what is likelier than half of that F1.
 
     Lipton et al. 2014 (arXiv:1402.1892): the best threshold of a probability is F*/2.
     """
+    kept = np.zeros(len(blocks), np.bool_)
+    _best_choice(blocks, np.ascontiguousarray(likely), kept)
+    return kept
+
+
+@kernel("void(i8[,], f8[], b1[])")
+def _best_choice(blocks: Rows, likely: Figures, kept: Kept) -> None:
+    """Write the choice."""
     count = len(blocks)
-    kept = np.zeros(count, np.bool_)
     wanted = 0.0
     for block in range(count):
         wanted += likely[block] * (blocks[block, UNITS] + 2.0)
@@ -214,4 +241,3 @@ def best_choice(blocks: Rows, likely: Figures) -> Kept:
         threshold = better
     for block in range(count):
         kept[block] = likely[block] >= threshold
-    return kept

@@ -24,7 +24,7 @@ from mind_clean.extractors.blocks.prefix_sums import (
     of,
     sums_of,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 
 _INDEX = 0.5
 _LIST = 0.6
@@ -61,7 +61,8 @@ def drop_links(
                 kept[start:end] = False
         elif bits & IS_LIST and end - start >= 3:
             few = of(sums, start, end, OF_LINKS) <= _LIST * of(sums, start, end, OF_UNITS)
-            in_list[start:end] |= few
+            for block in range(start, end):
+                in_list[block] |= few
     for block in range(len(blocks)):
         share = figures[block, SHARE]
         if share >= _LINK and not in_list[block]:

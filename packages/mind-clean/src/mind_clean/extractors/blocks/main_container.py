@@ -35,7 +35,7 @@ from mind_clean.extractors.blocks.prefix_sums import (
     of,
     sums_of,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 
 _LEVELS = 4
 _TABLE = 3  # tr, tbody, table
@@ -65,7 +65,8 @@ def path_to_main_container(
     for i in apart:
         if i >= done and containers[i, FIRST] < len(kept) and kept[containers[i, FIRST]]:
             done = end_of(containers, i)
-            scores[i:done] *= _NAMED_APART
+            for inside in range(i, done):
+                scores[inside] *= _NAMED_APART
     best = main
     for i in range(main, end_of(containers, main)):
         if scores[i] > 0:

@@ -52,3 +52,10 @@ class Page(NamedTuple):
     """The texts of all blocks, end to end, as UTF-8."""
     characters: int
     """Visible characters of all blocks, with the marks of list items and cells."""
+
+
+def one_block() -> tuple[Rows, Rows, Figures, Rows]:
+    """Return containers, blocks, figures and traits of a body with one block without text."""
+    containers, blocks = np.zeros((1, IS_MAIN + 1), np.int64), np.zeros((1, OWNER + 1), np.int64)
+    containers[0, PARENT], containers[0, END] = -1, 1
+    return containers, blocks, np.zeros((1, VALUE + 1)), np.zeros(1, np.int64)

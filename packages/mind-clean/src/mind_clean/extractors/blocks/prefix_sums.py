@@ -7,7 +7,7 @@ import numpy as np
 from mind_clean.extractors.blocks.element_rules import NUMBERS
 from mind_clean.extractors.blocks.element_words import HEADINGS
 from mind_clean.extractors.blocks.page import KIND, SHARE, UNITS, VALUE, Figures, Kept, Rows
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 
 OF_UNITS, OF_LINKS, OF_VALUES, OF_HEADINGS = range(4)
 """Fields: units, units of links, values, and headings that are links."""

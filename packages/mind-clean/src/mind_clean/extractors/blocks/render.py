@@ -17,7 +17,7 @@ from mind_clean.extractors.blocks.page import (
     Kept,
     Rows,
 )
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 _MOST_CELLS = 100
@@ -34,7 +34,6 @@ _BULLET = np.frombuffer("• ".encode(), np.uint8)
 _UNKNOWN, _SIMPLE, _NOT_SIMPLE = range(3)
 
 
-@kernel
 def render(
     containers: Rows, blocks: Rows, traits: Rows, text: Bytes, kept: Kept, list_bullets: bool
 ) -> Bytes:
@@ -42,9 +41,23 @@ def render(
 
     Cells of a row are divided by " | ". With `list_bullets`, items begin with "• ".
     """
+    out = np.empty(len(text) + 8 * len(blocks), np.uint8)
+    return out[: _render(containers, blocks, traits, text, kept, list_bullets, out)]
+
+
+@kernel("i8(i8[,], i8[,], i8[], u1[], b1[], b1, u1[])")
+def _render(
+    containers: Rows,
+    blocks: Rows,
+    traits: Rows,
+    text: Bytes,
+    kept: Kept,
+    list_bullets: bool,
+    out: Bytes,
+) -> int:
+    """Write the text; return its number of bytes."""
     places = _places(containers, traits)
     simple = np.zeros(len(containers), np.int64)
-    out = np.empty(len(text) + 8 * len(blocks), np.uint8)
     to, before = 0, -1
     for block in range(len(blocks)):
         if not kept[block]:
@@ -59,12 +72,13 @@ def render(
         start = blocks[block - 1, TEXT_END] if block else 0
         to = _put(text, start, blocks[block, TEXT_END], out, to)
         before = home
-    return out[:to]
+    return to
 
 
 @kernel
 def _put(text: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
-    out[to : to + end - start] = text[start:end]
+    for place in range(end - start):
+        out[to + place] = text[start + place]
     return to + end - start
 
 

@@ -17,15 +17,30 @@ from mind_clean.extractors.blocks.main_container import (
     keep_related_siblings,
     path_to_main_container,
 )
-from mind_clean.extractors.blocks.page import KIND, Figures, Kept, Rows
+from mind_clean.extractors.blocks.page import KIND, Figures, Kept, Rows, one_block
 from mind_clean.extractors.blocks.prefix_sums import is_heading
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 
 
-@kernel
 def choose(containers: Rows, blocks: Rows, figures: Figures, traits: Rows) -> Kept:
     """Return for each block whether it is main text; there is at least one block."""
     kept = np.ones(len(blocks), np.bool_)
+    _choose(containers, blocks, figures, traits, kept)
+    return kept
+
+
+def keep_all_but_boilerplate(containers: Rows, blocks: Rows, figures: Figures) -> Kept:
+    """Return for each block whether it is not set apart."""
+    kept = np.ones(len(blocks), np.bool_)
+    _keep_all_but_boilerplate(containers, blocks, figures, kept)
+    return kept
+
+
+@kernel(
+    "void(i8[,], i8[,], f8[,], i8[], b1[])", example=lambda: (*one_block(), np.ones(1, np.bool_))
+)
+def _choose(containers: Rows, blocks: Rows, figures: Figures, traits: Rows, kept: Kept) -> None:
+    """Clear what is no main text from `kept`, where all is set."""
     main = main_element(containers, figures)
     drop_outside(containers, kept, main)
     apart = find_boilerplate(containers, main)
@@ -33,23 +48,20 @@ def choose(containers: Rows, blocks: Rows, figures: Figures, traits: Rows) -> Ke
         drop_boilerplate(containers, blocks, figures, kept, main, apart)
     path = path_to_main_container(containers, blocks, figures, kept, traits, main, apart)
     if is_unnamed_table_layout(containers, blocks, figures, kept, path):
-        return kept
+        return
     if len(apart):
         drop_boilerplate_from(containers, blocks, figures, kept, apart, path[-1])
     keep_related_siblings(containers, blocks, figures, kept, path)
     drop_links(containers, blocks, figures, kept, traits, path)
     _drop_last_headings(blocks, kept)
-    return kept
 
 
-@kernel
-def keep_all_but_boilerplate(containers: Rows, blocks: Rows, figures: Figures) -> Kept:
-    """Return for each block whether it is not set apart."""
-    kept = np.ones(len(blocks), np.bool_)
+@kernel("void(i8[,], i8[,], f8[,], b1[])", example=lambda: (*one_block()[:3], np.ones(1, np.bool_)))
+def _keep_all_but_boilerplate(containers: Rows, blocks: Rows, figures: Figures, kept: Kept) -> None:
+    """Clear what is set apart from `kept`, where all is set."""
     apart = find_boilerplate(containers, 0)
     if len(apart):
         drop_boilerplate(containers, blocks, figures, kept, 0, apart)
-    return kept
 
 
 @kernel

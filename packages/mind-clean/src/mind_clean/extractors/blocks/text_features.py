@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_clean.extractors.blocks.page import TEXT_END, Rows
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, Offsets
 
 Features = npt.NDArray[np.float32]
@@ -26,7 +26,7 @@ _LONGEST_SCORED = 240
 """Bytes: of longer texts only the words at the beginning have a score."""
 
 
-@kernel
+@kernel("i8(u1[], i8, i8, i8[])")
 def word_buckets(text: Bytes, start: int, end: int, buckets: Offsets) -> int:
     """Write the buckets of the first words and pairs of words of a text; return how many.
 

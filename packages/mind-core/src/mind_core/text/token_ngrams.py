@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mind_core.kernels.compiling import kernel
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, Offsets
 
 Hashes = npt.NDArray[np.uint64]
@@ -65,8 +65,8 @@ def _kind(code: int) -> int:
     return _WORD
 
 
-@kernel
-def token_runs(
+@kernel("(i8, i8)(u1[], i8, u8[], u4[], u1[], u8[], i8[], i8[])")
+def token_ngrams(
     data: Bytes,
     n: int,
     known: Hashes,
