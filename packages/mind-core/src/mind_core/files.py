@@ -216,6 +216,15 @@ def open_lock(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def open_log(path: Path) -> BinaryIO:
+    """Open a file to read and to append to; a new one is for its owner alone, a link is refused.
+
+    For logs of what was asked and answered. Raises `OSError` if it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "a+b")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, with those above it, so that it outlasts a power cut."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]

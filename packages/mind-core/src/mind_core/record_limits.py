@@ -106,8 +106,12 @@ def memory_limit(more: int) -> Iterator[None]:
     """Let this process take at most so many more bytes of address space in this block.
 
     For libraries that take memory at will; they fail, or Python raises `MemoryError`. Without
-    effect where the system does not tell a process its size (not Linux).
+    effect where the system does not tell a process its size (not Linux), and in threads: the limit
+    is the whole process's.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     try:
         size = int(_SIZES.read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:

@@ -17,6 +17,7 @@ from typing import IO
 import orjson
 
 from mind_core import MindError
+from mind_core.files import open_log as open_log_file
 from mind_domain.teachers import Decoding, Reply, Writer
 
 Messages = Sequence[Mapping[str, str]]
@@ -94,7 +95,13 @@ def open_log(path: Path | None) -> Iterator[RequestLog]:
         return
     import fcntl
 
-    with path.open("a+b") as file:
+    try:
+        opened = open_log_file(path)
+    except OSError as error:
+        raise MindError(
+            f"cannot write {path}", cause=error.strerror, hint="--log takes a file, and no link"
+        ) from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -106,12 +113,19 @@ def open_log(path: Path | None) -> Iterator[RequestLog]:
         yield log
 
 
+_BEGINS = b'{"key":'
+
+
 def _read_log(file: IO[bytes], path: Path) -> dict[str, Reply]:
     file.seek(0)
     answers: dict[str, Reply] = {}
     whole = 0
     for number, line in enumerate(file, 1):
         if not line.endswith(b"\n"):
+            if not line.startswith(_BEGINS[: len(line)]):
+                raise MindError(
+                    f"{path}:{number}: no line of a log of requests", hint="give another --log"
+                )
             break  # the last line of a run that was killed
         try:
             entry = orjson.loads(line)

@@ -43,6 +43,7 @@ def run_command(
     own: cli_options.Own = None,
     task: cli_options.Tasks = None,
     hub: cli_options.Hub = False,
+    allow_task_code: cli_options.AllowTaskCode = False,
     shots: cli_options.ShotCount = None,
     form: cli_options.Form = None,
     chat: cli_options.Chat = None,
@@ -99,6 +100,7 @@ def run_command(
     asked = RunOptions(
         model=model, model_name=model_name, timeout=timeout, api=api, api_key_env=api_key_env,
         concurrency=concurrency, tasks=tuple(task or ()), hub=hub,
+        allow_task_code=allow_task_code,
         shots=shots, heldout=tuple(heldout or ()), overlap=overlap, data_root=data_root,
         limit=limit, spread=spread, seed=seed, batch_tokens=batch_tokens, device=device,
         dtype=dtype, output=output, answers=answers, keep_going=keep_going,

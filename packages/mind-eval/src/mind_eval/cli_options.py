@@ -83,6 +83,14 @@ Hub = Annotated[
     bool,
     typer.Option("--hub", help="Let lm-eval fetch the data sets of --task from the hub."),
 ]
+AllowTaskCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-task-code",
+        help="Run the Python that a --task file names (!function), and read files outside of its "
+        "folder: with your rights.",
+    ),
+]
 ShotCount = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(

@@ -35,10 +35,13 @@ def prepare(model: Model, options: RunOptions) -> Loaded:
     """
     fits = Encoder(model).fits
     found = [
-        yaml_task(Path(task), fits, shots=options.shots, seed=options.seed, hub=options.hub)
+        yaml_task(
+            Path(task), fits, shots=options.shots, seed=options.seed, hub=options.hub,
+            allow_code=options.allow_task_code,
+        )
         for task in options.tasks
         if names_file(task)
-    ]
+    ]  # fmt: skip
     loaded: Loaded = {"tasks": {}, "groups": {}, "group_map": {}}
     named = [str(task) for task in options.tasks if not names_file(task)]
     if named:

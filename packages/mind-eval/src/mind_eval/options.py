@@ -19,6 +19,7 @@ class RunOptions:
     concurrency: int = 1
     tasks: Sequence[str | Path] = ()
     hub: bool = False
+    allow_task_code: bool = False
     shots: int | None = None
     heldout: Sequence[str] = ()
     overlap: int | None = None

@@ -11,11 +11,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from mind_core import MindError
+from mind_core.files import open_log
 from mind_eval.finite import is_finite
 
 
@@ -50,7 +51,7 @@ class ResponseCache:
         self.folder = folder
         self.found: dict[str, Answer] = {}
         self.added: dict[str, Answer] = {}
-        self._file: int | None = None
+        self._file: BinaryIO | None = None
         if folder is None:
             return
         try:
@@ -58,9 +59,10 @@ class ResponseCache:
             self.found = read_answers(folder)
             path = folder / f"rank-{rank}.jsonl"
             cut = path.exists() and not path.read_bytes().endswith(b"\n")
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            self._file = open_log(path)
             if cut:
-                os.write(self._file, b"\n")
+                self._file.write(b"\n")
+                self._file.flush()
         except OSError as error:
             raise MindError(f"the answer log {folder} cannot be written", cause=error) from error
 
@@ -80,13 +82,14 @@ class ResponseCache:
         self.added.update(answers)
         if self._file is not None and answers:
             lines = b"".join(_line(key, answer) for key, answer in answers.items())
-            os.write(self._file, lines)
+            self._file.write(lines)
+            self._file.flush()
 
     def close(self) -> None:
         """Sync and close the file."""
         if self._file is not None:
-            os.fsync(self._file)
-            os.close(self._file)
+            os.fsync(self._file.fileno())
+            self._file.close()
             self._file = None
 
 

@@ -31,6 +31,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
+import importlib.util
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -143,7 +144,8 @@ class Benchmark:
         folder = self.found(data_root)
         if folder is not None:
             try:
-                splits = _reader(authors["reader"])(folder, **authors.get("options", {}))
+                read = _reader(authors["reader"], self.folder)
+                splits = read(folder, **authors.get("options", {}))
             except (TypeError, AttributeError, LookupError, ValueError) as error:
                 raise MindError(
                     f"{folder}: its files are not laid out as the authors of {self.folder.name} do",
@@ -231,12 +233,24 @@ def check_task_file(path: Path) -> None:
         raise UsageError(f"there is no task file {path}", hint="--task takes lm-eval task YAML")
 
 
-def _reader(name: str) -> Callable[..., dict[str, list[Row]]]:
-    module, _, attribute = name.partition(":")
+def _reader(name: object, folder: Path) -> Callable[..., dict[str, list[Row]]]:
+    """Import a reader of mind-eval, or of the package that the benchmark's folder lies in."""
+    module, _, attribute = str(name).partition(":")
     try:
+        top = module.partition(".")[0]
+        found = importlib.util.find_spec(top) if top else None
+        places = (found and found.submodule_search_locations) or ()
+        if top != "mind_eval" and not any(
+            folder.resolve().is_relative_to(Path(place).resolve()) for place in places
+        ):
+            raise UsageError(
+                f"{folder / RULES}: the reader {name!r} is of another package",
+                cause="a benchmark is read by mind-eval, or by the package that it came with",
+                hint="put the folder into the package of its reader",
+            )
         reader: Callable[..., dict[str, list[Row]]] = getattr(
             importlib.import_module(module), attribute
         )
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"the reader {name!r} cannot be imported", cause=error) from error
     return reader

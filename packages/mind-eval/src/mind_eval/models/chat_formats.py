@@ -11,6 +11,7 @@ from jinja2 import TemplateError
 from mind_core.errors import UsageError
 from mind_core.special_tokens import ASSISTANT, END, USER
 from mind_eval.prompts.chat import TURNS, ChatLayout, Messages, without_system
+from mind_eval.prompts.templates import within_limits
 
 if TYPE_CHECKING:
     from mind_eval.models.endpoint import Endpoint
@@ -104,6 +105,10 @@ def template_of(tokenizer: Any) -> ChatFormat | None:
 
     def apply(messages: Messages) -> str:
         told = [{"role": role, "content": content} for role, content in messages]
-        return str(tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True))
+        return within_limits(
+            lambda: str(
+                tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True)
+            )
+        )
 
     return ChatFormat(str(template), render)

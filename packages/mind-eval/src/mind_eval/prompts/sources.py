@@ -16,6 +16,7 @@ from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, checked
 from mind_eval.benchmarks.rows import Row, read_rows
 from mind_eval.prompts.spec import read_spec
 from mind_eval.prompts.task import RowsTask
+from mind_eval.prompts.task_files import check_task_data
 from mind_eval.prompts.written_task import with_our_metrics
 
 Fits = Callable[[str, int], bool]
@@ -46,13 +47,18 @@ def benchmark_task(
     return RowsTask(config, splits, shots=benchmark.shots, fits=fits, seed=seed, about=about)
 
 
-def yaml_task(path: Path, fits: Fits, *, shots: int | None, seed: int, hub: bool) -> RowsTask:
-    """Prepare a task from lm-eval YAML.
+def yaml_task(
+    path: Path, fits: Fits, *, shots: int | None, seed: int, hub: bool, allow_code: bool = False
+) -> RowsTask:
+    """Prepare a task from lm-eval YAML, which is data unless `allow_code`.
 
     `dataset_path` is `json` or `csv` with `dataset_kwargs.data_files` (relative to the YAML), or
     `custom_dataset` is a function beside it. A name on a hub is refused, unless `hub` allows it:
     then lm-eval fetches it.
     """
+    check_task_file(path)
+    if not allow_code:
+        check_task_data(path)
     config = _read_yaml(path)
     if "task" not in config or not isinstance(config["task"], str):
         raise UsageError(f"{path} is not the YAML of one task", hint="it needs a 'task: name'")

@@ -122,7 +122,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise MindError(
             f"{path} cannot be read as a task",
             cause=" ".join(str(error).split()),
-            hint="a task with Python in it (!function) is for --task",
+            hint="a task with Python in it (!function) is for --task, with --allow-task-code",
         ) from error
     if not isinstance(config, dict):
         raise MindError(f"{path} is not the YAML of a task")

@@ -12,12 +12,21 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
+import jinja2
 from jinja2 import BaseLoader, Environment, StrictUndefined
+from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from mind_core.record_limits import RecordClock, TooSlow, memory_limit
+
 TEXT, TARGET, CHOICES = "doc_to_text", "doc_to_target", "doc_to_choice"
+MOST_TEXT = 1 << 24
+"""Characters of one rendering."""
+
+MOST_MEMORY, MOST_SECONDS = 1 << 29, 10.0
+"""Bytes and CPU seconds of one rendering."""
 
 
 class Template:
@@ -65,6 +74,41 @@ def with_templates(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+T = TypeVar("T")
+
+
+def within_limits(work: Callable[[], T]) -> T:
+    """Return what a rendering gives; raise `SecurityError` where it takes too much.
+
+    The sandbox bounds `range` alone; `'x' * 10**10` and loops within loops are allowed in it.
+    """
+    try:
+        with memory_limit(MOST_MEMORY), RecordClock(MOST_SECONDS) as clock:
+            clock.start()
+            made = clock.call(work)
+    except (TooSlow, MemoryError, OverflowError) as error:
+        raise SecurityError(f"the template takes more than a prompt may ({error!r})") from None
+    if isinstance(made, str) and len(made) > MOST_TEXT:
+        raise SecurityError(f"the template gives {len(made):,} characters, which is no prompt")
+    return made
+
+
+class _Template(jinja2.Template):
+    """A template whose rendering is within limits."""
+
+    def render(self, *args: Any, **named: Any) -> str:
+        return within_limits(lambda: super(_Template, self).render(*args, **named))
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """A sandbox in which templates are also compiled within limits: constants are computed then."""
+
+    template_class = _Template
+
+    def from_string(self, *args: Any, **named: Any) -> jinja2.Template:
+        return within_limits(lambda: super(_Environment, self).from_string(*args, **named))
+
+
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """Return lm-eval's environment, strict about names, line ends kept; in a sandbox.
@@ -72,9 +116,7 @@ def environment() -> Environment:
     A template comes with a data set: in a plain environment it reaches Python's own objects, and
     through them a shell.
     """
-    made = ImmutableSandboxedEnvironment(
-        loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True
-    )
+    made = _Environment(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
     made.filters["regex_replace"] = lambda text, pattern, new, count=0: re.sub(
         pattern, new, text, count=count
     )
