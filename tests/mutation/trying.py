@@ -16,6 +16,8 @@ FEW = 12
 """So many of the nearest tests are tried first."""
 SECONDS = 60.0
 """What the tests after them may take together, before all others are searched."""
+FILES = 2
+"""So many whole files that reach it in a fixture are tried at first."""
 OF_TOOLS = 10
 """So many tests that run tools are tried, the nearest, each tool in a fork."""
 
@@ -59,7 +61,7 @@ class Trials:
             taken += reach.seconds[test]
             if taken <= SECONDS:
                 more.append(test)
-        files = [self._cheap[file] for file in reach.of(mutant).files]
+        files = [self._cheap[file] for file in reach.of(mutant).files[:FILES]]
         found = self._first_failure(mutant, [tests[:FEW], more, *files])
         if found is not None:
             return found

@@ -93,6 +93,10 @@ def test_gbk_is_told_from_utf_8_that_is_cut() -> None:
     assert not looks_like_gbk(TEXT.encode())
     assert not looks_like_gbk(bytes(range(256)))
     assert not looks_like_gbk(b"plain")
+    # Three pairs of four are enough, two of three are not.
+    common, rare = "中".encode("gbk"), b"\xf0\xf0"
+    assert looks_like_gbk(common * 3 + rare)
+    assert not looks_like_gbk(common * 2 + rare)
 
 
 def test_lines_of_our_own_are_not_foreign(tmp_path: Path) -> None:

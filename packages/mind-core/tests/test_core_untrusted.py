@@ -74,6 +74,7 @@ def test_files_are_those_that_are_named(folder: Path) -> None:
 
 def test_counts_are_whole_and_fit() -> None:
     assert count({"n": 3}, "n", "it", 3) == 3
+    assert count({"n": 0}, "n", "it") == 0
     for value in (-1, 1.0, "1", None, True, 4, 10**30):
         with pytest.raises(MindError):
             count({"n": value}, "n", "it", 3)
