@@ -57,7 +57,8 @@ def find(
         tests = [file] if only is None else only.get(file, [])
         if not tests:
             continue
-        name = f"{Path(file).stem}-{state}-{about}{'' if only is None else '-first'}.json"
+        part = "" if only is None else f"-{digest([], *tests)}"
+        name = f"{Path(file).stem}-{state}-{about}{part}.json"
         kept = package.work / "reach" / name
         if not kept.exists() or not wanted <= set(json.loads(kept.read_text("utf-8"))["asked"]):
             if not ready:

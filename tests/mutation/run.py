@@ -33,8 +33,6 @@ from operators import Mutant, in_writers, is_durable
 from reach import Reach, find
 from trying import Trials
 
-SEEDS = (1, 2)
-"""Choices that are searched for in one go."""
 RESULTS = WORK / "results.jsonl"
 Row = dict[str, Any]
 
@@ -97,10 +95,11 @@ def tests_state(package: Package, test: str) -> str:
     return package.test_files.get(file) or digest([], *package.test_files.values())
 
 
-def run(package: Package, mutants: list[Mutant], watched: list[Mutant], quick: bool) -> list[Row]:
-    """Return a result for each mutant; what is `watched` is searched for in one go."""
-    results, known, trials = Results(), equivalents(), Trials(package, watched, say)
+def run(package: Package, mutants: list[Mutant], quick: bool) -> list[Row]:
+    """Return a result for each mutant."""
+    results, known = Results(), equivalents()
     tried = [mutant for mutant in mutants if mutant.key not in known]
+    trials = Trials(package, [m for m in tried if results.of(package, m) is None], say)
     while True:
         for mutant in tried:
             if results.of(package, mutant) is None:
@@ -179,11 +178,12 @@ def main() -> None:
     for package in map(Package, options.package or PACKAGES):
         package.work.mkdir(exist_ok=True)
         load_libraries(package)
-        writers = in_writers(package.mutants)
-        drawn = {seed: chosen(package, options.count, seed) for seed in {*SEEDS, options.seed}}
-        every = {m.key: m for mutants in (writers, *drawn.values()) for m in mutants}
-        mutants = writers if options.writers else drawn[options.seed]
-        rows = run(package, mutants, list(every.values()), options.quick)
+        mutants = (
+            in_writers(package.mutants)
+            if options.writers
+            else chosen(package, options.count, options.seed)
+        )
+        rows = run(package, mutants, options.quick)
         name = "writers" if options.writers else f"seed-{options.seed}"
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         (package.work / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines), "utf-8")

@@ -12,6 +12,8 @@ from nearby import Sources, distances_of, runs_tools_alone, starts_a_process, te
 from operators import Mutant
 from reach import Reach, find
 
+NEAR = 15
+"""Of each mutant, so many of the nearest tests are looked at first."""
 FEW = 12
 """So many of the nearest tests are tried first."""
 SECONDS = 60.0
@@ -42,10 +44,11 @@ class Trials:
 
     @cached_property
     def _cheap(self) -> dict[str, list[str]]:
+        names_of = {t: n for t, n in self._tests.items() if not starts_a_process(n)}
+        near = {test for one in self.watched for test in self._nearest(one, names_of)[:NEAR]}
         found: dict[str, list[str]] = defaultdict(list)
-        for test, names in self._tests.items():
-            if not starts_a_process(names):
-                found[test.partition("::")[0]].append(test)
+        for test in sorted(near):
+            found[test.partition("::")[0]].append(test)
         return found
 
     @cached_property
@@ -71,13 +74,12 @@ class Trials:
     def _of_tools(self, mutant: Mutant) -> list[str]:
         """Return the nearest tests that run tools."""
         names_of = {t: n for t, n in self._tests.items() if runs_tools_alone(n)}
+        return [t for t in self._nearest(mutant, names_of) if t not in self.unfit][:OF_TOOLS]
+
+    def _nearest(self, mutant: Mutant, names_of: dict[str, set[str]]) -> list[str]:
         distances = distances_of(mutant, self._sources, names_of)
         near = self._sources.distances(mutant).keys()
-
-        def key(test: str) -> tuple[int, int, str]:
-            return distances[test], -len(names_of[test] & near), test
-
-        return sorted(names_of.keys() - self.unfit, key=key)[:OF_TOOLS]
+        return sorted(names_of, key=lambda t: (distances[t], -len(names_of[t] & near), t))
 
     def second(self, mutant: Mutant, reach: Reach) -> tuple[str, str]:
         """Return the result of all tests that reach a mutant, and the test that noticed."""
