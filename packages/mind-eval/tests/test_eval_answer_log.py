@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mind_core import MindError
-from mind_eval.response_cache import ResponseCache, read_answers
+from mind_eval.response_cache import ResponseCache, WrittenText, read_answers
 
 
 def test_a_batch_is_in_the_file_at_once_and_synced_at_the_end(
@@ -25,11 +25,13 @@ def test_a_batch_is_in_the_file_at_once_and_synced_at_the_end(
     monkeypatch.setattr(os, "fsync", fsync)
     log = ResponseCache(tmp_path / "log")
     path = tmp_path / "log" / "rank-0.jsonl"
-    log.add({"a": (-1.5, True), "b": "text"})
+    log.add({"a": (-1.5, True), "b": WrittenText("text", True)})
     assert path.read_bytes().count(b"\n") == 2
     log.add({})
     log.add({"c": (-2.0, False)})
-    assert read_answers(tmp_path / "log") == {"a": (-1.5, True), "b": "text", "c": (-2.0, False)}
+    found = read_answers(tmp_path / "log")
+    assert found == {"a": (-1.5, True), "b": "text", "c": (-2.0, False)}
+    assert isinstance(found["b"], WrittenText) and found["b"].cut is True
     log.close()
     assert synced == [path.stat().st_size]
     log.close()  # once is enough
@@ -66,6 +68,6 @@ def test_what_is_not_finite_is_no_answer_and_nothing_of_its_batch_is_kept(
 
 def test_in_memory_without_a_folder() -> None:
     log = ResponseCache(None)
-    log.add({"a": "text"})
+    log.add({"a": WrittenText("text")})
     assert log.get("a") == "text" and log.get("b") is None
     log.close()
