@@ -220,7 +220,12 @@ def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
     }
     assert values["guard"] == {"max_removed": 0.5, "min_documents": 100, "max_cluster": 10_000}
     assert values["keep"] == {"use": "first"}
-    assert values["compare"] == {"measure": "jaccard", "verified": True}
+    assert values["compare"] == {
+        "measure": "jaccard",
+        "verified": True,
+        "text_field": "text",
+        "chat": "",
+    }
     path = tmp_path / "mine.toml"
     path.write_bytes(printed.stdout)
     assert dedup("--recipe", path, "--print-recipe").stdout == printed.stdout

@@ -8,6 +8,7 @@ from test_dedup_kernels import batch_of
 
 from mind_dedup.deduplicator import Deduplicator, Match
 from mind_dedup.fingerprint_batch import FingerprintBatch
+from mind_dedup.keep.policies import Best
 from mind_dedup.loops.facts import FACT, KIND
 from mind_dedup.shingles import shingle_sets_of
 from mind_dedup.signatures.minhash import MinHash
@@ -106,3 +107,16 @@ def test_the_answer_does_not_depend_on_batches() -> None:
     whole = Deduplicator(signature).decide(FingerprintBatch(signature)(batch_of(texts)).payload)
     assert found == whole
     assert np.flatnonzero([match is not None for match in whole]).tolist() == [4, 6, 7, 11]
+
+
+def test_the_best_copy_is_in_one_language_without_markup() -> None:
+    english, mixed = PAGE.format(*LABELS[0]), PAGE.format(*LABELS[1])
+    for better, worse in (
+        (english, mixed),
+        (english, english.replace("Sets", "<b>Sets</b> &nbsp;")),
+        (english, english[:-20]),
+        (THEFT, THEFT.replace("有期徒刑", "fixed-term imprisonment")),
+    ):
+        assert Best()({"text": better}) > Best()({"text": worse})
+    assert Best()({"text": ""}) == 0.0 and Best()({}) == float("-inf")
+    assert Best("score")({"text": english}) == float("-inf")

@@ -31,6 +31,7 @@ EXAMPLES = (
     "mind-clean pages.jsonl.zst | mind-dedup -j 4 --threshold 0.9 > distinct.jsonl.zst",
     "mind-dedup --keep longest --clusters clusters.jsonl.zst texts.jsonl.zst -o distinct.jsonl.zst",
     "mind-dedup --index seen/ today.jsonl.zst -o new.jsonl.zst",
+    "mind-dedup --chat question instructions.jsonl.zst -o distinct.jsonl.zst",
 )
 COST = (
     "Memory: 500 bytes for each record that stays, its id, and 4 bytes for each of its shingles; "
@@ -58,6 +59,8 @@ def dedup(
     threshold: own.Threshold = None,
     measure: own.MeasureName = None,
     unverified: own.Unverified = False,
+    text_field: own.TextField = None,
+    chat: own.Chat = None,
     keep: own.Keep = None,
     scope: own.Scope = None,
     max_removed: own.MaxRemoved = None,
@@ -70,6 +73,7 @@ def dedup(
     index: own.IndexFolder = None,
     against: own.Against = None,
     compare: own.Compare = "both",
+    restore: own.Restore = None,
     memory: own.Memory = None,
     backend: own.Backend = "",
     summary: options.SummaryFile = None,
@@ -109,7 +113,12 @@ def dedup(
     )
     flags: dict[str, dict[str, Any]] = {
         "signature": {"use": signature, "threshold": threshold},
-        "compare": {"measure": measure, "verified": False if unverified else None},
+        "compare": {
+            "measure": measure,
+            "verified": False if unverified else None,
+            "text_field": text_field,
+            "chat": chat,
+        },
         "keep": {"use": keep},
         "scope": {"unit": scope},
         "guard": {"max_removed": max_removed, "max_cluster": max_cluster},
@@ -119,7 +128,9 @@ def dedup(
     from mind_dedup import pipeline
 
     plan = pipeline.plan(effective, make_plugins(plugin or []), allow)
-    job = pipeline.Job(mark, clusters, index, tuple(against or ()), compare, backend)
+    job = pipeline.Job(
+        mark, clusters, index, tuple(against or ()), compare, backend, tuple(restore or ())
+    )
     if print_recipe:
         cli.write_out(plan.recipe.to_toml())
     elif plan_for is not None:

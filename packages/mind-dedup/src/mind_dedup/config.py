@@ -14,15 +14,16 @@ from mind_core.recipe import Recipe
 from mind_dedup import builtins, hookspecs
 from mind_dedup.candidates import Measure
 from mind_dedup.clusters import check_weights
+from mind_dedup.compared_text import TEXT, ComparedText
 from mind_dedup.guard import Guard
-from mind_dedup.signature import KeepPolicy, Signature, reason_of, threshold_of
+from mind_dedup.signature import KeepPolicy, Signature, reason_of, scheme_of, threshold_of
 
 PACKAGE = "mind_dedup"
 SIGNATURES, POLICIES = "register_signatures", "register_keep_policies"
 
 _TABLES: Mapping[str, Mapping[str, Any] | None] = {
     "signature": None,  # its options are its component's, and so are those of keep
-    "compare": {"measure": "jaccard", "verified": True},
+    "compare": {"measure": "jaccard", "verified": True, "text_field": "text", "chat": ""},
     "keep": None,
     "scope": {"unit": "document", "min_characters": 30},
     "guard": {"max_removed": 0.6, "min_documents": 100, "max_cluster": 10_000},
@@ -55,6 +56,12 @@ class DedupConfig:
     """Bytes; 0 for no bound."""
 
     weights: str
+    compared: ComparedText = TEXT
+
+    @property
+    def scheme(self) -> str:
+        """Return what the keys are, with all that they depend on: indexes carry it."""
+        return scheme_of(self.name, self.signature) + self.compared.scheme
 
     @property
     def streams(self) -> bool:
@@ -100,6 +107,7 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> DedupConfig:
         components=plugins.used(),
         memory=parse_size(run["memory"]),
         weights=check_weights(run["weights"]),
+        compared=ComparedText(str(compare["text_field"]), str(compare["chat"])),
     )
 
 

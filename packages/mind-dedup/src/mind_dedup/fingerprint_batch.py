@@ -17,10 +17,11 @@ from mind_core.component_calls import calling
 from mind_core.errors import BadRecord, MindError
 from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.packed import Packed, encode, pack
-from mind_core.records import Record, text_of
+from mind_core.records import Record
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.char_folding import nfc
+from mind_dedup.compared_text import TEXT, ComparedText
 from mind_dedup.fingerprints import Fingerprints, laid_out_keys, names_of
 from mind_dedup.plain_batches import outcome_of
 from mind_dedup.shingles import shingle_sets
@@ -44,11 +45,12 @@ class FingerprintBatch:
 
     signature: Signature
     policy: KeepPolicy | None = None
+    compared: ComparedText = TEXT
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
         signature = self.signature
-        plain = reason_of(self.signature) is None and self.policy is None
+        plain = reason_of(self.signature) is None and self.policy is None and self.compared.is_text
         if plain and isinstance(signature, BatchSignature):
             outcome = outcome_of(batch, signature)
             if outcome is not None:
@@ -63,13 +65,14 @@ class FingerprintBatch:
         sources: list[str] = []
         lines: list[bytes] = []
         for number, line, record in outcome.numbered_records(batch):
-            if checked and type(record.get("text")) is not str:
+            seen = record
+            if checked and not (self.compared.is_text and type(record.get("text")) is str):
                 try:
-                    text_of(record, batch.position(number))
+                    seen = {**record, "text": self.compared(record, batch.position(number))}
                 except BadRecord as error:
                     outcome.bad.append((error, line))
                     continue
-            records.append(record)
+            records.append(seen)
             identity, source = names_of(record, batch, number)
             ids.append(identity)
             sources.append(source)

@@ -21,7 +21,6 @@ from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
 from mind_core.untrusted import inside
 from mind_dedup.config import DedupConfig
-from mind_dedup.signature import scheme_of
 from mind_dedup.store import Block, Remote, Store
 
 FORMAT, VERSION = "mind-dedup-index", 1
@@ -70,7 +69,7 @@ def index_lock(folder: Path) -> Iterator[None]:
 def append_to_index(folder: Path, plan: DedupConfig, store: Store, first: int) -> None:
     """Add the records of a store from `first` on as a segment, then replace the manifest."""
     manifest: dict[str, Any] = {
-        "format": FORMAT, "version": VERSION, "scheme": scheme_of(plan.name, plan.signature),
+        "format": FORMAT, "version": VERSION, "scheme": plan.scheme,
         "signature": plan.recipe.values["signature"], "segments": [], "records": 0,
     }  # fmt: skip
     if (folder / MANIFEST).exists():
@@ -88,7 +87,7 @@ def append_to_index(folder: Path, plan: DedupConfig, store: Store, first: int) -
 def read_index_manifest(folder: Path, plan: DedupConfig) -> dict[str, Any]:
     """Read an index's manifest; raise `MindError` if its keys are not those that a run makes."""
     manifest = read_manifest(folder, format=FORMAT)
-    wanted = scheme_of(plan.name, plan.signature)
+    wanted = plan.scheme
     if manifest.get("version") != VERSION:
         raise MindError(
             f"{folder} is an index of version {manifest.get('version')}, wanted is {VERSION}",

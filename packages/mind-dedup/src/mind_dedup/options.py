@@ -36,13 +36,38 @@ MeasureName = Annotated[
 Unverified = Annotated[
     bool, typer.Option("--unverified", help="Let shared keys decide, and say so. For comparisons.")
 ]
+TextField = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--text-field",
+        metavar="FIELD",
+        help="The field that is compared instead of text; a dotted name looks inside.",
+    ),
+]
+Chat = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--chat",
+        metavar="PART",
+        help="Read instructions and conversations, and compare question, answer or both.",
+    ),
+]
+Restore = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option(
+        "--restore",
+        metavar="FILE",
+        help="Rejects of the runs that made the input: what is like no record that stays now "
+        "comes back.",
+    ),
+]
 Keep = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         "--keep",
         metavar="POLICY",
-        help="Which copy stays: first, longest, best:FIELD, newest, source:A,B, or a plugin's. "
-        "All but first read the input twice.",
+        help="Which copy stays: first, longest, best, best:FIELD, newest, source:A,B, or a "
+        "plugin's. All but first read the input twice.",
     ),
 ]
 Scope = Annotated[

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mind_core.chats import read_chat_batches
 from mind_core.errors import UsageError
 from mind_core.files import check_folder
 from mind_core.progress import log
-from mind_core.runner import Pass, StreamOptions, check_stream, run_passes
+from mind_core.runner import Pass, StreamOptions, Work, check_stream, run_passes
 from mind_core.summary import Summary
 from mind_dedup.clusters import ClusterTable
+from mind_dedup.compared_text import Restoring
 from mind_dedup.config import DedupConfig, describe, make_plugins, plan
 from mind_dedup.deduplicator import Deduplicator
 from mind_dedup.fingerprint_batch import FingerprintBatch
@@ -25,7 +27,7 @@ from mind_dedup.index_files import (
     read_index_manifest,
 )
 from mind_dedup.input_size import InputSize, expected_bytes
-from mind_dedup.signature import reason_of
+from mind_dedup.signature import needs_text, reason_of
 from mind_dedup.single_pass import TOOL, RemovalCounts, SinglePass
 from mind_dedup.sorted_runs import ChunkedDeduplicator
 from mind_dedup.store import Store
@@ -46,11 +48,16 @@ class Job:
     against: Sequence[Path] = ()
     compare: str = "both"
     backend: str = ""
+    restore: Sequence[Path] = ()
+    """Rejects of earlier runs whose records are compared once more, after all others."""
 
 
 def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = None) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
     job = job or Job()
+    if job.restore:
+        inputs = (*(options.inputs or ("-",)), *map(str, job.restore))
+        options = replace(options, inputs=inputs)
     check(plan, options, job)
     if not plan.verified and reason_of(plan.signature) is None:
         log(TOOL, "warning: unverified, so texts go that only resemble others (--unverified)")
@@ -66,7 +73,9 @@ def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = Non
             if table is not None:
                 table.write()
 
-        run_passes(tally.summary, _passes(tally, options, job, table), options, finish)
+        passes = _passes(tally, options, job, table)
+        batches = read_chat_batches(options.inputs) if plan.compared.chat else None
+        run_passes(tally.summary, passes, options, finish, batches=batches)
         tally.decider.store.commit()
         # After the output: a run that is killed between the two can be done again, and no record
         # is in the index that was not written.
@@ -124,9 +133,11 @@ def _passes(
     """Return one walk if records can be settled as they come, else two."""
     plan = tally.plan
     want_rejects = options.rejects is not None
-    take = FingerprintBatch(plan.signature, None if plan.streams else plan.policy)
+    take = FingerprintBatch(plan.signature, None if plan.streams else plan.policy, plan.compared)
     cuts = plan.unit != "document"
-    work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
+    work: Work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
+    if job.restore:
+        work = Restoring(work, frozenset(map(str, job.restore)))
     if plan.streams and not (table or plan.weights or plan.memory or (job.mark and not cuts)):
         shorten = UnitRemover(tally, job.mark, want_rejects)
         settle = SinglePassUnits(shorten) if cuts else SinglePass(tally, want_rejects)
@@ -149,6 +160,10 @@ def _check(plan: DedupConfig, job: Job) -> None:
         raise UsageError("--compare self compares with no index", hint="leave --against out")
     if job.backend and (job.index or job.against):
         raise UsageError("--backend is an index of its own", hint="leave --index and --against out")
+    if plan.unit != "document" and not plan.compared.is_text:
+        raise UsageError(f"--scope {plan.unit} cuts the field text", hint="leave the other out")
+    if not plan.compared.is_text and not needs_text(plan.signature):
+        raise UsageError(f"signature {plan.name} compares no text, so there is no other to take")
     if plan.unit != "document" and plan.weights:
         raise UsageError(
             f"--weights says how often to take a record, and --scope {plan.unit} counts "

@@ -124,8 +124,12 @@ class TwoPass:
                 outcome.kept.append(line + b"\n")
             if self.table is not None and size > 1:
                 record = orjson.loads(line)
-                self.table.add(number, self.member(record, record.get("text"), row, number, size))
+                self.table.add(number, self.member(record, self._text(record), row, number, size))
         return outcome
+
+    def _text(self, record: Record) -> Any:
+        compared = self.tally.plan.compared
+        return record.get("text") if compared.is_text else compared(record)
 
     def _emit_duplicate(
         self, outcome: BatchResult, line: bytes, row: int, number: int, size: int

@@ -22,7 +22,7 @@ from mind_core.errors import MindError, UsageError
 from mind_core.kernels.hashing import Hashes
 from mind_dedup.config import DedupConfig
 from mind_dedup.fingerprints import Fingerprints
-from mind_dedup.signature import reason_of, scheme_of
+from mind_dedup.signature import reason_of
 from mind_dedup.store import IntArray, Store, StoredRecords
 
 _HEAD = struct.Struct("<II")  # keys, bytes of the set
@@ -65,7 +65,7 @@ def open_redis(url: str, plan: DedupConfig) -> Iterator[tuple[RedisStore, RedisI
             hint=f"wait for it; a run that was killed is forgotten after {_LOCK_SECONDS} s",
         )
     try:
-        wanted = scheme_of(plan.name, plan.signature)
+        wanted = plan.scheme
         found = meta.get(name + b"scheme")
         if found is not None and found.decode() != wanted:
             raise MindError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,16 +36,42 @@ class Longest:
 
 @dataclass(frozen=True)
 class Best:
-    """Keep the copy with the highest number in a field; one without a number comes last."""
+    """Keep the best copy: in one language, without markup, long; or the highest number in a field.
 
-    field: str = "metadata.quality"
+    A record without a number in the field comes last.
+    """
+
+    field: str = ""
 
     def __call__(self, record: Record) -> float:
-        """Return the number of the field."""
+        """Return the number of the field, or what the text is worth."""
+        if not self.field:
+            text = record.get("text")
+            return quality_of(text) if isinstance(text, str) else -math.inf
         value = value_at(record, self.field)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
             return -math.inf
         return float(value)
+
+
+_LETTERS = re.compile("[A-Za-z\u00c0-\u024f]+")
+_CHARACTERS = re.compile("[\u3400-\u9fff\u3040-\u30ff]")
+_MARKUP = re.compile(
+    r"</?[A-Za-z][^<>\n]{0,200}>|&(?:[A-Za-z]{2,8}|#\d{1,6});|\{\{|\}\}|\[\[|\]\]|!\[|\]\("
+)
+
+
+def quality_of(text: str) -> float:
+    """Return what a text is worth beside its copies.
+
+    The share of its words and characters that are of the script that it has more of, less twice the
+    share of markup left over, and 0.02 each time it is twice as long: a page that is translated to
+    a third is worth less than the whole one in either language, if that is not far shorter.
+    """
+    words, characters = len(_LETTERS.findall(text)), len(_CHARACTERS.findall(text))
+    pure = max(words, characters) / (words + characters) if words + characters else 0.0
+    markup = sum(len(match.group()) for match in _MARKUP.finditer(text)) / max(len(text), 1)
+    return pure - 2 * markup + 0.02 * math.log2(1 + len(text))
 
 
 @dataclass(frozen=True)
