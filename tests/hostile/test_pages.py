@@ -177,9 +177,10 @@ def clean_page(folder: Path, payload: str) -> Path:
 
 def pictures(folder: Path, payload: str) -> Path:
     """Write a page with the pictures that tools draw, as they are."""
+    from mind_core.render.chart import Line
+    from mind_core.render.pictures import Panel, line_picture
     from mind_domain.ratings.show import plot_ratings
     from mind_tok.plot import as_svg
-    from mind_train.plot import Curve, panel
 
     row = {"language": "zh" + payload, "tokens_per_character": 1.5}
     report = {"models": [{"model": payload, "low": 1.0, "high": 3.0, "rating": 2.0}],
@@ -187,7 +188,9 @@ def pictures(folder: Path, payload: str) -> Path:
     drawn = [
         as_svg(["a" + payload], [{"languages": [row]}]),
         plot_ratings(report),
-        f"<svg>{panel(payload, [Curve(payload, [(0.0, 1.0), (1.0, 2.0)], '#000')])}</svg>",
+        line_picture(
+            [Panel(payload, [Line(payload, [(0, 1.0), (1, 2.0)])], "x", payload)], payload
+        ),
     ]
     folder.mkdir()
     (folder / "page.html").write_text("<!doctype html>" + "".join(drawn), "utf-8")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mind_core.render.intervals import Dot, Row, interval_chart
 from mind_core.testing import run_tool
 from mind_eval.compare import compare
 from mind_eval.report.comparison import _average_rows
-from mind_eval.report.intervals import Dot, Row, interval_chart
 from mind_eval.report.items import browser_section
 from mind_eval.report.words import _words, say, written_in
 from mind_eval.results import read_scores

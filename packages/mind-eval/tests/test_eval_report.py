@@ -12,8 +12,6 @@ from mind_core.output import write_records
 from mind_core.records import Record, annotate
 from mind_core.summary import Summary
 from mind_core.testing import run_tool
-from mind_eval.report.curves import smooth
-from mind_eval.report.svg import Line, histogram, line_chart, ticks
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=y> & 中文"
 
@@ -117,35 +115,3 @@ def test_a_folder_without_anything_is_told(tmp_path: Path) -> None:
         result = run_tool("mind-eval", ["report", folder, "-o", tmp_path / "page.html"])
         assert result.code == 1 and "hint: " in result.stderr
     assert not (tmp_path / "page.html").exists()
-
-
-def test_ticks_are_the_round_numbers_that_people_expect() -> None:
-    assert ticks(0, 1) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert ticks(2.4, 8.7) == [4.0, 6.0, 8.0]
-    assert ticks(0, 320) == [0.0, 100.0, 200.0, 300.0]
-    assert ticks(-3, 3) == [-2.0, 0.0, 2.0]
-    assert ticks(0, 12) == [0.0, 2.5, 5.0, 7.5, 10.0]
-    assert ticks(5, 5) == [5]
-
-
-@pytest.mark.parametrize("low, high", [(0, 1), (2.4, 8.7), (0, 320), (-3, 3), (5, 5), (0, 1e-6)])
-def test_ticks_are_round_and_inside(low: float, high: float) -> None:
-    found = ticks(low, high)
-    assert 1 <= len(found) <= 7
-    assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in found)
-
-
-def test_charts_stay_inside_their_frame() -> None:
-    chart = line_chart([Line("<a>", [(0, 9), (10, 2), (20, 5)])], "x", "y")
-    assert "&lt;a&gt;" in chart and "NaN" not in chart
-    points = chart.split('points="')[1].split('"')[0].split()
-    assert all(
-        0 <= float(p.split(",")[0]) <= 680 and 0 <= float(p.split(",")[1]) <= 260 for p in points
-    )
-    assert line_chart([], "x", "y") == "" == histogram([], "x")
-    assert histogram([Line("a", [(1.0, 1), (1.0, 1)])], "x", (0.5, 9.0)).count("<rect") == 41
-
-
-def test_smoothing_is_a_running_mean() -> None:
-    assert smooth([(1, 2.0), (2, 4.0)]) == [(1, 2.0), (2, 3.0)]
-    assert smooth([(n, 1.0) for n in range(100)])[-1] == (99, 1.0)

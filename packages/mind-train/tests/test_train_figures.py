@@ -22,7 +22,6 @@ from mind_train.flops import flops
 from mind_train.jobs import prepare_pretrain
 from mind_train.loss import token_losses
 from mind_train.metrics import read_metrics
-from mind_train.plot import POINTS, smooth
 from mind_train.spike_detector import SpikeDetector
 
 Change = Callable[..., list[str]]
@@ -123,16 +122,6 @@ def test_a_flat_course_has_no_spikes() -> None:
     assert SpikeDetector(6.0, [3.0] * 16).is_spike(9.0)
     wide = SpikeDetector(2.0, [2.0, 4.0] * 10)  # mean 3, deviation 1
     assert not wide.is_spike(4.99) and wide.is_spike(5.01) and not wide.is_spike(-9.0)
-
-
-def test_curves_are_smoothed_over_a_fiftieth() -> None:
-    ramp = [(float(i), float(i)) for i in range(1, 101)]  # a window of two points
-    assert smooth(ramp) == [(1.0, 1.0)] + [(float(i), i - 0.5) for i in range(2, 101)]
-    assert smooth(ramp[:10]) == ramp[:10]
-    flat = smooth([(float(i), 2.5) for i in range(5000)])
-    assert {value for _, value in flat} == {2.5}
-    assert flat[0][0] == 0.0 and flat[-1][0] == 4999.0 and POINTS <= len(flat) <= POINTS + 20
-    assert smooth([(1.0, 4.0)]) == [(1.0, 4.0)]
 
 
 @pytest.mark.parametrize("name", list(load_plugins().components("register_schedules")))

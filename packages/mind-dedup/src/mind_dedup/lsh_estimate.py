@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mind_core.render.chart import Line
+from mind_core.render.pictures import Panel, line_picture
 from mind_dedup.lsh import chance_of_candidate
 from mind_dedup.signatures.minhash import MinHash
 
@@ -56,38 +58,16 @@ def format_estimate(signature: MinHash, documents: int) -> str:
 
 def plot_curve(signature: MinHash) -> str:
     """Return the S-curve as an SVG picture."""
-    left, top, width, height = 60, 20, 520, 300
     bands, rows = signature.bands_used, signature.rows
-
-    def point(similarity: float, chance: float) -> str:
-        return f"{left + similarity * width:.1f},{top + (1 - chance) * height:.1f}"
-
-    steps = [step / 200 for step in range(201)]
-    curve = " ".join(point(s, chance_of_candidate(s, bands, rows)) for s in steps)
-    at = left + signature.threshold * width
-    bottom = top + height
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 370" font-family="sans-serif" '
-        'font-size="13">',
-        '<rect width="600" height="370" fill="white"/>',
-    ]
-    for tick in range(0, 11, 2):
-        x, y = left + tick / 10 * width, top + (1 - tick / 10) * height
-        parts += [
-            f'<path d="M{x:.0f} {top}V{bottom}M{left} {y:.0f}H{left + width}" stroke="#ddd"/>',
-            f'<text x="{x:.0f}" y="{bottom + 18}" text-anchor="middle">{tick / 10:.1f}</text>',
-            f'<text x="{left - 8}" y="{y + 4:.0f}" text-anchor="end">{tick * 10} %</text>',
-        ]
-    parts += [
-        f'<path d="M{at:.1f} {top}V{bottom}" stroke="#c33" stroke-dasharray="5 4"/>',
-        f'<text x="{at - 6:.1f}" y="{top + 16}" text-anchor="end" fill="#c33">'
-        f"threshold {signature.threshold:g}: exact comparison decides</text>",
-        f'<polyline points="{curve}" fill="none" stroke="#036" stroke-width="2.5"/>',
-        f'<text x="{left + width / 2:.0f}" y="{bottom + 40}" text-anchor="middle">Jaccard '
-        f"similarity · chance to become a candidate, {bands} bands of {rows} rows</text>",
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
+    points = [(n / 200, chance_of_candidate(n / 200, bands, rows)) for n in range(201)]
+    panel = Panel(
+        f"Chance to become a candidate, {bands} bands of {rows} rows",
+        [Line("chance to become a candidate", points)],
+        "Jaccard similarity",
+        "chance",
+        (signature.threshold, f"threshold {signature.threshold:g}: exact comparison decides"),
+    )
+    return line_picture([panel], panel.title)
 
 
 def _size(count: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mind_core.render.table import align_columns
 from mind_eval.intervals import interval
 from mind_eval.models.endpoint import REFUSALS
 from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
@@ -40,16 +41,7 @@ def scores_table(scores: Mapping[str, Any]) -> str:
 
 def aligned(rows: Sequence[Sequence[str]], numbers: int) -> str:
     """Align columns: text to the left, the last `numbers` columns to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    text = len(widths) - numbers
-    lines = (
-        "  ".join(
-            cell.ljust(width) if column < text else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines) + "\n"
+    return "\n".join(align_columns(rows, numbers)) + "\n"
 
 
 def _contamination(columns: Mapping[str, Any]) -> str:

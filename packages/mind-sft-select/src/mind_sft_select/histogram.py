@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mind_core.safe_html import Safe, joined, markup
+from mind_core.render.svg import COLOURS, picture, shade, svg_text
+from mind_core.safe_html import Safe, markup
 
 WIDTH, HEIGHT, MARGIN = 640, 260, 40
-COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#bbbbbb")
 BINS = 48
 
 
@@ -38,7 +38,7 @@ def histogram(
     def y(count: float) -> float:
         return HEIGHT - MARGIN - count / most * (HEIGHT - 2 * MARGIN)
 
-    parts = [svg_text(WIDTH / 2, HEIGHT - 6, title)]
+    parts = [svg_text(WIDTH / 2, HEIGHT - 6, title, "middle")]
     if band is not None:
         wide = x(band[1]) - x(band[0])
         parts.append(shade(x(band[0]), wide, MARGIN, HEIGHT - 2 * MARGIN))
@@ -57,7 +57,7 @@ def histogram(
             )  # fmt: skip
         base += row
     for tick in np.linspace(low, low + span, 6):
-        parts.append(svg_text(x(tick), HEIGHT - MARGIN + 14, f"{tick:.2f}"))
+        parts.append(svg_text(x(tick), HEIGHT - MARGIN + 14, f"{tick:.2f}", "middle"))
     if reference is not None:
         parts.append(
             markup(
@@ -66,28 +66,4 @@ def histogram(
                 MARGIN - 6,
             )
         )
-    return svg(parts, WIDTH, HEIGHT)
-
-
-def svg(parts: Sequence[Safe], width: int, height: int) -> Safe:
-    """Return a picture of its parts."""
-    return markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" font-family="sans-serif" '
-        'font-size="11">\n{}\n</svg>\n',
-        width,
-        height,
-        joined(parts, "\n"),
-    )
-
-
-def svg_text(x: float, y: float, text: str) -> Safe:
-    """Return a text with its middle at a place."""
-    return markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>', x, y, text)
-
-
-def shade(x: float, width: float, top: float, height: float) -> Safe:
-    """Return a shaded stretch."""
-    return markup(
-        '<rect x="{:.1f}" y="{}" width="{:.1f}" height="{}" fill="#000" opacity="0.08"/>',
-        x, top, width, height,
-    )  # fmt: skip
+    return picture(parts, WIDTH, HEIGHT, title)

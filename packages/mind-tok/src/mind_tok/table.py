@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
+
+from mind_core.render.table import align_columns
 
 _COLUMNS = (
     ("language", "language", ""),
@@ -91,25 +92,11 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _aligned(rows: Sequence[list[str]], numbers: Sequence[bool]) -> list[str]:
-    """Align words to the left and numbers to the right; Chinese characters take two columns."""
-    rows = [[_cut(cell) for cell in row] for row in rows]
-    widths = [max(_width(row[i]) for row in rows) for i in range(len(numbers))]
-    lines = []
-    for row in rows:
-        cells = []
-        for cell, width, number in zip(row, widths, numbers, strict=True):
-            space = " " * (width - _width(cell))
-            cells.append(space + cell if number else cell + space)
-        lines.append("  ".join(cells).rstrip())
-    return lines
+    return align_columns([[_cut(cell) for cell in row] for row in rows], numbers)
 
 
 def _cut(cell: str) -> str:
     return cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…"
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _examples(tokens: Sequence[dict[str, Any]]) -> list[str]:

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mind_core.safe_html import Safe, joined, markup
-from mind_eval.report.svg import COLOURS, WIDTH, svg_text, ticks
+from mind_core.render.svg import COLOURS, WIDTH, picture, svg_text, ticks
+from mind_core.safe_html import Safe, markup
 
 LEFT, RIGHT, ROW, BOTTOM = 190, 20, 22, 40
-
-STYLE = markup(
-    "<style>text{{font:12px sans-serif;fill:#334155}}.grid{{stroke:#e2e8f0}}</style>"
-    '<rect width="100%" height="100%" fill="#fff"/>'
-)
 
 
 def format_ratings(report: Mapping[str, Any]) -> str:
@@ -79,7 +74,7 @@ def plot_ratings(report: Mapping[str, Any]) -> Safe:
     def across(value: float) -> float:
         return round(float(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT)), 1)
 
-    parts = [STYLE]
+    parts: list[Safe] = []
     for value in ticks(low, high):
         x = across(value)
         end = height - BOTTOM
@@ -103,10 +98,4 @@ def plot_ratings(report: Mapping[str, Any]) -> Safe:
                 '<circle fill="{}" cx="{}" cy="{}" r="3.6"/>', COLOURS[1], across(row["rating"]), y
             )
         )
-    return markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img" '
-        'aria-label="ratings">{}</svg>\n',
-        WIDTH,
-        height,
-        joined(parts),
-    )
+    return picture(parts, WIDTH, height, "ratings")

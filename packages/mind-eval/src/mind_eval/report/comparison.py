@@ -10,14 +10,14 @@ from typing import Any
 
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
+from mind_core.render.chart import Line, line_chart
+from mind_core.render.intervals import Dot, Row, interval_chart, legend
 from mind_core.safe_html import Safe, joined, markup
 from mind_eval.compare import compare
 from mind_eval.intervals import SHARES, interval
 from mind_eval.report.curves import COLOURS, language_name
-from mind_eval.report.intervals import Dot, Row, interval_chart, legend
 from mind_eval.report.items import browser_section
 from mind_eval.report.page import Figure, Section, number, render, table
-from mind_eval.report.svg import Line, line_chart
 from mind_eval.report.words import say, written_in
 from mind_eval.results import SCORES, read_items, read_scores
 from mind_eval.signal import NO_SIGNAL, chance_of, has_signal

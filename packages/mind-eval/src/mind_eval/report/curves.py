@@ -8,16 +8,15 @@ from typing import Any
 
 import orjson
 
+from mind_core.render.chart import Line, line_chart, smooth, thin_out
 from mind_core.safe_html import Safe, joined, markup
 from mind_eval.finite import is_finite
 from mind_eval.report.page import Section, number, table
-from mind_eval.report.svg import Line, line_chart
 from mind_eval.report.words import say
 
 LANGUAGES = {"zh": "Chinese", "en": "English", "und": "no letters"}
 COLOURS = {"zh": "#c2410c", "en": "#1d4ed8", "und": "#15803d"}
 BATCH_COLOUR = "#a8a29e"
-SMOOTHING = 25
 
 
 def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section | None:
@@ -30,10 +29,9 @@ def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section |
     tests = [line for line in lines if "languages" in line]
     if not steps:
         return None
-    every = max(1, len(steps) // 300)
     train = Line(
         "training batch",
-        smooth([(s["step"], s["loss"]) for s in steps])[::every],
+        thin_out(smooth([(s["step"], s["loss"]) for s in steps])),
         colour=BATCH_COLOUR,
     )
     nats = [train, *_by_language(tests, "nats_per_token", dashed=True)]
@@ -58,18 +56,6 @@ def last_losses(run: Path) -> dict[str, float]:
         if tests
         else {}
     )
-
-
-def smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return a running mean over the last points, so that a curve shows its course."""
-    result = []
-    total = 0.0
-    for position, (x, y) in enumerate(points):
-        total += y
-        if position >= SMOOTHING:
-            total -= points[position - SMOOTHING][1]
-        result.append((x, total / min(position + 1, SMOOTHING)))
-    return result
 
 
 def language_name(code: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from mind_core.files import read_json
 from mind_core.records import Record, annotation
+from mind_core.render.chart import bar
 from mind_core.safe_html import Safe, joined, markup
 from mind_core.stream import read_records
 from mind_eval.report.page import Section, number, table
-from mind_eval.report.svg import bar
 
 EXAMPLES = 3
 QUOTE = 180

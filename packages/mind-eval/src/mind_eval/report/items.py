@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mind_core import Record
+from mind_core.render.svg import COLOURS
 from mind_core.safe_html import Safe, joined, markup
 from mind_eval.report.page import Section
-from mind_eval.report.svg import COLOURS
 from mind_eval.report.words import say
 
 SHOWN = 60

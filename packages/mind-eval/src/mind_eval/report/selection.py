@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mind_core.records import Record, annotation
+from mind_core.render.chart import Line, histogram
 from mind_core.stream import read_records
 from mind_core.text.languages import language_of_text
 from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.page import Section
-from mind_eval.report.svg import Line, histogram
 
 TOOL = "sft-select"
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mind_core.files import atomic_file
+from mind_core.render.svg import picture, shade, svg_text
 from mind_core.safe_html import Safe, markup
-from mind_sft_select.histogram import histogram, shade, svg, svg_text
+from mind_sft_select.histogram import histogram
 
 if TYPE_CHECKING:
     from mind_sft_select.loop.run import Loop
@@ -148,9 +149,9 @@ def _curve(loop: Loop, result: dict[str, Any], language: str) -> Safe:
         parts += [
             markup('<circle cx="{:.1f}" cy="{:.1f}" r="3" fill="#36c"/>', x(gap), y(v)) for v in row
         ]
-        parts.append(svg_text(x(gap), HEIGHT - MARGIN + 15, f"{gap:+.2f}"))
+        parts.append(svg_text(x(gap), HEIGHT - MARGIN + 15, f"{gap:+.2f}", "middle"))
     for value in (low, high):
         parts.append(markup('<text x="4" y="{:.1f}">{:.3f}</text>', y(value), value))
     label = "entropy above the model's own, nats per token; below: loss"
-    parts.append(svg_text(WIDTH / 2, HEIGHT - 8, label))
-    return svg(parts, WIDTH, HEIGHT)
+    parts.append(svg_text(WIDTH / 2, HEIGHT - 8, label, "middle"))
+    return picture(parts, WIDTH, HEIGHT, label)

@@ -1,16 +1,31 @@
-"""Draw small charts as plain SVG: no script, no library, readable in any browser and on paper."""
+"""Draw small charts as plain SVG: no script, no library, readable in any browser and on paper.
+
+`line_chart` and `histogram` are parts of a page, which has the styles; `pictures` makes files of
+their own. A point that is not finite is left out.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from mind_core.render.svg import (
+    BOTTOM,
+    COLOURS,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    legend,
+    svg_text,
+    ticks,
+)
 from mind_core.safe_html import Safe, joined, markup
 
-WIDTH, HEIGHT = 680, 260
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 36
-COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#b45309", "#0e7490", "#be123c", "#475569")
+SMOOTHING = 25
+MOST_POINTS = 300
 
 
 @dataclass(frozen=True)
@@ -23,10 +38,37 @@ class Line:
     colour: str = ""
     band: Sequence[tuple[float, float]] = ()
     """For each point the bounds around it, drawn as a shade."""
+    dashes: str = ""
+    """Lengths of dashes and gaps; by default those of `dashed`."""
+
+    @property
+    def dash(self) -> str:
+        """Return the lengths of dashes and gaps, "" for a whole line."""
+        return self.dashes or ("5 4" if self.dashed else "")
 
     def paint(self, number: int) -> str:
         """Return its own colour, or the one for its place among the others."""
         return self.colour or COLOURS[number % len(COLOURS)]
+
+
+def smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return a running mean over the last points, so that a curve shows its course.
+
+    Points that are not finite are left out: one would spoil the mean of all after it.
+    """
+    result: list[tuple[float, float]] = []
+    total, window = 0.0, _finite(points)
+    for position, (x, y) in enumerate(window):
+        total += y
+        if position >= SMOOTHING:
+            total -= window[position - SMOOTHING][1]
+        result.append((x, total / min(position + 1, SMOOTHING)))
+    return result
+
+
+def thin_out(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return every so manieth point: about as many as can be seen."""
+    return list(points[:: max(1, len(points) // MOST_POINTS)])
 
 
 def line_chart(
@@ -36,9 +78,29 @@ def line_chart(
 
     `level` is a dashed line across, such as chance.
     """
+    parts = line_parts(lines, x_label, y_label, level)
+    return markup("{}{}", _svg(parts), _legend(lines)) if parts else markup("")
+
+
+def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+
+
+def line_parts(
+    lines: Sequence[Line],
+    x_label: str,
+    y_label: str,
+    level: float | None,
+    mark: tuple[float, str] | None = None,
+) -> list[Safe]:
+    """Return axes, grid and lines of a chart; nothing without points.
+
+    `mark` is a value of the x axis with a line across, and what it says.
+    """
+    lines = [line if line.band else replace(line, points=_finite(line.points)) for line in lines]
     points = [point for line in lines for point in line.points]
     if not points:
-        return markup("")
+        return []
     low_x, high_x = _range([x for x, _ in points])
     bounds = [bound for line in lines for pair in line.band for bound in pair]
     levels = [] if level is None else [level]
@@ -60,25 +122,36 @@ def line_chart(
     if level is not None:
         _, y = place(low_x, level)
         parts.append(_across("axis", y, "3 3"))
-    for number, line in enumerate(lines):
-        colour = line.paint(number)
-        if line.band:
-            xs = [x for x, _ in line.points]
-            edge = [*zip(xs, (high for _, high in line.band), strict=True)]
-            edge += [*zip(xs, (low for low, _ in line.band), strict=True)][::-1]
-            shade = " ".join(f"{x},{y}" for x, y in (place(*point) for point in edge))
-            parts.append(markup('<polygon fill="{}" opacity="0.15" points="{}"/>', colour, shade))
-        path = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line.points))
+    if mark is not None:
+        x, _ = place(mark[0], low_y)
         parts.append(
             markup(
-                '<polyline fill="none" stroke="{}" stroke-width="2" stroke-dasharray="{}" '
-                'points="{}"/>',
-                colour,
-                "5 4" if line.dashed else "none",
-                path,
+                '<path class="axis" stroke-dasharray="5 4" d="M{} {}V{}"/>', x, TOP, HEIGHT - BOTTOM
             )
         )
-    return markup("{}{}", _svg(parts), _legend(lines))
+        parts.append(svg_text(x - 6, TOP + 14, mark[1], "end"))
+    for number, line in enumerate(lines):
+        parts += _line(line, line.paint(number), place)
+    return parts
+
+
+def _line(
+    line: Line, colour: str, place: Callable[[float, float], tuple[float, float]]
+) -> Iterator[Safe]:
+    """Yield the shade of a line's band, and the line."""
+    if line.band:
+        xs = [x for x, _ in line.points]
+        edge = [*zip(xs, (high for _, high in line.band), strict=True)]
+        edge += [*zip(xs, (low for low, _ in line.band), strict=True)][::-1]
+        shade = " ".join(f"{x},{y}" for x, y in (place(*point) for point in edge))
+        yield markup('<polygon fill="{}" opacity="0.15" points="{}"/>', colour, shade)
+    path = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line.points))
+    yield markup(
+        '<polyline fill="none" stroke="{}" stroke-width="2" stroke-dasharray="{}" points="{}"/>',
+        colour,
+        line.dash or "none",
+        path,
+    )
 
 
 def histogram(
@@ -143,17 +216,6 @@ def bar(share: float, title: str) -> Safe:
     )
 
 
-def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """Return round numbers between two bounds, about `wanted` of them."""
-    if high <= low:
-        return [low]
-    raw = (high - low) / wanted
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(f * magnitude for f in (1, 2, 2.5, 5, 10) if f * magnitude >= raw)
-    first = math.ceil(low / step)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step) + 1)]
-
-
 def _range(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
@@ -195,18 +257,5 @@ def _across(kind: str, y: float, dashes: str = "none") -> Safe:
     )
 
 
-def svg_text(x: float, y: float, text: str, anchor: str) -> Safe:
-    """Return a text; `anchor` is start, middle or end."""
-    return markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>', x, y, anchor, text)
-
-
 def _legend(lines: Sequence[Line]) -> Safe:
     return legend([(line.name, line.paint(number)) for number, line in enumerate(lines)])
-
-
-def legend(names: Sequence[tuple[str, str]]) -> Safe:
-    """Return a legend of names and their colours."""
-    items = joined(
-        markup('<li><i style="background:{}"></i>{}</li>', colour, name) for name, colour in names
-    )
-    return markup('<ul class="legend">{}</ul>', items)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mind_core.render.svg import COLOURS, WIDTH, svg_text, ticks
+from mind_core.render.svg import legend as legend_of
 from mind_core.safe_html import Safe, joined, markup
-from mind_eval.report.svg import COLOURS, WIDTH, svg_text, ticks
-from mind_eval.report.svg import legend as legend_of
 
 LEFT, RIGHT, ROW, GAP, BOTTOM = 120, 20, 13, 12, 34
 
