@@ -114,7 +114,7 @@ def test_a_template_is_within_limits(text: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.hostile("a reader of another package")
 @pytest.mark.parametrize("reader", ["os:system", "shutil:rmtree", ":f", "", "no.such:f", "a..b:f"])
 def test_a_benchmark_names_no_reader_of_another_package(folder: Path, reader: str) -> None:
-    from mind_eval.benchmarks.benchmark import _reader
+    from mind_eval.benchmarks.benchmark import imported
 
     with pytest.raises(UsageError):
-        _reader(reader, folder)
+        imported(reader, folder)

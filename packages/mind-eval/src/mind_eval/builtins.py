@@ -12,14 +12,14 @@ from mind_eval.hookspecs import hookimpl
 
 FOLDER = Path(__file__).parent / "benchmarks"
 NAMES = (
-    "agieval", "arithmetic", "bbh", "blimp", "ceval", "ceval_test", "cmmlu", "flores", "gaokao",
-    "gsm8k", "hellaswag", "logiqa", "logiqa_zh", "math", "mathqa", "mmlu", "piqa", "pubmedqa",
-    "winogrande", "zhoblimp",
+    "agieval", "arithmetic", "bbh", "blimp", "ceval", "ceval_test", "cmmlu", "disc_law",
+    "disc_law_single", "fineval", "flores", "gaokao", "gsm8k", "hellaswag", "lawbench", "logiqa",
+    "logiqa_zh", "math", "mathqa", "mmlu", "piqa", "pubmedqa", "winogrande", "zhoblimp",
 )  # fmt: skip
 
 
 @hookimpl
 def register_benchmarks() -> Offers[Benchmark]:
-    """Offer the benchmarks of the paper; samples of three ship with the package."""
+    """Offer the benchmarks of the paper and of its fields; samples of three ship with it."""
     found = {name: benchmark_folder(FOLDER / name) for name in NAMES}
     return {**found, OWN: own_questions(FOLDER / OWN)}

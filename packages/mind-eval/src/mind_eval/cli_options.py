@@ -180,7 +180,7 @@ External = Annotated[
         "--external",
         metavar="FOLDER",
         help="What others published: bbh-codex-cot/ (outputs and accuracies), "
-        "lawbench-predictions/.",
+        "lawbench-predictions/ (outputs of models, SCORES.md).",
     ),
 ]
 Require = Annotated[

@@ -30,7 +30,7 @@ from mind_eval.prompts.spec import (
     MULTIPLE_CHOICE,
     Spec,
     in_paragraphs,
-    read_spec,
+    spec_of,
     with_limit,
 )
 from mind_eval.response_cache import Answer
@@ -75,7 +75,7 @@ def open_benchmark(
     It says how formulas are compared, whether choices get the metrics for small models as well,
     how many tokens may be written, and whether the model is asked in a conversation.
     """
-    spec = with_limit(read_spec(benchmark.yaml, name), limits_of(recipe).get(name))
+    spec = with_limit(spec_of(benchmark, name), limits_of(recipe).get(name))
     if chat_of(recipe) is not None:
         spec = in_paragraphs(spec)
     if spec.metadata.get("extract") == "formula":

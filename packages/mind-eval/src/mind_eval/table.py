@@ -13,7 +13,7 @@ from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
 SHOWN = (
     "acc", "acc_norm", "acc_mean", "acc_slln", "probability", "bits_per_byte", "margin",
     "exact_match", "exact_match_flexible", "accuracy_from_text", "regex", "f1", "rouge_l",
-    "rouge_zh", "bleu", "chrf", "unparsed", "cut",
+    "rouge_zh", "bleu", "chrf", "score", "unparsed", "abstained", "cut",
 )  # fmt: skip
 SIGNAL = {None: "-", True: "yes", False: "no"}
 

@@ -21,6 +21,7 @@ options = {}
 metric = "acc"                   # the headline; default: the first of the YAML's
 average = "items"                # or "subjects": each counts the same
 labels = true                    # false: no answers are published, a submission is written
+scorer = "package.module:function"   # (item, text) -> {metric: value}, for written answers
 [categories]                     # subjects by category, for averages
 STEM = ["astronomy"]
 ```
@@ -144,8 +145,8 @@ class Benchmark:
         folder = self.found(data_root)
         if folder is not None:
             try:
-                read = _reader(authors["reader"], self.folder)
-                splits = read(folder, **authors.get("options", {}))
+                read = imported(authors["reader"], self.folder)
+                splits: dict[str, list[Row]] = read(folder, **authors.get("options", {}))
             except (TypeError, AttributeError, LookupError, ValueError) as error:
                 raise MindError(
                     f"{folder}: its files are not laid out as the authors of {self.folder.name} do",
@@ -233,8 +234,8 @@ def check_task_file(path: Path) -> None:
         raise UsageError(f"there is no task file {path}", hint="--task takes lm-eval task YAML")
 
 
-def _reader(name: object, folder: Path) -> Callable[..., dict[str, list[Row]]]:
-    """Import a reader of mind-eval, or of the package that the benchmark's folder lies in."""
+def imported(name: object, folder: Path) -> Callable[..., Any]:
+    """Import a function of mind-eval, or of the package that a benchmark's folder lies in."""
     module, _, attribute = str(name).partition(":")
     try:
         top = module.partition(".")[0]
@@ -244,13 +245,11 @@ def _reader(name: object, folder: Path) -> Callable[..., dict[str, list[Row]]]:
             folder.resolve().is_relative_to(Path(place).resolve()) for place in places
         ):
             raise UsageError(
-                f"{folder / RULES}: the reader {name!r} is of another package",
-                cause="a benchmark is read by mind-eval, or by the package that it came with",
-                hint="put the folder into the package of its reader",
+                f"{folder / RULES}: {name!r} is of another package",
+                cause="a benchmark is read and scored by mind-eval, or by the package it came with",
+                hint="put the folder into the package of its functions",
             )
-        reader: Callable[..., dict[str, list[Row]]] = getattr(
-            importlib.import_module(module), attribute
-        )
+        function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"the reader {name!r} cannot be imported", cause=error) from error
-    return reader
+        raise UsageError(f"{name!r} cannot be imported", cause=error) from error
+    return function

@@ -9,6 +9,7 @@ from typing import Any
 from mind_core.errors import UsageError
 from mind_eval.benchmarks.rows import find, listed, read_object, read_rows
 from mind_eval.conform.checks import Check, close
+from mind_eval.conform.lawbench import LAWBENCH, lawbench_checks
 from mind_eval.metrics.extract import EXTRACTORS
 
 CODEX = "bbh-codex-cot"
@@ -23,7 +24,9 @@ def published_checks(external: Path | None) -> list[Check]:
     """Check every set of outputs that a folder has; raise `UsageError` if it is no folder."""
     if external is not None and not external.is_dir():
         raise UsageError(f"--external {external} is no folder")
-    return _codex(None if external is None else external / CODEX)
+    if external is None:
+        return [*_codex(None), *lawbench_checks(None)]
+    return [*_codex(external / CODEX), *lawbench_checks(external / LAWBENCH)]
 
 
 def _codex(folder: Path | None) -> list[Check]:

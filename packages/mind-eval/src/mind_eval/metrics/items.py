@@ -52,7 +52,7 @@ MEASURED = {
 def check_metrics(spec: Spec) -> None:
     """Raise `MindError` for a metric that a kind of task does not have."""
     for metric in spec.metrics:
-        if metric not in MEASURED[spec.kind]:
+        if spec.scorer is None and metric not in MEASURED[spec.kind]:
             raise MindError(
                 f"task {spec.name}: there is no metric {metric!r} for {spec.kind}",
                 hint=f"known: {', '.join(MEASURED[spec.kind])}; --task has all of lm-eval's",
@@ -153,4 +153,15 @@ def item_metrics(
     assert text is not None, "it was asked to write"
     if any(metric in TRANSLATION for metric in spec.metrics):
         return {UNPARSED: float(not text.strip())}, text.strip()
-    return written_metrics(spec, asked.gold, text, asked.doc.get("choices", ()))
+    return measured(spec, asked.doc, asked.gold, text)
+
+
+def measured(
+    spec: Spec, doc: Mapping[str, Any], gold: Any, text: str
+) -> tuple[Mapping[str, float], Any]:
+    """Score a written answer by the benchmark's own rules, or by the metrics that all share."""
+    if spec.scorer is None:
+        return written_metrics(spec, gold, text, doc.get("choices", ()))
+    for name in spec.metadata.get("filters", ()):
+        text = FILTERS[name](text)
+    return spec.scorer(dict(doc), text), text.strip()

@@ -14,7 +14,7 @@ from mind_core.errors import UsageError
 from mind_core.files import sha256_file
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, checked
 from mind_eval.benchmarks.rows import Row, read_rows
-from mind_eval.prompts.spec import read_spec
+from mind_eval.prompts.spec import spec_of
 from mind_eval.prompts.task import RowsTask
 from mind_eval.prompts.task_files import check_task_data
 from mind_eval.prompts.written_task import with_our_metrics
@@ -29,7 +29,7 @@ def benchmark_task(
 ) -> RowsTask:
     """Prepare a benchmark of `register_benchmarks` as a task that lm-eval runs by itself."""
     data = benchmark.load(data_root)
-    spec = read_spec(benchmark.yaml, name)
+    spec = spec_of(benchmark, name)
     config = with_our_metrics({**_read_yaml(benchmark.yaml), "task": name}, spec)
     rules = benchmark.rules
     about = {

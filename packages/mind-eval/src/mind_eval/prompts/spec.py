@@ -7,7 +7,7 @@ is for `--task`, which goes through lm-eval.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import yaml  # type: ignore[import-untyped]  # it has no types
 
 from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
-from mind_eval.benchmarks.benchmark import check_task_file
+from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, imported
+from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, Template
 
 MULTIPLE_CHOICE, LOGLIKELIHOOD, GENERATE_UNTIL = (
@@ -37,6 +38,9 @@ POOLS = ("fewshot_split", "training_split", "validation_split")
 
 NEW_TOKENS = 256
 """Tokens to write where a task does not say: lm-eval's default."""
+
+Scorer = Callable[[Row, str], Mapping[str, float]]
+"""From an item and what was written to metrics, a name each."""
 
 LIMIT = "max_gen_toks"
 """Under which name lm-eval's task language has that limit, in `generation_kwargs`."""
@@ -64,6 +68,8 @@ class Spec:
     sampler: str
     metrics: tuple[str, ...]
     metadata: Mapping[str, Any]
+    scorer: Scorer | None = None
+    """Measures a text by the benchmark's own rules, in place of the metrics that all share."""
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -106,6 +112,13 @@ def in_paragraphs(spec: Spec) -> Spec:
         return spec
     options = {**(spec.config.get("generation_kwargs") or {}), "until": kept}
     return dataclasses.replace(spec, config={**spec.config, "generation_kwargs": options})
+
+
+def spec_of(benchmark: Benchmark, name: str) -> Spec:
+    """Read the task of a benchmark's form, with the benchmark's own scorer if it names one."""
+    spec = read_spec(benchmark.yaml, name)
+    scorer = benchmark.measure.get("scorer")
+    return dataclasses.replace(spec, scorer=imported(scorer, benchmark.folder)) if scorer else spec
 
 
 def read_spec(path: Path, name: str) -> Spec:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mind_eval.metrics.items import TRANSLATION, UNPARSED, written_metrics
+from mind_eval.metrics.items import TRANSLATION, UNPARSED, measured
 from mind_eval.metrics.translation import corpus_scores
 from mind_eval.prompts.spec import GENERATE_UNTIL, Spec
 
@@ -30,7 +30,7 @@ def with_our_metrics(config: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
             made: dict[str, Any] = dict.fromkeys(TRANSLATION, pair)
             made[UNPARSED] = float(not text.strip())
         else:
-            made = dict(written_metrics(spec, gold, text, doc.get("choices", ()))[0])
+            made = dict(measured(spec, doc, gold, text)[0])
         return {name: made[name] for name in spec.metrics}
 
     return {**config, "metric_list": metrics, "process_results": process}

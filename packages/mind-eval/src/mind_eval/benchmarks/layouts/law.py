@@ -1,0 +1,117 @@
+"""Layouts of benchmarks of law and finance: LawBench, DISC-Law-Eval, FinEval's calculations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mind_core import MindError
+from mind_eval.benchmarks.rows import (
+    AT,
+    BAD,
+    FETCH,
+    Place,
+    Row,
+    bad,
+    choice_row,
+    find,
+    has,
+    not_text,
+    read_rows,
+    unpacked,
+)
+from mind_eval.metrics.law import CHARGES, TASKS, charges_of, labels_of
+
+LETTERS = "ABCD"
+SEVERAL = ("mult_cpa", "mult_nje", "mult_pae", "mult_ungee")
+SINGLE = ("sing_cpa", "sing_lbk", "sing_nje", "sing_pae", "sing_pfe", "sing_ungee")
+CALCULATIONS = (
+    "numerical-calculation.csv",
+    "Financial Rigor Test/Financial Rigor Test_Numerical Calculation.csv",
+)
+UNSCORED = {"2-2": ("赔偿",), "3-4": ("死刑", "无期"), "3-5": ("死刑", "无期")}
+"""Answers that the authors' programs leave out: no label of the task, no number of months."""
+
+
+def lawbench(folder: Path) -> dict[str, list[Row]]:
+    """Read `zero_shot/<task>.json` of 19 tasks: instruction, question, answer.
+
+    Left out are task 2-1, whose metric (ChERRANT) is not here, and the eight terms of imprisonment
+    that are no number of months: the authors' programs do not score them.
+    """
+    root = _inside(unpacked(folder), "zero_shot", "data/zero_shot")
+    items: list[Row] = []
+    for task in TASKS:
+        rows = read_rows(find(root, f"{task}.json"))
+        charges = charges_of(str(row.get("answer")) for row in rows) if task == CHARGES else None
+        for number, row in enumerate(rows):
+            reason = not_text(row, "instruction", "question")
+            if reason is None and not isinstance(row.get("answer"), str):
+                reason = "field 'answer' is missing or no text"  # empty: there is no entity
+            if reason:
+                items.append(bad(row[AT], reason))
+                continue
+            if not scored_answer(task, row["answer"]):
+                continue
+            items.append(
+                {"id": f"{task}-{number}", "subject": task, "instruction": row["instruction"],
+                 "question": row["question"], "answer": row["answer"],
+                 "options": charges or labels_of(row["instruction"]), AT: row[AT]}
+            )  # fmt: skip
+    return {"test": items}
+
+
+def scored_answer(task: str, answer: str) -> bool:
+    """Tell whether the authors' programs score an answer: it is a label, or a number of months."""
+    label = answer.removeprefix("争议焦点类别：").removesuffix("。")
+    if task == "2-2":
+        return label not in UNSCORED[task]
+    return not any(mark in answer for mark in UNSCORED.get(task, ()))
+
+
+def disc_law(folder: Path, several: bool = True) -> dict[str, list[Row]]:
+    """Read `objective/mcq_<kind>_<examination>.csv`: input, A to D, output (the right letters).
+
+    Without `several` only the questions with one right choice.
+    """
+    root = _inside(unpacked(folder), "objective", "eval/datasets/objective")
+    items: list[Row] = []
+    for subject in (*SINGLE, *SEVERAL) if several else SINGLE:
+        for number, row in enumerate(read_rows(find(root, f"mcq_{subject}.csv"))):
+            if BAD in row:
+                items.append(row)
+                continue
+            right = str(row.get("output") or "").strip().upper()
+            if not right or set(right) - set(LETTERS):
+                items.append(bad(row[AT], f"the answer {right!r} is no letters of A, B, C, D"))
+                continue
+            choices = [(row.get(letter) or "").strip() for letter in LETTERS]
+            more = {"letters": "".join(sorted(set(right)))}
+            items.append(
+                choice_row(row[AT], right[0], LETTERS, choices, id=f"{subject}-{number}",
+                           subject=subject, question=(row.get("input") or "").strip(), **more)
+            )  # fmt: skip
+    return {"test": items}
+
+
+def fineval(folder: Path) -> dict[str, list[Row]]:
+    """Read the calculations: 基座query (question with what was retrieved), 标准答案."""
+    root = unpacked(folder)
+    name = next((one for one in CALCULATIONS if has(root, one)), CALCULATIONS[0])
+    items = []
+    for row in read_rows(find(root, name)):
+        reason = row.get(BAD) or not_text(row, "基座query", "标准答案")
+        items.append(
+            bad(row[AT], str(reason))
+            if reason
+            else {"id": str(row.get("序号")), "question": row["基座query"].strip(),
+                  "answer": row["标准答案"].strip(), AT: row[AT]}
+        )  # fmt: skip
+    return {"test": items}
+
+
+def _inside(root: Place, *names: str) -> Place:
+    """Find the folder of the data: as they were fetched, or in a copy of the whole repository."""
+    for name in names:
+        if (root / name).is_dir():
+            return root / name
+    raise MindError(f"{root} has no folder {names[0]}", hint=FETCH)
