@@ -62,7 +62,11 @@ def encode_chats(
 def check_has_turns(tokenizer: Tokenizer) -> None:
     """Raise `MindError` if a tokenizer lacks a token that conversations are written with."""
     for name in (USER, ASSISTANT, END):
-        tokenizer.special_id(name)
+        if name not in tokenizer.special_ids:
+            raise MindError(
+                f"the tokenizer has no token {name}, which MindLLM's chat format needs",
+                hint="--chat-template chatml, llama3, qwen or FILE for another model's tokenizer",
+            )
 
 
 def _joined(

@@ -24,6 +24,8 @@ from mind_tok.chat import (
     trainable,
     trained_text,
 )
+from mind_tok.chat_template import told_by
+from mind_tok.chat_template_ids import TemplateEncoder
 from mind_tok.document_batch import DocumentBatch, Group, GroupNames
 from mind_tok.sampling import hashes64
 from mind_tok.shard_writer import id_type
@@ -55,9 +57,13 @@ class Encoder:
     tokenizer: Tokenizer
     chat: bool = False
     seed: int = 0
+    template: TemplateEncoder | None = None
+    """Conversations are written by this template, not in MindLLM's form."""
 
     def encode(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], Documents]:
         """Return the records of a batch and their documents; bad and empty go to the outcome."""
+        if self.template is not None:
+            return self._by_template(self.template, batch, outcome)
         return self._chats(batch, outcome) if self.chat else self._texts(batch, outcome)
 
     def warm_up(self) -> None:
@@ -129,6 +135,46 @@ class Encoder:
             ids.astype(id_type(self.tokenizer.vocab_size)),
             ends,
             np.array([len(trained_text(messages).encode()) for messages in chats], np.int64),
+            np.array(groups, np.int64),
+            names.all(),
+            mask,
+        )
+        return records, Documents(block, hashes64(texts, self.seed))
+
+    def _by_template(
+        self, template: TemplateEncoder, batch: Batch, outcome: BatchResult
+    ) -> tuple[list[Record], Documents]:
+        records: list[Record] = []
+        rendered = []
+        for position, line, record in outcome.records(batch):
+            try:
+                found = told_by(record, position)
+                outcome.records_in += len(found) - 1
+                for made, told in found:
+                    try:
+                        rendered.append(template.rendered(told, made, position))
+                    except UnsuitableChat as error:
+                        outcome.reject(made, TOOL, STEP, error.reason, position=position)
+                        continue
+                    records.append(made)
+                    if told.cut:
+                        outcome.details["cut_conversations"] += 1
+                        outcome.details["cut_messages"] += told.cut
+            except UnsuitableChat as error:
+                outcome.reject(record, TOOL, STEP, error.reason, position=position)
+            except BadRecord as error:
+                outcome.bad.append((error, line))
+        encoded = template.encode(rendered)
+        ids = np.concatenate([np.zeros(0, np.int32), *(one.ids for one in encoded)])
+        mask = np.concatenate([np.zeros(0, np.uint8), *(one.mask for one in encoded)])
+        texts = [one.text.encode() for one in rendered]
+        names = GroupNames()
+        groups = self._groups(records, texts, names)
+        self._check(ids)
+        block = DocumentBatch(
+            ids.astype(id_type(self.tokenizer.vocab_size)),
+            np.cumsum([len(one.ids) for one in encoded], dtype=np.int64),
+            np.array([one.trained_bytes for one in encoded], np.int64),
             np.array(groups, np.int64),
             names.all(),
             mask,

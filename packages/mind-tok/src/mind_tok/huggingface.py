@@ -84,6 +84,11 @@ class HuggingFaceTokenizer(Tokenizer):
             ids[i] = self._full.token_to_id(text)
         return ids
 
+    @property
+    def full(self) -> Any:
+        """Return the library's tokenizer, for which texts can spell control tokens."""
+        return self._full
+
     def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the ids of each text."""
         for text in texts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -137,7 +138,11 @@ def encode_shards(
         kind="chat" if encoder.chat else "text",
         shard_tokens=options.shard_tokens,
         inputs=describe_inputs(stream.inputs),
-        settings={"validation": options.validation, "seed": encoder.seed},
+        settings={
+            "validation": options.validation,
+            "seed": encoder.seed,
+            **_template_settings(encoder),
+        },
         emit=options.emit,
     )
 
@@ -165,6 +170,14 @@ def encode_shards(
             passes_on=False,
             batches=_batches(encoder, stream),
         )
+
+
+def _template_settings(encoder: Encoder) -> dict[str, Any]:
+    if encoder.template is None:
+        return {}
+    template = encoder.template.template
+    digest = hashlib.sha256(template.source.encode()).hexdigest()
+    return {"chat_template": template.name, "chat_template_sha256": digest}
 
 
 def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ WHAT = "Turn records into token shards; without -o, pass them on with their ids.
 EXAMPLES = [
     "mind-tok encode distinct.jsonl.zst -t tokenizer -o shards -j 4",
     "mind-tok encode selected.jsonl.zst --chat -t tokenizer -o chat-shards",
+    "mind-tok encode chats.jsonl.zst --chat --chat-template chatml -t qwen -o chat-shards",
     "mind-tok encode distinct.jsonl.zst -t tokenizer --emit megatron,olmo -o shards",
     "mind-tok encode in.jsonl.zst -t tokenizer | zstdcat | jq -c .ids | head",
 ]
@@ -32,6 +34,15 @@ Chat = Annotated[
     typer.Option(
         "--chat",
         help="Records are instructions: MindLLM's chat format, and a mask that is 1 on answers.",
+    ),
+]
+Template = Annotated[
+    str,
+    typer.Option(
+        "--chat-template",
+        metavar="NAME|FILE",
+        help="With --chat: chatml, llama3, qwen, mindllm, a Jinja file or tokenizer_config.json.",
+        show_default=False,
     ),
 ]
 Validation = Annotated[
@@ -58,6 +69,7 @@ def encode(
     inputs: options.Inputs = None,
     output: NewFolder = None,
     chat: Chat = False,
+    chat_template: Template = "",
     validation: Validation = 0.01,
     shard_tokens: ShardTokens = 1 << 28,
     emit: Emit = "",
@@ -77,6 +89,8 @@ def encode(
     cli.require_input(inputs, context.get_help)
     from mind_tok import pipeline
     from mind_tok.chat import check_has_turns
+    from mind_tok.chat_template import MINDLLM, load_template
+    from mind_tok.chat_template_ids import TemplateEncoder, control_tokens
     from mind_tok.checks import check_paths
     from mind_tok.emit import find_emitters
     from mind_tok.encode import Encoder
@@ -100,7 +114,12 @@ def encode(
         progress=progress,
     )
     check_share(validation)
-    if chat:
+    if chat_template and not chat:
+        raise UsageError("--chat-template goes with --chat")
+    if chat_template not in ("", MINDLLM):
+        template = load_template(chat_template, control_tokens(encoder.tokenizer))
+        encoder = replace(encoder, template=TemplateEncoder(encoder.tokenizer, template))
+    elif chat:
         check_has_turns(encoder.tokenizer)
     if dry_run:
         check_paths(stream, output)
