@@ -116,6 +116,11 @@ def test_memory_is_that_of_all_processes_together(root: Path, tmp_path: Path) ->
     assert done.returncode == 7 and log.read_bytes().count(b"\n") == 1
 
 
+def test_a_quick_run_measures_both_languages(two_runs: tuple[Path, Path]) -> None:
+    languages = read_json(two_runs[0] / "06-scores" / "scores.json")["heldout"]["languages"]
+    assert {name: found["documents"] for name, found in languages.items()} == {"zh": 12, "en": 12}
+
+
 def test_the_page_tells_all_of_it_and_needs_no_network(two_runs: tuple[Path, Path]) -> None:
     page = (two_runs[0] / "report.html").read_text("utf-8")
     for heading in (

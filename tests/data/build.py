@@ -165,15 +165,18 @@ def finance(corpus: Corpus) -> None:
 
 
 def heldout(corpus: Corpus) -> None:
-    """Collect texts that share no document with the pages, for bits per byte."""
-    chosen: list[Chosen] = []
+    """Collect texts that share no document with the pages, for bits per byte.
+
+    Sources are spread evenly over the file, so that its first records are of both languages too.
+    """
+    placed: list[tuple[float, Chosen]] = []
     for path, count in (
         ("text/qa/xquad-zh.jsonl.zst", 60),
         ("text/law/prc-laws.jsonl.zst", 40),
         ("text/qa/xquad-en.jsonl.zst", 60),
         ("text/law/tw-laws-en.jsonl.zst", 40),
     ):
-        chosen += ranked(
+        found = ranked(
             (
                 (row["id"], line, line)
                 for line, row in corpus.lines(path)
@@ -181,7 +184,9 @@ def heldout(corpus: Corpus) -> None:
             ),
             count,
         )
-    corpus.save_records("heldout.jsonl.zst", chosen)
+        placed += [((place + 0.5) / len(found), one) for place, one in enumerate(found)]
+    placed.sort(key=lambda one: one[0])  # stable: of equal places the first source comes first
+    corpus.save_records("heldout.jsonl.zst", [one for _, one in placed])
 
 
 def check(folder: Path) -> list[str]:
