@@ -1,22 +1,47 @@
-"""Let property tests draw the same examples each time, without a limit of time for each.
+"""What all tests share: the same drawn examples each time, and tools that start as forks.
 
-A failure can then be repeated, and a busy machine fails nothing. Others are drawn with
-`--hypothesis-profile search`.
+Property tests draw the same examples each time, without a limit of time for each: a failure can
+then be repeated, and a busy machine fails nothing. Others are drawn with
+`--hypothesis-profile search`. Tools start as `tests/support/fork_client.py` says.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fork_client import Starts
 from hypothesis import settings
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")
+
+starts = Starts()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the whole run may be asked for."""
+    parser.addoption(
+        "--fresh-processes", action="store_true", help="start each tool by itself, not as a fork"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tools start as forks."""
+    if not config.option.fresh_processes:
+        starts.install()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Start tools by themselves in tests that are marked so."""
+    starts.fresh = item.get_closest_marker("fresh_process") is not None
+    return (yield)
 
 
 class Disk:

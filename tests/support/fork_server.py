@@ -1,0 +1,142 @@
+"""Processes of tools that begin as forks of one that has imported what they import.
+
+`python fork_server.py SOCKET HEAVY`: answers requests on the socket with that number until it is
+closed. A child leaves the loop and runs the tool at this module's end, so that signals, tracebacks
+and what they make of the exit code are the interpreter's own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import io
+import json
+import os
+import pkgutil
+import random
+import runpy
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+LIGHT = ("mind_core", "mind_clean", "mind_dedup", "mind_tok")
+HEAVY = (*LIGHT, "mind_domain", "mind_sft_select", "mind_train", "mind_eval")
+LEFT_OUT = ("__main__", "lm", "lm_tasks", "prompts", "build", "conform")
+"""Modules that a tool's own run hardly needs: lm-eval, which starts a thread, and compilers."""
+
+
+def preload(packages: tuple[str, ...]) -> None:
+    """Import every module of some packages; one whose library is missing is left out."""
+    for package in packages:
+        names = [package]
+        while names:
+            name = names.pop()
+            try:
+                module = importlib.import_module(name)
+            except ImportError:
+                continue
+            for found in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}."):
+                if found.name.rpartition(".")[2] not in LEFT_OUT:
+                    names.append(found.name)
+
+
+def serve(connection: socket.socket) -> dict[str, Any]:
+    """Fork a child for each request and answer with its process id; returns in the child only."""
+    while True:
+        data, handles, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+        if not data:
+            os._exit(0)
+        between = os.fork()
+        if between == 0:
+            # The child of a child goes to the test process when this one has ended.
+            child = os.fork()
+            if child:
+                connection.send(str(child).encode())
+                os._exit(0)
+            become(handles)
+            return dict(json.loads(data))
+        os.waitpid(between, 0)
+        connection.send(b"ready")  # only now is the test process the parent
+        for handle in handles:
+            os.close(handle)
+
+
+def become(handles: list[int]) -> None:
+    """Take stdin, stdout and stderr from a request, and give up all else that is open."""
+    for target, handle in enumerate(handles):
+        os.dup2(handle, target)
+    os.closerange(3, max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 1)
+    sys.stdin = sys.__stdin__ = _stream(0, sys.stdin)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _stream(1, sys.stdout)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _stream(2, sys.stderr)  # type: ignore[misc]
+    random.seed()
+
+
+def _stream(number: int, like: Any) -> io.TextIOWrapper:
+    """Open a standard stream anew as the interpreter did when this process began."""
+    raw = io.FileIO(number, like.mode, closefd=False)
+    whole = io.BufferedWriter if number else io.BufferedReader
+    binary: Any = raw if isinstance(like.buffer, io.FileIO) else whole(raw)
+    return io.TextIOWrapper(
+        binary,
+        encoding=like.encoding,
+        errors=like.errors,
+        newline="\n" if number else None,
+        line_buffering=like.line_buffering or raw.isatty(),
+        write_through=like.write_through,
+    )
+
+
+def enter(request: dict[str, Any]) -> str:
+    """Take folder, environment, arguments and group from a request; return the module to run."""
+    if request["folder"] is not None:
+        os.chdir(request["folder"])
+    if request["session"]:
+        os.setsid()
+    if request["group"] >= 0:
+        os.setpgid(0, request["group"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    module, *arguments = request["arguments"]
+    sys.argv = [module, *arguments]
+    sys.path[0] = str(Path.cwd())
+    return str(module)
+
+
+def run(module: str) -> None:
+    """Run a module as the program; ends the process if there is nothing left to report.
+
+    What is done at exit is done, but thousands of modules are not taken down one by one.
+    """
+    code = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is not None and not isinstance(end.code, int):
+            raise
+        code = end.code or 0
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.exit(code)  # the interpreter says so
+    sys.stderr.flush()
+    os._exit(code & 0xFF)
+
+
+if __name__ == "__main__":
+    preload(HEAVY if sys.argv[2] == "heavy" else LIGHT)
+    line = socket.socket(fileno=int(sys.argv[1]))
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    line.send(b"ready" if threads == 1 else b"%d threads" % threads)
+    signal.set_wakeup_fd(-1)
+    gc.collect()
+    gc.freeze()
+    wanted = serve(line)
+    line.detach()  # closed by `become`
+    run(enter(wanted))
