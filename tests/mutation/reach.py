@@ -50,7 +50,7 @@ def find(
     numbered = dict(enumerate(sorted(mutants, key=lambda mutant: mutant.key)))
     wanted = {mutant.key for mutant in mutants}
     about = digest([Path(__file__).with_name("probes.py")], package.sources)
-    folder = package.work / "probes"
+    folder = package.work / "copy"
     ready = False
     reach = Reach({}, {})
     for file, state in package.test_files.items():

@@ -145,7 +145,7 @@ def noticed_by_mistake(package: Package, rows: list[Row]) -> set[str]:
     states = [tests_state(package, test) for test in tests]
     kept = package.work / f"right-{digest([], package.sources, *tests, *states)}.json"
     if tests and not kept.exists():
-        folder = package.work / "mutant"
+        folder = package.work / "copy"
         package.copy_to(folder)
         outcome = run_tests(folder, tests, 3600, "--timeout=300")
         kept.write_text(json.dumps(outcome.failed))

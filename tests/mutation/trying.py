@@ -100,7 +100,7 @@ class Trials:
     def _first_failure(
         self, mutant: Mutant, parts: list[list[str]], seconds: float = 600, *options: str
     ) -> str | None:
-        folder = self.package.work / "mutant"
+        folder = self.package.work / "copy"
         self.package.change(folder, mutant)
         skipped = [f"--deselect={test}" for test in sorted(self.unfit)]
         for part in filter(None, parts):
