@@ -137,6 +137,10 @@ def test_quotas_and_budgets_hold_and_do_not_depend_on_the_order(mixed: list[Reco
     few = kept(mixed, max_tokens=1000)
     assert 900 < sum(tokens[n] for n in few) <= 1000
     assert len(kept(mixed, max_records=7)) == 7
+    turned = [{**record, "id": n} for n, record in enumerate(mixed)]
+    for text, reason in (("turns:1=5", "over_quota:turns:1"), ("turns:2=0", None)):
+        reasons = choose(pool_of(turned), Rules(quotas=dict([parse_quota(text)]))).reasons
+        assert reasons.count(None) == (5 if reason else len(mixed)), text
     for text in ("language=3", "colour:red=3", "language:zh=x"):
         with pytest.raises(UsageError, match="is no quota"):
             parse_quota(text)
