@@ -41,11 +41,11 @@ def find(
     package: Package,
     mutants: list[Mutant],
     say: Callable[[str], None],
-    only: dict[str, list[str]] | None = None,
+    only: list[str] | None = None,
 ) -> Reach:
-    """Run each test file once on a copy with probes; what is known of a file is not run again.
+    """Run tests once on a copy with probes, all of them file by file, or `only` some in one go.
 
-    `only` names the tests of each file to run, in the first search.
+    What is known of a file, or of those, is not run again.
     """
     numbered = dict(enumerate(sorted(mutants, key=lambda mutant: mutant.key)))
     wanted = {mutant.key for mutant in mutants}
@@ -53,25 +53,24 @@ def find(
     folder = package.work / "copy"
     ready = False
     reach = Reach({}, {})
-    for file, state in package.test_files.items():
-        tests = [file] if only is None else only.get(file, [])
-        if not tests:
-            continue
-        part = "" if only is None else f"-{digest([], *tests)}"
-        name = f"{Path(file).stem}-{state}-{about}{part}.json"
-        kept = package.work / "reach" / name
+    parts = {Path(file).stem: ([file], state) for file, state in package.test_files.items()}
+    if only is not None:
+        states = [package.test_files[file] for file in sorted({t.partition("::")[0] for t in only})]
+        parts = {"nearest tests": (only, digest([], *only, *states))}
+    for name, (tests, state) in parts.items():
+        kept = package.work / "reach" / f"{name}-{state}-{about}.json"
         if not kept.exists() or not wanted <= set(json.loads(kept.read_text("utf-8"))["asked"]):
             if not ready:
                 package.copy_to(folder)
                 add_probes(folder, numbered)
                 ready = True
-            say(f"{file}: which mutants it reaches")
-            _run_file(folder, tests, kept, numbered, LONGEST if only is None else CHEAP)
-        _add(reach, file, json.loads(kept.read_text("utf-8")))
+            say(f"{package.name}, {name}: which mutants they reach")
+            _run(folder, tests, kept, numbered, LONGEST if only is None else CHEAP)
+        _add(reach, json.loads(kept.read_text("utf-8")))
     return reach
 
 
-def _run_file(
+def _run(
     folder: Path, tests: list[str], kept: Path, numbered: dict[int, Mutant], each: float
 ) -> None:
     hits = kept.parent / "hits.tsv"
@@ -81,10 +80,12 @@ def _run_file(
     reached: dict[str, list[str]] = {}
     for number, test in read_hits(hits):
         names = reached.setdefault(numbered[number].key, [])
-        # What a fixture does holds for other tests of the file as well.
         name = test.rpartition(" (")[0]
-        if test.endswith("(setup)") or not test:
-            names.append("")
+        if test.endswith("(setup)"):
+            # What a fixture does holds for other tests of the file as well.
+            names.append(name.partition("::")[0])
+        elif not test and len(tests) == 1:
+            names.append(tests[0])
         if name in outcome.passed:
             names.append(name)
     found = {
@@ -98,10 +99,9 @@ def _run_file(
     partial.replace(kept)
 
 
-def _add(reach: Reach, file: str, found: dict[str, dict[str, list[str]]]) -> None:
-    for key, tests in found["reached"].items():
+def _add(reach: Reach, found: dict[str, dict[str, list[str]]]) -> None:
+    for key, names in found["reached"].items():
         into = reach.reached.setdefault(key, Reached())
-        into.tests += [test for test in tests if test]
-        if "" in tests:
-            into.files.append(file)
+        into.tests += [name for name in names if "::" in name]
+        into.files += [name for name in names if "::" not in name]
     reach.seconds.update(found["seconds"])  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ from nearby import Sources, distances_of, runs_tools_alone, starts_a_process, te
 from operators import Mutant
 from reach import Reach, find
 
-NEAR = 15
+NEAR = 10
 """Of each mutant, so many of the nearest tests are looked at first."""
 FEW = 12
 """So many of the nearest tests are tried first."""
@@ -43,13 +42,11 @@ class Trials:
         return tests_of(ROOT, self.package.test_files)
 
     @cached_property
-    def _cheap(self) -> dict[str, list[str]]:
+    def _cheap(self) -> list[str]:
+        """The nearest tests of all mutants, without those that start processes."""
         names_of = {t: n for t, n in self._tests.items() if not starts_a_process(n)}
         near = {test for one in self.watched for test in self._nearest(one, names_of)[:NEAR]}
-        found: dict[str, list[str]] = defaultdict(list)
-        for test in sorted(near):
-            found[test.partition("::")[0]].append(test)
-        return found
+        return sorted(near)
 
     @cached_property
     def _first_reach(self) -> Reach:
@@ -64,7 +61,10 @@ class Trials:
             taken += reach.seconds[test]
             if taken <= SECONDS:
                 more.append(test)
-        files = [self._cheap[file] for file in reach.of(mutant).files[:FILES]]
+        files = [
+            [test for test in self._cheap if test.startswith(f"{file}::")]
+            for file in reach.of(mutant).files[:FILES]
+        ]
         found = self._first_failure(mutant, [tests[:FEW], more, *files])
         if found is not None:
             return found
