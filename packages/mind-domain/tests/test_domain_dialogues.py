@@ -229,7 +229,7 @@ def test_what_a_server_held_back_is_no_reply(server: Any, tmp_path: Path) -> Non
         (["answer", "--model", "m=http://127.0.0.1:9/v1", "--log", "l", "q.zst", "-o", "r"],
          "which model"),
         (["answer", "--model", "m=http://a:key@h/v1#x", "--log", "l", "q.zst", "-o", "r"],
-         "holds a name or a key"),
+         "holds a name, a password or a key"),
         (["answer", "--model", "m", "q.zst", "-o", "r"], "NAME=FOLDER"),
         (["judge", "--judge", "exact", "q.zst"], "ranks no replies"),
         (["judge", "--judge", "endpoint", "q.zst"], "needs a model"),

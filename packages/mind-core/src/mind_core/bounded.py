@@ -7,6 +7,8 @@ own in `stream`.
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +22,12 @@ from mind_core.zstd_frames import MAGIC
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
+_DAMAGES = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError, ValueError,
+    LookupError, OverflowError, OSError, EOFError,
+)  # fmt: skip
+"""What `zipfile` raises for damaged archives, encrypted ones, and ways of packing it lacks."""
+
 _AT_ONCE = 1 << 20
 _FREE = 1 << 24
 """Bytes that any file may become, however small it is: a ratio says little of small files."""
@@ -92,7 +100,7 @@ def zip_members(
         inside = sorted(
             (one for one in archive.infolist() if not one.is_dir()), key=lambda one: one.filename
         )
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+    except _DAMAGES as error:
         raise _damaged(position, error) from None
     bounds.members -= len(inside)
     if bounds.members < 0:
@@ -120,7 +128,7 @@ def _member(
                 became += len(chunk)
                 bounds.spend(len(chunk), member.compress_size, became, position)
                 parts.append(chunk)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OSError, EOFError) as error:
+    except _DAMAGES as error:
         raise _damaged(position, error) from None
     return b"".join(parts)
 

@@ -1,15 +1,17 @@
-"""How tools talk to a server that a user names: no redirections, bounded answers."""
+"""Talk to a server that a user names: no redirections, bounded answers, no secrets shown."""
 
 from __future__ import annotations
 
 import http.client
+import json
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import BinaryIO
 
-from mind_core.errors import MindError
+from mind_core.errors import MindError, UsageError
 
 MAX_REPLY = 1 << 24
 """Bytes of one answer; a text is a thousandth of that."""
@@ -23,6 +25,57 @@ class _NoRedirection(urllib.request.HTTPRedirectHandler):
 
 
 OPENER = urllib.request.build_opener(_NoRedirection)
+
+
+HIDDEN = "***"
+_SECRET_NAMES = ("key", "token", "secret", "passw", "auth")
+_SHORTEST_IN_TEXT = 16
+"""Characters of a key that no text holds by chance; "EMPTY" is one that many servers take."""
+
+
+def check_address(address: str, instead: str) -> str:
+    """Return an address that holds no secret; raise `UsageError`, which does not repeat it, else.
+
+    Everybody on a machine sees a command line, and results name the address. `instead` says where
+    a key or a password is taken from.
+    """
+    try:
+        parts = urllib.parse.urlsplit(address)
+        holds = "@" in parts.netloc
+        names = [name.lower() for name, _ in urllib.parse.parse_qsl(parts.query)]
+        asks = any(word in name for name in names for word in _SECRET_NAMES)
+    except ValueError as error:
+        raise UsageError("the address cannot be read", cause=redact(str(error), address)) from None
+    if holds or asks:
+        raise UsageError("the address holds a name, a password or a key", hint=instead)
+    return address
+
+
+def redact(text: str, *secrets: str | None) -> str:
+    """Return a text without secrets, as they are and as JSON and addresses write them."""
+    for secret in secrets:
+        if secret:
+            forms = {secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")}
+            for form in sorted(forms, key=len, reverse=True):
+                text = text.replace(form, HIDDEN)
+    return text
+
+
+def refuse_secret(data: bytes, name: str, secret: str | None) -> bytes:
+    """Return a server's answer; raise `MindError` for one that repeats the key it was given.
+
+    It would be written to answers and scores. A key of a few letters is not looked for, since a
+    text may hold it by chance.
+    """
+    if secret and len(secret) >= _SHORTEST_IN_TEXT:
+        text = data.decode("utf-8", "replace")
+        if redact(text, secret) != text:
+            raise MindError(
+                f"{name} repeats the key in its answer",
+                cause="it would be kept in answers and scores",
+                hint="look at the server; the answer was thrown away",
+            )
+    return data
 
 
 def read_reply(source: BinaryIO, name: str, most: int = MAX_REPLY) -> bytes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -117,6 +118,26 @@ def count(values: object, name: str, what: str, most: int | None = None) -> int:
     if most is not None and value > most:
         raise MindError(f"{what}: {name} is {value:,}", cause=f"at most {most:,} fit", hint=_HINT)
     return value
+
+
+@contextmanager
+def as_written(what: object, hint: str = _HINT) -> Iterator[None]:
+    """Name a file or folder in the error where what is read of it lacks a part, or is of a kind.
+
+    For documents of many parts, which are checked by using them. `MindError` goes on as it is.
+    """
+    try:
+        yield
+    except MindError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
+            RuntimeError, MemoryError) as error:  # fmt: skip
+        said = " ".join(str(error).split())
+        raise MindError(
+            f"{what} is not as its tool writes it",
+            cause=f"{type(error).__name__}: {said:.300}",
+            hint=hint,
+        ) from error
 
 
 def _refuse_link(path: Path) -> None:

@@ -19,7 +19,7 @@ import xxhash
 
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
-from mind_core.untrusted import inside
+from mind_core.untrusted import as_written, inside
 from mind_dedup.config import DedupConfig
 from mind_dedup.store import Block, Remote, Store
 
@@ -40,13 +40,14 @@ def open_index(folder: Path, plan: DedupConfig, store: Store) -> int:
     """
     manifest = read_index_manifest(folder, plan)
     before = len(store)
-    for segment in manifest["segments"]:
-        path = inside(folder, segment.get("file") if isinstance(segment, dict) else None)
-        for block in _read(path, segment):
-            store.attach(block)
-    found = len(store) - before
-    if found != manifest["records"]:
-        raise _damaged(folder, f"{found:,} records, the manifest says {manifest['records']:,}")
+    with as_written(folder, "make the index again from its records, or take another one"):
+        for segment in manifest["segments"]:
+            path = inside(folder, segment.get("file") if isinstance(segment, dict) else None)
+            for block in _read(path, segment):
+                store.attach(block)
+        found = len(store) - before
+        if found != manifest["records"]:
+            raise _damaged(folder, f"{found:,} records, the manifest says {manifest['records']:,}")
     return found
 
 

@@ -142,7 +142,8 @@ Backend = Annotated[
     typer.Option(
         "--backend",
         metavar="URL",
-        help="Hold the index in Redis: redis://HOST:PORT/DB?name=INDEX.",
+        help="Hold the index in Redis: redis://HOST:PORT/DB?name=INDEX; a password comes from "
+        "MIND_REDIS_PASSWORD.",
         show_default=False,
     ),
 ]

@@ -7,7 +7,6 @@ import os
 import threading
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,15 @@ import orjson
 
 from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_core.servers import OPENER, read_reply, read_reply_lines, retry_after
+from mind_core.servers import (
+    OPENER,
+    check_address,
+    read_reply,
+    read_reply_lines,
+    redact,
+    refuse_secret,
+    retry_after,
+)
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -69,12 +76,9 @@ def open_writer(place: str, pause: Callable[[float], None] = time.sleep) -> Writ
     """Open `http://host/v1#model`, or the folder of a checkpoint."""
     if place.startswith(("http://", "https://")):
         address, _, model = place.partition("#")
+        check_address(address, f"set {KEY_VARIABLES[0]} instead")
         if not model:
             raise UsageError(f"which model of {address}?", hint=f"{address}#MODEL")
-        if "@" in urllib.parse.urlsplit(address).netloc:
-            raise UsageError(
-                "the address holds a name or a key", hint=f"set {KEY_VARIABLES[0]} instead"
-            )
         key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), "")
         return Endpoint(address.rstrip("/"), model, key, pause)
     return LocalCheckpoint(Path(place))
@@ -139,8 +143,11 @@ class Endpoint:
         try:
             with OPENER.open(request, timeout=self.timeout) as response:
                 if "event-stream" in response.headers.get("Content-Type", ""):
-                    return _streamed(read_reply_lines(response, self.address))
-                return _whole(orjson.loads(read_reply(response, self.address)))
+                    reply = _streamed(read_reply_lines(response, self.address))
+                else:
+                    reply = _whole(orjson.loads(read_reply(response, self.address)))
+                refuse_secret(f"{reply.text} {reply.finish}".encode(), self.address, self.key)
+                return reply
         except urllib.error.HTTPError as error:
             said = f"{error.code} {error.reason}: {error.read(QUOTED).decode('utf-8', 'replace')}"
             if error.code in AGAIN:
@@ -160,7 +167,7 @@ class Endpoint:
 
     def _hidden(self, text: str) -> str:
         """Return a text without the key: servers repeat it when they refuse it."""
-        return text.replace(self.key, "***") if self.key else text
+        return redact(text, self.key)
 
 
 class _TryAgain(Exception):

@@ -11,6 +11,7 @@ import typer
 from mind_core import options
 from mind_core.cli import epilog, help_text, write_out
 from mind_core.errors import UsageError
+from mind_core.untrusted import as_written
 from mind_eval import cli_options
 from mind_eval.cli_app import TOOL, app, make_plugins
 
@@ -98,7 +99,8 @@ def compare_command(folders: cli_options.Runs, json: options.Json = False) -> No
     """Compare the first folder with each of the others."""
     from mind_eval.compare import compare, compare_table
 
-    rows = compare(folders)
+    with as_written(", ".join(map(str, folders))):
+        rows = compare(folders)
     if json:
         write_out(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:

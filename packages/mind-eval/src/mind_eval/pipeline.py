@@ -16,6 +16,7 @@ from mind_core.files import atomic_folder, check_file, check_folder
 from mind_core.plugins import Plugins
 from mind_core.progress import Progress, log
 from mind_core.recipe import Recipe
+from mind_core.servers import check_address
 from mind_core.stream import check_inputs
 from mind_eval.benchmarks.benchmark import SHIPPED, Benchmark, check_task_file, names_file
 from mind_eval.contamination import check_training
@@ -129,6 +130,7 @@ def _open(options: RunOptions) -> Model | Endpoint:
         return model
     from mind_eval.models.endpoint import APIS, Endpoint
 
+    check_address(options.model, "--api-key-env NAME takes a key from the environment")
     if not options.model_name:
         raise UsageError("an endpoint needs the name of a model", hint="give --model-name NAME")
     if options.api not in APIS:

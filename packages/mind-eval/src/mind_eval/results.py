@@ -12,6 +12,7 @@ from mind_core.files import read_json, read_manifest, sha256_file, write_json, w
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.summary import version_of
+from mind_core.untrusted import as_written
 from mind_eval.finite import check_read_items, check_read_scores
 from mind_eval.metrics.likelihoods import LOWER_IS_BETTER, SMALL
 from mind_eval.metrics.tasks import averages
@@ -147,7 +148,8 @@ def read_scores(folder: Path) -> dict[str, Any]:
     scores = read_json(folder / SCORES)
     if not isinstance(scores, dict) or "results" not in scores:
         raise MindError(f"{folder / SCORES} holds no scores", hint="run mind-eval again")
-    check_read_scores(scores, folder / SCORES)
+    with as_written(folder / SCORES):
+        check_read_scores(scores, folder / SCORES)
     return scores
 
 
@@ -155,7 +157,8 @@ def read_items(folder: Path) -> list[Record]:
     """Read the items of a complete folder."""
     read_manifest(folder, format=FORMAT)
     items = list(read_records([folder / ITEMS]))
-    check_read_items(items, folder / ITEMS)
+    with as_written(folder / ITEMS):
+        check_read_items(items, folder / ITEMS)
     return items
 
 

@@ -10,6 +10,7 @@ from mind_core.files import MANIFEST
 from mind_core.plugins import Plugins
 from mind_core.special_tokens import END, PAD
 from mind_core.summary import version_of
+from mind_core.untrusted import as_written
 from mind_tok.bytelevel import FILE, ByteLevelTokenizer
 from mind_tok.bytelevel_file import find_pair, from_pair
 from mind_tok.huggingface import HuggingFaceTokenizer
@@ -34,7 +35,8 @@ def read_any(path: str | Path, plugins: Plugins | None = None) -> Tokenizer:
     if file.is_file() and file.suffix == ".json":
         return from_tokenizer_json(_read(file))
     if path.is_dir() and (pair := find_pair(path)):
-        return ByteLevelTokenizer(from_pair(*pair, special=[END]), {})
+        with as_written(path):
+            return ByteLevelTokenizer(from_pair(*pair, special=[END]), {})
     raise MindError(
         f"{path} holds no tokenizer" if path.exists() else f"{path} does not exist",
         hint=f"a folder with {MODEL}, {FILE}, vocab.json and merges.txt, or one that "

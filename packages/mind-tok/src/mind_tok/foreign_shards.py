@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from mind_core import MindError
 from mind_core.errors import UsageError
+from mind_core.untrusted import as_written
 from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.emit import datatrove, megatron, olmo
 from mind_tok.provenance import describe_inputs
@@ -58,8 +58,9 @@ def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool
             hint="known: .bin with .idx (Megatron), .ds (datatrove), .npy with .csv.gz (OLMo)",
         )
     try:
-        ids, ends = reader(source, tokenizer)
-    except (OSError, ValueError, IndexError, EOFError, struct.error, zlib.error) as error:
+        with as_written(f"{source} or its index"):
+            ids, ends = reader(source, tokenizer)
+    except (OSError, EOFError, struct.error) as error:
         raise MindError(
             f"{source} or its index cannot be read",
             cause=error,

@@ -15,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from mind_core import MindError
+from mind_core.component_calls import calling, is_interrupt
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, END, PII_TOKENS
@@ -46,6 +47,11 @@ class HuggingFaceTokenizer(Tokenizer):
             raise MindError("this is no tokenizer.json", cause=error) from None
         self._full = _load(content)
         self.vocab_size = 1 + max(self._full.get_vocab(with_added_tokens=True).values(), default=-1)
+        if self.vocab_size > len(data):
+            raise MindError(
+                f"this tokenizer.json has an id {self.vocab_size - 1:,}",
+                cause=f"no more than {len(data):,} entries fit into its bytes",
+            )
         self.special_ids = manifest.get("special_tokens") or self._special_ids()
         self.control |= {i for name, i in self.special_ids.items() if name in CONTROL_TOKENS}
         self._byte_level = b'"ByteLevel"' in data
@@ -93,7 +99,8 @@ class HuggingFaceTokenizer(Tokenizer):
         """Return the ids of each text."""
         for text in texts:
             refuse_surrogates(text)
-        rows = self._plain.encode_batch_fast(list(texts), add_special_tokens=False)
+        with calling("the tokenizers library", "this tokenizer.json"):
+            rows = self._plain.encode_batch_fast(list(texts), add_special_tokens=False)
         return [self._ids[np.array(row.ids, np.int64)] for row in rows]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -105,7 +112,8 @@ class HuggingFaceTokenizer(Tokenizer):
                     f"there is no token {i} in a vocabulary of {self.vocab_size:,}",
                     hint="decode with the tokenizer that the ids were made with",
                 )
-        text: str = self._full.decode([i for i in row if i not in self.control])
+        with calling("the tokenizers library", "this tokenizer.json"):
+            text: str = self._full.decode([i for i in row if i not in self.control])
         return text
 
     def vocabulary(self) -> list[Token]:
@@ -170,5 +178,7 @@ def _load(content: Any) -> Any:
 
     try:
         return tokenizers.Tokenizer.from_str(orjson.dumps(content).decode())
-    except Exception as error:  # the library raises plain Exception
+    except BaseException as error:  # the library raises plain Exception, or Rust's panics
+        if is_interrupt(error):
+            raise
         raise MindError("tokenizers cannot read this tokenizer.json", cause=error) from None

@@ -17,7 +17,7 @@ from mind_core import MindError
 from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
-from mind_core.untrusted import inside
+from mind_core.untrusted import as_written, inside
 from mind_tok.chunking import may_cut, pieces
 from mind_tok.sentencepiece_model import read_model
 from mind_tok.sentencepiece_training import train_model
@@ -44,11 +44,12 @@ class SentencePieceTokenizer(Tokenizer):
         self.model = model
         self.manifest = manifest
         self.sha256 = hashlib.sha256(model).hexdigest()
-        self._processor: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
-        self.vocab_size = int(self._processor.vocab_size())
-        names = {name: self._id(name) for name in (*CONTROL_TOKENS, *PII_TOKENS)}
-        found = {name: i for name, i in names.items() if i is not None}
-        self.special_ids = {**found, **manifest.get("special_tokens", {})}
+        with as_written("this SentencePiece model"):
+            self._processor: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
+            self.vocab_size = int(self._processor.vocab_size())
+            names = {name: self._id(name) for name in (*CONTROL_TOKENS, *PII_TOKENS)}
+            found = {name: i for name, i in names.items() if i is not None}
+            self.special_ids = {**found, **manifest.get("special_tokens", {})}
         self._encoded = 0
         self._fast: SentencePieceBpe | None = None
         self._may_be_fast = True

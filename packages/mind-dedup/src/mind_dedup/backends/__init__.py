@@ -15,7 +15,8 @@ def open_backend(url: str, plan: DedupConfig) -> Iterator[tuple[Any, Any]]:
     """Open the store and the index that a URL names, for the time of a run."""
     if not url.startswith("redis://"):
         raise UsageError(
-            f"there is no backend {url!r}", hint="known is redis://HOST:PORT/DB?name=INDEX"
+            f"there is no backend {url.partition(':')[0]!r}",
+            hint="known is redis://HOST:PORT/DB?name=INDEX",
         )
     from mind_dedup.backends.redis import open_redis
 

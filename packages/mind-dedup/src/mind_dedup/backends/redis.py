@@ -7,6 +7,7 @@ run has ended: numbers of a run that was killed are passed over, and are not giv
 
 from __future__ import annotations
 
+import os
 import secrets
 import struct
 from collections.abc import Iterator, Sequence
@@ -20,10 +21,14 @@ import numpy.typing as npt
 
 from mind_core.errors import MindError, UsageError
 from mind_core.kernels.hashing import Hashes
+from mind_core.servers import check_address
 from mind_dedup.config import DedupConfig
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.signature import reason_of
 from mind_dedup.store import IntArray, Store, StoredRecords
+
+PASSWORD = "MIND_REDIS_PASSWORD"
+"""Where the password of a server comes from; never the address, which a process list shows."""
 
 _HEAD = struct.Struct("<II")  # keys, bytes of the set
 _LOCK_SECONDS = 120
@@ -32,6 +37,7 @@ _LOCK_SECONDS = 120
 @contextmanager
 def open_redis(url: str, plan: DedupConfig) -> Iterator[tuple[RedisStore, RedisIndex]]:
     """Open an index in Redis for one run; raise `MindError` if that cannot be."""
+    check_address(url, f"set {PASSWORD} instead")
     try:
         redis: Any = import_module("redis")
         unordered_storage = import_module("datasketch.storage").unordered_storage
@@ -42,10 +48,14 @@ def open_redis(url: str, plan: DedupConfig) -> Iterator[tuple[RedisStore, RedisI
     parts = urlsplit(url)
     names = parse_qs(parts.query).get("name", ["mind-dedup"])
     database = parts.path.strip("/") or "0"
-    if not database.isdecimal() or len(names) != 1:
+    try:
+        port = parts.port or 6379
+    except ValueError:
+        port = 0
+    if not database.isdecimal() or len(names) != 1 or not port:
         raise UsageError(f"{url!r} is no index", hint="redis://HOST:PORT/DB?name=INDEX")
-    server: dict[str, Any] = {"host": parts.hostname or "localhost", "port": parts.port or 6379,
-              "db": int(database), "password": parts.password}  # fmt: skip
+    server: dict[str, Any] = {"host": parts.hostname or "localhost", "port": port,
+              "db": int(database), "password": os.environ.get(PASSWORD)}  # fmt: skip
     config = {"type": "redis", "redis": server}
     name = f"mind-dedup:{names[0]}:".encode()
     try:

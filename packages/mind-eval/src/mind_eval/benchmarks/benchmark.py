@@ -43,6 +43,7 @@ from typing import Any
 from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
 from mind_core.records import encode
+from mind_core.untrusted import inside
 from mind_eval.benchmarks.rows import AT, BAD, Row, read_rows
 
 RULES = "benchmark.toml"
@@ -206,8 +207,11 @@ def read_rules(folder: Path) -> dict[str, Any]:
         rules = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise MindError(f"cannot read {path}", cause=error.strerror) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MindError(f"{path} is not TOML", cause=error) from None
+    for name in ("shipped", "authors", "measure", "categories"):
+        if not isinstance(rules.get(name, {}), dict):
+            raise MindError(f"{path}: {name!r} must be a table, [{name}]")
     wanted = {"summary": str, "language": str, "licence": str, "source": str, "forms": dict,
               "shots": int, "form": str}  # fmt: skip
     for name, kind in wanted.items():
@@ -217,6 +221,10 @@ def read_rules(folder: Path) -> dict[str, Any]:
     for name in rules:
         if name not in known:
             raise MindError(f"{path}: unknown key {name!r}", hint=did_you_mean(name, known))
+    if rules["shots"] < 0:
+        raise MindError(f"{path}: shots are {rules['shots']}")
+    for name in (*rules["forms"].values(), *rules.get("shipped", {}).values()):
+        inside(folder, name)
     if rules["form"] not in rules["forms"]:
         raise MindError(f"{path}: the default form {rules['form']!r} is none of [forms]")
     return rules

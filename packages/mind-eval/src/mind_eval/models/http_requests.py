@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 from mind_core import MindError
-from mind_core.servers import OPENER, read_reply, retry_after
+from mind_core.servers import OPENER, read_reply, redact, refuse_secret, retry_after
 
 TRIES = 3
 BUSY_TRIES = 8
@@ -33,7 +33,7 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
         attempt += 1
         try:
             with OPENER.open(request, timeout=timeout) as response:
-                return read_reply(response, address)
+                return refuse_secret(read_reply(response, address), address, key)
         except urllib.error.HTTPError as error:
             cause = f"{error}: {_quoted(error)}"
             if error.code < 500 and error.code != 429:
@@ -48,7 +48,7 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
             time.sleep(min(pause, LONGEST_PAUSE))
     raise MindError(
         f"{item}: {address.removesuffix('/completions').removesuffix('/chat')} gave no answer",
-        cause=cause,
+        cause=redact(cause, key),
         hint=f"check that the server answers {address} (most want …/v1), knows the model "
         "by this name and takes the key, or give it more --timeout",
     )

@@ -13,6 +13,7 @@ from mind_core.files import atomic_file
 from mind_core.render.chart import Line, line_chart
 from mind_core.render.intervals import Dot, Row, interval_chart, legend
 from mind_core.safe_html import Safe, joined, markup
+from mind_core.untrusted import as_written
 from mind_eval.compare import compare
 from mind_eval.intervals import SHARES, interval
 from mind_eval.report.curves import COLOURS, language_name
@@ -49,7 +50,7 @@ def write_runs(
     names = [folder.name or str(folder) for folder in folders]
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
-    with written_in(language):
+    with written_in(language), as_written(", ".join(map(str, folders))):
         return _write(folders, runs, names, output, title)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, read_json
+from mind_core.untrusted import as_written
 from mind_eval.report.curves import curves_section, language_name, last_losses
 from mind_eval.report.funnel import Stage, funnel_section, read_stages
 from mind_eval.report.page import Figure, Section, render
@@ -25,6 +26,11 @@ def write_report(run: Path, output: Path, title: str) -> list[str]:
     """
     if not run.is_dir():
         raise MindError(f"{run} is not a folder", hint="give the folder that bin/quickstart made")
+    with as_written(run, "look at its *.json and *.jsonl files, or make it again"):
+        return _write(run, output, title)
+
+
+def _write(run: Path, output: Path, title: str) -> list[str]:
     stages = read_stages(run)
     trainings = _trainings(run)
     sections = [section for section in _sections(run, stages, trainings) if section is not None]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mind_core import MindError
+from mind_core.bounded import read_packed
 from mind_core.files import atomic_file
 from mind_tok.emit import Written, link
 
@@ -33,11 +34,8 @@ def emit(shard: Written) -> list[Path]:
 def read(path: Path, id_bytes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (tokens,) and cumulative ends (documents,); the file does not say how wide."""
     name = path.name.removesuffix(".npy") + ".csv.gz"
-    try:
-        with gzip.open(path.with_name(name)) as file:
-            rows = list(csv.reader(io.TextIOWrapper(file, "ascii")))
-    except (OSError, EOFError) as error:
-        raise MindError(f"cannot read {path.with_name(name)}", cause=error) from None
+    table = read_packed(path.with_name(name))
+    rows = list(csv.reader(io.StringIO(table.decode("ascii"))))
     starts = np.array([int(row[0]) for row in rows], np.int64)
     ends = np.array([int(row[1]) for row in rows], np.int64)
     if len(starts) and (starts[0] != 0 or (starts[1:] != ends[:-1]).any()):

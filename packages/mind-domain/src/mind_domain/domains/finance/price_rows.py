@@ -28,6 +28,7 @@ ALIASES = {
     "volume": ("volume", "vol", "成交量"),
 }  # fmt: skip
 NEEDED = ("ticker", "date", "open", "close")
+_ROWS_PER_BYTE, _ROWS_AT_ONCE = 1000, 8192
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 _EMPTY = {"", "nan", "null", "none", "na", "n/a", "-", "--"}
 
@@ -110,14 +111,22 @@ def _parquet_cells(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise MindError(
             f"{path} is a Parquet file", cause=error, hint="pip install 'mind-domain[parquet]'"
         ) from None
-    file = parquet.ParquetFile(path)
-    names = file.schema_arrow.names
-    yield f"{path}:1", {name: name for name in names}
     number = 1
-    for batch in file.iter_batches():
-        for row in batch.to_pylist():
-            number += 1
-            yield f"{path}:{number}", row
+    try:
+        file = parquet.ParquetFile(path)
+        if file.metadata.num_rows > _ROWS_PER_BYTE * Path(path).stat().st_size:
+            raise ValueError(f"it says that it has {file.metadata.num_rows:,} rows")
+        yield f"{path}:1", {name: name for name in file.schema_arrow.names}
+        for batch in file.iter_batches(_ROWS_AT_ONCE):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}:{number}", row
+    except Exception as error:  # arrow raises kinds of its own, OSError and ValueError
+        raise MindError(
+            f"{path} is a damaged Parquet file",
+            cause=f"after row {number - 1:,}: {' '.join(str(error).split()):.300}",
+            hint="get it again, or write it again",
+        ) from error
 
 
 def _columns(header: Mapping[str, Any], position: str) -> dict[str, str]:
