@@ -260,10 +260,10 @@ def test_a_run_finds_what_tests_notice_and_goes_on_where_it_was(tmp_path: Path) 
         "Log.is_long comparison: > → >=": "unreached",
         "Log.is_long constant: 3 → 4": "unreached",
     }
-    assert "which mutants they reach" in said
+    assert "which mutants it reaches" in said
     # Killed in the middle of a line, it goes on with what is whole.
     kept = tmp_path / ".mutants" / "results.jsonl"
     lines = kept.read_text().splitlines(keepends=True)
     kept.write_text("".join(lines[:-1]) + lines[-1][:20])
     again, said = run()
-    assert again == first and "which mutants they reach" not in said
+    assert again == first and "which mutants it reaches" not in said

@@ -11,10 +11,8 @@ from copies import Package, digest, run_tests
 from operators import Mutant
 from probes import add_probes, read_hits
 
-CHEAP = 10
-"""CPU seconds that a test may take in the first search, where none starts a process."""
 LONGEST = 120
-"""CPU seconds that it may take in the second."""
+"""CPU seconds that a test may take."""
 
 
 @dataclass
@@ -37,55 +35,40 @@ class Reach:
         return self.reached.get(mutant.key, Reached())
 
 
-def find(
-    package: Package,
-    mutants: list[Mutant],
-    say: Callable[[str], None],
-    only: list[str] | None = None,
-) -> Reach:
-    """Run tests once on a copy with probes, all of them file by file, or `only` some in one go.
-
-    What is known of a file, or of those, is not run again.
-    """
+def find(package: Package, mutants: list[Mutant], say: Callable[[str], None]) -> Reach:
+    """Run each test file once on a copy with probes; what is known of a file is not run again."""
     numbered = dict(enumerate(sorted(mutants, key=lambda mutant: mutant.key)))
     wanted = {mutant.key for mutant in mutants}
     about = digest([Path(__file__).with_name("probes.py")], package.sources)
     folder = package.work / "copy"
     ready = False
     reach = Reach({}, {})
-    parts = {Path(file).stem: ([file], state) for file, state in package.test_files.items()}
-    if only is not None:
-        states = [package.test_files[file] for file in sorted({t.partition("::")[0] for t in only})]
-        parts = {"nearest tests": (only, digest([], *only, *states))}
-    for name, (tests, state) in parts.items():
+    for file, state in package.test_files.items():
+        name = Path(file).stem
         kept = package.work / "reach" / f"{name}-{state}-{about}.json"
         if not kept.exists() or not wanted <= set(json.loads(kept.read_text("utf-8"))["asked"]):
             if not ready:
                 package.copy_to(folder)
                 add_probes(folder, numbered)
                 ready = True
-            say(f"{package.name}, {name}: which mutants they reach")
-            _run(folder, tests, kept, numbered, LONGEST if only is None else CHEAP)
+            say(f"{file}: which mutants it reaches")
+            _run(folder, file, kept, numbered)
         _add(reach, json.loads(kept.read_text("utf-8")))
     return reach
 
 
-def _run(
-    folder: Path, tests: list[str], kept: Path, numbered: dict[int, Mutant], each: float
-) -> None:
+def _run(folder: Path, file: str, kept: Path, numbered: dict[int, Mutant]) -> None:
     hits = kept.parent / "hits.tsv"
     kept.parent.mkdir(parents=True, exist_ok=True)
     hits.unlink(missing_ok=True)
-    outcome = run_tests(folder, tests, 1800, probes=hits, each=each)
+    outcome = run_tests(folder, [file], 1800, probes=hits, each=LONGEST)
     reached: dict[str, list[str]] = {}
     for number, test in read_hits(hits):
         names = reached.setdefault(numbered[number].key, [])
         name = test.rpartition(" (")[0]
-        if test.endswith("(setup)"):
-            # What a fixture does holds for other tests of the file as well.
-            names.append(name.partition("::")[0])
-        elif not test and len(tests) == 1:
-            names.append(tests[0])
+        if test.endswith("(setup)") or not test:
+            # What a fixture or an import does holds for other tests of the file as well.
+            names.append(file)
         if name in outcome.passed:
             names.append(name)
     found = {

@@ -2,10 +2,10 @@
 
 For each package a seeded choice of mutants (see operators.py), a quarter of them in the writers of
 files, indexes, checkpoints, shards and logs, is run one after another against the tests of the
-package. Each test file runs once with probes at the statements that mutants change
-(reach.py), at first without the tests that start processes or take long; then the tests that reach
-a mutant run on it, the nearest by the names in them first (nearby.py). What they miss is searched
-for again with all tests. The first test that fails has noticed the mutant.
+package. First come the tests that are nearest by the names in them
+(nearby.py), with the tools that they run as forks. For what they miss each test file runs once with
+probes at the changed statements (reach.py), and then all tests that reach one. The first test that
+fails has noticed the mutant.
 
 `.mutants/results.jsonl` gets a line for each: {"package", "mutant", "line", "result": "noticed" |
 "survived" | "unreached" | "open", "durable", "test", "seconds", "sources", "tests"}; the last two
@@ -99,7 +99,7 @@ def run(package: Package, mutants: list[Mutant], quick: bool) -> list[Row]:
     """Return a result for each mutant."""
     results, known = Results(), equivalents()
     tried = [mutant for mutant in mutants if mutant.key not in known]
-    trials = Trials(package, [m for m in tried if results.of(package, m) is None], say)
+    trials = Trials(package)
     while True:
         for mutant in tried:
             if results.of(package, mutant) is None:

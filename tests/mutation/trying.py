@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from copies import ROOT, Package, run_tests
 from nearby import Sources, distances_of, runs_tools_alone, starts_a_process, tests_of
 from operators import Mutant
-from reach import Reach, find
+from reach import Reach
 
-NEAR = 10
-"""Of each mutant, so many of the nearest tests are looked at first."""
-FEW = 12
-"""So many of the nearest tests are tried first."""
+FIRST, NEXT = 8, 16
+"""So many of the nearest tests are tried at first, and after them."""
 SECONDS = 60.0
-"""What the tests after them may take together, before all others are searched."""
-FILES = 2
-"""So many whole files that reach it in a fixture are tried at first."""
+"""CPU seconds for each of these parts."""
 OF_TOOLS = 10
-"""So many tests that run tools are tried, the nearest, each tool in a fork."""
+"""So many tests that run tools are tried between them."""
 
 
 @dataclass
@@ -28,8 +23,6 @@ class Trials:
     """A package, its tests, and what was found out about them."""
 
     package: Package
-    watched: list[Mutant]
-    say: Callable[[str], None]
     unfit: set[str] = field(default_factory=set)
     """Tests that fail on the right program."""
 
@@ -41,40 +34,18 @@ class Trials:
     def _tests(self) -> dict[str, set[str]]:
         return tests_of(ROOT, self.package.test_files)
 
-    @cached_property
-    def _cheap(self) -> list[str]:
-        """The nearest tests of all mutants, without those that start processes."""
-        names_of = {t: n for t, n in self._tests.items() if not starts_a_process(n)}
-        near = {test for one in self.watched for test in self._nearest(one, names_of)[:NEAR]}
-        return sorted(near)
-
-    @cached_property
-    def _first_reach(self) -> Reach:
-        return find(self.package, self.watched, self.say, self._cheap)
-
     def first(self, mutant: Mutant) -> str | None:
-        """Return the test that notices a mutant, among those that start no process."""
-        reach = self._first_reach
-        tests = self._in_order(mutant, reach)
-        more, taken = [], 0.0
-        for test in tests[FEW:]:
-            taken += reach.seconds[test]
-            if taken <= SECONDS:
-                more.append(test)
-        files = [
-            [test for test in self._cheap if test.startswith(f"{file}::")]
-            for file in reach.of(mutant).files[:FILES]
-        ]
-        found = self._first_failure(mutant, [tests[:FEW], more, *files])
-        if found is not None:
-            return found
-        options = ("-p", "forked_tools")
-        return self._first_failure(mutant, [self._of_tools(mutant)], SECONDS, *options)
-
-    def _of_tools(self, mutant: Mutant) -> list[str]:
-        """Return the nearest tests that run tools."""
-        names_of = {t: n for t, n in self._tests.items() if runs_tools_alone(n)}
-        return [t for t in self._nearest(mutant, names_of) if t not in self.unfit][:OF_TOOLS]
+        """Return the test that notices a mutant, among the nearest; each tool runs in a fork."""
+        by_kind: tuple[dict[str, set[str]], dict[str, set[str]]] = ({}, {})
+        for test, names in self._tests.items():
+            if test not in self.unfit and not starts_a_process(names):
+                by_kind[0][test] = names
+            elif test not in self.unfit and runs_tools_alone(names):
+                by_kind[1][test] = names
+        plain = self._nearest(mutant, by_kind[0])
+        of_tools = self._nearest(mutant, by_kind[1])
+        parts = [plain[:FIRST], of_tools[:OF_TOOLS], plain[FIRST : FIRST + NEXT]]
+        return self._first_failure(mutant, parts, SECONDS, "-p", "forked_tools")
 
     def _nearest(self, mutant: Mutant, names_of: dict[str, set[str]]) -> list[str]:
         distances = distances_of(mutant, self._sources, names_of)
