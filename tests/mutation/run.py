@@ -31,7 +31,7 @@ from typing import Any
 from copies import PACKAGES, WORK, Package, digest, load_libraries, run_tests
 from operators import Mutant, in_writers, is_durable
 from reach import Reach, find
-from trying import Trials
+from trying import FORKS, Trials
 
 RESULTS = WORK / "results.jsonl"
 Row = dict[str, Any]
@@ -143,11 +143,11 @@ def noticed_by_mistake(package: Package, rows: list[Row]) -> set[str]:
     """Return noticing tests that fail on the unchanged package as well."""
     tests = sorted({row["test"] for row in rows if "::" in row["test"]})
     states = [tests_state(package, test) for test in tests]
-    kept = package.work / f"right-{digest([], package.sources, *tests, *states)}.json"
+    kept = package.work / f"right-{digest([], *FORKS, package.sources, *tests, *states)}.json"
     if tests and not kept.exists():
         folder = package.work / "copy"
         package.copy_to(folder)
-        outcome = run_tests(folder, tests, 3600, "--timeout=300")
+        outcome = run_tests(folder, tests, 3600, "--timeout=300", *FORKS)
         kept.write_text(json.dumps(outcome.failed))
     return set(json.loads(kept.read_text())) if tests else set()
 

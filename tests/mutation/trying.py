@@ -14,6 +14,7 @@ FIRST, NEXT = 8, 16
 """So many of the nearest tests are tried at first, and after them."""
 SECONDS = 60.0
 """CPU seconds for each of these parts."""
+FORKS = ("-p", "forked_tools")
 OF_TOOLS = 10
 """So many tests that run tools are tried between them."""
 
@@ -45,7 +46,7 @@ class Trials:
         plain = self._nearest(mutant, by_kind[0])
         of_tools = self._nearest(mutant, by_kind[1])
         parts = [plain[:FIRST], of_tools[:OF_TOOLS], plain[FIRST : FIRST + NEXT]]
-        return self._first_failure(mutant, parts, SECONDS, "-p", "forked_tools")
+        return self._first_failure(mutant, parts, SECONDS, *FORKS)
 
     def _nearest(self, mutant: Mutant, names_of: dict[str, set[str]]) -> list[str]:
         distances = distances_of(mutant, self._sources, names_of)
