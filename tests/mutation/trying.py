@@ -12,7 +12,7 @@ from reach import Reach
 
 FIRST, NEXT = 8, 16
 """So many of the nearest tests are tried at first, and after them."""
-SECONDS = 60.0
+SECONDS = 20.0
 """CPU seconds for each of these parts."""
 FORKS = ("-p", "forked_tools")
 OF_TOOLS = 10
