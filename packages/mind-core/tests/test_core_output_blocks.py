@@ -14,7 +14,7 @@ from mind_core import output as outputs
 from mind_core.direct import write_directly
 from mind_core.files import atomic_file, atomic_folder
 from mind_core.output import FILE_LEVEL, PLAIN, Output
-from mind_core.stdout import reserved_stdout
+from mind_core.stdout import Reserved, reserved_stdout
 
 
 class Watched(io.BytesIO):
@@ -110,6 +110,24 @@ def test_what_printed_before_comes_first_and_records_after_it(
     sys.stdout.write("after")
     sys.stdout.flush()
     assert capfd.readouterr().out == "before records after"
+
+
+def test_what_passes_python_by_goes_to_stderr_and_stdout_comes_back(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(1, "w", closefd=False) as before:
+        monkeypatch.setattr(sys, "stdout", before)
+        before.write("before ")
+        with reserved_stdout() as own:
+            assert isinstance(sys.stdout, Reserved)
+            os.write(1, b"from a library ")
+            own.write(b"records ")
+            with pytest.raises(RuntimeError, match="printed to stdout"):
+                print("from a component")
+        assert sys.stdout is before
+        os.write(1, b"after")
+    found = capfd.readouterr()
+    assert (found.out, found.err) == ("before records after", "from a library ")
 
 
 def test_a_failed_file_or_folder_leaves_nothing_behind(tmp_path: Path) -> None:
