@@ -9,13 +9,14 @@ import pytest
 
 from mind_core.errors import MindError
 from mind_core.records import annotate
+from mind_core.render.chart import SMOOTHING, smooth
 from mind_eval.benchmarks.rows import AT, BAD, choice_row, index_of
 from mind_eval.contamination import pieces_of
 from mind_eval.finite import check_read_items
 from mind_eval.models import endpoint
 from mind_eval.models.endpoint import UnansweredError, _written
 from mind_eval.models.huggingface import _stop_ids
-from mind_eval.report.curves import SMOOTHING, curves_section, last_losses, smooth
+from mind_eval.report.curves import curves_section, last_losses
 from mind_eval.report.funnel import _example
 
 
