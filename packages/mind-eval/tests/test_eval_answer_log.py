@@ -36,7 +36,7 @@ def test_a_batch_is_in_the_file_at_once_and_synced_at_the_end(
     assert synced == [path.stat().st_size]
     log.close()  # once is enough
     assert len(synced) == 1
-    assert path.stat().st_mode & 0o777 == 0o644 & ~os.umask(os.umask(0))
+    assert path.stat().st_mode & 0o777 == 0o600, "answers are their owner's"
 
 
 def test_the_first_answer_after_a_torn_line_stands_on_its_own(tmp_path: Path) -> None:

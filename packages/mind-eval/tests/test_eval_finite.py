@@ -18,7 +18,7 @@ from mind_eval.compare import compare
 from mind_eval.finite import check_scores
 from mind_eval.gates import check_gates, metrics_of, parse_gate
 from mind_eval.report.run_report import write_report
-from mind_eval.response_cache import ResponseCache, read_answers
+from mind_eval.response_cache import ResponseCache, WrittenText, read_answers
 from mind_eval.results import read_items, read_scores
 
 ONE = {"OMP_NUM_THREADS": "1"}
@@ -81,7 +81,7 @@ def test_the_first_answer_after_a_torn_line_is_kept(tmp_path: Path) -> None:
         file.write(b'{"key":"torn","nats":-3')
     log = ResponseCache(tmp_path)
     log.add({"two": (-2.0, False)})
-    log.add({"three": "text"})
+    log.add({"three": WrittenText("text")})
     log.close()
     assert read_answers(tmp_path) == {"one": (-1.0, True), "two": (-2.0, False), "three": "text"}
 

@@ -189,7 +189,7 @@ def test_chance_stands_beside_each_accuracy(scores_folder: Path) -> None:
             line for line in scores_table(scores).splitlines()
             if line.startswith(name) and " acc " in line
         )  # fmt: skip
-        assert line.split()[-4] == f"{wanted:.4f}"
+        assert line.split()[-5] == f"{wanted:.4f}"
 
 
 def test_a_generation_task_runs_through_the_same_door(model_folder: Path, tmp_path: Path) -> None:

@@ -255,6 +255,12 @@ Spread = Annotated[
         "--spread", help="With --limit: N items at even distances, so that all subjects have some."
     ),
 ]
+Before = Annotated[
+    Path, typer.Argument(metavar="BEFORE", help="The scores folder of the first checkpoint.")
+]
+After = Annotated[
+    Path, typer.Argument(metavar="AFTER", help="The scores folder of the checkpoint after it.")
+]
 Runs = Annotated[
     list[Path], typer.Argument(metavar="FOLDER FOLDER...", help="Scores folders; the first is A.")
 ]

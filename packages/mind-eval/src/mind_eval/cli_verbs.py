@@ -1,9 +1,9 @@
-"""The verbs of mind-eval that ask no model: doctor, conform, compare, report."""
+"""The verbs of mind-eval that ask no model: doctor, conform, compare, forgetting, report."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import orjson
 import typer
@@ -105,6 +105,49 @@ def compare_command(folders: cli_options.Runs, json: options.Json = False) -> No
         write_out(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         write_out(compare_table(rows))
+
+
+@app.command(
+    "forgetting",
+    help=help_text(
+        "Say what a model lost and what it gained between two checkpoints, before and after "
+        "fine-tuning or continued pretraining: held-out text by language and source, and "
+        "benchmarks, paired, with intervals.",
+        (
+            "mind-eval forgetting scores-base/ scores-sft/",
+            "mind-eval forgetting scores-base/ scores-law/ -o lost.html --language zh",
+            "mind-eval forgetting --json scores-base/ scores-sft/ | jq .",
+        ),
+    ),
+    epilog=epilog("Memory: the items of two folders."),
+)
+def forgetting_command(
+    before: cli_options.Before,
+    after: cli_options.After,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("-o", "--output", metavar="FILE", help="Write a page as well."),
+    ] = None,
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
+    language: Annotated[
+        str, typer.Option("--language", metavar="en|zh", help="The page's language.")
+    ] = "en",
+    json: options.Json = False,
+) -> None:
+    """Compare two scores folders, print, and write the page."""
+    from mind_eval.forgetting import forgetting, forgetting_table
+    from mind_eval.report.forgetting import write_forgetting
+    from mind_eval.report.words import LANGUAGES
+
+    if language not in LANGUAGES:
+        raise UsageError(f"there is no --language {language!r}", hint="en or zh")
+    rows = forgetting(before, after)
+    if output is not None:
+        write_forgetting(rows, (before.name, after.name), output, title, language)
+    if json:
+        write_out(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        write_out(forgetting_table(rows))
 
 
 @app.command(

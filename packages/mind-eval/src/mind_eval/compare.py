@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,13 +12,18 @@ from mind_core import Record
 from mind_core.errors import UsageError
 from mind_eval.power import detectable, least_one_sided
 from mind_eval.results import read_items, read_scores
-from mind_eval.significance import holm, mcnemar, paired_bootstrap
+from mind_eval.signal import Z_POWER
+from mind_eval.significance import Z_LEVEL, holm, mcnemar, paired_bootstrap, paired_means
 from mind_eval.table import aligned
 
 METRICS = (
     "acc", "acc_norm", "acc_slln", "exact_match", "exact_match_flexible", "accuracy_from_text",
     "regex",
 )  # fmt: skip
+"""Right or wrong by item."""
+
+GRADED = ("score", "f1", "rouge_l", "rouge_zh", "probability", "margin")
+"""Graded by item: the paired mean with a normal interval, in place of McNemar's test."""
 
 
 def compare(folders: Sequence[Path]) -> list[dict[str, Any]]:
@@ -114,6 +120,11 @@ def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[st
     sizes = [Counter(item["task"] for item in side.values()) for side in (a, b)]
     rows = []
     for task, keys in sorted(shared.items()):
+        for metric in GRADED:
+            one, two = ([side[key] for key in keys] for side in (a, b))
+            if all(metric in item["metrics"] for item in (*one, *two)):
+                unpaired = [size[task] - len(keys) for size in sizes]
+                rows.append(_graded_row(task, metric, one, two, unpaired))
         for metric in METRICS:
             if any(metric not in side[key]["metrics"] for side in (a, b) for key in keys):
                 continue  # a metric of other kinds of task
@@ -142,6 +153,29 @@ def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[st
                 }
             )
     return rows
+
+
+def _graded_row(
+    task: str, metric: str, a: Sequence[Record], b: Sequence[Record], unpaired: Sequence[int]
+) -> dict[str, Any]:
+    """Compare a graded metric over pairs of items."""
+    values_a, values_b = ([item["metrics"][metric] for item in side] for side in (a, b))
+    difference, error, p = paired_means(values_a, values_b)
+    return {
+        "what": task,
+        "metric": metric,
+        "value_a": math.fsum(values_a) / len(a),
+        "value_b": math.fsum(values_b) / len(b),
+        "difference": difference,
+        "items": len(a),
+        "unpaired": list(unpaired),
+        "p": p,
+        "interval": [difference - Z_LEVEL * error, difference + Z_LEVEL * error],
+        "detectable": (Z_LEVEL + Z_POWER) * error if error else None,
+        "other_prompts": sum(
+            x["prompt_hash"] != y["prompt_hash"] for x, y in zip(a, b, strict=True)
+        ),
+    }
 
 
 def _headlines(

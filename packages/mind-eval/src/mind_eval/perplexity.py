@@ -10,6 +10,7 @@ another.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +31,12 @@ BATCHES_AT_ONCE = 8
 """Windows of so many batches are sorted by length together: bounds memory, keeps batches even."""
 
 Key = tuple[str, str]
-Waiting = tuple[int, Key, ScoredSequence, bool]
-"""Number of the record, its group, a window of it, and whether that is its last."""
+BLOCKS = 32
+"""Texts are put into so many blocks by their content: memory is bounded, and an interval of the
+difference of two runs needs no more (a jackknife over blocks)."""
+
+Waiting = tuple[int, Key, int, ScoredSequence, bool]
+"""Number of the record, its group and block, a window of it, and whether that is its last."""
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Sums:
     bytes: int = 0
     nats: float = 0.0
     text_nats: float = 0.0
+    blocks: list[list[float]] = field(default_factory=lambda: [[0.0, 0] for _ in range(BLOCKS)])
+    """Nats and bytes of the texts of each block, by which two runs are compared."""
 
     def add(self, other: Sums) -> None:
         """Add another group's sums."""
@@ -51,6 +58,9 @@ class Sums:
         self.bytes += other.bytes
         self.nats += other.nats
         self.text_nats += other.text_nats
+        for mine, theirs in zip(self.blocks, other.blocks, strict=True):
+            mine[0] += theirs[0]
+            mine[1] += theirs[1]
 
     def as_dict(self) -> dict[str, Any]:
         """Give counts and ratios; a ratio over nothing is None."""
@@ -60,7 +70,13 @@ class Sums:
             "bytes": self.bytes,
             "nats_per_token": self.nats / self.tokens if self.tokens else None,
             "bits_per_byte": self.text_nats / math.log(2) / self.bytes if self.bytes else None,
+            "blocks": self.blocks,
         }
+
+
+def block_of(text: str) -> int:
+    """Put a text into a block by what it says, so that any run puts it into the same."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % BLOCKS
 
 
 @dataclass
@@ -124,10 +140,12 @@ def measure(
         sums = result.groups.setdefault(key, Sums())
         sums.documents += 1
         sums.bytes += len(text.encode())
+        block = block_of(text)
+        sums.blocks[block][1] += len(text.encode())
         tokens = model.document_ids(text)
         sums.tokens += len(tokens) - 1
         for window, last in windows(tokens, context, overlap):
-            waiting.append((number, key, window, last))
+            waiting.append((number, key, block, window, last))
             held += len(window.tokens)
             if held >= BATCHES_AT_ONCE * batch_tokens:
                 _settle(model, waiting, result, batch_tokens)
@@ -178,11 +196,13 @@ def _settle(
     result: HeldOut,
     batch_tokens: int,
 ) -> None:
-    found = [window for _, _, window, _ in waiting]
+    found = [window for _, _, _, window, _ in waiting]
     answers = score(model.network, found, batch_tokens=batch_tokens)
-    for (number, key, _, last), answer in zip(waiting, answers, strict=True):
+    for (number, key, block, _, last), answer in zip(waiting, answers, strict=True):
         sums = result.groups[key]
         check_finite(answer.total, f"held-out record {number} ({'/'.join(key)})", model.named)
         nats = -math.fsum(answer.logprobs)
         sums.nats += nats
-        sums.text_nats += nats + (answer.logprobs[-1] if last else 0.0)
+        of_text = nats + (answer.logprobs[-1] if last else 0.0)
+        sums.text_nats += of_text
+        sums.blocks[block][0] += of_text

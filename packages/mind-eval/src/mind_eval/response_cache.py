@@ -123,6 +123,8 @@ def answer_key(base: bytes, tokens: Sequence[int], more: Any) -> str:
 
 
 def _text(value: Mapping[str, Any]) -> WrittenText:
+    if not isinstance(value["text"], str):
+        raise TypeError("no text")
     return WrittenText(value["text"], value.get("cut"))
 
 

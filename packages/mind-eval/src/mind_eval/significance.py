@@ -51,6 +51,22 @@ def paired_bootstrap(only_a: int, only_b: int, items: int, seed: int = 0) -> tup
     return float(low), float(high)
 
 
+def paired_means(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean of B - A over pairs, its standard error, and the two-sided p-value.
+
+    Normal, for graded scores of items (Student's t with few items is a little wider). Two pairs at
+    least; differences that are all one number have p = 0, or 1 where that is 0.
+    """
+    differences = [y - x for x, y in zip(a, b, strict=True)]
+    n = len(differences)
+    mean = math.fsum(differences) / n
+    squares = math.fsum((one - mean) ** 2 for one in differences)
+    error = math.sqrt(squares / (n - 1) / n) if n > 1 else 0.0
+    if error == 0.0:
+        return mean, error, float(mean == 0.0 or n < 2)
+    return mean, error, math.erfc(abs(mean) / error / math.sqrt(2))
+
+
 def wilson(value: float, items: int) -> tuple[float, float]:
     """Return the 95 % interval of a share of `items` (Wilson 1927), good near 0 and 1 too."""
     z2 = Z_LEVEL**2

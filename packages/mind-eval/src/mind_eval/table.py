@@ -8,7 +8,7 @@ from typing import Any
 from mind_core.render.table import align_columns
 from mind_eval.intervals import interval
 from mind_eval.models.endpoint import REFUSALS
-from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
+from mind_eval.signal import NO_SIGNAL, chance_of, detectable_between, has_signal
 
 SHOWN = (
     "acc", "acc_norm", "acc_mean", "acc_slln", "probability", "bits_per_byte", "margin",
@@ -119,7 +119,7 @@ def _tasks(
     """Lay out a row a task and metric; the headline metric of a task, its one figure, has a `*`."""
     rows = [
         ["task", "lang", "form", "data", "metric", "mean over", "items", "shots", "chance", "value",
-         "± error", "signal"]
+         "± error", "detects", "signal"]
     ]  # fmt: skip
     for task, values in results.items():
         about = notes.get(task, {})  # lm-eval's groups have none, its tasks in Python few
@@ -141,11 +141,16 @@ def _tasks(
                     _chance(metric, about),
                     f"{values[name]:.4f}",
                     f"{error:.4f}" if isinstance(error, float) else "-",
+                    f"{found:.4f}" if (found := detectable_between(error)) else "-",
                     SIGNAL[has_signal(values[name], error, chance_of(metric, about))],
                 ]
             )
     note = f"signal no: {NO_SIGNAL}, for chance lies within 1.96 standard errors\n"
-    return aligned(rows, 6) + (note if any(row[-1] == "no" for row in rows) else "")
+    told = (
+        "detects: the difference that two such runs would show (80 % power; compare shows less)\n"
+    )
+    told = told if any(row[-2] not in ("-", "detects") for row in rows) else ""
+    return aligned(rows, 7) + told + (note if any(row[-1] == "no" for row in rows) else "")
 
 
 def _own(scores: Mapping[str, Any]) -> str:

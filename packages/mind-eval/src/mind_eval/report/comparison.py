@@ -14,7 +14,7 @@ from mind_core.render.chart import Line, line_chart
 from mind_core.render.intervals import Dot, Row, interval_chart, legend
 from mind_core.safe_html import Safe, joined, markup
 from mind_core.untrusted import as_written
-from mind_eval.compare import compare
+from mind_eval.compare import GRADED, compare
 from mind_eval.intervals import SHARES, interval
 from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.items import browser_section
@@ -79,7 +79,7 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
     tasks = list(dict.fromkeys(task for run in runs for task in run.get("headlines", {})))
     if not tasks:
         return None
-    rows, charts = [], {"share": list[Row](), "BLEU or chrF": list[Row]()}
+    rows, charts = [], {name: list[Row]() for name in ("share", "score", "BLEU or chrF")}
     for task in tasks:
         sizes = {r["n-samples"][task]["effective"] for r in runs if task in r["headlines"]}
         metric = next(r["headlines"][task]["metric"] for r in runs if task in r["headlines"])
@@ -94,7 +94,8 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
             if found is not None:
                 dots.append(Dot(place, *found))
         rows.append((task, metric, "–" if chance is None else number(chance), *cells))
-        charts["share" if metric in SHARES else "BLEU or chrF"].append(Row(task, dots, chance))
+        kind = "share" if metric in SHARES else "score" if metric in GRADED else "BLEU or chrF"
+        charts[kind].append(Row(task, dots, chance))
     rows += _average_rows(runs)
     drawn = [interval_chart(r, say(label)) for label, r in charts.items()]
     figures = table(["benchmark", "metric", "chance", *names], rows, text_columns=2)
@@ -107,7 +108,7 @@ def _cell(run: Scores, task: str, metric: str, sizes: Collection[int], chance: f
     found = interval(run, task)
     if found is None:
         return "–"
-    digits = 3 if metric in SHARES else 2
+    digits = 3 if metric in (*SHARES, *GRADED) else 2
     low, high = (f"{bound:.{digits}f}" for bound in found[1:])
     value = f"{found[0]:.{digits}f}"
     cell = markup("<b>{}</b> {} … {}{}", value, low, high, _aside(run, task, sizes))
@@ -130,7 +131,7 @@ def _differences(folders: Sequence[Path], names: Sequence[str]) -> Section | Non
     for row in found:
         better = "p_holm" in row and row["p_holm"] < LEVEL
         up = (row["difference"] or 0) > 0
-        if row["metric"] == "bits_per_byte":
+        if row["what"].startswith("heldout "):
             verdict = "–" if row["difference"] is not None else say("other texts")
         elif better:
             verdict = markup("<b>{}</b>", say("better" if up else "worse"))
@@ -162,6 +163,8 @@ def _aside(run: Scores, task: str, sizes: Collection[int]) -> Safe:
         notes.append(f"{run['n-samples'][task]['effective']:,} {say('items')}")
     if about.get("bad_items"):
         notes.append(f"{about['bad_items']} {say('set aside')}")
+    if cut := run["results"].get(task, {}).get("cut,none"):
+        notes.append(f"{cut:.1%} {say('cut by the limit')}")
     shots = about.get("shots", {"asked": 0})
     if shots["asked"] and shots["kept_mean"] is not None and shots["kept_mean"] < shots["asked"]:
         notes.append(f"{shots['kept_mean']:.1f} of {shots['asked']} shots")
