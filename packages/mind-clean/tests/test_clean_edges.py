@@ -14,6 +14,7 @@ from mind_clean.cli import app
 from mind_clean.filters.han_count import HanCount
 from mind_clean.filters.language import Language
 from mind_clean.filters.repeated_phrase_share import RepeatedPhraseShare
+from mind_clean.filters.running_text import RunningText
 from mind_clean.filters.sensitive_words import SensitiveWords
 from mind_clean.filters.site_phrase_share import SitePhraseShare
 from mind_clean.filters.text_density import TextDensity
@@ -42,9 +43,13 @@ BOUNDS: tuple[tuple[Any, dict[str, Any], dict[str, Any], str], ...] = (
     (Url(bare_addresses=False), hosted("1.2.3"), hosted("1.2.3.4"), "bare_address"),
     (TextDensity(), noted(density=0.75), noted(density=0.7499), "low_density"),
     (TextDensity(min=0.0), noted(density=0.0), noted(density=-0.1), "low_density"),
+    (RunningText(), noted(running_text=800), noted(running_text=799, density=0.7499),
+     "little_text"),
+    (RunningText(), noted(running_text=200, density=0.75), noted(running_text=199, density=1.0),
+     "little_text"),
     (HanCount(), noted("茶" * 100), noted("茶" * 99), "few_han"),
-    (Language(), noted(language="zh", language_score=0.65),
-     noted(language="zh", language_score=0.6499), "unsure_language"),
+    (Language(), noted(language="zh", language_score=0.5),
+     noted(language="zh", language_score=0.4999), "unsure_language"),
     (RepeatedPhraseShare(), noted(repeated_share=0.2), noted(repeated_share=0.2001),
      "repeated_phrases"),
     (SitePhraseShare(), noted(site_share=0.8), noted(site_share=0.8001), "site_phrases"),

@@ -33,7 +33,7 @@ def test_a_page_that_is_null_is_none() -> None:
 
 
 def test_percent_for_a_share_is_refused() -> None:
-    done = clean("--set", "text_density.min=75", records=[MENU])
+    done = clean("--set", "running_text.dense=75", records=[MENU])
     assert done.code == 2 and "75 % is 0.75" in done.stderr and done.stdout == b""
 
 

@@ -127,19 +127,19 @@ def test_every_threshold_is_in_the_summary_and_can_be_fed_back(tmp_path: Path) -
     """Elsewhere nobody could tell which thresholds a released corpus was made with."""
     source = sorted(DATA.glob("*.jsonl.zst"))[0]
     first = clean(
-        "--limit", "40", "--set", "text_density.min=0.7", "--summary", tmp_path / "s.json", source
+        "--limit", "40", "--set", "running_text.min=700", "--summary", tmp_path / "s.json", source
     )
     summary = orjson.loads((tmp_path / "s.json").read_bytes())
     plugins = make_plugins()
     steps = make_steps(plugins, effective_recipe(plugins))
     told = {next(step[k] for k in KINDS if k in step): step for step in summary["recipe"]["step"]}
     assert list(told) == [step.name for step in steps]
-    assert told["text_density"]["min"] == 0.7
+    assert told["running_text"]["min"] == 700
     for step in steps:
         component = plugins.find(f"register_{step.kind}s", step.name)
         for name, default in component.options().items():
             assert default is None or default is ... or name in told[step.name], (step.name, name)
-    recipe = clean("--set", "text_density.min=0.7", "--print-recipe").stdout
+    recipe = clean("--set", "running_text.min=700", "--print-recipe").stdout
     (tmp_path / "mine.toml").write_bytes(recipe)
     again = clean("--limit", "40", "--recipe", tmp_path / "mine.toml", source)
     assert again.stdout == first.stdout

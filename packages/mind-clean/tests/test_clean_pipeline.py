@@ -30,9 +30,14 @@ def page(number: int, *, sentences: int = 4, extra: str = "") -> Record:
 PAGES: list[Record] = [
     page(0),
     page(1, extra="联系13800138000。"),
-    page(2, sentences=1),
+    page(2, sentences=2),
     {"id": "menu", "html": "<nav><a href='/'>首页</a></nav>"},
-    {"id": "en", "html": "<article><p>Plain English, long enough to be the text.</p></article>"},
+    {
+        "id": "en",
+        "html": "<article><p>Plain English, long enough to be the text of a page, even "
+        "if there is only one paragraph of it, since nothing else stands on this page: no menu, no "
+        "teasers, no footer. A notice is often as short as that, and a text for all that.</p>",
+    },
     {"id": "mostly-menu", "html": "<nav>" + "<a>栏目</a>" * 60 + "</nav><p>很短的正文。</p>"},
     {"id": "text", "text": "A text without a page.", "own": {"key": [1, 2.5, None]}},
 ]
@@ -42,7 +47,7 @@ STEPS = [
     "emoji",
     "whitespace",
     "script",
-    "text_density",
+    "running_text",
     "han_count",
     "pii",
 ]
@@ -75,6 +80,7 @@ def test_the_recipe_from_pages_to_text(tmp_path: Path) -> None:
         "lang": "zh-CN",
         "number": 1,
         "mind": {"clean": {"density": kept["page-1"]["metadata"]["mind"]["clean"]["density"],
+                           "running_text": 500,
                            "language": "zh", "script": "Hans", "pii": {"phone": 4}}},
     }  # fmt: skip
     assert kept["text"]["own"] == {"key": [1, 2.5, None]}
@@ -84,15 +90,15 @@ def test_the_recipe_from_pages_to_text(tmp_path: Path) -> None:
     assert {name: why["reason"] for name, why in rejects.items()} == {
         "page-2": "few_han",
         "menu": "no_text",
-        "mostly-menu": "low_density",
+        "mostly-menu": "little_text",
     }
-    assert rejects["mostly-menu"]["threshold"] == 0.75
+    assert rejects["mostly-menu"]["threshold"] == 800
     summary = orjson.loads((tmp_path / "s.json").read_bytes())
     assert summary["in"] == 7 == summary["kept"] + sum(summary["rejected"].values())
     assert summary["rejected"] == {
         "blocks.no_text": 1,
         "han_count.few_han": 1,
-        "text_density.low_density": 1,
+        "running_text.little_text": 1,
     }
     assert summary["components"]["pii"].startswith("mind-clean==")
     assert summary["details"]["pii.changed"] == 1
@@ -145,13 +151,13 @@ def test_an_untouched_record_keeps_its_bytes() -> None:
 
 
 def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
-    printed = clean("--print-recipe", "--set", "text_density.min=0.5", "--set", "pii.mask=false")
+    printed = clean("--print-recipe", "--set", "running_text.min=555", "--set", "pii.mask=false")
     recipe = tmp_path / "mine.toml"
     recipe.write_bytes(printed.stdout)
     again = clean("--print-recipe", "--recipe", recipe)
     assert again.stdout == printed.stdout
-    assert b"min = 0.5" in printed.stdout
-    assert b"# text_density: mind-clean==" in printed.stdout
+    assert b"min = 555" in printed.stdout
+    assert b"# running_text: mind-clean==" in printed.stdout
 
 
 def test_steps_take_their_options_from_the_recipe(tmp_path: Path) -> None:
@@ -227,7 +233,9 @@ def test_a_component_that_fails_is_named(tmp_path: Path, kind: str, body: str, c
 def test_a_plugin_extractor_needs_only_a_string(tmp_path: Path) -> None:
     mine = plugin(tmp_path, "return 'half'", "extractor")
     done = clean("--plugin", mine, "--step", "mine", records=[{"html": "<p>half</p><p>full</p>"}])
-    assert done.records == [{"text": "half", "metadata": {"mind": {"clean": {"density": 0.5}}}}]
+    assert done.records == [
+        {"text": "half", "metadata": {"mind": {"clean": {"density": 0.5, "running_text": 0}}}}
+    ]
 
 
 def test_a_transform_that_leaves_nothing_drops_the_record() -> None:
@@ -280,3 +288,4 @@ def test_every_built_in_lists_itself() -> None:
     assert set(mine) >= set(STEPS)
     assert all(row["summary"].endswith((".", ").")) for row in mine.values())
     assert mine["text_density"]["options"] == {"min": 0.75}
+    assert mine["running_text"]["options"] == {"min": 800, "dense": 0.75, "min_of_dense": 200}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mind_clean.annotations import TOOL, annotated
 from mind_clean.funnel import KEPT, Funnel
 from mind_clean.html_bytes import BYTES, HTML, page_of
-from mind_clean.main_text import density
+from mind_clean.main_text import density, running_text
 from mind_clean.readers import Reader
 from mind_clean.steps import Step
 from mind_clean.two_pass import TwoPassComponent
@@ -202,7 +202,8 @@ class CleanBatch:
             return self._without_text(record), Reason(NO_TEXT)
         outcome.details[f"{step.name}.html_characters"] += len(html)
         outcome.details[f"{step.name}.text_characters"] += len(text)
-        return annotated(self._with_text(record, str(text)), density=share, **notes), None
+        notes = {"density": share, "running_text": running_text(text), **notes}
+        return annotated(self._with_text(record, str(text)), **notes), None
 
     def _with_text(self, record: Record, text: str) -> Record:
         """Return the record with the text where the page was, before it if that is kept."""
@@ -216,7 +217,9 @@ class CleanBatch:
 
     def _without_text(self, record: Record) -> Record:
         """Return what is dropped, with its page to look at, or what --mark passes on without."""
-        return annotated(self._with_text(record, ""), density=0.0) if self.mark else record
+        if not self.mark:
+            return record
+        return annotated(self._with_text(record, ""), density=0.0, running_text=0)
 
     def _keys(
         self, step: Step, record: Record, position: str, line: bytes, clock: RecordClock

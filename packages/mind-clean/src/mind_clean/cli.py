@@ -32,7 +32,7 @@ WHAT = (
 )
 EXAMPLES = (
     "mind-clean pages.jsonl.zst -o text.jsonl.zst --rejects dropped.jsonl.zst",
-    "zstdcat pages.jsonl.zst | mind-clean --set text_density.min=0.6 -j 4 | mind-dedup > text.zst",
+    "zstdcat pages.jsonl.zst | mind-clean --set running_text.min=500 -j 4 | mind-dedup > text.zst",
     "mind-clean --step blocks pages.jsonl.zst | mind-clean --step pii | zstdcat | head",
     "mind-clean --from warc crawl/*.warc.gz --without site_phrases -j 8 -o text.jsonl.zst",
 )

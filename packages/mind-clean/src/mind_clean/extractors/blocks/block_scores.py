@@ -14,6 +14,9 @@ _FIRST_HEADING, _LAST_HEADING = NUMBERS["h1"], NUMBERS["h6"]
 _PRE = NUMBERS["pre"]
 assert {NUMBERS[tag] for tag in HEADINGS} == set(range(_FIRST_HEADING, _LAST_HEADING + 1))
 
+WHOLE = 1.5
+"""What a letter of a long block with sentences is worth."""
+
 _LOOKED_AT = 2000
 _LONG = 80
 _SHORT = 25
@@ -38,7 +41,7 @@ def value_of(text: Bytes, at: int, end: int, kind: int, units: int, share: float
         return unlinked
     if not _has_sentence(text, at, end):
         return unlinked * 0.3
-    return unlinked * (1.5 if units >= _LONG else 0.7)
+    return unlinked * (WHOLE if units >= _LONG else 0.7)
 
 
 @kernel

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import compress, pairwise
 
+from mind_clean.extractors.blocks.block_scores import WHOLE
 from mind_clean.extractors.blocks.element_rules import traits
-from mind_clean.extractors.blocks.page import TEXT_END, Page
+from mind_clean.extractors.blocks.page import TEXT_END, VALUE, Page
 from mind_clean.extractors.blocks.parse import read as parse
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.select_blocks import choose, keep_all_but_boilerplate
@@ -54,7 +55,10 @@ class Blocks:
             kept = choose_learned(page, kept)
         parts = page.containers, page.blocks, traits(), page.text, kept
         text = render(*parts, self.list_bullets).tobytes().decode()
-        return MainText(text, characters(page, html, self.density_of)) if text.strip() else None
+        if not text.strip():
+            return None
+        running = round(float(page.figures[kept, VALUE].sum()) / WHOLE)
+        return MainText(text, characters(page, html, self.density_of), running)
 
 
 CHOICES = ("rules", "learned")
