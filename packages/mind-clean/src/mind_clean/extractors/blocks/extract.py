@@ -11,6 +11,7 @@ from mind_clean.extractors.blocks.page import TEXT_END, VALUE, Page
 from mind_clean.extractors.blocks.parse import read as parse
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.select_blocks import choose, keep_all_but_boilerplate
+from mind_clean.extractors.content.rewrite import FORMATS, MATH, Rewriting
 from mind_clean.letters import letters_of
 from mind_clean.main_text import (
     MainText,
@@ -29,12 +30,24 @@ class Blocks:
     """What the density is a share of: "page", "body" (without navigation …) or "html"."""
     choice: str = "rules"
     """Who chooses the blocks: "rules", or "learned", a judge that was trained on pages."""
+    format: str = "text"
+    """"text", or "markdown": headings, lists, code fences, emphasis, links and tables marked."""
+    math: str = "dollar"
+    """What is around formulas: "dollar", "backslash" (\\( and \\)); "none" leaves them alone."""
+    tables: str = "text"
+    """"text", a line for each row, or "markdown"."""
+    links: bool = True
+    """Whether Markdown keeps the addresses of links."""
 
     def __post_init__(self) -> None:
         """Refuse a word that means nothing."""
         check_density_of(self.density_of)
-        if self.choice not in CHOICES:
-            raise ValueError(f"choice is {self.choice!r}, not one of {', '.join(CHOICES)}")
+        known = (("choice", CHOICES), ("format", FORMATS), ("math", MATH), ("tables", FORMATS))
+        for name, values in known:
+            if getattr(self, name) not in values:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}, not one of {', '.join(values)}"
+                )
 
     def prepare(self) -> None:
         """Load the kernels before workers start."""
@@ -45,7 +58,8 @@ class Blocks:
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""
         learned = self.choice == "learned"
-        page = parse(html, pass_over=not learned)
+        rewriting = Rewriting(self.format, self.math, self.tables, self.links)
+        page = parse(html, pass_over=not learned, rewrite=rewriting.tree)
         if page is None or not len(page.blocks):
             return None
         kept = choose(page.containers, page.blocks, page.figures, traits())
@@ -54,7 +68,7 @@ class Blocks:
 
             kept = choose_learned(page, kept)
         parts = page.containers, page.blocks, traits(), page.text, kept
-        text = render(*parts, self.list_bullets).tobytes().decode()
+        text = rewriting.finish(render(*parts, self.list_bullets).tobytes())
         if not text.strip():
             return None
         running = round(float(page.figures[kept, VALUE].sum()) / WHOLE)

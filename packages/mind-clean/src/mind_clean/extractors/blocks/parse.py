@@ -7,7 +7,8 @@ each container once, to weigh what its attributes say.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from selectolax.lexbor import LexborHTMLParser
@@ -39,6 +40,9 @@ from mind_clean.extractors.surrogates import encoded
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_core.kernels.packed import Bytes, Offsets
 
+Rewrite: TypeAlias = Callable[[LexborHTMLParser], None]
+"""Changes the tree of a page before it is cut into blocks."""
+
 _HARMLESS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
 _STRIPPED = sorted(
     words("script style noscript template svg select button iframe textarea noframes")
@@ -60,7 +64,7 @@ class Buffers(NamedTuple):
     columns: Columns
 
 
-def read(html: str, pass_over: bool = True) -> Page | None:
+def read(html: str, pass_over: bool = True, rewrite: Rewrite | None = None) -> Page | None:
     """Return the blocks of a page, or none if it has no body.
 
     What is set apart is passed over unseen, but for its number of characters. If that leaves
@@ -68,19 +72,22 @@ def read(html: str, pass_over: bool = True) -> Page | None:
     eyes. Without `pass_over` it is read so at once. What <noscript> holds is read only where the
     page has next to no text without it: forums of Discourse write their posts there.
     """
-    page = _read(html, pass_over, _STRIPPED)
+    page = _read(html, pass_over, _STRIPPED, rewrite)
     if _NO_SCRIPT.search(html) is None or (page is not None and page.characters >= _LITTLE):
         return page
-    without = _read(html, pass_over, [tag for tag in _STRIPPED if tag != "noscript"])
+    others = [tag for tag in _STRIPPED if tag != "noscript"]
+    without = _read(html, pass_over, others, rewrite)
     if without is not None and without.characters >= _LITTLE:
         return without
-    return _read(html, pass_over, _STRIPPED)  # not `page`: its arrays are the extractor's
+    return _read(html, pass_over, _STRIPPED, rewrite)  # not `page`: its arrays are the extractor's
 
 
-def _read(html: str, pass_over: bool, stripped: list[str]) -> Page | None:
+def _read(html: str, pass_over: bool, stripped: list[str], rewrite: Rewrite | None) -> Page | None:
     tree = parsed(LexborHTMLParser, bounded(with_end_tags(encoded(html)), _HARMLESS))
     if tree.body is None:
         return None
+    if rewrite is not None:
+        rewrite(tree)
     tree.strip_tags(stripped)
     if "noscript" not in stripped:
         tree.unwrap_tags(["noscript"])
