@@ -52,7 +52,10 @@ def test_running_text() -> None:
 
 
 MENU = "<ul>" + "<li><a href='/a'>A page of the site, 站内的一页</a></li>" * 150 + "</ul>"
-ENGLISH = "<p>{0}. The farmers go up the hill before the feast, and pick leaves one by one.</p>"
+ENGLISH = (
+    "<p>{0}. The farmers go up the hill before the feast, and pick the leaves one by one, "
+    "as long as they are small.</p>"
+)
 CHINESE = "<p>{0}年清明前后，杭州的茶农便上山采茶，一芽一叶的嫩芽最为珍贵，采下来当天就要摊晾。</p>"
 
 

@@ -12,6 +12,8 @@ import pytest
 import zstandard
 
 from mind_clean.readers.warc import LARGEST_PAGE
+from mind_clean.readers.warc_bytes import pieces_of
+from mind_clean.readers.warc_records import records_of
 from mind_core.testing import ToolResult, run_tool
 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -159,14 +161,101 @@ def test_codings_and_sizes_of_an_archive(tmp_path: Path) -> None:
     assert [d["reason"] for d in dropped] == ["not_html", "too_large"]
 
 
-@pytest.mark.parametrize("plain", [False, True])
-@pytest.mark.parametrize("cut", [5, 100])
-def test_a_cut_archive_is_an_error(tmp_path: Path, cut: int, plain: bool) -> None:
+PAGE = f"<html><body><article><p>{TEXT}</p></article></body></html>".encode("gbk")
+RECORDS = [response(f"https://tea.example/{number}", PAGE) for number in range(4)]
+MEMBERS = [gzip.compress(record, 1, mtime=0) for record in RECORDS]
+
+
+def broken(member: bytes) -> bytes:
+    return member[:60] + bytes(byte ^ 0x5A for byte in member[60:80]) + member[80:]
+
+
+def sized(record: bytes, more: int) -> bytes:
+    """Return a record that says another length than it has."""
+    start, found, rest = record.partition(b"Content-Type: application/http")
+    head, _, block = rest.partition(b"\r\n\r\n")
+    length = int(head.rpartition(b" ")[2])
+    said = head.rpartition(b" ")[0] + b" %d" % (length + more)
+    return start + found + said + b"\r\n\r\n" + block
+
+
+ZERO, ONE, TWO, THREE = MEMBERS
+DAMAGED: dict[str, tuple[bytes, str, int]] = {
+    "a damaged member": (ZERO + broken(ONE) + TWO + THREE, "023", 1),
+    "two damaged members": (ZERO + broken(ONE) + TWO + broken(THREE), "02", 2),
+    "a damaged first member": (broken(ZERO) + ONE + TWO, "12", 1),
+    "a checksum that is wrong": (ZERO + ONE[:-8] + bytes(8) + TWO, "02", 1),
+    "bytes between members": (ZERO + b"no member at all" + TWO, "02", 1),
+    "zeros between members": (ZERO + bytes(700) + TWO, "02", 0),
+    "zeros at the end": (ZERO + ONE + bytes(5000), "01", 0),
+    "cut in a member": (ZERO + ONE + TWO[:-100], "01", 1),
+    "cut in the last checksum": (ZERO + ONE + TWO[:-5], "012", 1),
+    "one member of all, cut": (gzip.compress(b"".join(RECORDS), 1)[:-30], "01", 1),
+    "plain, cut": (b"".join(RECORDS[:3])[:-300], "01", 1),
+    "plain, cut in a header": (RECORDS[0] + RECORDS[1][:50], "0", 1),
+    "a length that is too large": (RECORDS[0] + sized(RECORDS[1], 900) + RECORDS[2], "02", 1),
+    "too large for the file": (RECORDS[0] + sized(RECORDS[1], 90000) + RECORDS[2], "02", 1),
+    "a length that is too small": (RECORDS[0] + sized(RECORDS[1], -200) + RECORDS[2], "02", 1),
+    "a length that is none": (RECORDS[0] + RECORDS[1].replace(b"Content-Length: ", b"Length: ")
+                              + RECORDS[2], "02", 1),
+    "lines of something else": (RECORDS[0] + b"what is this\r\n" * 50 + RECORDS[2], "02", 1),
+    "no line ends between": (RECORDS[0].rstrip() + b"\r\n" + RECORDS[2], "02", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_reading_goes_on_behind_what_is_damaged(name: str) -> None:
+    content, kept, bad = DAMAGED[name]
+    records = [*records_of(pieces_of(io.BytesIO(content), "a.warc"), LARGEST_PAGE)]
+    whole = [r.headers["warc-target-uri"][-1] for r in records if not r.damage]
+    assert "".join(whole) == kept, [(r.headers.get("warc-target-uri"), r.damage) for r in records]
+    assert sum(bool(record.damage) for record in records) == bad
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_damage_is_the_same_however_the_file_is_read(size: int) -> None:
+    class Slow(io.BytesIO):
+        def read(self, wanted: int | None = -1, /) -> bytes:
+            return super().read(min(size, wanted or size))
+
+    for name, (content, kept, bad) in DAMAGED.items():
+        if name == "a checksum that is wrong":
+            continue  # all of the content came before it
+        records = [*records_of(pieces_of(Slow(content), "a.warc"), LARGEST_PAGE)]
+        whole = [r.headers["warc-target-uri"][-1] for r in records if not r.damage]
+        damage = [record.damage for record in records if record.damage]
+        assert ("".join(whole), len(damage)) == (kept, bad), (name, damage)
+
+
+def test_what_is_damaged_is_named_and_skipped_if_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "cut.warc.gz"
-    path.write_bytes(gzip.decompress(archive())[: -cut * 3] if plain else archive(cut=cut))
-    done = run_tool("mind-clean", ["-o", tmp_path / "out.zst", "--from", "warc", path])
-    assert done.code == 1 and "cut.warc.gz" in done.stderr
-    assert not (tmp_path / "out.zst").exists()
+    path.write_bytes(DAMAGED["a damaged member"][0])
+    output = tmp_path / "out.zst"
+    done = run_tool("mind-clean", ["-o", output, "--from", "warc", path])
+    assert done.code == 1 and "cut.warc.gz:2" in done.stderr and "--skip-bad all" in done.stderr
+    assert not output.exists()
+    summary = tmp_path / "s.json"
+    more = ["--skip-bad", "all", "--rejects", tmp_path / "r.zst", "--summary", summary]
+    done = run_tool("mind-clean", ["-z", "0", "--from", "warc", path, *more])
+    assert done.code == 0, done.stderr
+    assert [record["url"][-1] for record in done.records] == ["0", "2", "3"]
+    assert json.loads(summary.read_bytes())["bad"] == {"damaged_record": 1}
+
+
+def test_texts_of_an_archive_and_pages_that_are_elsewhere(tmp_path: Path) -> None:
+    text = f"{SENTENCE}\n{TEXT}".encode()
+    wet = (f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: https://wet.example/\r\n"
+           f"Content-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n")  # fmt: skip
+    moved = RECORDS[1].replace(b"HTTP/1.1 200 OK", b"HTTP/1.1 301 No")
+    path, rejects = tmp_path / "a.warc", tmp_path / "r.jsonl"
+    path.write_bytes(wet.encode() + text + b"\r\n\r\n" + moved + RECORDS[2])
+    done = run_tool("mind-clean", ["-z", "0", "--from", "warc", path, "--rejects", rejects])
+    assert done.code == 0, done.stderr
+    assert [r["url"] for r in done.records] == ["https://wet.example/", "https://tea.example/2"]
+    assert done.records[0]["text"].startswith(SENTENCE)
+    with zstandard.open(rejects, "rt") as lines:
+        dropped = [json.loads(line)["metadata"]["mind"]["rejected"] for line in lines]
+    assert [(d["reason"], d["value"]) for d in dropped] == [("http_redirect", 301)]
 
 
 def test_what_is_no_archive_is_an_error(tmp_path: Path) -> None:

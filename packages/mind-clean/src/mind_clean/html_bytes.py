@@ -17,8 +17,9 @@ BYTES = "html_base64"
 MOST_UNDECODABLE = 0.05
 """A page of which more could not be read is no text in any charset: an image, a cut archive."""
 
-_FIRST_ERROR = 400
-"""From this status on, what the server sent is a message of its own (RFC 9110 §15)."""
+_FIRST_ELSEWHERE, _FIRST_ERROR = 300, 400
+"""From these on, what the server sent is a message of its own: that a page is elsewhere, or an
+error (RFC 9110 §15)."""
 
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 
@@ -30,8 +31,8 @@ def page_of(record: Record, position: str, line: bytes) -> tuple[str, Record] | 
     """
     http = _http(record)
     status = http.get("status")
-    if isinstance(status, int) and status >= _FIRST_ERROR:
-        return Reason("http_error", status)
+    if isinstance(status, int) and status >= _FIRST_ELSEWHERE:
+        return Reason("http_error" if status >= _FIRST_ERROR else "http_redirect", status)
     content_type = http.get("content_type")
     if isinstance(content_type, str) and content_type:
         kind = content_type.split(";")[0].strip().lower()

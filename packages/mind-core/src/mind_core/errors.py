@@ -91,6 +91,10 @@ _BAD_LINE = (
     "mend the line; where a command has --skip-bad N, it lets N such lines pass, counted and "
     "written to --rejects"
 )
+_DAMAGED = (
+    "get the file again, or read what can be read with --skip-bad all: each such place is counted "
+    "and written to --rejects"
+)
 _LONG_LINE = "cut the record into several; a line of this length cannot be skipped"
 
 _NO_JSONL = (
@@ -104,6 +108,7 @@ BAD_REASONS = {
     "broken_utf8": "not valid UTF-8",
     "missing_field": "a field is missing",
     "wrong_type": "a field has the wrong type",
+    "damaged_record": "a record of the archive is damaged",
     "foreign_ids": "ids that the tokenizer does not have",
     "not_finite": "a score is no finite number",
     "too_nested": "nested more than 254 levels deep",
@@ -115,6 +120,8 @@ def _hint(reason: str, position: str) -> str:
     """Return the advice that helps: a bad first line is mostly another kind of file."""
     if reason == "line_too_long":
         return _LONG_LINE
+    if reason == "damaged_record":
+        return _DAMAGED
     if reason in ("not_json", "not_an_object", "broken_utf8") and position.endswith(":1"):
         return _NO_JSONL
     return _BAD_LINE

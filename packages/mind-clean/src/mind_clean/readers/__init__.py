@@ -15,7 +15,14 @@ Reader: TypeAlias = Callable[[Record, str, bytes], Record]
 RECORDS = "records"
 WARC = "warc"
 
-READERS: Mapping[str, Reader | None] = {RECORDS: None, WARC: None, **SHAPES}
+
+def _response(record: Record, position: str, _line: bytes) -> Record:
+    from mind_clean.readers.warc import checked_response
+
+    return checked_response(record, position)
+
+
+READERS: Mapping[str, Reader | None] = {RECORDS: None, WARC: _response, **SHAPES}
 
 
 def batches_as(name: str, inputs: Sequence[str]) -> Iterator[Batch] | None:

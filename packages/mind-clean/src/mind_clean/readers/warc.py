@@ -1,152 +1,123 @@
-"""Web archives: each response is a record, numbered from one in its file."""
+"""Web archives: each page is a record, numbered from one in its file."""
 
 from __future__ import annotations
 
 import base64
-import io
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from mind_core.errors import MindError
+from mind_clean.readers.warc_bytes import pieces_of
+from mind_clean.readers.warc_records import WarcRecord, records_of
+from mind_core.errors import BadRecord, MindError
 from mind_core.records import Record, encode
-from mind_core.stream import BATCH_BYTES, LINE_LIMIT, Batch, check_inputs, content_of
+from mind_core.stream import BATCH_BYTES, LINE_LIMIT, Batch, check_inputs
 
 LARGEST_PAGE = LINE_LIMIT // 2
 """Bytes of a page; base64 makes a third more of them, and a line has a limit."""
 
+DAMAGE = "warc_damage"
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_STATUS = re.compile(r"HTTP/[\d.]+ +(\d{3})")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w:.-]{2,40})", re.IGNORECASE)
+
 
 def read_warc(inputs: Sequence[str], batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
-    """Yield the responses of archives (.warc, .warc.gz, .warc.zst) as lines of records.
+    """Yield the pages of archives (.warc, .warc.gz, .warc.zst, also WET) as lines of records.
 
     The body goes to `html_base64` as it came, since only the worker decodes it; address, date and
-    what HTTP said of it come along. Other kinds of records (requests, metadata) are passed over.
-    One that is too large comes along without its body: the worker rejects it, by its kind if that
-    is no page. Raises `MindError` for a file that cannot be read, is damaged or cut.
+    what HTTP said of it come along. A `conversion` (WET) has its text. Other kinds of records are
+    passed over. One that is too large comes along without its body: the worker rejects it, by its
+    kind if that is no page. What is damaged is a bad record (`--skip-bad`), and reading goes on at
+    the next one. Raises `MindError` for a file that cannot be read or holds no page at all.
     """
     check_inputs(inputs)
     for item in inputs or ["-"]:
         name = "stdin" if item == "-" else str(item)
         source = sys.stdin.buffer if item == "-" else Path(item).open("rb")  # noqa: SIM115
         with source:
-            yield from _batches(source, name, batch_bytes)
+            yield from batches_of(records_of(pieces_of(source, name), LARGEST_PAGE), name,
+                                  batch_bytes)  # fmt: skip
 
 
-def _batches(source: BinaryIO, name: str, batch_bytes: int) -> Iterator[Batch]:
+def batches_of(records: Iterable[WarcRecord], name: str, batch_bytes: int) -> Iterator[Batch]:
+    """Yield archive records as batches of lines; raise `MindError` if none of them is a page."""
     lines: list[bytes] = []
-    size, first = 0, 1
-    for record in _responses(source, name):
-        lines.append(encode(record))
+    size, first, damage = 0, 1, ""
+    for number, record in enumerate(records, 1):
+        if record.damage and number == 1 and not record.headers:
+            damage = damage or record.damage
+        lines.append(encode(_record(record, f"{name}:{number}")))
         size += len(lines[-1])
         if size >= batch_bytes:
             yield Batch(name, first, b"".join(lines))
             first += len(lines)
             lines, size = [], 0
+    if damage and first == 1 and len(lines) == 1:
+        raise _no_archive(name, damage)
     if lines:
         yield Batch(name, first, b"".join(lines))
+    elif first == 1:
+        raise _no_archive(name, "there is no response in it")
 
 
-class _Content(io.RawIOBase):
-    """A file to read from, over decompressed bytes; what went wrong in it is kept.
-
-    The archive library ends quietly at the end of a cut file, and swallows what a file raises.
-    """
-
-    def __init__(self, source: BinaryIO, name: str) -> None:
-        super().__init__()
-        self._chunks = content_of(source, name)
-        self._rest = b""
-        self._read = 0
-        self.error: MindError | None = None
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def tell(self) -> int:
-        """Return how many bytes were read."""
-        return self._read
-
-    def readinto(self, into: Any) -> int:
-        """Fill the buffer with what is there next; return how many bytes, 0 at the end."""
-        try:
-            while not self._rest and (chunk := next(self._chunks, None)) is not None:
-                self._rest = chunk
-        except MindError as error:
-            self.error = error
-            return 0
-        size = min(len(into), len(self._rest))
-        into[:size], self._rest = self._rest[:size], self._rest[size:]
-        self._read += size
-        return size
-
-
-def _responses(source: BinaryIO, name: str) -> Iterator[Record]:
-    from fastwarc.warc import ArchiveIterator, WarcRecordType
-
-    wanted = WarcRecordType.response | WarcRecordType.resource
-    content = _Content(source, name)
-    seen = 0
-    try:
-        for response in ArchiveIterator(
-            io.BufferedReader(content, 1 << 16), record_types=wanted, parse_http=False
-        ):
-            seen += 1
-            yield _record(response, f"{name}:{seen}")
-    except Exception as error:
-        if content.error is None and isinstance(error, MindError):
-            raise
-        raise content.error or _damaged(name, seen, error) from error
-    if content.error is not None:
-        raise content.error
-    if not seen:
-        raise _damaged(name, seen, "there is no response in it")
-
-
-def _damaged(name: str, seen: int, cause: str | Exception) -> MindError:
-    if not seen:
-        return MindError(
-            f"{name}: no web archive",
-            cause=cause,
-            hint="--from warc reads .warc, .warc.gz and .warc.zst",
-        )
-    return MindError(
-        f"{name}: damaged after {seen} responses",
-        cause=cause,
-        hint=f"--limit {seen} reads what came before",
-    )
-
-
-def _record(response: Any, position: str) -> Record:
-    whole = response.content_length
-    if whole <= LARGEST_PAGE:
-        response.freeze()
-        if response.content_length < whole:
-            raise MindError(
-                f"{position}: the archive ends inside this response",
-                cause=f"{response.content_length} of {whole} bytes are there",
-                hint="get the file again",
-            )
-    response.parse_http()
-    body = response.reader.read() if whole <= LARGEST_PAGE else b""
-    headers = response.headers
-    http = response.http_headers
-    record: Record = {
-        "id": (headers.get("WARC-Record-ID") or position).strip("<>"),
-        "html_base64": base64.b64encode(body).decode("ascii"),
-        "source": "warc",
-    }
-    if address := headers.get("WARC-Target-URI"):
-        record["url"] = address.strip("<>")
-    if date := headers.get("WARC-Date"):
-        record["created"] = date
-    said: Record = {"content_type": response.http_content_type, "charset": response.http_charset}
-    if http is not None:
-        said["status"] = http.status_code
-        said["content_encoding"] = http.get("Content-Encoding")
-        said["transfer_encoding"] = http.get("Transfer-Encoding")
-    if whole > LARGEST_PAGE:
-        said["bytes"] = whole
-    record["metadata"] = {"http": {key: value for key, value in said.items() if value is not None}}
+def checked_response(record: Record, position: str) -> Record:
+    """Return the record of a page; raise `BadRecord` for what stands for a damaged one."""
+    if DAMAGE in record:
+        cause = f"{record[DAMAGE]}; {record.get('url') or 'its address is unknown'}"
+        raise BadRecord("damaged_record", position, b"", cause=cause)
     return record
+
+
+def _no_archive(name: str, cause: str) -> MindError:
+    hint = "--from warc reads .warc, .warc.gz and .warc.zst"
+    return MindError(f"{name}: no web archive", cause=cause, hint=hint)
+
+
+def _record(found: WarcRecord, position: str) -> Record:
+    headers = found.headers
+    record: Record = {"id": (headers.get("warc-record-id") or position).strip("<>")}
+    if found.damage:
+        record[DAMAGE] = found.damage
+    elif found.kind == "conversion":
+        record["text"] = found.body.decode("utf-8", "replace")
+    else:
+        record["html_base64"] = ""
+    record["source"] = "warc"
+    if address := headers.get("warc-target-uri"):
+        record["url"] = address.strip("<>")
+    if date := headers.get("warc-date"):
+        record["created"] = date
+    if not found.damage and "html_base64" in record:
+        said, body = _http(found)
+        record["html_base64"] = base64.b64encode(body).decode("ascii")
+        record["metadata"] = {"http": said}
+    return record
+
+
+def _http(found: WarcRecord) -> tuple[dict[str, Any], bytes]:
+    """Return what HTTP says of a page, and its body; a `resource` has no HTTP around it."""
+    body, said = found.body, found.headers.get("content-type", "")
+    names: dict[str, str] = {}
+    result: dict[str, Any] = {}
+    if said.lower().startswith("application/http") or body[:5] == b"HTTP/":
+        end = _BLANK_LINE.search(body)
+        head = body[: end.start()] if end is not None else body
+        body = body[end.end() :] if end is not None else b""
+        first, *lines = head.decode("latin-1").split("\n")
+        pairs = [line.partition(":") for line in lines if ":" in line]
+        names = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        said = names.get("content-type", "")
+        if (status := _STATUS.match(first)) is not None:
+            result["status"] = int(status[1])
+    result["content_type"] = said.split(";")[0].strip().lower()
+    if (charset := _CHARSET.search(said)) is not None:
+        result["charset"] = charset[1].lower()
+    for key in ("content-encoding", "transfer-encoding"):
+        if names.get(key):
+            result[key.replace("-", "_")] = names[key]
+    if found.length > LARGEST_PAGE:
+        result["bytes"], body = found.length, b""
+    return {key: value for key, value in result.items() if value != ""}, body
