@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,39 @@ def test_import_arrows(package: str) -> None:
     for path in sorted((PACKAGES[package] / "src").rglob("*.py")):
         ours = {name for name in imports_of(path) if name.startswith("mind_")}
         assert ours <= allowed, f"{path} imports {ours - allowed}"
+
+
+def modules_of(package: str) -> dict[str, Path]:
+    """Return the modules of a package by their names."""
+    source = PACKAGES[package] / "src"
+    return {
+        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted(source.rglob("*.py"))
+    }
+
+
+def imported_modules(path: Path, known: Collection[str]) -> set[str]:
+    """Return which modules a file imports: at its top, in a function or for types alike."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in known else node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & set(known)
+
+
+@pytest.mark.parametrize("package", sorted(ARROWS))
+def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
+    """Take away again and again what imports nothing that is left: a circle stays."""
+    files = modules_of(package)
+    left = {name: imported_modules(path, files) - {name} for name, path in files.items()}
+    while leaves := [name for name, needs in left.items() if not needs & left.keys()]:
+        for name in leaves:
+            del left[name]
+    assert not left, f"a circle of imports among {sorted(left)}"
 
 
 @pytest.mark.parametrize("package", TOOLS)

@@ -30,8 +30,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tokenizer, shards, an index and a checkpoint that the tools made."""
     import torch
 
+    from mind_tok.loading import make_plugins
     from mind_tok.shards import ShardWriter
-    from mind_tok.tokenizer import make_plugins
     from mind_train.checkpoint import save_checkpoint
     from mind_train.components import load_plugins
 

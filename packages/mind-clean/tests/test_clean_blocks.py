@@ -6,9 +6,10 @@ import time
 
 import pytest
 
+from mind_clean.density import density, page_characters
 from mind_clean.extractors.blocks.extract import Blocks
 from mind_clean.extractors.blocks.name_words import BOILERPLATE_BY_NAME, MAIN_BY_NAME, weight
-from mind_clean.main_text import MainText, density, page_characters
+from mind_clean.main_text import MainText
 from mind_core.testing import check_extractor
 
 NAVIGATION = (

@@ -34,7 +34,8 @@ def texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mind_tok.tokenizer import HOOK, make_plugins
+    from mind_tok.loading import make_plugins
+    from mind_tok.tokenizer import HOOK
 
     folder = tmp_path_factory.mktemp("tokenizer") / "tokenizer"
     make_plugins().make(HOOK, "bpe").train(shipped_texts(), 2400).save(folder)

@@ -13,7 +13,8 @@ from mind_core.special_tokens import ASSISTANT, USER
 from mind_eval.benchmarks.benchmark import benchmark_folder
 from mind_eval.builtins import FOLDER
 from mind_eval.encoding import Encoder
-from mind_eval.models.chat_formats import layout_for, template_of
+from mind_eval.models.chat_formats import template_of
+from mind_eval.models.chat_layouts import layout_for
 from mind_eval.models.endpoint import Endpoint
 from mind_eval.models.model import Model, mind_model
 from mind_eval.prompts.builder import Builder

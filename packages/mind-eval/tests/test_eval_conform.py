@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mind_core.testing import run_tool
-from mind_eval.conform.checks import Check, close, conform_table, equal, run_checks
+from mind_eval.conform.checks import Check, close, conform_table, equal
+from mind_eval.conform.runs import run_checks
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 

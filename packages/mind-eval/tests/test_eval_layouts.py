@@ -372,7 +372,8 @@ def test_a_tokenizer_that_does_not_fit_is_refused(
 ) -> None:
     from mind_core.files import read_json, sha256_file, write_json
     from mind_eval.models.model import open_model
-    from mind_tok.tokenizer import HOOK, make_plugins
+    from mind_tok.loading import make_plugins
+    from mind_tok.tokenizer import HOOK
 
     shutil.copytree(model_folder, tmp_path / "model")
     folder = next((tmp_path / "model").rglob("model.safetensors")).parent

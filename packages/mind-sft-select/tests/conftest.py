@@ -48,7 +48,8 @@ def made_instructions() -> list[Record]:
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from mind_tok.tokenizer import HOOK, make_plugins
+    from mind_tok.loading import make_plugins
+    from mind_tok.tokenizer import HOOK
     from mind_train.checkpoint import save_checkpoint
     from mind_train.models.mindllm import MindLLMConfig
 

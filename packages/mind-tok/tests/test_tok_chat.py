@@ -18,8 +18,8 @@ from mind_core.testing import run_tool
 from mind_tok import Tokenizer
 from mind_tok.chat import UnsuitableChat, encode_chat, encode_prompt, messages_of, trainable
 from mind_tok.decode import decode_ids
+from mind_tok.loading import load_tokenizer
 from mind_tok.shards import ShardSet
-from mind_tok.tokenizer import load_tokenizer
 
 TALK = [
     {"role": "user", "content": "What flows?"},

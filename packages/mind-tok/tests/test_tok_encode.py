@@ -184,8 +184,8 @@ def test_folder_and_side_files_are_complete_together_or_not_at_all(
 ) -> None:
     from mind_core.runner import StreamOptions
     from mind_tok.encode import Encoder
+    from mind_tok.loading import make_plugins
     from mind_tok.pipeline import EncodeOptions, encode_shards
-    from mind_tok.tokenizer import make_plugins
 
     class Unsaved(SentencePieceTokenizer):
         def save(self, folder: str | Path) -> None:

@@ -13,8 +13,9 @@ from mind_core.output import write_records
 from mind_core.special_tokens import ASSISTANT, END, PAD, PII_TOKENS, USER
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer, load_tokenizer
+from mind_tok.loading import make_plugins
 from mind_tok.sentencepiece import Bpe
-from mind_tok.tokenizer import HOOK, make_plugins
+from mind_tok.tokenizer import HOOK
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import torch
 from mind_core.progress import Progress
 from mind_tok import Tokenizer
 from mind_tok.chat import encode_chat
+from mind_tok.loading import make_plugins
 from mind_tok.shards import ShardWriter
-from mind_tok.tokenizer import make_plugins
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
 from mind_train.pipeline import prepare_pretrain, prepare_sft, train

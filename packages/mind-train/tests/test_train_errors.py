@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from mind_core import MindError
+from mind_tok.loading import make_plugins
 from mind_tok.shards import ShardWriter
-from mind_tok.tokenizer import make_plugins
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
 from mind_train.device import choose_device

@@ -12,8 +12,8 @@ import pytest
 from mind_core import MindError
 from mind_core.files import read_json
 from mind_tok import Tokenizer
+from mind_tok.loading import make_plugins
 from mind_tok.shards import Shard, ShardSet, ShardWriter
-from mind_tok.tokenizer import make_plugins
 from mind_train.checkpoint import find_checkpoint
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from mind_clean.annotations import TOOL, annotated
+from mind_clean.density import density
 from mind_clean.funnel import KEPT, Funnel
 from mind_clean.html_bytes import BYTES, HTML, page_of
-from mind_clean.main_text import density, running_text
+from mind_clean.main_text import running_text
 from mind_clean.readers import Reader
 from mind_clean.steps import Step
 from mind_clean.two_pass import TwoPassComponent

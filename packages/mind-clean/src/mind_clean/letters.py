@@ -60,7 +60,7 @@ def _classes() -> npt.NDArray[np.uint8]:
     """Return the class of each code point below `_SIZE`, and a last row for all others."""
     import numpy as np
 
-    from mind_clean.hans_hant import variant_sets
+    from mind_clean.variant_sets import variant_sets
 
     everything = list(map(chr, range(_SIZE)))
     alphabetic = np.fromiter(map(str.isalpha, everything), np.bool_, _SIZE)

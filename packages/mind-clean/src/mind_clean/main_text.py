@@ -79,23 +79,6 @@ def visible_characters(text: str) -> int:
     return len("".join(text.split()))
 
 
-def page_characters(html: str, of: str = "page") -> int:
-    """Count the visible characters of a page, its body or its source (see `DENSITY_OF`)."""
-    from mind_clean.extractors.blocks.extract import characters
-    from mind_clean.extractors.blocks.parse import read
-
-    return visible_characters(html) if of == "html" else characters(read(html), html, of)
-
-
-def density(text: str, html: str) -> float:
-    """Return the share of a page's visible characters that its main text holds, to four places.
-
-    Marks that an extractor adds can lift the share above one; it is cut there.
-    """
-    page = text.page_characters if isinstance(text, MainText) else page_characters(html)
-    return round(min(1.0, visible_characters(text) / max(1, page)), 4)
-
-
 def check_density_of(of: str) -> None:
     """Raise `ValueError` for what no density is a share of."""
     if of not in DENSITY_OF:

@@ -69,7 +69,8 @@ def conform_command(
     """Make the checks and print them."""
     from dataclasses import asdict
 
-    from mind_eval.conform.checks import conform_table, run_checks
+    from mind_eval.conform.checks import conform_table
+    from mind_eval.conform.runs import run_checks
 
     checks = run_checks(data_root, external)
     if json:

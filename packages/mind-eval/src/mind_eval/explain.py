@@ -19,7 +19,7 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
     stay_offline()
     from mind_eval.encoding import Encoder
     from mind_eval.evaluation import LoadedBenchmark, open_benchmark
-    from mind_eval.models.chat_formats import layout_for
+    from mind_eval.models.chat_layouts import layout_for
     from mind_eval.models.model import is_endpoint, open_model
     from mind_eval.prompts.builder import Instance
 

@@ -13,7 +13,7 @@ from mind_eval.batching import ScoredSequence
 from mind_eval.encoding import Encoder
 from mind_eval.finite import check_finite, is_finite
 from mind_eval.generation import GenerationRequest, Generator, generation_plan
-from mind_eval.models.chat_formats import layout_for
+from mind_eval.models.chat_layouts import layout_for
 from mind_eval.models.model import Model
 from mind_eval.prompts.chat import SINGLE
 from mind_eval.prompts.spec import NEW_TOKENS

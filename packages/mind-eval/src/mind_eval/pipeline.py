@@ -151,7 +151,7 @@ def _open(options: RunOptions) -> Model | Endpoint:
 def _head(
     options: RunOptions, recipe: Recipe, plugins: Plugins, model: Model | Endpoint
 ) -> dict[str, Any]:
-    from mind_eval.models.chat_formats import chat_section
+    from mind_eval.models.chat_layouts import chat_section
     from mind_eval.results import versions
 
     about = model.section()
@@ -190,7 +190,7 @@ def _benchmarks(
 ) -> EvalResults:
     from mind_eval.eval_results import EvalResults
     from mind_eval.evaluation import open_benchmark, run_benchmark
-    from mind_eval.models.chat_formats import layout_for
+    from mind_eval.models.chat_layouts import layout_for
     from mind_eval.models.model import Model
     from mind_eval.rescoring import note_items, note_run
     from mind_eval.response_cache import ResponseCache

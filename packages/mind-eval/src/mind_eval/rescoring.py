@@ -26,7 +26,7 @@ from mind_eval.evaluation import (
 )
 from mind_eval.finite import check_scores
 from mind_eval.metrics.latex.comparisons import comparison
-from mind_eval.models.chat_formats import chat_section
+from mind_eval.models.chat_layouts import chat_section
 from mind_eval.models.endpoint import Endpoint
 from mind_eval.models.model import Model
 from mind_eval.options import RunOptions

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mind_core import MindError
+from mind_eval.distributed import Ranks
 from mind_eval.finite import check_finite
 from mind_eval.models.endpoint import CHAT, Endpoint, UnansweredError
 from mind_eval.prompts.builder import Instance
 from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, Spec
-from mind_eval.response_cache import Answer, answer_key
-
-if TYPE_CHECKING:
-    from mind_eval.runner import RequestRunner
+from mind_eval.response_cache import Answer, ResponseCache, answer_key
 
 PATIENCE = 20
 """Failures of a server in a row, with `--keep-going`, after which its benchmark is set aside."""
+
+
+class ServerRun(Protocol):
+    """What the run that asks a server keeps: see `runner.RequestRunner`."""
+
+    log: ResponseCache
+    ranks: Ranks
+    base: bytes
+    done: Callable[[int], None]
+    count: int
+    reused: int
+    keep_going: bool
+    failures: dict[str, str]
+    refusals: dict[str, str]
+    in_a_row: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ def requests_of(server: Endpoint, spec: Spec, asked: Instance, base: bytes) -> l
     ]
 
 
-def ask_all(engine: RequestRunner, server: Endpoint, requests: Sequence[Request]) -> None:
+def ask_all(engine: ServerRun, server: Endpoint, requests: Sequence[Request]) -> None:
     """Send the requests that the log has no answer to, at most `concurrency` at a time.
 
     With `keep_going` a failure is noted, until too many come in a row; else the first in order is
@@ -87,7 +100,7 @@ def ask_all(engine: RequestRunner, server: Endpoint, requests: Sequence[Request]
 
 
 def ask_server(
-    engine: RequestRunner, server: Endpoint, spec: Spec, chunk: Sequence[Instance]
+    engine: ServerRun, server: Endpoint, spec: Spec, chunk: Sequence[Instance]
 ) -> Iterator[tuple[Instance, list[list[str]]]]:
     """Ask a server the items of a chunk; yield each with the keys of its answers."""
     keyed = []
@@ -101,7 +114,7 @@ def ask_server(
     yield from keyed
 
 
-def _take_in(engine: RequestRunner, request: Request, future: Future[Answer]) -> None:
+def _take_in(engine: ServerRun, request: Request, future: Future[Answer]) -> None:
     try:
         answer = future.result()
     except UnansweredError as error:

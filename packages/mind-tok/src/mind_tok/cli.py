@@ -19,7 +19,7 @@ WHAT = "Train a bilingual tokenizer, turn text into token shards, and look insid
 
 def make_plugins(files: Sequence[Path] = ()) -> Plugins:
     """Return the plugins of mind-tok, with those in the given files."""
-    from mind_tok.tokenizer import make_plugins as make
+    from mind_tok.loading import make_plugins as make
 
     return make(files)
 

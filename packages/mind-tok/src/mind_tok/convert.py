@@ -14,9 +14,10 @@ from mind_core.untrusted import as_written
 from mind_tok.bytelevel import FILE, ByteLevelTokenizer
 from mind_tok.bytelevel_file import find_pair, from_pair
 from mind_tok.huggingface import HuggingFaceTokenizer
+from mind_tok.loading import load_tokenizer
 from mind_tok.sentencepiece import MODEL, SentencePieceTokenizer
 from mind_tok.sentencepiece_model import BPE, BYTE, CONTROL, ModelFile, read_model
-from mind_tok.tokenizer import FORMAT, VERSION, Tokenizer, load_tokenizer
+from mind_tok.tokenizer import FORMAT, VERSION, Tokenizer
 
 
 def read_any(path: str | Path, plugins: Plugins | None = None) -> Tokenizer:

@@ -15,7 +15,8 @@ from mind_core import MindError
 from mind_core.files import atomic_folder, write_manifest
 from mind_core.summary import version_of
 from mind_tok.document_batch import DocumentBatch, Group
-from mind_tok.emit import Written, described, find_emitters
+from mind_tok.emit import described, find_emitters
+from mind_tok.emit.written import Written
 from mind_tok.shard_file import GROUPS, MASK, ShardFile
 from mind_tok.tokenizer import Tokenizer
 

@@ -22,6 +22,7 @@ from mind_core.files import read_manifest, sha256_file
 from mind_core.plugins import Plugins
 from mind_core.untrusted import inside
 from mind_tok.document_batch import Group
+from mind_tok.loading import load_tokenizer
 from mind_tok.shard_file import ENDS, GROUPS, MASK, SIZES
 from mind_tok.shard_writer import (
     FORMAT,
@@ -32,7 +33,7 @@ from mind_tok.shard_writer import (
     ShardWriter,
     id_type,
 )
-from mind_tok.tokenizer import Tokenizer, load_tokenizer
+from mind_tok.tokenizer import Tokenizer
 
 TYPES = ("uint16", "uint32")
 """Of ids. Any other name in a manifest would let the file say what its bytes are."""

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mind_core import MindError
-from mind_core.files import MANIFEST, read_manifest
-from mind_core.plugins import Plugins
 from mind_core.special_tokens import END, PAD
 
 if TYPE_CHECKING:
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 FORMAT = "mind-tokenizer"
 VERSION = 1
 HOOK = "register_tokenizers"
-FOREIGN = ("tokenizer.model", "tokenizer.json", "vocab.json", "encoder.json")
-"""Files of tokenizers as others ship them."""
 
 
 @dataclass(frozen=True)
@@ -133,40 +129,3 @@ class TokenizerKind(Protocol):
 
     def load(self, folder: Path, manifest: dict[str, Any]) -> Tokenizer:
         """Return the tokenizer of a folder whose manifest names this kind."""
-
-
-def make_plugins(files: Sequence[Path] = ()) -> Plugins:
-    """Return the plugins of mind-tok, with those in the given files."""
-    from mind_tok import builtins, hookspecs
-
-    return Plugins("mind_tok", hookspecs, builtins, files)
-
-
-def load_tokenizer(folder: str | Path, plugins: Plugins | None = None) -> Tokenizer:
-    """Load a tokenizer folder of any kind.
-
-    Raises `MindError` if it is incomplete, was changed after it was written, or needs a plugin that
-    is not there.
-    """
-    folder = Path(folder)
-    _refuse_foreign(folder)
-    manifest = read_manifest(folder, format=FORMAT)
-    if manifest.get("version") != VERSION:
-        raise MindError(
-            f"{folder} is a tokenizer of version {manifest.get('version')!r}, known is {VERSION}",
-            hint="use a newer mind-tok, or train it again",
-        )
-    kind: TokenizerKind = (plugins or make_plugins()).make(HOOK, str(manifest.get("component")))
-    return kind.load(folder, manifest)
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Raise `MindError` with the way out for a tokenizer that is not in our form yet."""
-    ships = path.suffix in (".model", ".json") and path.is_file()
-    folder = not (path / MANIFEST).exists() and any((path / name).is_file() for name in FOREIGN)
-    if ships or folder:
-        raise MindError(
-            f"{path} is incomplete, or a tokenizer as others ship it",
-            cause=f"a folder of these tools has a {MANIFEST}, written last",
-            hint=f"`mind-tok convert {path} -o FOLDER` makes a folder for these tools",
-        )

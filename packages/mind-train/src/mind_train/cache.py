@@ -14,8 +14,8 @@ from mind_core.files import MANIFEST, sha256_file
 from mind_core.progress import log
 from mind_core.runner import StreamOptions
 from mind_tok.encode import Encoder
+from mind_tok.loading import load_tokenizer, make_plugins
 from mind_tok.pipeline import EncodeOptions, encode_shards
-from mind_tok.tokenizer import load_tokenizer, make_plugins
 from mind_train.components import TOOL
 from mind_train.distributed import first_does
 

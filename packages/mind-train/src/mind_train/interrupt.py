@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from mind_core import MindError
 from mind_core.errors import INTERRUPTED
@@ -98,3 +99,13 @@ def stop_on_signals(run: Path | None = None) -> Iterator[Stop]:
     finally:
         for number in mine:
             signal.signal(number, before[number])
+
+
+class StepSaver(Protocol):
+    """Saves the step that a trainer stands at: see `saving.Saver`."""
+
+    def __call__(self) -> None:
+        """Save the step."""
+
+    def check(self) -> None:
+        """Raise what has gone wrong in writing an earlier one."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
 from mind_train.flops import flops
 from mind_train.held_out import HeldOut
-from mind_train.interrupt import Interrupted, Stop, StopAsked
+from mind_train.interrupt import Interrupted, StepSaver, Stop, StopAsked
 from mind_train.loss_module import LossModule, blocks_of, recompute_blocks, wrap
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
@@ -37,9 +37,6 @@ from mind_train.rewinding import RewindAsked
 from mind_train.spike_detector import SpikeDetector
 from mind_train.tensor_file import whole
 from mind_train.wording import describe, in_words
-
-if TYPE_CHECKING:
-    from mind_train.saving import Saver
 
 PEAK = "peak_lr"
 IN_VAIN = 8  # steps one after the other that are not finite: the weights are, or all rows
@@ -92,12 +89,7 @@ class Trainer:
         self.stop = Stop()
 
     def run(
-        self,
-        metrics: Metrics,
-        save: Saver,
-        stop: Stop,
-        progress: Progress,
-        quiet: bool,
+        self, metrics: Metrics, save: StepSaver, stop: Stop, progress: Progress, quiet: bool
     ) -> None:
         """Train to the end; ``save`` is called at the recipe's steps and at the last one.
 
@@ -115,7 +107,7 @@ class Trainer:
             words = f"interrupted at step {step:,}; the same command goes on from there"
             raise Interrupted(words) from None
 
-    def _run(self, metrics: Metrics, save: Saver, progress: Progress, quiet: bool) -> None:
+    def _run(self, metrics: Metrics, save: StepSaver, progress: Progress, quiet: bool) -> None:
         counters = self.counters
         if self.measured < counters.step and self._is_measured(counters.step):
             self.measure(metrics, quiet)

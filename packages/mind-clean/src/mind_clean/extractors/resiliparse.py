@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
+from mind_clean.density import page_characters
 from mind_clean.extractors.bounds import bounded, parsed
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.single_characters import protect, restore
@@ -15,7 +16,6 @@ from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import (
     MainText,
     check_density_of,
-    page_characters,
     visible_characters,
 )
 

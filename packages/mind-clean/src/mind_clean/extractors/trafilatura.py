@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from mind_clean.density import page_characters
 from mind_clean.extractors.bounds import bounded
 from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.surrogates import encoded
 from mind_clean.extractors.xhtml import with_end_tags
-from mind_clean.main_text import MainText, check_density_of, page_characters
+from mind_clean.main_text import MainText, check_density_of
 from mind_core.errors import UsageError
 
 _FAVOUR = ("balance", "precision", "recall")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_clean.transforms import char_classes
-from mind_clean.transforms.cleanup_flags import (
+from mind_clean.transforms.cleanup_flag_bits import (
     CJK_SPACES,
     CONTROL,
     EMOJI,

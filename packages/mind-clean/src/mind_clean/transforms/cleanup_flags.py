@@ -11,11 +11,6 @@ from functools import lru_cache
 
 from mind_clean.deferred_loops import DeferredLoops
 
-EMOJI, OTHER_BLANKS, WHITESPACE, CJK_SPACES, CONTROL, LATIN_1 = (1 << bit for bit in range(6))
-"""Emoji or their modifiers; blanks other than space, tab and U+3000; blanks at the end of a line,
-in a run, or mixed before one, and superfluous line feeds; a blank that two Chinese characters or
-marks enclose; what cannot be seen, and other ends of lines; U+0080 to U+00FF."""
-
 ALL = -1
 
 _loop = DeferredLoops()

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from mind_clean.annotations import with_text
 from mind_clean.transforms.char_classes import EMOJI_MODIFIERS, EMOJI_PICTURES, EMOJI_PRESENT
-from mind_clean.transforms.cleanup_flags import EMOJI, cleanup_flags
+from mind_clean.transforms.cleanup_flag_bits import EMOJI
+from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 
 _TEXT_SYMBOLS = "\u2190-\u27bf\u2934\u2935\u2b05-\u2b07"

@@ -13,7 +13,8 @@ from functools import cache
 from typing import Any
 
 from mind_clean.annotations import with_text
-from mind_clean.transforms.cleanup_flags import LATIN_1, cleanup_flags
+from mind_clean.transforms.cleanup_flag_bits import LATIN_1
+from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 
 _WINDOWS = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"

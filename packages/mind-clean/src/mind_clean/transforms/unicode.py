@@ -17,7 +17,8 @@ from functools import cache
 
 from mind_clean.annotations import with_text
 from mind_clean.transforms.char_classes import INVISIBLE, UNWANTED
-from mind_clean.transforms.cleanup_flags import CONTROL, cleanup_flags
+from mind_clean.transforms.cleanup_flag_bits import CONTROL
+from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from mind_clean.annotations import with_text
-from mind_clean.transforms import cleanup_flags as flags
+from mind_clean.transforms import cleanup_flag_bits as flags
 from mind_clean.transforms.char_classes import CJK_PUNCTUATION, OTHER_BLANKS, WIDE
 from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record

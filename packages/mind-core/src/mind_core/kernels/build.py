@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,10 @@ from mind_core.kernels.library import (
     FORMAT,
     KERNELS,
     Kernel,
-    folder_of,
     library_of,
     library_path,
-    sources_hash,
 )
+from mind_core.kernels.sources import folder_of, sources_hash, sources_of
 
 LEVELS = {
     "x86_64": "x86-64-v2",
@@ -117,43 +116,6 @@ def find_kernels(package: str) -> tuple[list[Kernel[..., Any]], list[str]]:
 def _module_name(package: str, folder: Path, path: Path) -> str:
     parts = path.relative_to(folder).with_suffix("").parts
     return ".".join((package, *parts)).removesuffix(".__init__")
-
-
-def sources_of(kernels: Sequence[Kernel[..., Any]]) -> set[str]:
-    """Return the files whose change could change the machine code of loops."""
-    files: set[str] = set()
-    seen: set[str] = set()
-    waiting = {kernel.function.__module__ for kernel in kernels}
-    packages = {kernel.package for kernel in kernels} | {"mind_core"}
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        module = importlib.import_module(name)
-        top = name.partition(".")[0]
-        files.add(f"{top}/{Path(str(module.__file__)).relative_to(folder_of(top)).as_posix()}")
-        for value in vars(module).values():
-            other = getattr(value, "__module__", None)
-            if isinstance(other, str) and other.partition(".")[0] in packages and other not in seen:
-                waiting.add(other)
-        waiting |= {
-            other
-            for other in _imported(Path(str(module.__file__)))
-            if other.partition(".")[0] in packages
-        } - seen
-    return files - {f"mind_core/kernels/{name}.py" for name in _NO_CODE}
-
-
-_NO_CODE = ("library", "build", "compiler", "signatures", "registry", "private_files")
-"""Modules beside the loops, which change none of them."""
-
-
-def _imported(path: Path) -> Iterator[str]:
-    """Yield the modules that a file takes names from, whatever these are: numbers, too."""
-    import ast
-
-    for node in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
 
 
 def _link(target: Path, objects: Sequence[Path], about: Mapping[str, Any], cpu: str) -> None:

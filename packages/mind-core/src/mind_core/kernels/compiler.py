@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.errors import MindError
-from mind_core.kernels.library import Kernel, sources_hash
 from mind_core.kernels.loads import INTRINSIC
 from mind_core.kernels.private_files import is_private, user_cache
 from mind_core.kernels.signatures import ArrayType
+from mind_core.kernels.sources import CompilableLoop, sources_hash, sources_of
 from mind_core.progress import log, may_paint
 
 ALLOWED = {"malloc", "free", "memset", "memcpy", "memmove"}
 """All that a loop may ask of the machine that it runs on."""
 
 
-def object_code(kernel: Kernel[..., Any], cpu: str) -> bytes:
+def object_code(kernel: CompilableLoop, cpu: str) -> bytes:
     """Return the object file of one loop, with its symbol alone to be seen from outside."""
     import llvmlite.binding as llvm
 
@@ -65,7 +65,7 @@ def object_code(kernel: Kernel[..., Any], cpu: str) -> bytes:
     return code
 
 
-def _overload(kernel: Kernel[..., Any], cpu: str) -> Any:
+def _overload(kernel: CompilableLoop, cpu: str) -> Any:
     """Compile a loop for its signature; without arrays of its own if it makes none."""
     signature = tuple(_numba_types(kernel))
     wanted = _numba_return(kernel.signature.returns)
@@ -111,8 +111,8 @@ def dispatcher_of(function: Callable[..., Any], flags: _Flags | None) -> Any:
             if hasattr(value, INTRINSIC):
                 names[name] = _intrinsics()[name]
                 continue
-            inner: Any = value.function if type(value) is Kernel else value
-            if type(value) is Kernel or getattr(value, "__kernel__", False):
+            if getattr(value, "__kernel__", False):
+                inner: Any = getattr(value, "function", value)
                 names[name] = dispatcher_of(inner, flags)
         copy = types.FunctionType(
             function.__code__, names, function.__name__, function.__defaults__, function.__closure__
@@ -132,7 +132,7 @@ def dispatcher_of(function: Callable[..., Any], flags: _Flags | None) -> Any:
     return _dispatchers[key]
 
 
-def jit(kernel: Kernel[..., Any]) -> Callable[..., Any]:
+def jit(kernel: CompilableLoop) -> Callable[..., Any]:
     """Return a loop that numba compiles at its first call.
 
     The code is kept in the user's own cache folder, under a hash of all sources that it is made of.
@@ -179,7 +179,7 @@ def _is_private(folder: str) -> bool:
 
 
 @contextmanager
-def _kept_in(kernel: Kernel[..., Any]) -> Iterator[None]:
+def _kept_in(kernel: CompilableLoop) -> Iterator[None]:
     config = numba().config
     before, config.CACHE_DIR = config.CACHE_DIR, str(_cache_folder(kernel))
     try:
@@ -188,9 +188,7 @@ def _kept_in(kernel: Kernel[..., Any]) -> Iterator[None]:
         config.CACHE_DIR = before
 
 
-def _cache_folder(kernel: Kernel[..., Any]) -> Path:
-    from mind_core.kernels.build import sources_of
-
+def _cache_folder(kernel: CompilableLoop) -> Path:
     sources = sources_hash(dict.fromkeys(sources_of([kernel])))
     checks = "checked" if numba().config.BOUNDSCHECK else "plain"
     return user_cache() / "loops" / f"{kernel.package}-{checks}-{sources}"
@@ -248,7 +246,7 @@ def _intrinsics() -> dict[str, Any]:
     return {function.__name__: intrinsic(function) for function in (load_word,)}
 
 
-def _numba_types(kernel: Kernel[..., Any]) -> Iterator[Any]:
+def _numba_types(kernel: CompilableLoop) -> Iterator[Any]:
     """Yield the types of arguments; a named tuple of arrays is known by its annotation."""
     code, names = kernel.function.__code__, kernel.function.__globals__
     parameters = code.co_varnames[: code.co_argcount]

@@ -13,7 +13,6 @@ runs the loops as the Python that they are written in, which is for tests.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import os
 import sys
@@ -27,6 +26,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 from mind_core.errors import MindError, UsageError
 from mind_core.kernels.registry import PACKAGES
 from mind_core.kernels.signatures import ArrayType, Signature, check_array, parse_signature
+from mind_core.kernels.sources import folder_of, sources_hash
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +53,8 @@ KERNELS: dict[str, Kernel[..., Any]] = {}
 class Kernel(Generic[P, R]):
     """A loop that can be called; where its machine code comes from is settled at the first call."""
 
+    __kernel__ = True
+
     def __init__(
         self, function: Callable[P, R], signature: Signature, example: Example | None = None
     ) -> None:
@@ -60,7 +62,7 @@ class Kernel(Generic[P, R]):
         self.function, self.signature, self.example = function, signature, example
         self._code: Callable[..., Any] | None = None
         KERNELS[f"{self.package}.{self.name}"] = self
-        PACKAGES.add(self.package)
+        PACKAGES[self.package] = origin
 
     @property
     def package(self) -> str:
@@ -162,31 +164,14 @@ def library_of(package: str) -> CompiledLibrary | str:
     return found
 
 
+def origin(package: str) -> str:
+    """Return where the loops of a package come from: "shipped" or "jit"."""
+    return "shipped" if isinstance(library_of(package), CompiledLibrary) else "jit"
+
+
 def library_path(package: str) -> Path:
     """Return where the library of a package lies, or would."""
     return folder_of(package) / FOLDER / f"loops{SUFFIX}"
-
-
-@cache
-def folder_of(package: str) -> Path:
-    """Return the folder of a package."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise MindError(f"there is no package {package}", hint="install it first")
-    return Path(spec.submodule_search_locations[0])
-
-
-def sources_hash(files: Mapping[str, Any]) -> str:
-    """Return a hash of source files, each named "package/file"; "" if one is not there."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(files):
-        package, _, file = name.partition("/")
-        try:
-            content = (folder_of(package) / file).read_bytes()
-        except (OSError, MindError):
-            return ""
-        digest.update(name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
-    return digest.hexdigest()
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-PACKAGES: set[str] = set()
-"""Packages of which a module with loops was imported."""
+from collections.abc import Callable
+
+PACKAGES: dict[str, Callable[[str], str]] = {}
+"""Packages of which a module with loops was imported, and what says where their loops are from."""
 
 
 def loops_of(package: str) -> str:
@@ -11,12 +13,11 @@ def loops_of(package: str) -> str:
 
     "" also stands for loops that could not be had, which nobody has called.
     """
+    from mind_core.errors import MindError
+
     if package not in PACKAGES:
         return ""
-    from mind_core.errors import MindError
-    from mind_core.kernels.library import CompiledLibrary, library_of
-
     try:
-        return "shipped" if isinstance(library_of(package), CompiledLibrary) else "jit"
+        return PACKAGES[package](package)
     except MindError:
         return ""

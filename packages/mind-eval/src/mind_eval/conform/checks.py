@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mind_eval.table import aligned
 
@@ -46,12 +45,3 @@ def conform_table(checks: Sequence[Check]) -> str:
         f"{states.count(name)} {name}" for name in ("ok", "DIFFERS", "no data") if name in states
     )
     return f"{aligned(rows, 0)}\n{len(checks)} checks: {counts}\n"
-
-
-def run_checks(data_root: Path | None, external: Path | None) -> list[Check]:
-    """Make every check for which there are data."""
-    from mind_eval.conform.formulas import formula_checks
-    from mind_eval.conform.prompts import prompt_checks
-    from mind_eval.conform.published import published_checks
-
-    return [*prompt_checks(data_root), *formula_checks(), *published_checks(external)]

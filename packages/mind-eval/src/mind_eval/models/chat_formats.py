@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import TemplateError
 
-from mind_core.errors import UsageError
 from mind_core.special_tokens import ASSISTANT, END, USER
-from mind_eval.prompts.chat import TURNS, ChatLayout, Messages, without_system
+from mind_eval.prompts.chat import Messages, without_system
 from mind_eval.prompts.templates import within_limits
-
-if TYPE_CHECKING:
-    from mind_eval.models.endpoint import Endpoint
-    from mind_eval.models.model import Model
 
 Ids = tuple[int, ...]
 
@@ -30,40 +25,6 @@ class ChatFormat:
     template: str
     render: Callable[[Messages], str]
     encode: Callable[[Messages], Ids] | None = None
-
-
-def layout_for(model: Model | Endpoint, name: str | None) -> ChatLayout | None:
-    """Return how conversations are laid out for a model; None if plain text is wanted.
-
-    Raises `UsageError` for a model without a form of conversations.
-    """
-    from mind_eval.models.endpoint import CHAT, Endpoint
-
-    if name is None:
-        return None
-    if isinstance(model, Endpoint):
-        if model.api != CHAT:
-            raise UsageError(
-                "--chat with --api completions: the server would have to apply its template",
-                hint="--api chat sends messages, which it does",
-            )
-        return ChatLayout(name, lambda told: "".join(f"[{r}]\n{text}\n" for r, text in told))
-    if model.chat is None:
-        raise UsageError(
-            f"--chat: {model.named} has no chat template",
-            hint="a base model is asked without --chat; a folder's template stands in its "
-            "tokenizer_config.json or chat_template.jinja",
-        )
-    return ChatLayout(name, model.chat.render)
-
-
-def chat_section(model: Model | Endpoint, name: str | None) -> dict[str, Any]:
-    """Describe conversations for `scores.json`, under lm-eval's names."""
-    template = None
-    if name is not None:
-        chat = getattr(model, "chat", None)
-        template = chat.template if chat else "the server's"
-    return {"chat_template": template, "fewshot_as_multiturn": name == TURNS}
 
 
 def turns_of(tokenizer: Any) -> ChatFormat | None:

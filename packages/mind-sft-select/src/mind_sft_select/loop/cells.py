@@ -66,8 +66,8 @@ def tune(plan: LoopPlan, folder: Path, seed: int) -> None:
     """Fine-tune the plan's model on a cell's records; goes on where a run stands."""
     from mind_tok import load_tokenizer
     from mind_tok.encode import Encoder
+    from mind_tok.loading import make_plugins
     from mind_tok.pipeline import EncodeOptions, encode_shards
-    from mind_tok.tokenizer import make_plugins
     from mind_train.checkpoint import TOKENIZER, find_checkpoint
     from mind_train.components import load_plugins
     from mind_train.pipeline import prepare_sft, train

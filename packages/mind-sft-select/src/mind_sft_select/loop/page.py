@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,7 @@ from mind_core.files import atomic_file
 from mind_core.render.svg import picture, shade, svg_text
 from mind_core.safe_html import Safe, markup
 from mind_sft_select.histogram import histogram
-
-if TYPE_CHECKING:
-    from mind_sft_select.loop.run import Loop
+from mind_sft_select.loop.state import Loop
 
 
 def write_page(loop: Loop, result: dict[str, Any], folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +19,21 @@ from mind_core.summary import version_of
 from mind_sft_select.choosing import Chosen, Rules, baseline, choose, stability, within
 from mind_sft_select.fitting.cells import Cells
 from mind_sft_select.fitting.verdict import PEAK, Verdict, judge_curve
-from mind_sft_select.loop.cells import TOOL, Cell, run_cell
+from mind_sft_select.loop.cells import TOOL, run_cell
 from mind_sft_select.loop.compare import Difference, compare, rule_verdict
 from mind_sft_select.loop.data import LoopData, draw_instructions, load_data
+from mind_sft_select.loop.page import write_page
 from mind_sft_select.loop.plan_file import LoopPlan
+from mind_sft_select.loop.state import Loop
 from mind_sft_select.pool import overlapping
 from mind_sft_select.reference_measure import measure_pool, measure_texts
-from mind_sft_select.references import Reference
 from mind_sft_select.scorers.conversations import questions_of
 from mind_sft_select.scoring.run import ScoreOptions, open_answer_model, run_scores
-from mind_sft_select.strata import Cluster, cluster_pool
+from mind_sft_select.strata import cluster_pool
 
 FORMAT = "mind-sft-loop"
 BAND = "band"
 Arms = dict[str, dict[int, list[int]]]
-
-
-@dataclass
-class Loop:
-    """What a loop has found so far."""
-
-    plan: LoopPlan
-    folder: Path
-    data: LoopData
-    reference: dict[str, Any]
-    clusters: list[Cluster] = field(default_factory=list)
-    cells: dict[str, list[Cell]] = field(default_factory=dict)
-
-    @property
-    def own(self) -> Reference:
-        """Return the reference that gaps are measured from."""
-        rows = self.reference[self.plan.use]
-        return Reference({language: row["value"] for language, row in rows.items()})
 
 
 def run_loop(
@@ -74,8 +56,6 @@ def run_loop(
     differences = compare_arms(loop)
     result = summary_of(loop, rules, chosen, verdicts, differences)
     write_json(folder / "loop.json", result)
-    from mind_sft_select.loop.page import write_page
-
     write_page(loop, result, folder)
     write_manifest(folder, {"format": FORMAT, "version": 1, "verdict": result["verdict"]})
     return result

@@ -6,32 +6,12 @@ numbers. Where another name is needed, it is a hard link: the payload is there o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mind_core.errors import UsageError, did_you_mean
-
-
-class Written(NamedTuple):
-    """A shard whose files are closed, as an emitter sees it: `folder / name` with a suffix."""
-
-    folder: Path
-    name: str
-    id_bytes: int
-    """Bytes of an id: 2 or 4."""
-    tokens: int
-    has_mask: bool
-    tokenizer: str
-    """What to call the tokenizer."""
-
-    def path(self, suffix: str) -> Path:
-        """Return one of the shard's files."""
-        return self.folder / f"{self.name}{suffix}"
-
-
-Emitter = Callable[[Written], list[Path]]
-"""Write an index and return the new files."""
+from mind_tok.emit.written import Emitter
 
 
 def emitters() -> Mapping[str, Emitter]:
@@ -52,12 +32,6 @@ def find_emitters(names: str) -> dict[str, Emitter]:
                 hint=did_you_mean(name, list(known)) or f"known: {', '.join(known)}",
             )
     return {name: known[name] for name in wanted}
-
-
-def link(source: Path, target: Path) -> Path:
-    """Give a file a second name."""
-    target.hardlink_to(source)
-    return target
 
 
 def described(paths: list[Path]) -> dict[str, Any]:

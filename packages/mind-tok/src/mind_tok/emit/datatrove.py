@@ -11,7 +11,7 @@ import numpy as np
 
 from mind_core import MindError
 from mind_core.files import atomic_file
-from mind_tok.emit import Written, link
+from mind_tok.emit.written import Written, link
 
 
 def emit(shard: Written) -> list[Path]:

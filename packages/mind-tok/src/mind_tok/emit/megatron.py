@@ -9,7 +9,7 @@ import numpy as np
 
 from mind_core import MindError
 from mind_core.files import atomic_file
-from mind_tok.emit import Written
+from mind_tok.emit.written import Written
 
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1

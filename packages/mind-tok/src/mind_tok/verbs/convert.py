@@ -60,7 +60,7 @@ def convert(
         raise UsageError(f"--to {to!r} is no form", hint="forms: mind, huggingface")
     from mind_tok import conversions
     from mind_tok.checks import refuse_existing
-    from mind_tok.tokenizer import make_plugins
+    from mind_tok.loading import make_plugins
 
     refuse_existing(output)
     plugins = make_plugins(plugin or [])

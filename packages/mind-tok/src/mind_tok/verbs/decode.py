@@ -72,7 +72,7 @@ def decode(
     cli.require_input(inputs, context.get_help)
     from mind_tok import pipeline
     from mind_tok.decode import Decode
-    from mind_tok.tokenizer import load_tokenizer, make_plugins
+    from mind_tok.loading import load_tokenizer, make_plugins
 
     stream = StreamOptions(
         inputs=tuple(inputs or ()),

@@ -94,8 +94,8 @@ def encode(
     from mind_tok.checks import check_paths
     from mind_tok.emit import find_emitters
     from mind_tok.encode import Encoder
+    from mind_tok.loading import load_tokenizer, make_plugins
     from mind_tok.split import check_share
-    from mind_tok.tokenizer import load_tokenizer, make_plugins
 
     find_emitters(emit)
     if emit and output is None:

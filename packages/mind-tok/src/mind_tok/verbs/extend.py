@@ -59,7 +59,7 @@ def extend(
         raise UsageError("-o is missing", hint="name the folder to write: -o extended")
     from mind_tok import conversions
     from mind_tok.checks import refuse_existing
-    from mind_tok.tokenizer import make_plugins
+    from mind_tok.loading import make_plugins
 
     refuse_existing(output)
     conversions.extend(old, chinese, output, tokens, quiet, make_plugins(plugin or []))

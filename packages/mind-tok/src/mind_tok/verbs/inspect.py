@@ -60,9 +60,9 @@ def inspect(
     from mind_core.files import atomic_file
     from mind_tok import pipeline
     from mind_tok.convert import read_any
+    from mind_tok.loading import make_plugins
     from mind_tok.plot import as_svg
     from mind_tok.table import as_comparison, as_json, as_table
-    from mind_tok.tokenizer import make_plugins
 
     plugins = make_plugins(plugin or [])
     stream = StreamOptions(

@@ -91,8 +91,8 @@ def train(
         raise UsageError(f"--share-by {share_by!r} is no field", hint="language or source")
     from mind_tok import pipeline
     from mind_tok.checks import check_paths
+    from mind_tok.loading import make_plugins
     from mind_tok.sampling import parse_bytes, parse_shares
-    from mind_tok.tokenizer import make_plugins
 
     wanted = pipeline.TrainOptions(
         output,

@@ -32,6 +32,7 @@ from mind_clean.extractors.blocks.page import (
     one_block,
 )
 from mind_clean.extractors.blocks.prefix_sums import OF_LINKS, OF_UNITS, OF_VALUES, sums_of
+from mind_clean.extractors.blocks.sibling_kinds import sibling_kinds
 from mind_clean.extractors.blocks.text_features import (
     OF_TEXT,
     Features,
@@ -55,8 +56,6 @@ OF_BLOCK, OF_PLACE, OF_REPEATS, OF_NEIGHBOURS, OF_PAGE = 0, 26, 46, 56, 78
 assert OF_BLOCK + 8 == OF_TEXT
 FEATURES = 88
 """Where the groups of features begin, and how many there are."""
-
-_SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
 def features_of(
@@ -174,32 +173,6 @@ def _place_features(
         out[block, OF_PLACE + 19] = (chosen[end, OF_UNITS] - chosen[start, OF_UNITS]) / max(
             1.0, units
         )
-
-
-@kernel
-def sibling_kinds(containers: Rows) -> Rows:
-    """Return for each container the first one of its parent with its element and names."""
-    size = len(containers)
-    slots = 4
-    while slots < 2 * size:
-        slots *= 2
-    table, first = np.full(slots, np.int64(-1)), np.zeros(size, np.int64)
-    for i in range(size):
-        key = (containers[i, PARENT] * 1000003 + containers[i, TAG]) * 1000003 + containers[i, NAME]
-        slot = np.int64((np.uint64(key) * _SALT) >> np.uint64(20)) & (slots - 1)
-        while table[slot] >= 0:
-            other = table[slot]
-            if (
-                containers[other, PARENT] == containers[i, PARENT]
-                and containers[other, TAG] == containers[i, TAG]
-                and containers[other, NAME] == containers[i, NAME]
-            ):
-                break
-            slot = (slot + 1) & (slots - 1)
-        if table[slot] < 0:
-            table[slot] = i
-        first[i] = table[slot]
-    return first
 
 
 @kernel

@@ -16,7 +16,6 @@ from mind_clean.letters import letters_of
 from mind_clean.main_text import (
     MainText,
     check_density_of,
-    page_characters,
     visible_characters,
 )
 
@@ -52,7 +51,7 @@ class Blocks:
     def prepare(self) -> None:
         """Load the kernels before workers start."""
         self(_SAMPLE, None)
-        page_characters(_SAMPLE, "body")
+        characters(parse(_SAMPLE), _SAMPLE, "body")
         letters_of(_SAMPLE)
 
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002

@@ -1,0 +1,91 @@
+"""Which source files loops are made of, and a hash of them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from mind_core.errors import MindError
+from mind_core.kernels.signatures import Signature
+
+
+class CompilableLoop(Protocol):
+    """A loop that can be called, as it is compiled: see `library.Kernel`."""
+
+    function: Callable[..., Any]
+    signature: Signature
+
+    @property
+    def package(self) -> str:
+        """Return the package whose library holds the loop."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the loop with its module, without the package."""
+
+    @property
+    def symbol(self) -> str:
+        """Return the name that the loop has in the library."""
+
+
+@cache
+def folder_of(package: str) -> Path:
+    """Return the folder of a package."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MindError(f"there is no package {package}", hint="install it first")
+    return Path(spec.submodule_search_locations[0])
+
+
+def sources_hash(files: Mapping[str, Any]) -> str:
+    """Return a hash of source files, each named "package/file"; "" if one is not there."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(files):
+        package, _, file = name.partition("/")
+        try:
+            content = (folder_of(package) / file).read_bytes()
+        except (OSError, MindError):
+            return ""
+        digest.update(name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def sources_of(kernels: Sequence[CompilableLoop]) -> set[str]:
+    """Return the files whose change could change the machine code of loops."""
+    files: set[str] = set()
+    seen: set[str] = set()
+    waiting = {kernel.function.__module__ for kernel in kernels}
+    packages = {kernel.package for kernel in kernels} | {"mind_core"}
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        module = importlib.import_module(name)
+        top = name.partition(".")[0]
+        files.add(f"{top}/{Path(str(module.__file__)).relative_to(folder_of(top)).as_posix()}")
+        for value in vars(module).values():
+            other = getattr(value, "__module__", None)
+            if isinstance(other, str) and other.partition(".")[0] in packages and other not in seen:
+                waiting.add(other)
+        waiting |= {
+            other
+            for other in _imported(Path(str(module.__file__)))
+            if other.partition(".")[0] in packages
+        } - seen
+    return files - {f"mind_core/kernels/{name}.py" for name in _NO_CODE}
+
+
+_NO_CODE = ("library", "build", "compiler", "signatures", "registry", "private_files", "sources")
+"""Modules beside the loops, which change none of them."""
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Yield the modules that a file takes names from, whatever these are: numbers, too."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
