@@ -148,3 +148,25 @@ def test_charts_and_items_escape_what_they_show() -> None:
     section = browser_section(["run"], [{"t/1": item}], {"t": "acc"})
     assert section is not None and "&lt;i&gt;" in section.body and "<u>" not in section.body
     assert browser_section([], [], {}) is None and interval_chart([], "x") == ""
+
+
+def test_all_that_a_page_says_is_said_in_chinese() -> None:
+    import ast
+
+    import mind_eval.report
+
+    wanted: set[str] = set()
+    for path in Path(mind_eval.report.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = getattr(getattr(node, "func", None), "id", "")
+            if name not in ("say", "table") or not isinstance(node, ast.Call):
+                continue
+            if name == "table":
+                if not isinstance(node.args[0], ast.List):
+                    continue
+                texts: list[ast.expr] = node.args[0].elts
+            else:
+                texts = node.args[:1]
+            wanted |= {t.value for t in texts if isinstance(t, ast.Constant) and t.value}
+    assert len(wanted) > 60
+    assert sorted(wanted - set(_words()["zh"])) == []

@@ -12,6 +12,7 @@ from mind_core.output import write_records
 from mind_core.records import Record, annotate
 from mind_core.summary import Summary
 from mind_core.testing import run_tool
+from mind_eval.report.run_report import write_report
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=y> & 中文"
 
@@ -115,3 +116,14 @@ def test_a_folder_without_anything_is_told(tmp_path: Path) -> None:
         result = run_tool("mind-eval", ["report", folder, "-o", tmp_path / "page.html"])
         assert result.code == 1 and "hint: " in result.stderr
     assert not (tmp_path / "page.html").exists()
+
+
+def test_the_page_is_written_in_chinese(run: Path) -> None:
+    for language in ("zh", "en"):
+        write_report(run, run / f"{language}.html", "From web pages to a small language model",
+                     language)  # fmt: skip
+    page, english = ((run / f"{name}.html").read_text("utf-8") for name in ("zh", "en"))
+    assert '<html lang="zh-CN"' in page and "留下了什么，去掉了什么" in page
+    assert "从网页到小语言模型" in page
+    for phrase in ("What was kept", "Every record that went in", ">stage<"):
+        assert phrase in english and phrase not in page

@@ -174,7 +174,7 @@ def report_command(
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
     language: Annotated[
         str,
-        typer.Option("--language", metavar="en|zh", help="The page's language (scores folders)."),
+        typer.Option("--language", metavar="en|zh", help="The page's language."),
     ] = "en",
 ) -> None:
     """Write the page of a run folder."""
@@ -188,5 +188,5 @@ def report_command(
     if len(folders) > 1 or are_scores(folders):
         headings = write_runs(folders, output, title or "Scores side by side", language)
     else:
-        headings = write_report(folders[0], output, title or FIRST_TITLE)
+        headings = write_report(folders[0], output, title or FIRST_TITLE, language)
     log(TOOL, f"{output}: {', '.join(headings)}")

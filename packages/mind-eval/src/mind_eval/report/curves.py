@@ -24,20 +24,21 @@ def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section |
     lines = _read(run / "metrics.jsonl")
     steps = [line for line in lines if is_finite(line.get("loss"))]
     if lost := sum("loss" in line for line in lines) - len(steps):
-        lead += f" {lost:,} step{'s' * (lost > 1)} without a finite loss "
-        lead += f"{'is' if lost == 1 else 'are'} left out of the curve."
+        lead += " " + say("Left out of the curve, without a finite loss: {:,} steps.").format(lost)
     tests = [line for line in lines if "languages" in line]
     if not steps:
         return None
     train = Line(
-        "training batch",
+        say("training batch"),
         thin_out(smooth([(s["step"], s["loss"]) for s in steps])),
         colour=BATCH_COLOUR,
     )
     nats = [train, *_by_language(tests, "nats_per_token", dashed=True)]
     parts = [
-        line_chart(nats, "step", "nats per token"),
-        line_chart(_by_language(tests, "bits_per_byte"), "step", "bits per byte, held out"),
+        line_chart(nats, say("step"), say("nats per token")),
+        line_chart(
+            _by_language(tests, "bits_per_byte"), say("step"), say("bits per byte, held out")
+        ),
     ]
     if tests:
         parts.append(_sources(tests[-1]["validation"]))
@@ -67,7 +68,7 @@ def _by_language(tests: Sequence[dict[str, Any]], key: str, *, dashed: bool = Fa
     names = sorted({name for test in tests for name in test["languages"]})
     return [
         Line(
-            f"{language_name(name)}, held out",
+            say("{}, held out").format(language_name(name)),
             [
                 (test["step"], test["languages"][name][key])
                 for test in tests
@@ -91,7 +92,8 @@ def _sources(groups: dict[str, Any]) -> Safe:
         for name, figures in sorted(groups.items())
     ]
     head = ["held-out source", "tokens", "nats per token", "bits per byte"]
-    return markup("<h3>At the end, by source and language</h3>{}", table(head, rows))
+    said = say("At the end, by source and language")
+    return markup("<h3>{}</h3>{}", said, table(head, rows))
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from mind_core.render.chart import bar
 from mind_core.safe_html import Safe, joined, markup
 from mind_core.stream import read_records
 from mind_eval.report.page import Section, number, table
+from mind_eval.report.words import say
 
 EXAMPLES = 3
 QUOTE = 180
@@ -60,20 +61,19 @@ def funnel_section(stages: Sequence[Stage]) -> Section:
         rows.append(
             (
                 markup("<b>{}</b> {}", stage.summary["tool"], stage.name),
-                bar(share, f"{kept:,} of {into:,}"),
+                bar(share, say("{:,} of {:,}").format(kept, into)),
                 number(into),
                 number(kept),
                 f"{share:.1%}",
             )
         )
-    body = table(["stage", "", "in", "kept", "share"], rows, text_columns=2)
+    body = table(["stage", "", "in", "kept", "share kept"], rows, text_columns=2)
     body = joined([body, *(_reasons(stage) for stage in stages if stage.lost)])
     return Section(
         "funnel",
-        "What was kept, what was dropped",
+        say("What was kept, what was dropped"),
         body,
-        "Every record that went in was kept, rejected with a reason, or counted as bad. "
-        "Open a reason to see examples.",
+        say("lead.funnel"),
     )
 
 
@@ -86,7 +86,7 @@ def _reasons(stage: Stage) -> Safe:
                 "<details><summary><code>{}</code> <b>{}</b></summary>{}</details>",
                 reason,
                 number(count),
-                examples or markup("<p class=lead>No examples were written.</p>"),
+                examples or markup("<p class=lead>{}</p>", say("No examples were written.")),
             )
         )
     return joined(parts)

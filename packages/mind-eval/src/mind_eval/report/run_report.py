@@ -17,16 +17,18 @@ from mind_eval.report.samples import read_samples, samples_section
 from mind_eval.report.scores import domain_section, read_all_scores, scores_section
 from mind_eval.report.selection import selection_section
 from mind_eval.report.tokenizer import tokenizer_section
+from mind_eval.report.words import say, written_in
 
 
-def write_report(run: Path, output: Path, title: str) -> list[str]:
-    """Write the page of a run folder; return the headings of its sections.
+def write_report(run: Path, output: Path, title: str, language: str = "en") -> list[str]:
+    """Write the page of a run folder in a language; return the headings of its sections.
 
     Raises `MindError` for a folder that holds nothing to report.
     """
     if not run.is_dir():
         raise MindError(f"{run} is not a folder", hint="give the folder that bin/quickstart made")
-    with as_written(run, "look at its *.json and *.jsonl files, or make it again"):
+    advice = "look at its *.json and *.jsonl files, or make it again"
+    with as_written(run, advice), written_in(language):
         return _write(run, output, title)
 
 
@@ -41,7 +43,7 @@ def _write(run: Path, output: Path, title: str) -> list[str]:
             hint="write summaries with --summary FOLDER/NAME.summary.json",
         )
     with atomic_file(output) as file:
-        file.write(render(title, _figures(run, stages, trainings), sections).encode("utf-8"))
+        file.write(render(say(title), _figures(run, stages, trainings), sections).encode("utf-8"))
     return [section.heading for section in sections]
 
 
@@ -56,9 +58,9 @@ def _sections(
         if isinstance(content, dict) and "round_trip" in content:
             sections.append(tokenizer_section(content))
     for number, (folder, chat) in enumerate(trainings):
-        heading = f"Fine-tuning: {folder.name}" if chat else f"Pretraining: {folder.name}"
-        lead = "The loss is on the answers alone. " if chat else ""
-        lead += "The batch loss is a running mean; held-out texts never enter training."
+        heading = (say("Fine-tuning: {}") if chat else say("Pretraining: {}")).format(folder.name)
+        lead = say("The loss is on the answers alone.") + " " if chat else ""
+        lead += say("The batch loss is a running mean; held-out texts never enter training.")
         sections.append(curves_section(f"training-{number}", heading, lead, folder))
     sections.append(scores_section(read_all_scores(run)))
     for stage in stages:
@@ -86,14 +88,14 @@ def _figures(
     figures = []
     text = [stage for stage in stages if stage.summary["tool"] in ("mind-clean", "mind-dedup")]
     if text:
-        figures.append(Figure(f"{text[0].summary['in']:,}", "pages in"))
-        figures.append(Figure(f"{text[-1].summary['kept']:,}", "distinct texts kept"))
+        figures.append(Figure(f"{text[0].summary['in']:,}", say("pages in")))
+        figures.append(Figure(f"{text[-1].summary['kept']:,}", say("distinct texts kept")))
     tokens = _tokens(run)
     if tokens:
-        figures.append(Figure(f"{tokens:,}", "tokens to learn from"))
+        figures.append(Figure(f"{tokens:,}", say("tokens to learn from")))
     losses = next((last_losses(folder) for folder, chat in trainings if not chat), {})
     for name, value in losses.items():
-        figures.append(Figure(f"{value:.2f}", f"bits per byte, {language_name(name)}"))
+        figures.append(Figure(f"{value:.2f}", say("bits per byte, {}").format(language_name(name))))
     return figures
 
 

@@ -9,6 +9,7 @@ from mind_core.records import Record
 from mind_core.safe_html import joined, markup
 from mind_core.stream import read_records
 from mind_eval.report.page import Section
+from mind_eval.report.words import say
 
 
 def read_samples(run: Path) -> list[Record]:
@@ -31,8 +32,7 @@ def samples_section(samples: Sequence[Record]) -> Section | None:
     )
     return Section(
         "samples",
-        "What it writes",
+        say("What it writes"),
         body,
-        "Prompts in colour. A model of this size, trained for minutes, shows that the chain works; "
-        "it does not know things.",
+        say("lead.samples"),
     )

@@ -11,12 +11,13 @@ from mind_core.safe_html import Safe, joined, markup
 from mind_eval.finite import is_finite
 from mind_eval.report.curves import language_name
 from mind_eval.report.page import Section, number, table
+from mind_eval.report.words import say
 
 DOMAIN_METRICS = ("accuracy", "majority_accuracy", "gain", "macro_f1", "mcc", "unparsed")
 NOT_FINITE = markup("<b>not finite</b>")
 """In the place of a figure that was NaN or infinite, which JSON holds as null."""
 
-METRICS = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf")
+METRICS = ("acc", "acc_norm", "exact_match", "f1", "bleu", "chrf", "score", "cut")
 
 
 def read_all_scores(run: Path) -> dict[str, dict[str, Any]]:
@@ -39,10 +40,9 @@ def scores_section(runs: Mapping[str, Mapping[str, Any]]) -> Section | None:
     )
     return Section(
         "scores",
-        "How it scores",
+        say("How it scores"),
         body,
-        "Bits per byte compare languages and tokenizers fairly: lower is better. Benchmarks have "
-        "lm-eval's metrics; ± is one standard error.",
+        say("lead.run"),
     )
 
 
@@ -63,13 +63,12 @@ def domain_section(scores: Mapping[str, Any]) -> Section:
         ["truth \\ answer", *columns],
         [(truth, *(number(row[c]) for c in columns)) for truth, row in confusion.items()],
     )
-    body = markup("{}<h3>What was taken for what</h3>{}", body, taken)
+    body = markup("{}<h3>{}</h3>{}", body, say("What was taken for what"), taken)
     return Section(
         "domain",
-        "The domain task",
+        say("The domain task"),
         body,
-        f"{scores['records']:,} dated texts of the test side, each labelled by what the price did "
-        f"after it; answers by {scores['method']}.",
+        say("lead.domain").format(scores["records"], scores["method"]),
     )
 
 
@@ -121,4 +120,4 @@ def _benchmarks(scores: Mapping[str, Any]) -> Safe:
                 )
             )
     head = ["benchmark", "language", "metric", "items", "chance", "score"]
-    return markup("<h3>Benchmarks</h3>{}", table(head, rows, text_columns=3))
+    return markup("<h3>{}</h3>{}", say("Benchmarks"), table(head, rows, text_columns=3))

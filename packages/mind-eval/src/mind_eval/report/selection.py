@@ -10,6 +10,7 @@ from mind_core.stream import read_records
 from mind_core.text.languages import language_of_text
 from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.page import Section
+from mind_eval.report.words import say
 
 TOOL = "sft-select"
 
@@ -34,14 +35,13 @@ def selection_section(run: Path, stage: str) -> Section | None:
         Line(language_name(name), points, colour=COLOURS.get(name, ""))
         for name, points in sorted(gaps.items())
     ]
-    body = histogram(lines, "nats per answer token above the model's own", (min(kept), max(kept)))
+    label = say("nats per answer token above the model's own")
+    body = histogram(lines, label, (min(kept), max(kept)))
     return Section(
         "selection",
-        "Which instructions teach",
+        say("Which instructions teach"),
         body,
-        f"{len(kept):,} instructions lie in the shaded stretch and were selected. Entropy is "
-        "measured under the model itself, on the answers; the reference is held-out text of the "
-        "same language.",
+        say("lead.selection").format(len(kept)),
     )
 
 

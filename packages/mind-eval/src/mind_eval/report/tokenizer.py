@@ -7,6 +7,7 @@ from typing import Any
 from mind_core.safe_html import joined, markup
 from mind_eval.report.curves import language_name
 from mind_eval.report.page import Section, number, table
+from mind_eval.report.words import say
 
 
 def tokenizer_section(found: dict[str, Any]) -> Section:
@@ -42,16 +43,18 @@ def tokenizer_section(found: dict[str, Any]) -> Section:
     )
     trip = found["round_trip"]
     exact = (
-        f"All {number(trip['documents'])} texts come back exactly as they were."
+        say("All {} texts come back exactly as they were.").format(number(trip["documents"]))
         if not trip["different"]
-        else f"{number(trip['different'])} of {number(trip['documents'])} texts come back changed."
+        else say("{} of {} texts come back changed.").format(
+            number(trip["different"]), number(trip["documents"])
+        )
     )
-    body = markup("{}<p>{} Longest tokens: {}</p>", table(head, rows), exact, longest)
+    said = say("Longest tokens:")
+    body = markup("{}<p>{} {} {}</p>", table(head, rows), exact, said, longest)
     entries = found["tokenizer"]["vocab_size"]
     return Section(
         "tokenizer",
-        "The tokenizer",
+        say("The tokenizer"),
         body,
-        f"{entries:,} entries ({found['tokenizer']['component']}); coverage is the share of "
-        "characters that are not spelt in bytes.",
+        say("lead.tokenizer").format(entries, found["tokenizer"]["component"]),
     )
