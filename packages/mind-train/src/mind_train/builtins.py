@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_architectures() -> Offers[Config]:
-    """Offer the two architectures of the paper."""
+    """Offer the two architectures of the paper, and those of transformers to be tuned."""
     return {
         "gpt-neo": "mind_train.models.gpt_neo:GPTNeoConfig",
+        "huggingface": "mind_train.huggingface.model:HuggingFaceConfig",
         "mindllm": "mind_train.models.mindllm:MindLLMConfig",
     }
 

@@ -13,6 +13,7 @@ from mind_core.errors import UsageError
 from mind_core.files import MANIFEST, sha256_file
 from mind_core.progress import log
 from mind_core.runner import StreamOptions
+from mind_tok.chat_template_ids import TemplateEncoder
 from mind_tok.encode import Encoder
 from mind_tok.loading import load_tokenizer, make_plugins
 from mind_tok.pipeline import EncodeOptions, encode_shards
@@ -48,14 +49,20 @@ def shard_folders(
             "records have to be encoded: --tokenizer is missing",
             hint="name the folder that mind-tok train made",
         )
-    words = tokenizer
-    folder = Path(first_does("encode", lambda: str(_encoded(inputs, words, cache, chat))))
+    loaded = load_tokenizer(tokenizer)
+    encoder, key = Encoder(loaded, chat), f"{loaded.sha256} {chat}"
+    made = first_does("encode", lambda: str(_encoded(inputs, encoder, key, cache)))
+    return [_seen(Path(made))]
+
+
+def _seen(folder: Path) -> Path:
+    """Give a folder that the first rank has made; raise MindError where it is not to be seen."""
     if not _appears(folder / MANIFEST):
         raise MindError(
             f"the first rank encoded into {folder}, which is not to be seen from here",
             hint="give a --cache (or MIND_CACHE) on a disk that all ranks reach",
         )
-    return [folder]
+    return folder
 
 
 def _appears(path: Path, seconds: float = 30.0) -> bool:
@@ -68,9 +75,33 @@ def _appears(path: Path, seconds: float = 30.0) -> bool:
     return True
 
 
-def _encoded(inputs: Sequence[Path], tokenizer: Path, cache: Path | None, chat: bool) -> Path:
-    loaded = load_tokenizer(tokenizer)
-    digest = hashlib.sha256(f"{RECIPE} {loaded.sha256} {chat}".encode())
+def template_shards(
+    inputs: Sequence[Path], folder: Path, template: str | None, cache: Path | None
+) -> tuple[list[Path], str]:
+    """Encode conversations as a Hugging Face folder's model reads them.
+
+    Gives the shard folder, and the chat template that was used.
+    """
+    from mind_train.huggingface.folder import read_tokenizer
+    from mind_train.huggingface.template import template_of
+
+    theirs, ours = read_tokenizer(folder)
+    used = template_of(theirs, ours, template)
+    for path in inputs:
+        if not path.is_file():
+            raise UsageError(
+                f"{path} is no file of conversations",
+                hint="a Hugging Face model reads JSONL: shards have other ids and another template",
+            )
+    encoder = Encoder(ours, chat=True, template=TemplateEncoder(ours, used))
+    key = f"{ours.sha256} {ours.end_id} {used.bos_token!r} {used.eos_token!r} {used.source}"
+    made = first_does("encode", lambda: str(_encoded(inputs, encoder, key, cache)))
+    return [_seen(Path(made))], used.source
+
+
+def _encoded(inputs: Sequence[Path], encoder: Encoder, key: str, cache: Path | None) -> Path:
+    """Encode into the cache, under the hash of ``key`` and of what is read."""
+    digest = hashlib.sha256(f"{RECIPE} {key}".encode())
     for path in inputs:
         digest.update(sha256_file(path).encode())
     home = cache or Path(os.environ.get(HOME) or Path.home() / ".cache" / "mind-toolkit")
@@ -82,10 +113,10 @@ def _encoded(inputs: Sequence[Path], tokenizer: Path, cache: Path | None, chat: 
     folder.parent.mkdir(exist_ok=True)
     log(TOOL, f"encoding {len(inputs)} file{'s' if len(inputs) > 1 else ''} into {folder}")
     stream = StreamOptions(
-        inputs=tuple(str(path) for path in inputs), jobs=os.cpu_count() or 1, quiet=True
+        inputs=tuple(str(path) for path in inputs), jobs=os.cpu_count() or 1, progress=False
     )
     try:
-        encode_shards(Encoder(loaded, chat), EncodeOptions(folder), stream, make_plugins())
+        encode_shards(encoder, EncodeOptions(folder), stream, make_plugins())
     except MindError:
         if not (folder / MANIFEST).exists():  # or another run has encoded the same meanwhile
             raise

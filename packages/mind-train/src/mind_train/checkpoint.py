@@ -71,8 +71,7 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Load a checkpoint, or the newest complete one of a run folder: eval mode, fp32.
 
-    ``plugins`` may hold an architecture from a plugin file. Raises MindError when there is none, or
-    when what is there is damaged.
+    ``plugins`` may hold an architecture of a file. Raises MindError for none, or a damaged one.
     """
     from mind_tok import load_tokenizer
 
@@ -104,6 +103,7 @@ def bare_model(config: Config) -> LanguageModel:
     for module in model.modules():
         for name, p in module.named_parameters(recurse=False):
             setattr(module, name, torch.nn.Parameter(torch.empty_like(p, device="cpu")))
+    model.tie_weights()
     return model
 
 

@@ -48,6 +48,15 @@ class Batch:
         """Count the tokens that go in."""
         return self.ids.shape[0] * (self.ids.shape[1] - 1)
 
+    def trimmed(self) -> Batch:
+        """Leave out what stands behind the last target of all rows: no document goes on there."""
+        if self.mask is None:
+            return self
+        used = self.mask.any(0).nonzero()
+        last = int(used[-1]) + 1 if len(used) else 1
+        documents = None if self.documents is None else self.documents[:, :last]
+        return Batch(self.ids[:, : last + 1], documents, self.mask[:, :last])
+
     def part(self, start: int, stop: int, device: torch.device) -> Batch:
         """Give some of the rows, on a device."""
 

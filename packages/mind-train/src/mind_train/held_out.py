@@ -36,8 +36,11 @@ class HeldOut:
         return f"{self.source}/{self.language}"
 
 
-def held_out_sets(shards: Shards, sequence: int, tokens: int) -> list[HeldOut]:
-    """Choose about ``tokens`` of each group of the validation split; [] if there is none."""
+def held_out_sets(shards: Shards, sequence: int, tokens: int, packed: bool = True) -> list[HeldOut]:
+    """Choose about ``tokens`` of each group of the validation split; [] if there is none.
+
+    ``packed`` lays several conversations into a row.
+    """
     split = shards.validation() if tokens > 0 else None
     if split is None:
         return []
@@ -49,7 +52,7 @@ def held_out_sets(shards: Shards, sequence: int, tokens: int) -> list[HeldOut]:
         if not chosen:
             continue
         if shards.manifest["kind"] == "chat":
-            chat = ChatDataset(documents, sequence, end_id, chosen)
+            chat = ChatDataset(documents, sequence, end_id, chosen, packed)
             rows = [chat.row(i) for i in range(len(chat))]
             text = [row.mask & (row.ids[1:] != end_id) for row in rows if row.mask is not None]
             chosen = [document for pack in chat.packs for document in pack]

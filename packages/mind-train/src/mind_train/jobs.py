@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core import MindError
+from mind_core.errors import UsageError
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_tok import load_tokenizer
@@ -26,6 +27,8 @@ from mind_train.datasets.chat import ChatDataset
 from mind_train.device import DeviceConfig, choose_device
 from mind_train.distributed import planned_group
 from mind_train.held_out import HeldOut, held_out_sets
+from mind_train.huggingface import folder
+from mind_train.huggingface.parent import for_rows, open_parent
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import Config
 from mind_train.recipe_mixture import mixture_of, plain_mixture, row_length
@@ -81,6 +84,7 @@ def prepare_pretrain(
     elif continued is not None or start is not None:
         recipe = _without_model(recipe)
     resolved = settings(recipe, plugins)
+    _refuse_lora(resolved)
     if start is None and continued is not None:
         start = find_start(continued, resolved.recipe)
         if is_branch:
@@ -145,8 +149,13 @@ def _continued(
     return _job(resolved, plugins, architecture, config, None, opened, mixture, inputs, start)
 
 
-def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Folders, parent: Path) -> Job:
-    """Check a recipe against chat shards and the checkpoint to start from."""
+def prepare_sft(
+    recipe: Recipe, plugins: Plugins, shards: Folders, parent: Path, template: str | None = None
+) -> Job:
+    """Check a recipe against chat shards and the checkpoint to start from.
+
+    ``parent`` may be a Hugging Face folder; then the shards were made with ``template``.
+    """
     if "model" in recipe.values:
         raise MindError(
             "a recipe for sft has no [model]", hint="the model comes with the checkpoint: --from"
@@ -158,10 +167,18 @@ def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Folders, parent: Path)
             hint="mind-sft-select chooses conversations; all that are in the shards are used",
         )
     opened = Shards.open(shards, "chat")
-    found, architecture, config, fingerprint = _parent(parent, opened, shards, plugins)
+    if folder.is_folder(parent):
+        found, architecture, config, fingerprint = open_parent(parent, opened, resolved, template)
+        resolved = for_rows(resolved, config)
+    else:
+        _refuse_lora(resolved)
+        found, architecture, config, fingerprint = _parent(parent, opened, shards, plugins)
     end_id = int(opened.tokenizer["end_id"])
     documents = Documents(opened.train())
-    rows = ChatDataset(documents, row_length(resolved, config), end_id).require_rows()
+    # Without the mask conversations of our own share a row and see each other, as asked.
+    packed = resolved.train.document_mask or architecture != folder.ARCHITECTURE
+    length = row_length(resolved, config)
+    rows = ChatDataset(documents, length, end_id, packed=packed).require_rows()
     inputs = {
         "command": "sft",
         "shards": opened.fingerprint,
@@ -170,6 +187,14 @@ def prepare_sft(recipe: Recipe, plugins: Plugins, shards: Folders, parent: Path)
     }
     mixture = plain_mixture(resolved, rows)
     return _job(resolved, plugins, architecture, config, found, opened, mixture, inputs)
+
+
+def _refuse_lora(resolved: Settings) -> None:
+    if resolved.train.lora_rank:
+        raise UsageError(
+            "train.lora_rank is for `sft --from` a Hugging Face folder",
+            hint="leave it out: our own models are tuned whole",
+        )
 
 
 def without_model(recipe: Recipe, what: str) -> Recipe:
@@ -224,7 +249,12 @@ def _job(
         parent=parent,
         shards=shards,
         mixture=mixture,
-        held_out=held_out_sets(shards, mixture.sources[0].rows.sequence, train.evaluate_tokens),
+        held_out=held_out_sets(
+            shards,
+            mixture.sources[0].rows.sequence,
+            train.evaluate_tokens,
+            train.document_mask or architecture != folder.ARCHITECTURE,
+        ),
         machine=choose_device(train.device, train.dtype),
         inputs=inputs,
         start=start,

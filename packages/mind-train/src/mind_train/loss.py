@@ -47,7 +47,8 @@ class _HeadLoss(torch.autograd.Function):
         weight = head.to(hidden.dtype)
         plain = is_plain(hidden, head)
         d_hidden = torch.empty_like(hidden)
-        d_head = gradient_of(head) if direct else torch.zeros_like(head)
+        frozen = not ctx.needs_input_grad[1]  # as with LoRA
+        d_head = gradient_of(head) if direct else torch.zeros_like(head[:0] if frozen else head)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for start in range(0, hidden.shape[0], chunk):
             h = hidden[start : start + chunk]  # (C, D)
@@ -64,12 +65,14 @@ class _HeadLoss(torch.autograd.Function):
             p.scatter_add_(1, target, p.new_full((1, 1), -scale).expand_as(target))
             p = p.to(hidden.dtype)
             d_hidden[start : start + chunk] = product(p, weight.t()) if plain else p @ weight
-            if d_head.dtype == p.dtype:
+            if frozen:
+                pass
+            elif d_head.dtype == p.dtype:
                 d_head.addmm_(p.t(), h)
             else:
                 d_head += p.t() @ h
             del scores, p  # or two chunks of scores would be held while the next is computed
-        ctx.gradients = (d_hidden, None if direct else d_head)
+        ctx.gradients = (d_hidden, None if direct or frozen else d_head)
         return total * scale
 
     @staticmethod

@@ -36,6 +36,8 @@ class LossModule(nn.Module):
 
     def forward(self, batch: Batch, scale: float | None) -> Tensor:
         """Give the summed loss times ``scale``; with None the losses [N] of the counted targets."""
+        if self.model.trims_padding:
+            batch = batch.trimmed()
         hidden = self.model(batch.ids[:, :-1], documents=batch.documents)  # (B, T, D)
         targets = batch.ids[:, 1:]
         if scale is not None:
@@ -83,7 +85,8 @@ def recompute_blocks(model: LanguageModel) -> None:
         block.forward = partial(_again, checkpoint, block.forward)
 
 
-def _again(checkpoint: Any, forward: Any, *args: Any) -> Any:
+def _again(checkpoint: Any, forward: Any, *args: Any, **named: Any) -> Any:
     if not torch.is_grad_enabled():
-        return forward(*args)
-    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=False)
+        return forward(*args, **named)
+    dropout = bool(named)  # our own blocks have none, and no named arguments
+    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=dropout, **named)

@@ -24,6 +24,8 @@ from mind_train.checkpoint import (
 from mind_train.components import TOOL
 from mind_train.counters import Counters
 from mind_train.distributed import ProcessGroup, process_group
+from mind_train.huggingface import folder
+from mind_train.huggingface.model import HuggingFaceModel
 from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
 from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
@@ -82,7 +84,11 @@ def _train(
     if found is not None:
         load_weights(model, found)
     elif job.parent is not None:
-        load_weights(model, job.parent)
+        if isinstance(model, HuggingFaceModel):
+            folder.load_weights(model, job.parent)
+            folder.check_contract(model, job.settings.train.document_mask)
+        else:
+            load_weights(model, job.parent)
     trainer = Trainer(model, job.mixture, job.held_out, job.settings, job.machine, world)
     trainer.first = 0 if job.start is None else job.start.step
     trainer.passed |= {n for one in world.from_first(rewinds_of(run)) for n in one.steps()}
@@ -201,7 +207,7 @@ def plan_lines(job: Job) -> list[str]:
 
 
 def _finish(run: Path, job: Job, trainer: Trainer, quiet: bool) -> None:
-    folder, manifest = find_checkpoint(run)
+    found, manifest = find_checkpoint(run)
     write_manifest(
         run,
         {
@@ -210,7 +216,7 @@ def _finish(run: Path, job: Job, trainer: Trainer, quiet: bool) -> None:
             "command": job.command,
             "steps": trainer.counters.step,
             "tokens": trainer.counters.tokens,
-            "checkpoint": folder.relative_to(run).as_posix(),
+            "checkpoint": found.relative_to(run).as_posix(),
             "fingerprint": manifest["fingerprint"],
             "inputs": dict(job.inputs),
             "components": job.plugins.used(),

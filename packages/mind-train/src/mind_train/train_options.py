@@ -31,8 +31,9 @@ class TrainOptions:
     "rewind N": go back to a checkpoint N steps before or more, and pass over the rows of those N;
     then a spike is rewound too. ``save_async`` writes checkpoints beside the steps, from a copy in
     host memory. ``ema`` keeps a moving average of the weights with this decay (0: none; 0.999 is
-    usual), which `average --ema` makes a model of. ``tensorboard`` writes event files beside the
-    metrics.
+    usual), which `average --ema` makes a model of. ``lora_rank`` above 0 tunes low-rank matrices of
+    a Hugging Face model alone, with ``lora_alpha`` over the rank as their factor. ``tensorboard``
+    writes event files beside the metrics.
     """
 
     steps: int = 0
@@ -53,6 +54,8 @@ class TrainOptions:
     keep: int = 2
     keep_every: int = 0
     on_nan: str = "stop"
+    lora_rank: int = 0
+    lora_alpha: float = 16.0
     device: str = "auto"
     dtype: str = "auto"
     parallel: str = "ddp"
@@ -87,6 +90,11 @@ class TrainOptions:
                 f"train.save_minutes {self.save_minutes:g} and keep_every {self.keep_every} must "
                 "not be negative",
                 hint="0 is never",
+            )
+        if self.lora_rank < 0 or self.lora_alpha <= 0:
+            raise UsageError(
+                f"train.lora_rank {self.lora_rank}, lora_alpha {self.lora_alpha:g}: out of range",
+                hint="usual are 8 to 64, and one to two times the rank; rank 0 tunes all weights",
             )
         if not 0.0 <= self.ema < 1.0:
             raise UsageError(f"train.ema {self.ema:g} is not in [0, 1)", hint="0.999 is usual")

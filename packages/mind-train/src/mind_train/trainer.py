@@ -1,8 +1,7 @@
 """The training loop: accumulate, clip, step; measure and save at fixed steps.
 
-The same code on a CPU and a GPU, alone and on many ranks. Everything that a later step depends on
-is in the checkpoint, and the rows that a step reads follow from its number, so a resumed run is the
-run that never stopped.
+The same code on a CPU and a GPU, alone and on many ranks. All that a later step depends on is in
+the checkpoint, and the rows of a step follow from its number: resumed is never stopped.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class Trainer:
         self.machine, self.world = machine, world or ProcessGroup()
         self.total = mixture.steps
         self.rates = Rates(settings, self.total)
-        # The steps whose rows are passed over.
+        # Steps whose rows are passed over:
         self.passed = {n for skip in settings.skips for n in range(skip.first, skip.last + 1)}
         sequence = mixture.sources[0].rows.sequence
         self.micro_batch = micro_batch(self.options.micro_batch, sequence, machine)
@@ -79,9 +78,8 @@ class Trainer:
         self.optimizer = settings.optimizer(self.model)
         for group in self.optimizer.param_groups:
             group.setdefault(PEAK, group["lr"])
-        self.ema: MovingAverage | None = None
-        if self.options.ema:
-            self.ema = MovingAverage(self.parameters, self.options.ema)
+        decay = self.options.ema
+        self.ema = MovingAverage(self.parameters, decay) if decay else None
         self.counters = Counters()
         self.last_evaluation: dict[str, Any] = {}
         self.measured = -1  # the last step whose evaluation is in the metrics
@@ -242,13 +240,11 @@ class Trainer:
     def backward(self, batch: Batch) -> tuple[float, int]:
         """Add up the gradient of the mean loss over the whole batch; give that mean, and inputs.
 
-        Each micro-batch's sum is divided by the valid tokens of the batch on all ranks, so how the
-        batch is split changes nothing but rounding.
+        Sums are divided by the valid tokens on all ranks: splits change nothing but rounding.
         """
         world, device = self.world, self.machine.device
         valid, inputs = world.total([batch.valid, batch.inputs], device)
-        # DDP and FSDP2 average the gradients over the ranks; here they are to be summed.
-        scale = world.size / valid
+        scale = world.size / valid  # DDP and FSDP2 average over the ranks; here it is a sum
         count = batch.ids.shape[0]
         losses: list[Tensor] = []
         for start in range(0, count, self.micro_batch):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Optional
+
 import typer
 
 from mind_core import options
+from mind_core.errors import UsageError
 from mind_train.commands import shared
 
-WHAT = "Go on from a checkpoint with conversations; the loss is on the answers alone."
+WHAT = "Go on from a model with conversations; the loss is on the answers alone."
 EXAMPLES = [
     "mind-train sft chat-shards/ --from run/ -o chat/",
     "mind-train sft chats.jsonl.zst -t tokenizer/ --from run/ -o chat/ --set train.epochs=2",
+    "mind-train sft chats.jsonl --from bloom/ --chat-template mindllm -o chat/",
+    "mind-train sft chats.jsonl --from qwen/ -o chat/ --set train.lora_rank=16",
     "mind-train sft chat-shards/ --from run/checkpoints/step-00000200 -o chat/ -n",
 ]
 COST = shared.COST
@@ -22,6 +27,14 @@ def sft(
     parent: shared.Parent = None,
     output: shared.RunFolder = None,
     tokenizer: shared.TokenizerFolder = None,
+    template: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--chat-template",
+            metavar="NAME|FILE",
+            help="For a Hugging Face model: as of mind-tok encode, or mindllm. Default: its own.",
+        ),
+    ] = None,
     cache: shared.CacheFolder = None,
     recipe: options.RecipeName = None,
     changes: options.Set = None,
@@ -39,9 +52,18 @@ def sft(
         return
     data = shared.required(context, shards, "SHARDS, a folder of chat shards, or JSONL files")
     start = shared.required(context, parent, "--from MODEL, the checkpoint to start from")
-    from mind_train.cache import shard_folders
+    from mind_train.cache import shard_folders, template_shards
+    from mind_train.huggingface.folder import is_folder
     from mind_train.jobs import prepare_sft
 
-    folders = shard_folders(data, tokenizer, cache, chat=True)
-    job = prepare_sft(effective, shared.plugins_of(plugin), folders, start)
+    used = None
+    if is_folder(start):
+        if tokenizer is not None:
+            raise UsageError("a Hugging Face model has its own tokenizer", hint="leave -t out")
+        folders, used = template_shards(data, start, template, cache)
+    else:
+        if template is not None:
+            raise UsageError("--chat-template is for Hugging Face models", hint="leave it out")
+        folders = shard_folders(data, tokenizer, cache, chat=True)
+    job = prepare_sft(effective, shared.plugins_of(plugin), folders, start, used)
     shared.run_job(context, job, output, dry_run, quiet, progress)

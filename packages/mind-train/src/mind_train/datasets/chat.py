@@ -18,7 +18,8 @@ from mind_train.data import Documents, Example
 class ChatDataset:
     """Whole conversations packed into padded rows, with a mask on the answers.
 
-    ``chosen`` numbers the conversations to use; None is all of them.
+    ``chosen`` numbers the conversations to use; None is all of them. Not ``packed``, each has a row
+    of its own.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class ChatDataset:
         sequence: int,
         pad_id: int,
         chosen: Sequence[int] | None = None,
+        packed: bool = True,
     ) -> None:
         self.sequence, self.pad_id, self.documents = sequence, pad_id, documents
         numbers = range(len(documents)) if chosen is None else chosen
@@ -34,7 +36,11 @@ class ChatDataset:
         trained = [d for d in fitting if self._is_trained(d)]
         self.too_long = len(numbers) - len(fitting)
         self.silent = len(fitting) - len(trained)
-        self.packs = pack(trained, lambda d: int(documents.lengths[d]), sequence + 1)
+        self.packs = (
+            [[d] for d in trained]
+            if not packed
+            else pack(trained, lambda d: int(documents.lengths[d]), sequence + 1)
+        )
 
     def _is_trained(self, document: int) -> bool:
         mask = self.documents.read(document)[1]

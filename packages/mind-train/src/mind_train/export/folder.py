@@ -36,6 +36,8 @@ from mind_train.components import TOOL
 from mind_train.export import gpt_neo, mindllm
 from mind_train.export.card import model_card
 from mind_train.export.extension import extended, read_table
+from mind_train.export.huggingface import write_folder
+from mind_train.huggingface.model import HuggingFaceConfig
 from mind_train.models.language_model import LanguageModel
 
 KINDS: dict[str, ModuleType] = {"gpt-neo": gpt_neo, "mindllm": mindllm}
@@ -55,6 +57,12 @@ def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") 
         raise UsageError(f"there is no --dtype {dtype!r}", hint=f"known: {', '.join(DTYPES)}")
     found, manifest = find_checkpoint(model)
     architecture, config = read_config(found, plugins)
+    if isinstance(config, HuggingFaceConfig):
+        with atomic_folder(output) as folder:
+            write_folder(found, folder, config, DTYPES[dtype])
+            _write_origin(folder, manifest)
+        log(TOOL, f"{found} is exported to {output}")
+        return
     if architecture not in KINDS:
         raise MindError(
             f"architecture {architecture!r} has no form in transformers",
@@ -80,11 +88,16 @@ def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") 
         _write_tokenizer(tokenizer, folder, config.context)
         (folder / "README.md").write_text(model_card(architecture, dtype), "utf-8")
         copy_files(found / TOKENIZER, folder / TOKENIZER)
-        write_json(
-            folder / "mind_export.json",
-            {"format": "mind-export", "version": 1, "fingerprint": manifest["fingerprint"]},
-        )
+        _write_origin(folder, manifest)
     log(TOOL, f"{found} is exported to {output}")
+
+
+def _write_origin(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Say which checkpoint a folder is."""
+    write_json(
+        folder / "mind_export.json",
+        {"format": "mind-export", "version": 1, "fingerprint": manifest["fingerprint"]},
+    )
 
 
 def import_folder(

@@ -42,6 +42,9 @@ class LanguageModel(nn.Module, ABC):
     supports_packing: ClassVar[bool] = False
     """Whether a cache may be a ``PackedCache``: an ``AttentionContext`` alone says what is seen."""
 
+    trims_padding: ClassVar[bool] = False
+    """Whether padding behind the longest text of a micro-batch is left out."""
+
     @abstractmethod
     def forward(
         self, ids: Tensor, documents: Tensor | None = None, cache: Cache | None = None
@@ -59,6 +62,9 @@ class LanguageModel(nn.Module, ABC):
     @abstractmethod
     def keys_seen(self, sequence: int) -> list[float]:
         """Count, layer by layer, the keys that a query of a full row attends to on average."""
+
+    def tie_weights(self) -> None:
+        """Make one of parameters that are shared, after they were set anew; there is none here."""
 
     def spans(self, sequence: int) -> list[int]:
         """Count, layer by layer, the keys that a query could attend to: the row, or the window."""

@@ -14,12 +14,15 @@ from mind_train.optim.fused_adamw import FusedAdamW
 def decayed(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Split parameters into those that decay and those that do not.
 
-    Norm gains, biases and embeddings (so also a tied head) do not decay.
+    Norm gains, biases and embeddings (so also a tied head) do not decay; frozen ones are in
+    neither.
     """
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     decay: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for p in model.parameters():
+        if not p.requires_grad:
+            continue
         (decay if p.ndim >= 2 and id(p) not in embeddings else rest).append(p)
     return decay, rest
 
