@@ -11,6 +11,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hostile_making import fit_index, fit_manifest
@@ -236,7 +237,8 @@ def make_formats(sound: Path, work: Path) -> dict[str, Format]:
         "JSONL.gz": Format(work / "lines.jsonl.gz", read_stream),
     }
     for name, folder in _token_files(work).items():
-        found[name] = Format(folder, read_token_files)
+        take = partial(read_token_files, tokenizer_file=work / "tokenizer.json")
+        found[name] = Format(folder, take)
     if (prices := _prices(work)) is not None:
         found["Parquet"] = Format(prices, read_prices)
     return found
@@ -274,13 +276,13 @@ def _scores(work: Path) -> Path:
     return write_scores(work / "scores", scores, dict(ITEM))
 
 
-def read_token_files(folder: Path) -> None:
+def read_token_files(folder: Path, tokenizer_file: Path) -> None:
     """Take over token files, with a tokenizer of 300 entries."""
     from mind_tok.convert import read_any
     from mind_tok.foreign_shards import reader_of, take_over
 
     [source] = [path for path in sorted(folder.iterdir()) if reader_of(path) is not None]
-    tokenizer = read_any(folder.parent.parent / "sound" / "tokenizer.json")
+    tokenizer = read_any(tokenizer_file)
     shutil.rmtree(folder.parent / "out", ignore_errors=True)
     take_over(source, tokenizer, folder.parent / "out", add_end=True)
 

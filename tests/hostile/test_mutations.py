@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from formats import make_formats
+from formats import Format, make_formats
 from mutating import try_mutations
 
 NAMES = (
@@ -14,14 +14,18 @@ NAMES = (
     "scores.json", "YAML", "TOML", "benchmark", "WARC", "WARC.gz", "zip", "Parquet", "JSONL",
     "JSONL.zst", "JSONL.gz", "vocab.json", "Megatron", "datatrove", "OLMo",
 )  # fmt: skip
-SAMPLE = 40
+SAMPLE = 30
 COUNT = int(os.environ.get("MIND_MUTATIONS", "10000"))
 FIRST = int(os.environ.get("MIND_MUTATIONS_FIRST", "0"))
 
 
-def check(sound: Path, work: Path, name: str, count: int, first: int = 0) -> None:
+@pytest.fixture(scope="module")
+def formats(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Format]:
+    return make_formats(sound, tmp_path_factory.mktemp("formats") / "sound")
+
+
+def check(formats: dict[str, Format], work: Path, name: str, count: int, first: int = 0) -> None:
     """Try mutations of a format; fail with the kinds of faults and a number for each."""
-    formats = make_formats(sound, work / "sound")
     if name not in formats:
         pytest.skip("needs pyarrow")
     form = formats[name]
@@ -36,13 +40,15 @@ def check(sound: Path, work: Path, name: str, count: int, first: int = 0) -> Non
 
 @pytest.mark.hostile("altered files (a sample)")
 @pytest.mark.parametrize("name", NAMES)
-def test_altered_files_are_refused_or_read(sound: Path, tmp_path: Path, name: str) -> None:
-    check(sound, tmp_path, name, SAMPLE)
+def test_altered_files_are_refused_or_read(
+    formats: dict[str, Format], tmp_path: Path, name: str
+) -> None:
+    check(formats, tmp_path, name, SAMPLE)
 
 
 @pytest.mark.hostile("altered files, 10,000 of each format")
 @pytest.mark.long
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("name", NAMES)
-def test_ten_thousand_altered_files(sound: Path, tmp_path: Path, name: str) -> None:
-    check(sound, tmp_path, name, COUNT, FIRST)
+def test_ten_thousand_altered_files(formats: dict[str, Format], tmp_path: Path, name: str) -> None:
+    check(formats, tmp_path, name, COUNT, FIRST)

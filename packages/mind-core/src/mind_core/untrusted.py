@@ -89,6 +89,27 @@ def check_named(
             )
 
 
+def check_links(folder: str | Path) -> None:
+    """Raise `MindError` for a folder with a link that leads out of it, or a device or pipe in it.
+
+    For folders that a library reads by itself, and that name no files. Links into the `blobs`
+    beside `snapshots` stay: Hugging Face's cache is made of them.
+    """
+    folder = Path(folder).absolute()
+    allowed = [folder.resolve()]
+    if folder.parent.name == "snapshots":
+        allowed.append((folder.parent.parent / "blobs").resolve())
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and not any(path.resolve().is_relative_to(one) for one in allowed):
+            raise MindError(
+                f"{path} is a link that leads out of the folder",
+                cause=f"it leads to {path.resolve()}",
+                hint="put the file itself in its place if you trust the folder",
+            )
+        if not path.is_file() and not path.is_dir():
+            raise MindError(f"{path} is no regular file", hint=_HINT)
+
+
 def copy_files(source: str | Path, target: str | Path) -> None:
     """Copy a folder's regular files, with those of the folders in it; `target` must be new.
 

@@ -33,10 +33,10 @@ from mind_core.files import (
 )
 from mind_core.plugins import Plugins
 from mind_core.progress import log
-from mind_core.untrusted import check_named, copy_files, inside
+from mind_core.untrusted import as_written, check_named, copy_files, inside
 from mind_train.components import TOOL, load_plugins
 from mind_train.models.language_model import Config, LanguageModel
-from mind_train.tensor_file import open_tensors, write_tensors
+from mind_train.tensor_file import check_sizes, open_tensors, write_tensors
 from mind_train.vector_math import settle_vector_functions
 
 if TYPE_CHECKING:
@@ -80,14 +80,16 @@ def load_checkpoint(
     architecture, config = read_config(found, plugins)
     model = bare_model(config)
     load_weights(model, found)
+    with as_written(found / MANIFEST):
+        step, fingerprint = int(manifest["step"]), str(manifest["files"][MODEL]["sha256"])
     return Checkpoint(
         model=model.eval().to(device),
         tokenizer=load_tokenizer(found / TOKENIZER),
         architecture=architecture,
         config=config,
         context=config.context,
-        step=int(manifest["step"]),
-        fingerprint=str(manifest["files"][MODEL]["sha256"]),
+        step=step,
+        fingerprint=fingerprint,
         folder=found,
     )
 
@@ -102,9 +104,20 @@ def bare_model(config: Config) -> LanguageModel:
             return config.build()
     for module in model.modules():
         for name, p in module.named_parameters(recurse=False):
-            setattr(module, name, torch.nn.Parameter(torch.empty_like(p, device="cpu")))
+            setattr(module, name, torch.nn.Parameter(_room_for(p)))
     model.tie_weights()
     return model
+
+
+def _room_for(parameter: Tensor) -> Tensor:
+    try:
+        return torch.empty_like(parameter, device="cpu")
+    except RuntimeError as error:  # the allocator's
+        raise MindError(
+            f"the config asks for a tensor of {parameter.numel():,} numbers",
+            cause=str(error).partition("\n")[0],
+            hint="it may be damaged; else more memory is needed",
+        ) from None
 
 
 def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Config]:
@@ -116,29 +129,11 @@ def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Conf
         raise MindError(
             f"{folder / CONFIG} describes no model", cause=error, hint="it may be damaged"
         ) from None
-    _check_sizes(folder, fields)
+    check_sizes(fields, [inside(folder, MODEL)], folder / CONFIG)
     config: Config = (plugins or load_plugins()).make(
         "register_architectures", str(architecture), fields
     )
     return architecture, config
-
-
-_ANY_SIZE = 1 << 20
-"""A number in a config that is no danger, whatever the weights."""
-
-
-def _check_sizes(folder: Path, fields: Mapping[str, Any]) -> None:
-    """Refuse a config that describes more than its weights hold, before anything is allocated."""
-    with open_tensors(inside(folder, MODEL)) as file:
-        tensors = len(list(file.keys()))
-    most = max(_ANY_SIZE, (folder / MODEL).stat().st_size)
-    for name, value in fields.items():
-        if isinstance(value, int) and value > (tensors if name == "layers" else most):
-            raise MindError(
-                f"{folder / CONFIG}: {name} is {value:,}",
-                cause=f"its {MODEL} has {tensors:,} tensors in {most:,} bytes",
-                hint="it does not belong to these weights, or is damaged",
-            )
 
 
 def load_weights(model: LanguageModel, folder: Path) -> None:

@@ -8,7 +8,7 @@ rank ever holds more than its part and one tensor. The bytes are those of ``save
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,39 @@ KINDS = {
 }  # fmt: skip
 ORDER = ("I64", "F64", "F32", "I32", "BF16", "F16", "I16", "I8", "U8", "BOOL")
 SOUND = "the run overflowed, its last checkpoint is sound: lower optimizer.lr in a new run"
+
+
+_ANY_SIZE = 1 << 20
+"""A number in a config that is no danger, whatever the weights."""
+
+
+def check_sizes(fields: Mapping[str, Any], files: Sequence[Path], where: Path) -> None:
+    """Refuse a config that describes more than its weights hold, before anything is allocated.
+
+    `files` are its safetensors. Layers have a tensor each at least, all else an entry.
+    """
+    tensors, most = 0, _ANY_SIZE
+    for path in files:
+        most = max(most, path.stat().st_size)
+        with open_tensors(path) as file:
+            tensors += len(list(file.keys()))
+    waiting = list(fields.items())
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, Mapping):  # of a model of several parts
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(name, one) for one in value]
+        elif isinstance(value, int) and value > (tensors if _is_of_layers(name) else most):
+            raise MindError(
+                f"{where}: {name} is {value:,}",
+                cause=f"its weights have {tensors:,} tensors in {most:,} bytes",
+                hint="it does not belong to these weights, or is damaged",
+            )
+
+
+def _is_of_layers(name: object) -> bool:
+    return "layer" in str(name) or name == "attention_types"  # GPT-Neo's list of kinds and times
 
 
 def whole(tensor: Tensor) -> Tensor:

@@ -14,17 +14,19 @@ import torch
 from torch import Tensor
 
 from mind_core import MindError
-from mind_core.files import read_json, sha256_file
+from mind_core.files import read_json
+from mind_core.untrusted import check_links
 from mind_eval.batching import Ids
 from mind_eval.models.chat_formats import ChatFormat, template_of
+from mind_eval.models.folder_weights import WEIGHTS, no_weights
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
 from mind_eval.output_layer import Head
 from mind_train.export.folder import TYPES, read_model
 from mind_train.models.language_model import LanguageModel
+from mind_train.tensor_file import check_sizes
 
 OURS = "mindllm"
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer.model",
@@ -222,6 +224,11 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
         ) from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    check_links(folder)
+    weights = sorted(folder.glob(WEIGHTS))
+    if not weights:
+        raise no_weights(folder)
+    check_sizes(read_json(folder / "config.json"), weights, folder / "config.json")
     model: Any = _our_model(folder, kind)
     try:
         # Not by `AutoTokenizer` for ours: it would ask whether to run the model's code.
@@ -233,8 +240,9 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
         tokenizer = loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if model is None:
             model = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False, dtype=dtype
-            )
+                folder, local_files_only=True, trust_remote_code=False, dtype=dtype,
+                use_safetensors=True,
+            )  # fmt: skip
     except Exception as error:  # the libraries raise what they like for a damaged file
         if "trust_remote_code" in str(error):
             raise MindError(
@@ -283,14 +291,3 @@ def _our_model(folder: Path, kind: str) -> LanguageModel | None:
         return read_model(folder)[1]
     except MindError:
         return None
-
-
-def fingerprint(folder: Path) -> str:
-    """Identify the weights of a folder by what is in their files."""
-    paths = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
-    if not paths:
-        raise MindError(f"{folder} holds no weights", hint="model.safetensors is missing")
-    if len(paths) == 1:
-        return sha256_file(paths[0])
-    sums = "".join(f"{path.name} {sha256_file(path)}\n" for path in paths)
-    return hashlib.sha256(sums.encode()).hexdigest()

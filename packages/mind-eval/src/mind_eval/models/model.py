@@ -174,7 +174,8 @@ def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -
 
 
 def _folder_model(folder: Path, kind: str, device: str, dtype: str) -> Model:
-    from mind_eval.models.huggingface import fingerprint, load_folder
+    from mind_eval.models.folder_weights import fingerprint
+    from mind_eval.models.huggingface import load_folder
 
     loaded = load_folder(folder, kind, device, DTYPES[dtype])
     made = Model(

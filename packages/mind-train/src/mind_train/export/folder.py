@@ -20,7 +20,7 @@ from mind_core.files import atomic_folder, read_json, write_json
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.special_tokens import PAD
-from mind_core.untrusted import copy_files
+from mind_core.untrusted import as_written, check_links, copy_files
 from mind_tok import Tokenizer, load_tokenizer
 from mind_tok.to_huggingface import save_for_huggingface
 from mind_tok.token_replacements import REPLACED
@@ -39,6 +39,7 @@ from mind_train.export.extension import extended, read_table
 from mind_train.export.huggingface import write_folder
 from mind_train.huggingface.model import HuggingFaceConfig
 from mind_train.models.language_model import LanguageModel
+from mind_train.tensor_file import check_sizes
 
 KINDS: dict[str, ModuleType] = {"gpt-neo": gpt_neo, "mindllm": mindllm}
 TYPES = {"gpt_neo": "gpt-neo", "mindllm": "mindllm"}
@@ -147,6 +148,7 @@ def read_model(folder: Path) -> tuple[str, LanguageModel]:
 
 def _read_folder(folder: Path) -> tuple[str, Any, dict[str, Tensor]]:
     """Read architecture, config and weights under our names."""
+    check_links(folder)
     theirs = _read_config(folder)
     architecture = TYPES.get(str(theirs.get("model_type")), "")
     if architecture not in KINDS:
@@ -154,6 +156,7 @@ def _read_folder(folder: Path) -> tuple[str, Any, dict[str, Tensor]]:
             f"{folder} holds a {theirs.get('model_type')!r}", hint=f"known are {', '.join(TYPES)}"
         )
     kind = KINDS[architecture]
+    check_sizes(theirs, _weight_files(folder), folder / CONFIG)
     try:
         config = kind.read_config(theirs)
     except (KeyError, TypeError, ValueError) as error:
@@ -207,12 +210,23 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _read_weights(folder: Path) -> dict[str, Tensor]:
-    """Read one file or several; a pickle is refused."""
+    """Read one file or several."""
+    weights: dict[str, Tensor] = {}
+    for file in _weight_files(folder):
+        try:
+            weights |= load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise MindError(f"{file} is damaged", cause=error, hint="fetch it again") from None
+    return weights
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Name the files of weights; a pickle is refused."""
     files = [folder / MODEL]
     if (folder / INDEX).is_file():
-        names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
-        files = [folder / Path(name).name for name in names]
-    weights: dict[str, Tensor] = {}
+        with as_written(folder / INDEX):
+            names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+            files = [folder / Path(name).name for name in names]
     for file in files:
         if not file.is_file():
             pickled = any(folder.glob("pytorch_model*.bin"))
@@ -221,8 +235,4 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
                 cause="the weights are a pickle, which could run anything" if pickled else None,
                 hint="save it with safetensors: model.save_pretrained(folder)",
             )
-        try:
-            weights |= load_file(file)
-        except (SafetensorError, OSError) as error:
-            raise MindError(f"{file} is damaged", cause=error, hint="fetch it again") from None
-    return weights
+    return files

@@ -1,0 +1,34 @@
+"""The weights of a Hugging Face folder: safetensors, and what identifies them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from mind_core import MindError
+from mind_core.files import sha256_file
+
+WEIGHTS = "*.safetensors"
+
+
+def no_weights(folder: Path) -> MindError:
+    """Return the error for a folder without weights that are read."""
+    pickled = any(folder.glob("*.bin"))
+    return MindError(
+        f"{folder} holds no weights that are read",
+        cause="they are a pickle, which could run anything" if pickled else None,
+        hint="save it with safetensors: model.save_pretrained(folder)"
+        if pickled
+        else "model.safetensors is missing",
+    )
+
+
+def fingerprint(folder: Path) -> str:
+    """Identify the weights of a folder by what is in their files."""
+    paths = sorted(folder.glob(WEIGHTS))
+    if not paths:
+        raise no_weights(folder)
+    if len(paths) == 1:
+        return sha256_file(paths[0])
+    sums = "".join(f"{path.name} {sha256_file(path)}\n" for path in paths)
+    return hashlib.sha256(sums.encode()).hexdigest()
