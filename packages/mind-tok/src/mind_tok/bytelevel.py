@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from mind_core import MindError
@@ -19,6 +20,7 @@ from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
 from mind_core.untrusted import inside
 from mind_tok.bytelevel_file import ByteLevelFile, read_bytelevel, token_bytes
+from mind_tok.fast_engine import EngineWhenMuch, fast_engine, with_ends
 from mind_tok.surrogates import packed
 from mind_tok.token_replacements import REPLACED, read_replaced, write_replaced
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from mind_tok.bpe.tables import Merges
 
 FILE = "tokenizer.json"
+
+_MUCH = 1 << 23
+"""Bytes that the loops encode while the faster library would be loaded."""
 
 
 class ByteLevelTokenizer(Tokenizer):
@@ -79,9 +84,47 @@ class ByteLevelTokenizer(Tokenizer):
         rows = np.array(merges, np.int64).reshape(-1, 4)
         return Gpt2Cuts(added), Merges(rows, byte_ids, byte_ids)
 
+    @cached_property
+    def _plain(self) -> dict[str, Any]:
+        """Return the file without control tokens: no text can forge one. Others move up."""
+        import tokenizers
+
+        content: dict[str, Any] = orjson.loads(self.data)
+        rows = content.get("added_tokens") or []
+        content["added_tokens"] = [row for row in rows if int(row["id"]) not in self.control]
+        content["post_processor"] = None
+        made = tokenizers.Tokenizer.from_str(orjson.dumps(content).decode())
+        plain: dict[str, Any] = orjson.loads(made.to_str())
+        return plain
+
+    @cached_property
+    def _ids(self) -> NDArray[np.int32]:
+        """Return the id of each entry of the file without control tokens."""
+        added = {text: i for i, text in self.file.added.items()}
+        known = {**self._plain["model"]["vocab"]}
+        known |= {row["content"]: int(row["id"]) for row in self._plain["added_tokens"]}
+        ids = np.full(1 + max(known.values(), default=-1), -1, np.int32)
+        for text, i in known.items():
+            ids[i] = added.get(text, self.file.vocab.get(text, -1))
+        return ids
+
+    @cached_property
+    def _engine(self) -> EngineWhenMuch:
+        """Return the faster library, for much text, if it is there and gives what the loops do."""
+
+        def by_loops(texts: Sequence[str]) -> list[Sequence[int]]:
+            cuts, merges = self._loops
+            data, offsets = packed(texts, None)
+            flat, ends = merges(data, *cuts(data, offsets), -1)
+            where = {new: old for old, new in enumerate(self._ids.tolist())}
+            return [[where[i] for i in row.tolist()] for row in np.split(flat, ends[:-1])]
+
+        return EngineWhenMuch(lambda: fast_engine(self._plain, by_loops), _MUCH)
+
     def warm_up(self) -> None:
-        """Make the tables of the loops, and load their machine code."""
-        self.encode_flat([" "])
+        """Load the faster library, or make the tables of the loops and load their code."""
+        if self._engine.now() is None:
+            self.encode_flat([" "])
 
     def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the ids of each text."""
@@ -95,8 +138,12 @@ class ByteLevelTokenizer(Tokenizer):
         encoded: Sequence[bytes] | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ids of all texts end to end, and where each text's end."""
-        cuts, merges = self._loops
         data, offsets = packed(texts, encoded)
+        engine = self._engine.after(len(data))
+        if engine is not None:
+            ids, ends = engine.encode(texts)
+            return with_ends(self._ids[ids], ends, end_id)
+        cuts, merges = self._loops
         return merges(data, *cuts(data, offsets), end_id)
 
     def decode(self, ids: Sequence[int]) -> str:
