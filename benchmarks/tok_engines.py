@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,9 @@ def texts_of(path: str, megabytes: float) -> list[str]:
     """Return the texts of the first megabytes."""
     size = 0
     found = []
-    for record in takewhile(lambda _: size < megabytes * 1e6, read_records([path])):
+    for record in read_records([path]):
+        if size >= megabytes * 1e6:
+            break
         found.append(record["text"])
         size += len(record["text"].encode())
     return found
