@@ -76,6 +76,43 @@ def test_a_text_knows_whether_the_limit_ended_it(model: Model) -> None:
     assert full.cut is True, "the context ended it"
 
 
+@pytest.mark.parametrize(
+    ("packs", "tokens"), [(True, 8192), (True, 60), (False, 8192), (False, 60)]
+)
+def test_long_texts_are_written_in_stages(
+    checkpoint: Checkpoint, packs: bool, tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mind_train.generate import generate
+
+    model = mind_model(checkpoint)
+    model.network.packs = packs
+    monkeypatch.setattr("mind_eval.generation.STAGE", 5)
+    monkeypatch.setattr("mind_eval.generation.MIN_SAVED_GENERATING", 60)
+    texts = [f"Question: how do I open jar number {n}?\nAnswer:" for n in range(5)]
+    texts += ["下列", "Answer:", "下列说法正确的是"]
+    wanted = [GenerationRequest(tuple(model.plain_ids(text)), (), 17 - n % 3)
+              for n, text in enumerate(texts)]  # fmt: skip
+    batches = generation_plan(wanted, tokens, packs=packs)
+    begun: list[int] = []
+    begin = model.network.begin
+
+    def counted(prompts: Any, past: Any, room: int) -> Any:
+        start = past.length if past is not None else 0
+        held = len(prompts) * (room - start)
+        assert len(prompts) == 1 or held <= tokens, "rows with their room"
+        begun.append(len(prompts))
+        return begin(prompts, past, room)
+
+    monkeypatch.setattr(model.network, "begin", counted)
+    writer, written = Generator(model, tokens), dict[int, str]()
+    for batch in batches:
+        written |= dict(writer.write(batch, wanted))
+    for number, one in enumerate(wanted):
+        alone = checkpoint.tokenizer.decode(generate(checkpoint, one.tokens, one.limit))
+        assert written[number] == alone
+    assert len(begun) > len(batches), "read again after each stage"
+
+
 def test_a_limit_beyond_the_context_leaves_the_prompt_whole(model: Model) -> None:
     encoder = Encoder(model)
     ids = tuple(model.plain_ids("下列说法正确的是"))

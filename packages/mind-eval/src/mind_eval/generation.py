@@ -7,7 +7,7 @@ then no padding and no mask is needed, so any causal network will do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,10 +17,15 @@ from mind_eval.finite import NotFiniteError
 from mind_eval.models.model import Model
 from mind_eval.models.network import Past
 from mind_eval.response_cache import WrittenText
+from mind_eval.scoring import BATCH_TOKENS
 from mind_eval.stops import trimmed
 
 ROWS = 64
 """Prompts of a batch at most: more are hardly faster, and a kill loses no more than a batch."""
+
+STAGE = 256
+"""New tokens after which a batch is cut again: most texts end before, so a large limit need not
+make small batches of all. What goes on is read again with what it has written."""
 
 TAIL = 8
 """Tokens that are decoded before those that could hold a stop string: the first one's leading
@@ -51,7 +56,7 @@ def generation_plan(
     share: bool = True,
     packs: bool = False,
 ) -> list[GenerationBatch]:
-    """Cut prompts into batches of at most `batch_tokens` with what is to be written.
+    """Cut prompts into batches of at most `batch_tokens` with the first `STAGE` tokens written.
 
     The cut depends on the prompts alone. `packs` says whether a batch may hold several lengths.
     """
@@ -64,7 +69,7 @@ def generation_plan(
         batch: list[int] = []
         for index in members:
             one = wanted[index]
-            room = len(one.tokens) - start + one.limit  # the longest so far, were limits equal
+            room = len(one.tokens) - start + min(one.limit, STAGE)  # the longest so far
             full = len(batch) >= ROWS or (len(batch) + 1) * room > batch_tokens
             if batch and (full or not (packs or len(wanted[batch[0]].tokens) == len(one.tokens))):
                 batches.append(GenerationBatch(unit.prefix, tuple(batch)))
@@ -77,8 +82,8 @@ def generation_plan(
 class Generator:
     """Write on from batches of prompts, greedily, keeping the prefix of the last batch."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, batch_tokens: int = BATCH_TOKENS) -> None:
+        self.model, self.batch_tokens = model, batch_tokens
         self.prefix: Ids = ()
         self.past: Past | None = None
         self.ends: dict[tuple[str, ...], frozenset[int]] = {}
@@ -101,13 +106,36 @@ class Generator:
                 _, self.past = network.hidden(torch.tensor([batch.prefix]), None, True)
         rows = {index: list[int]() for index in batch.members}
         whole: set[int] = set()
-        live = [index for index in batch.members if wanted[index].limit > 0]
-        prompts = [wanted[index].tokens[len(batch.prefix) :] for index in live]
-        room = max((len(wanted[index].tokens) + wanted[index].limit for index in live), default=0)
-        hidden = None
-        while live:
-            if hidden is None:
-                stream, hidden = network.begin(prompts, self.past, min(room, self.model.context))
+        waiting = [[index for index in batch.members if wanted[index].limit > 0]]
+        while waiting:
+            live = self._stage(waiting.pop(0), wanted, rows, whole, step)
+            sizes = {i: len(wanted[i].tokens) - len(batch.prefix) + len(rows[i]) for i in live}
+            waiting += self._cut(live, sizes, wanted)
+        decode = self.model.tokenizer.decode
+        texts = ((i, trimmed(decode(rows[i]), wanted[i].stops)) for i in batch.members)
+        return [(i, WrittenText(text, i not in whole)) for i, text in texts]
+
+    def _stage(
+        self,
+        live: list[int],
+        wanted: Sequence[GenerationRequest],
+        rows: dict[int, list[int]],
+        whole: set[int],
+        step: Callable[[], None],
+    ) -> list[int]:
+        """Write at most `STAGE` tokens on in each row; return the rows that go on.
+
+        `rows` takes the tokens, `whole` the rows that an end token or a stop string ended.
+        """
+        network = self.model.network
+        prompts = [(*wanted[i].tokens[len(self.prefix) :], *rows[i]) for i in live]
+        ends = (len(wanted[i].tokens) + min(wanted[i].limit, len(rows[i]) + STAGE) for i in live)
+        room, stream = min(max(ends, default=0), self.model.context), None
+        for _ in range(STAGE):
+            if not live:
+                break
+            if stream is None:
+                stream, hidden = network.begin(prompts, self.past, room)
             else:
                 hidden = stream.step([rows[index][-1] for index in live])
             logits = network.head.logits(hidden)
@@ -126,9 +154,22 @@ class Generator:
             if 0 < len(going) < len(live):
                 stream.keep(torch.tensor(going))
             live = [live[place] for place in going]
-        decode = self.model.tokenizer.decode
-        texts = ((i, trimmed(decode(rows[i]), wanted[i].stops)) for i in batch.members)
-        return [(i, WrittenText(text, i not in whole)) for i, text in texts]
+        return live
+
+    def _cut(
+        self, live: Sequence[int], sizes: Mapping[int, int], wanted: Sequence[GenerationRequest]
+    ) -> list[list[int]]:
+        """Cut the rows that go on into groups of at most `batch_tokens`; `sizes` are their lengths.
+
+        Rows of one length stay together as they were: they have written equally much.
+        """
+        groups: list[list[int]] = []
+        for index in sorted(live, key=lambda i: (sizes[i], i)):
+            size = sizes[index] + min(wanted[index].limit, STAGE)
+            if not groups or (len(groups[-1]) + 1) * size > self.batch_tokens:
+                groups.append([])
+            groups[-1].append(index)
+        return groups
 
     def _end_ids(self, stops: tuple[str, ...]) -> frozenset[int]:
         """Collect the tokens that end a text: the model's own, and stop strings that are one token.

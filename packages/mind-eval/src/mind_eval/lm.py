@@ -131,7 +131,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
     def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
         """Write on after each context, greedily, up to a stop string, the end or the limit."""
         wanted = [self._wanted(request.args[0], dict(request.args[1])) for request in requests]
-        answers, writer = [""] * len(wanted), Generator(self.model)
+        answers, writer = [""] * len(wanted), Generator(self.model, self.batch_tokens)
         network = self.model.network
         for batch in generation_plan(
             wanted, self.batch_tokens, share=network.branches, packs=network.packs

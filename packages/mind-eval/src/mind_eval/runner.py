@@ -58,7 +58,7 @@ class RequestRunner:
         if isinstance(model, Model):
             self.encoder = Encoder(model)
             self.scorer = Scorer(model.network, batch_tokens)
-            self.writer = Generator(model)
+            self.writer = Generator(model, batch_tokens)
             self.base = base_key((model.fingerprint, model.tokenizer.sha256, model.dtype))
         else:
             self.base = base_key((model.named, "endpoint"))
