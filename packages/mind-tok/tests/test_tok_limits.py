@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,8 @@ from tokenizers import Tokenizer as Library
 
 from mind_core.errors import MindError
 from mind_core.special_tokens import PII_TOKENS
-from mind_tok import shards
+from mind_tok import Tokenizer, shards
+from mind_tok.chat_template_ids import TemplateEncoder
 from mind_tok.convert import read_any
 from mind_tok.encode import Encoder
 
@@ -61,3 +63,17 @@ def test_entries_of_a_foreign_vocabulary_have_their_kinds(masks: int, tmp_path: 
     assert entries[3].kind == "control"
     assert [entry.kind for entry in entries[4 : 4 + masks]] == ["mask"] * masks
     assert "mask" not in {entry.kind for entry in (*entries[:4], *entries[4 + masks :])}
+
+
+def test_control_tokens_stand_where_they_are_spelt(tokenizer: Tokenizer) -> None:
+    control = {"</s>": 901, "<x>": 902}
+    encoder = SimpleNamespace(
+        tokenizer=tokenizer, _control=control, _pattern=re.compile("</s>|<x>")
+    )
+    for pieces in (("春天来了", "</s>", "has come"), ("", "<x>", "river", "</s>", "", "<x>", "水")):
+        wanted: list[int] = []
+        for piece in pieces:
+            wanted += [control[piece]] if piece in control else tokenizer.encode(piece)
+        assert TemplateEncoder._ids(encoder, "".join(pieces)).tolist() == wanted  # type: ignore[arg-type]
+    plain = SimpleNamespace(tokenizer=tokenizer, _control={}, _pattern=None)
+    assert TemplateEncoder._ids(plain, "river").tolist() == tokenizer.encode("river")  # type: ignore[arg-type]
