@@ -14,7 +14,13 @@ import pytest
 
 from mind_core import MindError
 from mind_core.testing import run_tool, signalling
-from mind_eval.response_cache import ResponseCache, answer_key, base_key, read_answers
+from mind_eval.response_cache import (
+    ResponseCache,
+    WrittenText,
+    answer_key,
+    base_key,
+    read_answers,
+)
 from mind_eval.results import read_items, read_scores
 
 ONE = {"OMP_NUM_THREADS": "1"}
@@ -102,7 +108,7 @@ def test_a_key_holds_all_that_an_answer_depends_on(tmp_path: Path) -> None:
     ]
     assert len({key, *others}) == 7
     log = ResponseCache(tmp_path / "log")
-    log.add({key: (-1.5, True), "text": "你好\n"})
+    log.add({key: (-1.5, True), "text": WrittenText("你好\n")})
     log.close()
     again = ResponseCache(tmp_path / "log", rank=1)
     assert again.get(key) == (-1.5, True) and again.get("text") == "你好\n"
