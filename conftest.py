@@ -23,6 +23,14 @@ settings.load_profile("repeatable")
 
 starts = Starts()
 
+LONGEST = {
+    name: place
+    for place, name in enumerate(
+        ("test_reproduce", "test_packaging", "test_docs", "test_clean_pipeline", "test_cases")
+    )
+}
+"""Test files that take longest, the longest first."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what the whole run may be asked for."""
@@ -105,7 +113,11 @@ _ATTACKS: dict[str, str] = {}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Note which attack a test tries; leave out long ones where hostile input is not asked for."""
+    """Note which attack a test tries; leave out long ones where hostile input is not asked for.
+
+    The files that take longest come first: at the end no worker has one that all others wait for.
+    """
+    items.sort(key=lambda item: LONGEST.get(item.path.stem, len(LONGEST)))
     for item in items:
         for mark in item.iter_markers("hostile"):
             _ATTACKS[item.nodeid] = mark.args[0]
