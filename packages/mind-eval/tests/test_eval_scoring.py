@@ -55,6 +55,30 @@ def test_scores_equal_a_direct_computation(
     assert answers[-1].greedy and not answers[0].greedy
 
 
+def test_the_last_layer_goes_on_with_what_predicts_alone(checkpoint: Checkpoint) -> None:
+    """Of windows of 97 tokens that predict 20 each, the last feed-forward layer reads 20 tokens."""
+    chance = random.Random(3)
+    rows = [tuple(chance.randrange(2400) for _ in range(97)) for _ in range(12)]
+    asked = [ScoredSequence(row, 20) for row in rows]
+    asked += [ScoredSequence((*rows[0][:60], *ending), 2) for ending in ((5, 9), (7, 9), (8, 1))]
+    counts: list[int] = []
+    blocks = checkpoint.model.blocks
+    assert isinstance(blocks, torch.nn.ModuleList)
+    hooks = [
+        block.register_forward_hook(lambda _, given, out: counts.append(out.shape[1]))
+        for block in (blocks[-1], blocks[0])
+    ]
+    answers = score(checkpoint.model, asked)
+    for hook in hooks:
+        hook.remove()
+    shared = 56  # of row and endings, read for their keys and values; endings share one token more
+    assert sum(counts[1::2]) == shared + 12 * 20 + 4
+    assert sum(counts[::2]) == 12 * 96 + 4 + 3
+    for one, answer in zip(asked, answers, strict=True):
+        total, greedy = directly(checkpoint, one.tokens, one.scored)
+        assert answer.total == pytest.approx(total, rel=1e-5) and answer.greedy == greedy
+
+
 def test_same_input_is_read_once(checkpoint: Checkpoint, sequences: list[ScoredSequence]) -> None:
     counts: list[int] = []
     handle = checkpoint.model.register_forward_hook(lambda m, a, out: counts.append(len(out)))

@@ -95,14 +95,17 @@ class Scorer:
         start = len(unit.prefix)
         for rows in _passes(unit.rows, start):
             trees = [PrefixTree(row.read[start:], tuple(row.branches)) for row in rows]
-            hidden = self.network.packed(trees, self.past)
-            self.tokens += len(hidden)
+            # Nothing is predicted after a context but by its last token.
+            firsts = [len(row.context) - 1 - start for row in rows]
+            widths = [row.width - start for row in rows]
+            hidden = self.network.packed(trees, self.past, _ends(firsts, widths))
+            self.tokens += sum(widths)
             place = 0
-            for row, tree in zip(rows, trees, strict=True):
-                first = place + len(row.context) - 1 - start
+            for row, tree, unread in zip(rows, trees, firsts, strict=True):
+                first = place
                 for index in row.members:
                     gathered.add(index, hidden[first : first + gathered.scored(index)])
-                place += len(tree.trunk)
+                place += len(tree.trunk) - unread
                 for tail, members in row.branches.items():
                     states = torch.cat((hidden[first, None], hidden[place : place + len(tail)]))
                     for index in members:
@@ -149,6 +152,15 @@ class Scorer:
         ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])  # (B, T)
         self.tokens += ids.numel()
         return self.network.hidden(ids, past, keep)
+
+
+def _ends(firsts: Sequence[int], widths: Sequence[int]) -> Tensor | None:
+    """List the tokens of rows, one after another, from the first of each; None is all of them."""
+    if not any(firsts):
+        return None
+    stops = torch.tensor(widths).cumsum(0).tolist()
+    parts = zip(firsts, widths, stops, strict=True)
+    return torch.cat([torch.arange(stop - size + first, stop) for first, size, stop in parts])
 
 
 def _passes(rows: Sequence[ContextGroup], start: int) -> Iterator[list[ContextGroup]]:

@@ -39,11 +39,18 @@ class MindNetwork(Network):
         hidden = self.model(ids, cache=cache)
         return hidden, Past(tuple(cache.keys), tuple(cache.values)) if keep else None
 
-    def packed(self, trees: Sequence[PrefixTree], past: Past | None) -> Tensor:
+    def packed(
+        self, trees: Sequence[PrefixTree], past: Past | None, wanted: Tensor | None = None
+    ) -> Tensor:
         """Read trees after `past`; see `Network`."""
         ids = torch.tensor([[token for tree in trees for token in tree.tokens]])
         forest = PackedTreeCache(trees, past, self.model.device)
+        if wanted is not None:
+            wanted = wanted.to(self.model.device)
+            forest.last = len(self.model.keys_seen(1)) - 1, wanted
         hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
+        if wanted is not None and hidden.shape[1] != len(wanted):
+            return hidden[0, wanted]  # an architecture that computes all
         return hidden[0]
 
     def begin(self, prompts: Sequence[Ids], past: Past | None, room: int) -> tuple[Stream, Tensor]:

@@ -53,8 +53,13 @@ class Network(ABC):
         With `keep` the past with these ids added comes back too.
         """
 
-    def packed(self, trees: Sequence[PrefixTree], past: Past | None) -> Tensor:
-        """Read trees after `past`, of one row: states [N, D] of their tokens, one after another."""
+    def packed(
+        self, trees: Sequence[PrefixTree], past: Past | None, wanted: Tensor | None = None
+    ) -> Tensor:
+        """Read trees after `past`, of one row: states [N, D] of their tokens, one after another.
+
+        With `wanted` [W] only those of these tokens: [W, D].
+        """
         raise NotImplementedError
 
     @abstractmethod

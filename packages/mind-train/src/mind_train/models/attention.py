@@ -57,6 +57,9 @@ class PackedCache(Cache, ABC):
     on in step. An architecture whose ``supports_packing`` is true takes such a cache.
     """
 
+    last: tuple[int, Tensor] | None = None
+    """The last layer, and the tokens [W] whose states are wanted after it; None is all of them."""
+
     def __init__(self, positions: Tensor) -> None:
         self.positions = positions
         """Of each token: [T], or [B, T]."""
@@ -116,6 +119,15 @@ class AttentionContext:
         fresh[:, 1:] = self.documents[:, 1:] != self.documents[:, :-1]
         begins = torch.where(fresh, steps, torch.zeros_like(steps))
         return steps - begins.cummax(dim=1).values
+
+    def wanted(self, layer: int, states: Tensor) -> Tensor:
+        """Leave out of states [B, T, D] what a ``PackedCache`` does not want after its last layer.
+
+        Past attention every step is by token, so a layer applies this to what attention made.
+        """
+        if self.packed is None or self.packed.last is None or self.packed.last[0] != layer:
+            return states
+        return states[:, self.packed.last[1]]
 
     def mask(self, window: int) -> Tensor | None:
         """Make the boolean mask [T, S] or [B, 1, T, S]; None where plain causal order says it all.

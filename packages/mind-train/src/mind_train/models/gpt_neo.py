@@ -104,7 +104,7 @@ class Block(nn.Module):
         B, T, D = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(B, T, 3, self.heads, D // self.heads)
         mixed = self_attend(qkv, scope, layer, cache, window=self.window, scale=1.0)
-        x = x + self.o(mixed)
+        x = scope.wanted(layer, x) + self.o(scope.wanted(layer, mixed))
         return x + activate_down(self.up(self.ffn_norm(x)), self.down, gated=False, gelu="tanh")
 
     def matrices(self) -> dict[str, Tensor]:

@@ -130,7 +130,8 @@ class Attention(nn.Module):
         B, T, D = x.shape
         qkv = self.qkv(x).view(B, T, 3, self.heads, D // self.heads)
         turned, values = rotated(qkv, cos, sin)
-        out: Tensor = self.o(self_attend(turned, scope, layer, cache, values=values))
+        mixed = self_attend(turned, scope, layer, cache, values=values)
+        out: Tensor = self.o(scope.wanted(layer, mixed))
         return out
 
     def matrices(self) -> dict[str, Tensor]:
@@ -163,7 +164,7 @@ class Block(nn.Module):
     ) -> Tensor:
         """Map [B, T, D] → [B, T, D]."""
         attended = self.attention(x, cos, sin, scope, layer, cache)
-        x = self.attention_norm(torch.add(attended, x, alpha=self.alpha))
+        x = self.attention_norm(torch.add(attended, scope.wanted(layer, x), alpha=self.alpha))
         out: Tensor = self.ffn_norm(torch.add(self.ffn(x), x, alpha=self.alpha))
         return out
 

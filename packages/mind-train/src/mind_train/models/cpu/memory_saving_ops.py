@@ -30,7 +30,9 @@ class _Rotate(torch.autograd.Function):
         """Overwrite q and k; only the table is kept."""
         ctx.save_for_backward(cos, sin)
         out = qkv.detach()  # the same memory: nothing else reads the projection's output
-        out[:, :, :2] = rotate(out[:, :, :2], cos, sin)
+        turned = out[:, :, :2]
+        across = turned.roll(turned.shape[-1] // 2, dims=-1).mul_(sin)
+        turned.mul_(cos).add_(across)
         return out
 
     @staticmethod
