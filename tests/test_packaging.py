@@ -110,3 +110,18 @@ def test_one_tool_installs_alone_with_plain_pip(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["text"] == "hello"
+
+
+def test_a_library_is_old_only_if_what_its_loops_are_made_of_has_changed() -> None:
+    """A change of mind-core's errors or files once refused the libraries of every package."""
+    import mind_clean.extractors.blocks.extract
+    import mind_clean.text_stats.text_stats  # noqa: F401
+    from mind_core.kernels.library import KERNELS
+    from mind_core.kernels.sources import sources_of
+    from mind_core.text.token_ngrams import token_ngrams
+
+    found = sources_of([token_ngrams])  # type: ignore[list-item]
+    assert found == {"mind_core/text/token_ngrams.py", "mind_core/kernels/packed.py"}
+    every = sources_of([k for k in KERNELS.values() if k.package == "mind_clean"])
+    assert {"mind_clean/extractors/blocks/element_words.py", "mind_core/kernels/utf8.py"} <= every
+    assert not {name for name in every if name.startswith("mind_core/") and name.count("/") == 1}

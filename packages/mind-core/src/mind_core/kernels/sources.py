@@ -65,6 +65,8 @@ def sources_of(kernels: Sequence[CompilableLoop]) -> set[str]:
     while waiting:
         name = waiting.pop()
         seen.add(name)
+        if name in _NO_CODE or (name.startswith("mind_core.") and not name.startswith(_OF_CORE)):
+            continue
         module = importlib.import_module(name)
         top = name.partition(".")[0]
         files.add(f"{top}/{Path(str(module.__file__)).relative_to(folder_of(top)).as_posix()}")
@@ -77,11 +79,17 @@ def sources_of(kernels: Sequence[CompilableLoop]) -> set[str]:
             for other in _imported(Path(str(module.__file__)))
             if other.partition(".")[0] in packages
         } - seen
-    return files - {f"mind_core/kernels/{name}.py" for name in _NO_CODE}
+    return files
 
 
-_NO_CODE = ("library", "build", "compiler", "signatures", "registry", "private_files", "sources")
-"""Modules beside the loops, which change none of them."""
+_NO_CODE = {
+    f"mind_core.kernels.{name}"
+    for name in ("library", "build", "compiler", "signatures", "registry", "private_files")
+}
+"""Modules beside the loops: neither they nor what they import changes any of them."""
+
+_OF_CORE = ("mind_core.kernels.", "mind_core.text.")
+"""What loops take from mind_core: others of its modules change often, and no loop."""
 
 
 def _imported(path: Path) -> Iterator[str]:
