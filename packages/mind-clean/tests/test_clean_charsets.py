@@ -76,6 +76,48 @@ def test_any_bytes_are_read(data: bytes, declared: str | None) -> None:
     assert found == decode_page(data, declared)
 
 
+HONG_KONG = "佢哋喺香港嘅茶餐廳飲凍奶茶，啲細路食緊蛋撻同埋菠蘿包，老闆話今日冇位，要等一陣先得。"
+JAPANESE = (
+    "春になると、農家の人たちは山に登って茶の若い芽を摘みます。"
+    "その日のうちに蒸して、よく揉みながら乾かします。"
+)
+WRITTEN = (
+    ("gbk", "gb2312", SIMPLIFIED), ("gb18030", "gb18030", SIMPLIFIED + "每斤三百€，㐂𠮷。"),
+    ("big5", "big5", TRADITIONAL), ("big5hkscs", "big5-hkscs", HONG_KONG),
+    ("shift_jis", "shift_jis", JAPANESE), ("euc_jp", "euc-jp", JAPANESE),
+    ("iso2022_jp", "iso-2022-jp", JAPANESE), ("hz", "hz-gb-2312", SIMPLIFIED),
+    ("utf-16-le", "utf-16", SIMPLIFIED), ("utf-16-be", "utf-16be", TRADITIONAL),
+    ("utf-32-le", "utf-32", JAPANESE), ("utf-8", "utf-8", HONG_KONG),
+)  # fmt: skip
+WRONG = ("utf-8", "iso-8859-1", "gb2312", "big5", "shift_jis", "euc-jp")
+
+
+@pytest.mark.parametrize(("encoding", "label", "text"), WRITTEN, ids=[w[0] for w in WRITTEN])
+@pytest.mark.parametrize("how", ["declared", "undeclared", "one bad byte", "wrongly declared"])
+def test_no_charset_is_misread(encoding: str, label: str, text: str, how: str) -> None:
+    """Elsewhere pages of Hong Kong became 翠濓刁カ, and one bad byte made Korean of Chinese."""
+    html = page("</p><p>".join([text] * 3))
+    data = html.encode(encoding)
+    if how == "one bad byte":
+        middle = len(data) // 2 // 4 * 4
+        data = data[:middle] + b"\xff" * (4 if "-32" in encoding else 1) + data[middle:]
+        if encoding in ("utf-16-le", "utf-16-be"):
+            data = data[: middle + 1] + data[middle + 2 :]
+        found = decode_page(data, label)
+        assert found.text.count(text[:12]) >= 2, (found.charset, found.text[60:120])
+        return
+    labels = {"declared": [label], "undeclared": [None], "wrongly declared": WRONG}[how]
+    for said in labels:
+        assert decode_page(data, said).text == html, (said, decode_page(data, said).charset)
+
+
+@pytest.mark.parametrize("text", ["Größe, Füße und Köln", "déjà vu à l'été, ça et là", "Ærø på øl"])
+@pytest.mark.parametrize("said", ["iso-8859-1", "windows-1252"])
+def test_letters_of_the_west_stay(text: str, said: str) -> None:
+    html = page(text * 3)
+    assert decode_page(html.encode("cp1252"), said).text == html
+
+
 def record(data: bytes, **http: str) -> dict[str, Any]:
     made = {"id": "1", "html_base64": base64.b64encode(data).decode(), "source": "crawl"}
     return {**made, "metadata": {"http": http}} if http else made
