@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+from pii_set import made
 
 from mind_clean.pii_rules.bank_card import luhn_holds
 from mind_clean.pii_rules.credit_code import check_character, is_credit_code
@@ -112,7 +113,9 @@ def test_pain_16_numbers_that_only_look_like_it_survive(text: str) -> None:
 
 def test_pain_15_every_kind_is_selectable_and_has_its_own_token() -> None:
     tokens = [rule.token for rule in RULES.values()]
-    assert len(set(tokens)) == len(RULES) == 12
+    assert (
+        len(set(tokens)) == len(RULES) - 2
+    )  # numbers of the US and the UK are telephone numbers == 12
     assert set(tokens) <= set(PII_TOKENS)
     assert Pii().kinds == PAPER == ("id_number", "email", "phone")
     for text, kind, _ in FOUND:
@@ -218,3 +221,20 @@ def test_hostile_texts_cost_no_more_than_their_length(unit: str) -> None:
 
     small, large = seconds(50_000), seconds(400_000)
     assert large < 24 * max(small, 0.005), f"{small:.3f} s, then {large:.3f} s for 8 times the text"
+
+
+def test_recall_and_precision_on_a_set_of_both_languages() -> None:
+    """Of 65 and 80 made-up cases an earlier version found 45 and 6 that were none."""
+    cases = list(made(each=8))
+    assert len(cases) >= 400
+    right, wrong, missed = 0, [], []
+    for text, kind, data in cases:
+        found = [(text[start:end], of_kind) for start, end, of_kind in find_pii(text, RULES)]
+        if kind and any(data in span or span in data for span, k in found if k == kind):
+            right += 1
+        elif kind:
+            missed.append((text, kind))
+        wrong += [(text, *span) for span in found if not kind or span[1] != kind]
+    positives = sum(bool(kind) for _, kind, _ in cases)
+    assert right / positives >= 0.95, missed
+    assert right / (right + len(wrong)) >= 0.97, wrong

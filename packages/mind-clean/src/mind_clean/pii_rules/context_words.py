@@ -22,7 +22,23 @@ TELEPHONE = re.compile(
     re.IGNORECASE,
 )
 CREDIT_CODE = re.compile(r"信用代码|信用代碼|纳税人识别号|税号|稅號|credit code", re.IGNORECASE)
-PASSPORT = re.compile(r"(?:护照|護照|通行证|通行證|passport)[^0-9\n，。；;]{0,12}$", re.IGNORECASE)
+PASSPORT = re.compile(
+    r"(?:护照|護照|通行证|通行證|回乡证|回鄉證)[^0-9\n，。；;]{0,12}$"
+    r"|passport\s{0,2}(?:no|number|num|nr|id|#)?[.:：#\s]{0,4}(?:is\s)?$",
+    re.IGNORECASE,
+)
+TAIWAN_PERMIT = re.compile(
+    r"(?:台胞证|台胞證|臺胞證|台湾居民[^0-9\n]{0,12}证)[^0-9\n，。；;]{0,8}$"
+)
+OVERSEAS_ID = re.compile(
+    r"身份证|身份證|身分證|身分证|统一编号|統一編號|居留證|居留证|香港|hkid|\bid\s?(?:card|number|no)\b",
+    re.IGNORECASE,
+)
+HONG_KONG_HANDSET = re.compile(r"手机|手機|電話|香港|whatsapp|\bmobile\b", re.IGNORECASE)
+HANDSET = re.compile(
+    r"手机|手機|电话|電話|致电|致電|行動|联络|聯絡|联系|聯繫|whatsapp|line|\b(?:tel|mobile|phone|call)\b",
+    re.IGNORECASE,
+)
 VEHICLE = re.compile(
     r"(?:车牌|車牌|牌照|号牌|號牌|车辆|車輛|驾驶|駕駛|轿车|轎車|货车|貨車|客车|客車|机动车|機動車)"
     r"[^0-9，。；\n]{0,6}$"
@@ -34,7 +50,7 @@ INTERNET = re.compile(
 )
 VERSION = re.compile(
     r"版本|版|章|节|條|条|第|§|(?:\b|_)(?:v|ver|version|release|rel|rev|sections?|sec|chapter"
-    r"|firmware|build|update|kernel|driver)[ ._:#\"“-]{0,3}$",
+    r"|firmware|build|update|kernel|driver)[ ._:=#\"“-]{0,3}$",
     re.IGNORECASE,
 )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mind_clean.pii_rules.context_words import PASSPORT, VEHICLE, cue_before
+from mind_clean.pii_rules.context_words import PASSPORT, TAIWAN_PERMIT, VEHICLE, cue_before
 
 _PASSPORT = re.compile(
-    r"(?<![0-9A-Za-z_.\-])(?:[A-Z][0-9]{8}|[A-Z]{2}[0-9]{7}|[0-9]{9})(?![0-9A-Za-z_])(?!\.[0-9])"
+    r"(?<![0-9A-Za-z_.\-])(?:[A-Z][0-9]{8}|[HM][0-9]{10}|[A-Z]{2}[0-9]{7}|[0-9]{8,9}|[0-9]{10}\([A-Z0-9]\))(?![0-9A-Za-z_])(?!\.[0-9])"
 )
 
+_PASSPORT_DIGITS = 9
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _WORDS_TOO = "新云青宁贵吉川"
 """Provinces whose character is also an everyday word: 新GB2312 is no plate."""
@@ -29,10 +30,14 @@ _LETTERS_AT_MOST = 2
 def find_passports(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of passport and travel permit numbers, which need a cue word before them.
 
-    A letter and 8 digits or two letters and 7 are China's forms, 9 digits those of other states.
+    A letter and 8 digits or two letters and 7 are China's forms, 9 digits those of other states;
+    H or M and 8 or 10 digits are permits of Hong Kong and Macao, 8 digits (or 10 and a version)
+    those of Taiwan.
     """
     for match in _PASSPORT.finditer(text, low, high):
-        if cue_before(text, match.start(), PASSPORT):
+        number = match[0]
+        permit = number[0].isdecimal() and len(number) != _PASSPORT_DIGITS
+        if cue_before(text, match.start(), TAIWAN_PERMIT if permit else PASSPORT):
             yield match.span()
 
 

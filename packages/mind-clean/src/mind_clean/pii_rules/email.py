@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mind_clean.pii_rules.disguised_email import find_disguised
+
 _LOCAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-")
 _LONGEST_LOCAL = 64  # RFC 5321 §4.5.3.1.1
 _DOMAIN = re.compile(
@@ -37,6 +39,7 @@ def find_emails(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
             end = domain.end()
             yield start, end
         at = text.find("@", max(at + 1, end), high)
+    yield from find_disguised(text, low, high)
 
 
 def _local_start(text: str, at: int, low: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from mind_clean.pii_rules.context_words import ID_CARD, cue_before
+from mind_clean.pii_rules.overseas import find_overseas_ids
 
 _PROVINCE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
 """The first two digits of a region (GB/T 2260): 11 Beijing … 65 Xinjiang, 71, 81, 82, 83."""
@@ -30,11 +31,14 @@ def find_id_numbers(text: str, low: int, high: int) -> Iterator[tuple[int, int]]
     for match in _CANDIDATE.finditer(text, low, high):
         region, _, born, rest, legacy = match.groups()
         if legacy is None:
-            found = is_id_number(region + born + rest)
+            found = is_id_number(region + born + rest) or (
+                is_region(region) and _is_date(born) and cue_before(text, match.start(), ID_CARD)
+            )  # a digit may be mistyped, or changed by who wrote it
         else:
             found = is_legacy_number(match[0]) and cue_before(text, match.start(), ID_CARD)
         if found:
             yield match.span()
+    yield from find_overseas_ids(text, low, high)
 
 
 def is_id_number(number: str) -> bool:

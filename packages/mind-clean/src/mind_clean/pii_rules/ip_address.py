@@ -16,7 +16,7 @@ from mind_clean.pii_rules.context_words import INTERNET, VERSION, cue_before
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _V4_CORE = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]")
 _V4 = re.compile(
-    rf"(?<![0-9A-Za-z_])(?<![0-9A-Za-z_][.,\-+~=])({_BYTE})\.({_BYTE})\.({_BYTE})\.({_BYTE})"
+    rf"(?<![0-9A-Za-z_])(?<![0-9A-Za-z_][.,\-+~])({_BYTE})\.({_BYTE})\.({_BYTE})\.({_BYTE})"
     r"(?![0-9A-Za-z_])(?!\.[0-9A-Za-z])(?!-[0-9A-Za-z])"
 )
 _V6_CORE = re.compile(":[0-9A-Fa-f]{0,4}:")

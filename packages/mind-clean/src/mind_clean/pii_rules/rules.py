@@ -13,6 +13,7 @@ from mind_clean.pii_rules.email import find_emails
 from mind_clean.pii_rules.id_number import find_id_numbers
 from mind_clean.pii_rules.ip_address import find_ip_addresses
 from mind_clean.pii_rules.landline import find_landlines, find_service_numbers
+from mind_clean.pii_rules.overseas import find_uk_phones, find_us_phones
 from mind_clean.pii_rules.phone import find_phones
 from mind_core import special_tokens as tokens
 
@@ -42,6 +43,8 @@ RULES: dict[str, Rule] = {
     "passport": Rule(tokens.PASSPORT, find_passports, numbers=True),
     "plate": Rule(tokens.PLATE, find_plates, numbers=False),
     "qq": Rule(tokens.QQ, find_qq_numbers, numbers=False),
+    "phone_us": Rule(tokens.PHONE, find_us_phones, numbers=True),
+    "phone_uk": Rule(tokens.PHONE, find_uk_phones, numbers=True),
     "wechat": Rule(tokens.WECHAT, find_wechat_names, numbers=False),
 }
 

@@ -78,10 +78,20 @@ def find_pii(text: str, kinds: Iterable[str] = PAPER) -> list[Span]:
             for start, end in rule.find(folded, low, high)
         ]
         if spans:
+            spans = _apart(spans)
             # What one rule has taken, the next ones do not see.
             folded = _replaced(folded, spans, lambda start, end, _: "\0" * (end - start))
             found += spans
     return sorted(found)
+
+
+def _apart(spans: list[Span]) -> list[Span]:
+    """Return spans in order, of those that overlap the first and longest one."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if not kept or span[0] >= kept[-1][1]:
+            kept.append(span)
+    return kept
 
 
 def _folded(text: str) -> str:
