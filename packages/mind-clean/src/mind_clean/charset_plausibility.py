@@ -49,11 +49,11 @@ def plausibility(text: str) -> float:
         return 0.0
     worths = _worths()
     kana = sum("\u3041" <= c <= "\u30fa" for c in found)
+    total = sum(worths[c] if c in worths else _other(c) for c in found)
     if kana > _JAPANESE * len(found):
         foreign = sum(c in worths and "\u4e00" <= c <= "\u9fff" and _not_japanese(c) for c in found)
-        return (sum(worths[c] if c in worths else _other(c) for c in found)
-                + foreign * (RARE - COMMON_WORTH)) / len(found)  # fmt: skip
-    return sum(worths[c] if c in worths else _other(c) for c in found) / len(found)
+        total += foreign * (RARE - COMMON_WORTH)
+    return float(total / len(found))
 
 
 @cache
