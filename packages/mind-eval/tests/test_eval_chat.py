@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,3 +222,43 @@ def test_an_answer_that_was_begun_is_gone_on_with() -> None:
     more = prompt + " three"
     assert isinstance(more, ChatPrompt) and str(more) == chatml(ASKED) + "It is three"
     assert more.tail == "It is three"
+
+
+def test_what_is_written_is_what_lm_evals_hf_model_writes(
+    gpt_neo_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("lm_eval")
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+
+    from mind_eval.cli import make_plugins
+    from mind_eval.models.model import open_model
+    from mind_eval.options import RunOptions
+    from mind_eval.pipeline import run_scores
+    from mind_eval.prompts.sources import benchmark_task
+    from mind_eval.results import read_items
+
+    folder, root = tmp_path / "model", tmp_path / "data"
+    shutil.copytree(gpt_neo_folder, folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    template = "{{ bos_token }}" + CHATML  # a first token of its own
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": template}))
+    root.mkdir()
+    writing_root(root)
+    model = open_model(str(folder))
+    benchmark = benchmark_folder(FOLDER / "gsm8k")(shots=2)
+    theirs = HFLM(pretrained=str(folder), device="cpu", batch_size=1, dtype="float32")
+    for layout in ("turns", "single"):
+        asked = RunOptions(str(folder), data_root=root, output=tmp_path / layout, progress=False)
+        recipe = suite_recipe(None, ["gsm8k"], 2, None, max_new_tokens=24, chat=layout)
+        run_scores(asked, recipe, make_plugins())
+        ours = [item["answers"][0] for item in read_items(tmp_path / layout)]
+        task = benchmark_task("gsm8k", benchmark, Encoder(model).fits, data_root=root, seed=0)
+        task.set_config("generation_kwargs", {"max_gen_toks": 24}, update=True)
+        found = evaluate(
+            theirs, {"tasks": {"gsm8k": task}}, bootstrap_iters=0, apply_chat_template=True,
+            fewshot_as_multiturn=layout == "turns",
+        )  # fmt: skip
+        assert found is not None
+        assert ours == [sample["resps"][0][0] for sample in found["samples"]["gsm8k"]]
+        assert all(ours)
