@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.special_tokens import ASSISTANT, USER
 from mind_eval.benchmarks.benchmark import benchmark_folder
@@ -137,6 +138,25 @@ def test_what_a_system_message_says_is_never_lost(model: Model, gpt_neo_folder: 
     assert text == "<eos>[user] Sums.\n1+1=\n[assistant] 2\n[user] 1+2=\n[assistant] "
     assert model.chat is not None
     assert model.chat.render(ASKED).startswith(f"{USER}\nSums.\n1+1=\n{ASSISTANT}\n2")
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+     "{{ messages[9]['content']['x'] }}", "{{ raise_exception('never') }}",
+     "{{ ''.__class__.__mro__ }}"],
+)  # fmt: skip
+def test_a_template_of_somebody_else_is_held_within_limits(
+    template: str, gpt_neo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    monkeypatch.setattr("mind_eval.prompts.templates.MOST_SECONDS", 0.3)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(gpt_neo_folder)
+    tokenizer.chat_template = template
+    chat = template_of(tokenizer)
+    assert chat is not None
+    with pytest.raises(MindError, match="chat template does not write"):
+        chat.render(ASKED)
 
 
 def test_a_template_that_begins_with_the_first_token_gets_no_second(gpt_neo_folder: Path) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
 
+from mind_core import MindError
 from mind_core.special_tokens import ASSISTANT, END, USER
 from mind_eval.prompts.chat import Messages, without_system
 from mind_eval.prompts.templates import within_limits
@@ -58,11 +60,20 @@ def template_of(tokenizer: Any) -> ChatFormat | None:
 
     def render(messages: Messages) -> str:
         try:
-            return apply(messages)
-        except TemplateError:
-            if messages[0][0] != "system":
+            try:
+                return apply(messages)
+            except SecurityError:
                 raise
-            return apply(without_system(messages, "\n"))
+            except TemplateError:
+                if messages[0][0] != "system":
+                    raise
+                return apply(without_system(messages, "\n"))
+        except (TemplateError, TypeError, ValueError, LookupError) as error:
+            raise MindError(
+                "the model's chat template does not write the conversation",
+                cause=error,
+                hint="look at chat_template in its tokenizer_config.json",
+            ) from error
 
     def apply(messages: Messages) -> str:
         told = [{"role": role, "content": content} for role, content in messages]
