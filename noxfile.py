@@ -136,6 +136,7 @@ def transformers(session: nox.Session) -> None:
         session.run("python", "-m", "pip", "install", "-q", "--target", folder, *wanted)
         session.run(
             "pytest", "packages/mind-train/tests/test_train_export_mindllm.py",
+            "packages/mind-train/tests/test_train_huggingface.py",
             env={**os.environ, "PYTHONPATH": folder},
         )  # fmt: skip
 

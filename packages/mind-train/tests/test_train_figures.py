@@ -136,5 +136,14 @@ def test_every_schedule_passes_the_check_for_plugins(name: str) -> None:
 @pytest.mark.parametrize("length", [12, 40])
 def test_every_architecture_passes_the_check_for_plugins(name: str, length: int) -> None:
     kind = load_plugins().components("register_architectures")[name].factory()
-    sizes = {"vocab": 97, "dim": 32, "layers": 3, "heads": 2, "ffn_dim": 48, "context": 40}
+    sizes: dict[str, Any] = {"vocab": 97, "context": 40}
+    if name == "huggingface":
+        transformers = pytest.importorskip("transformers")
+        config = transformers.GPT2Config(
+            vocab_size=97, n_embd=32, n_layer=2, n_head=2, n_positions=40,
+            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+        )  # fmt: skip
+        sizes["described"] = config.to_json_string(use_diff=False)
+    else:
+        sizes |= {"dim": 32, "layers": 3, "heads": 2, "ffn_dim": 48}
     check_architecture(kind, length=length, **sizes)
