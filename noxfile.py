@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -160,3 +161,29 @@ def lock(session: nox.Session) -> None:
     frozen = session.run("python", "-m", "pip", "freeze", "--exclude-editable", silent=True) or ""
     lines = [line.split("+")[0] if line.startswith("torch==") else line for line in frozen.split()]
     path.write_text("\n".join([*head, *lines]) + "\n")
+    _write_hashes(session, lines)
+
+
+def _write_hashes(session: nox.Session, pinned: list[str]) -> None:
+    """Write constraints-hashes.txt: what pip would install here, with the SHA-256 of each file."""
+    path = Path("constraints-hashes.txt")
+    head = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    wanted, report = Path(session.create_tmp()) / "pins", Path(session.create_tmp()) / "report"
+    wanted.write_text("\n".join(pinned) + "\n")
+    session.run(
+        "python", "-m", "pip", "install", "-q", "--dry-run", "--no-deps", "--ignore-installed",
+        "--report", str(report), "-r", str(wanted),
+    )  # fmt: skip
+    rows = []
+    for one in json.loads(report.read_text())["install"]:
+        name = one["metadata"]["name"].lower().replace("_", "-")
+        digest = one["download_info"]["archive_info"]["hashes"]["sha256"]
+        rows.append(f"{name}=={one['metadata']['version']} --hash=sha256:{digest}")
+    path.write_text("\n".join([*head, *sorted(rows)]) + "\n")
+
+
+@nox.session(default=False)
+def offline(session: nox.Session) -> None:
+    """Run the tests where there is no network but the machine's own loopback."""
+    up = 'ip link set lo up 2>/dev/null || true; exec "$@"'
+    session.run("unshare", "-rn", "sh", "-c", up, "sh", "pytest", *session.posargs, external=True)

@@ -15,9 +15,11 @@ from torch import Tensor
 from mind_core import MindError
 from mind_core.files import MANIFEST, read_json, sha256_file
 from mind_core.special_tokens import END
+from mind_core.untrusted import check_links
 from mind_tok.huggingface import HuggingFaceTokenizer
 from mind_train.huggingface.model import HuggingFaceConfig, HuggingFaceModel, imported
 from mind_train.loss import row_losses
+from mind_train.tensor_file import check_sizes
 
 CONFIG = "config.json"
 ARCHITECTURE = "huggingface"
@@ -39,6 +41,7 @@ def read_config(folder: Path, lora_rank: int = 0, lora_alpha: float = 16.0) -> H
     Raises MindError for what is no causal model of transformers, or would need code of its own.
     """
     transformers = imported("transformers")
+    check_links(folder)
     fields = read_json(folder / CONFIG)
     if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
         raise MindError(f"{folder / CONFIG} names no model_type", hint="fetch the folder again")
@@ -47,6 +50,7 @@ def read_config(folder: Path, lora_rank: int = 0, lora_alpha: float = 16.0) -> H
             f"{folder} is a mindllm, which is trained by itself",
             hint=f"mind-train import {folder} -t {folder / 'tokenizer'} -o start",
         )
+    check_sizes(fields, sorted(folder.glob("*.safetensors")), folder / CONFIG)
     try:
         config = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
