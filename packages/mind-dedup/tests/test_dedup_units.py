@@ -149,3 +149,44 @@ def test_clusters_of_paragraphs_say_where_they_are(tmp_path: Path) -> None:
 def test_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--scope line counts copies of its lines"):
         run(tmp_path, [{"text": "a"}], "--scope", "line", "--weights", "fineweb2")
+
+
+NOTICE = "版权所有 未经许可 不得转载"
+
+
+def test_chinese_lines_count_by_what_they_say(tmp_path: Path) -> None:
+    """A line of twelve characters is no short one, and leaves no blank line behind it."""
+    texts = [f"{NOTICE}\n\n第{i}篇文章说的是别的事情，与前后各篇都不相同。" for i in "一二三"]
+    found = run(tmp_path, [{"id": i, "text": t} for i, t in enumerate(texts)], "--scope", "line",
+                "--signature", "normalized")  # fmt: skip
+    assert [row["text"] for row in found] == [texts[0], *(t.split("\n\n")[1] for t in texts[1:])]
+
+
+def test_few_copies_stay_and_all_of_many_go(tmp_path: Path) -> None:
+    rows = [{"id": i, "text": f"own words of text {i}, of no other\n{NOTICE}"} for i in range(3)]
+    rows += [{"id": 3 + i, "text": f"{i} more words of a text\n只出现两次的一行文字，不是模板"}
+             for i in range(2)]  # fmt: skip
+    rule = ("--scope", "line", "--signature", "normalized", "--set", "scope.min_copies=3")
+    found = run(tmp_path, rows, *rule)
+    assert [NOTICE in row["text"] for row in found[:3]] == [True, False, False]
+    assert [row["text"] for row in found[3:]] == [row["text"] for row in rows[3:]]
+    found = run(tmp_path, rows, *rule, "--set", "scope.keep_first=false",
+                "--rejects", str(tmp_path / "rejects"))  # fmt: skip
+    assert not any(NOTICE in row["text"] for row in found)
+    reasons = [
+        row["metadata"]["mind"]["rejected"]["reason"]
+        for row in read_records([tmp_path / "rejects"])
+    ]
+    assert sorted(reasons) == ["normalized_duplicate", "normalized_duplicate", "repeated"]
+
+
+def test_headings_of_what_stays_can_stay(tmp_path: Path) -> None:
+    texts = [
+        f"How to install the program on a computer\nThe program number {i} is installed as its own "
+        f"manual {i} says.\nThis line is at the end of every page." for i in range(2)
+    ]  # fmt: skip
+    rows = [{"id": i, "text": text} for i, text in enumerate(texts)]
+    rule = ("--scope", "line", "--signature", "exact")
+    assert run(tmp_path, rows, *rule)[1]["text"] == texts[1].split("\n")[1]
+    kept = run(tmp_path, rows, *rule, "--set", "scope.keep_headings=true")[1]["text"]
+    assert kept == "\n".join(texts[1].split("\n")[:2])

@@ -17,6 +17,7 @@ from mind_dedup.clusters import check_weights
 from mind_dedup.compared_text import TEXT, ComparedText
 from mind_dedup.guard import Guard
 from mind_dedup.signature import KeepPolicy, Signature, reason_of, scheme_of, threshold_of
+from mind_dedup.unit_rules import UnitRule
 
 PACKAGE = "mind_dedup"
 SIGNATURES, POLICIES = "register_signatures", "register_keep_policies"
@@ -25,7 +26,13 @@ _TABLES: Mapping[str, Mapping[str, Any] | None] = {
     "signature": None,  # its options are its component's, and so are those of keep
     "compare": {"measure": "jaccard", "verified": True, "text_field": "text", "chat": ""},
     "keep": None,
-    "scope": {"unit": "document", "min_characters": 30},
+    "scope": {
+        "unit": "document",
+        "min_characters": 30,
+        "min_copies": 2,
+        "keep_first": True,
+        "keep_headings": False,
+    },
     "guard": {"max_removed": 0.6, "min_documents": 100, "max_cluster": 10_000},
     "run": {"memory": "", "weights": ""},
 }
@@ -56,6 +63,7 @@ class DedupConfig:
     """Bytes; 0 for no bound."""
 
     weights: str
+    units: UnitRule = UnitRule("document", 30)  # noqa: RUF009 - it is frozen
     compared: ComparedText = TEXT
 
     @property
@@ -92,7 +100,10 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> DedupConfig:
             "most 1"
         )
     _check_type(recipe, "compare", compare, verified=bool)
-    _check_type(recipe, "scope", scope, min_characters=int)
+    _check_type(recipe, "scope", scope, min_characters=int, min_copies=int, keep_first=bool)
+    _check_type(recipe, "scope", scope, keep_headings=bool)
+    if scope["min_copies"] < 2:
+        raise UsageError(f"[scope] min_copies = {scope['min_copies']}: one copy repeats nothing")
     return DedupConfig(
         recipe=recipe,
         name=name,
@@ -107,6 +118,13 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> DedupConfig:
         components=plugins.used(),
         memory=parse_size(run["memory"]),
         weights=check_weights(run["weights"]),
+        units=UnitRule(
+            str(scope["unit"]),
+            scope["min_characters"],
+            scope["min_copies"],
+            scope["keep_first"],
+            scope["keep_headings"],
+        ),
         compared=ComparedText(str(compare["text_field"]), str(compare["chat"])),
     )
 

@@ -138,7 +138,8 @@ def _passes(
     work: Work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
     if job.restore:
         work = Restoring(work, frozenset(map(str, job.restore)))
-    if plan.streams and not (table or plan.weights or plan.memory or (job.mark and not cuts)):
+    needs_all = table or (cuts and plan.units.needs_all)
+    if plan.streams and not (needs_all or plan.weights or plan.memory or (job.mark and not cuts)):
         shorten = UnitRemover(tally, job.mark, want_rejects)
         settle = SinglePassUnits(shorten) if cuts else SinglePass(tally, want_rejects)
         return [Pass(lambda: work, settle)]

@@ -10,6 +10,7 @@ import orjson
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.two_pass import TwoPass
+from mind_dedup.unit_rules import REPEATED
 from mind_dedup.units import UnitRemover, Units, spans_of
 
 
@@ -53,13 +54,15 @@ class TwoPassUnits(TwoPass):
         """Settle a batch of the second walk: shorten its texts."""
         lines: list[tuple[bytes, list[tuple[int, int]]]] = outcome.payload
         outcome.payload = None
+        rule = self.tally.plan.units
         shorten = UnitRemover(self.tally, self.mark, self.want_rejects)
         for line, spans in lines:
             found = []
             for span in spans:
                 row, number, size = self.next_row()
-                if self.goes(row):
-                    found.append((span, self.match(row, number)))
+                if size >= rule.copies and (self.goes(row) or (size > 1 and not rule.first)):
+                    match = self.match(row, number)
+                    found.append((span, match._replace(reason=match.reason or REPEATED)))
                 if self.table is not None and size > 1:
                     self._tell(line, span, row, number, size)
             shorten(outcome, line, found)

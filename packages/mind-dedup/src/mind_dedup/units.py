@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,14 +19,11 @@ from mind_dedup.deduplicator import Match
 from mind_dedup.fingerprint_batch import FingerprintBatch, scores_of
 from mind_dedup.fingerprints import Fingerprints, names_of
 from mind_dedup.single_pass import TOOL, RemovalCounts
+from mind_dedup.unit_rules import Found, width_of
 
 _ENDS = {"paragraph": re.compile(r"\n[^\S\n]*\n\s*"), "line": re.compile(r"\n")}
 
 NOTHING_LEFT = "nothing_left"
-
-
-Found = Sequence[tuple[tuple[int, int], Match]]
-"""Where the units of a text are that go, and why."""
 
 
 class Units(NamedTuple):
@@ -38,10 +35,10 @@ class Units(NamedTuple):
 
 
 def spans_of(text: str, unit: str, least: int) -> Iterator[tuple[int, int]]:
-    """Yield where the units of `least` characters or more are, with the break that follows."""
+    """Yield where the units of a width of `least` or more are, with the break that follows."""
     begin = 0
     for end in [*(match.end() for match in _ENDS[unit].finditer(text)), len(text)]:
-        if len(text[begin:end].strip()) >= max(least, 1):
+        if width_of(text[begin:end].strip()) >= max(least, 1):
             yield begin, end
         begin = end
 
@@ -97,6 +94,10 @@ class UnitRemover:
             return
         record = orjson.loads(line)
         text: str = record["text"]
+        found = self.tally.plan.units.without_headings(text, found)
+        if not found:
+            outcome.keep(line)
+            return
         outcome.details["units_removed" if not self.mark else "units_marked"] += len(found)
         if self.mark:
             spans = [[*span, self.tally.told(match)] for span, match in found]
@@ -111,6 +112,8 @@ class UnitRemover:
             if self.want_rejects:
                 self._reject_unit(outcome, record, text[begin:end], match)
         rest = "".join([*pieces, text[at:]])
+        if not text[: found[0][0][0]].strip():  # no blank line where the first line was
+            rest = rest.lstrip("\n")
         if rest.strip():
             record["text"] = rest if text.endswith("\n") else rest.rstrip("\n")
             annotate(record, "dedup", units_removed=len(found))
