@@ -23,7 +23,7 @@ _IMAGES = (
 )
 _ANY = f'math, script[type^="math/tex"], {_WHOLES}, {_IMAGES}'
 _DISPLAYED = re.compile(r"katex-display|mathjax_display|mwe-math-fallback-image-display")
-_STYLED = re.compile(r"\{\\(?:display|text)style(?![a-zA-Z])\s*(.*)\}", re.DOTALL)
+_STYLED = re.compile(r"\{\\(?:display|text)style(?![a-zA-Z])(.*)\}", re.DOTALL)
 _IMAGE = re.compile(
     r"\b(?:latex|mwe-math|math|tex|equation|formula)\b|mwe-math|codecogs|latex\.php"
 )

@@ -35,8 +35,8 @@ _ITEM = re.compile(f"(?m)^(• )?({INDENT}*)({NUMBERED})?")
 _EMPTY_LINE = re.compile(f"(?m)^(?:{EMPTY}(?: \\| )?)+(?:\n+|$)")
 _FIRST_EMPTY = re.compile(f"(?m)^{EMPTY} \\| ")
 _ROWS = re.compile(f"(?m)^([{ROW}{HEAD_ROW}])(.*)$")
-_MARKED = re.compile(f"([{BOLD}{ITALIC}{CODE}])(\\s*)(.*?)(\\s*)\\1")
 _MARK_OF = {BOLD: "**", ITALIC: "*", CODE: "`"}
+_MARKED = [re.compile(f"{sign}([^{sign}\n]*){sign}") for sign in _MARK_OF]
 _DIGITS = str.maketrans({sign: str(digit) for digit, sign in enumerate(signs.DIGITS)})
 
 
@@ -83,8 +83,8 @@ class Rewriting:
 
     def _with_marks(self, text: str) -> str:
         text = re.sub(f"(?m)^{HASH}+", lambda found: "#" * len(found[0]) + " ", text)
-        for _ in _MARK_OF:
-            text = _MARKED.sub(_mark, text)
+        for marked in _MARKED:
+            text = marked.sub(_mark, text)
         text = text.replace(LINK, "[")
         text = re.sub(f"{LINK_END}{ADDRESS}([{signs.DIGITS[0]}-{signs.DIGITS[9]}]+)",
                       lambda found: f"]({self._name(found[1])})", text)  # fmt: skip
@@ -110,9 +110,12 @@ def _row(found: re.Match[str]) -> str:
 
 
 def _mark(found: re.Match[str]) -> str:
-    mark, before, text, after = found.groups()
-    around = _MARK_OF[mark]
-    return f"{before}{around}{text}{around}{after}" if text else f"{before}{after}"
+    """Return words with their marks, and the blanks at both ends outside of these."""
+    text, around = found[1].strip(), _MARK_OF[found[0][0]]
+    if not text:
+        return found[1]
+    before, _, after = found[1].partition(text)
+    return f"{before}{around}{text}{around}{after}"
 
 
 def _as_bullets(text: str) -> str:
