@@ -50,7 +50,8 @@ def read_config(folder: Path, lora_rank: int = 0, lora_alpha: float = 16.0) -> H
             f"{folder} is a mindllm, which is trained by itself",
             hint=f"mind-train import {folder} -t {folder / 'tokenizer'} -o start",
         )
-    check_sizes(fields, sorted(folder.glob("*.safetensors")), folder / CONFIG)
+    if weights := sorted(folder.glob("*.safetensors")):
+        check_sizes(fields, weights, folder / CONFIG)
     try:
         config = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
