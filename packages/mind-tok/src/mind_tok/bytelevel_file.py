@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from mind_core import MindError
+from mind_core.untrusted import as_written
 
 VOCAB_NAMES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 """As Hugging Face names them, and as OpenAI did."""
@@ -53,7 +54,9 @@ def read_bytelevel(data: bytes) -> ByteLevelFile:
         special = {int(row["id"]) for row in content.get("added_tokens") or [] if row["special"]}
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise MindError("this is no tokenizer.json of a BPE model", cause=error) from None
-    if reason := _why_not(content, vocab, merges):
+    with as_written("this tokenizer.json"):
+        reason = _why_not(content, vocab, merges)
+    if reason:
         raise MindError("this is no byte-level BPE as GPT-2's", cause=reason)
     return ByteLevelFile(vocab, merges, added, special)
 
