@@ -102,7 +102,7 @@ def test_the_recipe_from_pages_to_text(tmp_path: Path) -> None:
     }
     assert summary["components"]["pii"].startswith("mind-clean==")
     assert summary["details"]["pii.changed"] == 1
-    assert summary["details"]["emoji.characters_removed"] == 9
+    assert summary["details"]["emoji.characters_removed"] == 10
 
 
 def test_a_chain_of_steps_equals_one_process() -> None:
