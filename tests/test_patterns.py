@@ -35,6 +35,7 @@ SCANS = {"search", "findall", "finditer", "split", "sub", "subn"}
 NOT_TRIED = {
     "mind_clean.transforms.line_hashes": "each key of a lexicon, escaped: a literal",
     "mind_tok.language_counts": "runs of one class of bytes",
+    "mind_tok.chat_template_ids": "the escaped names of control tokens",
     "mind_train.device": "the escaped name of a device",
     "mind_eval.benchmarks.layouts.reasoning": "begins with one given letter, at the start",
     "mind_eval.prompts.templates": "a task's own pattern, on an item of its own",

@@ -14,7 +14,7 @@ from mind_core.safe_html import POLICY, Safe, document, escaped, joined, markup,
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py")) + sorted(ROOT.glob("plugins/*/src/**/*.py"))
 TAG = re.compile(
-    r"</?(a|b|i|p|g|h\d|td|tr|th|div|span|svg|text|rect|path|line|circle|poly\w+|li|table|section|"
+    r"(?<!\?P)</?(a|b|i|p|g|h\d|td|tr|th|div|span|svg|text|rect|path|line|circle|poly\w+|li|table|section|"
     r"blockquote|code|pre|details|summary|option|html|body)\b"
 )
 OWN_FIGURES_ALONE = {"safe_html.py"}

@@ -37,13 +37,21 @@ ODD = {
 }
 
 
+SOURCES = ("xquad-zh", "lawrefbook", "xquad-en", "moj-tw-en")
+"""The order in which the verdicts count the texts of a language."""
+
+
 def texts() -> Iterator[tuple[str, str, str]]:
     """Yield identity, language and text: records alone, six together, and two thrice over."""
     alone: dict[str, list[str]] = {"en": list(ODD["en"]), "zh": list(ODD["zh"])}
-    for batch in read_batches([str(HELD_OUT)]):
-        for _, line in batch.lines():
-            record = decode(line, "held out")
-            alone["en" if record["metadata"]["lang"] == "en" else "zh"].append(record["text"])
+    held_out = [
+        decode(line, "held out")
+        for batch in read_batches([str(HELD_OUT)])
+        for _, line in batch.lines()
+    ]
+    held_out.sort(key=lambda record: SOURCES.index(record["id"].partition(":")[0]))
+    for record in held_out:
+        alone["en" if record["metadata"]["lang"] == "en" else "zh"].append(record["text"])
     for language, found in alone.items():
         for number, text in enumerate(found):
             yield f"{language}:{number}", language, text

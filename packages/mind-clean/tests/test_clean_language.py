@@ -102,7 +102,7 @@ def test_language() -> None:
     check_filter(
         Language,
         keeps=[SAMPLES["zh"], SAMPLES["en"]],
-        drops=[SAMPLES["ja"], SAMPLES["ru"], "", "AB", SAMPLES["zh"] + "x = y + 1;" * 30],
+        drops=[SAMPLES["ja"], SAMPLES["ru"], "", "AB", SAMPLES["zh"] + "x = y + 1;" * 60],
     )
     check_filter(Language, keeps=[SAMPLES["ja"]], drops=[SAMPLES["zh"]], languages=("ja",))
     reason = Language()({"text": SAMPLES["fr"]})

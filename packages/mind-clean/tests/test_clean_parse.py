@@ -53,7 +53,7 @@ BY_HAND = {
 
 def differing(html: str) -> list[str]:
     """Return what the two find differently: columns of blocks and containers, and the main text."""
-    page, plain = _read(html, True, _STRIPPED), slow_walk.read(html)
+    page, plain = _read(html, True, _STRIPPED, None), slow_walk.read(html)
     if page is None:
         return ["texts"] if plain.texts else []
     ours, numbers = as_lists(page), [_numbers[names] if names else 0 for names in plain.names]

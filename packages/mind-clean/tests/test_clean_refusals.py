@@ -45,7 +45,8 @@ def test_what_has_another_type_is_no_page(kind: str) -> None:
 
 
 def test_errors_of_servers_are_no_pages() -> None:
-    assert page(status=399)[0] == "<p>tea</p>"
+    assert page(status=299)[0] == "<p>tea</p>"
+    assert str(page(status=300)) == "http_redirect" == str(page(status=399))
     assert str(page(status=400)) == "http_error"
     assert str(page(bytes=1 << 40)) == "too_large"
 

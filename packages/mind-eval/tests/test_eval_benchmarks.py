@@ -95,6 +95,7 @@ def rules(**changes: Any) -> str:
 
 def test_rules_that_are_wrong_are_named(tmp_path: Path) -> None:
     path = tmp_path / "benchmark.toml"
+    (tmp_path / "cloze.yaml").write_text("task: cloze\n")
     path.write_text(rules(licence=None))
     with pytest.raises(MindError, match="'licence' must be there"):
         benchmark_folder(tmp_path)

@@ -179,9 +179,9 @@ def test_damaged_folders_and_devices_that_are_not_here_are_told(
         shutil.copytree(gpt_neo_folder, folder)
         with (folder / name).open("r+b") as file:
             file.truncate(size)
-        with pytest.raises(MindError, match="cannot be loaded") as error:
+        with pytest.raises(MindError, match="cannot be (loaded|read)") as error:
             open_model(str(folder))
-        assert error.value.cause and name in str(error.value.hint)
+        assert error.value.cause and name in f"{error.value.message} {error.value.hint}"
     with pytest.raises(UsageError, match="'abacus' is no device"):
         open_model(str(gpt_neo_folder), "abacus")
     if not torch.cuda.is_available():

@@ -77,11 +77,7 @@ def find_facts(
         mark, kind = marks[code], kinds[code]
         if kind == 4:  # invisible
             continue
-        digit = np.int64(-1)
-        if np.uint64(0x30) <= code <= np.uint64(0x39):
-            digit = np.int64(code) - 0x30
-        elif np.uint64(0xFF10) <= code <= np.uint64(0xFF19):
-            digit = np.int64(code) - 0xFF10
+        digit = _digit(code)
         if digit >= 0:
             number = finalize_one(number + np.uint64(digit + 1) * _SEED)
             digits += 1
@@ -115,12 +111,29 @@ def find_facts(
                 facts[top] = finalize_one(word + _CAPITALS)
             word, letters, upper = np.uint64(0), 0, 0
     if capitals * _CAPITALS_OF <= words:
-        for _ in range(capitals):
-            facts[found] = facts[top]
-            found += _ONE
-            top += _ONE
+        found = _append(facts, found, top, capitals)
     heap_sort(facts, found)
     return int(found)
+
+
+@kernel
+def _digit(code: np.uint64) -> np.int64:
+    """Return the value of an ASCII or full-width digit, -1 of anything else."""
+    if np.uint64(0x30) <= code <= np.uint64(0x39):
+        return np.int64(code) - 0x30
+    if np.uint64(0xFF10) <= code <= np.uint64(0xFF19):
+        return np.int64(code) - 0xFF10
+    return np.int64(-1)
+
+
+@kernel
+def _append(facts: Hashes, found: np.uint64, top: np.uint64, count: int) -> np.uint64:
+    """Move ``count`` facts from ``top`` on behind the ``found`` first ones; return how many."""
+    for _ in range(count):
+        facts[found] = facts[top]
+        found += _ONE
+        top += _ONE
+    return found
 
 
 @kernel

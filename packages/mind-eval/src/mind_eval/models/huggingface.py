@@ -214,16 +214,7 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
     mind-train reads the weights of architectures that it has, which is faster; transformers the
     others. Raises `MindError` if transformers is not installed, or the folder cannot be loaded.
     """
-    try:
-        transformers = import_module("transformers")
-    except ImportError as error:
-        raise MindError(
-            f"{folder} is a Hugging Face folder, which transformers reads",
-            cause=error,
-            hint="pip install 'mind-eval[hf]'",
-        ) from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers = _transformers(folder)
     check_links(folder)
     weights = sorted(folder.glob(WEIGHTS))
     if not weights:
@@ -271,6 +262,21 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
         stop_ids=stops,
         chat=template_of(tokenizer),
     )
+
+
+def _transformers(folder: Path) -> Any:
+    """Import transformers, which then says nothing by itself."""
+    try:
+        transformers = import_module("transformers")
+    except ImportError as error:
+        raise MindError(
+            f"{folder} is a Hugging Face folder, which transformers reads",
+            cause=error,
+            hint="pip install 'mind-eval[hf]'",
+        ) from error
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
 
 
 def _stop_ids(folder: Path) -> frozenset[int]:

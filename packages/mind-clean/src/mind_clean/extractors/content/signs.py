@@ -59,7 +59,8 @@ def element(tag: str, text: str) -> LexborNode:
     """Return a new element with a text."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     feed = "\n" if tag == "pre" else ""  # the parser takes the first line feed away
-    whole = f"<table><tr><{tag}>{escaped}" if tag == "td" else f"<{tag}>{feed}{escaped}</{tag}>"
+    opened = "<table><tr>" * (tag == "td") + "<" + tag + ">"
+    whole = opened + feed + escaped + "</" + tag + ">"
     made = LexborHTMLParser(whole).css_first(tag)
     assert made is not None
     return made
