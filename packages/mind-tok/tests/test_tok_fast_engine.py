@@ -12,6 +12,7 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.testing import ODD_TEXTS
 from mind_tok import fast_engine as fast
@@ -104,7 +105,11 @@ def test_an_engine_that_differs_is_not_taken(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(fast, "wanted_engine", lambda: fast.GIGATOKEN)
     for kind in (Wrong, Broken):
         monkeypatch.setattr(fast, "FastEngine", kind)
+        monkeypatch.delenv(fast.VARIABLE, raising=False)
         assert fast.fast_engine(content, lambda _: right) is None
+        monkeypatch.setenv(fast.VARIABLE, fast.GIGATOKEN)
+        with pytest.raises(MindError, match="does not give the ids"):
+            fast.fast_engine(content, lambda _: right)
 
 
 def test_few_texts_do_not_wait_for_it() -> None:

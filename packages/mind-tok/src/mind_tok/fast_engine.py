@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from mind_core import MindError
 from mind_core.errors import UsageError
 
 VARIABLE = "MIND_TOKENIZERS"
@@ -79,9 +80,25 @@ class FastEngine:
 def fast_engine(
     content: Any, reference: Callable[[Sequence[str]], list[Sequence[int]]]
 ) -> FastEngine | None:
-    """Return an engine that gives what `reference` gives on all probes; None if there is none."""
+    """Return an engine that gives what `reference` gives on all probes; None if there is none.
+
+    Raises `MindError` where there is none and `MIND_TOKENIZERS` says that there has to be.
+    """
     if wanted_engine() == TOKENIZERS:
         return None
+    engine = _right_engine(content, reference)
+    if engine is None and os.environ.get(VARIABLE) == GIGATOKEN:
+        raise MindError(
+            f"{VARIABLE}={GIGATOKEN}, and it does not give the ids of this tokenizer",
+            cause="it cannot read the tokenizer, or differs from Hugging Face's library on a probe",
+            hint=f"leave {VARIABLE} out: Hugging Face's library encodes then",
+        )
+    return engine
+
+
+def _right_engine(
+    content: Any, reference: Callable[[Sequence[str]], list[Sequence[int]]]
+) -> FastEngine | None:
     try:
         engine = FastEngine(orjson.dumps(content).decode())
         added = [row["content"] for row in content.get("added_tokens") or ()]
