@@ -71,4 +71,8 @@ def test_the_curve_lies_inside_its_picture() -> None:
     assert all(0 <= x <= int(size[1]) and 0 <= y <= int(size[2]) for x, y in points)
     xs, ys = zip(*points, strict=True)
     assert list(xs) == sorted(xs) and list(ys) == sorted(ys, reverse=True)
-    assert xs[-1] - xs[0] > 0.8 * int(size[1]) and ys[0] - ys[-1] > 0.5 * int(size[2])
+    across = re.search(r'class="axis"[^>]* x1="(\d+)" x2="(\d+)" y1="(\d+)" y2="\3"', drawn)
+    upright = re.search(r'class="axis" x1="(\d+)" x2="\1" y1="(\d+)" y2="(\d+)"', drawn)
+    assert across is not None and upright is not None
+    corner, top = (float(across[1]), float(upright[3])), (float(across[2]), float(upright[2]))
+    assert (points[0], points[-1]) == (corner, top), "from no chance at 0 to a sure one at 1"
