@@ -155,7 +155,7 @@ def test_a_run_page_says_what_is_no_number(scores_folder: Path, tmp_path: Path) 
     write_report(run, tmp_path / "page.html", "T")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "not finite" in page
-    assert "without a finite loss: 1 steps" in page and "nan" not in page
+    assert "Steps without a finite loss, left out of the curve: 1." in page and "nan" not in page
 
 
 def test_gates_hold_finite_numbers_only() -> None:

@@ -24,7 +24,7 @@ def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section |
     lines = _read(run / "metrics.jsonl")
     steps = [line for line in lines if is_finite(line.get("loss"))]
     if lost := sum("loss" in line for line in lines) - len(steps):
-        lead += " " + say("Left out of the curve, without a finite loss: {:,} steps.").format(lost)
+        lead += " " + say("Steps without a finite loss, left out of the curve: {:,}.").format(lost)
     tests = [line for line in lines if "languages" in line]
     if not steps:
         return None
