@@ -153,6 +153,22 @@ def test_masks_of_conversations_go_along(tokenizer_folder: Path, tmp_path: Path)
     assert 0 < sum(mask) < len(mask)
     assert (folder / "train-00000.ds.loss").read_bytes() == mask
     assert (folder / "train-00000.label_mask.npy").read_bytes() == mask
+    shard = ShardSet.open(folder).shards[0]
+    for suffix in ("bin", "ds", "npy"):  # and come back with the files
+        back = tmp_path / f"from-{suffix}"
+        run("convert", folder / f"train-00000.{suffix}", "-t", tokenizer_folder, "-o", back)
+        found = ShardSet.open(back)
+        assert found.kind == "chat"
+        assert found.shards[0].ids.tolist() == shard.ids.tolist()
+        assert found.shards[0].mask is not None
+        assert found.shards[0].mask.tobytes() == mask
+        assert found.shards[0].sizes.tolist() == shard.sizes.tolist()
+    for marks, error in ((mask[:-1], "marks"), (b"\x02" + mask[1:], "besides 0 and 1")):
+        (folder / "train-00000.ds.loss").unlink()
+        (folder / "train-00000.ds.loss").write_bytes(marks)
+        with pytest.raises(MindError, match=error):
+            run("convert", folder / "train-00000.ds", "-t", tokenizer_folder, "-o", tmp_path / "x")
+        assert not (tmp_path / "x").exists()
 
 
 def test_the_files_of_other_trainers_come_back_as_shards(
@@ -186,6 +202,12 @@ def test_documents_without_an_end_are_refused_or_get_one(
     run("convert", path, "-t", tokenizer_folder, "-o", tmp_path / "s", "--add-end")
     found = all_documents(tmp_path / "s", "train")["train-00000"]
     assert found == [[300, 301, end], [302, end], [303, end]]
+    (tmp_path / "x.label_mask.npy").write_bytes(bytes([0, 1, 0, 1, 0]))
+    run("convert", path, "-t", tokenizer_folder, "-o", tmp_path / "masked", "--add-end")
+    mask = ShardSet.open(tmp_path / "masked").shards[0].mask
+    assert mask is not None
+    assert mask.tolist() == [0, 1, 1, 0, 1, 0, 0]
+    (tmp_path / "x.label_mask.npy").unlink()
     path.write_bytes(np.array([300, 301, 302, 60_000, 303], np.uint16).tobytes())
     with pytest.raises(MindError, match="beyond"):
         run("convert", path, "-t", tokenizer_folder, "-o", tmp_path / "t", "--add-end")

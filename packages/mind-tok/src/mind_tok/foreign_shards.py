@@ -16,6 +16,7 @@ from mind_core.untrusted import as_written
 from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.emit import datatrove, megatron, olmo
 from mind_tok.provenance import describe_inputs
+from mind_tok.shard_file import MASK
 from mind_tok.shard_writer import ShardWriter, id_type
 from mind_tok.tokenizer import Tokenizer
 
@@ -45,11 +46,41 @@ def reader_of(path: Path) -> Reader | None:
     return None
 
 
-def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool) -> Counts:
-    """Write all documents of a file into one split of a shard folder.
+def marks_of(path: Path, tokens: int) -> NDArray[np.uint8] | None:
+    """Return the marks of the tokens that are trained on, (tokens,), or None if there are none.
 
-    Documents have to end with the end token; with `add_end` those that do not get one. Raises
-    `MindError` if ids do not fit the tokenizer.
+    They lie in a file of their own, a byte a token: `.ds.loss` (datatrove), `.label_mask.npy`
+    (OLMo), `.mask` (ours, beside a `.bin`). Raises `MindError` for one of another length or with
+    other values than 0 and 1.
+    """
+    names = {
+        ".ds": f"{path.name}.loss",
+        ".npy": f"{path.stem}.label_mask.npy",
+        ".bin": f"{path.stem}.mask",
+    }
+    beside = path.with_name(names[path.suffix])
+    if not beside.is_file():
+        return None
+    if beside.stat().st_size != tokens:
+        raise MindError(
+            f"{beside} has {beside.stat().st_size:,} marks, {path.name} has {tokens:,} tokens",
+            hint="they belong to different files, or one was cut",
+        )
+    marks = np.memmap(beside, MASK, "r") if tokens else np.empty(0, MASK)
+    for at in range(0, tokens, AT_ONCE):
+        if marks[at : at + AT_ONCE].max() > 1:
+            raise MindError(
+                f"{beside} has marks besides 0 and 1",
+                hint="it is no mask of these tokens, or is damaged",
+            )
+    return marks
+
+
+def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool) -> Counts:
+    """Write all documents of a file into one split of a shard folder, with their mask if any.
+
+    Documents have to end with the end token; with `add_end` those that do not get one, with the
+    mark of their last token. Raises `MindError` if ids do not fit the tokenizer.
     """
     reader = reader_of(source)
     if reader is None:
@@ -60,6 +91,7 @@ def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool
     try:
         with as_written(f"{source} or its index"):
             ids, ends = reader(source, tokenizer)
+            marks = marks_of(source, len(ids))
     except (OSError, EOFError, struct.error) as error:
         raise MindError(
             f"{source} or its index cannot be read",
@@ -83,15 +115,18 @@ def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool
     with ShardWriter(
         output,
         tokenizer,
+        kind="text" if marks is None else "chat",
         inputs=describe_inputs([source]),
         settings={"add_end": add_end},
     ) as writer:
         while first < len(ends):
             start = int(ends[first - 1]) if first else 0
             last = max(first + 1, int(np.searchsorted(ends, start + AT_ONCE, side="right")))
-            row = np.asarray(ids[start : int(ends[last - 1])]).astype(np.int64)
+            part = slice(start, int(ends[last - 1]))
+            row = np.asarray(ids[part]).astype(np.int64)
             _check(row, source, tokenizer)
-            block = _block(row, ends[first:last] - start, sizes, source.stem)
+            mask = None if marks is None else np.asarray(marks[part])
+            block = _block(row, ends[first:last] - start, sizes, source.stem, mask)
             block = _ended(block, tokenizer.end_id) if add_end else block
             writer.add_block(block)
             tokens, documents, first = tokens + len(block.ids), documents + len(block), last
@@ -107,18 +142,27 @@ def _check(ids: NDArray[np.int64], source: Path, tokenizer: Tokenizer) -> None:
 
 
 def _block(
-    ids: NDArray[np.int64], ends: NDArray[np.int64], sizes: NDArray[np.int64], source: str
+    ids: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    source: str,
+    mask: NDArray[np.uint8] | None,
 ) -> DocumentBatch:
-    total = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[ids])])
+    """Return documents; with a mask, their sizes are those of what is trained on."""
+    own = sizes[ids] if mask is None else sizes[ids] * mask
+    total = np.concatenate([np.zeros(1, np.int64), np.cumsum(own)])
     bytes_ = np.diff(total[ends], prepend=np.int64(0))
     zeros = np.zeros(len(ends), np.int64)
-    return DocumentBatch(ids, ends, bytes_, zeros, (Group(source, "und"),))
+    return DocumentBatch(ids, ends, bytes_, zeros, (Group(source, "und"),), mask)
 
 
 def _ended(block: DocumentBatch, end_id: int) -> DocumentBatch:
     """Add the end token to documents that lack it."""
     starts = block.ends - block.lengths
     ended = (block.lengths > 0) & (block.ids[np.maximum(block.ends - 1, 0)] == end_id)
-    ids = np.insert(block.ids, block.ends[~ended], end_id)
+    places = block.ends[~ended]
+    ids, mask = np.insert(block.ids, places, end_id), block.mask
+    if mask is not None:
+        mask = np.insert(mask, places, np.where(places > 0, mask[np.maximum(places - 1, 0)], 0))
     ends = np.cumsum(block.ends - starts + ~ended)
-    return DocumentBatch(ids, ends, block.sizes, block.groups, block.names)
+    return DocumentBatch(ids, ends, block.sizes, block.groups, block.names, mask)

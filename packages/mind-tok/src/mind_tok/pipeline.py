@@ -25,6 +25,7 @@ from mind_core.text.languages import language_of
 from mind_tok.background import run_with_progress
 from mind_tok.checks import check_paths, is_much, refuse_existing
 from mind_tok.decode import Decode, shard_records
+from mind_tok.emit import find_emitters
 from mind_tok.encode import TOOL, Encoder, ToShards, ToStream, source_of
 from mind_tok.inspect import BatchStats, Inspect, report
 from mind_tok.provenance import describe_inputs
@@ -131,6 +132,8 @@ def encode_shards(
 ) -> None:
     """Encode records into a shard folder."""
     check_paths(stream, options.output)
+    if encoder.chat and "megatron" in find_emitters(options.emit):
+        log(TOOL, "warning: Megatron's index has no masks: its readers train on questions, too")
     summary = _summary(plugins, encoder.seed)
     writer = ShardWriter(
         options.output,
