@@ -18,6 +18,7 @@ import zstandard
 from mind_core.errors import UsageError
 from mind_core.output import write_records
 from mind_core.records import Record, encode
+from mind_core.stream import read_records
 from mind_core.testing import ToolResult, run_tool
 from mind_dedup.cli import app
 
@@ -66,6 +67,7 @@ def test_rejects_say_why_and_of_what(tmp_path: Path) -> None:
         "step": "minhash",
         "reason": "near_duplicate",
         "duplicate_of": "doc-0",
+        "duplicate_at": "stdin:1",
         "value": similarity,
         "threshold": 0.8,
     }
@@ -99,6 +101,7 @@ def test_mark_keeps_all_and_says_of_what() -> None:
         "signature": "minhash",
         "reason": "exact_duplicate",
         "duplicate_of": "doc-1",
+        "duplicate_at": "stdin:2",
         "similarity": 1.0,
         "cluster_size": 2,
     }
@@ -110,6 +113,33 @@ def test_a_record_without_id_is_named_by_its_position() -> None:
     assert note["duplicate_of"] == "stdin:1"
     result = dedup("--mark", stdin=[{"text": PAGE, "id": 7}, {"text": PAGE, "id": 8}])
     assert result.records[1]["metadata"]["mind"]["dedup"]["duplicate_of"] == 7
+
+
+@pytest.mark.parametrize("more", [(), ("--keep", "longest"), ("--memory", "1M")])
+def test_where_ids_repeat_the_place_says_which_record_is_meant(
+    more: tuple[str, ...], tmp_path: Path
+) -> None:
+    first = tmp_path / "first.jsonl"
+    first.write_bytes(b"\n" + encode({"id": 1, "text": PAGE}) + b"\n")
+    second = tmp_path / "second.jsonl"
+    texts = [(1, POEM), (2, "别的一篇。"), (1, POEM), (3, PAGE), (4, POEM + "又及。")]
+    second.write_bytes(b"\n".join(encode({"id": i, "text": t}) for i, t in texts))
+    found = []
+    for name in ("whole", "odd"):  # the last has a line that no loop reads
+        rejects, summary = tmp_path / "rejects.jsonl", tmp_path / "summary.json"
+        result = dedup(first, second, "--allow", "--rejects", rejects, "--summary", summary, *more)
+        assert result.code == 0, result.stderr
+        assert "2 of 6 records have an id" in result.stderr, name
+        assert orjson.loads(summary.read_bytes())["details"]["repeated_ids"] == 2
+        told = [r["metadata"]["mind"]["rejected"] for r in read_records([rejects])]
+        found.append([(t["duplicate_of"], t["duplicate_at"]) for t in told])
+        second.write_bytes(second.read_bytes().replace(b'{"id":2', b'{"n":[1.5e3],"id":2'))
+    kept = (1, f"{second}:1") if "longest" not in more else (4, f"{second}:9")
+    page = (3, (1, f"{first}:2"))
+    assert found[0] == found[1]
+    assert found[0] == (
+        [kept, (1, f"{first}:2"), kept] if "longest" not in more else [kept, kept, page[1]]
+    )
 
 
 def many(count: int) -> list[Record]:

@@ -59,6 +59,8 @@ def test_against_reads_and_never_writes(tmp_path: Path) -> None:
         (2, None),
         ("one", a),
     ]
+    assert [t.get("index_record") for t in told] == [1, None, 1]
+    assert told[1]["duplicate_at"].endswith(":2") and "duplicate_at" not in told[0]
     only = run(tmp_path, new, *arguments, "--compare", "index")
     assert [r["id"] for r in only] == [2, 3]
     itself = run(tmp_path, new, "--compare", "self", "--index", str(tmp_path / "c"))

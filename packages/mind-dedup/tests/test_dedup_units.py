@@ -66,7 +66,8 @@ def test_lines_by_an_exact_signature_and_marks(tmp_path: Path) -> None:
     marked = run(tmp_path, records, *arguments, "--mark")
     assert [r["text"] for r in marked] == [r["text"] for r in records]
     ((begin, end, told),) = marked[3]["metadata"]["mind"]["dedup"]["spans"]
-    assert marked[3]["text"][begin:end] == f"{MENU}\n" and told == {"duplicate_of": 0}
+    assert marked[3]["text"][begin:end] == f"{MENU}\n" and told["duplicate_of"] == 0
+    assert told["duplicate_at"].endswith("in.jsonl:1")
 
 
 def pages(count: int) -> list[Record]:

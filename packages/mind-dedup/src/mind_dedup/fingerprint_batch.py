@@ -24,6 +24,7 @@ from mind_dedup.char_folding import nfc
 from mind_dedup.compared_text import TEXT, ComparedText
 from mind_dedup.fingerprints import Fingerprints, laid_out_keys, names_of
 from mind_dedup.plain_batches import outcome_of
+from mind_dedup.positions import hashes_of
 from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import (
     BatchSignature,
@@ -64,6 +65,7 @@ class FingerprintBatch:
         ids: list[bytes] = []
         sources: list[str] = []
         lines: list[bytes] = []
+        at: list[int] = []
         for number, line, record in outcome.numbered_records(batch):
             seen = record
             if checked and not (self.compared.is_text and type(record.get("text")) is str):
@@ -77,8 +79,11 @@ class FingerprintBatch:
             ids.append(identity)
             sources.append(source)
             lines.append(line)
+            at.append(number)
         outcome.payload = Fingerprints(*self.take(records), ids, sources, lines)
-        outcome.payload.bytes = len(batch.data)
+        prints: Fingerprints = outcome.payload
+        prints.bytes, prints.name = len(batch.data), batch.name
+        prints.at, prints.id_hashes = np.array(at, np.int64), hashes_of(ids)
         if self.policy is not None:
             outcome.payload.scores = scores_of(self.policy, records, ids)
         return outcome

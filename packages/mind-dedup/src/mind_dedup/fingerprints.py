@@ -42,6 +42,14 @@ class Fingerprints:
     scores: list[float] = field(default_factory=list)
     """What the keep policy gives each record; empty if it has no preference."""
 
+    name: str = ""
+    """Of the file, and in `at` the line of each record."""
+
+    at: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    id_hashes: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
+    """Of the ids of all records, by which it is seen that they repeat."""
+
     def __len__(self) -> int:
         return len(self.ids)
 

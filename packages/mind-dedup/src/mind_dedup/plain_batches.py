@@ -16,6 +16,7 @@ from mind_dedup.char_folding import nfc
 from mind_dedup.columns import LineSpans
 from mind_dedup.fingerprints import UNKNOWN_SOURCE, Fingerprints, laid_out_keys
 from mind_dedup.json_lines import ScannedLines, scan_lines
+from mind_dedup.positions import hashes_of, lines_of
 from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import BatchSignature, members_of
 
@@ -36,7 +37,9 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
     outcome.payload = Fingerprints(
         keys, ends, sets.flat, sets.offsets[1:],
         _named(scanned.ids, batch, scanned.lines), scanned.sources, scanned.lines, len(batch.data),
+        name=batch.name, at=lines_of(batch, scanned.lines),
     )  # fmt: skip
+    outcome.payload.id_hashes = hashes_of(outcome.payload.ids)
     return outcome
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from mind_core.progress import log
 from mind_core.reasons import Reason
 from mind_core.records import Record, annotate, encode
 from mind_core.runner import BatchResult
@@ -19,6 +20,7 @@ from mind_dedup.config import DedupConfig
 from mind_dedup.deduplicator import Deduplicator, Match
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.guard import SummaryBySource
+from mind_dedup.positions import Positions, RepeatedIds
 from mind_dedup.signature import threshold_of
 
 TOOL = "mind-dedup"
@@ -36,8 +38,18 @@ class RemovalCounts:
 
     def __post_init__(self) -> None:
         self.sizes = Sizes(self.plan.guard.max_cluster)
+        self.positions = Positions(len(self.decider.store))
+        self.ids = RepeatedIds()
         if scheme := getattr(self.plan.signature, "scheme", None):
             self.summary.details["scheme"] = scheme
+
+    def decide(self, prints: Fingerprints) -> list[Match | None]:
+        """Decide about a batch in its turn; note where those that stay came from."""
+        matches = self.decider.decide(prints)
+        stays = np.array([match is None for match in matches], np.bool_)
+        self.positions.keep(self.positions.packed(prints.name, prints.at[stays]))
+        self.ids.add(prints.id_hashes)
+        return matches
 
     def found(self, source: str, own_id: bytes, match: Match, *, marked: bool) -> None:
         """Count a record that goes, or is only marked; its id is JSON."""
@@ -54,6 +66,14 @@ class RemovalCounts:
     def check(self) -> None:
         """Complete the summary; raise `GateError` if the guard stops the run."""
         self.summary.details["documents_with_duplicates"] = len(self.sizes.removed)
+        records, repeated = self.ids.count()
+        if repeated:
+            self.summary.details["repeated_ids"] = repeated
+            log(
+                TOOL,
+                f"warning: {repeated:,} of {records:,} records have an id that one before them "
+                "has; duplicate_at says which record is meant",
+            )
         self.plan.guard.check(
             self.summary.sources,
             self.sizes,
@@ -61,12 +81,16 @@ class RemovalCounts:
         )
 
     def told(self, match: Match) -> dict[str, Any]:
-        """Return what records say of a match: the one that stays, its index, the similarity."""
+        """Return what records say of a match: the one that stays, where it is, the similarity."""
         more: dict[str, Any] = {"duplicate_of": orjson.loads(match.kept_id)}
+        if (position := self.positions.of(match.number)) is not None:
+            more["duplicate_at"] = position
+        first = 0
         for name, end in zip(self.index_names, self.index_ends, strict=True):
             if match.number < end:
-                more["index"] = name
+                more |= {"index": name, "index_record": match.number - first + 1}
                 break
+            first = end
         if match.similarity is not None:
             more["similarity"] = round(match.similarity, 4)
         return more
@@ -94,7 +118,7 @@ class SinglePass:
         """Return the outcome with its lines kept or rejected."""
         prints: Fingerprints = outcome.payload
         outcome.payload = None
-        matches = self.tally.decider.decide(prints)
+        matches = self.tally.decide(prints)
         self.tally.summary.count(counts_of(prints.sources))
         stays = np.ones(len(matches), np.bool_)
         found = [(row, match) for row, match in enumerate(matches) if match is not None]

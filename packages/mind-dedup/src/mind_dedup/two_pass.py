@@ -58,6 +58,8 @@ class TwoPass:
         self._sources, self._source_names = array("I"), dict[int, str]()
         self._source_numbers: dict[str, int] = {}
         self._row = 0
+        self._at = array("q")
+        """Of all rows: where they came from."""
 
     def collect(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the first walk: decide if that can be, and let the lines pass."""
@@ -70,6 +72,8 @@ class TwoPass:
     def take(self, prints: Fingerprints) -> None:
         """Count a batch, and decide about it if that can be, or let its prints wait."""
         self.tally.summary.count(counts_of(prints.sources))
+        self.tally.ids.add(prints.id_hashes)
+        self._at.frombytes(self.tally.positions.packed(prints.name, prints.at).tobytes())
         if self.at_once:
             self._note(range(len(self._numbers), len(self._numbers) + len(prints)), prints)
         else:
@@ -163,8 +167,10 @@ class TwoPass:
         told = self.tally.told(match) if match.reason else {}
         return {
             "cluster": orjson.loads(match.kept_id),
+            "cluster_at": self.tally.positions.of(number),
             "size": size,
             "id": record.get("id"),
+            "at": self.tally.positions.name(self._at[row]),
             "kept": not match.reason,
             "reason": match.reason or None,
             "similarity": told.get("similarity"),
@@ -184,6 +190,7 @@ class TwoPass:
         for place, (row, match) in enumerate(zip(rows, decider.decide(prints), strict=True)):
             if match is None:
                 self._numbers[row] = number
+                self.tally.positions.keep((self._at[row],))
                 number += 1
                 continue
             self._numbers[row] = match.number

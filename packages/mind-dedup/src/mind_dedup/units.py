@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import orjson
 
 from mind_core.errors import BadRecord
@@ -18,6 +19,7 @@ from mind_dedup.columns import counts_of
 from mind_dedup.deduplicator import Match
 from mind_dedup.fingerprint_batch import FingerprintBatch, scores_of
 from mind_dedup.fingerprints import Fingerprints, names_of
+from mind_dedup.positions import hashes_of
 from mind_dedup.single_pass import TOOL, RemovalCounts
 from mind_dedup.unit_rules import Found, width_of
 
@@ -59,6 +61,8 @@ class FingerprintUnits:
         sources: list[str] = []
         lines: list[bytes] = []
         spans: list[list[tuple[int, int]]] = []
+        at: list[int] = []
+        names: list[bytes] = []
         for number, line, record in outcome.numbered_records(batch):
             try:
                 text = text_of(record, batch.position(number))
@@ -69,10 +73,14 @@ class FingerprintUnits:
             lines.append(line)
             spans.append(own)
             identity, source = names_of(record, batch, number)
+            names.append(identity)
+            at += [number] * len(own)
             ids += [identity] * len(own)
             sources += [source] * len(own)
             units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
         prints = Fingerprints(*self.take.take(units), ids, sources, [], len(batch.data))
+        prints.name, prints.at = batch.name, np.array(at, np.int64)
+        prints.id_hashes = hashes_of(names)
         if self.take.policy is not None:
             prints.scores = scores_of(self.take.policy, units, prints.ids)
         outcome.payload = Units(prints, lines, spans)
@@ -143,7 +151,7 @@ class SinglePassUnits:
         units: Units = outcome.payload
         outcome.payload = None
         tally, prints = self.shorten.tally, units.prints
-        matches = tally.decider.decide(prints)
+        matches = tally.decide(prints)
         tally.summary.count(counts_of(prints.sources))
         outcome.details["units"] += len(matches)
         row = 0
