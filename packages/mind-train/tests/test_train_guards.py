@@ -23,7 +23,7 @@ from mind_train.models.gpt_neo import GPTNeoConfig
 from mind_train.models.mindllm import MindLLMConfig
 from mind_train.optim.muon import Muon, fused_parts, orthogonal
 from mind_train.spike_detector import ENOUGH, SpikeDetector
-from mind_train.tensorboard import EventFile, masked_crc
+from mind_train.trackers.event_file import EventFile, masked_crc
 
 Pretrain = Callable[..., Path]
 Change = Callable[..., list[str]]

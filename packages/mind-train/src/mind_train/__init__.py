@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mind_train.checkpoint import Checkpoint, load_checkpoint
-    from mind_train.hookspecs import hookimpl
+    from mind_train.hookspecs import TrackedRun, hookimpl
     from mind_train.loss import token_losses
     from mind_train.models.language_model import Config, LanguageModel
+    from mind_train.trackers.scalars import scalars
 
 __all__ = [
     "Checkpoint",
     "Config",
     "LanguageModel",
+    "TrackedRun",
     "hookimpl",
     "load_checkpoint",
+    "scalars",
     "token_losses",
 ]
 
@@ -27,6 +30,8 @@ _HOMES = {
     "Checkpoint": "mind_train.checkpoint",
     "load_checkpoint": "mind_train.checkpoint",
     "hookimpl": "mind_train.hookspecs",
+    "TrackedRun": "mind_train.hookspecs",
+    "scalars": "mind_train.trackers.scalars",
     "token_losses": "mind_train.loss",
     "Config": "mind_train.models.language_model",
     "LanguageModel": "mind_train.models.language_model",

@@ -8,7 +8,7 @@ from mind_core import Offers
 from mind_train.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from mind_train.hookspecs import MakeOptimizer, Schedule
+    from mind_train.hookspecs import MakeOptimizer, Schedule, Tracker
     from mind_train.models.language_model import Config
 
 
@@ -39,4 +39,13 @@ def register_schedules() -> Offers[Schedule]:
         "linear": "mind_train.optim.schedules:Linear",
         "cosine": "mind_train.optim.schedules:Cosine",
         "wsd": "mind_train.optim.schedules:WarmupStableDecay",
+    }
+
+
+@hookimpl
+def register_trackers() -> Offers[Tracker]:
+    """Offer TensorBoard's files, and trackio where it is installed."""
+    return {
+        "tensorboard": "mind_train.trackers.tensorboard:TensorBoard",
+        "trackio": "mind_train.trackers.trackio:Trackio",
     }

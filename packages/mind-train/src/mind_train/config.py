@@ -24,11 +24,12 @@ from mind_train.train_options import (
 )
 
 if TYPE_CHECKING:
-    from mind_train.hookspecs import MakeOptimizer, Schedule
+    from mind_train.hookspecs import MakeOptimizer, Schedule, Tracker
     from mind_train.models.language_model import Config
 
 TABLES = ("model", "data", "train", "optimizer", "schedule")
-PHASE, SKIP = "phase", "skip"
+PHASE, SKIP, TRACKER = "phase", "skip", "tracker"
+LISTS = (PHASE, SKIP, TRACKER)
 COMPONENTS = {
     "optimizer": ("register_optimizers", "adamw"),
     "schedule": ("register_schedules", "constant"),
@@ -48,6 +49,7 @@ class Settings:
     schedule: Schedule
     phase_schedules: tuple[Schedule | None, ...] = ()
     skips: tuple[SkipOptions, ...] = ()
+    trackers: tuple[tuple[str, Tracker], ...] = ()
 
 
 def effective_recipe(
@@ -70,7 +72,7 @@ def effective_recipe(
     if not inherited and seed is not None:
         recipe.values["seed"] = seed
     recipe.values.setdefault("seed", 0)
-    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict), PHASE: list, SKIP: list})
+    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict), **dict.fromkeys(LISTS, list)})
     for key, value in not_finite(recipe.values):
         raise UsageError(
             f"recipe {name}: {key} is {value}", hint="give a finite number, like 1e9 for no limit"
@@ -101,7 +103,7 @@ def whole(recipe: Recipe, plugins: Plugins) -> Recipe:
         given = {"name": usual} | values.get(table, {})
         defaults = _defaults(plugins.find(hook, str(given["name"])))
         values[table] = {"name": given["name"]} | defaults | given
-    order = ["seed", *TABLES, PHASE, SKIP]
+    order = ["seed", *TABLES, *LISTS]
     return Recipe(recipe.name, {key: values[key] for key in order if key in values})
 
 
@@ -125,6 +127,25 @@ def settings(recipe: Recipe, plugins: Plugins) -> Settings:
         _component(plugins, COMPONENTS["schedule"][0], values["schedule"]),
         tuple(_phase_schedule(plugins, number, phase) for number, phase in enumerate(phases, 1)),
         skips_of(values),
+        _trackers(plugins, values, train.tensorboard),
+    )
+
+
+def _trackers(
+    plugins: Plugins, values: Mapping[str, Any], tensorboard: bool
+) -> tuple[tuple[str, Tracker], ...]:
+    """Make the trackers of a recipe; ``train.tensorboard`` is short for one of them."""
+    tables = values.get(TRACKER, [])
+    if not isinstance(tables, list) or not all(
+        isinstance(table, dict) and isinstance(table.get("name"), str) for table in tables
+    ):
+        raise UsageError(
+            "write each tracker as a [[tracker]] table with a name", hint='name = "trackio"'
+        )
+    if tensorboard and not any(table["name"] == "tensorboard" for table in tables):
+        tables = [{"name": "tensorboard"}, *tables]
+    return tuple(
+        (str(table["name"]), _component(plugins, "register_trackers", table)) for table in tables
     )
 
 

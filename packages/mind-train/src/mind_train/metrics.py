@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ import orjson
 from mind_core import MindError
 from mind_core.files import atomic_file
 from mind_train.finite import not_finite
+from mind_train.trackers.tracking import Tracking
 
 METRICS = "metrics.jsonl"
 
@@ -63,26 +64,28 @@ class NoMetrics(Metrics):
         """Do nothing."""
 
 
-class BothMetrics(Metrics):
-    """Write TensorBoard events beside the lines."""
+class TrackedMetrics(Metrics):
+    """Give each line to trackers as well, when it is written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, trackers: Sequence[Tracking]) -> None:
         super().__init__(path)
-        from mind_train.tensorboard import EventFile
-
-        self._events = EventFile(path.parent / "tensorboard")
+        self.trackers = trackers
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append a line, and its numbers as scalars."""
+        """Append a line, then hand it on."""
         super().write(line)
-        self._events.add(line)
+        for tracker in self.trackers:
+            tracker.log(line)
 
-
-def open_metrics(run: Path, tensorboard: bool, first: bool) -> Metrics:
-    """Open a run's metrics for this rank."""
-    if not first:
-        return NoMetrics()
-    return BothMetrics(run / METRICS) if tensorboard else Metrics(run / METRICS)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        for tracker in self.trackers:
+            tracker.finish(hurry=kind is not None)
 
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:

@@ -24,17 +24,26 @@ from mind_train.checkpoint import (
 from mind_train.components import TOOL
 from mind_train.counters import Counters
 from mind_train.distributed import ProcessGroup, process_group
+from mind_train.hookspecs import TrackedRun
 from mind_train.huggingface import folder
 from mind_train.huggingface.model import HuggingFaceModel
 from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
-from mind_train.metrics import METRICS, open_metrics, read_metrics, rewind
+from mind_train.metrics import (
+    METRICS,
+    Metrics,
+    NoMetrics,
+    TrackedMetrics,
+    read_metrics,
+    rewind,
+)
 from mind_train.models.kernels import describe_attention
 from mind_train.rewinding import RewindAsked, decide, newest_of_course, rewinds_of
 from mind_train.run_folder import is_complete, only_one, open_run
 from mind_train.saving import Saver, save_step
 from mind_train.state import unpack_state
 from mind_train.tensor_file import open_tensors
+from mind_train.trackers.tracking import Tracking
 from mind_train.trainer import Trainer
 from mind_train.wording import describe
 
@@ -105,14 +114,34 @@ def _train(
             log(TOOL, line)
 
     with (
-        open_metrics(run, job.settings.train.tensorboard, world.first) as metrics,
+        _open_metrics(run, job, trainer) as metrics,
         stop_on_signals(run if world.first else None) as stop,
         Saver(run, job, trainer, metrics.sync) as save,
     ):
         trainer.run(metrics, save, stop, progress, quiet)
     progress.clear()
     if world.first:
-        _finish(run, job, trainer, quiet)
+        _finish(run, job, trainer, metrics, quiet)
+
+
+def _open_metrics(run: Path, job: Job, trainer: Trainer) -> Metrics:
+    """Open the metrics for this rank, and on the first one the recipe's trackers."""
+    if not trainer.world.first:
+        return NoMetrics()
+    told = TrackedRun(
+        folder=run,
+        name=run.resolve().name,
+        step=trainer.counters.step,
+        recipe=job.settings.recipe.values,
+        parameters=sum(p.numel() for p in trainer.parameters.values()),
+        versions=_versions(),
+    )
+    trackers = [Tracking(name, tracker, told) for name, tracker in job.settings.trackers]
+    return TrackedMetrics(run / METRICS, trackers)
+
+
+def _versions() -> dict[str, str]:
+    return {"mind-train": version_of(TOOL), "torch": torch.__version__}
 
 
 def _newest(run: Path, job: Job, world: ProcessGroup) -> Path | None:
@@ -206,7 +235,7 @@ def plan_lines(job: Job) -> list[str]:
     return lines
 
 
-def _finish(run: Path, job: Job, trainer: Trainer, quiet: bool) -> None:
+def _finish(run: Path, job: Job, trainer: Trainer, metrics: Metrics, quiet: bool) -> None:
     found, manifest = find_checkpoint(run)
     write_manifest(
         run,
@@ -220,12 +249,13 @@ def _finish(run: Path, job: Job, trainer: Trainer, quiet: bool) -> None:
             "fingerprint": manifest["fingerprint"],
             "inputs": dict(job.inputs),
             "components": job.plugins.used(),
-            "versions": {"mind-train": version_of(TOOL), "torch": torch.__version__},
+            "versions": _versions(),
             "held_out": trainer.last_evaluation.get("all"),
             "data": job.mixture.achieved(trainer.counters.step),
             "skipped": trainer.counters.skipped,
             "passed_over": len([n for n in trainer.passed if n <= trainer.counters.step]),
             "rewinds": [asdict(one) for one in rewinds_of(run)],
+            "trackers": {one.name: one.described() for one in getattr(metrics, "trackers", [])},
         },
     )
     if not quiet:

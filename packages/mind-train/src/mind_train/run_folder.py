@@ -39,6 +39,7 @@ FREE = {
     "train.save_every", "train.save_minutes", "train.save_async", "train.keep", "train.keep_every",
     "train.evaluate_every", "train.device", "train.parallel", "train.tensorboard",
     "train.micro_batch", "train.recompute", "train.compile", "train.on_nan", "skip",
+    "tracker",
 }  # fmt: skip
 LENGTH = {"train.steps", "train.epochs"}
 

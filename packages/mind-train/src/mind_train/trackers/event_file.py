@@ -1,15 +1,18 @@
 """TensorBoard event files without TensorBoard: a scalar is a few bytes of protobuf in a TFRecord.
 
-Written anew at each start, as readers merge the files of a folder by step.
+Written anew at each start, as readers merge the files of a folder by step. A file of a run that
+goes on begins with a mark, at which TensorBoard forgets what it has of that step and later ones.
 """
 
 from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from mind_train.trackers.scalars import scalars
 
 _POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
 
@@ -48,22 +51,15 @@ def _field(number: int, data: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
-def scalars(line: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the numbers of a metrics line by path: loss, validation/books/zh/nats_per_token …"""
-    for key, value in line.items():
-        if isinstance(value, Mapping):
-            yield from scalars(value, f"{prefix}{key}/")
-        elif isinstance(value, int | float) and key != "step":
-            yield f"{prefix}{key}", float(value)
-
-
 class EventFile:
-    """Append events to one file of a folder."""
+    """Append events to one file of a folder; ``step`` is the first that it will hold."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, step: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"events.out.tfevents.{time.time_ns()}.mind-train"
         self._write(_field(3, b"brain.Event:2"), 0)
+        if step:
+            self._write(_field(7, b"\x08\x01"), step)  # session_log: START
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Write one metrics line as one event."""
