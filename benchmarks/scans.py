@@ -75,7 +75,7 @@ def plain_lexicon(lexicon: str) -> Scan:
 
 def plain_contamination(against: list[str]) -> Scan:
     """Return a look-up of every n-gram, as a tuple of strings, in a set."""
-    from mind_clean.contamination.benchmark_files import benchmark_files, read_texts
+    from mind_core.text.benchmark_files import benchmark_files, read_texts
 
     known = {
         gram

@@ -147,7 +147,7 @@ def read_warc(path: Path) -> None:
 
 
 def read_benchmark(path: Path) -> None:
-    from mind_clean.contamination.benchmark_files import read_texts
+    from mind_core.text.benchmark_files import read_texts
 
     sum(map(len, read_texts(path)))
 

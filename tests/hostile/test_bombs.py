@@ -64,7 +64,7 @@ READ = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-from mind_clean.contamination.benchmark_files import read_texts
+from mind_core.text.benchmark_files import read_texts
 from mind_core.errors import MindError
 from pathlib import Path
 try:

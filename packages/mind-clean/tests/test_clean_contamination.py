@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from mind_clean.contamination.benchmark_files import benchmark_files, read_texts
 from mind_clean.contamination.index import index_for
 from mind_clean.filters.contamination import Contamination
 from mind_core.errors import UsageError
 from mind_core.testing import check_filter, run_tool
+from mind_core.text.benchmark_files import benchmark_files, read_texts
 
 QUESTIONS = [
     "Maria walked three miles to the old mill, then rode a borrowed bicycle back home before dark.",

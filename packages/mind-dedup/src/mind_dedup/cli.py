@@ -31,7 +31,7 @@ EXAMPLES = (
     "mind-clean pages.jsonl.zst | mind-dedup -j 4 --threshold 0.9 > distinct.jsonl.zst",
     "mind-dedup --keep longest --clusters clusters.jsonl.zst texts.jsonl.zst -o distinct.jsonl.zst",
     "mind-dedup --index seen/ today.jsonl.zst -o new.jsonl.zst",
-    "mind-dedup --chat question instructions.jsonl.zst -o distinct.jsonl.zst",
+    "mind-dedup --chat question *.jsonl.zst -o distinct.jsonl.zst --report pool.txt",
 )
 COST = (
     "Memory: 500 bytes for each record that stays, its id, and 4 bytes for each of its shingles; "
@@ -70,6 +70,8 @@ def dedup(
     rejects: options.Rejects = None,
     clusters: own.Clusters = None,
     weights: own.Weights = None,
+    report: own.Report = None,
+    benchmarks: own.Benchmarks = None,
     index: own.IndexFolder = None,
     against: own.Against = None,
     compare: own.Compare = "both",
@@ -129,8 +131,9 @@ def dedup(
 
     plan = pipeline.plan(effective, make_plugins(plugin or []), allow)
     job = pipeline.Job(
-        mark, clusters, index, tuple(against or ()), compare, backend, tuple(restore or ())
-    )
+        mark, clusters, index, tuple(against or ()), compare, backend, tuple(restore or ()),
+        report, tuple(benchmarks or ()),
+    )  # fmt: skip
     if print_recipe:
         cli.write_out(plan.recipe.to_toml())
     elif plan_for is not None:

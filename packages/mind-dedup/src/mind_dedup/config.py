@@ -29,6 +29,7 @@ _TABLES: Mapping[str, Mapping[str, Any] | None] = {
     "scope": {
         "unit": "document",
         "min_characters": 30,
+        "min_tokens": 50,
         "min_copies": 2,
         "keep_first": True,
         "keep_headings": False,
@@ -36,7 +37,8 @@ _TABLES: Mapping[str, Mapping[str, Any] | None] = {
     "guard": {"max_removed": 0.6, "min_documents": 100, "max_cluster": 10_000},
     "run": {"memory": "", "weights": ""},
 }
-UNITS = ("document", "paragraph", "line")
+PASSAGE = "passage"
+UNITS = ("document", "paragraph", "line", "passage")
 
 
 def make_plugins(files: Sequence[Path] = ()) -> Plugins:
@@ -101,7 +103,11 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> DedupConfig:
         )
     _check_type(recipe, "compare", compare, verified=bool)
     _check_type(recipe, "scope", scope, min_characters=int, min_copies=int, keep_first=bool)
-    _check_type(recipe, "scope", scope, keep_headings=bool)
+    _check_type(recipe, "scope", scope, keep_headings=bool, min_tokens=int)
+    if scope["min_tokens"] < 2:
+        raise UsageError(f"[scope] min_tokens = {scope['min_tokens']}: a passage has 2 or more")
+    if scope["unit"] == PASSAGE:  # runs are compared, and no signature is made
+        name = PASSAGE
     if scope["min_copies"] < 2:
         raise UsageError(f"[scope] min_copies = {scope['min_copies']}: one copy repeats nothing")
     return DedupConfig(
@@ -124,6 +130,7 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> DedupConfig:
             scope["min_copies"],
             scope["keep_first"],
             scope["keep_headings"],
+            scope["min_tokens"],
         ),
         compared=ComparedText(str(compare["text_field"]), str(compare["chat"])),
     )
@@ -221,6 +228,8 @@ def _writable(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def describe(plan: DedupConfig) -> str:
     """Return what would be done, for --dry-run."""
+    if plan.unit == PASSAGE:
+        return f"passages of {plan.units.tokens} tokens and more are taken out where they repeat\n"
     how = reason_of(plan.signature)
     if how is not None:
         rule = f"a shared key decides ({how})"

@@ -24,6 +24,7 @@ from mind_dedup.char_folding import nfc
 from mind_dedup.compared_text import TEXT, ComparedText
 from mind_dedup.fingerprints import Fingerprints, laid_out_keys, names_of
 from mind_dedup.plain_batches import outcome_of
+from mind_dedup.pool_facts import PoolReader, PoolRecord
 from mind_dedup.positions import hashes_of
 from mind_dedup.shingles import shingle_sets
 from mind_dedup.signature import (
@@ -47,12 +48,13 @@ class FingerprintBatch:
     signature: Signature
     policy: KeepPolicy | None = None
     compared: ComparedText = TEXT
+    pool: PoolReader | None = None
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
         signature = self.signature
         plain = reason_of(self.signature) is None and self.policy is None and self.compared.is_text
-        if plain and isinstance(signature, BatchSignature):
+        if plain and self.pool is None and isinstance(signature, BatchSignature):
             outcome = outcome_of(batch, signature)
             if outcome is not None:
                 return outcome
@@ -66,6 +68,7 @@ class FingerprintBatch:
         sources: list[str] = []
         lines: list[bytes] = []
         at: list[int] = []
+        pool: list[PoolRecord] = []
         for number, line, record in outcome.numbered_records(batch):
             seen = record
             if checked and not (self.compared.is_text and type(record.get("text")) is str):
@@ -74,6 +77,8 @@ class FingerprintBatch:
                 except BadRecord as error:
                     outcome.bad.append((error, line))
                     continue
+            if self.pool is not None:
+                pool.append(self.pool(record, seen.get("text", ""), batch.name))
             records.append(seen)
             identity, source = names_of(record, batch, number)
             ids.append(identity)
@@ -83,6 +88,7 @@ class FingerprintBatch:
         outcome.payload = Fingerprints(*self.take(records), ids, sources, lines)
         prints: Fingerprints = outcome.payload
         prints.bytes, prints.name = len(batch.data), batch.name
+        prints.pool = pool
         prints.at, prints.id_hashes = np.array(at, np.int64), hashes_of(ids)
         if self.policy is not None:
             outcome.payload.scores = scores_of(self.policy, records, ids)

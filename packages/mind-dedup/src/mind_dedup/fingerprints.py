@@ -12,6 +12,7 @@ import orjson
 from mind_core.kernels.hashing import Hashes
 from mind_core.records import Record
 from mind_core.stream import Batch
+from mind_dedup.pool_facts import PoolRecord
 from mind_dedup.shingles import ShingleSets
 from mind_dedup.signature import (
     BatchSignature,
@@ -49,6 +50,9 @@ class Fingerprints:
 
     id_hashes: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
     """Of the ids of all records, by which it is seen that they repeat."""
+
+    pool: list[PoolRecord] = field(default_factory=list)
+    """What the report of a pool says of each record, if one is wanted."""
 
     def __len__(self) -> int:
         return len(self.ids)

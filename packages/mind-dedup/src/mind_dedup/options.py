@@ -75,7 +75,8 @@ Scope = Annotated[
     typer.Option(
         "--scope",
         metavar="UNIT",
-        help="document, paragraph or line: what is compared, and taken out of its text.",
+        help="document, paragraph, line, or passage (50 tokens and more that repeat exactly): "
+        "what is compared, and taken out of its text.",
     ),
 ]
 MaxRemoved = Annotated[
@@ -105,6 +106,23 @@ Weights = Annotated[
         "--weights",
         metavar="NAME",
         help="Note on kept records how often to take them, by cluster size: fineweb2.",
+    ),
+]
+Report = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write what each set (source, or file) holds: languages, turns, lengths, duplicates "
+        "inside and between sets. JSON if it ends in .json, else tables.",
+    ),
+]
+Benchmarks = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--benchmark",
+        metavar="FILE|DIR",
+        help="With --report: count the records that hold items of these benchmark files.",
     ),
 ]
 IndexFolder = Annotated[

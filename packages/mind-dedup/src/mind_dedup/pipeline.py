@@ -15,7 +15,7 @@ from mind_core.runner import Pass, StreamOptions, Work, check_stream, run_passes
 from mind_core.summary import Summary
 from mind_dedup.clusters import ClusterTable
 from mind_dedup.compared_text import Restoring
-from mind_dedup.config import DedupConfig, describe, make_plugins, plan
+from mind_dedup.config import PASSAGE, DedupConfig, describe, make_plugins, plan
 from mind_dedup.deduplicator import Deduplicator
 from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.guard import SummaryBySource
@@ -27,11 +27,14 @@ from mind_dedup.index_files import (
     read_index_manifest,
 )
 from mind_dedup.input_size import InputSize, expected_bytes
+from mind_dedup.pool_facts import PoolReader
+from mind_dedup.pool_report import PoolReport
 from mind_dedup.signature import needs_text, reason_of
 from mind_dedup.single_pass import TOOL, RemovalCounts, SinglePass
 from mind_dedup.sorted_runs import ChunkedDeduplicator
 from mind_dedup.store import Store
 from mind_dedup.two_pass import TwoPass
+from mind_dedup.two_pass_passages import CountPassages, TwoPassPassages
 from mind_dedup.two_pass_units import TwoPassUnits
 from mind_dedup.units import FingerprintUnits, SinglePassUnits, UnitRemover
 
@@ -51,6 +54,11 @@ class Job:
     restore: Sequence[Path] = ()
     """Rejects of earlier runs whose records are compared once more, after all others."""
 
+    report: Path | None = None
+    """Where the report of the pool goes; `benchmarks` are looked for in its records."""
+
+    benchmarks: Sequence[str] = ()
+
 
 def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = None) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
@@ -67,11 +75,15 @@ def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = Non
         tally = _tally(plan, options, job, stack)
         first = len(tally.decider.store)
         table = ClusterTable(job.clusters) if job.clusters is not None else None
+        if job.report is not None:
+            tally.pool = PoolReport(job.report, first)
 
         def finish(_: Summary) -> None:
             tally.check()
             if table is not None:
                 table.write()
+            if tally.pool is not None:
+                tally.pool.write()
 
         passes = _passes(tally, options, job, table)
         batches = read_chat_batches(options.inputs) if plan.compared.chat else None
@@ -86,7 +98,7 @@ def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = Non
 
 def check(plan: DedupConfig, options: StreamOptions, job: Job) -> None:
     """Raise what a run would, as far as it can be known without reading a record."""
-    check_stream(options, job.clusters)
+    check_stream(options, job.clusters, job.report)
     _check(plan, job)
     for folder in job.against:
         read_index_manifest(folder, plan)
@@ -133,9 +145,23 @@ def _passes(
     """Return one walk if records can be settled as they come, else two."""
     plan = tally.plan
     want_rejects = options.rejects is not None
-    take = FingerprintBatch(plan.signature, None if plan.streams else plan.policy, plan.compared)
+    work: Work
+    if plan.unit == PASSAGE:
+        passages = TwoPassPassages(tally, job.mark, want_rejects)
+        work = CountPassages(plan.units.tokens)
+        if job.restore:
+            work = Restoring(work, frozenset(map(str, job.restore)))
+        return [
+            Pass(lambda: work, passages.collect, "the first walk"),
+            Pass(passages.second, passages.emit),
+        ]
+    policy = None if plan.streams else plan.policy
+    pool = PoolReader(bool(plan.compared.chat), tuple(job.benchmarks)) if job.report else None
+    if pool is not None:
+        pool.prepare()
+    take = FingerprintBatch(plan.signature, policy, plan.compared, pool)
     cuts = plan.unit != "document"
-    work: Work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
+    work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
     if job.restore:
         work = Restoring(work, frozenset(map(str, job.restore)))
     needs_all = table or (cuts and plan.units.needs_all)
@@ -165,12 +191,34 @@ def _check(plan: DedupConfig, job: Job) -> None:
         raise UsageError(f"--scope {plan.unit} cuts the field text", hint="leave the other out")
     if not plan.compared.is_text and not needs_text(plan.signature):
         raise UsageError(f"signature {plan.name} compares no text, so there is no other to take")
+    if plan.unit == PASSAGE:
+        _check_passages(plan, job)
+    if job.benchmarks and not job.report:
+        raise UsageError("--benchmark is for the report of a pool", hint="add --report FILE")
+    if job.report and plan.unit != "document":
+        raise UsageError(f"--report counts records, and --scope {plan.unit} compares others")
     if plan.unit != "document" and plan.weights:
         raise UsageError(
             f"--weights says how often to take a record, and --scope {plan.unit} counts "
             f"copies of its {plan.unit}s",
             hint="leave --weights out, or run once more with --scope document",
         )
+
+
+def _check_passages(plan: DedupConfig, job: Job) -> None:
+    """Refuse what passages have no use for: they are compared exactly, within one run."""
+    given = {
+        "--index": job.index,
+        "--against": job.against,
+        "--backend": job.backend,
+        "--clusters": job.clusters,
+        "--keep": plan.policy_name != "first",
+        "--memory": plan.memory,
+    }
+    for name, value in given.items():
+        if value:
+            hint = "hashes wait on disk anyway" if name == "--memory" else "leave it out"
+            raise UsageError(f"{name} does not go with --scope passage", hint=hint)
 
 
 __all__ = ["COMPARE", "DedupConfig", "Job", "deduplicate", "describe", "make_plugins", "plan"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from mind_dedup.config import DedupConfig
 from mind_dedup.deduplicator import Deduplicator, Match
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.guard import SummaryBySource
+from mind_dedup.pool_report import PoolReport
 from mind_dedup.positions import Positions, RepeatedIds
 from mind_dedup.signature import threshold_of
 
@@ -35,11 +36,13 @@ class RemovalCounts:
     decider: Deduplicator
     index_names: Sequence[str] = ()
     index_ends: Sequence[int] = ()
+    pool: PoolReport | None = None
 
     def __post_init__(self) -> None:
         self.sizes = Sizes(self.plan.guard.max_cluster)
         self.positions = Positions(len(self.decider.store))
         self.ids = RepeatedIds()
+        self.id_of: Callable[[int], bytes] = self.decider.store.id_of
         if scheme := getattr(self.plan.signature, "scheme", None):
             self.summary.details["scheme"] = scheme
 
@@ -49,7 +52,23 @@ class RemovalCounts:
         stays = np.array([match is None for match in matches], np.bool_)
         self.positions.keep(self.positions.packed(prints.name, prints.at[stays]))
         self.ids.add(prints.id_hashes)
+        if self.pool is not None:
+            first = len(self.pool.rows)
+            self.pool.add(prints.pool, prints.ids)
+            for row, match in enumerate(matches, first):
+                self.note_in_pool(row, match)
         return matches
+
+    def note_in_pool(self, row: int, match: Match | None) -> None:
+        """Tell the report of a pool, if there is one, what becomes of a record."""
+        if self.pool is None:
+            return
+        if match is None:
+            self.pool.kept(row)
+        else:
+            ends = zip(self.index_names, self.index_ends, strict=True)
+            index = next((name for name, end in ends if match.number < end), None)
+            self.pool.gone(row, match.number, index)
 
     def found(self, source: str, own_id: bytes, match: Match, *, marked: bool) -> None:
         """Count a record that goes, or is only marked; its id is JSON."""
@@ -77,7 +96,7 @@ class RemovalCounts:
         self.plan.guard.check(
             self.summary.sources,
             self.sizes,
-            lambda number: orjson.loads(self.decider.store.id_of(number)),
+            lambda number: orjson.loads(self.id_of(number)),
         )
 
     def told(self, match: Match) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class TwoPass:
         """Count a batch, and decide about it if that can be, or let its prints wait."""
         self.tally.summary.count(counts_of(prints.sources))
         self.tally.ids.add(prints.id_hashes)
+        if self.tally.pool is not None:
+            self.tally.pool.add(prints.pool, prints.ids)
         self._at.frombytes(self.tally.positions.packed(prints.name, prints.at).tobytes())
         if self.at_once:
             self._note(range(len(self._numbers), len(self._numbers) + len(prints)), prints)
@@ -188,6 +190,7 @@ class TwoPass:
             self._similarities.extend([-1.0] * missing)
             self._reasons.extend(bytes(missing))
         for place, (row, match) in enumerate(zip(rows, decider.decide(prints), strict=True)):
+            self.tally.note_in_pool(row, match)
             if match is None:
                 self._numbers[row] = number
                 self.tally.positions.keep((self._at[row],))

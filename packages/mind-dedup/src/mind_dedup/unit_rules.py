@@ -36,6 +36,9 @@ class UnitRule:
     headings: bool = False
     """Whether a line without an end of sentence stays before a longer one that does."""
 
+    tokens: int = 50
+    """So many tokens a passage has, or more."""
+
     @property
     def needs_all(self) -> bool:
         """Say whether all copies have to be seen before the first is settled."""

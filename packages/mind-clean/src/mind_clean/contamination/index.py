@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mind_clean.contamination.benchmark_files import benchmark_files, read_texts
 from mind_core.errors import UsageError
+from mind_core.text.benchmark_files import benchmark_files, read_texts
 from mind_core.text.ngrams import NgramIndex
 
 

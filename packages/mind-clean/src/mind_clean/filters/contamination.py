@@ -29,7 +29,7 @@ class Contamination:
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing, and files that are not there."""
-        from mind_clean.contamination.benchmark_files import benchmark_files
+        from mind_core.text.benchmark_files import benchmark_files
 
         for name in ("against", "fields"):
             value = getattr(self, name)
