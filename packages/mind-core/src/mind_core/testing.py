@@ -7,6 +7,7 @@ twice, no crash on odd texts, a component that pickles (workers need that).
 from __future__ import annotations
 
 import copy
+import importlib
 import os
 import pickle
 import re
@@ -213,27 +214,9 @@ def check_schedule(
 def check_architecture(
     factory: Callable[..., Any], *, vocabulary: int = 97, length: int = 12, **options: Any
 ) -> None:
-    """Assert that a model gives finite logits, is causal, and gets a gradient everywhere.
-
-    `factory(**options)` makes a config with `build()`; the model maps ids [B, T] to hidden
-    [B, T, D], and `model.logits(hidden)` to [B, T, V].
-    """
-    import torch
-
-    torch.manual_seed(0)
-    model = factory(**options).build()
-    ids = torch.randint(0, vocabulary, (2, length))
-    logits = model.logits(model(ids))
-    assert logits.shape[:2] == ids.shape and torch.isfinite(logits).all()
-    changed = ids.clone()
-    changed[:, length // 2] = (changed[:, length // 2] + 1) % vocabulary
-    later = model.logits(model(changed))
-    before = slice(0, length // 2)
-    assert torch.allclose(logits[:, before], later[:, before], atol=1e-5), "not causal"
-    assert not torch.allclose(logits[:, length // 2], later[:, length // 2]), "input is ignored"
-    logits.square().mean().backward()
-    silent = [name for name, p in model.named_parameters() if p.grad is None]
-    assert not silent, f"no gradient reaches {silent}"
+    """Assert that an architecture keeps its contract; see `mind_train.testing`, where it lives."""
+    check = importlib.import_module("mind_train.testing").check_architecture
+    check(factory, vocabulary=vocabulary, length=length, **options)
 
 
 def _record(item: Record | str) -> Record:

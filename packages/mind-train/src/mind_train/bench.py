@@ -21,6 +21,7 @@ from mind_train.config import model_config, settings
 from mind_train.data import Example
 from mind_train.device import DeviceConfig, choose_device
 from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source
+from mind_train.models.plain_module import build_model
 from mind_train.recipe_mixture import row_length
 from mind_train.trainer import Trainer
 
@@ -62,7 +63,7 @@ def trainer_of(recipe: Recipe, plugins: Plugins, vocab: int) -> Trainer:
     rows = RandomDataset(row_length(resolved, config), config.vocab)
     torch.manual_seed(resolved.seed)
     mixture = Mixture([Source(ALL, rows, 0)], [Phase(1 << 30, (UNIT,))], resolved.train.batch)
-    return Trainer(config.build(), mixture, [], resolved, machine)
+    return Trainer(build_model(config), mixture, [], resolved, machine)
 
 
 def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.untrusted import as_written, check_named, copy_files, inside
 from mind_train.components import TOOL, load_plugins
+from mind_train.models.bare_model import bare_model
 from mind_train.models.language_model import Config, LanguageModel
 from mind_train.tensor_file import check_sizes, open_tensors, write_tensors
 from mind_train.vector_math import settle_vector_functions
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from mind_tok import Tokenizer
 
 FORMAT = "mind-checkpoint"
+ARCHITECTURES = "register_architectures"
 FOLDER = "checkpoints"
 MODEL = "model.safetensors"
 CONFIG = "config.json"
@@ -94,32 +96,6 @@ def load_checkpoint(
     )
 
 
-def bare_model(config: Config) -> LanguageModel:
-    """Make a model without drawing its weights, nor touching the random generator's state."""
-    with torch.device("meta"):
-        model = config.build()
-    if any(buffer.is_meta for buffer in model.buffers()):
-        # An architecture that makes its tables on the default device has to be built for real.
-        with torch.random.fork_rng(devices=[]):
-            return config.build()
-    for module in model.modules():
-        for name, p in module.named_parameters(recurse=False):
-            setattr(module, name, torch.nn.Parameter(_room_for(p)))
-    model.tie_weights()
-    return model
-
-
-def _room_for(parameter: Tensor) -> Tensor:
-    try:
-        return torch.empty_like(parameter, device="cpu")
-    except RuntimeError as error:  # the allocator's
-        raise MindError(
-            f"the config asks for a tensor of {parameter.numel():,} numbers",
-            cause=str(error).partition("\n")[0],
-            hint="it may be damaged; else more memory is needed",
-        ) from None
-
-
 def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Config]:
     """Read the architecture's name and its config from a checkpoint."""
     described = read_json(inside(folder, CONFIG))
@@ -130,9 +106,16 @@ def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Conf
             f"{folder / CONFIG} describes no model", cause=error, hint="it may be damaged"
         ) from None
     check_sizes(fields, [inside(folder, MODEL)], folder / CONFIG)
-    config: Config = (plugins or load_plugins()).make(
-        "register_architectures", str(architecture), fields
-    )
+    plugins = plugins or load_plugins()
+    if architecture not in plugins.components(ARCHITECTURES):
+        plugins.load_installed()
+    if architecture not in plugins.components(ARCHITECTURES):
+        raise MindError(
+            f"{folder} holds a {architecture!r}, an architecture that no plugin here offers",
+            hint="`pip install` the plugin that it was trained with; one of a file goes with "
+            "`mind-train … --plugin FILE.py`, and has to be installed for the other tools",
+        )
+    config: Config = plugins.make(ARCHITECTURES, str(architecture), fields)
     return architecture, config
 
 

@@ -169,21 +169,44 @@ def model_config(recipe: Recipe, plugins: Plugins, vocab: int) -> tuple[str, Con
             "the recipe names no model.architecture", hint="--set model.architecture=mindllm"
         )
     component = plugins.find("register_architectures", architecture)
-    presets: Mapping[str, Mapping[str, Any]] = getattr(component.factory(), "presets", {})
+    presets = getattr(component.factory(), "presets", {})
     options = {"vocab": vocab, **table}
     missing = [n for n, d in component.options().items() if d is ... and n not in options]
     if missing:
         raise UsageError(
             f"the recipe does not say model.{missing[0]}",
-            hint=f"choose a preset: --set model.preset=NAME ({', '.join(presets)})",
+            hint=f"choose a preset: --set model.preset=NAME ({', '.join(presets)})"
+            if presets
+            else f"--set model.{missing[0]}=N",
         )
     config: Config = plugins.make("register_architectures", architecture, options)
+    _check_config(architecture, config)
     if config.vocab < vocab:
         raise MindError(
             f"the tokenizer has {vocab:,} tokens, the model's vocabulary only {config.vocab:,}",
             hint=f"--set model.vocab={vocab}",
         )
     return architecture, config
+
+
+def _check_config(architecture: str, config: Any) -> None:
+    """Refuse a plugin's config that a checkpoint could not hold, or that has no vocab or context.
+
+    A checkpoint keeps its fields as JSON, and makes it of them again.
+    """
+    wrong = ""
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        wrong = f"gives a {type(config).__name__}, which is no dataclass"
+    elif odd := [n for n in ("vocab", "context") if type(getattr(config, n, None)) is not int]:
+        wrong = f"gives a {type(config).__name__} without {odd[0]}, a whole number"
+    elif not callable(getattr(config, "build", None)):
+        wrong = f"gives a {type(config).__name__} without build()"
+    if wrong:
+        raise MindError(
+            f"architecture {architecture!r} {wrong}",
+            hint="it is a frozen dataclass with the fields vocab and context, and build() -> "
+            "torch.nn.Module; docs/plugins/architecture.md has an example",
+        )
 
 
 def _without_preset(table: Mapping[str, Any], plugins: Plugins) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def flops(model: LanguageModel, sequence: int) -> Flops:
     groups = model.groups()
     total = sum(groups.values())
     body = total - groups.get("embedding", 0) - groups.get("positions", 0)
-    weights = 6.0 * (body - groups.get("norm", 0) + model.head.numel())
+    matrices = body - groups.get("norm", 0) - groups.get("head", 0)
+    weights = 6.0 * (matrices + model.head.numel())
     width = model.head.shape[1]
     return Flops(
         weights=weights,

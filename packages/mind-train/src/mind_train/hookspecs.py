@@ -68,7 +68,10 @@ class Tracker(Protocol):
 
 @hookspec
 def register_architectures() -> Offers[Config]:
-    """Models: a frozen config dataclass with ``presets`` and ``build() -> LanguageModel``."""
+    """Models: a frozen config dataclass whose ``build()`` gives a module, ids → hidden states.
+
+    docs/plugins/architecture.md is the contract, ``mind_train.testing`` its test.
+    """
 
 
 @hookspec

@@ -26,6 +26,7 @@ from mind_train.data import Documents
 from mind_train.datasets.chat import ChatDataset
 from mind_train.device import DeviceConfig, choose_device
 from mind_train.distributed import planned_group
+from mind_train.document_rows import require_documents, shared_rows
 from mind_train.held_out import HeldOut, held_out_sets
 from mind_train.huggingface import folder
 from mind_train.huggingface.parent import for_rows, open_parent
@@ -104,6 +105,7 @@ def prepare_pretrain(
     else:
         found, architecture, config, fingerprint = _parent(parent, opened, shards, plugins)
         inputs["parent"] = fingerprint
+    require_documents(resolved, config)
     mixture = mixture_of(resolved, opened, row_length(resolved, config))
     return _job(resolved, plugins, architecture, config, found, opened, mixture, inputs)
 
@@ -145,6 +147,7 @@ def _continued(
         "tokenizer": opened.tokenizer["sha256"],
         CONTINUED: start.described(),
     }
+    require_documents(resolved, config)
     mixture = mixture_of(resolved, opened, row_length(resolved, config), start)
     return _job(resolved, plugins, architecture, config, None, opened, mixture, inputs, start)
 
@@ -175,8 +178,7 @@ def prepare_sft(
         found, architecture, config, fingerprint = _parent(parent, opened, shards, plugins)
     end_id = int(opened.tokenizer["end_id"])
     documents = Documents(opened.train())
-    # Without the mask conversations of our own share a row and see each other, as asked.
-    packed = resolved.train.document_mask or architecture != folder.ARCHITECTURE
+    resolved, packed = shared_rows(resolved, architecture, config)
     length = row_length(resolved, config)
     rows = ChatDataset(documents, length, end_id, packed=packed).require_rows()
     inputs = {
@@ -186,7 +188,9 @@ def prepare_sft(
         "parent": fingerprint,
     }
     mixture = plain_mixture(resolved, rows)
-    return _job(resolved, plugins, architecture, config, found, opened, mixture, inputs)
+    return _job(
+        resolved, plugins, architecture, config, found, opened, mixture, inputs, packed=packed
+    )
 
 
 def _refuse_lora(resolved: Settings) -> None:
@@ -235,6 +239,7 @@ def _job(
     mixture: Mixture,
     inputs: Mapping[str, Any],
     start: Start | None = None,
+    packed: bool = True,
 ) -> Job:
     train = resolved.train
     for phase in mixture.phases:
@@ -253,7 +258,7 @@ def _job(
             shards,
             mixture.sources[0].rows.sequence,
             train.evaluate_tokens,
-            train.document_mask or architecture != folder.ARCHITECTURE,
+            packed,
         ),
         machine=choose_device(train.device, train.dtype),
         inputs=inputs,

@@ -15,6 +15,7 @@ from mind_train.loss import head_loss, row_losses
 from mind_train.models.cpu.embedding import Embedding
 from mind_train.models.cpu.matmul import Linear
 from mind_train.models.language_model import LanguageModel
+from mind_train.models.plain_module import PlainModule
 
 
 class LossModule(nn.Module):
@@ -30,9 +31,10 @@ class LossModule(nn.Module):
         for module in self.model.modules():
             if isinstance(module, Linear):
                 module.direct = True
-        embedding = self.model.embedding
-        if isinstance(embedding, Embedding) and self.model.head is embedding.weight:
-            embedding.direct = self.direct = True
+        head = self.model.head
+        for module in self.model.modules():
+            if isinstance(module, Embedding) and module.weight is head:
+                module.direct = self.direct = True
 
     def forward(self, batch: Batch, scale: float | None) -> Tensor:
         """Give the summed loss times ``scale``; with None the losses [N] of the counted targets."""
@@ -72,21 +74,35 @@ def wrap(step: LossModule, world: ProcessGroup, mode: str, device: torch.device)
 
 
 def blocks_of(model: LanguageModel) -> list[nn.Module]:
-    """Give the repeated layers, by the name that both architectures use."""
+    """Give the repeated layers: an architecture's ``blocks``; there may be none."""
     found = getattr(model, "blocks", None)
     return list(found) if isinstance(found, nn.ModuleList) else []
+
+
+def require_blocks(model: LanguageModel, option: str) -> list[nn.Module]:
+    """Give the repeated layers that an option works on; raise MindError without any."""
+    if not (blocks := blocks_of(model)):
+        raise MindError(
+            f"{option} works on the repeated layers of a model, and this one names none",
+            hint=f"{option}=false; or let the architecture hold them as "
+            "self.blocks = torch.nn.ModuleList(…)",
+        )
+    return blocks
 
 
 def recompute_blocks(model: LanguageModel) -> None:
     """Keep only each block's input for the backward pass, and compute the rest again there."""
     from torch.utils.checkpoint import checkpoint
 
-    for block in blocks_of(model):
-        block.forward = partial(_again, checkpoint, block.forward)
+    ours = type(model).__module__.startswith("mind_train.models") and not isinstance(
+        model, PlainModule
+    )
+    for block in require_blocks(model, "train.recompute"):
+        block.forward = partial(_again, checkpoint, block.forward, not ours)
 
 
-def _again(checkpoint: Any, forward: Any, *args: Any, **named: Any) -> Any:
+def _again(checkpoint: Any, forward: Any, dropout: bool, *args: Any, **named: Any) -> Any:
+    """Call a block; ``dropout`` says that it may draw at random, which our own never do."""
     if not torch.is_grad_enabled():
         return forward(*args, **named)
-    dropout = bool(named)  # our own blocks have none, and no named arguments
     return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=dropout, **named)

@@ -37,7 +37,10 @@ from mind_train.metrics import (
     read_metrics,
     rewind,
 )
+from mind_train.models.bare_model import build_bare
+from mind_train.models.contract import check_states
 from mind_train.models.kernels import describe_attention
+from mind_train.models.plain_module import build_model
 from mind_train.rewinding import RewindAsked, decide, newest_of_course, rewinds_of
 from mind_train.run_folder import is_complete, only_one, open_run
 from mind_train.saving import Saver, save_step
@@ -85,7 +88,9 @@ def _train(
     job: Job, run: Path, existed: bool, progress: Progress, quiet: bool, world: ProcessGroup
 ) -> None:
     torch.manual_seed(job.settings.seed)
-    model = job.config.build()
+    model = build_model(job.config)
+    if not type(job.config).__module__.startswith("mind_train."):  # of a plugin
+        check_states(model)
     found = _newest(run, job, world) if existed else None
     goes_on = found is None and job.start is not None
     if goes_on:
@@ -202,8 +207,7 @@ def _resume(run: Path, job: Job, trainer: Trainer) -> None:
 
 def plan_lines(job: Job) -> list[str]:
     """Say what a run will be, before it starts."""
-    with torch.device("meta"):
-        parameters = sum(p.numel() for p in job.config.build().parameters())
+    parameters = sum(p.numel() for p in build_bare(job.config).parameters())
     mixture = job.mixture
     sequence = mixture.sources[0].rows.sequence
     tokens = mixture.rows_by(job.total) * sequence

@@ -17,6 +17,7 @@ from mind_train.config import Settings, model_config, settings
 from mind_train.device import CPU_TOKENS
 from mind_train.flops import flops
 from mind_train.loss import chunk_rows
+from mind_train.models.bare_model import build_bare
 from mind_train.models.cpu.attention_blocks import kept_keys
 from mind_train.models.language_model import LanguageModel
 from mind_train.recipe_mixture import mixture_of, row_length
@@ -44,8 +45,7 @@ def plan(
     if opened is not None:
         vocab = int(opened.tokenizer["vocab_size"])
     architecture, config = model_config(resolved.recipe, plugins, vocab)
-    with torch.device("meta"):
-        model = config.build()
+    model = build_bare(config)
     sequence = row_length(resolved, config)
     per_token = flops(model, sequence)
     batch = resolved.train.batch
@@ -86,7 +86,7 @@ def parameters(model: LanguageModel) -> dict[str, int]:
     groups = dict(model.groups())
     total = sum(groups.values())
     body = total - groups.get("embedding", 0) - groups.get("positions", 0)
-    matrices = body - groups.get("norm", 0)
+    matrices = body - groups.get("norm", 0) - groups.get("head", 0)
     return {
         **groups,
         "total": total,

@@ -26,7 +26,7 @@ from mind_train.evaluate import evaluate
 from mind_train.flops import flops
 from mind_train.held_out import HeldOut
 from mind_train.interrupt import Interrupted, StepSaver, Stop, StopAsked
-from mind_train.loss_module import LossModule, blocks_of, recompute_blocks, wrap
+from mind_train.loss_module import LossModule, recompute_blocks, require_blocks, wrap
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
@@ -67,7 +67,7 @@ class Trainer:
         if self.options.recompute:
             recompute_blocks(self.model)
         if self.options.compile:
-            for block in blocks_of(self.model):
+            for block in require_blocks(self.model, "train.compile"):
                 block.compile()
         module = LossModule(self.model, self.options.z_loss)
         if self.world.size == 1:

@@ -68,7 +68,12 @@ def import_(
     ] = None,
     tokenizer: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("-t", "--tokenizer", metavar="FOLDER", help="The model's tokenizer."),
+        typer.Option(
+            "-t",
+            "--tokenizer",
+            metavar="FOLDER",
+            help="The tokenizer. Default: the folder's own.",
+        ),
     ] = None,
     output: Output = None,
     replaces: Annotated[
@@ -83,12 +88,11 @@ def import_(
 ) -> None:
     """Read the options, then import."""
     source = shared.required(context, folder, "FOLDER, as transformers saves a model")
-    words = shared.required(context, tokenizer, "--tokenizer FOLDER")
     target = shared.required(context, output, "-o FOLDER")
     _refuse_existing(target)
     from mind_train.export.folder import import_folder
 
-    import_folder(source, words, target, replaces, shared.plugins_of(plugin))
+    import_folder(source, tokenizer, target, replaces, shared.plugins_of(plugin))
 
 
 def _refuse_existing(target: Path) -> None:

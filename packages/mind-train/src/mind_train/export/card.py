@@ -34,9 +34,38 @@ print(tokenizer.decode(model.generate(**prompt, max_new_tokens=50)[0]))
 """
 
 
-def model_card(architecture: str, dtype: str) -> str:
-    """Write how to load a folder of an architecture."""
-    own = architecture == "mindllm"
+PLAIN = """\
+# A {architecture} model, {dtype}
+
+Written by `mind-train export`. 由 `mind-train export` 写出。
+
+transformers does not know this architecture: `config.json` holds its options, and
+`model.safetensors` its parameters under the names that the module gives them.
+transformers 不认识这一架构：`config.json` 是它的参数配置，`model.safetensors` 是模块中同名的权重。
+
+```python
+import json
+
+from {module} import {name}
+from safetensors.torch import load_file
+
+config = {name}(**json.load(open("config.json"))["config"])
+model = config.build()
+missing, unexpected = model.load_state_dict(load_file("model.safetensors"), strict=False)
+assert not unexpected and set(missing).isdisjoint(name for name, _ in model.named_parameters())
+```
+"""
+
+
+def plain_card(architecture: str, dtype: str, kind: type) -> str:
+    """Write how to load a folder of an architecture that transformers does not know."""
+    return PLAIN.format(
+        architecture=architecture, dtype=dtype, module=kind.__module__, name=kind.__name__
+    )
+
+
+def model_card(architecture: str, dtype: str, own: bool) -> str:
+    """Write how to load a folder of an architecture; ``own`` ones bring a modelling file."""
     text = CARD.format(
         architecture=architecture,
         dtype=dtype,

@@ -19,6 +19,8 @@ from mind_core import MindError
 
 C = TypeVar("C")
 EMBEDDING = "embedding.weight"
+OUTPUT = "output.weight"
+"""A head that is not tied to the embedding."""
 
 
 def read_table(path: Path, old: int, new: int) -> dict[int, list[int]]:
@@ -50,10 +52,14 @@ def extended(
     config: C, weights: Mapping[str, Tensor], vocab: int, pieces: Mapping[int, Sequence[int]]
 ) -> tuple[C, dict[str, Tensor]]:
     """Give config and weights with ``vocab`` tokens; a new one without pieces gets the mean row."""
-    old = weights[EMBEDDING]  # (V, D)
-    rows = old.mean(dim=0).expand(vocab - old.shape[0], -1).clone()
-    for token, parts in pieces.items():
-        if parts:
-            rows[token - old.shape[0]] = old[list(parts)].mean(dim=0)
     larger = dataclasses.replace(config, vocab=vocab)  # type: ignore[type-var]
-    return larger, {**weights, EMBEDDING: torch.cat((old, rows))}
+    new = {**weights}
+    for name in (EMBEDDING, OUTPUT):
+        if name in weights:
+            old = weights[name]  # (V, D)
+            rows = old.mean(dim=0).expand(vocab - old.shape[0], -1).clone()
+            for token, parts in pieces.items():
+                if parts:
+                    rows[token - old.shape[0]] = old[list(parts)].mean(dim=0)
+            new[name] = torch.cat((old, rows))
+    return larger, new

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -27,24 +28,26 @@ from mind_tok.token_replacements import REPLACED
 from mind_train.checkpoint import (
     MODEL,
     TOKENIZER,
-    bare_model,
     find_checkpoint,
     read_config,
     write_checkpoint,
 )
 from mind_train.components import TOOL
 from mind_train.export import gpt_neo, mindllm
-from mind_train.export.card import model_card
+from mind_train.export.card import model_card, plain_card
 from mind_train.export.extension import extended, read_table
+from mind_train.export.foreign_tokenizer import read_foreign, texts_of
+from mind_train.export.forms import Form, find_form, form_of
 from mind_train.export.huggingface import write_folder
 from mind_train.huggingface.model import HuggingFaceConfig
+from mind_train.models.bare_model import bare_model
 from mind_train.models.language_model import LanguageModel
 from mind_train.tensor_file import check_sizes
 
-KINDS: dict[str, ModuleType] = {"gpt-neo": gpt_neo, "mindllm": mindllm}
-TYPES = {"gpt_neo": "gpt-neo", "mindllm": "mindllm"}
+TYPES = (*gpt_neo.MODEL_TYPES, *mindllm.MODEL_TYPES)
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+README = "README.md"
 INDEX = "model.safetensors.index.json"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -52,7 +55,8 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") -> None:
     """Write a checkpoint as a folder that transformers loads: safetensors, in fp32 bit for bit.
 
-    Raises MindError for an architecture without such a form, and for an unknown `dtype`.
+    An architecture without such a form is written as it is: its options, and its parameters under
+    their names. Raises UsageError for an unknown `dtype`.
     """
     if dtype not in DTYPES:
         raise UsageError(f"there is no --dtype {dtype!r}", hint=f"known: {', '.join(DTYPES)}")
@@ -64,33 +68,48 @@ def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") 
             _write_origin(folder, manifest)
         log(TOOL, f"{found} is exported to {output}")
         return
-    if architecture not in KINDS:
-        raise MindError(
-            f"architecture {architecture!r} has no form in transformers",
-            hint=f"exported can be {', '.join(KINDS)}",
-        )
-    kind = KINDS[architecture]
     tokenizer = load_tokenizer(found / TOKENIZER)
-    special = {"bos_token_id": tokenizer.end_id, "eos_token_id": tokenizer.end_id}
-    if PAD in tokenizer.special_ids:
-        special["pad_token_id"] = tokenizer.special_ids[PAD]
+    form = form_of(config)
     with atomic_folder(output) as folder:
-        weights = {
-            name: tensor.to(DTYPES[dtype])
-            for name, tensor in kind.to_hugging_face(config, load_file(found / MODEL)).items()
-        }
-        save_file(weights, folder / MODEL, metadata={"format": "pt"})
-        described = kind.describe(config) | special | {"torch_dtype": dtype}
-        write_json(folder / CONFIG, described)
-        write_json(folder / "generation_config.json", special)
-        if architecture == "mindllm":
-            source = mindllm.modelling_file()
-            (folder / f"{mindllm.MODULE}.py").write_text(source, "utf-8")
-        _write_tokenizer(tokenizer, folder, config.context)
-        (folder / "README.md").write_text(model_card(architecture, dtype), "utf-8")
+        if form is None:
+            _write_plain(folder, found, architecture, config, dtype)
+            _write_tokenizer(tokenizer, folder, config.context)
+        else:
+            _write_form(folder, found, form, config, dtype, tokenizer)
+        if not (folder / README).exists():
+            card = model_card(architecture, dtype, "auto_map" in read_json(folder / CONFIG))
+            (folder / README).write_text(card, "utf-8")
         copy_files(found / TOKENIZER, folder / TOKENIZER)
         _write_origin(folder, manifest)
     log(TOOL, f"{found} is exported to {output}")
+
+
+def _write_form(
+    folder: Path, found: Path, form: Form, config: Any, dtype: str, tokenizer: Tokenizer
+) -> None:
+    """Write a checkpoint in the form that its architecture has in transformers."""
+    special = {"bos_token_id": tokenizer.end_id, "eos_token_id": tokenizer.end_id}
+    if PAD in tokenizer.special_ids:
+        special["pad_token_id"] = tokenizer.special_ids[PAD]
+    weights = form.to_hugging_face(config, load_file(found / MODEL))
+    weights = {name: tensor.to(DTYPES[dtype]) for name, tensor in weights.items()}
+    save_file(weights, folder / MODEL, metadata={"format": "pt"})
+    described = special | form.describe(config) | {"torch_dtype": dtype}
+    write_json(folder / CONFIG, described)
+    write_json(folder / "generation_config.json", special)
+    _write_tokenizer(tokenizer, folder, config.context)
+    texts = getattr(form, "texts", None)
+    for name, text in (texts(config) if texts is not None else {}).items():
+        (folder / name).write_text(text, "utf-8")
+
+
+def _write_plain(folder: Path, found: Path, architecture: str, config: Any, dtype: str) -> None:
+    """Write the weights of an architecture that transformers does not know, under its names."""
+    tensors = {name: t.to(DTYPES[dtype]) for name, t in load_file(found / MODEL).items()}
+    save_file(tensors, folder / MODEL, metadata={"format": "pt"})
+    fields = {"architecture": architecture, "config": dataclasses.asdict(config)}
+    write_json(folder / CONFIG, fields | {"torch_dtype": dtype})
+    (folder / README).write_text(plain_card(architecture, dtype, type(config)), "utf-8")
 
 
 def _write_origin(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -102,13 +121,33 @@ def _write_origin(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def import_folder(
-    folder: Path, tokenizer: Path, output: Path, table: Path | None, plugins: Plugins
+    folder: Path, tokenizer: Path | None, output: Path, table: Path | None, plugins: Plugins
 ) -> None:
     """Make a checkpoint of a Hugging Face folder; with more tokens than it has, extend it.
 
     The new checkpoint is step 0 of a run folder, from which `pretrain --from` and `sft` go on.
+    Without ``tokenizer`` the folder's own travels with it.
     """
-    architecture, config, weights = _read_folder(folder)
+    architecture, form, config, weights = _read_folder(folder, plugins)
+    with ExitStack() as stack:
+        if tokenizer is None:
+            tokenizer = Path(stack.enter_context(TemporaryDirectory())) / TOKENIZER
+            read_foreign(folder).save(tokenizer)
+            if hasattr(form, "with_texts"):
+                config = form.with_texts(config, texts_of(folder))
+        _import(folder, architecture, config, weights, tokenizer, output, table, plugins)
+
+
+def _import(
+    folder: Path,
+    architecture: str,
+    config: Any,
+    weights: dict[str, Tensor],
+    tokenizer: Path,
+    output: Path,
+    table: Path | None,
+    plugins: Plugins,
+) -> None:
     vocab = load_tokenizer(tokenizer).vocab_size
     if vocab > config.vocab:
         table = table or tokenizer / REPLACED
@@ -137,7 +176,7 @@ def read_model(folder: Path) -> tuple[str, LanguageModel]:
 
     Raises MindError for a folder that holds another, or a variant of one.
     """
-    architecture, config, weights = _read_folder(folder)
+    architecture, _, config, weights = _read_folder(folder, None)
     model = bare_model(config)
     _check(model, weights, folder)
     with torch.no_grad():
@@ -146,25 +185,20 @@ def read_model(folder: Path) -> tuple[str, LanguageModel]:
     return architecture, model.eval()
 
 
-def _read_folder(folder: Path) -> tuple[str, Any, dict[str, Tensor]]:
-    """Read architecture, config and weights under our names."""
+def _read_folder(folder: Path, plugins: Plugins | None) -> tuple[str, Form, Any, dict[str, Tensor]]:
+    """Read architecture, form, config and weights under our names."""
     check_links(folder)
     theirs = _read_config(folder)
-    architecture = TYPES.get(str(theirs.get("model_type")), "")
-    if architecture not in KINDS:
-        raise MindError(
-            f"{folder} holds a {theirs.get('model_type')!r}", hint=f"known are {', '.join(TYPES)}"
-        )
-    kind = KINDS[architecture]
+    architecture, form = find_form(str(theirs.get("model_type")), plugins)
     check_sizes(theirs, _weight_files(folder), folder / CONFIG)
     try:
-        config = kind.read_config(theirs)
+        config = form.read_config(theirs)
     except (KeyError, TypeError, ValueError) as error:
         raise MindError(
             f"{folder / CONFIG} does not describe a model", cause=repr(error),
             hint="it should be as transformers wrote it",
         ) from None  # fmt: skip
-    return architecture, config, kind.from_hugging_face(config, _read_weights(folder))
+    return architecture, form, config, form.from_hugging_face(config, _read_weights(folder))
 
 
 def _write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:

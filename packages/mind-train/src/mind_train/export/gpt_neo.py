@@ -11,6 +11,7 @@ from torch import Tensor
 from mind_core import MindError
 from mind_train.models.gpt_neo import GPTNeoConfig
 
+MODEL_TYPES = ("gpt_neo",)
 OUTER = {
     "embedding.weight": "transformer.wte.weight",
     "positions.weight": "transformer.wpe.weight",

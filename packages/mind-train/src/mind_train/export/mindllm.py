@@ -12,6 +12,7 @@ from torch import Tensor
 from mind_core import MindError
 from mind_train.models.mindllm import MindLLMConfig
 
+MODEL_TYPES = ("mindllm",)
 MODULE = "modeling_mindllm"
 BASE = "model."
 
@@ -77,6 +78,11 @@ def read_config(theirs: Mapping[str, Any]) -> MindLLMConfig:
         eps=float(theirs["rms_norm_eps"]),
         gelu=theirs["gelu"],
     )
+
+
+def texts(config: MindLLMConfig) -> dict[str, str]:  # noqa: ARG001
+    """Give the modelling file, which goes beside the weights."""
+    return {f"{MODULE}.py": modelling_file()}
 
 
 def modelling_file() -> str:

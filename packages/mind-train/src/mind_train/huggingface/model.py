@@ -7,9 +7,8 @@ that a checkpoint can be built and exported without the folder. Code of a folder
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +36,6 @@ class HuggingFaceConfig:
     lora_rank: int = 0
     lora_alpha: float = 16.0
     files: str = "{}"
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def theirs(self) -> Any:
         """Give transformers' own config; raise MindError without transformers."""
@@ -105,8 +103,12 @@ class HuggingFaceModel(LanguageModel):
     def forward(
         self, ids: Tensor, documents: Tensor | None = None, cache: Cache | None = None
     ) -> Tensor:
-        """Compute hidden states [B, T, D] of ids [B, T]; positions restart with each document."""
-        assert cache is None, "transformers writes with its own cache"
+        """Compute hidden states [B, T, D] of ids [B, T]; positions restart with each document.
+
+        With the default cache all of a text is read again: transformers' own cache is another.
+        """
+        if cache is not None:
+            return self.read_again(ids, cache)
         more: dict[str, Any] = {}
         if documents is not None:
             more = {
@@ -130,22 +132,13 @@ class HuggingFaceModel(LanguageModel):
             ~mask, torch.finfo(kind).min
         )
 
-    def groups(self) -> dict[str, int]:
-        """Count parameters: embedding, head (where it is another), and all else."""
-        total = sum(p.numel() for p in self.inner.parameters())
-        words = self.embedding.weight.numel()
-        return {"embedding": words, "body": total - words}
-
     def keys_seen(self, sequence: int) -> list[float]:
         """Count the keys of a causal row, layer by layer."""
         return [mean_keys(sequence)] * len(self.blocks)
 
-    def new_cache(self, batch: int, length: int) -> Cache:  # noqa: ARG002
-        """Refuse: such a model writes through transformers."""
-        raise MindError(
-            "a model of transformers does not write here",
-            hint="`mind-train export` makes a folder for transformers, vLLM and others",
-        )
+    def new_cache(self, batch: int, length: int) -> Cache:
+        """Make a cache of ids, which ``forward`` reads again for each token."""
+        return super().new_cache(batch, length)
 
 
 def _positions(documents: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from mind_train.models.parts import count, split_qkv
 class GPTNeoConfig:
     """Describe a GPT-Neo decoder: LayerNorm, learned positions, local and global attention."""
 
+    hugging_face: ClassVar[str] = "mind_train.export.gpt_neo"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {"dim": 192, "layers": 4, "heads": 3, "ffn_dim": 768, "context": 256},
         "10m": {"dim": 320, "layers": 8, "heads": 5, "ffn_dim": 1280, "context": 512},

@@ -1,4 +1,10 @@
-"""What every architecture gives to the trainer, the loss and the generator."""
+"""What the trainer, the loss and the generator ask of a model, and what stands for what it lacks.
+
+Only ``forward`` is asked for: ids [B, T] to hidden states [B, T, D]. A module that is no
+``LanguageModel``, or takes no ``documents`` or ``cache``, is completed by ``build_model``
+(``plain_module.py``). docs/plugins/architecture.md describes the same for authors of plugins, and
+``mind_train.testing.check_architecture`` tests it.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +21,10 @@ from mind_train.models.attention import Cache
 class Config(Protocol):
     """Describe a model of any size; a frozen dataclass whose fields are the ``[model]`` keys.
 
-    ``presets`` maps a name to field values; ``vocab`` and ``context`` must be fields.
+    ``vocab`` and ``context`` have to be fields. A class attribute ``presets`` may map a name to
+    field values, and ``hugging_face`` may name the module that knows the model's form in
+    transformers (``export/forms.py``).
     """
-
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]]
 
     @property
     def vocab(self) -> int: ...
@@ -26,7 +32,7 @@ class Config(Protocol):
     @property
     def context(self) -> int: ...
 
-    def build(self) -> LanguageModel:
+    def build(self) -> nn.Module:
         """Make the module with freshly drawn weights on torch's current default device."""
         ...
 
@@ -39,10 +45,13 @@ class LanguageModel(nn.Module, ABC):
 
     config: Config
     embedding: nn.Embedding
+    sees_documents: bool = True
+    """Whether ``documents`` bound what a token sees; else each conversation has its own row."""
+
     supports_packing: ClassVar[bool] = False
     """Whether a cache may be a ``PackedCache``: an ``AttentionContext`` alone says what is seen."""
 
-    trims_padding: ClassVar[bool] = False
+    trims_padding: bool = False
     """Whether padding behind the longest text of a micro-batch is left out."""
 
     @abstractmethod
@@ -55,24 +64,46 @@ class LanguageModel(nn.Module, ABC):
         With ``cache`` the ids continue what the cache holds, and the cache grows.
         """
 
-    @abstractmethod
     def groups(self) -> Mapping[str, int]:
-        """Count parameters by part: embedding, attention, ffn, norm …"""
+        """Count parameters by part; the parts ``head``, ``positions`` and ``norm`` have a meaning.
 
-    @abstractmethod
-    def keys_seen(self, sequence: int) -> list[float]:
-        """Count, layer by layer, the keys that a query of a full row attends to on average."""
+        Default: ``embedding``, ``head`` where it is another matrix, and ``body``.
+        """
+        words = self.embedding.weight.numel()
+        head = 0 if self.head is self.embedding.weight else self.head.numel()
+        rest = sum(p.numel() for p in self.parameters()) - words - head
+        return {"embedding": words, **({"head": head} if head else {}), "body": rest}
+
+    def keys_seen(self, sequence: int) -> list[float]:  # noqa: ARG002
+        """Count, layer by layer, the keys that a query of a full row attends to on average.
+
+        FLOPs are counted with it. Default: no layer, so that attention does not count.
+        """
+        return []
 
     def tie_weights(self) -> None:
-        """Make one of parameters that are shared, after they were set anew; there is none here."""
+        """Make one of parameters that are shared, after they were set anew.
+
+        Default: nothing; those that share a tensor when they are built are seen without it.
+        """
 
     def spans(self, sequence: int) -> list[int]:
         """Count, layer by layer, the keys that a query could attend to: the row, or the window."""
         return [sequence] * len(self.keys_seen(sequence))
 
-    @abstractmethod
     def new_cache(self, batch: int, length: int) -> Cache:
-        """Make an empty key-value cache for ``length`` positions."""
+        """Make an empty cache for ``length`` positions.
+
+        Default: one that holds ids, and the model reads all of a text again for each token.
+        """
+        return Cache(1, (batch, 1, length, 1), self.device, torch.int64)
+
+    def read_again(self, ids: Tensor, cache: Cache) -> Tensor:
+        """Read ids [B, T] behind those that the default cache holds, and all of these once more."""
+        held, _ = cache.extend(0, *(ids[:, None, :, None],) * 2)  # (B, 1, S, 1)
+        cache.advance(ids.shape[1])
+        states: Tensor = self(held[:, 0, :, 0])
+        return states[:, -ids.shape[1] :]
 
     @property
     def head(self) -> Tensor:
@@ -87,3 +118,9 @@ class LanguageModel(nn.Module, ABC):
     def device(self) -> torch.device:
         """Tell where the weights live."""
         return self.embedding.weight.device
+
+
+def presets_of(factory: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Give the presets of an architecture's config class; there may be none."""
+    presets: Mapping[str, Mapping[str, Any]] = getattr(factory, "presets", {})
+    return presets

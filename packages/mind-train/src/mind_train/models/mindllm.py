@@ -42,6 +42,7 @@ from mind_train.models.parts import (
 class MindLLMConfig:
     """Describe a decoder of MindLLM-3B's kind: RoPE, RMSNorm, DeepNorm, GeGLU."""
 
+    hugging_face: ClassVar[str] = "mind_train.export.mindllm"
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         # Up to ten layers need no damping, and learn faster without: GeGLU multiplies three betas.
         "tiny": {

@@ -1,0 +1,54 @@
+"""Models without weights: to be counted, or to be filled from a checkpoint."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from mind_core import MindError
+from mind_train.models.language_model import Config, LanguageModel
+from mind_train.models.plain_module import build_model
+
+
+def build_bare(config: Config) -> LanguageModel:
+    """Build a model without weights on the meta device; for real if its code needs numbers."""
+    state = torch.get_rng_state()
+    try:
+        with torch.device("meta"):
+            return build_model(config)
+    except MindError as error:
+        if error.__cause__ is None:
+            raise
+    torch.set_rng_state(state)  # its code looks at numbers, which are not there
+    with torch.random.fork_rng(devices=[]):
+        return build_model(config)
+
+
+def bare_model(config: Config) -> LanguageModel:
+    """Make a model without drawing its weights, nor touching the random generator's state."""
+    model = build_bare(config)
+    if any(buffer.is_meta for buffer in model.buffers()):
+        # An architecture that makes its tables on the default device has to be built for real.
+        with torch.random.fork_rng(devices=[]):
+            return build_model(config)
+    made: dict[int, torch.nn.Parameter] = {}
+    for module in model.modules():
+        for name, p in list(module._parameters.items()):
+            if p is None or not p.is_meta:
+                continue
+            if id(p) not in made:  # a tensor that two modules share stays one
+                made[id(p)] = torch.nn.Parameter(_room_for(p), p.requires_grad)
+            setattr(module, name, made[id(p)])
+    model.tie_weights()
+    return model
+
+
+def _room_for(parameter: Tensor) -> Tensor:
+    try:
+        return torch.empty_like(parameter, device="cpu")
+    except RuntimeError as error:  # the allocator's
+        raise MindError(
+            f"the config asks for a tensor of {parameter.numel():,} numbers",
+            cause=str(error).partition("\n")[0],
+            hint="it may be damaged; else more memory is needed",
+        ) from None
