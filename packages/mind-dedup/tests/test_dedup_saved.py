@@ -268,6 +268,9 @@ HARMS: dict[str, Callable[[dict[str, Any]], None]] = {
     "no number": _set(3, 1, "9"),
     "fewer rows": _set(5, 1, 1),
     "a column less": lambda directory: directory["blocks"][0].pop(),
+    "ends of other rows": lambda directory: directory["blocks"][0][1].__setitem__(
+        0, directory["blocks"][0][4][0]
+    ),
     "no blocks": lambda directory: directory.pop("blocks"),
 }
 

@@ -74,6 +74,8 @@ def dedup(
     benchmarks: own.Benchmarks = None,
     index: own.IndexFolder = None,
     against: own.Against = None,
+    merge: own.Merge = None,
+    compact: own.Compact = False,
     compare: own.Compare = "both",
     restore: own.Restore = None,
     memory: own.Memory = None,
@@ -138,6 +140,12 @@ def dedup(
         cli.write_out(plan.recipe.to_toml())
     elif plan_for is not None:
         cli.write_out(_planned(plan, plan_for, plot))
+    elif merge or compact:
+        from mind_dedup.index_upkeep import upkeep
+
+        if inputs:
+            raise UsageError("--merge and --compact read no records", hint="leave the files out")
+        upkeep(index, merge or [], compact, quiet)
     elif dry_run:
         pipeline.check(plan, stream, job)
         cli.write_out(pipeline.describe(plan))

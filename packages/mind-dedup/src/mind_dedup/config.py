@@ -16,6 +16,7 @@ from mind_dedup.candidates import Measure
 from mind_dedup.clusters import check_weights
 from mind_dedup.compared_text import TEXT, ComparedText
 from mind_dedup.guard import Guard
+from mind_dedup.index_columns import EXACT, SETS
 from mind_dedup.signature import KeepPolicy, Signature, reason_of, scheme_of, threshold_of
 from mind_dedup.unit_rules import UnitRule
 
@@ -36,6 +37,7 @@ _TABLES: Mapping[str, Mapping[str, Any] | None] = {
     },
     "guard": {"max_removed": 0.6, "min_documents": 100, "max_cluster": 10_000},
     "run": {"memory": "", "weights": ""},
+    "index": {"sets": EXACT},
 }
 PASSAGE = "passage"
 UNITS = ("document", "paragraph", "line", "passage")
@@ -67,6 +69,8 @@ class DedupConfig:
     weights: str
     units: UnitRule = UnitRule("document", 30)  # noqa: RUF009 - it is frozen
     compared: ComparedText = TEXT
+    index_sets: str = EXACT
+    """Whether a new index holds whole sets or sketches of them."""
 
     @property
     def scheme(self) -> str:
@@ -133,6 +137,7 @@ def plan(recipe: Recipe, plugins: Plugins, allow: bool = False) -> DedupConfig:
             scope["min_tokens"],
         ),
         compared=ComparedText(str(compare["text_field"]), str(compare["chat"])),
+        index_sets=_one_of(recipe, "index.sets", recipe.values["index"]["sets"], SETS),
     )
 
 

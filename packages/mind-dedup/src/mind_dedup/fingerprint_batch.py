@@ -23,6 +23,7 @@ from mind_core.stream import Batch
 from mind_dedup.char_folding import nfc
 from mind_dedup.compared_text import TEXT, ComparedText
 from mind_dedup.fingerprints import Fingerprints, laid_out_keys, names_of
+from mind_dedup.index_columns import shortened
 from mind_dedup.plain_batches import outcome_of
 from mind_dedup.pool_facts import PoolReader, PoolRecord
 from mind_dedup.positions import hashes_of
@@ -49,9 +50,21 @@ class FingerprintBatch:
     policy: KeepPolicy | None = None
     compared: ComparedText = TEXT
     pool: PoolReader | None = None
+    short_keys: bool = False
+    """Whether keys are what an index holds of them."""
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Return the batch's outcome; what becomes of its records is settled later, in order."""
+        outcome = self._taken(batch)
+        prints: Fingerprints = outcome.payload
+        prints.keys = self.keys_of(prints.keys)
+        return outcome
+
+    def keys_of(self, keys: Hashes) -> Hashes:
+        """Return keys as they are compared."""
+        return shortened(keys) if self.short_keys else keys
+
+    def _taken(self, batch: Batch) -> BatchResult:
         signature = self.signature
         plain = reason_of(self.signature) is None and self.policy is None and self.compared.is_text
         if plain and self.pool is None and isinstance(signature, BatchSignature):

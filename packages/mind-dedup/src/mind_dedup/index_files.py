@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,13 +22,16 @@ from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
 from mind_core.untrusted import as_written, inside
 from mind_dedup.config import DedupConfig
+from mind_dedup.index_columns import SETS, ShortKeys, for_index, goes_back
+from mind_dedup.signature import cut_of, threshold_of
+from mind_dedup.signatures.minhash import MinHash
 from mind_dedup.store import Block, Remote, Store
 
-FORMAT, VERSION = "mind-dedup-index", 1
+FORMAT, VERSION = "mind-dedup-index", 2
 _MAGIC, _END = b"MINDDUP\x01", b"\x01PUDDNIM"
 _TAIL = struct.Struct("<QQ8s")  # where the directory begins, the checksum, the end mark
 _AT_ONCE = 1 << 22
-_TYPES = (("<u8",), ("<u4",), ("<u4", "<u8"), ("<u4",), ("|u1",), ("<u4",))
+_TYPES = (("<u4", "<u8"), ("<u4",), ("<u4", "<u8"), ("<u4",), ("|u1",), ("<u4",))
 """What each column of a block may hold."""
 
 _LOCK = ".lock"
@@ -41,14 +45,19 @@ def open_index(folder: Path, plan: DedupConfig, store: Store) -> int:
     manifest = read_index_manifest(folder, plan)
     before = len(store)
     with as_written(folder, "make the index again from its records, or take another one"):
-        for segment in manifest["segments"]:
-            path = inside(folder, segment.get("file") if isinstance(segment, dict) else None)
-            for block in _read(path, segment):
-                store.attach(block)
+        for block in segments_of(folder, manifest):
+            store.attach(block)
         found = len(store) - before
         if found != manifest["records"]:
             raise _damaged(folder, f"{found:,} records, the manifest says {manifest['records']:,}")
     return found
+
+
+def segments_of(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Block]:
+    """Check the segments of an index and yield their blocks, which are read when asked for."""
+    for segment in manifest["segments"]:
+        path = inside(folder, segment.get("file") if isinstance(segment, dict) else None)
+        yield from _read(path, segment)
 
 
 @contextmanager
@@ -71,35 +80,79 @@ def append_to_index(folder: Path, plan: DedupConfig, store: Store, first: int) -
     """Add the records of a store from `first` on as a segment, then replace the manifest."""
     manifest: dict[str, Any] = {
         "format": FORMAT, "version": VERSION, "scheme": plan.scheme,
-        "signature": plan.recipe.values["signature"], "segments": [], "records": 0,
+        "signature": plan.recipe.values["signature"], "cut": cut_of(plan.signature),
+        "threshold": threshold_of(plan.signature), "sets": plan.index_sets,
+        "next": 1, "segments": [], "records": 0,
     }  # fmt: skip
     if (folder / MANIFEST).exists():
         manifest = read_index_manifest(folder, plan)
     added = len(store) - first
     if added:
-        name = f"segment-{len(manifest['segments']) + 1:06}.mdx"
-        size, checksum = _write(folder / name, manifest["scheme"], store.blocks(first))
-        segment = {"file": name, "bytes": size, "checksum": checksum, "records": added}
-        manifest["segments"].append(segment)
-        manifest["records"] += added
+        blocks = (for_index(block, manifest["sets"]) for block in store.blocks(first))
+        add_segment(folder, manifest, blocks, added)
     write_json(folder / MANIFEST, manifest)
 
 
-def read_index_manifest(folder: Path, plan: DedupConfig) -> dict[str, Any]:
-    """Read an index's manifest; raise `MindError` if its keys are not those that a run makes."""
+def add_segment(
+    folder: Path, manifest: dict[str, Any], blocks: Iterator[Block], records: int
+) -> None:
+    """Write blocks as a segment, and name it in a manifest, which is not written yet."""
+    name = f"segment-{manifest['next']:06}.mdx"
+    manifest["next"] += 1
+    size, checksum = _write(folder / name, manifest["scheme"], blocks)
+    segment = {"file": name, "bytes": size, "checksum": checksum, "records": records}
+    manifest["segments"].append(segment)
+    manifest["records"] += records
+
+
+def any_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of an index, whatever its keys are."""
     manifest = read_manifest(folder, format=FORMAT)
-    wanted = plan.scheme
     if manifest.get("version") != VERSION:
         raise MindError(
             f"{folder} is an index of version {manifest.get('version')}, wanted is {VERSION}",
             hint="make it again from its records with this version",
         )
-    if manifest.get("scheme") != wanted:
+    kinds = {"scheme": str, "sets": str, "next": int, "records": int, "segments": list}
+    wrong = [name for name, kind in kinds.items() if type(manifest.get(name)) is not kind]
+    if wrong or manifest["sets"] not in SETS:
+        raise _damaged(folder / MANIFEST, f"it does not say {' and '.join(wrong or ['sets'])}")
+    return manifest
+
+
+def read_index_manifest(folder: Path, plan: DedupConfig) -> dict[str, Any]:
+    """Read an index's manifest; raise `MindError` if its keys are not those that a run makes."""
+    manifest = any_manifest(folder)
+    if manifest["scheme"] != plan.scheme:
         raise MindError(
-            f"{folder} has keys of scheme {manifest.get('scheme')!r}, this run makes {wanted!r}",
-            hint="use the signature, slots and bands that it was made with, or make it again",
+            f"{folder} has keys of scheme {manifest['scheme']!r}, this run makes {plan.scheme!r}",
+            hint="use the signature, slots and bands that it was made with, or make it again; a "
+            "threshold above the index's is served",
         )
     return manifest
+
+
+def fitted(plan: DedupConfig, folders: Iterable[Path]) -> DedupConfig:
+    """Return a plan with the bands of the indexes that it goes with, if they propose enough.
+
+    An index made for 0.8 serves 0.9: its bands propose all that those for 0.9 would, and more.
+    """
+    signature = plan.signature
+    if not isinstance(signature, MinHash) or signature.bands:
+        return plan
+    for folder in folders:
+        manifest = any_manifest(folder) if (folder / MANIFEST).exists() else {}
+        cut, threshold = manifest.get("cut"), manifest.get("threshold")
+        if (
+            isinstance(threshold, float)
+            and threshold <= signature.threshold
+            and isinstance(cut, list)
+            and [type(number) for number in cut] == [int, int]
+            and min(cut) > 0
+            and cut[0] * cut[1] <= signature.slots
+        ):
+            return replace(plan, signature=signature.with_cut(cut[0], cut[1]))
+    return plan
 
 
 def check_free(folder: Path) -> None:
@@ -181,11 +234,15 @@ def _block(file: BinaryIO, columns: list[list[Any]], end: int) -> Block:
     Raises `ValueError` for columns that no segment has: what a file says of its types decides what
     its bytes are taken for, so they are compared with the few that we write.
     """
-    remote = []
+    remote: list[Remote] = []
     for (offset, length, dtype), known in zip(columns, _TYPES, strict=True):
         if dtype not in known:
             raise ValueError(f"a column of type {dtype!r}")
-        column = Remote(file, offset, length, dtype)
+        column = (
+            ShortKeys(file, offset, length)
+            if not remote and dtype == "<u4"
+            else Remote(file, offset, length, dtype)
+        )
         if min(offset, length) < 0 or offset + length * column.dtype.itemsize > end:
             raise ValueError("a column beyond its end")
         remote.append(column)
@@ -194,6 +251,8 @@ def _block(file: BinaryIO, columns: list[list[Any]], end: int) -> Block:
     if len(rows) != 1 or not len(block.key_ends):
         raise ValueError("columns of different lengths")
     for values, ends in zip(block[::2], block[1::2], strict=True):
+        if goes_back(ends[:]):
+            raise ValueError("rows that end before they begin")
         if len(values) != ends[len(ends) - 1]:
             raise ValueError("a column that is shorter than its rows")
     return block

@@ -133,6 +133,13 @@ IndexFolder = Annotated[
         help="Compare with this index too, and add what stays to it when all is written.",
     ),
 ]
+Merge = Annotated[
+    Optional[list[Path]],  # noqa: UP045
+    typer.Option(
+        "--merge", metavar="DIR", help="Add the records of this index to --index, as they are."
+    ),
+]
+Compact = Annotated[bool, typer.Option("--compact", help="Make the segments of --index one.")]
 Against = Annotated[
     Optional[list[Path]],  # noqa: UP045
     typer.Option(

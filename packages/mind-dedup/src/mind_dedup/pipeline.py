@@ -22,6 +22,7 @@ from mind_dedup.guard import SummaryBySource
 from mind_dedup.index_files import (
     append_to_index,
     check_free,
+    fitted,
     index_lock,
     open_index,
     read_index_manifest,
@@ -59,6 +60,11 @@ class Job:
 
     benchmarks: Sequence[str] = ()
 
+    @property
+    def indexes(self) -> tuple[Path, ...]:
+        """Return the indexes that records go with."""
+        return (*self.against, *((self.index,) if self.index else ()))
+
 
 def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = None) -> Summary:
     """Run the stream and return its summary; raise `GateError` if the guard stops it."""
@@ -66,6 +72,7 @@ def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = Non
     if job.restore:
         inputs = (*(options.inputs or ("-",)), *map(str, job.restore))
         options = replace(options, inputs=inputs)
+    plan = fitted(plan, job.indexes)
     check(plan, options, job)
     if not plan.verified and reason_of(plan.signature) is None:
         log(TOOL, "warning: unverified, so texts go that only resemble others (--unverified)")
@@ -98,6 +105,7 @@ def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = Non
 
 def check(plan: DedupConfig, options: StreamOptions, job: Job) -> None:
     """Raise what a run would, as far as it can be known without reading a record."""
+    plan = fitted(plan, job.indexes)
     check_stream(options, job.clusters, job.report)
     _check(plan, job)
     for folder in job.against:
@@ -159,7 +167,8 @@ def _passes(
     pool = PoolReader(bool(plan.compared.chat), tuple(job.benchmarks)) if job.report else None
     if pool is not None:
         pool.prepare()
-    take = FingerprintBatch(plan.signature, policy, plan.compared, pool)
+    short = bool(job.index or job.against) and reason_of(plan.signature) is None
+    take = FingerprintBatch(plan.signature, policy, plan.compared, pool, short)
     cuts = plan.unit != "document"
     work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
     if job.restore:

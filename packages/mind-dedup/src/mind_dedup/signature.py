@@ -70,6 +70,11 @@ def scheme_of(name: str, signature: Signature) -> str:
     return " ".join([scheme, *cut])
 
 
+def cut_of(signature: Signature) -> list[int]:
+    """Return the bands of a signature and the rows of each; nothing if it has none."""
+    return [getattr(signature, name) for name in ("bands_used", "rows") if hasattr(signature, name)]
+
+
 def threshold_of(signature: Signature) -> float:
     """Return the similarity from which on a candidate is a duplicate."""
     return float(getattr(signature, "threshold", DEFAULT_THRESHOLD))

@@ -48,9 +48,12 @@ class Remote:
         begin, end, _ = part.indices(self.length)
         width = self.dtype.itemsize
         size = (end - begin) * width
-        data = os.pread(self.file.fileno(), size, self.offset + begin * width)
+        try:
+            data = os.pread(self.file.fileno(), size, self.offset + begin * width)
+        except (OSError, ValueError) as error:
+            raise _unreadable(self.file, error) from None
         if len(data) != size:
-            raise MindError("a temporary file or an index was cut while it was read")
+            raise _unreadable(self.file, "it was cut while it was in use")
         return np.frombuffer(data, self.dtype)
 
 
@@ -249,6 +252,16 @@ def block_of(
     id_ends = np.cumsum([len(one) for one in own], dtype=np.uint32)
     ids = np.frombuffer(b"".join(own), np.uint8)
     return Block(keys, key_ends, sets, set_ends, ids, id_ends)
+
+
+def _unreadable(file: BinaryIO, cause: str | BaseException) -> MindError:
+    """Return the error for what a run cannot read of an index, or of its own temporary file."""
+    name = file.name if isinstance(file.name, str) else "a temporary file"
+    return MindError(
+        f"{name} is damaged, or its disk is",
+        cause=cause,
+        hint="bring an index back from a copy, or make it again from its records",
+    )
 
 
 def _rows_of(column: Column, ends: Column, low: int, high: int) -> list[npt.NDArray[Any]]:

@@ -79,6 +79,7 @@ class FingerprintUnits:
             sources += [source] * len(own)
             units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
         prints = Fingerprints(*self.take.take(units), ids, sources, [], len(batch.data))
+        prints.keys = self.take.keys_of(prints.keys)
         prints.name, prints.at = batch.name, np.array(at, np.int64)
         prints.id_hashes = hashes_of(names)
         if self.take.policy is not None:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mind_core.kernels.hashing import Hashes
 from mind_core.kernels.library import kernel
 from mind_dedup.loops.similarity import similarity_of
+from mind_dedup.loops.sketches import is_sketch, sketch_similarity
 from mind_dedup.loops.sorting import SMALL, heap_sort, insertion_sort
 
 IntArray = npt.NDArray[np.int64]
@@ -190,7 +191,10 @@ def _first_that_holds(
         else:
             begin = set_ends[one - known - 1] if one > known else 0
             other = sets[begin : set_ends[one - known]]
-        similarity = similarity_of(own, other, threshold, labels, measure)
+        if one < known and is_sketch(other):
+            similarity = sketch_similarity(own, other, threshold, labels, measure == 1)
+        else:
+            similarity = similarity_of(own, other, threshold, labels, measure)
         if similarity > 0.0:
             return one, similarity
     return -1, 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -59,6 +59,13 @@ class MinHash:
             bands, rows = bands_for(self.threshold, self.slots)
         object.__setattr__(self, "bands_used", bands)
         object.__setattr__(self, "rows", rows)
+
+    def with_cut(self, bands: int, rows: int) -> MinHash:
+        """Return the same with other bands: those of an index that it has to go with."""
+        other = replace(self)
+        object.__setattr__(other, "bands_used", bands)
+        object.__setattr__(other, "rows", rows)
+        return other
 
     def __call__(self, record: Record) -> Sequence[bytes]:
         """Return one key of eight bytes per band."""
