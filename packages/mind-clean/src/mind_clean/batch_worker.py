@@ -34,7 +34,7 @@ MARKS = "marks"
 class BatchStats:
     """What a walk tells besides lines: how records ended, and the keys that were asked for."""
 
-    funnel: Funnel = field(default_factory=Funnel)
+    funnel: Funnel = field(default_factory=lambda: Funnel(most_sources=None))
     keys: list[Keys] = field(default_factory=list)
 
 

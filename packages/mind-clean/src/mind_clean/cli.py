@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -22,6 +23,7 @@ from mind_core.cli import (
 from mind_core.errors import UsageError, did_you_mean
 from mind_core.record_limits import SECONDS
 from mind_core.runner import StreamOptions, check_stream
+from mind_core.tasks import options as jobs_of
 
 TOOL = "mind-clean"
 
@@ -35,6 +37,7 @@ EXAMPLES = (
     "zstdcat pages.jsonl.zst | mind-clean --set running_text.min=500 -j 4 | mind-dedup > text.zst",
     "mind-clean --step blocks pages.jsonl.zst | mind-clean --step pii | zstdcat | head",
     "mind-clean --from warc crawl/*.warc.gz --without site_phrases -j 8 -o text.jsonl.zst",
+    "mind-clean pages/ --into text/ -j 8    # killed, it goes on; `mind-clean status text/`",
 )
 COST = (
     "Memory: a few MiB per worker, whatever the size of the input, and for site_phrases what its "
@@ -102,6 +105,14 @@ def clean(
     level: options.Level = None,
     dry_run: options.DryRun = False,
     print_recipe: options.PrintRecipe = False,
+    into: jobs_of.Into = None,
+    from_list: jobs_of.FromList = None,
+    task_size: jobs_of.TaskSize = jobs_of.TASK_SIZE,
+    engine: jobs_of.Engine = "local",
+    address: jobs_of.Address = None,
+    retries: jobs_of.Retries = jobs_of.RETRIES,
+    shard: jobs_of.Shard = None,
+    plan_only: jobs_of.PlanOnly = False,
     plugin: options.PluginFiles = None,
     list_components: options.ListComponents = False,
     list_plugins: options.ListPlugins = False,
@@ -114,6 +125,8 @@ def clean(
     from mind_clean.pipeline import CleanOptions, make_plugins, run_clean
     from mind_clean.plan import plan, recipe_text
     from mind_clean.steps import effective_recipe
+    from mind_clean.tasks import run_clean_job
+    from mind_core.tasks.inputs import find_files
 
     files = plugin or []
     if handle_info_options(TOOL, make_plugins, files, version, list_components, list_plugins, json):
@@ -128,6 +141,25 @@ def clean(
     if print_recipe:
         write_out(recipe_text(plugins, effective))
         return
+    made = CleanOptions(mark, keep_html, read_as, report, record_seconds)
+    bad = options.parse_skip_bad(skip_bad)
+    if into is not None:
+        jobs_of.refuse_with_into(
+            output=output, rejects=rejects, summary=summary, report=report, limit=limit
+        )
+        job = jobs_of.task_options(
+            into, inputs or (), from_list, task_size, engine, address, retries, shard, plan_only,
+            jobs=jobs, quiet=quiet, progress=progress,
+        )  # fmt: skip
+        if dry_run:
+            find_files(job.inputs, job.from_list, TOOL)
+            write_out(plan(plugins, effective))
+            return
+        run_clean_job(plugins, effective, job, made, level=level, skip_bad=bad)
+        return
+    jobs_of.refuse_without_into(
+        from_list=from_list, address=address, shard=shard, plan_only=plan_only
+    )
     stream = StreamOptions(
         inputs=tuple(inputs or ()),
         output=output,
@@ -136,7 +168,7 @@ def clean(
         jobs=jobs,
         level=level,
         limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
+        skip_bad=bad,
         quiet=quiet,
         progress=progress,
     )
@@ -145,9 +177,7 @@ def clean(
         write_out(plan(plugins, effective))
         return
     require_input(inputs, context.get_help)
-    run_clean(
-        plugins, effective, stream, CleanOptions(mark, keep_html, read_as, report, record_seconds)
-    )
+    run_clean(plugins, effective, stream, made)
 
 
 _COLLECT_AFTER = 100_000
@@ -161,6 +191,8 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_COLLECT_AFTER)
     try:
+        if sys.argv[1:2] == [jobs_of.STATUS]:
+            run(jobs_of.status_app(), f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
         run(app, TOOL)
     finally:
         gc.freeze()  # at the exit Python would walk through all that is about to go

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -41,6 +42,8 @@ class Funnel:
     records: Counter[End] = field(default_factory=Counter)
     characters: Counter[End] = field(default_factory=Counter)
     samples: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+    most_sources: int | None = MOST_SOURCES
+    """None for a part of a whole, as which sources are the first is known of the whole alone."""
     _sources: set[str] = field(default_factory=set)
 
     def add(self, record: Record, step: str, reason: str = "", line: bytes = b"") -> None:
@@ -70,14 +73,25 @@ class Funnel:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the counts as JSON values, sorted."""
+        return sorted(self.rows_as_met(), key=lambda row: tuple(row[name] for name in End._fields))
+
+    def rows_as_met(self) -> list[dict[str, Any]]:
+        """Return the counts as JSON values, in the order in which the ends were met."""
         return [
             {**end._asdict(), "records": records, "characters": self.characters[end]}
-            for end, records in sorted(self.records.items())
+            for end, records in self.records.items()
         ]
+
+    def add_rows(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Add counts that another funnel gave as they were met."""
+        for row in rows:
+            end = End(row["step"], row["reason"], self._source(row["source"]), row["language"])
+            self.records[end] += row["records"]
+            self.characters[end] += row["characters"]
 
     def _source(self, source: str) -> str:
         if source not in self._sources:
-            if len(self._sources) >= MOST_SOURCES:
+            if self.most_sources is not None and len(self._sources) >= self.most_sources:
                 return OTHER
             self._sources.add(source)
         return source

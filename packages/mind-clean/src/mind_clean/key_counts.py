@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -67,20 +69,44 @@ class KeyCounter:
         if self._buffered * _SORTING_TAKES >= self.budget // 2:
             self._count_buffer()
 
-    def table(self, least: int) -> KeyTable:
-        """Return the keys that were counted at least so often; the counter is empty then."""
+    def add_counted(self, keys: Keys, counts: Counts) -> None:
+        """Count keys, sorted and each there once, so many times more."""
         self._count_buffer()
-        if not self._spilled:
-            return _at_least(*_merged(self._runs), least)
-        self._spill()
-        return self._merge_spilled(least)
+        self._add_run(keys, counts)
+
+    def table(self, least: int) -> KeyTable:
+        """Return the keys that were counted at least so often."""
+        found: list[KeyTable] = []
+        held = 0
+        for keys, counts in self._ranges():
+            found.append(_at_least(keys, counts, least))
+            held += len(found[-1]) * _BYTES_PER_KEY
+            if self._spilled and held > self.budget:
+                raise MindError(
+                    f"what occurs {least} times or more takes over {self.budget >> 20} MiB",
+                    hint="allow more memory, or ask for more occurrences",
+                )
+        return KeyTable(
+            np.concatenate([table.keys for table in found]),
+            np.concatenate([table.counts for table in found]),
+        )
+
+    def write(self, path: Path) -> None:
+        """Write all keys with their counts, sorted, for `read_counted`: two files of one name."""
+        with key_files(path)[0].open("wb") as first, key_files(path)[1].open("wb") as second:
+            for keys, counts in self._ranges():
+                keys.tofile(first)
+                counts.tofile(second)
 
     def _count_buffer(self) -> None:
         if not self._buffer:
             return
         keys, counts = np.unique(np.concatenate(self._buffer), return_counts=True)
         self._buffer, self._buffered = [], 0
-        self._runs.append((keys, counts.astype(np.uint32)))
+        self._add_run(keys, counts.astype(np.uint32))
+
+    def _add_run(self, keys: Keys, counts: Counts) -> None:
+        self._runs.append((keys, counts))
         if self._in_runs() * 2 >= self.budget // 2:
             self._runs = [_merged(self._runs)]
             if self._in_runs() * 4 >= self.budget // 2:
@@ -110,7 +136,13 @@ class KeyCounter:
                 hint=f"{full_disk_hint(error)}; TMPDIR=/another/folder lets them wait elsewhere",
             ) from error
 
-    def _merge_spilled(self, least: int) -> KeyTable:
+    def _ranges(self) -> Iterator[tuple[Keys, Counts]]:
+        """Yield all keys with their counts, a range of keys at a time, in order."""
+        self._count_buffer()
+        if not self._spilled:
+            yield _merged(self._runs)
+            return
+        self._spill()
         assert self._file is not None
         runs = [
             (
@@ -124,8 +156,6 @@ class KeyCounter:
         # The keys are hashes, so equal ranges of them hold about equally many.
         edges = np.array([2**64 * part // parts for part in range(1, parts)], np.uint64)
         cuts = [[0, *np.searchsorted(keys, edges).tolist(), len(keys)] for keys, _ in runs]
-        found: list[KeyTable] = []
-        held = 0
         for part in range(parts):
             slices = [
                 (
@@ -134,17 +164,27 @@ class KeyCounter:
                 )
                 for (keys, counts), cut in zip(runs, cuts, strict=True)
             ]
-            found.append(_at_least(*_merged(slices), least))
-            held += len(found[-1]) * _BYTES_PER_KEY
-            if held > self.budget:
-                raise MindError(
-                    f"what occurs {least} times or more takes over {self.budget >> 20} MiB",
-                    hint="allow more memory, or ask for more occurrences",
-                )
-        return KeyTable(
-            np.concatenate([table.keys for table in found]),
-            np.concatenate([table.counts for table in found]),
-        )
+            yield _merged(slices)
+
+
+def key_files(path: Path) -> tuple[Path, Path]:
+    """Return the two files of keys and counts of a name."""
+    return path.with_name(f"{path.name}.keys"), path.with_name(f"{path.name}.counts")
+
+
+def read_counted(path: Path) -> KeyTable:
+    """Return what `KeyCounter.write` or `write_table` wrote: pages of the files, read as needed."""
+    first, second = key_files(path)
+    if not first.stat().st_size:
+        return KeyTable(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
+    return KeyTable(np.memmap(first, np.uint64, "r"), np.memmap(second, np.uint32, "r"))
+
+
+def write_table(table: KeyTable, path: Path) -> None:
+    """Write a table for `read_counted`."""
+    first, second = key_files(path)
+    table.keys.tofile(first)
+    table.counts.tofile(second)
 
 
 def bytes_of(size: str) -> int:
@@ -170,7 +210,8 @@ def _merged(runs: list[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:
     starts = np.flatnonzero(first)
     if not len(starts):
         return keys, counts
-    return keys[starts], np.add.reduceat(counts, starts, dtype=np.uint32)
+    sums = np.add.reduceat(counts, starts, dtype=np.uint64)
+    return keys[starts], np.minimum(sums, np.iinfo(np.uint32).max).astype(np.uint32)
 
 
 def _at_least(keys: Keys, counts: Counts, least: int) -> KeyTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mind_clean import builtins, hookspecs
 from mind_clean.batch_worker import BatchStats, CleanBatch
@@ -24,7 +24,7 @@ from mind_core.runner import BatchResult, Pass, StreamOptions, check_stream, run
 from mind_core.summary import Summary
 
 if TYPE_CHECKING:
-    from mind_clean.key_counts import Keys
+    from mind_clean.key_counts import Keys, KeyTable
 
 
 def make_plugins(files: Sequence[Path] = ()) -> Plugins:
@@ -86,22 +86,29 @@ class Cleaning:
         """Return the names of the steps, in their order."""
         return [step.name for step in self.steps]
 
+    @property
+    def counted(self) -> list[int]:
+        """Return the places of the steps that take two passes: each ends a walk."""
+        return [n for n, step in enumerate(self.steps) if isinstance(step.call, TwoPassComponent)]
+
     def passes(self) -> list[Pass]:
         """Return the walks over the stream, in order."""
-        counted = [
-            n for n, step in enumerate(self.steps) if isinstance(step.call, TwoPassComponent)
+        countings = [Counting.of(self.steps[place]) for place in self.counted]
+        return [
+            self.walk(number, before, counting)
+            for number, (before, counting) in enumerate(
+                zip([None, *countings], [*countings, None], strict=True)
+            )
         ]
-        starts, ends = [0, *counted], [*counted, len(self.steps)]
-        walks: list[Pass] = []
-        before: _Counting | None = None
-        for start, end in zip(starts, ends, strict=True):
-            counting = None if end == len(self.steps) else _counting(self.steps[end])
-            walks.append(self._pass(start, end, before, counting))
-            before = counting
-        return walks
+
+    def walk(self, number: int, before: KnownCounts | None, counting: Counting | None) -> Pass:
+        """Return a walk: what was counted for its first step, and what is counted for the next."""
+        counted = self.counted
+        start, end = [0, *counted][number], [*counted, len(self.steps)][number]
+        return self._pass(start, end, before, counting)
 
     def _pass(
-        self, start: int, end: int, before: _Counting | None, counting: _Counting | None
+        self, start: int, end: int, before: KnownCounts | None, counting: Counting | None
     ) -> Pass:
         """Return the walk from one step to the one before another, for which it counts."""
 
@@ -131,7 +138,14 @@ class Cleaning:
         return Pass(work, settle, name="" if counting is None else counting.step.name)
 
 
-class _Counting:
+class KnownCounts(Protocol):
+    """What knows the counts that a step of two passes wants."""
+
+    def with_counts(self) -> Step:
+        """Return the step, now that the counts are known."""
+
+
+class Counting:
     """Count the keys of a step of two passes."""
 
     def __init__(self, step: Step, component: TwoPassComponent) -> None:
@@ -140,6 +154,12 @@ class _Counting:
         self.step = step
         self.component = component
         self.counter = KeyCounter(bytes_of(self.component.memory))
+
+    @classmethod
+    def of(cls, step: Step) -> Counting:
+        """Return what counts for a step of two passes."""
+        assert isinstance(step.call, TwoPassComponent)
+        return cls(step, step.call)
 
     def add(self, keys: Sequence[Keys]) -> None:
         """Count the keys of some records."""
@@ -150,15 +170,15 @@ class _Counting:
 
     def with_counts(self) -> Step:
         """Return the step, now that the counts are known."""
-        table = self.counter.table(self.component.min_count)
-        try:
-            return replace(self.step, call=self.component.with_counts(table))
-        except MindError:
-            raise
-        except BaseException as error:
-            raise failure_to_start(str(self.step), error) from error
+        return informed(self.step, self.counter.table(self.component.min_count))
 
 
-def _counting(step: Step) -> _Counting:
+def informed(step: Step, table: KeyTable) -> Step:
+    """Return a step of two passes that knows its counts."""
     assert isinstance(step.call, TwoPassComponent)
-    return _Counting(step, step.call)
+    try:
+        return replace(step, call=step.call.with_counts(table))
+    except MindError:
+        raise
+    except BaseException as error:
+        raise failure_to_start(str(step), error) from error

@@ -95,7 +95,7 @@ class Processes:
 
         context: Any = multiprocessing.get_context(start_method())
         forked = context.get_start_method() == "fork"
-        sent = work if forked else _Sent.pack(work)
+        sent = work if forked else PackedWork.pack(work)
         for _ in range(self.jobs):
             ours, theirs = channel_pair(context)
             # A worker that kept another's pipe open would never notice that this process died.
@@ -195,15 +195,15 @@ def start_method() -> str | None:
 
 
 @dataclass(frozen=True)
-class _Sent:
-    """The work as it is sent to a process that begins with nothing."""
+class PackedWork:
+    """Work as it is sent to a process that begins with nothing."""
 
     plugin_files: tuple[PluginFile, ...]
     work: bytes
     stdout_is_reserved: bool
 
     @classmethod
-    def pack(cls, work: Callable[[Any], Any]) -> _Sent:
+    def pack(cls, work: Callable[[Any], Any]) -> PackedWork:
         """Pack the work with the source of the plugin files that it may refer to."""
         try:
             data = packed(work)
@@ -265,7 +265,7 @@ def _stop(workers: list[_Worker]) -> None:
 
 
 def _serve(
-    channel: Channel, inherited: list[Connection], sent: Callable[[Any], Any] | _Sent
+    channel: Channel, inherited: list[Connection], sent: Callable[[Any], Any] | PackedWork
 ) -> None:
     """Answer items until the pipe closes. Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -280,7 +280,7 @@ def _serve(
             return
         try:
             if work is None:
-                work = sent.unpack() if isinstance(sent, _Sent) else sent
+                work = sent.unpack() if isinstance(sent, PackedWork) else sent
             answer = (True, work(item))
         except BaseException as error:  # sys.exit in a component too must be told
             answer = (False, _portable(error))

@@ -69,6 +69,27 @@ def decompress(source: ByteSource, name: str) -> Iterator[bytes]:
         raise TruncatedStream(name, "zstd frame header")
 
 
+def frame_ends(source: ByteSource, name: str) -> Iterator[tuple[int, int, bytes]]:
+    """Yield for each frame where it ends in the source, its line feeds, and its last byte.
+
+    Frames that hold nothing, or are to be skipped, have no last byte. Raises as `decompress` does.
+    """
+    window = _Window(source, name)
+    while window.fill(4):
+        magic = window.take(4)
+        line_feeds, last = 0, b""
+        if int.from_bytes(magic, "little") in SKIPPABLE_MAGIC:
+            _skip_frame(window)
+        elif magic == MAGIC:
+            for data in _frame(window, magic):
+                line_feeds, last = line_feeds + data.count(b"\n"), data[-1:]
+        else:
+            raise _damaged(window, "other bytes follow after a frame")
+        yield window.position, line_feeds, last
+    if window.left():
+        raise TruncatedStream(name, "zstd frame header")
+
+
 class _Window:
     """A look at the next bytes of a source."""
 

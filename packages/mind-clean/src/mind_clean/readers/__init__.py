@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from mind_clean.readers.shapes import SHAPES
 from mind_core import Record
@@ -32,3 +32,11 @@ def batches_as(name: str, inputs: Sequence[str]) -> Iterator[Batch] | None:
     from mind_clean.readers.warc import read_warc
 
     return read_warc(inputs)
+
+
+def task_batches(name: str, source: BinaryIO, of: str) -> Iterator[Batch]:
+    """Return the batches of an open file that is no lines: of an archive, whole."""
+    assert name == WARC, name
+    from mind_clean.readers.warc import batches_of_archive
+
+    return batches_of_archive(source, of)

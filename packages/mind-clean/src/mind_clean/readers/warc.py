@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mind_clean.readers.warc_bytes import pieces_of
 from mind_clean.readers.warc_records import WarcRecord, records_of
@@ -38,8 +38,14 @@ def read_warc(inputs: Sequence[str], batch_bytes: int = BATCH_BYTES) -> Iterator
         name = "stdin" if item == "-" else str(item)
         source = sys.stdin.buffer if item == "-" else Path(item).open("rb")  # noqa: SIM115
         with source:
-            yield from batches_of(records_of(pieces_of(source, name), LARGEST_PAGE), name,
-                                  batch_bytes)  # fmt: skip
+            yield from batches_of_archive(source, name, batch_bytes)
+
+
+def batches_of_archive(
+    source: BinaryIO, name: str, batch_bytes: int = BATCH_BYTES
+) -> Iterator[Batch]:
+    """Yield the pages of an open archive; see `read_warc`."""
+    yield from batches_of(records_of(pieces_of(source, name), LARGEST_PAGE), name, batch_bytes)
 
 
 def batches_of(records: Iterable[WarcRecord], name: str, batch_bytes: int) -> Iterator[Batch]:

@@ -1,0 +1,62 @@
+"""What an engine is: it starts tasks by their numbers, and tells how they ended.
+
+The engine may run a task twice, here and elsewhere at once, or lose it: the commit makes that
+harmless. What it must do is to tell how each task that was given to it ended.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mind_core.direct import full_disk_hint
+from mind_core.errors import MindError
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt at a task ended."""
+
+    task: int
+    error: MindError | None = None
+
+
+Execute = Callable[[int], None]
+"""Do a task by its number; raises what goes wrong."""
+
+
+class TaskEngine(Protocol):
+    """What starts tasks and tells how they ended."""
+
+    def __enter__(self) -> TaskEngine:
+        """Start."""
+
+    def __exit__(self, *error: object) -> None:
+        """End what is still at work."""
+
+    def has_room(self) -> bool:
+        """Return whether another task can be begun now."""
+
+    def begin(self, task: int) -> None:
+        """Begin a task."""
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Return the tasks that have ended, after so many seconds at most."""
+
+
+def attempted(execute: Execute, task: int) -> Ended:
+    """Do a task and return how it ended, whatever was raised."""
+    try:
+        execute(task)
+    except MindError as error:
+        return Ended(task, error)
+    except OSError as error:
+        told = MindError("the system refused", cause=error, hint=full_disk_hint(error))
+        return Ended(task, told)
+    except BaseException as error:  # sys.exit in a component too must be told
+        trace = "".join(traceback.format_exception(error))
+        told = MindError(f"a task failed with {type(error).__name__}: {error}", cause=trace)
+        return Ended(task, told)
+    return Ended(task)

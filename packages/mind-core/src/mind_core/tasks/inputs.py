@@ -1,0 +1,125 @@
+"""From what a user names (files, folders, globs, lists) to the files of a job and their names."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mind_core.errors import MindError, UsageError
+from mind_core.files import MANIFEST, read_json
+from mind_core.foreign import missing
+from mind_core.progress import log
+from mind_core.tasks.names import FORMAT, OUTPUT, PLAN
+
+CONTENTS = (".jsonl", ".json", ".ndjson", ".warc", ".wet", ".parquet", ".csv", ".tsv")
+PACKED = ("", ".zst", ".gz")
+SUFFIXES = tuple(content + packed for content in CONTENTS for packed in PACKED)
+"""Names of the files that are taken out of a folder; a file that is named itself may have any."""
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file of a job: where it lies, and its name below the folder that all of them share."""
+
+    path: str
+    name: str
+
+
+def find_files(named: Sequence[str], from_list: Path | None, tool: str) -> list[FoundFile]:
+    """Return the files that were named, in that order; those of a folder by name.
+
+    What lies in a folder and has no name of a file of records is told and passed over. Raises
+    `MindError` for what is not there, `UsageError` for a file that is named twice, or no file.
+    """
+    paths: list[str] = []
+    for item in [*named, *(_listed(from_list) if from_list is not None else ())]:
+        paths += _files_of(item, tool)
+    if not paths:
+        raise UsageError("there are no inputs", hint="name files, folders, or a --from-list FILE")
+    twice = [path for path, times in Counter(map(os.path.realpath, paths)).items() if times > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is named twice", hint="name each file once")
+    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - links keep their names
+    above = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
+    return [FoundFile(path, os.path.relpath(path, above)) for path in absolute]
+
+
+def stems(names: Sequence[str]) -> list[str]:
+    """Return the names without what says how a file is packed, or whole where two would be one."""
+    short = [_stem(name) for name in names]
+    times = Counter(short)
+    return [one if times[one] == 1 else name for one, name in zip(short, names, strict=True)]
+
+
+def _stem(name: str) -> str:
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        if name.lower().endswith(suffix) and len(Path(name).name) > len(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def _listed(path: Path) -> Iterable[str]:
+    """Return the names in a list, one a line."""
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        lines = data.decode("utf-8").splitlines()
+    except OSError as error:
+        raise MindError(f"cannot read {path}", cause=error.strerror, hint="check it") from None
+    except UnicodeDecodeError as error:
+        raise MindError(f"{path} is no list of names", cause=error, hint="UTF-8, a name a line") \
+            from None  # fmt: skip
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _files_of(item: str, tool: str) -> list[str]:
+    if item == "-":
+        raise UsageError("stdin is no file", hint="--into reads files; or leave --into out")
+    if Path(item).is_dir():
+        return _in_folder(Path(item), tool)
+    if not Path(item).exists() and glob.has_magic(item):
+        named = glob.glob(item, recursive=True)  # noqa: PTH207 - relative or absolute, as given
+        found = sorted(path for path in named if Path(path).is_file())
+        if not found:
+            raise MindError(f"no file is named like {item}", hint="check the path")
+        return found
+    if not Path(item).is_file() or not os.access(item, os.R_OK):
+        raise missing(item, "there is no such file, or it may not be read")
+    return [item]
+
+
+def _in_folder(folder: Path, tool: str) -> list[str]:
+    """Return the files of records in a folder and below it; of a finished job, its outputs."""
+    if (folder / PLAN).exists():
+        return _outputs_of(folder)
+    found: list[str] = []
+    others: list[str] = []
+    for inside, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith("."):
+                is_ours = name.lower().endswith(SUFFIXES) and name != MANIFEST
+                (found if is_ours else others).append(str(Path(inside, name)))
+    if others:
+        shown = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")
+        log(tool, f"passed over {len(others)} files that have no name of records: {shown}")
+    if not found:
+        hint = f"name files; taken are *{', *'.join(CONTENTS)}, also packed as .zst and .gz"
+        raise MindError(f"{folder} holds no file of records", hint=hint)
+    return sorted(found)
+
+
+def _outputs_of(folder: Path) -> list[str]:
+    manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise MindError(
+            f"{folder} is the folder of a job that is not complete",
+            cause=f"it has no {MANIFEST}, which is written last",
+            hint="run the job's command again; it goes on where it was",
+        )
+    names = [name for name in manifest["files"] if name.startswith(f"{OUTPUT}/")]
+    return [str(folder / name) for name in names]

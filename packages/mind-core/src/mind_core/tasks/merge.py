@@ -1,0 +1,129 @@
+"""Complete a job: add up what its tasks tell, check that nothing was lost, write the manifest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mind_core.errors import MindError
+from mind_core.files import as_json, read_json
+from mind_core.tasks.commit import link_into_place, write_safely
+from mind_core.tasks.folder import TaskFolder
+from mind_core.tasks.names import FORMAT, SUMMARIES, SUMMARY, WORK
+from mind_core.tasks.plan import PlannedTask, TaskPlan
+from mind_core.untrusted import as_written
+
+COUNTED = ("in", "kept", "bytes_in", "bytes_out")
+COUNTED_BY_REASON = ("rejected", "marked", "bad")
+
+MergeDetails = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
+"""Add up the `details` of the summaries of a job's tasks, in their order."""
+
+
+def counts_of(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return what a done file tells of a task's summary."""
+    return {name: summary[name] for name in ("in", "kept", "rejected", "bad")}
+
+
+def missing_files(folder: TaskFolder, record: dict[str, Any]) -> list[str]:
+    """Return the files that a done file tells of and that are not there at their size."""
+    return [
+        name for name, told in record["files"].items() if _size(folder.path / name) != told["size"]
+    ]
+
+
+def merge(
+    folder: TaskFolder,
+    plan: TaskPlan,
+    details: MergeDetails,
+    check: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Write `summary.json` and, last of all, the manifest; return the summary.
+
+    Raises `MindError` if a task is not done, a file is missing, or a record was lost, and what
+    `check` raises of the summary.
+    """
+    files: dict[str, Any] = {}
+    totals: Counter[str] = Counter()
+    last = {task.number for task in plan.last}
+    for task in plan.tasks:
+        record = read_json(folder.done_file(task.number))
+        with as_written(folder.done_file(task.number)):
+            _check_done(folder, plan, task, record)
+            kept = {n: told for n, told in record["files"].items() if not n.startswith(WORK)}
+            if twice := kept.keys() & files.keys():
+                raise MindError(f"two tasks made {min(twice)}", hint="please report it")
+            files.update(kept)
+            if task.number in last:
+                totals.update(_in_and_out(record["counts"]))
+    if totals["in"] != totals["out"]:
+        raise MindError(
+            f"{totals['in']:,} records went in, but {totals['out']:,} are accounted for",
+            cause="kept + rejected + bad, added up over all tasks",
+            hint="please report it; nothing is marked complete",
+        )
+    summary = added_up(folder, plan, details)
+    if summary["in"] != totals["in"]:
+        raise MindError("the summaries are not those of the tasks", hint="make the job again")
+    check(summary)
+    with folder.attempt(len(plan.tasks)) as attempt:
+        told = attempt.path / SUMMARY
+        described = {"size": 0, "sha256": write_safely(told, as_json(summary))}
+        described["size"] = told.stat().st_size
+        link_into_place(told, folder.path / SUMMARY, str(described["sha256"]))
+        manifest = {
+            "format": FORMAT,
+            "job": plan.job,
+            "tool": plan.tool,
+            "tasks": len(plan.tasks),
+            **counts_of(summary),
+            "files": {**files, SUMMARY: described},
+        }
+        told = attempt.path / "manifest.json"
+        link_into_place(told, folder.manifest, write_safely(told, as_json(manifest)))
+    return summary
+
+
+def added_up(folder: TaskFolder, plan: TaskPlan, details: MergeDetails) -> dict[str, Any]:
+    """Return the summary of the job: what its tasks counted, added up."""
+    summaries = [read_json(folder.path / SUMMARIES / f"{task.name}.json") for task in plan.last]
+    total = {key: value for key, value in summaries[0].items() if key != "seconds"}
+    for name in COUNTED:
+        total[name] = sum(one[name] for one in summaries)
+    for name in COUNTED_BY_REASON:
+        counted: Counter[str] = Counter()
+        for one in summaries:
+            counted.update(one[name])
+        total[name] = dict(sorted(counted.items()))
+    total["details"] = details([one["details"] for one in summaries])
+    return total
+
+
+def _check_done(
+    folder: TaskFolder, plan: TaskPlan, task: PlannedTask, record: dict[str, Any]
+) -> None:
+    if (record["job"], record["task"]) != (plan.job, task.number):
+        raise MindError(
+            f"{folder.done_file(task.number)} is of another job",
+            hint="make the job again in another folder",
+        )
+    if missing := missing_files(folder, record):
+        raise MindError(
+            f"{folder.path / missing[0]} is missing, or not as long as it was",
+            cause=f"task {task} had made it",
+            hint="run the command again: the task is done again",
+        )
+
+
+def _in_and_out(counts: dict[str, Any]) -> dict[str, int]:
+    out = counts["kept"] + sum(counts["rejected"].values()) + sum(counts["bad"].values())
+    return {"in": counts["in"], "out": out}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
