@@ -15,11 +15,15 @@ from dedup_reference.engine import ReferenceDeduplicator, reference_fingerprints
 from mind_core.stream import Batch
 from mind_core.testing import ODD_TEXTS
 from mind_dedup import deduplicator as deciding
+from mind_dedup import key_table
 from mind_dedup.candidates import CandidateBatch, Measure, verify_candidates
 from mind_dedup.deduplicator import Deduplicator, Match
 from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.key_table import FULL, SMALLEST, KeyTable
+from mind_dedup.key_tables import KeyTables
 from mind_dedup.signatures.minhash import MinHash
+from mind_dedup.sorted_runs import SortedRuns
+from mind_dedup.store import Store
 
 SCRIPTS = [
     *map(chr, range(32, 127)),
@@ -184,6 +188,48 @@ def test_the_table_stays_small_and_false_answers_are_rare() -> None:
             assert table.bytes_held <= 7.6 * len(table)
     strangers = chance.integers(0, 2**64, 100_000, dtype=np.uint64)
     assert len(table.find(strangers)[0]) < 300
+
+
+def test_more_keys_than_a_table_holds_go_into_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = edited_texts(9000)
+    whole = decisions(texts, Deduplicator, [1000, 5000])
+    monkeypatch.setattr(key_table, "MOST", SMALLEST)
+    signature = MinHash(threshold=0.75)
+    decider = Deduplicator(signature)
+    found = []
+    for begin in range(0, len(texts), 500):
+        batch = batch_of(texts[begin : begin + 500], begin)
+        found += decider.decide(FingerprintBatch(signature)(batch).payload)
+    assert found == whole
+    assert isinstance(decider.index, KeyTables)
+    assert len(decider.index) > 2 * FULL * SMALLEST
+    again = KeyTables(decider.store)  # what an index that was read comes to
+    keys = next(decider.store.keys_of_records())[0]
+    assert [column.tolist() for column in again.find(keys)] == [
+        column.tolist() for column in decider.index.find(keys)
+    ]
+
+
+@pytest.mark.parametrize("first", [0, 5 << 32, 1 << 40])
+def test_record_numbers_are_wide(first: int) -> None:
+    """A billion records and more are arithmetic: numbers have 64 bits everywhere."""
+    texts = edited_texts(300)
+    store = Store()
+    store._count = first
+    signature = MinHash(threshold=0.75)
+    decider = Deduplicator(signature, store=store)
+    plain = decisions(texts, Deduplicator, [200])
+    wide = []
+    for part, begin in ((texts[:200], 0), (texts[200:], 200)):
+        wide += decider.decide(FingerprintBatch(signature)(batch_of(part, begin)).payload)
+    assert [m and (m.number - first, m.kept_id) for m in wide] == [
+        m and (m.number, m.kept_id) for m in plain
+    ]
+    runs = SortedRuns()
+    for keys, numbers in store.keys_of_records():
+        runs.write(keys, numbers)
+    place, number = runs.find(keys[:5])
+    assert number.min() >= first and set(place.tolist()) == set(range(5))
 
 
 @pytest.mark.parametrize("keys", [1, 2, 5])

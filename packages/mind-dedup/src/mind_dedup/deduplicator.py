@@ -16,7 +16,7 @@ from mind_dedup.candidates import CandidateBatch, Decisions, Measure, have_keys,
 from mind_dedup.compaction import compact
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.input_size import InputSize
-from mind_dedup.key_table import KeyTable
+from mind_dedup.key_tables import KeyTables
 from mind_dedup.signature import Signature, labels_of, reason_of, threshold_of
 from mind_dedup.store import IntArray, Store, StoredRecords
 
@@ -102,8 +102,8 @@ class Deduplicator:
     def _index(self) -> Index:
         """Return the index, a table in memory unless there is another already."""
         if self.index is None:
-            self.index = KeyTable(self.store.keys_of_records)
-        if isinstance(self.index, KeyTable) and self._from_nothing:
+            self.index = KeyTables(self.store)
+        if isinstance(self.index, KeyTables) and self._from_nothing:
             self.index.foreseen = int(len(self.index) * self.size.growth())
         return self.index
 

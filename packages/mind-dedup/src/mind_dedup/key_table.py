@@ -40,13 +40,15 @@ AMPLE = 1.04
 
 SMALLEST = 1 << 17
 MOST = (1 << 32) - 1024
+"""Slots of one table; the next keys go into another."""
 
 
 class KeyTable:
     """Hold the keys of the records kept so far."""
 
-    def __init__(self, records: KeysOfRecords) -> None:
-        self._records = records
+    def __init__(self, records: KeysOfRecords, base: int = 0) -> None:
+        """`records` gives what the table holds; no record has a number below `base`."""
+        self.records, self._base = records, base
         self._size = 0
         self.foreseen = 0
         """How many keys there will be in the end, as far as that is known."""
@@ -75,7 +77,7 @@ class KeyTable:
                 keys, maybe, places, numbers,
             )  # fmt: skip
             if found <= room:
-                return places[:found], numbers[:found]
+                return places[:found], numbers[:found] + self._base
             room = found
 
     def add(self, keys: Hashes, records: IntArray) -> None:
@@ -89,14 +91,14 @@ class KeyTable:
 
     def _enter(self, keys: Hashes, records: IntArray) -> None:
         words = self._tags.view(np.uint64)
-        insert(self._tags, words, self._numbers, self._fills, keys, records)
+        insert(self._tags, words, self._numbers, self._fills, keys, records - self._base)
 
     def _make(self, slots: int) -> None:
         slots = -(-slots // PAGE) * PAGE
         if slots > MOST:
             raise MindError(
-                f"an index in memory holds at most {MOST:,} keys",
-                hint="--memory SIZE continues on disk",
+                f"a table holds at most {MOST:,} keys",
+                hint="smaller batches of records, or --memory SIZE",
             )
         self._tags, self._numbers = np.zeros(slots, np.uint16), np.zeros(slots, np.uint32)
         self._fills = np.zeros(slots // BUCKET, np.uint8)
@@ -109,7 +111,8 @@ class KeyTable:
             self._tags, self._numbers = np.zeros(0, np.uint16), np.zeros(0, np.uint32)
             foreseen = int(self.foreseen / FULL)
             ahead = max(min(int(AMPLE * foreseen), SMALL), min(int(SURELY * foreseen), 2 * slots))
-            self._make(max(int(slots * step), int(size / FULL) + 1, ahead))
+            least = int(size / FULL) + 1
+            self._make(max(min(max(int(slots * step), ahead), MOST), least))
         self._size = size
-        for keys, records in self._records():
+        for keys, records in self.records():
             self._enter(keys, records)

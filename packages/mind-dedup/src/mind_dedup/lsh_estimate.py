@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mind_core.render.chart import Line
 from mind_core.render.pictures import Panel, line_picture
+from mind_dedup.key_table import FULL, MOST
 from mind_dedup.lsh import chance_of_candidate
 from mind_dedup.signatures.minhash import MinHash
 
@@ -20,6 +21,9 @@ BYTES_ON_RECORD = 8
 """A key as it is kept with the record: the part that goes to disk with --memory."""
 
 BYTES_PER_SHINGLE = 4
+
+KEYS_PER_TABLE = int(FULL * MOST)
+"""Keys that one table holds."""
 BYTES_OF_ID = 12 + 24
 
 
@@ -52,8 +56,19 @@ def format_estimate(signature: MinHash, documents: int) -> str:
         f"  {record:,.0f} with the record (keys, id, {BYTES_PER_SHINGLE} for each of its shingles, "
         f"here {SHINGLES_PER_DOCUMENT}): {_size(documents * record)}",
         "--memory SIZE keeps both within a bound, the rest lies on disk",
+        f"one table holds the keys of {KEYS_PER_TABLE // (bands + 1) / 1e6:,.0f} million, "
+        f"the next go into another: {_tables(signature, documents)} here",
+        "a search asks each table; record numbers have 64 bits",
+        "-j N: shingles and signatures are made by N workers; reading, the table of keys, the "
+        "comparison and writing are one process's. For more than about 4 cores give each machine "
+        "a part of the files with an index of its own, then join them: --against, --restore",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _tables(signature: MinHash, documents: int) -> str:
+    count = -(-documents * (signature.bands_used + 1) // KEYS_PER_TABLE)
+    return f"{count:,} table{'s' * (count != 1)}"
 
 
 def plot_curve(signature: MinHash) -> str:

@@ -35,13 +35,15 @@ _ROWS_AT_ONCE = 1024
 class SortedRuns:
     """Hold the keys of records on disk: sorted keys, and the number of each one's record."""
 
-    runs: list[tuple[Remote, Remote]] = field(default_factory=list)
+    runs: list[tuple[Remote, Remote, int]] = field(default_factory=list)
+    """Keys, the numbers of their records from the third on, which is the first of them."""
+
     _file: BinaryIO | None = None
 
     @property
     def bytes_on_disk(self) -> int:
         """Return the size of all runs."""
-        return sum(12 * len(keys) for keys, _ in self.runs)
+        return sum(12 * len(keys) for keys, _, _ in self.runs)
 
     def write(self, keys: Hashes, numbers: IntArray) -> None:
         """Sort keys and write them as a run."""
@@ -49,7 +51,8 @@ class SortedRuns:
             self._file = tempfile.TemporaryFile(prefix="mind-dedup-")  # noqa: SIM115 - nameless
         order = np.argsort(keys)
         columns: list[Remote] = []
-        both: tuple[Any, Any] = keys[order], numbers[order].astype(np.uint32)
+        first = int(numbers.min(initial=1 << 62)) if len(numbers) else 0
+        both: tuple[Any, Any] = keys[order], (numbers[order] - first).astype(np.uint32)
         try:
             for column in both:
                 columns.append(Remote(self._file, self._file.tell(), len(column), column.dtype))
@@ -61,7 +64,7 @@ class SortedRuns:
                 cause=error.strerror,
                 hint=f"{full_disk_hint(error)}; TMPDIR names another folder",
             ) from None
-        self.runs.append((columns[0], columns[1]))
+        self.runs.append((columns[0], columns[1], first))
 
     def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return which places of `keys` have which records, in the order of the places."""
@@ -69,7 +72,7 @@ class SortedRuns:
         wanted = keys[order]
         places: list[IntArray] = [np.zeros(0, np.int64)]
         found: list[IntArray] = [np.zeros(0, np.int64)]
-        for run_keys, run_numbers in self.runs:
+        for run_keys, run_numbers, first_number in self.runs:
             for begin in range(0, len(run_keys), _PIECE):
                 held = run_keys[begin : begin + _PIECE]
                 low = int(np.searchsorted(wanted, held[0]))
@@ -79,7 +82,7 @@ class SortedRuns:
                 if not counts.any():
                     continue
                 steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-                numbers = run_numbers[begin : begin + _PIECE].astype(np.int64)
+                numbers = run_numbers[begin : begin + _PIECE].astype(np.int64) + first_number
                 places.append(np.repeat(order[low:high], counts))
                 found.append(numbers[np.repeat(first, counts) + steps])
         place, number = np.concatenate(places), np.concatenate(found)
@@ -153,7 +156,7 @@ class ChunkedDeduplicator:
         store = self.decider.store
 
         def make(first: int) -> KeyTable:
-            return KeyTable(lambda: store.keys_of_records(first))
+            return KeyTable(lambda: store.keys_of_records(first), first)
 
         self.index = TieredIndex(store, self.memory // 4, make)
         self.decider.index = self.index

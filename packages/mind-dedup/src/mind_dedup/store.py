@@ -201,10 +201,25 @@ class Store:
         names = [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
         return StoredRecords(keys, np.cumsum(key_sizes), sets, np.cumsum(set_sizes)), names
 
-    def keys_of_records(self, first: int = 0) -> Iterator[tuple[Hashes, IntArray]]:
-        """Yield all entered keys with the numbers of their records, block by block."""
+    def block_start(self, number: int) -> int:
+        """Return the first record of the block that holds a record."""
+        return self._firsts[bisect_right(self._firsts, number) - 1]
+
+    def sizes(self) -> Iterator[tuple[int, int, int]]:
+        """Yield of each block its first record, its keys, and its records."""
+        for begin, block in zip(self._firsts, self._blocks, strict=True):
+            yield begin, len(block.keys), len(block.key_ends)
+
+    def keys_of_records(
+        self, first: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[Hashes, IntArray]]:
+        """Yield all entered keys with the numbers of their records, block by block.
+
+        Without the blocks that begin before `first`, or at `stop` and after.
+        """
         start = bisect_left(self._firsts, first)
-        for begin, block in zip(self._firsts[start:], self._blocks[start:], strict=True):
+        end = len(self._firsts) if stop is None else bisect_left(self._firsts, stop)
+        for begin, block in zip(self._firsts[start:end], self._blocks[start:end], strict=True):
             counts = np.diff(block.key_ends[:].astype(np.int64), prepend=0)
             yield block.keys[:], np.repeat(np.arange(begin, begin + len(counts)), counts)
 
