@@ -19,7 +19,7 @@ from mind_train.flops import flops
 from mind_train.loss import chunk_rows
 from mind_train.models.bare_model import build_bare
 from mind_train.models.cpu.attention_blocks import kept_keys
-from mind_train.models.language_model import LanguageModel
+from mind_train.models.language_model import Config, LanguageModel
 from mind_train.recipe_mixture import mixture_of, row_length
 from mind_train.shards import Folders, Shards
 from mind_train.train_options import TrainOptions
@@ -35,10 +35,12 @@ def plan(
     vocab: int,
     devices: int = 1,
     rate: float = 0.0,
+    reference: str | None = None,
 ) -> dict[str, Any]:
     """Work out a run; with shards also its tokens, epochs and groups, with a rate its duration.
 
-    ``rate`` is tokens per second of one device, as ``mind-train bench`` measures it.
+    ``rate`` is tokens per second of one device, as ``mind-train bench`` measures it; of a
+    ``reference`` (see ``references/runs.py``) what its runs nearest in size had.
     """
     resolved = settings(recipe, plugins)
     opened = Shards.open(shards, "text") if shards is not None else None
@@ -78,6 +80,13 @@ def plan(
         result |= {"steps": steps, "tokens": tokens, "flops": tokens * per_token.causal}
         if rate:
             result["seconds"] = tokens / (rate * devices)
+    if reference is not None:
+        from mind_train.references.charts import expected
+
+        languages = sorted({g.split("/")[1] for g in result.get("data", {}).get("groups", {})})
+        result["reference"] = expected(
+            result["parameters"]["body"], result.get("tokens", 0), languages, reference
+        )
     return result
 
 
@@ -93,6 +102,12 @@ def parameters(model: LanguageModel) -> dict[str, int]:
         "body": body,
         "body_and_head": matrices + model.head.numel(),
     }
+
+
+def body_of(config: Config) -> int:
+    """Count the parameters of a config's body, without making them."""
+    with torch.device("meta"):
+        return parameters(config.build())["body"]
 
 
 def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int) -> dict[str, int]:
@@ -195,4 +210,8 @@ def as_text(result: dict[str, Any]) -> str:
             f"  {name:<32} {g['tokens']:>14,} tokens {g['share']:>7.1%} {g['epochs']:>7.2f} epochs"
             for name, g in data["taken"].items()
         ]
+    if "reference" in result:
+        from mind_train.references.charts import expected_lines
+
+        lines += expected_lines(result["reference"])
     return "\n".join(lines) + "\n"

@@ -12,10 +12,12 @@ from pathlib import Path
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
+from mind_core.progress import log
 from mind_core.render.chart import Line, smooth, thin_out
 from mind_core.render.pictures import Panel, line_picture
 from mind_core.render.svg import COLOURS
 from mind_core.safe_html import Safe
+from mind_train.components import TOOL
 from mind_train.metrics import METRICS, read_metrics
 
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
@@ -24,9 +26,22 @@ GROUPINGS = {"language": "languages", "source": "validation"}
 Point = tuple[float, float]
 
 
-def plot(runs: Sequence[Path], output: Path | None, by: str = "language") -> str:
-    """Draw the curves of run folders into a file; give the SVG for stdout where there is none."""
-    picture = draw(runs, by)
+def plot(
+    runs: Sequence[Path], output: Path | None, by: str = "language", reference: str | None = None
+) -> str:
+    """Draw the curves of run folders into a file; give the SVG for stdout where there is none.
+
+    With a ``reference`` (see ``references/runs.py``) its curves are drawn beside those of one run,
+    and where the run stands among them is said on stderr.
+    """
+    panels: list[Panel] = []
+    if reference is not None:
+        from mind_train.references.charts import panels_beside
+
+        panels, said = panels_beside(runs, reference)
+        for line in said:
+            log(TOOL, line)
+    picture = draw(runs, by, panels)
     if output is None:
         return picture
     with atomic_file(output) as file:
@@ -34,8 +49,8 @@ def plot(runs: Sequence[Path], output: Path | None, by: str = "language") -> str
     return ""
 
 
-def draw(runs: Sequence[Path], by: str = "language") -> Safe:
-    """Draw the curves of run folders; give the SVG.
+def draw(runs: Sequence[Path], by: str = "language", more: Sequence[Panel] = ()) -> Safe:
+    """Draw the curves of run folders, and ``more`` panels beside them; give the SVG.
 
     Raises MindError for a run without metrics, UsageError for a ``by`` that is not known.
     """
@@ -57,7 +72,7 @@ def draw(runs: Sequence[Path], by: str = "language") -> Safe:
     panels = [Panel("training loss", training, "step", "nats per token")]
     if held_out:
         panels.append(Panel("held-out loss", held_out, "step", "bits per byte"))
-    return line_picture(panels, "loss curves")
+    return line_picture([*panels, *more], "loss curves")
 
 
 def _read(run: Path, by: str) -> tuple[list[Point], dict[str, list[Point]]]:

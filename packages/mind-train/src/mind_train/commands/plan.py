@@ -15,6 +15,7 @@ EXAMPLES = [
     "mind-train plan shards/",
     "mind-train plan --set model.preset=mindllm-3b --vocab 125700",
     "mind-train plan --recipe mindllm-3b --devices 64 --rate 23500",
+    "mind-train plan shards/ --reference shipped",
     "mind-train plan shards/ --recipe my.toml --set train.steps=5000 --json",
 ]
 COST = "Needs no memory for the model: 3 billion parameters fit a laptop."
@@ -37,6 +38,7 @@ def plan(
     rate: Annotated[
         float, typer.Option(metavar="X", min=0, help="Tokens a second of one device, for the time.")
     ] = 0.0,
+    reference: shared.Reference = None,
     plugin: options.PluginFiles = None,
     json: options.Json = False,
 ) -> None:
@@ -47,5 +49,7 @@ def plan(
     from mind_train.plan import as_text
     from mind_train.plan import plan as work_out
 
-    result = work_out(effective, shared.plugins_of(plugin), shards or None, vocab, devices, rate)
+    result = work_out(
+        effective, shared.plugins_of(plugin), shards or None, vocab, devices, rate, reference
+    )
     cli.write_out(encode(result).decode() if json else as_text(result))

@@ -15,6 +15,7 @@ EXAMPLES = [
     "mind-train plot run/ -o curves.svg",
     "mind-train plot run-a/ run-b/ -o both.svg",
     "mind-train plot run/ --by source > curves.svg",
+    "mind-train plot run/ --reference shipped -o here.svg",
 ]
 COST = "Reads metrics.jsonl of each run; a run may still be going on."
 
@@ -32,9 +33,10 @@ def plot(
     by: Annotated[
         str, typer.Option(metavar="WHAT", help="Held-out curves by language, or by source.")
     ] = "language",
+    reference: shared.Reference = None,
 ) -> None:
     """Read the options, then draw."""
     folders = shared.required(context, runs, "RUN, one or more run folders")
     from mind_train.plot import plot as draw
 
-    cli.write_out(draw(folders, output, by))
+    cli.write_out(draw(folders, output, by, reference))

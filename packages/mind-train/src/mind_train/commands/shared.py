@@ -67,6 +67,14 @@ Parent = Annotated[
     typer.Option("--from", metavar="MODEL", help="The run folder or checkpoint to start from."),
 ]
 
+Reference = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="shipped|FILE|RUN",
+        help="Curves of reference runs beside it: our own, those of a file, or a run folder's.",
+    ),
+]
+
 
 def plugins_of(files: Sequence[Path] | None) -> Plugins:
     """Load the plugins, with those in the given files."""
