@@ -25,7 +25,7 @@ import orjson
 from mind_core.files import atomic_file
 from mind_core.progress import log
 from mind_train.checkpoint import find_checkpoint, read_config
-from mind_train.plan import body_of
+from mind_train.flops import body_of
 from mind_train.references.runs import FORMAT, curves_of
 from mind_train.run_folder import read_recipe
 

@@ -17,4 +17,10 @@ class Counters:
     """Steps without an update, one after the other, as their numbers were not finite."""
     averaged: int = 0
     """Updates in the moving average of the weights."""
+    loss_scale: float = 0.0
+    """The factor on the loss in float16 (see ``loss_scale.py``); 0 in other types."""
+    scaled_well: int = 0
+    """Updates since the factor was changed."""
+    overflows: int = 0
+    """Steps passed over, as their gradient overflowed with the factor of then."""
     losses: list[float] = field(default_factory=list)

@@ -19,7 +19,17 @@ PEAKS = (
     ("A10", 125.0), ("L40S", 362.05), ("L40", 181.05), ("L4", 121.0), ("RTX 4090", 165.2),
     ("RTX 3090", 71.0),
 )  # fmt: skip
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# Of GPUs without bf16, in float16:
+HALF_PEAKS = (("V100S", 130.0), ("V100 PCIe", 112.0), ("V100", 125.0), ("T4", 65.0))
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+OTHERS = {
+    "mps": "Apple's GPUs have no float64, in which a step's sums are taken",
+    "npu": "Ascend's need torch_npu, with which this was never run",
+    "xpu": "Intel's GPUs are known to torch, but this was never run on one",
+    "hip": "AMD's GPUs are called cuda in a ROCm build of torch",
+    "rocm": "AMD's GPUs are called cuda in a ROCm build of torch",
+}
+"""Devices that people ask for, and why they are none here."""
 
 CPU_TOKENS = 512  # in a micro-batch; with more, memory grows and speed does not
 
@@ -39,9 +49,20 @@ class DeviceConfig:
 
     def peak(self) -> float | None:
         """Give the data sheet's FLOP/s of this device in this type; None where it is not known."""
-        if self.device.type != "cuda" or self.dtype != torch.bfloat16:
+        if self.device.type != "cuda" or self.dtype == torch.float32:
             return None
-        return table_peak(torch.cuda.get_device_name(self.device))
+        return table_peak(torch.cuda.get_device_name(self.device), self.dtype)
+
+    def advice(self) -> str:
+        """Tell of a faster type that was not asked for; "" where there is none."""
+        if self.device.type != "cuda" or self.dtype != torch.float32:
+            return ""
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return ""
+        return (
+            "this GPU has no bfloat16: --set train.dtype=float16, with loss scaling, is usually "
+            "several times as fast as float32"
+        )
 
     def describe(self) -> str:
         """Name the device and the type for people."""
@@ -53,9 +74,10 @@ class DeviceConfig:
         return f"{name}, {str(self.dtype).removeprefix('torch.')}"
 
 
-def table_peak(name: str) -> float | None:
-    """Look up a device's dense bf16 FLOP/s by its name."""
-    for part, peak in PEAKS:
+def table_peak(name: str, dtype: torch.dtype = torch.bfloat16) -> float | None:
+    """Look up a device's dense FLOP/s in a half type by its name."""
+    table = (*PEAKS, *HALF_PEAKS) if dtype == torch.float16 else PEAKS
+    for part, peak in table:
         if re.search(rf"(?<![A-Za-z0-9]){part}(?![A-Za-z0-9])", name):
             return peak * 1e12
     return None
@@ -74,18 +96,7 @@ def choose_device(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.is_available():
         device = f"cuda:{planned_group().local}"
-    try:
-        where = torch.device(device)
-    except RuntimeError as error:
-        raise MindError(
-            f"{option} {device!r} is no device", cause=error, hint="auto, cpu, cuda or cuda:1"
-        ) from None
-    if where.type not in ("cpu", "cuda"):
-        raise MindError(
-            f"{option} {device!r}: this kind of device is not supported",
-            cause="NVIDIA's GPUs are, and AMD's with a ROCm build of torch, both as cuda",
-            hint=f"{cpu} works everywhere",
-        )
+    where = _device(device, option, cpu)
     if where.type == "cuda" and (where.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise MindError(
@@ -96,7 +107,14 @@ def choose_device(
         fast = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = "bfloat16" if fast else "float32"
     if dtype not in DTYPES:
-        raise MindError(f"train.dtype {dtype!r} is not known", hint="auto, float32 or bfloat16")
+        raise MindError(
+            f"train.dtype {dtype!r} is not known", hint="auto, float32, bfloat16 or float16"
+        )
+    if dtype == "float16" and where.type == "cpu":
+        raise MindError(
+            "train.dtype float16 is for GPUs without bfloat16 (T4, V100)",
+            hint="--set train.dtype=float32, or bfloat16 where the processor has it",
+        )
     if dtype == "bfloat16" and where.type == "cpu" and not cpu_has_bf16():
         raise MindError(
             "train.dtype bfloat16: this processor has no bf16 instructions",
@@ -104,6 +122,27 @@ def choose_device(
             hint="--set train.dtype=float32",
         )
     return DeviceConfig(where, DTYPES[dtype])
+
+
+def _device(device: str, option: str, cpu: str) -> torch.device:
+    """Give the device of a name; raise MindError, with what works, for one not supported."""
+    kind = device.partition(":")[0]
+    works = f"{cpu} works everywhere; NVIDIA's GPUs, and AMD's with a ROCm build of torch, are cuda"
+    if kind in OTHERS:
+        raise MindError(
+            f"{option} {device!r}: this kind of device is not supported",
+            cause=OTHERS[kind],
+            hint=works,
+        )
+    try:
+        where = torch.device(device)
+    except RuntimeError as error:
+        raise MindError(
+            f"{option} {device!r} is no device", cause=error, hint="auto, cpu, cuda or cuda:1"
+        ) from None
+    if where.type not in ("cpu", "cuda"):
+        raise MindError(f"{option} {device!r}: this kind of device is not supported", hint=works)
+    return where
 
 
 def cpu_has_bf16() -> bool:

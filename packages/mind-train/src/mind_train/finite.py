@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mind_core import MindError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, dtype
 
 
 def not_finite(values: Any, path: str = "") -> Iterator[tuple[str, float]]:
@@ -44,3 +44,16 @@ def require_finite(tensor: Tensor, what: str, hint: str) -> None:
     """Raise MindError, with ``what`` as its subject, for a tensor that is not finite."""
     if not is_finite(tensor):
         raise MindError(f"{what} is not finite (nan or infinite)", hint=hint)
+
+
+def overflowed(step: int, what: str, computed: dtype) -> MindError:
+    """Say that a step's numbers, in the type ``computed``, are not finite, and what to do."""
+    half = "float16" in str(computed).split(".")
+    return MindError(
+        f"step {step}: {what}",
+        cause="the numbers overflowed, usually because the learning rate is too high"
+        + (", or beyond 65,504, where float16 ends" if half else ""),
+        hint="the last checkpoint is sound: go on from it with a lower optimizer.lr "
+        f'(--continue); or, if the rows are to blame, past them: on_nan = "skip" or '
+        f"[[skip]] from = {step}" + ("; or with train.dtype=float32" if half else ""),
+    )

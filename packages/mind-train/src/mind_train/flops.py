@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mind_train.models.language_model import LanguageModel
+from mind_train.models.bare_model import build_bare
+from mind_train.models.language_model import Config, LanguageModel
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def flops(model: LanguageModel, sequence: int) -> Flops:
     """Count training FLOPs per token under each convention."""
     groups = model.groups()
     total = sum(groups.values())
-    body = total - groups.get("embedding", 0) - groups.get("positions", 0)
+    body = body_parameters(model)
     matrices = body - groups.get("norm", 0) - groups.get("head", 0)
     weights = 6.0 * (matrices + model.head.numel())
     width = model.head.shape[1]
@@ -38,3 +39,14 @@ def flops(model: LanguageModel, sequence: int) -> Flops:
         six_n=6.0 * total,
         six_n_body=6.0 * body,
     )
+
+
+def body_parameters(model: LanguageModel) -> int:
+    """Count the parameters outside of embedding and positions."""
+    groups = model.groups()
+    return sum(groups.values()) - groups.get("embedding", 0) - groups.get("positions", 0)
+
+
+def body_of(config: Config) -> int:
+    """Count the parameters of a config's body, without making them."""
+    return body_parameters(build_bare(config))

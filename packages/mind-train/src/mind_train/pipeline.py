@@ -177,7 +177,7 @@ def _take_over(trainer: Trainer, found: Path) -> None:
     saved = read_json(found / TRAINER)
     with open_tensors(found / STATE) as file:
         unpack_state(trainer.parameters, trainer.optimizer, file, saved["state"])
-    trainer.counters = Counters(**saved["counters"])
+    trainer.start_from(Counters(**saved["counters"]))
     if trainer.ema is not None:
         trainer.ema.load(found)
     done = trainer.counters.step
@@ -218,6 +218,8 @@ def plan_lines(job: Job) -> list[str]:
     ]
     if job.machine.device.type != "cpu":
         lines.append(f"attention: {describe_attention(job.machine.device, job.machine.dtype)}")
+    if advice := job.machine.advice():
+        lines.append(advice)
     if job.start is not None:
         changed = ", ".join(f"{n} {old} → {new}" for n, (old, new) in job.start.changes.items())
         lines.append(f"goes on after step {job.start.step:,}; {changed or 'nothing is changed'}")
@@ -257,6 +259,7 @@ def _finish(run: Path, job: Job, trainer: Trainer, metrics: Metrics, quiet: bool
             "held_out": trainer.last_evaluation.get("all"),
             "data": job.mixture.achieved(trainer.counters.step),
             "skipped": trainer.counters.skipped,
+            "overflows": trainer.counters.overflows,
             "passed_over": len([n for n in trainer.passed if n <= trainer.counters.step]),
             "rewinds": [asdict(one) for one in rewinds_of(run)],
             "trackers": {one.name: one.described() for one in getattr(metrics, "trackers", [])},

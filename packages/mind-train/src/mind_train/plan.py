@@ -15,11 +15,11 @@ from mind_core.progress import duration
 from mind_core.recipe import Recipe
 from mind_train.config import Settings, model_config, settings
 from mind_train.device import CPU_TOKENS
-from mind_train.flops import flops
+from mind_train.flops import body_parameters, flops
 from mind_train.loss import chunk_rows
 from mind_train.models.bare_model import build_bare
 from mind_train.models.cpu.attention_blocks import kept_keys
-from mind_train.models.language_model import Config, LanguageModel
+from mind_train.models.language_model import LanguageModel
 from mind_train.recipe_mixture import mixture_of, row_length
 from mind_train.shards import Folders, Shards
 from mind_train.train_options import TrainOptions
@@ -94,7 +94,7 @@ def parameters(model: LanguageModel) -> dict[str, int]:
     """Count parameters by group, and under each definition of a model's size."""
     groups = dict(model.groups())
     total = sum(groups.values())
-    body = total - groups.get("embedding", 0) - groups.get("positions", 0)
+    body = body_parameters(model)
     matrices = body - groups.get("norm", 0) - groups.get("head", 0)
     return {
         **groups,
@@ -102,12 +102,6 @@ def parameters(model: LanguageModel) -> dict[str, int]:
         "body": body,
         "body_and_head": matrices + model.head.numel(),
     }
-
-
-def body_of(config: Config) -> int:
-    """Count the parameters of a config's body, without making them."""
-    with torch.device("meta"):
-        return parameters(config.build())["body"]
 
 
 def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int) -> dict[str, int]:

@@ -23,10 +23,12 @@ from mind_train.data import Batch, stack
 from mind_train.device import DeviceConfig, micro_batch
 from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
+from mind_train.finite import overflowed
 from mind_train.flops import flops
 from mind_train.held_out import HeldOut
 from mind_train.interrupt import Interrupted, StepSaver, Stop, StopAsked
 from mind_train.loss_module import LossModule, recompute_blocks, require_blocks, wrap
+from mind_train.loss_scale import LossScale
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
 from mind_train.models.language_model import LanguageModel
@@ -34,7 +36,6 @@ from mind_train.moving_average import MovingAverage
 from mind_train.rates import Rates
 from mind_train.rewinding import RewindAsked
 from mind_train.spike_detector import SpikeDetector
-from mind_train.tensor_file import whole
 from mind_train.wording import describe, in_words
 
 PEAK = "peak_lr"
@@ -80,11 +81,17 @@ class Trainer:
             group.setdefault(PEAK, group["lr"])
         decay = self.options.ema
         self.ema = MovingAverage(self.parameters, decay) if decay else None
-        self.counters = Counters()
+        self.loss_scale = LossScale(machine.dtype)
+        self.start_from(Counters())
         self.last_evaluation: dict[str, Any] = {}
         self.measured = -1  # the last step whose evaluation is in the metrics
         self.saved = self.first = 0  # the last step that a checkpoint holds; where the run begins
         self.stop = Stop()
+
+    def start_from(self, counters: Counters) -> None:
+        """Count on from here."""
+        self.counters = counters
+        self.loss_scale.take(counters)
 
     def run(
         self, metrics: Metrics, save: StepSaver, stop: Stop, progress: Progress, quiet: bool
@@ -170,7 +177,8 @@ class Trainer:
             raise
         norm = self.clip()
         finite = math.isfinite(loss) and math.isfinite(norm)
-        if not finite:
+        overflow = self.loss_scale.overflows(loss, norm)
+        if not finite and not overflow:
             self._not_finite(number, loss, norm)
         factor = self.rates(number)
         if not math.isfinite(factor):
@@ -185,11 +193,12 @@ class Trainer:
         if skip and finite and options.rewind_steps():
             self.optimizer.zero_grad(set_to_none=True)
             raise RewindAsked(number, f"the loss leapt to {loss:.3f}")
-        if skip:
+        if skip and not overflow:  # an overflow is counted where it was found
             counters.skipped += 1
             counters.in_vain = 0 if finite else counters.in_vain + 1
-        else:
+        elif not skip:
             self.optimizer.step()
+            self.loss_scale.note_update()
             guard.note(loss)
             counters.losses, counters.in_vain = guard.history, 0
             if self.ema is not None:
@@ -215,6 +224,8 @@ class Trainer:
             "tokens_per_second": round(inputs / spent, 1),
             "mfu": peak and round(inputs / spent * self.flops / (peak * self.world.size), 4),
         }
+        if self.loss_scale.active:
+            line |= {"loss_scale": counters.loss_scale, "overflows": counters.overflows}
         if not (math.isfinite(loss) and math.isfinite(norm)):
             del line["loss"], line["grad_norm"]
             line["cause"] = f"loss {loss}, gradient norm {norm}"
@@ -228,14 +239,8 @@ class Trainer:
             raise RewindAsked(number, what)
         stop = self.options.on_nan == "stop"
         if stop or self.counters.in_vain + 1 >= IN_VAIN:
-            raise MindError(
-                f"step {number}: {what}; nothing was updated"
-                + ("" if stop else f", as in the {IN_VAIN - 1} steps before"),
-                cause="the numbers overflowed, usually because the learning rate is too high",
-                hint="the last checkpoint is sound: go on from it with a lower optimizer.lr "
-                f'(--continue); or, if the rows are to blame, past them: on_nan = "skip" or '
-                f"[[skip]] from = {number}",
-            )
+            before = "" if stop else f", as in the {IN_VAIN - 1} steps before"
+            raise overflowed(number, what + "; nothing was updated" + before, self.machine.dtype)
 
     def backward(self, batch: Batch) -> tuple[float, int]:
         """Add up the gradient of the mean loss over the whole batch; give that mean, and inputs.
@@ -244,7 +249,8 @@ class Trainer:
         """
         world, device = self.world, self.machine.device
         valid, inputs = world.total([batch.valid, batch.inputs], device)
-        scale = world.size / valid  # DDP and FSDP2 average over the ranks; here it is a sum
+        factor = self.loss_scale.factor
+        scale = factor * world.size / valid  # DDP and FSDP2 average over ranks; here it is a sum
         count = batch.ids.shape[0]
         losses: list[Tensor] = []
         for start in range(0, count, self.micro_batch):
@@ -256,7 +262,7 @@ class Trainer:
                 loss = self.module(part, scale)
                 loss.backward()
             losses.append(loss.detach())
-        mean = float(torch.stack(losses).sum()) / world.size
+        mean = float(torch.stack(losses).sum()) / factor / world.size
         return world.total([mean], device)[0], int(inputs)
 
     def _accumulating(self, more: bool) -> AbstractContextManager[Any]:
@@ -266,8 +272,7 @@ class Trainer:
 
     def clip(self) -> float:
         """Scale the gradient down to the recipe's norm; give the norm it had."""
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
-        return float(whole(norm))
+        return self.loss_scale.clip(self.parameters.values(), self.options.clip)
 
     def measure(self, metrics: Metrics, quiet: bool) -> None:
         """Write the held-out losses, and what each source has given, if there is either."""

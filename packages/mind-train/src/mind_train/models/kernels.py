@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+AMPERE = (8, 0)
 HALF = (torch.bfloat16, torch.float16)
 # (q, k, v [N, H, d], starts [S + 1], longest, scale, window (left, right)) -> [N, H, d]
 Kernel = Callable[[Tensor, Tensor, Tensor, Tensor, int, float, tuple[int, int]], Tensor]
@@ -33,7 +34,12 @@ PLACES = (
 @cache
 def packed_kernel() -> Kernel | None:
     """Find a kernel for packed rows; None where this torch and its packages have none."""
-    return choose_kernel() if torch.cuda.is_available() else None
+    return choose_kernel() if torch.cuda.is_available() and has_ampere() else None
+
+
+def has_ampere() -> bool:
+    """Tell whether the GPU is of a generation (Ampere or later) that these kernels are for."""
+    return bool(torch.cuda.get_device_capability() >= AMPERE)
 
 
 def choose_kernel() -> Kernel | None:
@@ -56,6 +62,8 @@ def describe_attention(device: torch.device, dtype: torch.dtype) -> str:
         return f"SDPA; kernels for packed rows take no {str(dtype).removeprefix('torch.')}"
     kernel = packed_kernel()
     if kernel is None:
+        if torch.cuda.is_available() and not has_ampere():
+            return "SDPA with a mask: kernels for packed rows begin with Ampere"
         return "SDPA with a mask, as there is neither a varlen_attn with windows nor flash-attn"
     return "varlen_attn of torch" if kernel is _torch_varlen else "flash-attn"
 

@@ -88,7 +88,7 @@ def open_references(name: str) -> list[ReferenceRun]:
 def run_as_reference(run: Path) -> ReferenceRun:
     """Take a run folder as a reference: its last held-out losses, its model from a checkpoint."""
     from mind_train.checkpoint import find_checkpoint, read_config
-    from mind_train.plan import body_of
+    from mind_train.flops import body_of
 
     curves = curves_of(run)
     if not curves:

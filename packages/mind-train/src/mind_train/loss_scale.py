@@ -1,0 +1,71 @@
+"""Loss scaling for float16, whose smallest number is 6e-8: gradients are made larger by a factor.
+
+The rule of torch's ``GradScaler`` (Micikevicius et al. 2018): begin high, halve where a gradient
+overflows and pass over that step, double after 2,000 good ones. ``GradScaler`` itself multiplies
+the loss behind the head, whose gradients are made in its forward pass here (``loss.py``) and would
+have underflowed by then; so the factor goes into the loss. It is a power of two, which changes no
+digit of a gradient, and it is in the counters, so a run that goes on has it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from mind_train.counters import Counters
+from mind_train.tensor_file import whole
+
+FIRST = 65_536.0
+LEAST = 1.0  # below it the numbers themselves overflow, and no factor helps
+STEPS = 2_000  # good ones, after which it is doubled
+
+
+class LossScale:
+    """The factor of a run; 1 in any type but float16."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.counters = Counters()
+        self.active = dtype == torch.float16
+
+    def take(self, counters: Counters) -> None:
+        """Keep the factor in these counters from now on; a new run begins high."""
+        self.counters = counters
+        if self.active and not counters.loss_scale:
+            counters.loss_scale = FIRST
+
+    @property
+    def factor(self) -> float:
+        """Give what losses are multiplied by."""
+        return self.counters.loss_scale if self.active else 1.0
+
+    def clip(self, parameters: Iterable[Tensor], norm: float) -> float:
+        """Take the factor out of the gradients and scale them down to a norm; give theirs."""
+        parameters = list(parameters)
+        found = torch.nn.utils.clip_grad_norm_(parameters, norm * self.factor)
+        if self.active:
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    parameter.grad.mul_(1.0 / self.factor)
+        return float(whole(found)) / self.factor
+
+    def overflows(self, loss: float, norm: float) -> bool:
+        """Tell whether a gradient overflowed though the loss did not; then halve the factor."""
+        if not self.active or math.isfinite(norm) or not math.isfinite(loss):
+            return False
+        if self.factor <= LEAST:
+            return False
+        counters = self.counters
+        counters.loss_scale, counters.scaled_well = self.factor / 2, 0
+        counters.overflows += 1
+        return True
+
+    def note_update(self) -> None:
+        """Count a step whose gradient was fine; double the factor after enough of them."""
+        if self.active:
+            counters = self.counters
+            counters.scaled_well += 1
+            if counters.scaled_well >= STEPS:
+                counters.loss_scale, counters.scaled_well = self.factor * 2, 0
