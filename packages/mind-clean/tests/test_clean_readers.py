@@ -12,8 +12,8 @@ import pytest
 import zstandard
 
 from mind_clean.readers.warc import LARGEST_PAGE
-from mind_clean.readers.warc_bytes import pieces_of
-from mind_clean.readers.warc_records import records_of
+from mind_core.formats.warc_bytes import pieces_of
+from mind_core.formats.warc_records import records_of
 from mind_core.testing import ToolResult, run_tool
 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [

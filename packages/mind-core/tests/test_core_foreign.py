@@ -35,9 +35,9 @@ def zipped() -> bytes:
 
 
 FILES = {
-    "Parquet": (b"PAR1" + bytes(64), "read_parquet"),
+    "Parquet": (b"PAR1" + bytes(64), "decompress"),
     "ORC": (b"ORC" + bytes(64), "read_orc"),
-    "Arrow": (b"ARROW1\0\0", "to_json"),
+    "Arrow": (b"ARROW1\0\0", ".arrow"),
     "xz": (lzma.compress(LINES), "xzcat"),
     "bzip2": (bz2.compress(LINES), "bzcat"),
     "zip archive": (zipped(), "unzip -p"),
@@ -48,7 +48,7 @@ FILES = {
     "UTF-32": (LINES.decode().encode("utf-32"), "iconv -f utf-32"),
     "GBK": (LINES.decode().encode("gbk"), "iconv -f gb18030 -t utf-8"),
     "WARC": (b"WARC/1.0\r\nWARC-Type: warcinfo\r\n", "mind-clean --from warc"),
-    "WET": (b"WARC/1.0\r\nWARC-Type: conversion\r\n", "holds no pages"),
+    "WET": (b"WARC/1.0\r\nWARC-Type: conversion\r\n", ".wet.gz"),
     "HTML": (b"<!DOCTYPE html><p>", "jq -Rsc"),
     "PDF": (b"%PDF-1.7\n", "pdftotext"),
     "pickle": (b"\x80\x04\x95" + bytes(9), "can run code"),
@@ -60,8 +60,8 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_foreign_format_is_named_by_its_first_bytes(tmp_path: Path, name: str, wrap) -> None:
     content, way = FILES[name]
-    if wrap is bytes and name == "zstd twice":
-        return
+    if wrap is bytes and name in ("zstd twice", "xz", "bzip2", "Parquet"):
+        return  # read as they are
     path = tmp_path / "a file"
     path.write_bytes(wrap(content))
     with pytest.raises(MindError) as caught:

@@ -71,7 +71,7 @@ def test_a_model_that_overflows_scores_nothing(
     arguments = ["--model", overflowing_model, *more, "-o", out]
     done = run_tool("mind-sft-select", arguments, made_instructions, environment=ONE_THREAD)
     assert done.code == 1 and not out.exists()
-    assert "stdin:1: a score is no finite number" in done.stderr
+    assert "stdin:1: a number is not finite" in done.stderr
     assert f"entropy of record 'r0' under {overflowing_model}" in done.stderr
     assert "too_long" not in done.stderr
 

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from mind_clean.hookspecs import Extractor, Filter, Transform, hookimpl
+from mind_clean.hookspecs import Document, Extractor, Filter, Transform, hookimpl
 from mind_core import Offers
+
+
+@hookimpl
+def register_documents() -> Offers[Document]:
+    """Offer the kinds of documents that the tool reads by itself."""
+    return {
+        "txt": "mind_clean.documents.texts:PlainText",
+        "md": "mind_clean.documents.texts:Markdown",
+        "markdown": "mind_clean.documents.texts:Markdown",
+        "html": "mind_clean.documents.pages:Page",
+        "htm": "mind_clean.documents.pages:Page",
+        "xhtml": "mind_clean.documents.pages:Page",
+        "epub": "mind_clean.documents.epub:Epub",
+    }
 
 
 @hookimpl

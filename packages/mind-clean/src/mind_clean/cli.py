@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -25,6 +26,9 @@ from mind_core.record_limits import SECONDS
 from mind_core.runner import StreamOptions, check_stream
 from mind_core.tasks import options as jobs_of
 
+if TYPE_CHECKING:
+    from mind_core.plugins import Plugins
+
 TOOL = "mind-clean"
 
 WHAT = (
@@ -36,6 +40,7 @@ EXAMPLES = (
     "mind-clean pages.jsonl.zst -o text.jsonl.zst --rejects dropped.jsonl.zst",
     "zstdcat pages.jsonl.zst | mind-clean --set running_text.min=500 -j 4 | mind-dedup > text.zst",
     "mind-clean --step blocks pages.jsonl.zst | mind-clean --step pii | zstdcat | head",
+    "mind-clean --from files books/ -o books.jsonl.zst",
     "mind-clean --from warc crawl/*.warc.gz --without site_phrases -j 8 -o text.jsonl.zst",
     "mind-clean pages/ --into text/ -j 8    # killed, it goes on; `mind-clean status text/`",
 )
@@ -46,7 +51,17 @@ COST = (
     "same for any -j."
 )
 
-READS = ("records", "warc", "datatrove", "cc_net", "wudao", "mnbvc", "wanjuan", "chinesewebtext")
+READS = (
+    "records",
+    "warc",
+    "files",
+    "datatrove",
+    "cc_net",
+    "wudao",
+    "mnbvc",
+    "wanjuan",
+    "chinesewebtext",
+)
 
 app = new_app()
 
@@ -67,7 +82,8 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="SHAPE",
-        help=f"What comes in: {', '.join(READS)}. dolma's records are records.",
+        help=f"What comes in: {', '.join(READS)}. files are texts, HTML and EPUB, or folders."
+        " dolma's records are records.",
     ),
 ]
 Report = Annotated[
@@ -87,6 +103,7 @@ KeepHtml = Annotated[
 def clean(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     output: options.Output = None,
     read_as: From = "records",
     recipe: options.RecipeName = None,
@@ -161,7 +178,7 @@ def clean(
         from_list=from_list, address=address, shard=shard, plan_only=plan_only
     )
     stream = StreamOptions(
-        inputs=tuple(inputs or ()),
+        inputs=_inputs(plugins, read_as, inputs or []),
         output=output,
         rejects=rejects,
         summary=summary,
@@ -178,6 +195,15 @@ def clean(
         return
     require_input(inputs, context.get_help)
     run_clean(plugins, effective, stream, made)
+
+
+def _inputs(plugins: Plugins, read_as: str, inputs: Sequence[str]) -> tuple[str, ...]:
+    """Return the inputs; of documents also those that lie in folders."""
+    if read_as != "files":
+        return tuple(inputs)
+    from mind_clean.documents.files import files_in
+
+    return files_in(plugins, inputs)
 
 
 _COLLECT_AFTER = 100_000

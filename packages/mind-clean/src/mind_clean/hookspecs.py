@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 import pluggy
@@ -41,6 +43,22 @@ class Filter(Protocol):
 
         A `mind_core.Reason` also carries the measured value and the threshold.
         """
+
+
+class Document(Protocol):
+    """Read a document from a file."""
+
+    def __call__(self, path: Path) -> Iterable[Record]:
+        """Yield its records: the whole, or a chapter each with `metadata.chapter`.
+
+        Each has `text`, or a page in `html` or `html_base64` for the recipe's extractor. Raises
+        `ValueError`, with the cause, for a file that is damaged or protected.
+        """
+
+
+@hookspec
+def register_documents() -> Offers[Document]:
+    """Kinds of documents for `--from files`, each under the ending of its files: "epub"."""
 
 
 @hookspec

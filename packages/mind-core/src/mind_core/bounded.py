@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mind_core.compressions import content_of
 from mind_core.errors import MindError
-from mind_core.stream import content_of
 from mind_core.zstd_frames import MAGIC
 
 _GZIP = b"\x1f\x8b"

@@ -109,8 +109,10 @@ BAD_REASONS = {
     "missing_field": "a field is missing",
     "wrong_type": "a field has the wrong type",
     "damaged_record": "a record of the archive is damaged",
+    "damaged_document": "a document cannot be read",
     "foreign_ids": "ids that the tokenizer does not have",
-    "not_finite": "a score is no finite number",
+    "wrong_columns": "the row has not as many cells as the header",
+    "not_finite": "a number is not finite",
     "too_nested": "nested more than 254 levels deep",
     "line_too_long": "the line is longer than the limit",
 }
@@ -120,7 +122,7 @@ def _hint(reason: str, position: str) -> str:
     """Return the advice that helps: a bad first line is mostly another kind of file."""
     if reason == "line_too_long":
         return _LONG_LINE
-    if reason == "damaged_record":
+    if reason in ("damaged_record", "damaged_document"):
         return _DAMAGED
     if reason in ("not_json", "not_an_object", "broken_utf8") and position.endswith(":1"):
         return _NO_JSONL

@@ -15,8 +15,8 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"Obj\x01", "Avro", "avro"),
     (b"\x89HDF\r\n\x1a\n", "HDF5", ""),
     (b"SQLite format 3\x00", "an SQLite database", ""),
-    (b"\xfd7zXZ\x00", "compressed with xz", "xzcat"),
-    (b"BZh", "compressed with bzip2", "bzcat"),
+    (b"\xfd7zXZ\x00", "compressed with xz inside", "xzcat"),
+    (b"BZh", "compressed with bzip2 inside", "bzcat"),
     (b"\x04\x22\x4d\x18", "compressed with lz4", "lz4cat"),
     (b"LZIP", "compressed with lzip", "lzip -dc"),
     (b"\x5d\x00\x00", "compressed with lzma", "xzcat --format=lzma"),
@@ -70,7 +70,7 @@ def check_not_foreign(start: bytes, name: str) -> None:
         raise _foreign(name, "a tar archive", f"`tar xOf {_shell(name)} | …` takes its files")
     for magic, what, turn in SIGNATURES:
         if start.startswith(magic):
-            raise _foreign(name, what, _way(turn, name, start))
+            raise _foreign(name, what, _way(turn, name))
 
 
 def looks_like_gbk(raw: bytes) -> bool:
@@ -114,19 +114,26 @@ def _foreign(name: str, what: str, hint: str) -> MindError:
     return MindError(f"{name} is {what}, not JSON Lines", hint=hint)
 
 
-def _way(turn: str, name: str, start: bytes) -> str:
+def _way(turn: str, name: str) -> str:
     file = _shell(name)
     match turn:
         case "":
             return _SOMETHING_ELSE
-        case "parquet" | "orc":
+        case "parquet" if name == "stdin":
+            return "it is read from its end, so not from a pipe: give the file"
+        case "parquet":
+            return f"decompress {file} first: Parquet is read from its end, and is small by itself"
+        case "orc":
             return f"`{_FRAMES.format(turn)} {file} | …` with pandas and pyarrow"
-        case "arrow" | "avro":
+        case "arrow":
+            return "call the file .arrow, and do not compress it: then it is read"
+        case "avro":
             return "turn it into JSON Lines; the library datasets has `Dataset.to_json`"
-        case "warc" if b"WARC-Type: conversion" in start:
-            return "a WET file holds no pages: `mind-clean --from warc` reads the crawl's .warc.gz"
         case "warc":
-            return f"`mind-clean --from warc {file}` reads the pages of a .warc.gz"
+            return (
+                f"`mind-clean --from warc {file}` reads the pages of a .warc.gz; "
+                "texts are read by every tool if the file is called .wet or .wet.gz"
+            )
         case "pdftotext":
             return f"`pdftotext {file} - | jq -Rsc '{{id: \"1\", text: .}}' | …`"
         case "pickle":

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from mind_core.columns import set_columns
 from mind_core.errors import UsageError
 from mind_core.parallel import usable_cores
 from mind_core.runner import ALL
@@ -35,8 +36,17 @@ Inputs = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Argument(
         metavar="[FILE]...",
-        help="JSONL files: zstd, gzip or plain; '-' or none is stdin.",
+        help="JSONL, plain or compressed; Parquet, CSV, WET, data set folders. '-' or none: stdin.",
         show_default=False,
+    ),
+]
+Fields = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--field",
+        metavar="NAME=COLUMN",
+        callback=set_columns,
+        help="What a field is called in the input: text=content,id=meta.doc_id.",
     ),
 ]
 Output = Annotated[

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, TypeAlias
 
 import zstandard
 
 from mind_core.direct import descriptor_of, is_direct
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file, source_files
+from mind_core.formats.names import compression_of, table_kind
+from mind_core.formats.table_output import TableOutput, check_table
 from mind_core.records import Record, encode
 from mind_core.stdout import reserved_stdout
 from mind_core.stream import widen_pipe
@@ -24,25 +26,33 @@ FILE_LEVEL = 3
 PLAIN = 0
 
 _CHUNK = 1 << 20
+_LEVELS = {"gzip": 6, "bzip2": 9, "xz": 6}
+"""What the commands of these names take by default."""
+
+
+class Compressor(Protocol):
+    """What compresses a stream in pieces."""
+
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        """Take content; return what is ready of its compressed form."""
+
+    def flush(self) -> bytes:
+        """Return the rest, with what closes the stream."""
 
 
 class Output:
-    """Take blocks of lines and compress them into one frame with a checksum.
+    """Take blocks of lines and compress them into one frame or stream with a checksum.
 
     The compressor is fed in chunks of a fixed size, so that the bytes depend on the content alone,
     not on how it arrived.
     """
 
-    def __init__(self, file: BinaryIO, level: int) -> None:
+    def __init__(self, file: BinaryIO, level: int, compression: str = "zstd") -> None:
         self.file = file
         self.bytes = 0
         self._waiting: list[bytes] = []
         self._size = 0
-        self._frame = (
-            zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
-            if level != PLAIN
-            else None
-        )
+        self._frame = _compressor(compression, level) if level != PLAIN else None
 
     def write(self, block: bytes) -> None:
         """Take whole lines."""
@@ -78,32 +88,82 @@ class Output:
                 self.file.flush()
 
 
+AnyOutput: TypeAlias = Output | TableOutput
+
+
 @contextmanager
 def open_output(
     path: str | Path | None = None, level: int | None = None, *, side: bool = False
-) -> Iterator[Output]:
+) -> Iterator[AnyOutput]:
     """Open a stream of records for writing: a file, or stdout for None, "-" or `/dev/stdout`.
 
     `level` is a zstd level, 0 for plain JSONL; by default 3 into a file, 1 into a pipe, plain to a
-    terminal. A file appears under its name only if the block succeeds; a pipe's frame is closed
+    terminal. A name that ends in .gz, .bz2 or .xz is compressed so, one in .parquet, .csv or .tsv
+    is a table. A file appears under its name only if the block succeeds; a pipe's frame is closed
     only then. Nothing else in this process can write to stdout while it carries records. A `side`
     output (rejects) is for its owner alone, and it is an error if its reader goes away.
     """
     if not side and is_stdout(path):
         level = stdout_level() if level is None else level
         with reserved_stdout() as stdout:
-            output = Output(stdout, level)
+            records = Output(stdout, level)
             widen_pipe(stdout)
-            yield output
-            output.close()
+            yield records
+            records.close()
         return
     assert path is not None
-    if level is None:
-        level = PIPE_LEVEL if is_direct(path) else FILE_LEVEL
+    check_format(path, level)
     with atomic_file(path, private=side, reader_may_leave=not side) as file:
-        output = Output(file, level)
+        output = _output_to(file, path, level)
         yield output
         output.close()
+
+
+def check_format(path: str | Path, level: int | None) -> None:
+    """Raise `MindError` for a format, chosen by the name of an output, that cannot be written."""
+    if (kind := table_kind(path)) and compression_of(path):
+        raise UsageError(f"{path}: a table is written uncompressed", hint="or as x.parquet")
+    if kind:
+        check_table(path, kind, level)
+        return
+    compression = compression_of(path) or "zstd"
+    if Path(Path(path).stem).suffix.lower() == ".parquet":
+        raise UsageError(
+            f"{path}: a Parquet file is compressed inside",
+            hint=f"{Path(path).stem.removesuffix('.parquet')}{Path(path).suffix}.parquet",
+        )
+    if compression != "zstd" and level is not None and not 1 <= level <= 9:
+        raise UsageError(
+            f"{path} is {compression} by its name, which has no level {level}", hint="-z 1 to 9"
+        )
+
+
+def _output_to(file: BinaryIO, path: str | Path, level: int | None) -> AnyOutput:
+    if kind := table_kind(path):
+        return TableOutput(file, path, kind, level)
+    compression = compression_of(path) or "zstd"
+    if level is None and compression != "zstd":
+        level = _LEVELS[compression]
+    elif level is None:
+        level = PIPE_LEVEL if is_direct(path) else FILE_LEVEL
+    return Output(file, level, compression)
+
+
+def _compressor(compression: str, level: int) -> Compressor:
+    match compression:
+        case "gzip":
+            import zlib
+
+            return zlib.compressobj(level, wbits=31)
+        case "bzip2":
+            import bz2
+
+            return bz2.BZ2Compressor(level)
+        case "xz":
+            import lzma
+
+            return lzma.LZMACompressor(check=lzma.CHECK_CRC64, preset=level)
+    return zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
 
 
 def write_records(

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import orjson
 
+from mind_core.batches import refusal
 from mind_core.errors import BadRecord
 from mind_core.foreign import looks_like_gbk
 
@@ -102,6 +103,8 @@ def _check_writable(record: Record, position: str, line: bytes) -> None:
 
 
 def _unreadable(line: bytes, position: str, cause: str) -> BadRecord:
+    if (row := refusal(line)) is not None:
+        return BadRecord(row[0], position, row[2], cause=row[1])
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mind_core.batches import refusal
 from mind_core.errors import BadRecord
 from mind_core.files import atomic_file, check_file
-from mind_core.output import Output, check_distinct, is_stdout, open_output
+from mind_core.output import AnyOutput, check_distinct, check_format, is_stdout, open_output
 from mind_core.parallel import engine_for
 from mind_core.progress import Progress, log
 from mind_core.reasons import describe
@@ -128,6 +129,8 @@ def check_stream(options: StreamOptions, *more: Path | None, passes_on: bool = T
     for path in outputs:
         if path is not None and not is_stdout(path):
             check_file(path)
+            if path is not options.summary and path not in more:
+                check_format(path, options.level if path is options.output else None)
 
 
 def run_stream(
@@ -220,7 +223,7 @@ def _count(summary: Summary, outcome: BatchResult, *, is_first: bool, is_last: b
 
 
 def _write_bad(
-    outcome: BatchResult, summary: Summary, options: StreamOptions, rejects: Output | None
+    outcome: BatchResult, summary: Summary, options: StreamOptions, rejects: AnyOutput | None
 ) -> None:
     for error, line in outcome.bad:
         if options.skip_bad != ALL and summary.bad.total() >= options.skip_bad:
@@ -233,6 +236,8 @@ def _write_bad(
 def _bad_line(error: BadRecord, line: bytes, tool: str) -> Record:
     """Return a record that carries a line which was none: as text, or in base64 if it is not."""
     position = error.message.rsplit(": ", 1)[0]
+    if (row := refusal(line)) is not None:
+        line = row[2]
     record: Record = {}
     annotate(record, "rejected", tool=tool, step="read", reason=error.reason, position=position)
     try:

@@ -1,55 +1,36 @@
-"""Read streams of records: zstd, gzip or plain JSONL, from files and stdin.
+"""Read streams of records from files and stdin: JSONL, plain or compressed, and tables.
 
 A stream is cut into batches of whole lines, and a batch knows its file and line, so that a worker
-process can name the position of a bad record.
+process can name the position of a bad record. What is no JSONL (Parquet, CSV, WET …) comes as
+lines too, one a row.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from mind_core import zstd_frames
-from mind_core.errors import BadRecord, MindError, UsageError
+from mind_core.batches import BATCH_BYTES, LINE_LIMIT, Batch
+from mind_core.columns import Columns, given_columns
+from mind_core.compressions import content_of
+from mind_core.errors import BadRecord, UsageError
 from mind_core.foreign import check_not_foreign, missing
+from mind_core.formats import files_of, rows_in
 from mind_core.records import BOM, Record, decode
-from mind_core.zstd_frames import ByteSource, TruncatedStream
 
-BATCH_BYTES = 1 << 20
-LINE_LIMIT = 1 << 26
-"""64 MiB. A longer line is refused: one record would fill the memory of every tool of a chain."""
+__all__ = [
+    "BATCH_BYTES", "LINE_LIMIT", "Batch", "batches_of", "check_inputs", "content_of", "lines_of",
+    "open_input", "read_batches", "read_lines", "read_records", "widen_pipe",
+]  # fmt: skip
 
 PIPE_BYTES = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_AT_ONCE = 1 << 20
 _F_SETPIPE_SZ = 1031
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Hold whole lines of one input, with its name and the number of the first line."""
-
-    name: str
-    first_line: int
-    data: bytes
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each line that is not blank with its number, without its line feed."""
-        number = self.first_line
-        for line in self.data.split(b"\n"):
-            if line and not line.isspace():
-                yield number, line
-            number += 1
-
-    def position(self, number: int) -> str:
-        """Return "file:line" for a line number of this batch."""
-        return f"{self.name}:{number}"
 
 
 def read_batches(
@@ -62,9 +43,27 @@ def read_batches(
     frame.
     """
     check_inputs(inputs)
-    for item in inputs or ["-"]:
+    columns = given_columns()
+    for item in files_of(inputs or ["-"]):
         with open_input(item) as (source, name):
-            yield from batches_of(source, name, batch_bytes=batch_bytes)
+            if (rows := rows_in(source, name, columns, batch_bytes)) is None:
+                yield from renamed(batches_of(source, name, batch_bytes=batch_bytes), columns)
+            else:
+                yield from rows
+
+
+def read_lines(item: str | Path) -> Iterator[Batch]:
+    """Yield the lines of one input as they are, of a CSV too, for what reads rows of its own."""
+    check_inputs([item])
+    with open_input(item) as (source, name):
+        yield from batches_of(source, name)
+
+
+def renamed(batches: Iterator[Batch], columns: Columns) -> Iterator[Batch]:
+    """Yield batches with the fields of their records called as `--field` says."""
+    for batch in batches if columns else ():
+        yield replace(batch, data=b"\n".join(map(columns.renamed_line, batch.data.split(b"\n"))))
+    yield from batches
 
 
 def batches_of(source: BinaryIO, name: str, *, batch_bytes: int = BATCH_BYTES) -> Iterator[Batch]:
@@ -95,11 +94,21 @@ def read_records(
 
 def check_inputs(inputs: Sequence[str | Path]) -> None:
     """Raise `MindError` for an input that cannot be read, `UsageError` if stdin is named twice."""
+    seen: set[tuple[int, int]] = set()
     if [str(item) for item in inputs].count("-") > 1:
         raise UsageError("stdin is named twice", hint="it can be read once")
-    for item in inputs:
-        if str(item) != "-" and (Path(item).is_dir() or not os.access(item, os.R_OK)):
+    for item in files_of(inputs):
+        if str(item) == "-":
+            continue
+        if Path(item).is_dir() or not os.access(item, os.R_OK):
             raise missing(item, "there is no such file, or it may not be read")
+        found = Path(item).stat()
+        if stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) in seen:
+            raise UsageError(
+                f"{item} is given twice",
+                hint="each of its records would come twice; `cat FILE FILE |` is for that",
+            )
+        seen.add((found.st_dev, found.st_ino))
 
 
 def widen_pipe(file: BinaryIO) -> None:
@@ -129,28 +138,6 @@ def open_input(item: str | Path) -> Iterator[tuple[BinaryIO, str]]:
         yield file, str(item)
 
 
-def content_of(source: BinaryIO, name: str) -> Iterator[bytes]:
-    """Yield the decompressed bytes of a source, whichever of the three formats it is in.
-
-    Raises `MindError` for one that is cut, damaged or of zero bytes.
-    """
-    start = _read_at_least(source, 4)
-    if not start:
-        raise MindError(
-            f"{name}: no input at all, not even an empty stream",
-            cause="the tool before this one failed to start, or the file is empty",
-            hint="look at the messages above; an empty stream is made by `zstd < /dev/null`",
-        )
-    joined = _Joined(start, source)
-    if start == zstd_frames.MAGIC or int.from_bytes(start, "little") in zstd_frames.SKIPPABLE_MAGIC:
-        yield from zstd_frames.decompress(joined, name)
-    elif start.startswith(_GZIP_MAGIC):
-        yield from _gunzip(joined, name)
-    else:
-        while chunk := joined.read(zstd_frames.INPUT_CHUNK):
-            yield chunk
-
-
 def _checked(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
     """Pass chunks on; raise `MindError` if the first one is of a format that holds no lines."""
     chunks = iter(chunks)
@@ -159,48 +146,6 @@ def _checked(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
         yield chunk
         break
     yield from chunks
-
-
-def _read_at_least(source: BinaryIO, size: int) -> bytes:
-    data = b""
-    while len(data) < size and (more := source.read(size - len(data))):
-        data += more
-    return data
-
-
-class _Joined:
-    """The bytes that were looked at, then the rest of the source as soon as it arrives."""
-
-    def __init__(self, start: bytes, source: BinaryIO) -> None:
-        self.start, self.source = start, source
-        # read1 hands over what a pipe holds now instead of waiting for a full buffer.
-        self.read_some = getattr(source, "read1", source.read)
-
-    def read(self, size: int, /) -> bytes:
-        start, self.start = self.start, b""
-        data: bytes = self.read_some(size)
-        return start + data if start else data
-
-
-def _gunzip(source: ByteSource, name: str) -> Iterator[bytes]:
-    """Yield the content of all members, at most 1 MiB at a time."""
-    member = None
-    data = b""
-    while data or (data := source.read(zstd_frames.INPUT_CHUNK)):
-        member = member or zlib.decompressobj(wbits=31)
-        try:
-            content = member.decompress(data, _GZIP_AT_ONCE)
-        except zlib.error as error:
-            raise MindError(
-                f"{name}: damaged gzip data", cause=error, hint="check the file with `gzip -t`"
-            ) from None
-        if content:
-            yield content
-        data = member.unconsumed_tail
-        if member.eof:
-            data, member = member.unused_data, None
-    if member is not None:
-        raise TruncatedStream(name, "gzip member")
 
 
 def _whole_lines(

@@ -54,6 +54,7 @@ def make_plugins(files: Sequence[Path] = ()) -> Plugins:
 def dedup(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     output: options.Output = None,
     signature: own.SignatureName = None,
     threshold: own.Threshold = None,

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from mind_core import MindError, Record
+from mind_core.formats.names import table_kind
 from mind_core.records import encode
-from mind_core.stream import Batch, read_batches
+from mind_core.stream import Batch, read_batches, read_lines
 
 ROWS_AT_ONCE = 2000
 _FIELD_LIMIT = 1 << 26
@@ -25,7 +26,7 @@ def raw_batches(inputs: Sequence[str]) -> Iterator[Batch]:
     header being 1. All may be compressed.
     """
     for name in inputs or ["-"]:
-        batches = read_batches([name])
+        batches = read_lines(name) if table_kind(name) == "csv" else read_batches([name])
         first = next(batches, None)
         if first is None:
             continue

@@ -7,6 +7,7 @@ from typing import BinaryIO, TypeAlias
 
 from mind_clean.readers.shapes import SHAPES
 from mind_core import Record
+from mind_core.plugins import Plugins
 from mind_core.stream import Batch
 
 Reader: TypeAlias = Callable[[Record, str, bytes], Record]
@@ -14,6 +15,7 @@ Reader: TypeAlias = Callable[[Record, str, bytes], Record]
 
 RECORDS = "records"
 WARC = "warc"
+FILES = "files"
 
 
 def _response(record: Record, position: str, _line: bytes) -> Record:
@@ -22,11 +24,19 @@ def _response(record: Record, position: str, _line: bytes) -> Record:
     return checked_response(record, position)
 
 
-READERS: Mapping[str, Reader | None] = {RECORDS: None, WARC: _response, **SHAPES}
+READERS: Mapping[str, Reader | None] = {
+    RECORDS: None, WARC: _response, FILES: None, **SHAPES,
+}  # fmt: skip
 
 
-def batches_as(name: str, inputs: Sequence[str]) -> Iterator[Batch] | None:
+def batches_as(
+    name: str, inputs: Sequence[str], plugins: Plugins | None = None
+) -> Iterator[Batch] | None:
     """Return the batches of inputs that are no lines, or None for those that are."""
+    if name == FILES and plugins is not None:
+        from mind_clean.documents.files import file_batches
+
+        return file_batches(plugins, inputs)
     if name != WARC:
         return None
     from mind_clean.readers.warc import read_warc

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mind_clean.readers.warc_bytes import pieces_of
-from mind_clean.readers.warc_records import WarcRecord, records_of
 from mind_core.errors import BadRecord, MindError
+from mind_core.formats.warc_bytes import pieces_of
+from mind_core.formats.warc_records import WarcRecord, records_of
 from mind_core.records import Record, encode
 from mind_core.stream import BATCH_BYTES, LINE_LIMIT, Batch, check_inputs
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import orjson
 
+from mind_core.columns import given_columns
 from mind_core.errors import BadRecord, MindError
+from mind_core.formats import files_of, rows_in
 from mind_core.records import BOM
 from mind_core.stream import (
     BATCH_BYTES,
@@ -24,6 +26,7 @@ from mind_core.stream import (
     content_of,
     lines_of,
     open_input,
+    renamed,
 )
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
@@ -49,16 +52,21 @@ def read_chat_batches(
     ends too early.
     """
     check_inputs(inputs)
-    for item in inputs or ["-"]:
+    columns = given_columns()
+    for item in files_of(inputs or ["-"]):
         with open_input(item) as (source, name):
+            if (rows := rows_in(source, name, columns, batch_bytes)) is not None:
+                yield from rows
+                continue
             chunks = content_of(source, name)
             start = _start(chunks)
             first = b"".join(start)
             chunks = itertools.chain(start, chunks)
             if first.removeprefix(BOM).lstrip()[:1] == b"[" or _is_pretty(first):
-                yield from _value_batches(chunks, name, batch_bytes)
+                batches: Iterator[Batch] = _value_batches(chunks, name, batch_bytes)
             else:
-                yield from lines_of(chunks, name, batch_bytes=batch_bytes)
+                batches = lines_of(chunks, name, batch_bytes=batch_bytes)
+            yield from renamed(batches, columns)
 
 
 def _start(chunks: Iterator[bytes]) -> list[bytes]:

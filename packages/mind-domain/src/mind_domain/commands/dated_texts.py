@@ -106,6 +106,7 @@ def read(
 def label(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     domain: domain_options.DomainName = "finance",
     prices: domain_options.Prices = None,
     exchange: domain_options.Exchange = None,
@@ -186,6 +187,7 @@ def split(
         typer.Option("-o", "--output", metavar="FOLDER", help="Write sides and manifest here."),
     ],
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     date: domain_options.TestDate = None,
     validation_date: domain_options.ValidationDate = None,
     fractions: domain_options.Fractions = None,

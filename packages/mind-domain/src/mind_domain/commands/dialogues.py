@@ -69,6 +69,7 @@ def bucket(
         typer.Option(metavar="NAME=FOLDER", help="A tokenizer; several give a table each."),
     ],
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     of: Annotated[
         str, typer.Option(metavar="|".join(LENGTHS), help="Whose tokens count.")
     ] = LENGTHS[0],
@@ -112,6 +113,7 @@ def answer(
         list[str], typer.Option(metavar="NAME=PLACE", help="A checkpoint, or http://host/v1#MODEL.")
     ],
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     max_tokens: domain_options.MaxTokens = 512,
     temperature: domain_options.Temperature = 0.0,
     top_p: domain_options.TopP = 1.0,
@@ -153,6 +155,7 @@ def judge(
     context: typer.Context,
     judge: domain_options.JudgeName,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     domain: domain_options.DomainName = "law",
     repeats: Annotated[
         int, typer.Option(metavar="N", min=1, help="Verdicts a question, each in other seats.")

@@ -35,6 +35,7 @@ def score(
         Path, typer.Option(metavar="FOLDER", help="A run folder of mind-train, or a checkpoint.")
     ],
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     domain: domain_options.DomainName = "finance",
     method: domain_options.Method = domain_options.METHODS[0],
     language: domain_options.Language = "auto",

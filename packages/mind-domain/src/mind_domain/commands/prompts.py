@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
 def sft(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     domain: domain_options.DomainName = "finance",
     language: domain_options.Language = "auto",
     cot: domain_options.Cot = "none",
@@ -99,6 +100,7 @@ def distil(
         str, typer.Option(metavar="PLACE", help="http://host/v1#MODEL, or a checkpoint's folder.")
     ],
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     domain: domain_options.DomainName = "finance",
     language: domain_options.Language = "auto",
     hint: Annotated[

@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
 def elo(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     model: Annotated[
         str, typer.Option(metavar="|".join(MODELS), help="Ties: half wins, or a rate of their own.")
     ] = MODELS[0],

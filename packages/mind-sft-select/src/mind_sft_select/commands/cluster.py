@@ -47,6 +47,7 @@ def cluster(
     context: typer.Context,
     output: Folder,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     number: Number = 8,
     by: By = "kmeans",
     strata: Strata = "language",

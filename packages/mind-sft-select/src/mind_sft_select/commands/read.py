@@ -27,6 +27,7 @@ COST = (
 def read(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     output: options.Output = None,
     chat_format: shared.Format = "auto",
     rejects: options.Rejects = None,

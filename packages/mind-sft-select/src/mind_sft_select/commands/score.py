@@ -50,6 +50,7 @@ Plain = Annotated[
 def score(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     output: options.Output = None,
     model: shared.Model = "",
     scores: Scores = None,

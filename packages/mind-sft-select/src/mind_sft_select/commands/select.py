@@ -138,6 +138,7 @@ ClusterCount = Annotated[
 def select(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     output: options.Output = None,
     model: shared.Model = "",
     reference: ReferenceFile = None,

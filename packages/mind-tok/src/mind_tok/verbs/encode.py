@@ -67,6 +67,7 @@ def encode(
     context: typer.Context,
     tokenizer: TokenizerFolder,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     output: NewFolder = None,
     chat: Chat = False,
     chat_template: Template = "",

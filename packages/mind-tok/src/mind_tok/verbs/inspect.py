@@ -44,6 +44,7 @@ def inspect(
     context: typer.Context,
     tokenizer: Tokenizers,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     top: Top = 10,
     json: options.Json = False,
     plot: Plot = None,

@@ -64,6 +64,7 @@ TrainerLog = Annotated[
 def train(
     context: typer.Context,
     inputs: options.Inputs = None,
+    _fields: options.Fields = None,
     output: NewFolder = None,
     vocab_size: VocabSize = 32_000,
     kind: Kind = "bpe",

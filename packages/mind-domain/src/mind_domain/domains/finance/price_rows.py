@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core import MindError
-from mind_core.stream import read_batches
+from mind_core.stream import read_lines
 
 ALIASES = {
     "ticker": (
@@ -85,7 +85,7 @@ def _is_parquet(path: str | Path) -> bool:
 def _csv_cells(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the header as a row of itself, then the rows by the header's names."""
     header: list[str] | None = None
-    for batch in read_batches([path]):
+    for batch in read_lines(path):
         for number, line in batch.lines():
             position = batch.position(number)
             try:

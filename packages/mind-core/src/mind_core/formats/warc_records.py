@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mind_clean.readers.warc_bytes import Gap, Pieces
+from mind_core.formats.warc_bytes import Gap, Pieces
 
 WANTED = frozenset(("response", "resource", "conversion"))
 _LONGEST_HEADER = 1 << 16

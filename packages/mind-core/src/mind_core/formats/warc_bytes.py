@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
+from mind_core.compressions import content_of
 from mind_core.errors import MindError
-from mind_core.stream import content_of
 
 CHUNK = 1 << 18
 _AT_ONCE = 1 << 20

@@ -1,0 +1,1 @@
+"""Books and documents, read as records: one a file or a chapter (`--from files`)."""

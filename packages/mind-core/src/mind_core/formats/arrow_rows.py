@@ -1,0 +1,191 @@
+"""Parquet and Arrow as lines of records, a part of a row group at a time.
+
+Memory: about 16 MiB of a row group, and its largest page, whatever the size of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mind_core.batches import LINE_LIMIT, Batch, batched, refused
+from mind_core.columns import Columns
+from mind_core.errors import BadRecord, MindError
+from mind_core.formats.arrow_values import Refused, converter
+from mind_core.formats.needing import needs_pyarrow
+from mind_core.formats.schema import json_columns
+
+if TYPE_CHECKING:
+    import pyarrow
+
+BYTES_AT_ONCE = 4 << 20
+ROWS_AT_ONCE = 4096
+_READ_BYTES = 1 << 20
+
+
+def parquet_batches(path: Path, columns: Columns, batch_bytes: int) -> Iterator[Batch]:
+    """Yield the rows of a Parquet file; a position is the number of a row, from 1."""
+    with needs_pyarrow(path, "Parquet"):
+        from pyarrow import parquet
+    try:
+        # Neither the whole column chunk is read ahead nor the file mapped: pages come as needed.
+        file = parquet.ParquetFile(path, buffer_size=_READ_BYTES, pre_buffer=False)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, "Parquet", error) from None
+    with file:
+        columns.check(file.schema_arrow.names, str(path))
+        lines = _lines(_parquet_parts(file, path), path, columns)
+        yield from batched(lines, str(path), batch_bytes=batch_bytes)
+
+
+def arrow_batches(path: Path, columns: Columns, batch_bytes: int) -> Iterator[Batch]:
+    """Yield the rows of an Arrow file or stream, as `datasets` keeps them on disk."""
+    with needs_pyarrow(path, "Arrow"):
+        import pyarrow
+    with path.open("rb") as source:
+        try:
+            magic = source.read(6)
+            source.seek(0)
+            # Mapped: record batches are looked at where they lie, not copied.
+            mapped = pyarrow.memory_map(str(path))
+            if magic == b"ARROW1":
+                reader = pyarrow.ipc.open_file(mapped)
+                parts = (reader.get_batch(n) for n in range(reader.num_record_batches))
+            else:
+                reader = pyarrow.ipc.open_stream(mapped)
+                parts = iter(reader)
+        except (OSError, ValueError) as error:
+            raise _damaged(path, "Arrow", error) from None
+        columns.check(reader.schema.names, str(path))
+        lines = _lines(_slices(parts, path, "Arrow"), path, columns)
+        yield from batched(lines, str(path), batch_bytes=batch_bytes)
+
+
+def _parquet_parts(file: Any, path: Path) -> Iterator[pyarrow.RecordBatch]:
+    """Yield the row groups in parts of about `BYTES_AT_ONCE`, by what the footer says of a row."""
+    try:
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
+            rows = group.num_rows * BYTES_AT_ONCE // max(group.total_byte_size, 1)
+            yield from file.iter_batches(
+                batch_size=min(max(rows, 1), ROWS_AT_ONCE), row_groups=[number], use_threads=False
+            )
+    except (OSError, ValueError) as error:
+        raise _damaged(path, "Parquet", error) from None
+
+
+def _slices(
+    parts: Iterator[pyarrow.RecordBatch], path: Path, what: str
+) -> Iterator[pyarrow.RecordBatch]:
+    try:
+        for part in parts:
+            rows = part.num_rows * BYTES_AT_ONCE // max(part.nbytes, 1)
+            rows = min(max(rows, 1), ROWS_AT_ONCE)
+            for start in range(0, part.num_rows, rows):
+                yield part.slice(start, rows)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, what, error) from None
+
+
+def _lines(parts: Iterator[pyarrow.RecordBatch], path: Path, columns: Columns) -> Iterator[bytes]:
+    convert: list[tuple[str, Callable[[Any], Any] | None]] = []
+    row = 1
+    for part in parts:
+        if not convert:
+            texts = json_columns(part.schema)
+            convert = [_column(field, part.schema.names, texts) for field in part.schema]
+        cells = [_cells(column) for column in part.columns]
+        for values in zip(*cells, strict=True) if cells else ():
+            line = _line(values, convert, columns)
+            if len(line) > LINE_LIMIT:
+                cause = f"the row has {len(line) >> 20} MiB as JSON"
+                raise BadRecord("line_too_long", f"{path}:{row}", cause=cause)
+            yield line
+            row += 1
+
+
+def _column(
+    field: pyarrow.Field, names: list[str], texts: frozenset[str]
+) -> tuple[str, Callable[[Any], Any] | None]:
+    """Return what a column is called in a record, and what makes JSON of its values."""
+    import pyarrow.types as kinds
+
+    name = field.name
+    if name in texts:
+        return name, _parsed
+    is_binary = kinds.is_binary(field.type) or kinds.is_large_binary(field.type)
+    if name == "html" and is_binary and "html_base64" not in names:
+        name = "html_base64"
+    return name, converter(field.type, is_text=name == "text")
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise Refused("not_json", value.encode(), str(error)) from None
+
+
+def _cells(column: pyarrow.Array) -> list[Any]:
+    """Return the values of a column; a string that is not UTF-8 is its bytes."""
+    import pyarrow
+
+    if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pyarrow.timestamp("us", column.type.tz), safe=False)
+    try:
+        return column.to_pylist()  # type: ignore[no-any-return]
+    except (ValueError, OverflowError):
+        return [_cell(column[place]) for place in range(len(column))]
+
+
+def _cell(value: Any) -> Any:
+    try:
+        return value.as_py()
+    except UnicodeDecodeError as error:
+        return Refused("broken_utf8", bytes(error.object))
+    except (ValueError, OverflowError) as error:
+        return Refused("wrong_type", cause=str(error))
+
+
+def _line(
+    values: tuple[Any, ...],
+    convert: list[tuple[str, Callable[[Any], Any] | None]],
+    columns: Columns,
+) -> bytes:
+    """Return a row as a line, or as one that says why it is no record."""
+    record: dict[str, Any] = {}
+    try:
+        for value, (name, change) in zip(values, convert, strict=True):
+            if value is None:
+                continue
+            if isinstance(value, Refused):
+                raise value
+            record[name] = value if change is None else change(value)
+        if columns:
+            record = columns.renamed(record)
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except Refused as error:
+        place = f"column {name!r}" + (f": {error.cause}" if error.cause else "")
+        return refused(error.reason, place, error.value or _as_text(values, convert))
+    except TypeError as error:
+        return refused("too_nested" if "ecursion" in str(error) else "wrong_type", str(error), b"")
+
+
+def _as_text(
+    values: tuple[Any, ...], convert: list[tuple[str, Callable[[Any], Any] | None]]
+) -> bytes:
+    """Return a row for people, as near to JSON as it is."""
+    row = {name: value for value, (name, _) in zip(values, convert, strict=True)}
+    return json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+
+
+def _damaged(path: Path, what: str, error: Exception) -> MindError:
+    if isinstance(error, OSError) and error.errno is not None:
+        return MindError(f"cannot read {path}", cause=error.strerror, hint="check the path")
+    return MindError(
+        f"{path}: damaged {what}", cause=str(error).split("\n")[0], hint="fetch or make it again"
+    )
