@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mind_clean.hookspecs import Document, Extractor, Filter, Transform, hookimpl
+from mind_clean.hookspecs import DocumentReader, Extractor, Filter, Transform, hookimpl
 from mind_core import Offers
 
 
 @hookimpl
-def register_documents() -> Offers[Document]:
+def register_documents() -> Offers[DocumentReader]:
     """Offer the kinds of documents that the tool reads by itself."""
     return {
         "txt": "mind_clean.documents.texts:PlainText",

@@ -45,7 +45,7 @@ class Filter(Protocol):
         """
 
 
-class Document(Protocol):
+class DocumentReader(Protocol):
     """Read a document from a file."""
 
     def __call__(self, path: Path) -> Iterable[Record]:
@@ -57,7 +57,7 @@ class Document(Protocol):
 
 
 @hookspec
-def register_documents() -> Offers[Document]:
+def register_documents() -> Offers[DocumentReader]:
     """Kinds of documents for `--from files`, each under the ending of its files: "epub"."""
 
 

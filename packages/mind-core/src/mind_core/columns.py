@@ -11,7 +11,7 @@ from mind_core.records import Record, annotate, decode, encode
 
 
 @dataclass(frozen=True)
-class Columns:
+class Renaming:
     """Which field of a record each of ours is taken from; a name with dots looks inside."""
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -53,10 +53,10 @@ class Columns:
             return line
 
 
-_given = Columns()
+_given = Renaming()
 
 
-def given_columns() -> Columns:
+def given_columns() -> Renaming:
     """Return what `--field` said in this process, or no renaming."""
     return _given
 
@@ -64,7 +64,7 @@ def given_columns() -> Columns:
 def set_columns(values: list[str] | None) -> list[str] | None:
     """Take what `--field` says, for every input of this run; raise `UsageError` if it is none."""
     global _given
-    _given = Columns(tuple(_pairs(values or [])))
+    _given = Renaming(tuple(_pairs(values or [])))
     return values
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mind_core.batches import BATCH_BYTES, LINE_LIMIT, Batch
-from mind_core.columns import Columns, given_columns
+from mind_core.columns import Renaming, given_columns
 from mind_core.compressions import content_of
 from mind_core.errors import BadRecord, UsageError
 from mind_core.foreign import check_not_foreign, missing
@@ -59,7 +59,7 @@ def read_lines(item: str | Path) -> Iterator[Batch]:
         yield from batches_of(source, name)
 
 
-def renamed(batches: Iterator[Batch], columns: Columns) -> Iterator[Batch]:
+def renamed(batches: Iterator[Batch], columns: Renaming) -> Iterator[Batch]:
     """Yield batches with the fields of their records called as `--field` says."""
     for batch in batches if columns else ():
         yield replace(batch, data=b"\n".join(map(columns.renamed_line, batch.data.split(b"\n"))))

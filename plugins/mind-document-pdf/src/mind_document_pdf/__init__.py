@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mind_clean import Document, hookimpl
+from mind_clean import DocumentReader, hookimpl
 from mind_core import Offers, Record
 
 LARGEST = 1 << 28
@@ -44,7 +44,7 @@ class Pdf:
 
 
 @hookimpl
-def register_documents() -> Offers[Document]:
+def register_documents() -> Offers[DocumentReader]:
     """Offer PDF to mind-clean."""
     return {"pdf": Pdf}
 

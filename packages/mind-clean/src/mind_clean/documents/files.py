@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from mind_clean.hookspecs import Document
+from mind_clean.hookspecs import DocumentReader
 from mind_core import Record
 from mind_core.batches import BATCH_BYTES, LINE_LIMIT, Batch, batched, refused
 from mind_core.component_calls import is_interrupt
@@ -62,7 +62,7 @@ def file_batches(
 
     One that is damaged, protected or too long is a bad record (`--skip-bad`).
     """
-    readers: dict[str, Document] = {}
+    readers: dict[str, DocumentReader] = {}
     for name in files:
         ending = _ending(Path(name))
         if ending not in readers:
@@ -70,7 +70,7 @@ def file_batches(
         yield from batched(_lines(readers[ending], name), name, batch_bytes=batch_bytes)
 
 
-def _lines(read: Document, name: str) -> Iterator[bytes]:
+def _lines(read: DocumentReader, name: str) -> Iterator[bytes]:
     try:
         for number, record in enumerate(read(Path(name)), 1):
             yield _line(record, name, number)

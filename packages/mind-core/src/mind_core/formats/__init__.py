@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mind_core.batches import Batch
-from mind_core.columns import Columns
+from mind_core.columns import Renaming
 from mind_core.formats.data_set import files_of
 from mind_core.formats.names import table_kind
 
@@ -23,7 +23,7 @@ _PARQUET = b"PAR1"
 
 
 def rows_in(
-    source: BinaryIO, name: str, columns: Columns, batch_bytes: int
+    source: BinaryIO, name: str, columns: Renaming, batch_bytes: int
 ) -> Iterator[Batch] | None:
     """Return the rows of an open input as batches of lines, None for one that holds lines.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mind_core.batches import LINE_LIMIT, Batch, batched, refused
-from mind_core.columns import Columns
+from mind_core.columns import Renaming
 from mind_core.errors import BadRecord, MindError
 from mind_core.formats.arrow_values import Refused, converter
 from mind_core.formats.needing import needs_pyarrow
@@ -27,7 +27,7 @@ ROWS_AT_ONCE = 4096
 _READ_BYTES = 1 << 20
 
 
-def parquet_batches(path: Path, columns: Columns, batch_bytes: int) -> Iterator[Batch]:
+def parquet_batches(path: Path, columns: Renaming, batch_bytes: int) -> Iterator[Batch]:
     """Yield the rows of a Parquet file; a position is the number of a row, from 1."""
     with needs_pyarrow(path, "Parquet"):
         from pyarrow import parquet
@@ -42,7 +42,7 @@ def parquet_batches(path: Path, columns: Columns, batch_bytes: int) -> Iterator[
         yield from batched(lines, str(path), batch_bytes=batch_bytes)
 
 
-def arrow_batches(path: Path, columns: Columns, batch_bytes: int) -> Iterator[Batch]:
+def arrow_batches(path: Path, columns: Renaming, batch_bytes: int) -> Iterator[Batch]:
     """Yield the rows of an Arrow file or stream, as `datasets` keeps them on disk."""
     with needs_pyarrow(path, "Arrow"):
         import pyarrow
@@ -91,7 +91,7 @@ def _slices(
         raise _damaged(path, what, error) from None
 
 
-def _lines(parts: Iterator[pyarrow.RecordBatch], path: Path, columns: Columns) -> Iterator[bytes]:
+def _lines(parts: Iterator[pyarrow.RecordBatch], path: Path, columns: Renaming) -> Iterator[bytes]:
     convert: list[tuple[str, Callable[[Any], Any] | None]] = []
     row = 1
     for part in parts:
@@ -154,7 +154,7 @@ def _cell(value: Any) -> Any:
 def _line(
     values: tuple[Any, ...],
     convert: list[tuple[str, Callable[[Any], Any] | None]],
-    columns: Columns,
+    columns: Renaming,
 ) -> bytes:
     """Return a row as a line, or as one that says why it is no record."""
     record: dict[str, Any] = {}

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import orjson
 
 from mind_core.batches import LINE_LIMIT, Batch, batched, refused
-from mind_core.columns import Columns
+from mind_core.columns import Renaming
 from mind_core.compressions import content_of
 from mind_core.errors import BadRecord, MindError
 from mind_core.foreign import check_not_foreign
@@ -26,7 +26,7 @@ _HINT = "CSV has commas, TSV tabs, both a first row of names: is the file called
 
 
 def csv_batches(
-    source: BinaryIO, name: str, delimiter: str, columns: Columns, batch_bytes: int
+    source: BinaryIO, name: str, delimiter: str, columns: Renaming, batch_bytes: int
 ) -> Iterator[Batch]:
     """Yield the rows of a table; raise `MindError` for one without a usable header."""
     csv.field_size_limit(LINE_LIMIT)
@@ -84,7 +84,7 @@ def _check_header(header: list[str], name: str) -> None:
         raise MindError(f"{name} {what}", hint=_HINT)
 
 
-def _line(header: list[str], row: list[str], columns: Columns) -> bytes:
+def _line(header: list[str], row: list[str], columns: Renaming) -> bytes:
     """Return a row as a line, or as one that says why it is no record."""
     raw = ",".join(row)
     if len(row) != len(header):

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from mind_core.batches import LINE_LIMIT, Batch, batched, refused
-from mind_core.columns import Columns
+from mind_core.columns import Renaming
 from mind_core.errors import MindError
 from mind_core.formats.warc_bytes import pieces_of
 from mind_core.formats.warc_records import WarcRecord, records_of
 from mind_core.records import Record, encode
 
 
-def wet_batches(source: BinaryIO, name: str, columns: Columns, batch_bytes: int) -> Iterator[Batch]:
+def wet_batches(
+    source: BinaryIO, name: str, columns: Renaming, batch_bytes: int
+) -> Iterator[Batch]:
     """Yield the texts of an archive; a position is the number of a text, from 1.
 
     What is damaged is a bad record, and reading goes on at the next one. Raises `MindError` for an
@@ -25,7 +27,7 @@ def wet_batches(source: BinaryIO, name: str, columns: Columns, batch_bytes: int)
     yield from batched(lines, name, batch_bytes=batch_bytes)
 
 
-def _line(found: WarcRecord, name: str, columns: Columns) -> bytes:
+def _line(found: WarcRecord, name: str, columns: Renaming) -> bytes:
     address = found.headers.get("warc-target-uri", "").strip("<>")
     if found.damage:
         return refused(
