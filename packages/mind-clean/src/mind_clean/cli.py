@@ -161,6 +161,11 @@ def clean(
     made = CleanOptions(mark, keep_html, read_as, report, record_seconds)
     bad = options.parse_skip_bad(skip_bad)
     if into is not None:
+        if _fields or read_as == "files":
+            raise UsageError(
+                "--into reads lines as they are",
+                hint="leave --into out with --field or --from files, or turn the files first",
+            )
         jobs_of.refuse_with_into(
             output=output, rejects=rejects, summary=summary, report=report, limit=limit
         )
