@@ -245,8 +245,8 @@ def test_fields_are_called_as_the_user_says(tmp_path: Path) -> None:
         assert orjson.loads(line) == wanted, path
         assert number == (2 if path == lines else 1)
     assert [line for _, line in next(read_batches([lines])).lines()][1] == b"no json"
-    set_columns(["text=contnt"])
-    with pytest.raises(MindError, match="no column 'contnt'") as caught:
+    set_columns(["text=contents"])
+    with pytest.raises(MindError, match="no column 'contents'") as caught:
         list(read_records(names[2:] or [_csv(tmp_path, record)]))
     assert "did you mean content?" in str(caught.value.hint)
 

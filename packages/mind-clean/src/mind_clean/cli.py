@@ -161,11 +161,7 @@ def clean(
     made = CleanOptions(mark, keep_html, read_as, report, record_seconds)
     bad = options.parse_skip_bad(skip_bad)
     if into is not None:
-        if _fields or read_as == "files":
-            raise UsageError(
-                "--into reads lines as they are",
-                hint="leave --into out with --field or --from files, or turn the files first",
-            )
+        _check_lines(_fields, read_as)
         jobs_of.refuse_with_into(
             output=output, rejects=rejects, summary=summary, report=report, limit=limit
         )
@@ -200,6 +196,15 @@ def clean(
         return
     require_input(inputs, context.get_help)
     run_clean(plugins, effective, stream, made)
+
+
+def _check_lines(fields: Sequence[str] | None, read_as: str) -> None:
+    """Raise `UsageError` for inputs that a job does not cut into ranges of lines."""
+    if fields or read_as == "files":
+        raise UsageError(
+            "--into reads lines as they are",
+            hint="leave --into out with --field or --from files, or turn the files first",
+        )
 
 
 def _inputs(plugins: Plugins, read_as: str, inputs: Sequence[str]) -> tuple[str, ...]:
