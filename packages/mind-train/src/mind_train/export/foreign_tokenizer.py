@@ -11,6 +11,7 @@ from mind_core.special_tokens import END
 from mind_core.untrusted import as_written
 from mind_tok import Tokenizer
 from mind_tok.convert import read_any
+from mind_tok.huggingface import FILE, HuggingFaceTokenizer
 
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
@@ -23,8 +24,11 @@ def read_foreign(folder: Path) -> Tokenizer:
 
     Raises MindError for a folder without one that can be read, or whose end is not known.
     """
+    file = folder / FILE
     try:
-        tokenizer = read_any(folder)
+        tokenizer: Tokenizer = (
+            HuggingFaceTokenizer(file.read_bytes(), {}) if file.is_file() else read_any(folder)
+        )
     except MindError as error:
         raise MindError(
             f"{folder} has no tokenizer that can be read", cause=error.message,
