@@ -1,271 +1,177 @@
-"""The quality rules decide as their source does, and at their edges."""
+"""Quality by fastText's models: the file that is written, what it scores, and what is refused."""
 
-from __future__ import annotations
-
-import json
+import math
+import random
+from pathlib import Path
 from typing import Any
 
+import numpy
+import orjson
 import pytest
-from peer_texts import VERDICTS, texts
 
-from mind_clean.c4_rules import count_sentences
-from mind_clean.filters.c4 import C4
-from mind_clean.filters.fineweb import Fineweb
-from mind_clean.filters.fineweb2_zh import STOP_WORDS, Fineweb2Zh
-from mind_clean.filters.gopher_quality import GopherQuality
-from mind_clean.filters.gopher_repetition import GopherRepetition
-from mind_clean.transforms.c4_lines import C4Lines
-from mind_core.testing import check_filter, check_transform
+from mind_clean.filters.quality import Quality
+from mind_clean.quality import training
+from mind_clean.quality.cli import train
+from mind_clean.quality.model_file import LABELS, check_model, features_of, write_model
+from mind_clean.quality.report import curve
+from mind_clean.quality.words import one_line
+from mind_core.errors import MindError, UsageError
+from mind_core.output import write_records
 
-PEER = json.loads(VERDICTS.read_text("utf-8"))
-SAID_THERE = {  # datatrove's word for a reason of ours; the others are "duplicated_5_n_grams" …
-    "dup_para_frac": "repeated_paragraphs",
-    "dup_para_char_frac": "repeated_paragraph_characters",
-    "dup_line_frac": "repeated_lines",
-    "dup_line_char_frac": "repeated_line_characters",
-    "gopher_short_doc": "few_words",
-    "gopher_below_avg_threshold": "short_words",
-    "gopher_above_avg_threshold": "long_words",
-    "gopher_too_many_hashes": "many_hashes",
-    "gopher_too_many_ellipsis": "many_ellipses",
-    "gopher_too_many_bullets": "many_bullet_lines",
-    "gopher_too_many_end_ellipsis": "many_ellipsis_lines",
-    "gopher_below_alpha_threshold": "few_alphabetic_words",
-    "gopher_enough_stop_words": "few_stop_words",
-    "line_punct_ratio": "few_ended_lines",
-    "short_line_ratio": "many_short_lines",
-    "char_dup_ratio": "repeated_lines",
-    "list_ratio": "many_line_feeds",
-    "too_few_sentences": "few_sentences",
-}
-PROSE = (
-    "The river that runs to the south of the town is wide and slow, and boats have carried grain "
-    "with it since anyone can remember. In spring the water rises over the meadows; children "
-    "wade there, and herons stand between the willows. Nobody has drawn a map of all its arms. "
-    "Some of them dry up in August, others move from one year to the next.\n"
-)
-ZH_PROSE = (
-    "这条河在城市的南边，河面很宽，水流也很慢。人们一直用船运粮食，谁也说不清是从哪一年开始的。"
-    "春天水涨起来，淹没了草地，孩子们在那里玩耍，柳树中间站着白鹭。没有人为它画过完整的地图。"
-    "有的支流到了八月就会干涸，有的每年都要改道。老人说，从前这里有一座石桥，后来被大水冲走了。\n"
-)
+fasttext = pytest.importorskip("fasttext")
+WORDS = ["春", "江", "潮", "水", "the", "river", "naïve", "</s>", "🌊"]
+BUCKET = 1000
 
 
-def said(reason: str | None) -> str | None:
-    """Return our word for datatrove's reason."""
-    if reason is None or reason in SAID_THERE:
-        return SAID_THERE.get(reason or "")
-    return reason.replace("duplicated", "repeated").replace("_n_grams", "_grams")
+def model_file(path: Path, seed: int = 1) -> numpy.ndarray:
+    weights = numpy.random.default_rng(seed).normal(0, 20, len(WORDS) + BUCKET).astype("float32")
+    with path.open("wb") as file:
+        write_model(file, [(word, 3) for word in WORDS], weights, BUCKET)
+    return weights
 
 
-def noted(text: str, language: str) -> dict[str, Any]:
-    return {"text": text, "metadata": {"mind": {"clean": {"language": language}}}}
+@pytest.mark.parametrize("text", ["春江潮水 连海平", "the River of naïve", "🌊", "unknown words"])
+def test_fasttext_computes_what_was_written(tmp_path: Path, text: str) -> None:
+    weights = model_file(tmp_path / "m.bin")
+    check_model(tmp_path / "m.bin")
+    line = one_line(text, "characters")
+    ids = {word: row for row, word in enumerate(WORDS)}
+    rows = features_of(line.split(" "), ids, {}, BUCKET)
+    expected = 1 / (1 + math.exp(-float(weights[rows].mean(dtype="float64"))))
+    labels, scores = fasttext.load_model(str(tmp_path / "m.bin")).predict(line, k=-1)
+    found = dict(zip(labels, scores, strict=True))
+    assert found[LABELS[0]] == pytest.approx(expected, abs=2e-4)  # it keeps a table of exp
 
 
-ENGLISH = (("gopher_repetition", GopherRepetition()), ("gopher_quality", GopherQuality()),
-           ("fineweb", Fineweb()), ("c4", C4()))  # fmt: skip
+def test_characters_stand_apart() -> None:
+    assert one_line("GDP增长5.2%，\n好", "characters") == "gdp 增 长 5.2%， 好"
+    assert one_line(" A\t𠮷\0b ", "none") == "A 𠮷 b"
+    assert one_line("甲乙丙", "characters", 2) == "甲 乙"
 
 
-@pytest.mark.parametrize(("name", "rules"), ENGLISH, ids=[name for name, _ in ENGLISH])
-def test_english_decisions_and_reasons_are_those_of_datatrove(name: str, rules: Any) -> None:
-    reasons = set()
-    for identity, language, text in texts():
-        if language == "en":
-            found = rules(noted(text, "en"))
-            assert (None if found is None else str(found)) == said(PEER[identity][name]), identity
-            reasons.add(found and str(found))
-    assert len(reasons) >= 3 - (name == "c4")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of two made-up kinds of texts in two languages, a tenth of them of the other."""
+    pytest.importorskip("sklearn")
+    folder = tmp_path_factory.mktemp("quality")
+    chance = random.Random(7)
+    kinds = {"good": ("天地玄黄宇宙洪荒日月", "theorem proof lemma hence"),
+             "bad": ("买卖赚钱点击下载注册", "click buy now free")}  # fmt: skip
+    both = ("的一是在不了有和人这", "a of to in it is")
+
+    def text(kind: str, language: int) -> str:
+        words = [list(kinds[kind][0]), kinds[kind][1].split()][language]
+        common = [list(both[0]), both[1].split()][language]
+        drawn = [chance.choice(words if chance.random() < 0.3 else common) for _ in range(30)]
+        return ("" if language == 0 else " ").join(drawn)
+
+    for kind in kinds:
+        rows = [{"id": str(n), "text": text(kind, n % 2)} for n in range(500)]
+        write_records(folder / f"{kind}.jsonl.zst", rows)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(training, "BUCKET", 1 << 12)
+    for name in ("one", "two"):
+        train([str(folder / "good.jsonl.zst")], [str(folder / "bad.jsonl.zst")], folder / name)
+    patch.undo()
+    fresh = [{"id": k + str(n), "text": text(k, n % 2)} for k in kinds for n in range(100)]
+    write_records(folder / "fresh.jsonl", fresh, level=0)
+    return folder
 
 
-def test_fineweb2_decisions_and_reasons_are_those_of_datatrove() -> None:
-    """FineWeb-2's own configuration of datatrove's three filters."""
-    order = ("gopher_quality", "fineweb", "gopher_repetition")
-    reasons = set()
-    for identity, language, text in texts():
-        if language == "zh":
-            found = Fineweb2Zh()(noted(text, "zh"))
-            theirs = next(
-                (said(PEER[identity][name]) for name in order if PEER[identity][name]), None
-            )
-            assert (None if found is None else str(found)) == theirs, identity
-            reasons.add(theirs)
-    assert len(reasons) >= 4
+def test_training_is_the_same_twice_and_holds_on_texts_it_never_saw(trained: Path) -> None:
+    for name in ("model.bin", "manifest.json", "report.html"):
+        assert (trained / "one" / name).read_bytes() == (trained / "two" / name).read_bytes()
+    manifest = orjson.loads((trained / "one" / "manifest.json").read_bytes())
+    assert [row["language"] for row in manifest["figures"]] == ["all", "en", "zh"]
+    assert set(manifest["thresholds"]) == {"all", "en", "zh"}
+    assert sum(manifest["texts"].values()) + manifest["left_out"] == 1000
+    assert all(row["auc"] > 0.97 for row in manifest["figures"])
+    judge = Quality(str(trained / "one"))
+    right = 0
+    for line in (trained / "fresh.jsonl").read_bytes().splitlines():
+        record = orjson.loads(line)
+        right += (judge(record) is None) == record["id"].startswith("good")
+    assert right >= 184  # of 200
 
 
-def test_gopher_quality() -> None:
-    check_filter(
-        GopherQuality,
-        keeps=[PROSE, ZH_PROSE, noted("あ" * 300, "ja"), noted("short", "de")],
-        drops=["Too short to tell.", PROSE.replace("e", "#"), "1 2 3, " * 60 + "the of and to",
-               "x y z " * 60, "incomprehensibilities " * 60, ("- the and of it to\n" * 20),
-               ("the and of what it was to ...\n" * 20), "of word " * 60],
-    )  # fmt: skip
-
-
-def test_gopher_repetition() -> None:
-    check_filter(
-        GopherRepetition,
-        keeps=[PROSE, ZH_PROSE, ZH_PROSE * 3],
-        drops=[
-            PROSE * 3,
-            "a line\n" * 5,
-            noted("", "en"),
-            "over and over again it goes on " * 20,
-        ],
-    )
-
-
-def test_fineweb() -> None:
-    check_filter(
-        Fineweb,
-        keeps=[PROSE, ZH_PROSE],
-        drops=["no end\n" * 9, "Short.\nVery short.\nHome.\n", PROSE * 2,
-               noted(" \n", "en"), noted("", "en"),
-               PROSE.replace(" ", "\n")],
-    )  # fmt: skip
-
-
-def test_fineweb2_zh() -> None:
-    check_filter(
-        Fineweb2Zh,
-        keeps=[ZH_PROSE, PROSE, PROSE * 5, noted("かな" * 200, "ja")],
-        drops=[ZH_PROSE * 3, "太短了。", ZH_PROSE.replace("。", "").replace("\n", ""),
-               "点击" * 200 + "。", "甲乙丙丁戊己庚辛壬癸。" * 3],
-    )  # fmt: skip
-
-
-def test_c4() -> None:
-    five = "This is a sentence of some words. " * 5
-    check_filter(
-        C4,
-        keeps=[five, ZH_PROSE, "Menu\n" + five + "\nMore"],
-        drops=[five.replace(". ", " "), "Lorem ipsum dolor sit amet. " + five, five + "f() { }.",
-               five + "\nf() { return.\n", "One. Two. Three.", noted("", "en")],
-    )  # fmt: skip
-
-
-def test_c4_lines() -> None:
-    kept = "This line ends as it should."
-    check_transform(
-        C4Lines,
-        [
-            (f"Home\n{kept}\nToo short.\nEnable JavaScript to read this.\n", kept),
-            (f"{kept}[12]\nWe use cookies to know you.\n", kept),
-            (f"{kept}\nand then it breaks off...", kept),
-            ("首页\n这一行没有空格。", "首页\n这一行没有空格。"),
-        ],
-    )
+def test_an_altered_model_is_refused(trained: Path, tmp_path: Path) -> None:
+    for name in ("manifest.json", "model.bin"):
+        (tmp_path / name).write_bytes((trained / "one" / name).read_bytes())
+    Quality(str(tmp_path)).prepare()
+    data = bytearray((tmp_path / "model.bin").read_bytes())
+    data[-9] ^= 1
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model.bin").write_bytes(data)
+    (other / "manifest.json").write_bytes((tmp_path / "manifest.json").read_bytes())
+    with pytest.raises(MindError, match="not the file that was trained"):
+        Quality(str(other)).prepare()
 
 
 @pytest.mark.parametrize(
-    ("line", "sentences"),
-    [("It ends. It goes on! Does it?", 3), ("Mr. Smith of N. Y. came.", 1), ("No end", 1),
-     ('He said "No." She left.', 2), ("", 0),
-     ("It ends. Oh", 2)],
-)  # fmt: skip
-def test_sentences(line: str, sentences: int) -> None:
-    assert count_sentences(line) == sentences
-
-
-RULES = [
-    (GopherQuality, {"min_words": 80}, "few_words"),
-    (GopherQuality, {"max_words": 10}, "many_words"),
-    (GopherQuality, {"min_mean_word_length": 6.0}, "short_words"),
-    (GopherQuality, {"max_mean_word_length": 3.0}, "long_words"),
-    (GopherQuality, {"min_alphabetic_words": 0.99}, "few_alphabetic_words"),
-    (GopherQuality, {"min_stop_words": 8}, "few_stop_words"),
-    (GopherRepetition, {"top_2_gram": 0.001}, "top_2_gram"),
-    (Fineweb, {"max_feeds_per_word": 0.001}, "many_line_feeds"),
-    (Fineweb, {"min_ended_lines": 1.0, "max_short_lines": 0.0}, None),
-    (C4, {"min_sentences": 6}, "few_sentences"),
-]
-
-
-@pytest.mark.parametrize(("factory", "options", "word"), RULES)
-def test_a_bound_moves_and_is_told(factory: Any, options: dict[str, Any], word: str | None) -> None:
-    reason = factory(**options)({"text": PROSE})
-    assert (reason and str(reason)) == word
-    if reason is not None:
-        name = "min_alphabetic_words" if word == "few_alphabetic_words" else next(iter(options))
-        assert reason.threshold == options[name]
-        assert reason.value is not None
-
-
-def test_a_bound_of_zero_is_none() -> None:
-    names = {name: 0 for name in vars(GopherQuality()) if name.startswith(("min", "max"))}
-    assert GopherQuality(**names)({"text": "#"}) is None
-    names = {name: 0 for name in vars(GopherRepetition()) if name != "languages"}
-    assert GopherRepetition(**names)({"text": "again\n" * 50}) is None
-
-
-def test_marks_are_words_for_datatrove_and_not_for_the_paper() -> None:
-    """Prose with many commas is dropped by datatrove's count: a fifth of its words are marks."""
-    text = "Well, she said, the boats, to be sure, have come, and, with luck, the grain. " * 5
-    assert GopherQuality()({"text": text}) == "few_alphabetic_words"
-    assert GopherQuality(marks_are_words=False)({"text": text}) is None
-
-
-@pytest.mark.parametrize(
-    ("factory", "options", "message"),
+    ("options", "message"),
     [
-        (GopherQuality, {"min_words": -1}, "min_words"),
-        (GopherQuality, {"min_alphabetic_words": 80.0}, "a share"),
-        (GopherQuality, {"languages": ("ja",)}, "'ja'"),
-        (GopherQuality, {"min_stop_words": 9}, "more than there are"),
-        (GopherRepetition, {"repeated_lines": 30.0}, "a share"),
-        (Fineweb, {"short_line": 300}, "254"),
-        (Fineweb2Zh, {"top_2_gram": -0.1}, "top_2_gram"),
-        (C4, {"min_sentences": -5}, "min_sentences"),
-        (C4Lines, {"min_words_per_line": -1}, "min_words_per_line"),
+        ({}, "model is not given"),
+        ({"model": "x.bin"}, "label and min_score"),
+        ({"model": "x.bin", "label": "a", "min_score": 2.0}, "not a share"),
+        ({"model": "x.bin", "label": "a", "min_score": 0.5, "segment": "jieba"}, "not one of"),
     ],
 )
-def test_bounds_that_mean_nothing_are_refused(
-    factory: Any, options: dict[str, Any], message: str
-) -> None:
+def test_options_that_are_none(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        factory(**options)
+        Quality(**options)
 
 
-def test_the_language_is_never_silently_english() -> None:
-    """Chinese is not judged by words between blanks. datatrove's `zh` and its C4 filter do that."""
-    text = "\n".join(["这条河在城市的南边，河面很宽，水流也很慢，人们用船运粮食。"] * 8)
-    assert C4()({"text": text}) is None
-    assert GopherQuality()({"text": text}) is None
-    judged = GopherQuality(("zh",), min_mean_word_length=1, stop_words=STOP_WORDS)
-    words = GopherQuality(("zh",), min_words=10_000)({"text": text})
-    assert words is not None and words.value == 8 * 16
-    assert judged({"text": text}) is None
+def test_another_model_by_its_label(tmp_path: Path) -> None:
+    model_file(tmp_path / "m.bin")
+    path = str(tmp_path / "m.bin")
+    with pytest.raises(ValueError, match="has no label '__label__hq', but __label__bad"):
+        Quality(path, label="__label__hq", min_score=0.5).prepare()
+    record = {"text": "春 江 潮"}
+    good = Quality(path, label="__label__good", min_score=0.5)(record)
+    bad = Quality(path, label="__label__bad", min_score=0.5)(record)
+    assert (good is None) != (bad is None)
+    reason = good or bad
+    assert reason == "low_quality" and reason is not None
+    assert Quality(path, "__label__good", 0.5, languages=("en",))(record) is None
 
 
-def test_the_language_that_was_detected_decides() -> None:
-    """A Russian page counts as English by its script alone; once detected it is left alone."""
-    text = "Река течёт на юг от города. " * 3
-    assert GopherQuality()({"text": text}) == "few_words"
-    assert GopherQuality()(noted(text, "ru")) is None
+def test_what_is_no_model_is_told(tmp_path: Path) -> None:
+    model_file(tmp_path / "m.bin")
+    data = (tmp_path / "m.bin").read_bytes()
+    for name, changed, cause in (
+        ("text", b"hello" * 50, "does not begin"),
+        ("short", data[:40], "does not begin"),
+        ("vectors", data[:36] + (2).to_bytes(4, "little") + data[40:], "supervised"),
+        ("words", data[:64] + (1 << 30).to_bytes(4, "little") * 2 + data[72:], "belong together"),
+    ):
+        (tmp_path / name).write_bytes(changed)
+        with pytest.raises(MindError, match="no model of fastText") as caught:
+            check_model(tmp_path / name)
+        assert cause in str(caught.value.cause)
 
 
-def test_a_text_without_words_does_not_divide_by_zero() -> None:
-    """NeMo Curator and datatrove raise on it."""
-    for text in ("", " ", "\n", "。", "..."):
-        for factory in (GopherQuality, GopherRepetition, Fineweb):
-            none = {name: 0 for name, value in vars(factory()).items() if type(value) is int}
-            factory(**none)(noted(text, "en"))
-        Fineweb2Zh(min_words=0)(noted(text, "zh"))
+def test_too_few_texts_are_told(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    for name in ("a", "b"):
+        write_records(tmp_path / name, [{"text": f"{name} {n}"} for n in range(30)])
+    with pytest.raises(MindError, match="too few texts"):
+        train([str(tmp_path / "a")], [str(tmp_path / "b")], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match="no share"):
+        train([str(tmp_path / "a")], [str(tmp_path / "b")], tmp_path / "out", keep=1.5)
 
 
-HOSTILE = (
-    "!" * 2_000_000 + "x", "." * 2_000_000, "(" * 2_000_000, "a-" * 1_000_000, "a@" * 1_000_000,
-    "://" * 700_000, "'s" * 1_000_000, "a\n" * 1_000_000, "\n" * 2_000_000, "…" * 1_000_000,
-    "一" * 1_000_000,
-    "的" * 1_000_000, "中华人民共和国" * 150_000, "龘𠮷" * 300_000, "U.S." * 500_000,
-    "x" * 2_000_000, "US$5" * 500_000, ":-) " * 500_000, "#" * 2_000_000, "the " * 500_000,
-)  # fmt: skip
+def test_thresholds_and_curves() -> None:
+    good, bad = [0.4, 0.6, 0.8, 0.9], [0.1, 0.2, 0.3, 0.7]
+    assert training._threshold(good, bad, None) == 0.4
+    assert training._threshold(good, bad, 0.5) == 0.8
+    assert training._area(good, bad) == 14 / 16
+    points = curve(good, bad)
+    assert points[0] == (0.0, 0.0) and points[-1] == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_texts_cost_no_more_than_their_length(text: str) -> None:
-    """Two million characters of one kind; the square of that would take hours."""
-    for language in ("en", "zh"):
-        for rules in (GopherQuality(("en", "zh")), GopherRepetition(("en", "zh")),
-                      Fineweb(("en", "zh")), Fineweb2Zh(), C4(min_words_per_line=0)):  # fmt: skip
-            rules(noted(text, language))
+def test_texts_that_are_both_count_once() -> None:
+    parts, again = training.deal(["a", "b", "a", ""], ["b", "c"])
+    assert sum(len(part.good) for part in parts.values()) == 3
+    assert again == 3

@@ -65,6 +65,7 @@ def register_filters() -> Offers[Filter]:
         "c4": "mind_clean.filters.c4:C4",
         "fineweb": "mind_clean.filters.fineweb:Fineweb",
         "fineweb2_zh": "mind_clean.filters.fineweb2_zh:Fineweb2Zh",
+        "quality": "mind_clean.filters.quality:Quality",
         "repeated_phrase_share": "mind_clean.filters.repeated_phrase_share:RepeatedPhraseShare",
         "site_phrase_share": "mind_clean.filters.site_phrase_share:SitePhraseShare",
     }

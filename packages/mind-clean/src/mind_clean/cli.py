@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from mind_clean.quality.cli import QUALITY, quality_app
 from mind_core import options
 from mind_core.cli import (
     epilog,
@@ -42,6 +43,7 @@ EXAMPLES = (
     "mind-clean --step blocks pages.jsonl.zst | mind-clean --step pii | zstdcat | head",
     "mind-clean --from files books/ -o books.jsonl.zst",
     "mind-clean --from warc crawl/*.warc.gz --without site_phrases -j 8 -o text.jsonl.zst",
+    "mind-clean quality train --good books.zst --bad crawl.zst -o quality/",
     "mind-clean pages/ --into text/ -j 8    # killed, it goes on; `mind-clean status text/`",
 )
 COST = (
@@ -229,6 +231,8 @@ def main() -> None:
     try:
         if sys.argv[1:2] == [jobs_of.STATUS]:
             run(jobs_of.status_app(), f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
+        if sys.argv[1:2] == [QUALITY]:
+            run(quality_app(), f"{TOOL} {QUALITY}", sys.argv[2:])
         run(app, TOOL)
     finally:
         gc.freeze()  # at the exit Python would walk through all that is about to go

@@ -1,0 +1,103 @@
+"""fastText's file of a supervised model, version 12 (facebookresearch/fastText, src/fasttext.cc).
+
+A linear model over the mean of a text's features is one of dimension 1: the input matrix has its
+weight for each word and each bucket of word pairs, the output matrix is +1/2 for the one label and
+-1/2 for the other, and the softmax of that is the logistic function.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from mind_core.errors import MindError
+
+if TYPE_CHECKING:
+    import numpy
+
+_MAGIC, _VERSIONS = 793712314, (11, 12)
+_HEAD = struct.Struct("<ii12id")
+_DICTIONARY = struct.Struct("<iiiqq")
+_SOFTMAX, _SUPERVISED = 3, 3
+_FNV, _PRIME = 2166136261, 16777619
+_PAIR = 116049371
+_MASK = (1 << 64) - 1
+LABELS = ("__label__good", "__label__bad")
+EOS = "</s>"
+
+
+def check_model(path: Path) -> None:
+    """Raise `MindError` for a file that fastText would misread: what it says must fit its size."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(_HEAD.size + _DICTIONARY.size)
+    except OSError as error:
+        raise MindError(f"cannot read {path}", cause=error.strerror, hint="check it") from None
+    cause = "it does not begin like one"
+    if len(head) == _HEAD.size + _DICTIONARY.size:
+        magic, version, dim, *rest = _HEAD.unpack_from(head)
+        bucket, model = rest[7], rest[6]
+        entries, words, labels, _, pruned = _DICTIONARY.unpack_from(head, _HEAD.size)
+        if magic == _MAGIC and version in _VERSIONS:
+            if model != _SUPERVISED or labels < 1:
+                cause = "it is no supervised model, which has labels"
+            elif entries != words + labels or min(words, bucket) < 0 or not 0 < dim <= 1 << 16:
+                cause = "its counts do not belong together"
+            elif pruned > size or 10 * entries > size:
+                cause = f"it says that it has {entries:,} words, and has {size:,} bytes"
+            else:
+                return
+    raise MindError(
+        f"{path} is no model of fastText",
+        cause=cause,
+        hint="give a .bin or .ftz of `fasttext supervised`, or a folder of `quality train`",
+    )
+
+
+def word_hash(word: str) -> int:
+    """Return fastText's hash of a word: FNV-1a over bytes that are signed, as an int32."""
+    value = _FNV
+    for byte in word.encode("utf-8"):
+        value = ((value ^ (byte if byte < 128 else byte | 0xFFFFFF00)) * _PRIME) & 0xFFFFFFFF
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def features_of(
+    words: Sequence[str], ids: dict[str, int], hashes: dict[str, int], bucket: int
+) -> list[int]:
+    """Return the rows of the input matrix for a line of words: known words, and all pairs."""
+    line = [*words, EOS]
+    known = [ids[word] for word in line if word in ids]
+    values = []
+    for word in line:
+        if (value := hashes.get(word)) is None:
+            value = hashes[word] = word_hash(word)
+        values.append(value)
+    pairs = [
+        len(ids) + (((one & _MASK) * _PAIR + (other & _MASK)) & _MASK) % bucket
+        for one, other in itertools.pairwise(values)
+    ]
+    return known + pairs
+
+
+def write_model(
+    file: BinaryIO, counts: Sequence[tuple[str, int]], weights: numpy.ndarray, bucket: int
+) -> None:
+    """Write a model: `counts` are the words in the order of their rows, `weights` float32."""
+    assert len(weights) == len(counts) + bucket
+    file.write(
+        _HEAD.pack(_MAGIC, 12, 1, 5, 1, 1, 0, 2, _SOFTMAX, _SUPERVISED, bucket, 0, 0, 100, 1e-4)
+    )
+    tokens = sum(count for _, count in counts)
+    entries = len(counts) + len(LABELS)
+    file.write(_DICTIONARY.pack(entries, len(counts), len(LABELS), tokens, -1))
+    for word, count in counts:
+        file.write(word.encode("utf-8") + b"\0" + struct.pack("<qb", count, 0))
+    for label in LABELS:
+        file.write(label.encode() + b"\0" + struct.pack("<qb", 1, 1))
+    file.write(b"\0" + struct.pack("<qq", len(weights), 1) + weights.tobytes())
+    file.write(b"\0" + struct.pack("<qqff", len(LABELS), 1, 0.5, -0.5))
