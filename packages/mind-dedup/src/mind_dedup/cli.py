@@ -131,11 +131,13 @@ def dedup(
     }
     effective = _effective(recipe or "default", flags, assignments)
     from mind_dedup import pipeline
+    from mind_dedup.backend import find_backend
 
-    plan = pipeline.plan(effective, make_plugins(plugin or []), allow)
+    plugins = make_plugins(plugin or [])
+    plan = pipeline.plan(effective, plugins, allow)
     job = pipeline.Job(
         mark, clusters, index, tuple(against or ()), compare, backend, tuple(restore or ()),
-        report, tuple(benchmarks or ()),
+        report, tuple(benchmarks or ()), find_backend(plugins, backend) if backend else None,
     )  # fmt: skip
     if print_recipe:
         cli.write_out(plan.recipe.to_toml())

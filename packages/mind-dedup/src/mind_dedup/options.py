@@ -167,8 +167,8 @@ Backend = Annotated[
     typer.Option(
         "--backend",
         metavar="URL",
-        help="Hold the index in Redis: redis://HOST:PORT/DB?name=INDEX; a password comes from "
-        "MIND_REDIS_PASSWORD.",
+        help="Hold the index elsewhere: redis://HOST:PORT/DB?name=INDEX with the plugin "
+        "mind-dedup-redis; a password comes from the environment.",
         show_default=False,
     ),
 ]

@@ -13,6 +13,7 @@ from mind_core.files import check_folder
 from mind_core.progress import log
 from mind_core.runner import Pass, StreamOptions, Work, check_stream, run_passes
 from mind_core.summary import Summary
+from mind_dedup.backend import Backend
 from mind_dedup.clusters import ClusterTable
 from mind_dedup.compared_text import Restoring
 from mind_dedup.config import PASSAGE, DedupConfig, describe, make_plugins, plan
@@ -59,6 +60,8 @@ class Job:
     """Where the report of the pool goes; `benchmarks` are looked for in its records."""
 
     benchmarks: Sequence[str] = ()
+    open_backend: Backend | None = None
+    """What opens the index at the URL `backend`."""
 
     @property
     def indexes(self) -> tuple[Path, ...]:
@@ -120,9 +123,8 @@ def _tally(plan: DedupConfig, options: StreamOptions, job: Job, stack: ExitStack
     """Return what decides and counts, with the indexes that records are compared with."""
     expected = expected_bytes(options.inputs)
     if job.backend:
-        from mind_dedup.backends import open_backend
-
-        store, index = stack.enter_context(open_backend(job.backend, plan))
+        assert job.open_backend is not None
+        store, index = stack.enter_context(job.open_backend(job.backend, plan))
     else:
         store, index = Store(plan.memory // 4 if plan.memory else 1 << 62), None
     names, ends = [], []

@@ -43,7 +43,7 @@ def open_redis(url: str, plan: DedupConfig) -> Iterator[tuple[RedisStore, RedisI
         unordered_storage = import_module("datasketch.storage").unordered_storage
     except ImportError:
         raise MindError(
-            "the package redis is not installed", hint="pip install 'mind-dedup[redis]'"
+            "the package redis is not installed", hint="pip install mind-dedup-redis"
         ) from None
     parts = urlsplit(url)
     names = parse_qs(parts.query).get("name", ["mind-dedup"])
