@@ -10,8 +10,8 @@ from mind_core.plugins import Plugins
 from mind_core.servers import check_address
 
 if TYPE_CHECKING:
-    from mind_dedup.config import DedupConfig
     from mind_dedup.deduplicator import Index
+    from mind_dedup.signature import Signature
     from mind_dedup.store import Store
 
 BACKENDS = "register_backends"
@@ -19,10 +19,20 @@ KNOWN = {"redis": "mind-dedup-redis"}
 """Plugins of this project that offer one, to be named in the hint."""
 
 
+class IndexPlan(Protocol):
+    """What a run says of its keys; an index of another `scheme` does not fit it."""
+
+    @property
+    def scheme(self) -> str: ...
+
+    @property
+    def signature(self) -> Signature: ...
+
+
 class Backend(Protocol):
     """Open an index for the time of a run."""
 
-    def __call__(self, url: str, plan: DedupConfig) -> AbstractContextManager[tuple[Store, Index]]:
+    def __call__(self, url: str, plan: IndexPlan) -> AbstractContextManager[tuple[Store, Index]]:
         """Open the store of kept records and the index of their keys.
 
         Records of a run count from its `commit` on: what a killed run leaves is passed over.

@@ -10,7 +10,7 @@ from mind_core import Offers
 from mind_dedup import Backend, hookimpl
 
 if TYPE_CHECKING:
-    from mind_dedup.config import DedupConfig
+    from mind_dedup.backend import IndexPlan
     from mind_dedup_redis.redis_index import RedisIndex, RedisStore
 
 
@@ -19,7 +19,7 @@ class Redis:
     """Hold the index in Redis: redis://HOST:PORT/DB?name=INDEX."""
 
     def __call__(
-        self, url: str, plan: DedupConfig
+        self, url: str, plan: IndexPlan
     ) -> AbstractContextManager[tuple[RedisStore, RedisIndex]]:
         """Open the index for one run."""
         from mind_dedup_redis.redis_index import open_redis

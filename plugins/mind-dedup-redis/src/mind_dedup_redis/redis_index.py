@@ -22,7 +22,7 @@ import numpy.typing as npt
 from mind_core.errors import MindError, UsageError
 from mind_core.kernels.hashing import Hashes
 from mind_core.servers import check_address
-from mind_dedup.config import DedupConfig
+from mind_dedup.backend import IndexPlan
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.signature import reason_of
 from mind_dedup.store import IntArray, Store, StoredRecords
@@ -35,7 +35,7 @@ _LOCK_SECONDS = 120
 
 
 @contextmanager
-def open_redis(url: str, plan: DedupConfig) -> Iterator[tuple[RedisStore, RedisIndex]]:
+def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisIndex]]:
     """Open an index in Redis for one run; raise `MindError` if that cannot be."""
     check_address(url, f"set {PASSWORD} instead")
     try:
