@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile_making import Spoil, change_manifest, fit_manifest
+from hostile_making import Spoil, change_manifest, fit_index, fit_manifest
 
 from mind_core.errors import MindError
 from mind_core.testing import run_tool
@@ -146,6 +146,24 @@ def test_types_are_from_a_list(copy_of: Spoil, dtype: Any) -> None:
     change_manifest(folder, lambda manifest: manifest.update(dtype=dtype))
     with pytest.raises(MindError):
         opened("shards", folder)
+
+
+@pytest.mark.hostile("columns that contradict each other")
+@pytest.mark.parametrize("column", [1, 3, 5], ids=["keys", "sets", "ids"])
+def test_ends_of_an_index_ascend(copy_of: Spoil, column: int) -> None:
+    """The second row ends before it begins; the checksum fits, as an attacker would have it."""
+    folder = copy_of("index")
+    path = folder / FILES["index"]
+    data = bytearray(path.read_bytes())
+    directory = json.loads(data[data.index(b'{"scheme"') : -24])
+    offset, length, dtype = directory["blocks"][0][column]
+    ends = np.frombuffer(bytes(data), dtype, length, offset).copy()
+    ends[0] = ends[1] + 1
+    data[offset : offset + ends.nbytes] = ends.tobytes()
+    path.write_bytes(data)
+    fit_index(folder, path.name)
+    with pytest.raises(MindError, match="ascend"):
+        opened("index", folder)
 
 
 @pytest.mark.hostile("columns that contradict each other")

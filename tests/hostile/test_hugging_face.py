@@ -85,6 +85,30 @@ ATTACKS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.hostile("code of the hub, named in a Hugging Face folder")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"attn_implementation": "someone/kernel"},
+        {"_attn_implementation": "someone/kernel@main:f"},
+        {"text_config": {"attn_implementation": {"": "someone/kernel"}}},
+        {"experts_implementation": "someone/kernel"},
+        None,
+    ],
+    ids=range(5),
+)
+def test_a_folder_names_no_code_of_the_hub(folder: Path, fields: dict[str, Any] | None) -> None:
+    from mind_train.huggingface.folder import read_config
+
+    assert read_config(folder)
+    if fields is None:
+        (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "someone/model"}')
+    else:
+        described(folder, **fields)
+    with pytest.raises(MindError, match="adapter|compiled code"):
+        read_config(folder)
+
+
 @pytest.mark.hostile("accept: a sound Hugging Face folder, and a cache of such")
 @pytest.mark.parametrize("read", READERS)
 def test_sound_folders_are_read(folder: Path, read: Callable[[Path], object]) -> None:

@@ -111,8 +111,60 @@ def test_a_template_is_within_limits(text: str, monkeypatch: pytest.MonkeyPatch)
         templates.render(text, {"question": "?"})
 
 
+FAULTY = {
+    "divided by nothing": "{{ 1 / 0 }}",
+    "a pattern that is none": "{{ 'a' | regex_replace('(', '') }}",
+    "itself": "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
+    "brackets": "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+    "a file": "{% include '/etc/passwd' %}",
+    "digits": "{{ (10 ** 6000) | string }}",
+    "an attribute": "{{ ''.__class__ }}",
+}
+
+
+@pytest.mark.hostile("a template that takes forever, or all memory")
+@pytest.mark.parametrize("template", FAULTY)
+def test_a_template_that_fails_names_its_item(template: str) -> None:
+    from mind_eval.prompts.builder import FAULTS
+    from mind_eval.prompts.templates import render
+
+    with pytest.raises(FAULTS):
+        render(FAULTY[template], {})
+
+
+@pytest.mark.hostile("a template that takes forever, or all memory")
+@pytest.mark.parametrize("made", ["-" * 100_000 + "1", "1" + "+1" * 100_000, "[" * 9999, "['\0']"])
+def test_choices_that_are_no_list_name_their_item(made: str) -> None:
+    from mind_eval.prompts.templates import CHOICES, FAULTS, Template
+
+    with pytest.raises(FAULTS):
+        Template("{{ made }}", CHOICES, True)({"made": made})
+
+
+@pytest.mark.hostile("code or foreign files in a task")
+@pytest.mark.parametrize(
+    "line",
+    ["include: ../more.yaml", "include: /etc/hostname", "include: link.csv", "include: sums.yaml",
+     "include: [a]", "metric_list: {metric: acc}", "metric_list: [acc]", "metric_list: [{}]"],
+)  # fmt: skip
+def test_a_benchmark_includes_what_lies_in_its_folder(folder: Path, line: str) -> None:
+    from mind_eval.prompts.spec import read_spec
+
+    plain = "task: sums\ndoc_to_text: a\ndoc_to_target: b\n"
+    (folder / "sums.yaml").write_text(plain)
+    assert read_spec(folder / "sums.yaml", "sums")
+    (folder / "sums.yaml").write_text(plain + line + "\n")
+    with pytest.raises(MindError):
+        read_spec(folder / "sums.yaml", "sums")
+
+
+READERS = ("os:system", "shutil:rmtree", ":f", "", "no.such:f", "a..b:f", "mind_eval.cli:main",
+           "mind_eval.prompts.templates:import_module", "mind_eval.metrics.law:Path",
+           "mind_eval.benchmarks.layouts.exams:read_text")  # fmt: skip
+
+
 @pytest.mark.hostile("a reader of another package")
-@pytest.mark.parametrize("reader", ["os:system", "shutil:rmtree", ":f", "", "no.such:f", "a..b:f"])
+@pytest.mark.parametrize("reader", READERS)
 def test_a_benchmark_names_no_reader_of_another_package(folder: Path, reader: str) -> None:
     from mind_eval.benchmarks.benchmark import imported
 

@@ -17,6 +17,7 @@ import orjson
 
 from mind_core.direct import cannot_write, descriptor_of, is_direct, write_directly
 from mind_core.errors import MindError
+from mind_core.whole_files import MOST_JSON, read_whole
 
 MANIFEST = "manifest.json"
 MAKERS = {
@@ -156,14 +157,10 @@ def as_json(value: Any) -> bytes:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file; raise `MindError` if it is missing or not JSON."""
-    path = Path(path)
+    """Read a JSON file; raise `MindError` if it is missing, no regular file, or not JSON."""
+    data = read_whole(path, MOST_JSON)
     try:
-        return orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise MindError(
-            f"cannot read {path}", cause=error.strerror, hint="check the path"
-        ) from None
+        return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise MindError(f"{path} is not JSON", cause=error, hint="make it again") from None
 

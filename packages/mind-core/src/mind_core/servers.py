@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
-from typing import BinaryIO
+from functools import partial
+from typing import Any, BinaryIO
 
 from mind_core.errors import MindError, UsageError
 
@@ -24,7 +28,109 @@ class _NoRedirection(urllib.request.HTTPRedirectHandler):
         return None
 
 
-OPENER = urllib.request.build_opener(_NoRedirection)
+class _Watch:
+    """End a connection whose answer is not there in time, however steadily it trickles in."""
+
+    def __init__(self, seconds: float) -> None:
+        self.late = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def begin(self, connected: socket.socket) -> None:
+        """Watch a connection; a handle of its own outlasts what TLS does to the first one."""
+        self._socket = connected.dup()
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Let go of the connection."""
+        self._timer.cancel()
+        if self._socket is not None:
+            self._socket.close()
+
+    def _end(self) -> None:
+        self.late = True
+        with suppress(OSError):
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class _Plain(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(partial(_watched, http.client.HTTPConnection, req), req)
+
+
+class _Secure(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(partial(_watched, http.client.HTTPSConnection, req), req)
+
+
+def _watched(
+    kind: type[http.client.HTTPConnection],
+    request: urllib.request.Request,
+    *args: Any,
+    **named: Any,
+) -> http.client.HTTPConnection:
+    """Make a connection that begins the watch of its request as soon as it stands."""
+    made = kind(*args, **named)
+    connect, watch = vars(made)["_create_connection"], vars(request)["watch"]
+
+    def connected(*args: Any, **named: Any) -> socket.socket:
+        found: socket.socket = connect(*args, **named)
+        watch.begin(found)
+        return found
+
+    vars(made)["_create_connection"] = connected
+    return made
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Make what opens HTTP and HTTPS alone: no file, no FTP, no data in an address."""
+    made = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler, _Plain, _Secure, _NoRedirection,
+        urllib.request.HTTPDefaultErrorHandler, urllib.request.HTTPErrorProcessor,
+        urllib.request.UnknownHandler,
+    ):  # fmt: skip
+        made.add_handler(handler())
+    return made
+
+
+_OPENER = _opener()
+
+
+@contextmanager
+def answer_of(
+    request: urllib.request.Request, seconds: float, in_all: float
+) -> Iterator[http.client.HTTPResponse]:
+    """Send a request and give the answer, to be read in the block.
+
+    `seconds` is how long to wait for the next bytes, `in_all` for the whole answer. Raises
+    `OSError` (`TimeoutError` beyond either), `HTTPError` for a refusal, `HTTPException` for what is
+    no HTTP, and `UsageError` for a key that cannot be sent.
+    """
+    _check_sendable(request)
+    watch = vars(request)["watch"] = _Watch(in_all)
+    try:
+        with _OPENER.open(request, timeout=seconds) as response:
+            yield response
+    except ValueError as error:  # http.client, of a length of a piece below 0
+        raise http.client.HTTPException(str(error)) from None
+    finally:
+        watch.stop()
+        if watch.late:
+            raise TimeoutError(f"no whole answer in {in_all:g} s")
+
+
+def _check_sendable(request: urllib.request.Request) -> None:
+    """Raise `UsageError` for a key that no header can hold, without a word of it."""
+    for name, value in request.header_items():
+        if not (value.isascii() and value.isprintable()):
+            raise UsageError(
+                f"what the environment gives as the key cannot be sent as {name}",
+                cause="it holds line feeds, control characters or letters beyond ASCII",
+                hint="look for a line end or a pasted space in the variable",
+            )
 
 
 HIDDEN = "***"

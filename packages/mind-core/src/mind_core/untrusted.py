@@ -39,10 +39,15 @@ def inside(folder: str | Path, name: object) -> Path:
     for part in parts:
         path = path / part
         _refuse_link(path)
-    if not path.is_file():
+    try:
+        cause = "it is no regular file" if path.exists() else "it is missing, but named"
+        found = path.is_file()
+    except OSError as error:  # a name that is too long
+        cause, found = str(error.strerror), False
+    if not found:
         raise MindError(
-            f"cannot read {path}",
-            cause="it is no regular file" if path.exists() else "it is missing, but named",
+            f"cannot read {str(path)!r:.300}",
+            cause=cause,
             hint="the folder lost a file; copy it again, or make it again",
         )
     return path

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 import xxhash
 
@@ -255,6 +256,8 @@ def _block(file: BinaryIO, columns: list[list[Any]], end: int) -> Block:
             raise ValueError("rows that end before they begin")
         if len(values) != ends[len(ends) - 1]:
             raise ValueError("a column that is shorter than its rows")
+        if (np.diff(ends[:].astype(np.int64), prepend=0) < 0).any():
+            raise ValueError("a column of ends that do not ascend")
     return block
 
 

@@ -18,7 +18,7 @@ import orjson
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.servers import (
-    OPENER,
+    answer_of,
     check_address,
     read_reply,
     read_reply_lines,
@@ -34,6 +34,9 @@ KEY_VARIABLES = ("MIND_API_KEY", "OPENAI_API_KEY")
 """Where the key of a server comes from; never an option, which a process list shows."""
 
 TRIES = 6
+LONGEST = 30
+"""How many times the longest pause between two pieces an answer may take in all."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504}
 QUOTED = 300
@@ -141,7 +144,7 @@ class Endpoint:
             headers["Authorization"] = f"Bearer {self.key}"
         request = urllib.request.Request(f"{self.address}/chat/completions", body, headers)
         try:
-            with OPENER.open(request, timeout=self.timeout) as response:
+            with answer_of(request, self.timeout, LONGEST * self.timeout) as response:
                 if "event-stream" in response.headers.get("Content-Type", ""):
                     reply = _streamed(read_reply_lines(response, self.address))
                 else:
@@ -190,7 +193,7 @@ def _streamed(lines: Iterable[bytes]) -> Reply:
         event = orjson.loads(data)
         if "error" in event:
             raise _TryAgain(str(event["error"])[:QUOTED])
-        tokens = (event.get("usage") or {}).get("total_tokens", tokens)
+        tokens = _tokens(event, tokens)
         for choice in event.get("choices", ()):
             pieces.append(choice.get("delta", {}).get("content") or "")
             finish = choice.get("finish_reason") or finish
@@ -199,11 +202,16 @@ def _streamed(lines: Iterable[bytes]) -> Reply:
     return Reply("".join(pieces), finish, tokens or len(pieces))
 
 
+def _tokens(answer: Any, otherwise: int) -> int:
+    """Return the tokens that a server counted, where it gives a count."""
+    counted = (answer.get("usage") or {}).get("total_tokens")
+    return counted if type(counted) is int and counted >= 0 else otherwise
+
+
 def _whole(answer: Any) -> Reply:
     choice = answer["choices"][0]
-    usage = answer.get("usage") or {}
     text = choice["message"].get("content") or ""
-    return Reply(text, choice.get("finish_reason") or "stop", usage.get("total_tokens", len(text)))
+    return Reply(text, choice.get("finish_reason") or "stop", _tokens(answer, len(text)))
 
 
 class LocalCheckpoint:

@@ -19,6 +19,7 @@ from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
 from mind_core.untrusted import inside
+from mind_core.whole_files import read_whole
 from mind_tok.bytelevel_file import ByteLevelFile, read_bytelevel, token_bytes
 from mind_tok.fast_engine import EngineWhenMuch, fast_engine, with_ends
 from mind_tok.surrogates import packed
@@ -206,10 +207,7 @@ class ByteLevel:
     def load(self, folder: Path, manifest: dict[str, Any]) -> ByteLevelTokenizer:
         """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""
         path = inside(folder, FILE)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise MindError(f"cannot read {path}", cause=error.strerror) from None
+        data = read_whole(path)
         if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
             raise MindError(
                 f"{path} is not the file that its manifest describes",

@@ -12,6 +12,7 @@ import orjson
 
 from mind_core import MindError
 from mind_core.untrusted import as_written
+from mind_core.whole_files import read_whole
 
 VOCAB_NAMES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 """As Hugging Face names them, and as OpenAI did."""
@@ -72,8 +73,8 @@ def find_pair(folder: Path) -> tuple[Path, Path] | None:
 
 def from_pair(vocab: Path, merges: Path, special: Iterable[str]) -> bytes:
     """Return the `tokenizer.json` of two files; tokens named in `special` are control tokens."""
-    ids = orjson.loads(vocab.read_bytes())
-    rows = [line.split(" ") for line in merges.read_text("utf-8").split("\n") if line]
+    ids = orjson.loads(read_whole(vocab))
+    rows = [line.split(" ") for line in read_whole(merges).decode("utf-8").split("\n") if line]
     if rows and rows[0][0] == "#version:":
         del rows[0]
     if not isinstance(ids, dict) or any(len(row) != 2 for row in rows):

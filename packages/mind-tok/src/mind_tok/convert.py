@@ -11,6 +11,7 @@ from mind_core.plugins import Plugins
 from mind_core.special_tokens import END, PAD
 from mind_core.summary import version_of
 from mind_core.untrusted import as_written
+from mind_core.whole_files import read_whole
 from mind_tok.bytelevel import FILE, ByteLevelTokenizer
 from mind_tok.bytelevel_file import find_pair, from_pair
 from mind_tok.huggingface import HuggingFaceTokenizer
@@ -31,10 +32,10 @@ def read_any(path: str | Path, plugins: Plugins | None = None) -> Tokenizer:
         return load_tokenizer(path, plugins)
     model = path / MODEL if path.is_dir() else path
     if model.is_file() and model.suffix == ".model":
-        return from_sentencepiece(_read(model))
+        return from_sentencepiece(read_whole(model))
     file = path / FILE if path.is_dir() else path
     if file.is_file() and file.suffix == ".json":
-        return from_tokenizer_json(_read(file))
+        return from_tokenizer_json(read_whole(file))
     if path.is_dir() and (pair := find_pair(path)):
         with as_written(path):
             return ByteLevelTokenizer(from_pair(*pair, special=[END]), {})
@@ -90,10 +91,3 @@ def _about(tokenizer: SentencePieceTokenizer, model: ModelFile) -> dict[str, Any
         "size": len(tokenizer.model),
         "versions": {name: version_of(name) for name in ("mind-tok", "sentencepiece")},
     }
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise MindError(f"cannot read {path}", cause=error.strerror) from None

@@ -18,6 +18,7 @@ from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
 from mind_core.untrusted import as_written, inside
+from mind_core.whole_files import read_whole
 from mind_tok.chunking import may_cut, pieces
 from mind_tok.sentencepiece_model import read_model
 from mind_tok.sentencepiece_training import train_model
@@ -204,10 +205,7 @@ class _SentencePiece:
     def load(self, folder: Path, manifest: dict[str, Any]) -> SentencePieceTokenizer:
         """Return the tokenizer of a folder; raise `MindError` if its model is not what it was."""
         path = inside(folder, MODEL)
-        try:
-            model = path.read_bytes()
-        except OSError as error:
-            raise MindError(f"cannot read {path}", cause=error.strerror) from None
+        model = read_whole(path)
         if hashlib.sha256(model).hexdigest() != manifest.get("sha256"):
             raise MindError(
                 f"{path} is not the file that its manifest describes",

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from mind_core.files import atomic_file
+from mind_core.whole_files import read_whole
 
 REPLACED = "replaced.jsonl"
 
@@ -25,5 +26,5 @@ def read_replaced(path: Path) -> dict[int, list[int]]:
 
     A new row of an embedding starts well at the mean of their rows.
     """
-    rows = (orjson.loads(line) for line in path.read_bytes().split(b"\n") if line)
+    rows = (orjson.loads(line) for line in read_whole(path).split(b"\n") if line)
     return {int(row["id"]): [int(i) for i in row["replaced"]] for row in rows}

@@ -122,5 +122,5 @@ def open_tensors(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
             yield file
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, MemoryError) as error:
         raise MindError(f"{path} cannot be read", cause=error, hint="it may be damaged") from error

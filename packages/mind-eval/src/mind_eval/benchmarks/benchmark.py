@@ -44,9 +44,16 @@ from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
 from mind_core.records import encode
 from mind_core.untrusted import inside
+from mind_core.whole_files import MOST_JSON, read_whole
 from mind_eval.benchmarks.rows import AT, BAD, Row, read_rows
 
 RULES = "benchmark.toml"
+FOLDER = Path(__file__).resolve().parent
+"""Where mind-eval's own benchmarks lie."""
+
+OWN = ("mind_eval.benchmarks.layouts.", "mind_eval.metrics.")
+"""Modules of readers and metrics that any folder may name."""
+
 SHIPPED = "shipped"
 """Where rows come from that come with the package."""
 
@@ -204,9 +211,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
     """Read and check a folder's `benchmark.toml`; raise `MindError` for what is wrong in it."""
     path = folder / RULES
     try:
-        rules = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise MindError(f"cannot read {path}", cause=error.strerror) from None
+        rules = tomllib.loads(read_whole(path, MOST_JSON).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MindError(f"{path} is not TOML", cause=error) from None
     for name in ("shipped", "authors", "measure", "categories"):
@@ -243,13 +248,16 @@ def check_task_file(path: Path) -> None:
 
 
 def imported(name: object, folder: Path) -> Callable[..., Any]:
-    """Import a function of mind-eval, or of the package that a benchmark's folder lies in."""
+    """Import a reader or metric of mind-eval, or of the package that a benchmark's folder lies in.
+
+    It must be a function that its module defines: one that the module merely imports is another's.
+    """
     module, _, attribute = str(name).partition(":")
     try:
         top = module.partition(".")[0]
         found = importlib.util.find_spec(top) if top else None
         places = (found and found.submodule_search_locations) or ()
-        if top != "mind_eval" and not any(
+        if not module.startswith(OWN) and not any(
             folder.resolve().is_relative_to(Path(place).resolve()) for place in places
         ):
             raise UsageError(
@@ -258,6 +266,8 @@ def imported(name: object, folder: Path) -> Callable[..., Any]:
                 hint="put the folder into the package of its functions",
             )
         function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+        if getattr(function, "__module__", None) != module:
+            raise AttributeError(f"{module} defines no {attribute!r}")
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"{name!r} cannot be imported", cause=error) from error
     return function

@@ -12,7 +12,7 @@ from jinja2.exceptions import SecurityError
 from mind_core import MindError
 from mind_core.special_tokens import ASSISTANT, END, USER
 from mind_eval.prompts.chat import Messages, without_system
-from mind_eval.prompts.templates import within_limits
+from mind_eval.prompts.templates import FAULTS, within_limits
 
 Ids = tuple[int, ...]
 
@@ -68,7 +68,7 @@ def template_of(tokenizer: Any) -> ChatFormat | None:
                 if messages[0][0] != "system":
                     raise
                 return apply(without_system(messages, "\n"))
-        except (TemplateError, TypeError, ValueError, LookupError) as error:
+        except FAULTS as error:
             raise MindError(
                 "the model's chat template does not write the conversation",
                 cause=error,

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 
 from mind_core import MindError
-from mind_core.servers import OPENER, read_reply, redact, refuse_secret, retry_after
+from mind_core.servers import answer_of, read_reply, redact, refuse_secret, retry_after
 
 TRIES = 3
 BUSY_TRIES = 8
@@ -32,7 +32,7 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
         pause = PAUSE * 2**attempt
         attempt += 1
         try:
-            with OPENER.open(request, timeout=timeout) as response:
+            with answer_of(request, timeout, timeout) as response:
                 return refuse_secret(read_reply(response, address), address, key)
         except urllib.error.HTTPError as error:
             cause = f"{error}: {_quoted(error)}"

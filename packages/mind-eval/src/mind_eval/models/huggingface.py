@@ -16,6 +16,7 @@ from torch import Tensor
 from mind_core import MindError
 from mind_core.files import read_json
 from mind_core.untrusted import check_links
+from mind_core.whole_files import read_whole
 from mind_eval.batching import Ids
 from mind_eval.models.chat_formats import ChatFormat, template_of
 from mind_eval.models.folder_weights import WEIGHTS, no_weights
@@ -23,6 +24,7 @@ from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
 from mind_eval.output_layer import Head
 from mind_train.export.folder import TYPES, read_model
+from mind_train.huggingface.fetching import refuse_fetching
 from mind_train.models.language_model import LanguageModel
 from mind_train.tensor_file import check_sizes
 
@@ -149,7 +151,7 @@ class FolderTokenizer:
         first = tokenizer.bos_token_id
         self.start_id = int(first) if first is not None else self.end_id
         found = [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
-        self.sha256 = hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()
+        self.sha256 = hashlib.sha256(b"".join(read_whole(path) for path in found)).hexdigest()
         self._start = tokenizer.decode([self.start_id])
         plain = self.plain("a")
         added = list(tokenizer.encode("a"))
@@ -219,7 +221,9 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
     weights = sorted(folder.glob(WEIGHTS))
     if not weights:
         raise no_weights(folder)
-    check_sizes(read_json(folder / "config.json"), weights, folder / "config.json")
+    described = read_json(folder / "config.json")
+    refuse_fetching(folder, described)
+    check_sizes(described, weights, folder / "config.json")
     model: Any = _our_model(folder, kind)
     try:
         # Not by `AutoTokenizer` for ours: it would ask whether to run the model's code.

@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError
-
 from mind_core import MindError
 from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.chat import ChatLayout
 from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import Shots
 from mind_eval.prompts.spec import LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
-from mind_eval.prompts.templates import render
+from mind_eval.prompts.templates import FAULTS, render
 
 Fits = Callable[[str, int], bool]
 
@@ -98,7 +96,7 @@ class Builder:
             try:
                 try:
                     yield self._item(name, number, doc, fits)
-                except (LookupError, TypeError, ValueError, SyntaxError, TemplateError) as error:
+                except FAULTS as error:
                     raise MindError(
                         f"task {self.spec.name}, item {name}: it does not fit the task's templates",
                         cause=error,

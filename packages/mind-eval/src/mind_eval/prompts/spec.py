@@ -16,7 +16,9 @@ import yaml  # type: ignore[import-untyped]  # it has no types
 
 from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
-from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, imported
+from mind_core.untrusted import inside
+from mind_core.whole_files import MOST_JSON, read_whole
+from mind_eval.benchmarks.benchmark import FOLDER, Benchmark, check_task_file, imported
 from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, Template
 
@@ -33,6 +35,9 @@ KNOWN = {
     "fewshot_delimiter", "generation_kwargs", "metric_list", "metadata", "num_fewshot", "include",
     "tag",
 }  # fmt: skip
+DEEPEST = 8
+"""How many files may include each other in a row."""
+
 POOLS = ("fewshot_split", "training_split", "validation_split")
 
 
@@ -126,11 +131,11 @@ def read_spec(path: Path, name: str) -> Spec:
     return make_spec(read_config(path), name, str(path))
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, depth: int = 0) -> dict[str, Any]:
     """Read a YAML file with what it includes."""
     check_task_file(path)
     try:
-        config = yaml.safe_load(path.read_text("utf-8"))
+        config = yaml.safe_load(read_whole(path, MOST_JSON).decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MindError(
             f"{path} cannot be read as a task",
@@ -140,8 +145,20 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise MindError(f"{path} is not the YAML of a task")
     if "include" in config:
-        config = {**read_config(path.parent / config.pop("include")), **config}
+        if depth == DEEPEST:
+            raise MindError(f"{path}: task files include each other")
+        config = {**read_config(_beside(path, config.pop("include")), depth + 1), **config}
     return config
+
+
+def _beside(path: Path, name: object) -> Path:
+    """Return the file that a task includes: of its own folder, or both are mind-eval's own."""
+    folder = path.resolve().parent
+    if isinstance(name, str) and folder.is_relative_to(FOLDER):
+        found = (folder / name).resolve()
+        if found.is_relative_to(FOLDER):
+            return found
+    return inside(path.parent, name)
 
 
 def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
@@ -184,11 +201,20 @@ def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
         test_split=str(config.get("test_split", "test")),
         pool=next((config[split] for split in POOLS if config.get(split)), None),
         sampler=sampler,
-        metrics=tuple(
-            one["metric"] for one in config.get("metric_list") or [{"metric": default_metric(kind)}]
-        ),
+        metrics=_metrics(config.get("metric_list") or [{"metric": default_metric(kind)}], where),
         metadata=config.get("metadata") or {},
     )  # fmt: skip
+
+
+def _metrics(listed: object, where: str) -> tuple[str, ...]:
+    """Return the names of a task's metrics."""
+    rows = listed if isinstance(listed, list) else [None]
+    names = tuple(row.get("metric") if isinstance(row, Mapping) else None for row in rows)
+    if not all(isinstance(name, str) for name in names):
+        raise MindError(
+            f"{where}: metric_list is {listed!r:.100}", hint="a list of {metric: NAME, ...}"
+        )
+    return tuple(map(str, names))
 
 
 def default_metric(kind: str) -> str:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import datasets  # type: ignore[import-untyped]  # it has no types
-from jinja2 import TemplateError
 from lm_eval.api.samplers import ContextSampler
 from lm_eval.api.task import ConfigurableTask
 
@@ -16,7 +15,7 @@ from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import FIRST, Doc, Shots
 from mind_eval.prompts.spec import NEW_TOKENS
-from mind_eval.prompts.templates import render, sandbox_lm_eval, with_templates
+from mind_eval.prompts.templates import FAULTS, render, sandbox_lm_eval, with_templates
 
 sandbox_lm_eval()
 
@@ -26,7 +25,7 @@ def _named(task: str, item: str) -> Iterator[None]:
     """Name the item that does not fit its task's templates: a missing field, an odd answer."""
     try:
         yield
-    except (LookupError, TypeError, ValueError, SyntaxError, TemplateError) as error:
+    except FAULTS as error:
         raise MindError(
             f"task {task}, {item}: it does not fit the task's templates",
             cause=error,

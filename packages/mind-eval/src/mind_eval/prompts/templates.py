@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 import jinja2
-from jinja2 import BaseLoader, Environment, StrictUndefined
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -27,6 +27,12 @@ MOST_TEXT = 1 << 24
 
 MOST_MEMORY, MOST_SECONDS = 1 << 29, 10.0
 """Bytes and CPU seconds of one rendering."""
+
+FAULTS = (
+    LookupError, TypeError, ValueError, SyntaxError, ArithmeticError, AttributeError, MemoryError,
+    RecursionError, re.error, TemplateError,
+)  # fmt: skip
+"""What a template, or the list that it gives, may end in: both came with the data."""
 
 
 class Template:
@@ -47,7 +53,7 @@ class Template:
         if self.kind == TARGET and len(made) >= 2 and made[0] == "[" and made[-1] == "]":
             try:
                 return ast.literal_eval(made)
-            except (SyntaxError, ValueError):
+            except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
                 return made
         return made
 

@@ -10,6 +10,7 @@ import orjson
 
 from mind_core.render.chart import Line, line_chart, smooth, thin_out
 from mind_core.safe_html import Safe, joined, markup
+from mind_core.whole_files import read_whole
 from mind_eval.finite import is_finite
 from mind_eval.report.page import Section, number, table
 from mind_eval.report.words import say
@@ -99,4 +100,4 @@ def _sources(groups: dict[str, Any]) -> Safe:
 def _read(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    return [orjson.loads(line) for line in path.read_bytes().split(b"\n") if line]
+    return [orjson.loads(line) for line in read_whole(path).split(b"\n") if line]

@@ -10,6 +10,7 @@ from typing import Any
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, read_json
 from mind_core.untrusted import as_written
+from mind_core.whole_files import MOST_JSON, read_whole
 from mind_eval.report.curves import curves_section, language_name, last_losses
 from mind_eval.report.funnel import Stage, funnel_section, read_stages
 from mind_eval.report.page import Figure, Section, render
@@ -102,7 +103,11 @@ def _figures(
 def _recipe(training: Path) -> dict[str, Any]:
     """Return the recipe of a training run; fine-tuning takes its model from a checkpoint."""
     path = training / "recipe.toml"
-    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {"model": {}}
+    return (
+        tomllib.loads(read_whole(path, MOST_JSON).decode("utf-8"))
+        if path.exists()
+        else {"model": {}}
+    )
 
 
 def _tokens(run: Path) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mind_core.errors import UsageError
+from mind_core.whole_files import MOST_JSON, read_whole
 from mind_sft_select.scoring.sums import ChatSums, Sums
 from mind_sft_select.scoring.templates import Answer, EncodedChat, Template
 
@@ -38,7 +39,7 @@ def check_model(name: str) -> None:
     from mind_train.checkpoint import find_checkpoint
 
     config = Path(name) / "config.json"
-    if not (config.is_file() and b'"model_type"' in config.read_bytes()):
+    if not (config.is_file() and b'"model_type"' in read_whole(config, MOST_JSON)):
         find_checkpoint(Path(name))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from mind_core import MindError
 from mind_core.files import atomic_file
+from mind_core.whole_files import index_bound, read_whole
 from mind_tok.emit.written import Written, link
 
 
@@ -32,7 +33,7 @@ def emit(shard: Written) -> list[Path]:
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (tokens,) and cumulative ends (documents,) of a `.ds`."""
-    index = path.with_name(path.name + ".index").read_bytes()
+    index = read_whole(path.with_name(path.name + ".index"), index_bound(path))
     ends = np.frombuffer(index, "<u8").astype(np.int64)
     size = path.stat().st_size
     tokens = int(ends[-1]) if len(ends) else 0

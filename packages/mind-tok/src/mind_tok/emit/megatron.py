@@ -9,6 +9,7 @@ import numpy as np
 
 from mind_core import MindError
 from mind_core.files import atomic_file
+from mind_core.whole_files import index_bound, read_whole
 from mind_tok.emit.written import Written
 
 MAGIC = b"MMIDIDX\x00\x00"
@@ -39,7 +40,7 @@ def emit(shard: Written) -> list[Path]:
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (tokens,) and cumulative ends (documents,) of a `.bin` with its `.idx`."""
-    data = path.with_suffix(".idx").read_bytes()
+    data = read_whole(path.with_suffix(".idx"), index_bound(path))
     head = len(MAGIC) + 9
     if data[: len(MAGIC)] != MAGIC or len(data) < head + 16:
         raise MindError(f"{path.with_suffix('.idx')} is no index of Megatron")

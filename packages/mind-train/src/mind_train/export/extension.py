@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mind_core import MindError
+from mind_core.whole_files import read_whole
 
 C = TypeVar("C")
 EMBEDDING = "embedding.weight"
@@ -29,7 +30,7 @@ def read_table(path: Path, old: int, new: int) -> dict[int, list[int]]:
     Raises MindError for an id that is not new, or a piece that is not old.
     """
     table: dict[int, list[int]] = {}
-    for number, raw in enumerate(path.read_bytes().splitlines(), 1):
+    for number, raw in enumerate(read_whole(path).splitlines(), 1):
         try:
             line = orjson.loads(raw)
             token, pieces = int(line["id"]), [int(piece) for piece in line["replaced"]]

@@ -16,7 +16,9 @@ from mind_core import MindError
 from mind_core.files import MANIFEST, read_json, sha256_file
 from mind_core.special_tokens import END
 from mind_core.untrusted import check_links
+from mind_core.whole_files import read_whole
 from mind_tok.huggingface import HuggingFaceTokenizer
+from mind_train.huggingface.fetching import refuse_fetching
 from mind_train.huggingface.model import HuggingFaceConfig, HuggingFaceModel, imported
 from mind_train.loss import row_losses
 from mind_train.tensor_file import check_sizes
@@ -43,6 +45,7 @@ def read_config(folder: Path, lora_rank: int = 0, lora_alpha: float = 16.0) -> H
     transformers = imported("transformers")
     check_links(folder)
     fields = read_json(folder / CONFIG)
+    refuse_fetching(folder, fields)
     if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
         raise MindError(f"{folder / CONFIG} names no model_type", hint="fetch the folder again")
     if fields["model_type"] in ("mindllm",):
@@ -67,7 +70,7 @@ def read_config(folder: Path, lora_rank: int = 0, lora_alpha: float = 16.0) -> H
             hint="a newer transformers may know it",
         ) from None
     kind = kind[0] if isinstance(kind, tuple) else kind
-    files = {n: (folder / n).read_text("utf-8") for n in TEXTS if (folder / n).is_file()}
+    files = {n: read_whole(folder / n).decode("utf-8") for n in TEXTS if (folder / n).is_file()}
     described = json.loads(config.to_json_string(use_diff=False))
     described["architectures"] = [kind.__name__]
     described.pop("_name_or_path", None)

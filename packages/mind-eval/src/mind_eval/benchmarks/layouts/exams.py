@@ -209,7 +209,7 @@ def _official_shots(path: Place) -> list[Row]:
                 at = f"{path}, {name}, sample {number}"
                 try:
                     row = ast.literal_eval(cells[column])
-                except (SyntaxError, ValueError) as error:
+                except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
                     raise MindError(f"{at}: not an example", cause=error) from None
                 shots.append(_agieval_shot({**row, AT: at}, name, number))
                 if name == "sat-en":

@@ -162,7 +162,7 @@ def _one_line(options: str) -> str:
         return options
     try:
         return " , ".join(map(str, ast.literal_eval(options)))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         return options
 
 
