@@ -192,6 +192,22 @@ def asks(pairs: list[tuple[Any, ...]]) -> list[Any]:
     return [SimpleNamespace(args=pair) for pair in pairs]
 
 
+def test_a_tokenizer_is_of_the_class_that_its_folder_names(
+    tmp_path: Path, texts: list[str]
+) -> None:
+    """A Qwen2 with a SentencePiece vocabulary, for which transformers would take Qwen's class."""
+    folder = make_folder("qwen", tmp_path / "model", texts)
+    pieces = make_tokenizer(FAMILIES["llama-2"], texts)
+    pieces.save_pretrained(folder)
+    described = json.loads((folder / "tokenizer_config.json").read_text())
+    described["tokenizer_class"] = "PreTrainedTokenizerFast"
+    (folder / "tokenizer_config.json").write_text(json.dumps(described))
+    tokenizer = open_model(str(folder), "cpu", "float32").tokenizer
+    text = "北京是中国的首都。 Water boils."
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert list(tokenizer.encode(text)) == pieces.encode(text)
+
+
 def test_tokens_are_lm_evals_and_numbers_those_of_fp64(
     family: tuple[str, Path], theirs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

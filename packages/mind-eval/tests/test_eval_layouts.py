@@ -353,6 +353,13 @@ def test_every_benchmark_of_the_paper_is_read_whole() -> None:
         assert bool(data.lacking) is (name == "mathqa"), "a sample of its 2,985 is here"
 
 
+def test_explain_says_what_ends_an_answer() -> None:
+    from mind_eval.explain import what_ends
+
+    assert what_ends(()) == "the model's own end"
+    assert what_ends(("\n", "Q:")) == "'\\n' or 'Q:' or the model's own end"
+
+
 def test_explain_prints_the_tokens_of_an_item(model_folder: Path, tmp_path: Path) -> None:
     root = ceval_zip(tmp_path)
     done = run_tool(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mind_core import MindError
 from mind_core.errors import UsageError
@@ -34,7 +34,8 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
             ids = encoder.prompt(asked.prompts[0], opened.spec.new_tokens)
             yield from _readable("  ", asked.prompts[0])
             yield f"  read ({len(ids):,}): {_tokens(encoder, ids)}"
-            yield f"  then at most {opened.spec.new_tokens} new tokens, up to {opened.spec.stops}"
+            ends = what_ends(opened.spec.stops)
+            yield f"  then at most {opened.spec.new_tokens} new tokens, up to {ends}"
             return
         for place, pair in enumerate(asked.pairs):
             if place == 0 or len(asked.prompts) > 1:
@@ -59,6 +60,11 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
             )
         lines += told(opened, found[0])
     return "\n".join(lines) + "\n"
+
+
+def what_ends(stops: Sequence[str]) -> str:
+    """Say what ends an answer."""
+    return " or ".join([*map(repr, stops), "the model's own end"])
 
 
 def _readable(indent: str, text: str) -> Iterator[str]:

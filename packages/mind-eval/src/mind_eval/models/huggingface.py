@@ -25,6 +25,7 @@ from mind_eval.models.network import Network, Past, Stream
 from mind_eval.output_layer import Head
 from mind_train.export.folder import TYPES, read_model
 from mind_train.huggingface.fetching import refuse_fetching
+from mind_train.huggingface.folder import tokenizer_loader
 from mind_train.models.language_model import LanguageModel
 from mind_train.tensor_file import check_sizes
 
@@ -227,9 +228,7 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
     model: Any = _our_model(folder, kind)
     try:
         # Not by `AutoTokenizer` for ours: it would ask whether to run the model's code.
-        loader = (
-            transformers.PreTrainedTokenizerFast if kind == OURS else transformers.AutoTokenizer
-        )
+        loader = transformers.PreTrainedTokenizerFast if kind == OURS else tokenizer_loader(folder)
         # Without `trust_remote_code=False` transformers asks on stdin whether to run the folder's
         # own Python, and a "y" in a pipe is a yes.
         tokenizer = loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

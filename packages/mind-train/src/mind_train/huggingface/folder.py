@@ -27,6 +27,7 @@ CONFIG = "config.json"
 ARCHITECTURE = "huggingface"
 TEXTS = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
          "chat_template.jinja")  # fmt: skip
+TOKENIZER_CONFIG = "tokenizer_config.json"
 PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")
 LONGEST = 2048  # tokens of a row where the recipe says nothing; contexts are 100,000 today
 ABOVE = 1e-3  # nats: what two ways of computing one loss may differ by in fp32
@@ -126,14 +127,10 @@ def read_tokenizer(folder: Path) -> tuple[Any, HuggingFaceTokenizer]:
 
     Raises MindError for one without a fast form or without an end token.
     """
-    transformers = imported("transformers")
-    loader = transformers.AutoTokenizer
-    path = folder / "tokenizer_config.json"
-    if path.is_file() and read_json(path).get("tokenizer_class") in PLAIN:
-        # AutoTokenizer takes the class of the model's family instead, which may read another text.
-        loader = transformers.PreTrainedTokenizerFast
     try:
-        theirs = loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        theirs = tokenizer_loader(folder).from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         data = theirs.backend_tokenizer.to_str().encode()
     except Exception as error:  # the libraries raise what they like for a damaged file
         raise MindError(
@@ -149,6 +146,17 @@ def read_tokenizer(folder: Path) -> tuple[Any, HuggingFaceTokenizer]:
     ours.special_ids = {**ours.special_ids, END: int(end)}
     ours.manifest["special_tokens"] = ours.special_ids
     return theirs, ours
+
+
+def tokenizer_loader(folder: Path) -> Any:
+    """Return the class of transformers that reads a folder's tokenizer as it was saved."""
+    transformers = imported("transformers")
+    path = folder / TOKENIZER_CONFIG
+    described = read_json(path) if path.is_file() else None
+    if isinstance(described, dict) and described.get("tokenizer_class") in PLAIN:
+        # AutoTokenizer takes the class of the model's family instead, which may read another text.
+        return transformers.PreTrainedTokenizerFast
+    return transformers.AutoTokenizer
 
 
 def load_weights(model: HuggingFaceModel, folder: Path) -> None:
