@@ -180,6 +180,7 @@ def _write_hashes(session: nox.Session, pinned: list[str]) -> None:
         digest = one["download_info"]["archive_info"]["hashes"]["sha256"]
         rows.append(f"{name}=={one['metadata']['version']} --hash=sha256:{digest}")
     path.write_text("\n".join([*head, *sorted(rows)]) + "\n")
+    session.run("python", "tests/support/cuda_hashes.py")
 
 
 @nox.session(default=False)

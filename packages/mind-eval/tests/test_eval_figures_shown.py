@@ -15,7 +15,7 @@ from mind_eval.contamination import pieces_of
 from mind_eval.finite import check_read_items
 from mind_eval.models import endpoint
 from mind_eval.models.endpoint import UnansweredError, _written
-from mind_eval.models.huggingface import _stop_ids
+from mind_eval.models.folder_weights import stop_ids
 from mind_eval.report.curves import curves_section, last_losses
 from mind_eval.report.funnel import _example
 
@@ -102,10 +102,10 @@ def test_items_with_a_number_that_is_missing_or_not_finite_are_named(tmp_path: P
 
 
 def test_stops_are_those_of_both_files(tmp_path: Path) -> None:
-    assert _stop_ids(tmp_path) == frozenset()
+    assert stop_ids(tmp_path) == frozenset()
     (tmp_path / "config.json").write_text('{"eos_token_id": 2}')
-    assert _stop_ids(tmp_path) == {2}
+    assert stop_ids(tmp_path) == {2}
     (tmp_path / "generation_config.json").write_text('{"eos_token_id": [0, 7]}')
-    assert _stop_ids(tmp_path) == {0, 2, 7}
+    assert stop_ids(tmp_path) == {0, 2, 7}
     (tmp_path / "config.json").write_text("{}")
-    assert _stop_ids(tmp_path) == {0, 7}
+    assert stop_ids(tmp_path) == {0, 7}

@@ -1,4 +1,4 @@
-"""The weights of a Hugging Face folder: safetensors, and what identifies them."""
+"""What a Hugging Face folder holds beside its network: weights, their hash, its end tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from mind_core import MindError
-from mind_core.files import sha256_file
+from mind_core.files import read_json, sha256_file
 
 WEIGHTS = "*.safetensors"
 
@@ -32,3 +32,13 @@ def fingerprint(folder: Path) -> str:
         return sha256_file(paths[0])
     sums = "".join(f"{path.name} {sha256_file(path)}\n" for path in paths)
     return hashlib.sha256(sums.encode()).hexdigest()
+
+
+def stop_ids(folder: Path) -> frozenset[int]:
+    """Collect the tokens that end what is written: config.json's and generation_config.json's."""
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        path = folder / name
+        ids = read_json(path).get("eos_token_id") if path.is_file() else None
+        found |= {int(one) for one in (ids if isinstance(ids, list) else [ids]) if one is not None}
+    return frozenset(found)

@@ -19,7 +19,7 @@ from mind_core.untrusted import check_links
 from mind_core.whole_files import read_whole
 from mind_eval.batching import Ids
 from mind_eval.models.chat_formats import ChatFormat, template_of
-from mind_eval.models.folder_weights import WEIGHTS, no_weights
+from mind_eval.models.folder_weights import WEIGHTS, no_weights, stop_ids
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past, Stream
 from mind_eval.output_layer import Head
@@ -254,7 +254,7 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
     else:
         network = FolderNetwork(model)
         network.check(folder)
-    stops = _stop_ids(folder)
+    stops = stop_ids(folder)
     lengths = ("context", "max_position_embeddings", "n_positions")
     found = [size for name in lengths if (size := getattr(model.config, name, None))]
     return Folder(
@@ -280,16 +280,6 @@ def _transformers(folder: Path) -> Any:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     return transformers
-
-
-def _stop_ids(folder: Path) -> frozenset[int]:
-    """Collect the tokens that end what is written: config.json's and generation_config.json's."""
-    found: set[int] = set()
-    for name in ("config.json", "generation_config.json"):
-        path = folder / name
-        ids = read_json(path).get("eos_token_id") if path.is_file() else None
-        found |= {int(one) for one in (ids if isinstance(ids, list) else [ids]) if one is not None}
-    return frozenset(found)
 
 
 def _our_model(folder: Path, kind: str) -> LanguageModel | None:
