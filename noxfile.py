@@ -73,6 +73,15 @@ def hostile(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Stop jobs at 500 counted calls, by kills, power cuts and full disks; try wrong code too."""
+    session.run(
+        "pytest", "-q", "tests/test_faults.py", "--timeout", "7200", *session.posargs,
+        env={**os.environ, "MIND_FAULTS": "500"},
+    )  # fmt: skip
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure, and print figures with their ratios; `-- NAME` runs one of benchmarks/."""
     names = session.posargs or [path.stem for path in BENCHMARKS]

@@ -195,8 +195,9 @@ def test_another_job_in_the_folder_is_refused(
     assert refused(a_tool(recipe={"min": 1}), options) == "1.jsonl.zst has changed"
     (texts / "1.jsonl.zst").write_bytes(kept)  # another time, the same bytes: the same job
     assert run_job(a_tool(recipe={"min": 1}), options) is not None
-    monkeypatch.setattr(versions, "version_of", lambda name: "9.9")
-    assert "mind-core" in refused(a_tool(recipe={"min": 1}), options)
+    other = {**versions.versions_of([TOOL]), "orjson": "0.1"}
+    monkeypatch.setattr("mind_core.tasks.run.versions_of", lambda roots: other)
+    assert "orjson was" in refused(a_tool(recipe={"min": 1}), options)
 
 
 def test_a_machine_with_other_versions_does_nothing(

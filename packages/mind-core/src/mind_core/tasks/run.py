@@ -77,6 +77,9 @@ def run_job(tool: TaskTool, options: TaskOptions) -> dict[str, Any] | None:
                 if not _run_stages(tool, options, folder, plan, progress):
                     return None
                 merge(folder, plan, tool.details, tool.check)
+            except MindError:
+                if not folder.manifest.exists():  # else another command completed it meanwhile
+                    raise
             finally:
                 folder.tidy(all_of_them=False)
         _check_complete(folder, plan)
@@ -162,7 +165,8 @@ def _undo_lost(tool: str, folder: TaskFolder, plan: TaskPlan) -> None:
     """Take back that a task is done if one of its files is gone, so that it is done again."""
     for number in sorted(folder.done()):
         record = read_json(folder.done_file(number))
-        if missing := missing_files(folder, record):
+        missing = missing_files(folder, record)
+        if missing and not folder.manifest.exists():  # of a complete job, what stages left is gone
             log(tool, f"{missing[0]} is gone: task {plan.tasks[number]} is done again")
             folder.done_file(number).unlink(missing_ok=True)
 

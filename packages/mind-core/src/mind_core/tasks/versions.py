@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import platform
@@ -26,8 +27,13 @@ def versions_of(roots: Iterable[str]) -> dict[str, str]:
     """Return the versions of distributions and of all that they need, and of Python.
 
     Those of this project have a checksum of their code too: a version number does not tell a
-    checkout from the next one.
+    checkout from the next one. They are looked up once: what is loaded does not change later.
     """
+    return dict(_versions_of(tuple(sorted(set(roots)))))
+
+
+@functools.cache
+def _versions_of(roots: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {"python": platform.python_version(), "machine": platform.machine()}
     waiting = list(roots)
     while waiting:
