@@ -139,6 +139,24 @@ def test_options_that_are_wrong_are_refused(options: dict[str, float], hint: str
     assert hint in (caught.value.hint or "")
 
 
+def test_user_symbols_are_one_token_wherever_they_stand(texts: list[str]) -> None:
+    kind = Bpe(user_symbols=["<think>", "</think>", "。"])  # type: ignore[arg-type]
+    tokenizer = kind.train(texts, 520)
+    text = "春<think>天</think>. spring<think> 。。"
+    by_library = tokenizer.encode(text)
+    assert tokenizer.decode(by_library) == text
+    entries = [tokenizer.vocabulary()[i].data.decode("utf-8", "replace") for i in by_library]
+    assert entries.count("<think>") == 2 and entries.count("</think>") == 1
+    assert entries.count("。") == 2
+    tokenizer.warm_up()  # the loops agree
+    assert tokenizer._fast is not None
+    assert tokenizer.encode(text) == by_library
+    assert tokenizer.manifest["options"]["user_symbols"] == ["<think>", "</think>", "。"]
+    for wrong in ("<think>", ["a b"], [""], ["x", "x"], ["<user>"], [1]):
+        with pytest.raises(ValueError, match="user_symbols"):
+            Bpe(user_symbols=wrong)  # type: ignore[arg-type]
+
+
 def test_a_changed_model_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
     tokenizer.save(tmp_path / "t")
     model = tmp_path / "t/tokenizer.model"

@@ -14,7 +14,6 @@ import orjson
 from numpy.typing import NDArray
 
 from mind_core import MindError
-from mind_core.errors import UsageError
 from mind_core.files import atomic_file, atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
@@ -195,14 +194,26 @@ class ByteLevelTokenizer(Tokenizer):
 
 @dataclass(frozen=True)
 class ByteLevel:
-    """Byte-level BPE as GPT-2's, made by `convert` and `extend`, with Chinese tokens added."""
+    """Merge the most frequent pairs of bytes: byte-level BPE as GPT-2's, trained by `tokenizers`.
 
-    def train(self, _: Iterable[str], __: int) -> ByteLevelTokenizer:
-        """Refuse: byte-level BPE is taken over from a model, not trained here."""
-        raise UsageError(
-            "byte-level BPE is not trained here",
-            hint="`mind-tok convert` takes one over, `mind-tok extend` adds Chinese tokens to it",
-        )
+    `convert` takes one over, `extend` adds Chinese tokens to it.
+    """
+
+    min_frequency: int = 2
+    """How often a pair has to occur to be merged."""
+
+    def __post_init__(self) -> None:
+        if self.min_frequency < 1:
+            raise ValueError(f"min_frequency is a count from 1 on, not {self.min_frequency}")
+
+    def train(self, texts: Iterable[str], vocab_size: int) -> ByteLevelTokenizer:
+        """Return a tokenizer trained on texts; raise `MindError` if they are too few for it."""
+        from mind_tok.bytelevel_training import train_bytelevel
+
+        tokenizer = ByteLevelTokenizer(train_bytelevel(texts, vocab_size, self.min_frequency), {})
+        tokenizer.manifest["options"] = {"min_frequency": self.min_frequency}
+        tokenizer.manifest["versions"]["tokenizers"] = version_of("tokenizers")
+        return tokenizer
 
     def load(self, folder: Path, manifest: dict[str, Any]) -> ByteLevelTokenizer:
         """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""

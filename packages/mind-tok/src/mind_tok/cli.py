@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mind_core import cli
-from mind_tok.verbs import convert, decode, encode, extend, inspect, train
+from mind_tok.verbs import convert, count, decode, encode, extend, inspect, train
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
@@ -30,6 +30,7 @@ cli.add_global_options(
 )
 for verb, command in (
     (train, train.train),
+    (count, count.count),
     (encode, encode.encode),
     (decode, decode.decode),
     (inspect, inspect.inspect),

@@ -17,7 +17,7 @@ from mind_tok.sentencepiece_model import read_model
 from mind_tok.to_huggingface import save_for_huggingface
 from mind_tok.tokenizer import Tokenizer
 
-PROBES = ("The É of Ａ ﬁ", "  two  spaces\n\n", "中文，ＡＢ。 ▁", "\t\u200b\x00")
+PROBES = ("The É of Ａ ﬁ", "e\u0301 \u212b", "  two  spaces\n\n", "中文，ＡＢ。 ▁", "\t\u200b\x00")
 """Texts that normalisation of all usual kinds would change."""
 
 

@@ -160,6 +160,9 @@ class _SentencePiece:
     what SentencePiece advises for languages with many characters."""
     split_digits: bool = True
     max_piece_characters: int = 16
+    user_symbols: tuple[str, ...] = ()
+    """Strings that are one token each wherever they stand in a text: `<think>`, tags, names."""
+
     trainer_log: bool = False
     """Let SentencePiece report on stderr while it trains."""
 
@@ -169,6 +172,16 @@ class _SentencePiece:
                 "character_coverage is a share from 0.98 to 1 (SentencePiece's bounds), "
                 f"not {self.character_coverage}"
             )
+        if isinstance(self.user_symbols, str):
+            raise ValueError(f'user_symbols is a list, ["{self.user_symbols}"]')
+        object.__setattr__(self, "user_symbols", tuple(self.user_symbols))
+        taken = {*CONTROL_TOKENS, *PII_TOKENS}
+        for symbol in self.user_symbols:
+            if not isinstance(symbol, str) or not symbol or set(symbol) & set("\0\r\n\t \u2581"):
+                raise ValueError(f"user_symbols: {symbol!r} is no string without white space")
+            if symbol in taken:
+                raise ValueError(f"user_symbols: {symbol!r} is there already")
+            taken.add(symbol)
         if not 1 <= self.max_piece_characters <= 512:
             raise ValueError(
                 "max_piece_characters is from 1 to 512 (SentencePiece's bounds), "
@@ -177,6 +190,17 @@ class _SentencePiece:
 
     def train(self, texts: Iterable[str], vocab_size: int) -> SentencePieceTokenizer:
         """Return a tokenizer trained on texts; raise `MindError` if they are too few for it."""
+        return self._trained(texts, None, vocab_size)
+
+    def train_counts(
+        self, counts: Iterable[tuple[str, int]], vocab_size: int
+    ) -> SentencePieceTokenizer:
+        """Return a tokenizer trained on units and how often each occurs; see `counting`."""
+        return self._trained((), counts, vocab_size)
+
+    def _trained(
+        self, texts: Iterable[str], counts: Iterable[tuple[str, int]] | None, vocab_size: int
+    ) -> SentencePieceTokenizer:
         model = train_model(
             texts,
             vocab_size,
@@ -184,10 +208,13 @@ class _SentencePiece:
             character_coverage=self.character_coverage,
             split_digits=self.split_digits,
             max_piece_characters=self.max_piece_characters,
+            user_symbols=self.user_symbols,
             log=self.trainer_log,
+            counts=counts,
         )
         tokenizer = SentencePieceTokenizer(model, {})
         options = {name: value for name, value in asdict(self).items() if name != "trainer_log"}
+        options["user_symbols"] = list(self.user_symbols)
         tokenizer.manifest.update(
             format=FORMAT,
             version=VERSION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -43,13 +43,16 @@ def train_model(
     character_coverage: float = 0.9995,
     split_digits: bool = True,
     max_piece_characters: int = 16,
+    user_symbols: Sequence[str] = (),
     log: bool = False,
+    counts: Iterable[tuple[str, int]] | None = None,
 ) -> bytes:
     """Return the bytes of a model with exactly `vocab_size` entries.
 
     Ids: 0 unknown, 1 end, 2 pad, 3 user, 4 assistant, then the masks, the 256 bytes, the pieces.
     Text is left as it is: no Unicode normalisation, no added, removed or joined spaces. Entries
-    never cross a space, a line feed or a change of script.
+    never cross a space, a line feed or a change of script. With `counts`, units and how often each
+    occurs, these are trained on instead of texts (see `counting`).
     """
     output = io.BytesIO()
     arguments: dict[str, Any] = {
@@ -65,7 +68,7 @@ def train_model(
         "remove_extra_whitespaces": False,
         "allow_whitespace_only_pieces": True,
         "control_symbols": [USER, ASSISTANT],
-        "user_defined_symbols": list(PII_TOKENS),
+        "user_defined_symbols": [*PII_TOKENS, *user_symbols],
         "unk_id": 0,
         "unk_piece": UNKNOWN,
         "eos_id": 1,
@@ -79,7 +82,10 @@ def train_model(
     }
     with _nameless_file() as (file, path):
         try:
-            characters = _write_lines(texts, file)
+            if counts is None:
+                characters = _write_lines(texts, file)
+            else:
+                characters, arguments["input_format"] = _write_counts(counts, file), "tsv"
         except OSError as error:
             raise MindError(
                 f"cannot write to {tempfile.gettempdir()}, where the sample waits for the trainer",
@@ -125,6 +131,16 @@ def _write_lines(texts: Iterable[str], file: IO[bytes]) -> int:
             ]
         characters += sum(map(len, lines))
         file.write("\n".join([*lines, ""]).encode())
+    file.flush()
+    return characters
+
+
+def _write_counts(counts: Iterable[tuple[str, int]], file: IO[bytes]) -> int:
+    """Write units with their counts as SentencePiece reads them; return the characters of units."""
+    characters = 0
+    for unit, count in counts:
+        characters += len(unit)
+        file.write(b"%b\t%d\n" % (unit.encode(), count))
     file.flush()
     return characters
 

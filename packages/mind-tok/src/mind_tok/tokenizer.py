@@ -119,7 +119,11 @@ class Tokenizer(ABC):
 
 
 class TokenizerKind(Protocol):
-    """What a factory of `register_tokenizers` makes: it trains and loads one kind of tokenizer."""
+    """What a factory of `register_tokenizers` makes: it trains and loads one kind of tokenizer.
+
+    One that has `train_counts(counts, vocab_size)`, where counts are pairs of a unit and how often
+    it occurs, goes with `mind-tok train --counts`.
+    """
 
     def train(self, texts: Iterable[str], vocab_size: int) -> Tokenizer:
         """Return a tokenizer of exactly `vocab_size` entries; the same texts give the same bytes.

@@ -21,6 +21,7 @@ EXAMPLES = [
     "mind-tok train distinct.jsonl.zst --vocab-size 32000 --share zh=0.5,en=0.5 -o tokenizer",
     "cat a.zst b.zst | mind-tok train --kind unigram --sample 100M -o tokenizer",
     "mind-tok train *.zst --share-by source --share books=0.7,wiki=0.3 -o tokenizer",
+    "mind-tok train --counts counts.jsonl.zst --vocab-size 64000 -o tokenizer",
     "mind-tok train in.jsonl.zst --set bpe.character_coverage=1.0 -o tokenizer",
 ]
 COST = (
@@ -35,7 +36,12 @@ VocabSize = Annotated[
         "--vocab-size", metavar="N", min=1, help="Entries, special tokens and bytes included."
     ),
 ]
-Kind = Annotated[str, typer.Option("--kind", metavar="NAME", help="bpe, unigram, or a plugin's.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        "--kind", metavar="NAME", help="bpe, unigram, bytelevel (as GPT-2), or a plugin's."
+    ),
+]
 SampleBytes = Annotated[
     str,
     typer.Option("--sample", metavar="BYTES", help="UTF-8 bytes of text to train on, at most."),
@@ -56,6 +62,10 @@ ShareBy = Annotated[
         "--share-by", metavar="WHAT", help="What --share names: language, or source of a record."
     ),
 ]
+Counts = Annotated[
+    bool,
+    typer.Option("--counts", help="The inputs are files of `mind-tok count`; all of it is used."),
+]
 TrainerLog = Annotated[
     bool, typer.Option("--trainer-log", help="Show what SentencePiece says while it trains.")
 ]
@@ -72,6 +82,7 @@ def train(
     share: Share = "",
     share_by: ShareBy = "language",
     set_: options.Set = None,
+    counts: Counts = False,
     trainer_log: TrainerLog = False,
     seed: options.Seed = 0,
     jobs: options.Jobs = 1,
@@ -90,7 +101,7 @@ def train(
         raise UsageError("-o is missing", hint="name the folder to write: -o tokenizer")
     if share_by not in ("language", "source"):
         raise UsageError(f"--share-by {share_by!r} is no field", hint="language or source")
-    from mind_tok import pipeline
+    from mind_tok import count_pipeline, pipeline
     from mind_tok.checks import check_paths
     from mind_tok.loading import make_plugins
     from mind_tok.sampling import parse_bytes, parse_shares
@@ -116,9 +127,13 @@ def train(
         quiet=quiet,
         progress=progress,
     )
+    if counts and (share or share_by != "language" or limit is not None):
+        raise UsageError("--counts uses all counts: no --share, --share-by or --limit")
     if dry_run:
         check_paths(stream, output)
         cli.write_out(_plan(wanted, plugins))
+    elif counts:
+        count_pipeline.train(wanted, stream, plugins)
     else:
         pipeline.train(wanted, stream, plugins)
 

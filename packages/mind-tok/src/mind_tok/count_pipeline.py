@@ -1,0 +1,88 @@
+"""The corridor of `count`: records, or files of counts, to one file of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mind_core.errors import UsageError
+from mind_core.output import check_distinct, open_output
+from mind_core.plugins import Plugins
+from mind_core.progress import Progress, log
+from mind_core.runner import BatchResult, StreamOptions, check_stream, run_stream
+from mind_core.summary import Summary
+from mind_tok.background import run_with_progress
+from mind_tok.checks import check_paths
+from mind_tok.counting import CountUnits, Totals, UnitCounts, as_record, read_counts
+from mind_tok.encode import TOOL
+from mind_tok.pipeline import TrainOptions
+from mind_tok.tokenizer import HOOK, Tokenizer
+
+
+def count(stream: StreamOptions, memory: int, plugins: Plugins) -> None:
+    """Count the units of records and write them, sorted."""
+    assert stream.output is not None
+    check_stream(stream)
+    output = stream.output
+    counts = UnitCounts(memory)
+
+    def settle(outcome: BatchResult) -> BatchResult:
+        counts.add(outcome.payload)
+        outcome.payload = None
+        return outcome
+
+    def finish(summary: Summary) -> None:
+        units, total = _write(output, counts.merged())
+        summary.details.update(units=units, occurrences=total)
+        summary.note = f"{units:,} units, {total:,} occurrences in {output}"
+
+    summary = Summary(TOOL, components=plugins.used())
+    without = replace(stream, output=None)
+    run_stream(summary, CountUnits(), without, settle, finish, passes_on=False)
+
+
+def merge(stream: StreamOptions) -> None:
+    """Add up files of counts."""
+    assert stream.output is not None
+    if any(str(name) == "-" for name in stream.inputs) or not stream.inputs:
+        raise UsageError("--merge wants files", hint="name the files of counts")
+    check_distinct(stream.inputs, stream.output)
+    units, total = _write(stream.output, read_counts(stream.inputs))
+    if not stream.quiet:
+        log(TOOL, f"{units:,} units, {total:,} occurrences in {stream.output}")
+
+
+def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> None:
+    """Train a tokenizer on files of counts and write its folder."""
+    check_paths(stream, options.output)
+    if any(str(name) == "-" for name in stream.inputs) or not stream.inputs:
+        raise UsageError("--counts wants files", hint="name the files of counts")
+    kind: Any = plugins.make(HOOK, options.kind, options.kind_options)
+    if not hasattr(kind, "train_counts"):
+        raise UsageError(
+            f"a {options.kind} tokenizer is not trained on counts",
+            hint="bpe and unigram are; or train on a sample of the texts, without --counts",
+        )
+    totals = Totals(read_counts(stream.inputs))
+    with Progress(TOOL, stream.progress) as progress:
+        tokenizer: Tokenizer = run_with_progress(
+            progress,
+            f"training {options.kind} on counts",
+            lambda: kind.train_counts(totals, options.vocab_size),
+        )
+    # No names: the same counts in 1, 7 or 64 files give the same folder.
+    told = {"units": totals.units, "occurrences": totals.occurrences}
+    tokenizer.manifest.update(plugin=plugins.used(), counts=told)
+    tokenizer.save(options.output)
+    if not stream.quiet:
+        log(TOOL, f"{tokenizer.vocab_size:,} entries from counts in {options.output}")
+
+
+def _write(path: Path, counts: Iterable[tuple[str, int]]) -> tuple[int, int]:
+    totals = Totals(counts)
+    with open_output(path) as output:
+        for unit, number in totals:
+            output.write(as_record(unit, number))
+    return totals.units, totals.occurrences

@@ -1,0 +1,76 @@
+"""mind-tok count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from mind_core import cli, options
+from mind_core.errors import UsageError
+from mind_core.runner import StreamOptions
+
+WHAT = "Count the words and Chinese runs of records, for `train --counts`."
+EXAMPLES = [
+    "mind-tok count part-*.jsonl.zst -o counts.jsonl.zst",
+    "mind-tok count --merge machine-1.jsonl.zst machine-2.jsonl.zst -o counts.jsonl.zst",
+    "mind-tok train --counts counts.jsonl.zst --vocab-size 64000 -o tokenizer",
+]
+COST = (
+    "Writes a line for each unit, {text, count}, in the order of UTF-8 bytes: the same for any cut "
+    "of the input into files and runs, and for every -j. A unit is a word with the spaces before "
+    "it, or a run of Chinese; tabs are left out. Memory: --memory, the rest waits on disk."
+)
+
+CountsFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("-o", "--output", metavar="FILE", help="The file of counts to write."),
+]
+Merge = Annotated[
+    bool, typer.Option("--merge", help="The inputs are files of counts: add them up.")
+]
+Memory = Annotated[
+    str,
+    typer.Option("--memory", metavar="BYTES", help="Keep counts within this; the rest on disk."),
+]
+
+
+def count(
+    context: typer.Context,
+    inputs: options.Inputs = None,
+    output: CountsFile = None,
+    merge: Merge = False,
+    memory: Memory = "1G",
+    jobs: options.Jobs = 1,
+    quiet: options.Quiet = False,
+    summary: options.SummaryFile = None,
+    rejects: options.Rejects = None,
+    limit: options.Limit = None,
+    skip_bad: options.SkipBad = "0",
+    plugin: options.PluginFiles = None,
+    progress: options.ShowProgress = None,
+) -> None:
+    """Read the options, then count, or add counts up."""
+    cli.require_input(inputs, context.get_help)
+    if output is None:
+        raise UsageError("-o is missing", hint="name the file to write: -o counts.jsonl.zst")
+    from mind_tok import count_pipeline
+    from mind_tok.loading import make_plugins
+    from mind_tok.sampling import parse_bytes
+
+    stream = StreamOptions(
+        inputs=tuple(inputs or ()),
+        output=output,
+        rejects=rejects,
+        summary=summary,
+        jobs=jobs,
+        limit=limit,
+        skip_bad=options.parse_skip_bad(skip_bad),
+        quiet=quiet,
+        progress=progress,
+    )
+    if merge:
+        count_pipeline.merge(stream)
+    else:
+        count_pipeline.count(stream, parse_bytes(memory), make_plugins(plugin or []))
