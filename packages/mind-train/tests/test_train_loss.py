@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mind_train import loss as loss_of
 from mind_train.data import Batch
-from mind_train.loss import head_loss, row_losses, token_losses
+from mind_train.loss import chunk_rows, half_head, head_loss, row_losses, token_losses
 from mind_train.loss_module import LossModule, recompute_blocks
 from mind_train.models.gpt_neo import GPTNeoConfig
 from mind_train.models.mindllm import MindLLMConfig
@@ -182,3 +183,38 @@ def test_gradients_added_past_autograd_are_autograds(config: Any, again: bool) -
             step(Batch(torch.randint(0, 40, (2, 9)), None, None), 0.1).backward()
         found.append({name: p.grad for name, p in model.named_parameters()})
     torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("vocab", [40, 128, 300])
+def test_a_half_product_has_aligned_columns_and_nobody_sees_them(
+    vocab: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Padded columns take no probability, and get no gradient; the result is the unpadded one's."""
+    torch.manual_seed(2)
+    hidden = (torch.randn(1, 9, 16) - 3.0).requires_grad_()  # so that a score of 0 would be high
+    head = (torch.rand(vocab, 16)).requires_grad_()
+    targets = torch.randint(0, vocab, (1, 9))
+
+    def found() -> list[torch.Tensor]:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = head_loss(hidden, head, targets, chunk=4, z_loss=1e-4)
+            rows = row_losses(hidden.detach()[0].bfloat16(), head.detach(), targets[0], chunk=4)
+        return [loss.detach(), rows, *torch.autograd.grad(loss, (hidden, head))]
+
+    assert half_head(head, torch.bfloat16).shape[0] % 128 == 0
+    assert half_head(head, torch.float32) is head
+    padded = found()
+    assert padded[3].shape == head.shape
+    monkeypatch.setattr(loss_of, "ALIGNED", 1)
+    for one, other in zip(padded, found(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_chunks_of_the_head_follow_a_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {}
+    for gib in (15, 24, 80, 141):
+        monkeypatch.setattr(loss_of, "gpu_memory", lambda gib=gib: gib << 30)
+        rows[gib] = chunk_rows(125_700, "cuda")
+        assert rows[gib] * 125_700 * 4 <= (gib << 30) / 16
+    assert rows == {15: 512, 24: 1024, 80: 4096, 141: 8192}
+    assert chunk_rows(125_700) == 128 and chunk_rows(1000, "cuda") == 16_384

@@ -7,6 +7,8 @@ exponentials are taken once, in place.
 
 from __future__ import annotations
 
+import math
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,15 +20,48 @@ from mind_train.models.cpu.matmul import is_plain, product
 from mind_train.models.language_model import LanguageModel
 
 CHUNK = 1024
-# Scores of a chunk (elements): enough rows for full speed, little beside the optimizer's states.
-SCORES = {"cpu": 1 << 24, "cuda": 1 << 28}
+# Scores of a chunk on a CPU (elements): enough rows for full speed, little beside the states.
+SCORES = 1 << 24
+SHARE = 32  # on a GPU: this part of its memory in fp32 scores, twice that with their copies
+USUAL_GPU = 80 << 30  # bytes, where there is none to ask
 SMALLEST = 128  # rows; 512 at once are no faster
+ALIGNED = 128  # columns: matrix units want them in multiples
 
 
 def chunk_rows(vocab: int, device: str = "cpu") -> int:
-    """Choose how many rows go through the head at once: a power of two from 128 to 4096."""
-    room = SCORES.get(device, SCORES["cuda"]) // vocab
-    return min(max(1 << max(room.bit_length() - 1, 0), SMALLEST), 4096)
+    """Choose how many rows go through the head at once: a power of two.
+
+    From 128 to 4,096 on a CPU, to 16,384 on a GPU: by all of its memory, not by what is free just
+    then, so that a run that goes on computes the same bits.
+    """
+    on_gpu = device != "cpu"
+    room = (gpu_memory() // SHARE // 4 if on_gpu else SCORES) // vocab
+    most = 16_384 if on_gpu else 4_096
+    return min(max(1 << max(room.bit_length() - 1, 0), SMALLEST), most)
+
+
+@cache
+def gpu_memory() -> int:
+    """Give the bytes of this process's GPU; of a usual one where there is none."""
+    if not torch.cuda.is_available():
+        return USUAL_GPU
+    return int(torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory)
+
+
+def half_head(head: Tensor, dtype: torch.dtype) -> Tensor:
+    """Give a head [V, D] in the type of the products; one that is copied for that gets zero rows.
+
+    So a half-precision product has a multiple of 128 columns whatever the vocabulary (125,700 is
+    not even one of 8), and parameter, states and checkpoints have V rows as before.
+    """
+    vocab, dim = head.shape
+    extra = -vocab % ALIGNED
+    if head.dtype == dtype or not extra:
+        return head.to(dtype)
+    padded = head.new_empty((vocab + extra, dim), dtype=dtype)
+    padded[:vocab] = head
+    padded[vocab:] = 0
+    return padded
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -44,7 +79,7 @@ class _HeadLoss(torch.autograd.Function):
         direct: bool,
     ) -> Tensor:
         """Compute the loss of hidden [N, D], head [V, D], targets [N]; keep both gradients."""
-        weight = head.to(hidden.dtype)
+        weight, vocab = half_head(head.detach(), hidden.dtype), head.shape[0]
         plain = is_plain(hidden, head)
         d_hidden = torch.empty_like(hidden)
         frozen = not ctx.needs_input_grad[1]  # as with LoRA
@@ -54,6 +89,7 @@ class _HeadLoss(torch.autograd.Function):
             h = hidden[start : start + chunk]  # (C, D)
             target = targets[start : start + chunk, None]  # (C, 1)
             scores = product(h, weight) if plain else (h @ weight.t()).float()  # (C, V)
+            scores[:, vocab:] = -math.inf
             largest = scores.amax(dim=1, keepdim=True)
             chosen = scores.gather(1, target)
             p = scores.sub_(largest).exp_()
@@ -70,7 +106,7 @@ class _HeadLoss(torch.autograd.Function):
             elif d_head.dtype == p.dtype:
                 d_head.addmm_(p.t(), h)
             else:
-                d_head += p.t() @ h
+                d_head += (p.t() @ h)[:vocab]
             del scores, p  # or two chunks of scores would be held while the next is computed
         ctx.gradients = (d_hidden, None if direct or frozen else d_head)
         return total * scale
@@ -128,10 +164,10 @@ def row_losses(hidden: Tensor, head: Tensor, targets: Tensor, chunk: int = 0) ->
     ``chunk`` 0 chooses the rows a pass, with the same bound on memory as in training.
     """
     chunk = chunk or min(CHUNK, chunk_rows(head.shape[0], hidden.device.type))
-    weight = head.to(hidden.dtype)
+    weight, vocab = half_head(head, hidden.dtype), head.shape[0]
     losses = torch.empty(targets.shape, dtype=torch.float32, device=hidden.device)
     for start in range(0, hidden.shape[0], chunk):
-        scores = (hidden[start : start + chunk] @ weight.t()).float()  # (C, V)
+        scores = (hidden[start : start + chunk] @ weight.t()).float()[:, :vocab]  # (C, V)
         target = targets[start : start + chunk, None]
         chosen = scores.gather(1, target).squeeze(1)
         losses[start : start + chunk] = torch.logsumexp(scores, dim=1) - chosen
