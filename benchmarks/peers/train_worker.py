@@ -119,7 +119,8 @@ def loss_of(impl: str, size: str, vocab: int, sequence: int) -> Any:
 
 def peer_step(impl: str, o: argparse.Namespace) -> Callable[[], object]:
     """Make a peer's whole step: loss, gradient, fused AdamW."""
-    model, loss = loss_of(impl, o.size, o.vocab, o.sequence)
+    with torch.device(o.device):  # a GPU draws 3 billion weights in no time
+        model, loss = loss_of(impl, o.size, o.vocab, o.sequence)
     model.to(o.device)
     run = torch.compile(model) if o.compile else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.95), fused=True)

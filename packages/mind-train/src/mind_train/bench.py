@@ -63,7 +63,9 @@ def trainer_of(recipe: Recipe, plugins: Plugins, vocab: int) -> Trainer:
     rows = RandomDataset(row_length(resolved, config), config.vocab)
     torch.manual_seed(resolved.seed)
     mixture = Mixture([Source(ALL, rows, 0)], [Phase(1 << 30, (UNIT,))], resolved.train.batch)
-    return Trainer(build_model(config), mixture, [], resolved, machine)
+    with machine.device:  # where a GPU draws 3 billion weights in no time
+        model = build_model(config)
+    return Trainer(model, mixture, [], resolved, machine)
 
 
 def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[str, Any]:
