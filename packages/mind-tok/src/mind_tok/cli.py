@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mind_core import cli
-from mind_tok.verbs import convert, count, decode, encode, extend, inspect, train
+from mind_tok.verbs import convert, count, decode, encode, extend, inspect, merge, train
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
@@ -36,6 +36,7 @@ for verb, command in (
     (inspect, inspect.inspect),
     (extend, extend.extend),
     (convert, convert.convert),
+    (merge, merge.merge),
 ):
     app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
 
