@@ -16,7 +16,7 @@ from mind_core import stream, zstd_frames
 from mind_core.errors import BadRecord, MindError
 from mind_core.output import open_output, write_records
 from mind_core.records import Record, decode
-from mind_core.stream import read_batches, read_records
+from mind_core.stream import Batch, read_batches, read_records
 from mind_core.zstd_frames import TruncatedStream, decompress
 
 RECORDS: list[Record] = [{"id": str(i), "text": "春江潮水连海平 river " * i} for i in range(300)]
@@ -225,6 +225,26 @@ def test_a_bomb_cannot_take_the_memory(tmp_path: Path, kind: str) -> None:
         [sys.executable, "-c", BOMB_PROGRAM, str(path)], capture_output=True, text=True, check=False
     )
     assert "the line is longer than the limit" in done.stdout, done.stderr
+
+
+def test_a_line_over_the_limit_is_one_bad_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands before and after it keeps its number, wherever the chunks are cut."""
+    monkeypatch.setattr(stream, "LINE_LIMIT", 50)
+    lines = [b'{"id":"a"}', b'{"id":"' + b"b" * 120 + b'"}', b'{"id":"c"}', b"d" * 90]
+    for size in (1, 7, 49, 64):
+        data = b"\n".join(lines)
+        chunks = [data[at : at + size] for at in range(0, len(data), size)]
+        found = [
+            (number, line)
+            for first, block in stream._whole_lines(chunks, "x", 30)
+            for number, line in Batch("x", first, block).lines()
+        ]
+        assert [number for number, _ in found] == [1, 2, 3, 4], size
+        assert found[0][1] == lines[0] and found[2][1] == lines[2], size
+        for number, line in (found[1], found[3]):
+            with pytest.raises(BadRecord, match=f"x:{number}: the line is longer") as told:
+                decode(line, f"x:{number}")
+            assert told.value.reason == "line_too_long"
 
 
 def test_decompression_comes_in_small_pieces() -> None:

@@ -95,7 +95,10 @@ _DAMAGED = (
     "get the file again, or read what can be read with --skip-bad all: each such place is counted "
     "and written to --rejects"
 )
-_LONG_LINE = "cut the record into several; a line of this length cannot be skipped"
+_LONG_LINE = (
+    "cut the record into several; where a command has --skip-bad N, it lets N such lines pass, "
+    "counted and named in --rejects without their text"
+)
 
 _NO_JSONL = (
     "the input is JSON Lines, one object on a line; of a JSON array or pretty JSON "

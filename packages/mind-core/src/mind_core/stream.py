@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from mind_core.batches import BATCH_BYTES, LINE_LIMIT, Batch
+from mind_core.batches import BATCH_BYTES, LINE_LIMIT, Batch, refused
 from mind_core.columns import Renaming, given_columns
 from mind_core.compressions import content_of
-from mind_core.errors import BadRecord, UsageError
+from mind_core.errors import UsageError
 from mind_core.foreign import check_not_foreign, missing
 from mind_core.formats import files_of, rows_in
 from mind_core.records import BOM, Record, decode
@@ -153,24 +153,30 @@ def _whole_lines(
 ) -> Iterator[tuple[int, bytes]]:
     """Join chunks and cut them after line feeds; a last line without one counts.
 
-    Yields blocks of whole lines, each with the number of its first line.
+    Yields blocks of whole lines, each with the number of its first line. A line over `LINE_LIMIT`
+    becomes a refused one (`batches.refused`): one bad record, and the memory stays bounded.
     """
     waiting: list[bytes | memoryview] = []
     size = since_line_feed = 0
     line = 1
-    at_start = True
+    at_start, too_long = True, False
     for chunk in chunks:
         if at_start:
             chunk, at_start = chunk.removeprefix(BOM), False
+        if too_long:
+            if (feed := chunk.find(b"\n")) < 0:
+                continue
+            chunk, too_long = chunk[feed + 1 :], False
         cut = chunk.rfind(b"\n") + 1
         since_line_feed = len(chunk) - cut if cut else since_line_feed + len(chunk)
         if since_line_feed > LINE_LIMIT:
-            line += sum(bytes(part).count(b"\n") for part in waiting) + chunk.count(b"\n")
-            raise BadRecord(
-                "line_too_long",
-                f"{name}:{line}",
-                cause=f"no line feed within {LINE_LIMIT >> 20} MiB",
-            )
+            cause = f"no line feed within {LINE_LIMIT >> 20} MiB"
+            block = b"".join((*waiting, chunk))[:-since_line_feed]
+            block += refused("line_too_long", cause, b"")
+            yield line, block
+            line += _line_feeds(block)
+            waiting, size, since_line_feed, too_long = [], 0, 0, True
+            continue
         waiting.append(chunk)
         size += len(chunk)
         if size >= batch_bytes and size > since_line_feed:
