@@ -49,6 +49,8 @@ _STRIPPED = sorted(
 )
 _LITTLE = 300  # characters
 _NO_SCRIPT = re.compile("<noscript", re.IGNORECASE)
+_HIDDEN = re.compile(r"\shidden\b|display:\s*none", re.IGNORECASE)
+_NONE = re.compile(r"display:\s*none", re.IGNORECASE)
 _MUCH = 0.5
 _LESS = np.uint8(ord("<"))
 _LARGE = 1 << 20
@@ -69,25 +71,49 @@ def read(html: str, pass_over: bool = True, rewrite: Rewrite | None = None) -> P
 
     What is set apart is passed over unseen, but for its number of characters. If that leaves
     little of the page, or if much of it is apart by a mere name, the page is read again with open
-    eyes. Without `pass_over` it is read so at once. What <noscript> holds is read only where the
-    page has next to no text without it: forums of Discourse write their posts there.
+    eyes. Without `pass_over` it is read so at once. What <noscript> holds, or else what is hidden,
+    is read only where the page has next to no text without it: forums of Discourse write their
+    posts in <noscript>, and servers that send a page in pieces (React) hide it until a script
+    puts it in its place.
     """
     page = _read(html, pass_over, _STRIPPED, rewrite)
-    if _NO_SCRIPT.search(html) is None or (page is not None and page.characters >= _LITTLE):
+    if page is not None and page.characters >= _LITTLE:
         return page
-    others = [tag for tag in _STRIPPED if tag != "noscript"]
-    without = _read(html, pass_over, others, rewrite)
-    if without is not None and without.characters >= _LITTLE:
-        return without
-    return _read(html, pass_over, _STRIPPED, rewrite)  # not `page`: its arrays are the extractor's
+    for others, shown, found in (
+        ([tag for tag in _STRIPPED if tag != "noscript"], False, _NO_SCRIPT),
+        (_STRIPPED, True, _HIDDEN),
+    ):
+        if found.search(html) is not None:
+            without = _read(html, pass_over, others, rewrite, shown)
+            if without is not None and without.characters >= _LITTLE:
+                return without
+            page = None  # its arrays are the extractor's
+    return page if page is not None else _read(html, pass_over, _STRIPPED, rewrite)
 
 
-def _read(html: str, pass_over: bool, stripped: list[str], rewrite: Rewrite | None) -> Page | None:
+def _show_hidden(tree: LexborHTMLParser) -> None:
+    """Take away what hides elements."""
+    for node in tree.css("[hidden]"):
+        del node.attrs["hidden"]
+    for node in tree.css("[style]"):
+        if _NONE.search(node.attributes.get("style") or ""):
+            del node.attrs["style"]
+
+
+def _read(
+    html: str,
+    pass_over: bool,
+    stripped: list[str],
+    rewrite: Rewrite | None,
+    shown: bool = False,
+) -> Page | None:
     tree = parsed(LexborHTMLParser, bounded(with_end_tags(encoded(html)), _HARMLESS))
     if tree.body is None:
         return None
     if rewrite is not None:
         rewrite(tree)
+    if shown:
+        _show_hidden(tree)
     tree.strip_tags(stripped)
     if "noscript" not in stripped:
         tree.unwrap_tags(["noscript"])
