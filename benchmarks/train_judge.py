@@ -2,10 +2,11 @@
 
 Pages are JSONL records with `html`, `gold`, `url` and, to report by kind, `metadata.page_type`.
 Sites are divided by a hash of their names: seven tenths train, three tenths are held back and only
-reported. The tables of words are made out of fold, as are the answers of the first trees that the
-second ones see. Deterministic for the same pages and the same scikit-learn.
+reported; with --all the weights that are written are then trained on all pages. The tables of words
+are made out of fold, as are the answers of the first trees that the second ones see. Deterministic
+for the same pages and the same LightGBM (pip install lightgbm==4.7.0).
 
-usage: python benchmarks/train_judge.py FILE.jsonl.zst... -o judge.npz
+usage: python benchmarks/train_judge.py FILE.jsonl.zst... -o judge.npz [--all]
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import lightgbm
 import numpy as np
 import numpy.typing as npt
 from judge_labels import shares_in_gold, tokens_of
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mind_clean.extractors.blocks import name_rules
 from mind_clean.extractors.blocks.block_features import features_of
@@ -36,14 +37,16 @@ from mind_clean.extractors.blocks.select_blocks import choose
 from mind_clean.extractors.blocks.text_features import BUCKETS, word_buckets
 from mind_core.stream import read_records
 
-FOLDS = 3
+FOLDS = 2
 PRIOR, STRENGTH, SCALE, HIGHEST = 0.35, 3.0, 20, 120
 TREES: dict[str, Any] = {
-    "learning_rate": 0.12, "min_samples_leaf": 60, "l2_regularization": 3.0,
-    "early_stopping": False, "random_state": 0, "max_bins": 128,
+    "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 60,
+    "lambda_l2": 3.0, "max_bin": 127, "feature_fraction": 0.6, "bagging_fraction": 0.7,
+    "bagging_freq": 1, "seed": 0, "num_threads": 1, "deterministic": True,
+    "force_row_wise": True, "verbosity": -1,
 }  # fmt: skip
-FIRST = {"max_iter": 70, "max_leaf_nodes": 24}
-SECOND = {"max_iter": 60, "max_leaf_nodes": 20}
+FIRST, SECOND = 150, 120
+"""Trees of each set."""
 Array = npt.NDArray[Any]
 
 
@@ -173,12 +176,17 @@ def features(page: Example, names: dict[str, int], words: Array) -> Array:
     return features_of(*page.arrays, page.rules, scores, words)
 
 
-def fit(options: dict[str, int], rows: Sequence[Array], pages: Sequence[Example]) -> Any:
+def fit(trees: int, rows: Sequence[Array], pages: Sequence[Example]) -> Any:
     """Return trees over the rows of some pages."""
     weights = np.concatenate([page.weights for page in pages])
     labels = np.concatenate([page.right >= 0.5 for page in pages]).astype(int)
-    model = HistGradientBoostingClassifier(**TREES, **options)
-    return model.fit(np.concatenate(rows), labels, sample_weight=weights / weights.mean())
+    known = lightgbm.Dataset(np.concatenate(rows), labels, weight=weights / weights.mean())
+    return lightgbm.train(TREES, known, trees)
+
+
+def answers(model: Any, rows: Array) -> Array:
+    """Return the probability of each row."""
+    return np.ascontiguousarray(model.predict(rows, num_threads=1))
 
 
 def train(pages: Sequence[Example]) -> tuple[dict[str, int], Array, Any, Any]:
@@ -201,7 +209,7 @@ def train(pages: Sequence[Example]) -> tuple[dict[str, int], Array, Any, Any]:
 
     def first(known: list[int]) -> Callable[[int], Array]:
         model = fit(FIRST, [rows[i] for i in known], [pages[i] for i in known])
-        return lambda i: np.asarray(model.predict_proba(rows[i])[:, 1])
+        return lambda i: answers(model, rows[i])
 
     alone = out_of_fold(first)
     around = [
@@ -214,23 +222,22 @@ def train(pages: Sequence[Example]) -> tuple[dict[str, int], Array, Any, Any]:
 def nodes_of(model: Any) -> dict[str, Array]:
     """Return trees as the judge walks them: a node, its left side, its right side."""
     roots, splits, thresholds, rights = [], [], [], []
-    for (tree,) in model._predictors:
+    for tree in model.dump_model()["tree_info"]:
         roots.append(len(splits))
-        waiting = [(0, -1)]
+        waiting = [(tree["tree_structure"], -1)]
         while waiting:
-            index, parent = waiting.pop()
-            node, place = tree.nodes[index], len(splits)
+            node, parent = waiting.pop()
+            place, leaf = len(splits), "leaf_value" in node
             if parent >= 0:
                 rights[parent] = place
-            leaf = bool(node["is_leaf"])
-            value = np.float32(node["value"] if leaf else node["num_threshold"])
-            if not leaf and float(value) > node["num_threshold"]:
+            value = np.float32(node["leaf_value" if leaf else "threshold"])
+            if not leaf and float(value) > node["threshold"]:
                 value = np.nextafter(value, np.float32(-np.inf))
-            splits.append(-1 if leaf else int(node["feature_idx"]))
+            splits.append(-1 if leaf else int(node["split_feature"]))
             thresholds.append(value)
             rights.append(-1)
             if not leaf:
-                waiting += [(int(node["right"]), place), (int(node["left"]), -1)]
+                waiting += [(node["right_child"], place), (node["left_child"], -1)]
     return {
         "roots": np.array(roots, np.int32), "features": np.array(splits, np.int16),
         "thresholds": np.array(thresholds, np.float32), "rights": np.array(rights, np.int32),
@@ -241,9 +248,7 @@ def save(path: Path, names: dict[str, int], words: Array, first: Any, second: An
     """Write the weights."""
     arrays = {f"{k}1": v for k, v in nodes_of(first).items()}
     arrays |= {f"{k}2": v for k, v in nodes_of(second).items()}
-    arrays["starts"] = np.array(
-        [float(np.ravel(m._baseline_prediction)[0]) for m in (first, second)]
-    )
+    arrays["starts"] = np.zeros(2)  # LightGBM's first tree holds the start
     arrays["word_scores"] = words
     arrays["name_words"] = np.frombuffer("\n".join(names).encode(), np.uint8)
     arrays["name_values"] = np.array(list(names.values()), np.int8)
@@ -256,6 +261,8 @@ def f1(page: Example, kept: Array) -> float:
         t for text, keep in zip(page.texts, kept, strict=True) if keep for t in tokens_of(text)
     ]
     found, wanted = Counter(chosen), Counter(tokens_of(page.gold))
+    if not wanted:
+        return float(not found)
     return 2 * (found & wanted).total() / max(1, found.total() + wanted.total())
 
 
@@ -264,6 +271,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--all", action="store_true", help="write weights of all pages")
     args = parser.parse_args()
     name_rules._MOST = 1 << 40  # numbers of names must last
     pages = list(examples(args.files))
@@ -273,8 +281,8 @@ def main() -> None:
     rows = defaultdict(list)
     for page in held:
         known = features(page, names, words)
-        around = add_neighbours(*page.arrays[:2], known, first.predict_proba(known)[:, 1])
-        learned = best_choice(page.arrays[1], second.predict_proba(around)[:, 1])
+        around = add_neighbours(*page.arrays[:2], known, answers(first, known))
+        learned = best_choice(page.arrays[1], answers(second, around))
         for kind in (page.kind, "all"):
             rows[kind].append(
                 (f1(page, page.rules), f1(page, learned), f1(page, page.right >= 0.5))
@@ -283,6 +291,8 @@ def main() -> None:
     for kind, scores in sorted(rows.items()):
         means = [f"{statistics.mean(column):.3f}" for column in zip(*scores, strict=True)]
         print("| " + " | ".join([kind, str(len(scores)), *means]) + " |")
+    if args.all:
+        save(args.output, *train(pages))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ _OFFSETS = np.array([-3, -2, -1, 1, 2, 3], np.int64)
 _REACHES = np.array([5, 15], np.int64)
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 _ROUNDS = 20
+_LEAST = 0.25
+"""What is less likely than this is no main text, even where nothing on the page is likelier."""
 
 
 class Trees(NamedTuple):
@@ -213,7 +215,8 @@ def _add_kinds(containers: Rows, blocks: Rows, alone: Figures, out: Features, to
 def best_choice(blocks: Rows, likely: Figures) -> Kept:
     """Return the choice with the best expected F1: what is likelier than half of that F1.
 
-    Lipton et al. 2014 (arXiv:1402.1892): the best threshold of a probability is F*/2.
+    Lipton et al. 2014 (arXiv:1402.1892): the best threshold of a probability is F*/2. What is
+    less likely than `_LEAST` stays out, so that a page without a main text has none.
     """
     kept = np.zeros(len(blocks), np.bool_)
     _best_choice(blocks, np.ascontiguousarray(likely), kept)
@@ -239,5 +242,6 @@ def _best_choice(blocks: Rows, likely: Figures, kept: Kept) -> None:
         if abs(better - threshold) < 1e-4:
             break
         threshold = better
+    threshold = max(threshold, _LEAST)
     for block in range(count):
         kept[block] = likely[block] >= threshold
