@@ -236,7 +236,7 @@ def test_a_line_over_the_limit_is_one_bad_record(monkeypatch: pytest.MonkeyPatch
         chunks = [data[at : at + size] for at in range(0, len(data), size)]
         found = [
             (number, line)
-            for first, block in stream._whole_lines(chunks, "x", 30)
+            for first, block in stream._whole_lines(chunks, 30)
             for number, line in Batch("x", first, block).lines()
         ]
         assert [number for number, _ in found] == [1, 2, 3, 4], size

@@ -75,7 +75,7 @@ def lines_of(
     chunks: Iterable[bytes], name: str, *, batch_bytes: int = BATCH_BYTES
 ) -> Iterator[Batch]:
     """Yield the lines of decompressed chunks, about `batch_bytes` at a time."""
-    for first_line, block in _whole_lines(_checked(chunks, name), name, batch_bytes):
+    for first_line, block in _whole_lines(_checked(chunks, name), batch_bytes):
         yield Batch(name, first_line, block)
 
 
@@ -148,9 +148,7 @@ def _checked(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
     yield from chunks
 
 
-def _whole_lines(
-    chunks: Iterable[bytes], name: str, batch_bytes: int
-) -> Iterator[tuple[int, bytes]]:
+def _whole_lines(chunks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[int, bytes]]:
     """Join chunks and cut them after line feeds; a last line without one counts.
 
     Yields blocks of whole lines, each with the number of its first line. A line over `LINE_LIMIT`
