@@ -8,7 +8,10 @@ from mind_core import cli
 from mind_train.commands import (
     average,
     bench,
+    curriculum,
     exchange,
+    experiment,
+    mixture,
     plan,
     plot,
     pretrain,
@@ -16,6 +19,8 @@ from mind_train.commands import (
     scaling,
     serve,
     sft,
+    sources,
+    transfer,
 )
 from mind_train.commands.shared import TOOL, plugins_of
 
@@ -37,6 +42,11 @@ for module, command in (
     (bench, bench.bench),
     (plot, plot.plot),
     (scaling, scaling.scaling),
+    (experiment, experiment.experiment),
+    (sources, sources.sources),
+    (curriculum, curriculum.curriculum),
+    (transfer, transfer.transfer),
+    (mixture, mixture.mixture),
     (average, average.average),
 ):
     app.command(help=cli.help_text(module.WHAT, module.EXAMPLES), epilog=cli.epilog(module.COST))(

@@ -61,7 +61,7 @@ def read_runs(path: Path, columns: Columns) -> dict[str, Runs]:
     errors with the line; nothing is left out in silence.
     """
     groups: dict[str, list[tuple[float, float, float, str]]] = {}
-    rows_read = list(_rows(path))
+    rows_read = list(table_rows(path))
     _refuse_unnamed_groups(path, columns, [row for _, row in rows_read])
     for line, row in rows_read:
         group = _text(row, columns.group, path, line) if columns.group else ""
@@ -118,7 +118,7 @@ def rows_named(rows: list[tuple[float, float, float, str]], name: str) -> int:
     return sum(row[3] == name for row in rows)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+def table_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield the line number and the cells of each row."""
     with open_input(path) as (source, name):
         pieces, size = [], 0

@@ -1,0 +1,105 @@
+"""Proposed mixtures: Dirichlet draws around the tempered shares of the data, epochs bounded.
+
+The draw is that of RegMix (Liu et al. 2024, arXiv:2407.01492): shares of the tokens to the power
+of one half, fifteen strengths in equal ratios from 0.1 to 5; a mixture that would read a source
+more often than the plan allows is drawn again, and a share under 2e-4 is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mind_core.errors import MindError
+
+TEMPER = 0.5
+STRENGTHS = np.geomspace(0.1, 5.0, 15)
+SMALLEST_SHARE = 2e-4
+TRIES = 200
+RAISE = 1.5
+
+PRINCIPLES: Mapping[str, Mapping[str, float]] = {
+    "more web and encyclopedia": {"webtext": RAISE, "encyclopedia": RAISE},
+    "less math": {"math": 1 / RAISE},
+    "more code and academic": {"code": RAISE, "academic": RAISE},
+    "more dialogue and books": {"dialogue": RAISE, "books": RAISE},
+}
+"""MindLLM's principles of mixing, as changes of the natural shares (arXiv:2310.15777)."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A mixture by its name: a share of the tokens for each source, summing to 1."""
+
+    name: str
+    shares: dict[str, float]
+
+
+def propose(
+    have: Mapping[str, int], tokens: int, count: int, max_epochs: float, seed: int,
+    principles: bool,
+) -> list[Proposal]:  # fmt: skip
+    """Return `count` drawn mixtures, then natural and equal shares, then the paper's principles.
+
+    `have` are the training tokens of each source, `tokens` those of a run. Raises MindError where
+    no mixture stays within the epochs.
+    """
+    names = sorted(have)
+    sizes = np.array([have[name] for name in names], dtype=float)
+    natural = sizes / sizes.sum()
+    prior = natural**TEMPER / (natural**TEMPER).sum()
+    most = max_epochs * sizes / tokens
+    if most.sum() < 1:
+        raise MindError(
+            f"{tokens:,} tokens would read all {int(sizes.sum()):,} more than {max_epochs:g} times",
+            hint="fewer tokens, or more text",
+        )
+    draw = np.random.default_rng(seed)
+    found: list[Proposal] = []
+    for number in range(count):
+        shares = _draw(draw, prior, most, STRENGTHS[number % len(STRENGTHS)])
+        found.append(Proposal(f"p{number:03}", _table(names, shares)))
+    found.append(Proposal("natural", _table(names, natural)))
+    found.append(Proposal("equal", _table(names, bounded(np.full(len(names), 1.0), most))))
+    if principles:
+        for name, changes in PRINCIPLES.items():
+            if not set(changes) & set(names):
+                continue
+            factors = np.array([changes.get(one, 1.0) for one in names])
+            found.append(Proposal(name, _table(names, bounded(natural * factors, most))))
+    return found
+
+
+def _draw(
+    draw: np.random.Generator, prior: np.ndarray, most: np.ndarray, strength: float
+) -> np.ndarray:
+    for _ in range(TRIES):
+        shares = draw.dirichlet(np.maximum(prior * len(prior) * strength, 1e-3))
+        shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
+        if shares.sum() > 0 and np.all(shares / shares.sum() <= most):
+            return np.asarray(shares / shares.sum())
+    # Bounds so narrow that hardly a draw fits: one is cut to them.
+    return bounded(draw.dirichlet(prior * len(prior) * strength) + 1e-6, most)
+
+
+def bounded(weights: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Return shares in proportion to weights, none above its bound; the rest is spread anew."""
+    shares = weights / weights.sum()
+    for _ in range(len(weights)):
+        over = shares > most
+        if not over.any():
+            break
+        free = ~over
+        left = 1 - most[over].sum()
+        shares = np.where(over, most, 0.0)
+        total = weights[free].sum()
+        if total <= 0:
+            break
+        shares[free] = weights[free] / total * left
+    return np.asarray(shares / shares.sum())
+
+
+def _table(names: list[str], shares: np.ndarray) -> dict[str, float]:
+    return {name: round(float(share), 9) for name, share in zip(names, shares, strict=True)}

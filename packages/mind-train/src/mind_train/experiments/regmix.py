@@ -1,0 +1,61 @@
+"""RegMix's public runs as a test of the fits: 512 proxies, and mixtures that no fit has seen.
+
+`DIR` holds `train_mixture_1m.csv`, `train_pile_loss_1m.csv` and the same of `test_…` (MIT, Liu et
+al. 2024). The target is the loss on Pile-CC, as in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.errors import MindError
+from mind_core.render.table import align_columns
+from mind_train.experiments.mixture_laws import FITTERS
+from mind_train.experiments.outcomes import spearman
+from mind_train.experiments.run_table import table_rows
+
+Floats = npt.NDArray[np.float64]
+TARGET = "metric/the_pile_pile_cc_val_loss"
+PROXIES = (64, 128, 512)
+
+
+def read_pair(folder: Path, split: str, size: str, target: str = TARGET) -> tuple[Floats, Floats]:
+    """Read mixtures (n, sources) and the losses of a target (n,), matched by their index."""
+    shares = {row["index"]: row for _, row in table_rows(folder / f"{split}_mixture_{size}.csv")}
+    found, losses = [], []
+    for line, row in table_rows(folder / f"{split}_pile_loss_{size}.csv"):
+        if row["index"] not in shares:
+            continue
+        if target not in row:
+            raise MindError(
+                f"{folder}: line {line} of the losses has no {target}", hint="give RegMix's folder"
+            )
+        mixture = shares[row["index"]]
+        found.append([float(str(v)) for k, v in mixture.items() if k != "index"])
+        losses.append(float(str(row[target])))
+    if len(losses) < 8:
+        raise MindError(f"{folder} has {len(losses)} runs of {split} at {size}", hint="give more")
+    return np.array(found), np.array(losses)
+
+
+def regmix_scores(folder: Path, proxies: Sequence[int] = PROXIES) -> list[tuple[int, str, float]]:
+    """Return Spearman's correlation on the unseen mixtures at 1M, by proxies and law."""
+    shares, losses = read_pair(folder, "train", "1m")
+    unseen, real = read_pair(folder, "test", "1m")
+    found = []
+    for count in proxies:
+        for law, fitter in FITTERS.items():
+            predicted = fitter(shares[:count], losses[:count])(unseen)
+            found.append((count, law, spearman(predicted.tolist(), real.tolist())))
+    return found
+
+
+def regmix_text(scores: Sequence[tuple[int, str, float]]) -> str:
+    """Lay out the correlations."""
+    rows = [("proxies", "fit", "Spearman on unseen mixtures")]
+    rows += [(f"{count}", law, f"{value:.4f}") for count, law, value in scores]
+    return "\n".join(align_columns(rows, [True, False, True])) + "\n"

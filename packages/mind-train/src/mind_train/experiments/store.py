@@ -1,0 +1,137 @@
+"""The folder where cells, prepared shards and what is known of plans lie; plans may share it.
+
+STORE/cells/NAME/     one cell: run/ (a run folder), cell.json, and, when it is finished,
+                      documents.jsonl and, written last, records.jsonl
+STORE/data/NAME/      prepared shards
+STORE/plans/NAME.json what a plan said when its first cell was run
+STORE/speed.json      tokens a second of each size, as `mind-train bench` measured it here
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mind_core.errors import MindError
+from mind_core.files import atomic_file, make_folder, open_lock, read_json, write_json
+from mind_train.experiments.cell import Cell
+from mind_train.experiments.plan_file import Plan
+
+RECORDS, DOCUMENTS, FAILED, ABOUT, LOCK = (
+    "records.jsonl", "documents.jsonl", "failed.json", "cell.json", ".lock",
+)  # fmt: skip
+
+
+class Store:
+    """A store of cells in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def cell(self, cell: Cell) -> Path:
+        """Give a cell's folder."""
+        return self.folder / "cells" / cell.name
+
+    def is_finished(self, cell: Cell) -> bool:
+        """Tell whether a cell's records are there."""
+        return (self.cell(cell) / RECORDS).exists()
+
+    def state(self, cell: Cell) -> str:
+        """Return "finished", "failed", "begun" or "missing"."""
+        folder = self.cell(cell)
+        for name, state in ((RECORDS, "finished"), (FAILED, "failed"), ("run", "begun")):
+            if (folder / name).exists():
+                return state
+        return "missing"
+
+    def cause(self, cell: Cell) -> str:
+        """Return why a failed cell has failed."""
+        found: dict[str, Any] = read_json(self.cell(cell) / FAILED)
+        return str(found["cause"])
+
+    @contextmanager
+    def hold(self, cell: Cell) -> Iterator[bool]:
+        """Keep other processes out of a cell; gives False where one is at work in it."""
+        folder = self.cell(cell)
+        make_folder(folder)
+        with open_lock(folder / LOCK) as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield False
+                return
+            yield True
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Wait until no other process of this store does the named thing."""
+        make_folder(self.folder)
+        with open_lock(self.folder / f".{name}.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def records(self, cell: Cell, plan: str) -> list[dict[str, Any]]:
+        """Read the records of a finished cell, as those of a plan, under its name of the arm."""
+        lines = _lines(self.cell(cell) / RECORDS)
+        return [{"experiment": plan, **one, "arm": cell.arm} for one in lines]
+
+    def documents(self, cell: Cell) -> list[dict[str, Any]]:
+        """Read the scores of the held-out documents of a finished cell."""
+        return _lines(self.cell(cell) / DOCUMENTS)
+
+    def write_lines(self, path: Path, lines: Iterable[Any]) -> None:
+        """Write JSON Lines, whole or not at all."""
+        with atomic_file(path) as file:
+            for line in lines:
+                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def register(self, plan: Plan, shards: str) -> None:
+        """Note what a plan says at its first run; raise MindError where it was changed since."""
+        path = self.folder / "plans" / f"{plan.name}.json"
+        now = {
+            "sha256": plan.sha256, "prediction_sha256": plan.prediction_sha256, "shards": shards,
+        }  # fmt: skip
+        if not self.check(plan, shards):
+            make_folder(path.parent)
+            write_json(path, now)
+
+    def check(self, plan: Plan, shards: str) -> bool:
+        """Tell whether a plan was run here; raise MindError where it says another thing now."""
+        path = self.folder / "plans" / f"{plan.name}.json"
+        if not path.exists():
+            return False
+        known = read_json(path)
+        if known["shards"] != shards:
+            raise MindError(
+                f"plan {plan.name!r} was begun on other shards",
+                cause=f"they were {known['shards'][:12]}, they are {shards[:12]}",
+                hint="give the plan another name: no cell of the old shards is used for it",
+            )
+        if known["prediction_sha256"] != plan.prediction_sha256:
+            raise MindError(
+                f"the predictions of plan {plan.name!r} were changed after its cells were begun",
+                cause="a claim is written before the runs",
+                hint="put them back, or give the plan another name and say so",
+            )
+        if known["sha256"] != plan.sha256:
+            raise MindError(
+                f"plan {plan.name!r} was changed after its cells were begun",
+                hint="give it another name: cells that both ask for are not trained again",
+            )
+        return True
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    except FileNotFoundError:
+        raise MindError(f"{path} is missing", hint="mind-train experiment run PLAN") from None
+    except orjson.JSONDecodeError as error:
+        raise MindError(
+            f"{path} is damaged", cause=error, hint="remove the cell's folder and run the plan"
+        ) from None

@@ -1,0 +1,312 @@
+"""Plans of experiments: cells are named by what decides them, run once, and survive kills."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import tomli_w
+from experiment_plans import PLUGINS, WORDS, answer, plan_for, run, values_of, write_corpus
+
+from mind_core.errors import MindError, UsageError
+from mind_core.progress import Progress
+from mind_train.experiments import running, views
+from mind_train.experiments import store as store_module
+from mind_train.experiments.arms import Arm, phases_of_arm
+from mind_train.experiments.cell import code_version
+from mind_train.experiments.cells import cells_of, corpus_at
+from mind_train.experiments.designs import proposals_of
+from mind_train.experiments.plan_file import Plan, plan_of
+from mind_train.experiments.prepared_data import Preparation, notes_of, prepare
+from mind_train.experiments.results import gather
+from mind_train.experiments.running import run_cells
+from mind_train.experiments.session import Session
+from mind_train.experiments.store import RECORDS, Store
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
+    """A plan of sources that is finished."""
+    plan = plan_for(corpus)
+    return plan, run(plan, tmp_path_factory.mktemp("store"))
+
+
+def tables(plan: Plan, store: Store) -> bytes:
+    """Give every byte that tables and fits are made of."""
+    return b"".join(
+        (store.cell(cell) / name).read_bytes()
+        for cell in cells_of(plan, PLUGINS)
+        for name in (RECORDS, store_module.DOCUMENTS)
+    )
+
+
+def test_a_plan_of_sources_is_run_and_every_record_says_what_it_is(
+    finished: tuple[Plan, Store],
+) -> None:
+    plan, store = finished
+    cells = cells_of(plan, PLUGINS)
+    assert len(cells) == (3 + 1) * 2
+    records = [record for cell in cells for record in store.records(cell, plan.name)]
+    last = [one for one in records if one["documents"] == "all"]
+    assert {one["source"] for one in last} == {"sums/en", "sums/zh", "sea/en", "sea/zh", "tea/zh"}
+    for one in records:
+        assert one["experiment"] == "try" and one["bits_per_byte"] > 0 and one["bytes"] > 0
+        assert set(one["size"]) == {"body", "body_and_head", "total"}
+        flops = one["flops"]
+        assert flops["with_full_attention"] > flops["body_and_head"] or one["step"] == 0
+        assert one["tokens"] == one["step"] * 4 * 32
+    assert {one["step"] for one in records} == {0, 2, 4}
+
+
+def test_own_text_is_learned_best(finished: tuple[Plan, Store]) -> None:
+    plan, store = finished
+    results = gather(plan, cells_of(plan, PLUGINS), store)
+    tea = results.final["tea", 0]["tea/zh"].bits
+    assert tea < results.final["sea", 0]["tea/zh"].bits
+
+
+def test_a_cell_of_another_plan_is_not_trained_again(
+    finished: tuple[Plan, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = finished
+    other = plan_for(plan.folder, name="other", seeds=[1])
+    monkeypatch.setattr(running, "train", lambda *_args, **_more: pytest.fail("trained again"))
+    run_cells(other, cells_of(other, PLUGINS), store, PLUGINS, Progress(None), quiet=True)
+    assert all(store.is_finished(cell) for cell in cells_of(other, PLUGINS))
+    assert store.records(cells_of(other, PLUGINS)[0], "other")[0]["experiment"] == "other"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tokens": 640}, {"threads": 2}, {"held_out_bytes": 700},
+        {"recipe": {**values_of()["recipe"], "optimizer": {"name": "adamw", "lr": 2e-3}}},
+    ],
+)  # fmt: skip
+def test_whatever_decides_a_result_changes_the_name(corpus: Path, change: dict[str, Any]) -> None:
+    before = {cell.name for cell in cells_of(plan_for(corpus), PLUGINS)}
+    after = {cell.name for cell in cells_of(plan_for(corpus, **change), PLUGINS)}
+    assert not before & after
+
+
+def test_a_claim_or_another_name_changes_no_cell(corpus: Path) -> None:
+    claim = {"claim": "x", "measure": "bits_per_byte", "of": "sea", "smallest_effect": 0.1,
+             "seeds": 2}  # fmt: skip
+    before = {cell.name for cell in cells_of(plan_for(corpus), PLUGINS)}
+    after = {
+        cell.name for cell in cells_of(plan_for(corpus, name="b", prediction=[claim]), PLUGINS)
+    }
+    assert before == after and len(code_version()) == 64
+
+
+def test_twenty_kills_change_no_byte_and_no_cell_is_done_twice(
+    finished: tuple[Plan, Store], tmp_path: Path
+) -> None:
+    """Kill at counted calls of what writes: a child is killed, the next goes on, 20 times."""
+    plan, whole = finished
+    draw = random.Random(5)
+    store, trained = Store(tmp_path / "store"), tmp_path / "trained"
+    for _ in range(20):
+        _killed_after(plan, store, draw.randint(3, 60), trained)
+    _killed_after(plan, store, 1 << 30, trained)
+    assert tables(plan, store) == tables(plan, whole)
+    done = trained.read_text().split()
+    assert len(done) == len(set(done)) == len(cells_of(plan, PLUGINS))
+
+
+def _killed_after(plan: Plan, store: Store, calls: int, trained: Path) -> None:
+    """Run the plan in a child that kills itself at a sync of a file; note which cells it ends."""
+    child = os.fork()
+    if child == 0:
+        sync, left = os.fsync, [calls]
+        finish = Store.write_lines
+
+        def dying(handle: Any) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            sync(handle)
+
+        def noting(self: Store, path: Path, lines: Any) -> None:
+            finish(self, path, lines)
+            if path.name == RECORDS:
+                with trained.open("a") as file:
+                    file.write(f"{path.parent.name}\n")
+
+        os.fsync = dying
+        Store.write_lines = noting  # type: ignore[method-assign]
+        try:
+            run_cells(plan, cells_of(plan, PLUGINS), store, PLUGINS, Progress(None), quiet=True)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+def test_a_plan_that_was_changed_after_its_cells_is_refused(
+    finished: tuple[Plan, Store], tmp_path: Path
+) -> None:
+    plan, _ = finished
+    store = Store(tmp_path)
+    store.register(plan, "shards")
+    with pytest.raises(MindError, match="other shards"):
+        store.check(plan, "others")
+    claim = {"claim": "x", "measure": "bits_per_byte", "smallest_effect": 0.1, "seeds": 2}
+    with pytest.raises(MindError, match="predictions of plan 'try' were changed"):
+        store.check(plan_for(plan.folder, prediction=[claim]), "shards")
+    with pytest.raises(MindError, match="was changed after"):
+        store.check(plan_for(plan.folder, tokens=640), "shards")
+    assert store.check(plan, "shards")
+
+
+def test_too_few_tokens_are_refused_with_the_source_before_anything_is_trained(
+    corpus: Path,
+) -> None:
+    with pytest.raises(MindError, match="too few tokens for at most 4 epochs") as caught:
+        cells_of(plan_for(corpus, tokens=10_000_000), PLUGINS)
+    assert "sums has" in str(caught.value.cause)
+    with pytest.raises(UsageError, match="max_epochs"):
+        plan_for(corpus, max_epochs=5.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "source"}, "kind 'source' is not known"),
+        ({"seeds": [0, 0]}, "one value twice"),
+        ({"sede": 1}, "no PLAN.toml.sede"),
+        ({"prediction": [{"claim": "x"}]}, "does not say measure"),
+        ({"size": {"a": {}}}, "has no model"),
+        ({"recipe": {"train": {"steps": 3}}}, "its recipe says train.steps"),
+        ({"leave_out": {"seas": "small"}}, "no leave_out.seas"),
+    ],
+)
+def test_what_a_plan_may_not_say_is_named(corpus: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        cells_of(plan_for(corpus, **change), PLUGINS)
+
+
+def test_held_out_documents_that_training_has_are_removed(
+    finished: tuple[Plan, Store],
+) -> None:
+    plan, store = finished
+    first = cells_of(plan, PLUGINS)[0]
+    notes = notes_of(prepare(first.preparation, plan.shard_folders(), store.folder))
+    assert notes["held_out"]["sums/en"]["doubled"] >= 1
+    taken = {name.split("/")[0]: 0 for name in notes["training"]}
+    for name, count in notes["training"].items():
+        taken[name.split("/")[0]] += count["tokens"]
+    assert max(taken.values()) - min(taken.values()) < 200  # equal, to a document
+
+
+def test_a_missing_and_a_failed_cell_are_left_out_with_a_line(
+    finished: tuple[Plan, Store], corpus: Path
+) -> None:
+    _, store = finished
+    wider = plan_for(corpus, seeds=[0, 1, 2])
+    cells = cells_of(wider, PLUGINS)
+    results = gather(wider, cells, store)
+    assert sum("is missing" in line for line in results.left_out) == 4
+    assert results.complete_seeds() == [0, 1]
+    assert "8 finished, 4 missing" in views.status_text(wider, cells, store)
+
+
+def test_orders_of_a_curriculum_read_the_same_data(corpus: Path) -> None:
+    plan = plan_for(
+        corpus, kind="curriculum", tokens=1536, options={"blocks": [1], "ends": ["decayed"]}
+    )
+    cells = cells_of(plan, PLUGINS)
+    names = {cell.arm for cell in cells}
+    assert names == {
+        f"{n} decayed" for n in ("uniform", "blocked", "ascending", "descending", "blocks-1")
+    }
+    assert len({cell.trained_tokens for cell in cells}) == 1
+    assert len({tuple(sorted(cell.preparation.tokens.items())) for cell in cells}) == 1
+    blocks = next(cell for cell in cells if cell.arm == "blocks-1 decayed")
+    phases = blocks.recipe["phase"]
+    assert len(phases) == blocks.steps and all(phase["steps"] == 1 for phase in phases)
+
+
+def test_the_order_of_blocks_is_drawn_by_the_seed() -> None:
+    parts = tuple((1 / 5, {name: 1.0}) for name in "abcde")
+    arm = Arm("blocked", Preparation("", 1), phases=parts, by_seed=True)
+    orders = {str(phases_of_arm(arm, 10, seed)) for seed in range(4)}
+    assert len(orders) > 1
+    with pytest.raises(MindError, match="too few for 5 parts"):
+        phases_of_arm(arm, 3, 0)
+
+
+def test_transfer_has_equal_totals_and_equal_chinese(corpus: Path) -> None:
+    plan = plan_for(corpus, kind="transfer", tokens=4096)
+    cells = {cell.arm: cell for cell in cells_of(plan, PLUGINS) if cell.seed == 0}
+    totals = {c.trained_tokens for name, c in cells.items() if name.endswith("equal total")}
+    assert len(totals) == 1
+
+    def chinese(recipe: dict[str, Any]) -> float:
+        phases = recipe.get("phase") or [{"steps": recipe["train"]["steps"], **recipe["data"]}]
+        return sum(
+            p["steps"] * p["shares"].get("zh", 0) / sum(p["shares"].values()) for p in phases
+        )
+
+    of = {n: chinese(c.recipe) for n, c in cells.items() if n.endswith("equal chinese")}
+    assert len(of) == 5
+    assert max(of.values()) - min(of.values()) <= 1.0
+
+
+def test_proposed_mixtures_stay_within_the_epochs(corpus: Path) -> None:
+    plan = plan_for(corpus, kind="mixture", tokens=8192, seeds=[0], options={"proposals": 12})
+    found, preparation = proposals_of(plan, corpus_at(plan))
+    have = {source: corpus_at(plan).of(source) for source in WORDS}
+    assert {"natural", "equal"} <= {one.name for one in found} and not preparation.tokens
+    for one in found:
+        assert sum(one.shares.values()) == pytest.approx(1.0, abs=1e-6)
+        for source, share in one.shares.items():
+            assert share * 8192 <= 4.0 * have[source] * 1.001
+
+
+def test_every_verb_of_a_command_line_answers(finished: tuple[Plan, Store], tmp_path: Path) -> None:
+    plan, store = finished
+    path = plan.folder / "PLAN.toml"
+    path.write_text(tomli_w.dumps(values_of()))
+    given = [path, "-o", store.folder]
+    assert "8 finished" in answer("experiment", "status", *given)
+    lines = answer("experiment", "table", *given, "--json").splitlines()
+    assert {orjson.loads(line)["experiment"] for line in lines} == {"try"}
+    assert "bits per byte, trained on" in answer("sources", "matrix", *given)
+    figure = tmp_path / "matrix.svg"
+    answer("sources", "plot", *given, "--figure", figure)
+    assert figure.read_text().startswith("<svg") and "nan" not in figure.read_text()
+    assert "8 cells, 8 finished" in answer("experiment", "plan", *given)
+    with pytest.raises(UsageError, match="a plan of kind 'sources'"):
+        answer("curriculum", "run", *given)
+    with pytest.raises(UsageError, match="no action 'tabel'"):
+        answer("experiment", "tabel", *given)
+
+
+def test_one_seed_gives_no_interval_and_says_so(corpus: Path, finished: tuple[Plan, Store]) -> None:
+    _, store = finished
+    claim = {"claim": "tea is lower", "measure": "bits_per_byte", "of": "tea", "on": "own",
+             "smallest_effect": 0.1, "seeds": 2}  # fmt: skip
+    plan = plan_for(corpus, seeds=[0], prediction=[claim])
+    from mind_train.experiments.effects import outcomes_of
+
+    (outcome,) = outcomes_of(gather(plan, cells_of(plan, PLUGINS), store))
+    assert outcome.outcome == "not testable here" and "1 seed" in outcome.note
+
+
+def test_a_session_refuses_other_shards(finished: tuple[Plan, Store], tmp_path: Path) -> None:
+    plan, _ = finished
+    path = plan.folder / "SESSION.toml"
+    path.write_text(tomli_w.dumps(values_of(name="session")))
+    Store(tmp_path).register(plan_of(values_of(name="session"), "x", plan.folder), "old shards")
+    with pytest.raises(MindError, match="begun on other shards"):
+        Session.open(path, tmp_path, PLUGINS)
