@@ -9,7 +9,7 @@ import typer
 from mind_core import cli, options
 from mind_train.commands import experiments
 
-ACTIONS = ("plan", "run", "status", "table", "claims")
+ACTIONS = ("plan", "run", "status", "table", "claims", "page", "runs")
 WHAT = "Run a plan of experiments: many small models, one table, and a verdict for each claim."
 EXAMPLES = [
     "mind-train experiment plan PLAN.toml -o experiments/",
@@ -17,6 +17,8 @@ EXAMPLES = [
     "mind-train experiment status PLAN.toml -o experiments/",
     "mind-train experiment table PLAN.toml -o experiments/ --json > records.jsonl",
     "mind-train experiment claims PLAN.toml -o experiments/",
+    "mind-train experiment runs LADDER.toml -o experiments/ > runs.csv",
+    "mind-train experiment page PLAN.toml -o experiments/ --figure plan.svg > plan.md",
 ]
 COST = experiments.COST
 
@@ -33,6 +35,8 @@ def experiment(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="NAME", help="Results of this size. Default: the plan's first."),
     ] = None,
+    figure: experiments.Figure = None,
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Of the page.")] = "en",
     retry: experiments.Retry = False,
     dry_run: options.DryRun = False,
     plugin: options.PluginFiles = None,
@@ -59,6 +63,14 @@ def experiment(
                     cli.write_out(encode(record).decode())
     elif what == "table":
         cli.write_out(views.arms_text(session.results(size)))
+    elif what == "runs":
+        cli.write_out(views.runs_csv(session.plan, session.cells, session.store))
+    elif what == "page":
+        from mind_train.experiments.page import figure_of, section
+
+        if figure is not None:
+            experiments.draw(figure_of(session), figure)
+        cli.write_out(section(session, language, figure.name if figure else ""))
     else:
         from mind_train.experiments.effects import outcomes_of
 

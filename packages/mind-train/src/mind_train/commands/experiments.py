@@ -32,7 +32,7 @@ StoreFolder = Annotated[
 Retry = Annotated[bool, typer.Option("--retry", help="Try failed cells again.")]
 Figure = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--figure", metavar="FILE.svg", help="Where plot writes. Default: stdout."),
+    typer.Option("--figure", metavar="FILE.svg", help="Where the picture is written."),
 ]
 
 

@@ -32,6 +32,8 @@ class Arm:
     measures: tuple[str, ...] = ()
     size: str = ""
     """The one size that it is for; "" is every size."""
+    seeds: tuple[int, ...] = ()
+    """Seeds of its own; () takes those of the plan."""
 
 
 @dataclass(frozen=True)

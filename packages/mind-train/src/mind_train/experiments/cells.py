@@ -41,7 +41,7 @@ def cells_of(plan: Plan, plugins: Plugins, opened: Shards | None = None) -> list
         for size in plan.sizes:
             if arm.size and arm.size != size.name:
                 continue
-            for seed in plan.seeds_at(size.name):
+            for seed in arm.seeds or plan.seeds_at(size.name):
                 for cell in _cells(plan, plugins, opened, arm, size, seed):
                     found.setdefault((cell.name, cell.arm), cell)
     if plan.kind == "scaling":
@@ -92,8 +92,8 @@ def _base(plan: Plan, plugins: Plugins, opened: Shards, arm: Arm, size: Size, se
     values["model"] = {"architecture": "mindllm", **values.get("model", {}), **size.model}
     for table, changes in size.changes.items():
         values[table] = {**values.get(table, {}), **changes}
-    values["train"] = {"steps": 1, **values.get("train", {}), "epochs": 0.0}
-    values["train"] |= {"evaluate_tokens": plan.curve_tokens, "keep": 1, "device": "cpu"}
+    values["train"] = {"steps": 1, "device": "cpu", **values.get("train", {}), "epochs": 0.0}
+    values["train"] |= {"evaluate_tokens": plan.curve_tokens, "keep": 1}
     values["data"] = {"shares": dict(arm.shares), "max_epochs": plan.max_epochs}
     if arm.schedule:
         kept = {k: v for k, v in values.get("schedule", {}).items() if k in ("warmup", "floor")}

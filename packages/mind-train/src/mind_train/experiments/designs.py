@@ -15,7 +15,7 @@ from mind_train.experiments.arms import Arm, Corpus, check_enough, one_length, u
 from mind_train.experiments.measures import parallel_pairs
 from mind_train.experiments.plan_file import Plan, digest
 from mind_train.experiments.prepared_data import Preparation
-from mind_train.experiments.proposals import Proposal, propose
+from mind_train.experiments.proposals import PRINCIPLES, Proposal, propose
 from mind_train.train_options import check_keys
 
 LENGTH_BINS = 8
@@ -23,6 +23,7 @@ BLOCKS = (1, 8, 64)
 REPLAY = (50, 25, 10)
 MIXTURE_OPTIONS = (
     "proposals", "seed", "target_tokens", "choose_on", "report_on", "verify", "principles",
+    "claim_seeds",
     "matrix",
 )  # fmt: skip
 
@@ -183,8 +184,13 @@ def _mixture(plan: Plan, corpus: Corpus) -> list[Arm]:
     """Return an arm for each proposed mixture, for natural and for equal shares."""
     check_keys("options", plan.options, MIXTURE_OPTIONS)
     proposals, preparation = proposals_of(plan, corpus)
-    first = plan.sizes[0].name
-    return [Arm(one.name, preparation, one.shares, size=first) for one in proposals]
+    first, seeds = plan.sizes[0].name, tuple(plan.options.get("claim_seeds", []))
+    claimed = {"natural", *PRINCIPLES}
+    return [
+        Arm(one.name, preparation, one.shares, size=first,
+            seeds=seeds if one.name in claimed else ())
+        for one in proposals
+    ]  # fmt: skip
 
 
 def proposals_of(plan: Plan, corpus: Corpus) -> tuple[list[Proposal], Preparation]:

@@ -80,14 +80,14 @@ def document_scores(model: Checkpoint, shards: Shards, sequence: int) -> Iterato
 @torch.no_grad()
 def token_losses(model: Checkpoint, rows: Sequence[Example]) -> Floats:
     """Return the loss of every counted target of rows, in their order, in nats."""
-    module = LossModule(model.model)
+    module, device = LossModule(model.model), model.model.device
     found: list[Floats] = []
     width = max((len(row.ids) for row in rows), default=2) - 1
     batch = max(1, MICRO_BATCH_TOKENS // width)
     for begin in range(0, len(rows), batch):
         part = stack(list(rows[begin : begin + batch]), documents=False,
                      vocab=model.config.vocab)  # fmt: skip
-        found.append(module(part, None).double().numpy())
+        found.append(module(part.part(0, len(part.ids), device), None).double().cpu().numpy())
     losses = np.concatenate(found) if found else np.empty(0)
     if not np.isfinite(losses).all():
         raise MindError(

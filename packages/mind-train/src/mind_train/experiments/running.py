@@ -20,6 +20,7 @@ from mind_core.progress import Progress, log
 from mind_core.recipe import Recipe
 from mind_train.checkpoint import checkpoints, keep_newest, load_checkpoint
 from mind_train.components import TOOL
+from mind_train.device import choose_device
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.designs import parallel_files
 from mind_train.experiments.measures import (
@@ -99,7 +100,7 @@ def run_cell(plan: Plan, cell: Cell, store: Store, plugins: Plugins, live: Progr
     write_json(folder / ABOUT, about(cell))
     pairs = _pairs(plan, cell)
     opened = Shards.open(shards, "text")
-    model = load_checkpoint(run, plugins=plugins)
+    model = load_checkpoint(run, device_of(cell), plugins)
     sequence = int(cell.recipe["train"]["sequence"])
     scores = list(document_scores(model, opened, sequence))
     store.write_lines(folder / DOCUMENTS, map(asdict, scores))
@@ -112,6 +113,12 @@ def run_cell(plan: Plan, cell: Cell, store: Store, plugins: Plugins, live: Progr
     # Only now: a cell that is killed before measures all of them once more.
     if cell.measures:
         keep_newest(run, 1)
+
+
+def device_of(cell: Cell) -> torch.device:
+    """Return where a cell is measured: where it was trained."""
+    train = cell.recipe["train"]
+    return choose_device(str(train["device"]), str(train["dtype"])).device
 
 
 def about(cell: Cell) -> dict[str, Any]:
@@ -202,7 +209,7 @@ def _measure_records(
     sequence = int(cell.recipe["train"]["sequence"])
     every = sorted(checkpoints(store.cell(cell) / "run"))
     for place, folder in enumerate(every, 1):
-        model = load_checkpoint(folder, plugins=plugins)
+        model = load_checkpoint(folder, device_of(cell), plugins)
         for measure in cell.measures:
             name = measure.partition("@")[0]
             if name == "alignment" and place < len(every):

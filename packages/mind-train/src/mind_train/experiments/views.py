@@ -50,6 +50,26 @@ def arms_text(results: Results) -> str:
     return "\n".join([*lines, *left_out_lines(results)]) + "\n"
 
 
+def runs_csv(plan: Plan, cells: Sequence[Cell], store: Store) -> str:
+    """Return the finished runs of a ladder as the table that `mind-train scaling` reads.
+
+    The loss is the mean over sets of the last bits per byte; trunks are no runs of it. `size` is
+    the parameters of body and head.
+    """
+    lines = ["name,size,body,total,tokens,loss"]
+    for cell in cells:
+        if cell.arm.endswith(" trunk") or not store.is_finished(cell):
+            continue
+        last = [r for r in store.records(cell, plan.name) if r.get("documents") == "all"]
+        loss = float(np.mean([record["bits_per_byte"] for record in last]))
+        sizes = cell.sizes
+        lines.append(
+            f"{cell.size} {cell.tokens} seed {cell.seed},{sizes['body_and_head']},"
+            f"{sizes['body']},{sizes['total']},{cell.tokens},{loss:.6f}"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def half_width(values: Sequence[float]) -> str:
     """Return half of the 95 % interval of a mean, – for one value."""
     if len(values) < 2:
