@@ -21,7 +21,8 @@ from mind_train.experiments.arms import Arm, phases_of_arm
 from mind_train.experiments.cell import code_version
 from mind_train.experiments.cells import cells_of, corpus_at
 from mind_train.experiments.designs import proposals_of
-from mind_train.experiments.plan_file import Plan, plan_of
+from mind_train.experiments.effects import CURVE_MEASURES, DOCUMENT_MEASURES
+from mind_train.experiments.plan_file import Plan, plan_of, read_plan
 from mind_train.experiments.prepared_data import Preparation, notes_of, prepare
 from mind_train.experiments.results import gather
 from mind_train.experiments.running import run_cells
@@ -285,6 +286,10 @@ def test_every_verb_of_a_command_line_answers(finished: tuple[Plan, Store], tmp_
     figure = tmp_path / "matrix.svg"
     answer("sources", "plot", *given, "--figure", figure)
     assert figure.read_text().startswith("<svg") and "nan" not in figure.read_text()
+    page = answer("experiment", "page", *given, "--figure", figure)
+    assert "8 of 8 cells finished" in page and "![try](matrix.svg)" in page
+    assert "8 个单元完成 8 个" in answer("experiment", "page", *given, "--language", "zh")
+    assert answer("experiment", "runs", *given).count("\n") == 9
     assert "8 cells, 8 finished" in answer("experiment", "plan", *given)
     with pytest.raises(UsageError, match="a plan of kind 'sources'"):
         answer("curriculum", "run", *given)
@@ -310,3 +315,18 @@ def test_a_session_refuses_other_shards(finished: tuple[Plan, Store], tmp_path: 
     Store(tmp_path).register(plan_of(values_of(name="session"), "x", plan.folder), "old shards")
     with pytest.raises(MindError, match="begun on other shards"):
         Session.open(path, tmp_path, PLUGINS)
+
+
+PLANS = sorted((Path(__file__).parents[3] / "benchmarks" / "reproduce").rglob("*.toml"))
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_plans_of_reproduce_are_sound(path: Path) -> None:
+    """Every claim says its numbers before the runs, and names measures that there are."""
+    plan = read_plan(path)
+    assert plan.name == f"{path.stem}-{path.parent.name}"
+    for one in plan.predictions:
+        known = (*DOCUMENT_MEASURES, *CURVE_MEASURES, "in_context_gain")
+        assert one.measure in known and one.seeds >= 2
+    if path.parent.name != "ci":
+        assert plan.held_out_bytes >= 100_000
