@@ -293,8 +293,8 @@ def test_every_verb_of_a_command_line_answers(finished: tuple[Plan, Store], tmp_
     assert "8 cells, 8 finished" in answer("experiment", "plan", *given)
     with pytest.raises(UsageError, match="a plan of kind 'sources'"):
         answer("curriculum", "run", *given)
-    with pytest.raises(UsageError, match="no action 'tabel'"):
-        answer("experiment", "tabel", *given)
+    with pytest.raises(UsageError, match="no action 'sttus'"):
+        answer("experiment", "sttus", *given)
 
 
 def test_one_seed_gives_no_interval_and_says_so(corpus: Path, finished: tuple[Plan, Store]) -> None:

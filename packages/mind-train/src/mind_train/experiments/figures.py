@@ -72,7 +72,7 @@ def curves_figure(results: Results, title: str) -> Safe:
 
 
 def mean_curve(results: Results, arm: str) -> list[tuple[float, float]]:
-    """Return (million tokens, bits per byte) of an arm, meaned over seeds and sets."""
+    """Return (million tokens, bits per byte) of an arm, averaged over seeds and sets."""
     sums: dict[int, list[float]] = {}
     for seed in results.seeds(arm):
         for points in results.curves[arm, seed].values():

@@ -31,7 +31,7 @@ def status_text(plan: Plan, cells: Sequence[Cell], store: Store) -> str:
 
 
 def arms_text(results: Results) -> str:
-    """Lay out the final bits per byte of each arm, meaned over sets, with the seeds' interval."""
+    """Lay out the final bits per byte of each arm, averaged over sets, with the seeds' interval."""
     rows = [("arm", "seeds", "bits/byte", "±", *results.sets)]
     for arm in results.arms:
         seeds = results.seeds(arm)
