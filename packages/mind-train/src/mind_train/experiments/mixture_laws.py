@@ -126,8 +126,8 @@ FITTERS: dict[str, Fitter] = {
 class Score:
     """How a law does on mixtures that it has not seen: rank correlation, and regret.
 
-    `regret` is the loss of its pick minus the lowest measured, averaged over splits; beside it stand
-    those of natural shares, equal shares, and the best of the mixtures that the law was fitted on.
+    `regret` is the loss of its pick minus the lowest measured, averaged over splits; beside it
+    stand those of natural and equal shares, and of the best mixture that the law was fitted on.
     """
 
     law: str
