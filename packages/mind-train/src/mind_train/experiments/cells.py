@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import torch
-
 from mind_core.errors import MindError, UsageError
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
@@ -21,6 +19,7 @@ from mind_train.experiments.cell import Cell
 from mind_train.experiments.designs import arms_of
 from mind_train.experiments.plan_file import Plan, Size
 from mind_train.flops import flops
+from mind_train.models.bare_model import build_bare
 from mind_train.plan import parameters
 from mind_train.shards import Shards
 
@@ -102,8 +101,7 @@ def _base(plan: Plan, plugins: Plugins, opened: Shards, arm: Arm, size: Size, se
     vocab = int(opened.tokenizer["vocab_size"])
     _, config = model_config(Recipe(plan.name, recipe), plugins, vocab)
     recipe["train"]["sequence"] = recipe["train"]["sequence"] or config.context
-    with torch.device("meta"):
-        model = config.build()
+    model = build_bare(config)
     counted = flops(model, recipe["train"]["sequence"])
     counts = parameters(model)
     sizes = {name: counts[name] for name in ("body", "body_and_head", "total")}
