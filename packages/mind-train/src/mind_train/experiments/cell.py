@@ -21,8 +21,9 @@ from mind_train.experiments.prepared_data import Preparation
 from mind_train.run_folder import FREE
 
 DECIDING = (
-    "models", "optim", "datasets", "data.py", "document_rows.py", "loss_scale.py", "evaluate.py", "held_out.py", "loss.py",
-    "loss_module.py", "mixture.py", "moving_average.py", "permutation.py", "rates.py",
+    "models", "optim", "datasets", "data.py", "document_rows.py", "evaluate.py",
+    "held_out.py", "loss.py", "loss_module.py", "loss_scale.py", "mixture.py",
+    "moving_average.py", "permutation.py", "rates.py",
     "recipe_mixture.py", "spike_detector.py", "state.py", "trainer.py", "vector_math.py",
     "experiments/measures.py", "experiments/prepared_data.py",
 )  # fmt: skip
