@@ -27,7 +27,7 @@ BENCHMARKS = sorted(
     set(Path("benchmarks").glob("*.py"))
     - {
         Path(f"benchmarks/{name}.py")
-        for name in ("measuring", "shipped", "eval_parity", "tok_compare")
+        for name in ("measuring", "shipped", "eval_parity", "tok_compare", "weights")
     }
 )
 
@@ -154,12 +154,30 @@ def transformers(session: nox.Session) -> None:
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build release wheels and sdists into dist/, with plain names for the siblings."""
-    session.install("build")
+    session.install("build", "twine")
     for folder in [*PACKAGES, Path()]:
         session.run(
             "python", "-m", "build", "--outdir", "dist", str(folder),
             env={**os.environ, "MIND_SIBLINGS": "name", "MIND_NATIVE": "require"},
         )  # fmt: skip
+    session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))
+
+
+@nox.session(default=False)
+def alone(session: nox.Session) -> None:
+    """Install each wheel of dist/ alone in an empty environment: `-- PYTHON NAME …` for some."""
+    python, *names = session.posargs or ["python3"]
+    folder = Path(session.create_tmp())
+    for name in names or [path.name for path in PACKAGES]:
+        session.run(python, "-m", "venv", "--clear", str(folder / name), external=True)
+        inside = str(folder / name / "bin" / "python")
+        session.run(
+            inside, "-m", "pip", "install", "-q", "--find-links", "dist", "-c", "constraints.txt",
+            name,
+        )  # fmt: skip
+        if name != "mind-core":
+            session.run(str(folder / name / "bin" / name), "--help", silent=True)
+        session.run(inside, "benchmarks/weights.py", "--here")
 
 
 @nox.session(default=False)

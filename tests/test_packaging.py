@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -38,6 +39,43 @@ def test_metadata(folder: Path) -> None:
     if folder.name != "mind-core":
         module = folder.name.replace("-", "_")
         assert table["scripts"] == {folder.name: f"{module}.cli:main"}
+
+
+@pytest.mark.parametrize("folder", [*PACKAGES, ROOT], ids=lambda folder: folder.name)
+def test_a_package_can_be_published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an index asks for is there, and links work where the README stands by itself."""
+    table = project(folder)["project"]
+    assert table["authors"] and table["keywords"]
+    assert {f"Programming Language :: Python :: 3.{n}" for n in (11, 12, 13)} <= {
+        *table["classifiers"]
+    }
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    monkeypatch.setenv("MIND_SIBLINGS", "name")
+    monkeypatch.delenv("MIND_REPOSITORY", raising=False)
+    found = metadata_of(folder)
+    assert found["urls"] == {"Paper": "https://arxiv.org/abs/2310.15777"}
+    assert not RELATIVE.search(found["readme"]["text"])
+    assert "file://" not in json.dumps(found)
+    repository = "https://example.org/a/mind-toolkit"
+    monkeypatch.setenv("MIND_REPOSITORY", repository + "/")
+    found = metadata_of(folder)
+    assert found["urls"]["Repository"] == repository
+    assert not RELATIVE.search(found["readme"]["text"])
+    for path in re.findall(rf"{repository}/blob/v[\d.]+/([^)#\s]+)", found["readme"]["text"]):
+        assert (ROOT / path).exists(), f"{folder.name} links to {path}"
+
+
+RELATIVE = re.compile(r"\]\((?!https?://|#)")
+
+
+def metadata_of(folder: Path) -> dict[str, Any]:
+    """Return the metadata that a build of this folder has."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "metadata"],
+        cwd=folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def requirements(folder: Path, siblings: str) -> list[str]:

@@ -5,6 +5,9 @@ Sibling packages are depended on by path inside a checkout, by name anywhere els
 MIND_SIBLINGS=name turns the paths off: for release wheels, and for several editable installs at
 once.
 
+READMEs link to the docs of the checkout. MIND_REPOSITORY=https://host/owner/name, for releases, makes
+those links absolute and gives the project's addresses; without it a link becomes its words.
+
 Loops are compiled into a library inside the wheel (`mind_core.kernels.build`). MIND_NATIVE=auto,
 the default, makes a wheel without one where that cannot be, which says why when it runs; `require`
 stops instead, for releases; `0` makes none. An editable installation gets one with `require` only:
@@ -13,6 +16,8 @@ its sources change.
 
 import os
 import platform
+import posixpath
+import re
 import subprocess
 import sys
 import sysconfig
@@ -43,11 +48,38 @@ def sibling(root: str, name: str, versions: str, folder: str = "..") -> str:
     return f"{name} @ {path.as_uri()}" if found else f"{name}{versions}"
 
 
+PAPER = "https://arxiv.org/abs/2310.15777"
+LINK = re.compile(r"\[([^\]]*)\]\((?!https?://|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
+
+
+def readme(root: str, folder: str, repository: str, version: str) -> str:
+    """Return the README with links that work where the package is shown by itself."""
+
+    def absolute(link: re.Match[str]) -> str:
+        if not repository:
+            return link[1]
+        path = posixpath.normpath(posixpath.join(folder, link[2]))
+        return f"[{link[1]}]({repository}/blob/v{version}/{path}{link[3] or ''})"
+
+    return LINK.sub(absolute, Path(root, "README.md").read_text("utf-8"))
+
+
 class SiblingDependencies(MetadataHookInterface):
-    """Fill `dependencies` from this hook's `requires` and `siblings` tables."""
+    """Fill `dependencies`, `readme` and `urls`, by this hook's `requires` and `siblings` tables."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Write the dependencies into the project's metadata."""
+        """Write them into the project's metadata."""
+        repository = os.environ.get("MIND_REPOSITORY", "").rstrip("/")
+        folder = "" if "folder" in self.config else f"packages/{metadata['name']}"
+        text = readme(self.root, folder, repository, metadata["version"])
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
+        metadata["urls"] = {"Paper": PAPER}
+        if repository:
+            metadata["urls"] |= {
+                "Repository": repository,
+                "Changelog": f"{repository}/blob/v{metadata['version']}/CHANGELOG.md",
+                "Issues": f"{repository}/issues",
+            }
         metadata["dependencies"] = list(self.config["requires"]) + [
             sibling(self.root, name, versions, self.config.get("folder", ".."))
             for name, versions in self.config["siblings"].items()

@@ -7,7 +7,6 @@ killed at any moment leaves the index as it was, at most with a file that nothin
 
 from __future__ import annotations
 
-import fcntl
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import xxhash
 
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
+from mind_core.locks import take_lock
 from mind_core.untrusted import as_written, inside
 from mind_dedup.config import DedupConfig
 from mind_dedup.index_columns import SETS, ShortKeys, for_index, goes_back
@@ -67,13 +67,11 @@ def index_lock(folder: Path) -> Iterator[None]:
     check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open_lock(folder / _LOCK) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take_lock(lock):
             raise MindError(
                 f"{folder} is being extended by another process",
                 hint="wait for it, or give each run an index of its own and both to --against",
-            ) from None
+            )
         yield
 
 

@@ -18,6 +18,7 @@ import orjson
 
 from mind_core import MindError
 from mind_core.files import open_log as open_log_file
+from mind_core.locks import take_lock
 from mind_domain.teachers import Decoding, Reply, Writer
 
 Messages = Sequence[Mapping[str, str]]
@@ -93,8 +94,6 @@ def open_log(path: Path | None) -> Iterator[RequestLog]:
     if path is None:
         yield RequestLog()
         return
-    import fcntl
-
     try:
         opened = open_log_file(path)
     except OSError as error:
@@ -102,12 +101,10 @@ def open_log(path: Path | None) -> Iterator[RequestLog]:
             f"cannot write {path}", cause=error.strerror, hint="--log takes a file, and no link"
         ) from None
     with opened as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take_lock(file):
             raise MindError(
                 f"{path} is in use", hint="wait for the other run, or give another --log"
-            ) from None
+            )
         log = RequestLog(path, _file=file)
         log.answers = _read_log(file, path)
         yield log

@@ -6,8 +6,8 @@ the device itself, so the share means something on a machine that no table knows
 
 from __future__ import annotations
 
-import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -109,7 +109,10 @@ def peak_memory(machine: DeviceConfig) -> int:
     """Tell the most memory that this process has had on the device; libraries count on a CPU."""
     if machine.device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(machine.device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def as_text(result: dict[str, Any]) -> str:

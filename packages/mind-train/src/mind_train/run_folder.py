@@ -7,7 +7,6 @@ All of it is read and written under the lock on ``run/.lock``.
 
 from __future__ import annotations
 
-import fcntl
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from mind_core.files import (
     read_json,
     write_json,
 )
+from mind_core.locks import take_lock
 from mind_core.recipe import Recipe
 from mind_core.whole_files import MOST_JSON, read_whole
 from mind_train.train_options import DataOptions, TrainOptions, defaults_of
@@ -63,13 +63,11 @@ def only_one(run: Path) -> Iterator[None]:
     _refuse_foreign(run)
     make_folder(run)
     with open_lock(run / LOCK) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not take_lock(lock):
             raise MindError(
                 f"another process is training in {run}",
                 hint="wait until it is done, or give another folder",
-            ) from None
+            )
         yield
 
 
