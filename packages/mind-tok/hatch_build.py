@@ -5,8 +5,8 @@ Sibling packages are depended on by path inside a checkout, by name anywhere els
 MIND_SIBLINGS=name turns the paths off: for release wheels, and for several editable installs at
 once.
 
-READMEs link to the docs of the checkout. MIND_REPOSITORY=https://host/owner/name, for releases, makes
-those links absolute and gives the project's addresses; without it a link becomes its words.
+READMEs link to the docs of the checkout. MIND_REPOSITORY=https://host/owner/name, for releases,
+makes those links absolute and gives the project's addresses; without it a link becomes its words.
 
 Loops are compiled into a library inside the wheel (`mind_core.kernels.build`). MIND_NATIVE=auto,
 the default, makes a wheel without one where that cannot be, which says why when it runs; `require`
