@@ -72,6 +72,25 @@ def test_sums_equal_a_direct_computation(checkpoint: Checkpoint) -> None:
     assert held["all"]["documents"] == 4
 
 
+@pytest.mark.parametrize("at_once", [16384, 7])
+def test_tokens_in_the_top_are_those_of_a_direct_computation(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Also where the vocabulary goes through the output layer in parts."""
+    monkeypatch.setattr("mind_eval.output_layer.VOCABULARY_AT_ONCE", at_once)
+    held = measure(mind_model(checkpoint), TEXTS, top=(1, 3, 200)).as_dict()
+    assert "in_top" not in measure(mind_model(checkpoint), TEXTS).as_dict()["all"]
+    end = checkpoint.tokenizer.end_id
+    ranks = []
+    for record in TEXTS:
+        ids = [end, *checkpoint.tokenizer.encode(record["text"])]
+        with torch.no_grad():
+            logits = checkpoint.model.logits(checkpoint.model(torch.tensor([ids])))[0]
+        ranks += [int((row > row[i]).sum()) for row, i in zip(logits, ids[1:], strict=False)]
+    wanted = {str(k): sum(rank < k for rank in ranks) / len(ranks) for k in (1, 3, 200)}
+    assert held["all"]["in_top"] == pytest.approx(wanted) and 0 < wanted["200"] < 1
+
+
 def test_overlap_changes_what_is_read_but_not_what_is_counted(
     checkpoint: Checkpoint,
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from mind_core import MindError
 from mind_core.testing import run_tool
-from mind_eval.benchmarks.benchmark import Data, benchmark_folder, read_rules
+from mind_eval.benchmarks.benchmark import Benchmark, Data, benchmark_folder, read_rules
 from mind_eval.benchmarks.layouts.exams import subject_names
 from mind_eval.benchmarks.rows import index_of
 from mind_eval.builtins import FOLDER, NAMES
@@ -341,7 +341,8 @@ def test_small_questions_import_neither_torch_nor_lm_eval(question: list[str]) -
 @pytest.mark.skipif(not FULL.is_dir(), reason="the full benchmarks are not on this machine")
 def test_every_benchmark_of_the_paper_is_read_whole() -> None:
     sizes = {
-        "agieval": 2852, "arithmetic": 20_000, "bbh": 6511, "ceval": 1346, "ceval_test": 12_342,
+        "agieval": 2852, "agieval_math": 1118, "arithmetic": 20_000, "bbh": 6511, "ceval": 1346,
+        "ceval_test": 12_342,
         "cmmlu": 11_582, "flores": 4048, "gsm8k": 1319, "hellaswag": 10_042, "logiqa": 1572,
         "logiqa_zh": 1593, "math": 5000, "mathqa": 1000, "mmlu": 14_042, "piqa": 1838,
         "pubmedqa": 500, "winogrande": 1267,
@@ -396,3 +397,40 @@ def test_a_tokenizer_that_does_not_fit_is_refused(
     write_json(folder / "manifest.json", manifest)
     with pytest.raises(MindError, match="the tokenizer does not fit the checkpoint"):
         open_model(str(folder))
+
+
+EXAMPLES = {
+    "math": ("What is $1+1$?", "$2$", "What is $2+2$?", "4"),
+    "gaokao-mathcloze": ("求 $1+1$", "$2$", "求 $2+2$", "$4$"),
+}
+AUTHORS = {
+    "math": "Here are the answers for the problems in the exam.\nProblem 1.   What is $1+1$?\n"
+    "The answer is therefore 2\n\nProblem 2.   What is $2+2$?\nThe answer is therefore",
+    "gaokao-mathcloze": "以下是考试中各个问题的答案。\n问题 1.   求 $1+1$\n答案是 2\n\n"
+    "问题 2.   求 $2+2$\n答案是",
+}
+
+
+def test_agievals_formulas_are_asked_as_its_authors_do(tmp_path: Path) -> None:
+    """The prompt of `convert_few_shot` without explanations, up to where answers begin."""
+    from mind_eval.metrics.items import written_metrics
+    from mind_eval.prompts.builder import Builder
+    from mind_eval.prompts.spec import spec_of
+
+    folder = tmp_path / "agieval"
+    heads, cells = ",".join(EXAMPLES), []
+    for name, (shot, answer, question, gold) in EXAMPLES.items():
+        row = {"question": question, "answer": gold, "passage": None, "options": None}
+        write(folder / "v1" / f"{name}.jsonl", json.dumps(row) + "\n")
+        cells.append(repr({"question": shot, "answer": answer}))
+    quoted = ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+    write(folder / "few_shot_prompts.csv", f"{heads}\n{quoted}\nwhy,why\n")
+    benchmark = Benchmark(FOLDER / "agieval_math", shots=1, form="written")
+    spec = spec_of(benchmark, "agieval_math")
+    builder = Builder(spec, benchmark.load(tmp_path, False).splits, shots=1, seed=0)
+    asked = {str(one.doc["subject"]): one for one in builder.build(None)}
+    for name, wanted in AUTHORS.items():
+        assert asked[name].prompts[0] == wanted
+        for text, right in ((" 4", 1), (" $4$.", 1), ("\\\\boxed{4}", 1), (" 5", 0)):
+            found = written_metrics(spec, asked[name].gold, text.replace("\\\\", "\\"), ())[0]
+            assert found["exact_match"] == right, (name, text)

@@ -14,6 +14,7 @@ import pytest
 
 import mind_eval.models.http_requests as http_module
 from mind_core import MindError
+from mind_core.errors import UsageError
 from mind_core.testing import run_tool
 from mind_eval import generation
 from mind_eval.generation import GenerationRequest, Generator, generation_plan
@@ -22,6 +23,7 @@ from mind_eval.metrics.translation import corpus_scores
 from mind_eval.models.endpoint import Endpoint, UnansweredError
 from mind_eval.models.model import mind_model
 from mind_eval.results import read_items, read_scores
+from mind_eval.suites import suite_recipe
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -56,6 +58,34 @@ def test_the_last_boxed_formula_is_found_with_its_braces() -> None:
     assert last_boxed(r"\boxed{a} then \boxed{\frac{1}{2}}") == r"\frac{1}{2}"
     assert last_boxed(r"\boxed{never ends") is None
     assert EXTRACTORS["formula"](r"\boxed{$5$}") == "5"
+
+
+def test_spbleu_is_sacrebleus_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same model in the place where sacrebleu keeps that of Flores-101."""
+    pytest.importorskip("sacrebleu")
+    import sentencepiece
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.tokenizers import tokenizer_spm
+
+    wanted = ["今天天气很好。", "猫在睡觉。", "the cat sleeps", "模型需要很多文字。"]
+    written = ["今天天气好。", "狗在睡觉。", "a cat sleeps", "模型需要文字。"]
+    (tmp_path / "text").write_text("\n".join(wanted * 9), "utf-8")
+    (tmp_path / "models").mkdir()
+    name = "sacrebleu_tokenizer_spm"
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(tmp_path / "text"), model_prefix=str(tmp_path / "models" / name), vocab_size=45,
+        minloglevel=2, hard_vocab_limit=False,
+    )  # fmt: skip
+    monkeypatch.setattr(tokenizer_spm, "SACREBLEU_DIR", str(tmp_path))
+    file = str(tmp_path / "models" / f"{name}.model")
+    ours = corpus_scores(written, wanted, "zh", file)["spbleu"]
+    theirs = BLEU(tokenize="flores101").corpus_score(written, [wanted])
+    assert ours["value"] == pytest.approx(theirs.score, abs=1e-9) and 0 < theirs.score < 100
+    assert "tok:spm-" in ours["signature"] and "spbleu" not in corpus_scores(written, wanted, "zh")
+    recipe = suite_recipe(None, ["flores"], None, None, spm=file)
+    assert recipe.values["spm"] == file
+    with pytest.raises(UsageError, match="no SentencePiece model"):
+        suite_recipe(None, ["flores"], None, None, spm=str(tmp_path / "text"))
 
 
 def test_chinese_targets_are_segmented() -> None:

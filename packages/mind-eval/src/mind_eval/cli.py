@@ -49,6 +49,7 @@ def run_command(
     chat: cli_options.Chat = None,
     max_new_tokens: cli_options.MaxNewTokens = None,
     math: cli_options.Math = None,
+    spm: cli_options.Spm = None,
     metrics: cli_options.Metrics = None,
     heldout: cli_options.HeldOut = None,
     overlap: cli_options.Overlap = None,
@@ -92,7 +93,7 @@ def run_command(
 
         step = own_step(own, form, server=model.startswith(("http://", "https://")))
     recipe = suite_recipe(
-        suite, benchmark or (), shots, form, math, metrics, step, max_new_tokens, chat
+        suite, benchmark or (), shots, form, math, metrics, step, max_new_tokens, chat, spm
     )
     if print_recipe:
         write_out(recipe.to_toml())
@@ -164,6 +165,7 @@ def score_command(
     require: cli_options.Require = None,
     contamination: cli_options.Contamination = None,
     math: cli_options.Math = None,
+    spm: cli_options.Spm = None,
     metrics: cli_options.Metrics = None,
     plugin: options.PluginFiles = None,
     json: options.Json = False,
@@ -182,6 +184,7 @@ def score_command(
         tuple(contamination or ()),
         math,
         metrics,
+        spm,
     )
     _show(scores, json, quiet)
     _judge(gates, scores)

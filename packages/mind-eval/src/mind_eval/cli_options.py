@@ -139,13 +139,24 @@ Math = Annotated[
         show_default=False,
     ),
 ]
+Spm = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--spm",
+        metavar="FILE",
+        help="spBLEU beside BLEU: count the pieces of this SentencePiece model; Flores' is the one "
+        "that `sacrebleu --tokenize flores200` keeps in ~/.sacrebleu/models.",
+        show_default=False,
+    ),
+]
 Metrics = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         "--metrics",
         metavar="standard|small",
         help="small: also bits per byte of the right answer, its share of the choices' probability "
-        "and its margin, which tell models of 2M to 500M apart where accuracy is at chance.",
+        "and its margin, which tell models of 2M to 500M apart where accuracy is at chance; of "
+        "held-out text, how many tokens are among the 1, 5 and 10 likeliest.",
         show_default=False,
     ),
 ]

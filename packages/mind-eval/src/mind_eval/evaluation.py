@@ -20,7 +20,7 @@ from mind_core.recipe import Recipe
 from mind_eval.benchmarks.benchmark import Benchmark, Data
 from mind_eval.contamination import columns, dirty_shares, pieces_of, training_texts
 from mind_eval.eval_results import EvalResults
-from mind_eval.metrics.items import check_metrics, item_metrics
+from mind_eval.metrics.items import FORMULAS, SPBLEU, check_metrics, item_metrics
 from mind_eval.metrics.likelihoods import SMALL
 from mind_eval.metrics.tasks import measure_task
 from mind_eval.prompts.builder import Builder, Instance
@@ -36,7 +36,7 @@ from mind_eval.prompts.spec import (
 from mind_eval.response_cache import Answer
 from mind_eval.results import SHOWN_CHARACTERS
 from mind_eval.runner import CachedInstance, RequestRunner
-from mind_eval.suites import chat_of, limits_of, math_of, small_of
+from mind_eval.suites import SPM, chat_of, limits_of, math_of, small_of, spm_of
 
 NO_RECIPE = Recipe("none", {})
 
@@ -78,8 +78,11 @@ def open_benchmark(
     spec = with_limit(spec_of(benchmark, name), limits_of(recipe).get(name))
     if chat_of(recipe) is not None:
         spec = in_paragraphs(spec)
-    if spec.metadata.get("extract") == "formula":
+    if spec.metadata.get("extract") in FORMULAS:
         spec = dataclasses.replace(spec, metadata={**spec.metadata, "math": math_of(recipe)})
+    if (spm := spm_of(recipe)) is not None and "bleu" in spec.metrics:
+        metrics, metadata = (*spec.metrics, SPBLEU), {**spec.metadata, SPM: spm}
+        spec = dataclasses.replace(spec, metrics=metrics, metadata=metadata)
     if small_of(recipe) and spec.kind == MULTIPLE_CHOICE:
         spec = dataclasses.replace(spec, metrics=(*spec.metrics, *SMALL))
     check_metrics(spec)

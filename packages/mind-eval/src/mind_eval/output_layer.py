@@ -69,3 +69,29 @@ def score_targets(
         logprobs[inside.cpu()] = (chosen - total[here]).cpu()
         greedy[inside.cpu()] = (best[here] == wanted).cpu()
     return logprobs, greedy
+
+
+def ranks_of(head: Head, hidden: Tensor, rows: Tensor, targets: Tensor) -> Tensor:
+    """Count [M] the tokens that are likelier than `targets` [M] after `hidden[rows]`; 0: likeliest.
+
+    The output layer is gone through again, some of the vocabulary at a time: a target's own logit
+    has to be known before others are compared with it.
+    """
+    size = head.weight.shape[0]
+    ranks = torch.zeros(len(rows), dtype=torch.long)
+    for first in range(0, len(hidden), ROWS_AT_ONCE):
+        block = hidden[first : first + ROWS_AT_ONCE]
+        inside = ((rows >= first) & (rows < first + len(block))).nonzero().squeeze(1)
+        here, wanted = rows[inside] - first, targets[inside]
+        chosen = torch.empty(len(inside), device=block.device)
+        above = torch.zeros(len(inside), dtype=torch.long, device=block.device)
+        for counting in (False, True):
+            for start in range(0, size, VOCABULARY_AT_ONCE):
+                logits = head.logits(block, start, start + VOCABULARY_AT_ONCE)  # (N, C)
+                if counting:
+                    above += (logits[here] > chosen[:, None]).sum(dim=1)
+                else:
+                    at = (wanted >= start) & (wanted < start + logits.shape[1])
+                    chosen[at] = logits[here[at], wanted[at] - start]
+        ranks[inside.cpu()] = above.cpu()
+    return ranks

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 BATCHES_AT_ONCE = 8
 """Windows of so many batches are sorted by length together: bounds memory, keeps batches even."""
 
+TOP = (1, 5, 10)
+"""Among how many of the likeliest tokens the right one is looked for."""
+
 Key = tuple[str, str]
 BLOCKS = 32
 """Texts are put into so many blocks by their content: memory is bounded, and an interval of the
@@ -51,6 +54,9 @@ class Sums:
     blocks: list[list[float]] = field(default_factory=lambda: [[0.0, 0] for _ in range(BLOCKS)])
     """Nats and bytes of the texts of each block, by which two runs are compared."""
 
+    within: dict[int, int] = field(default_factory=dict)
+    """Tokens of the texts that are among the k likeliest, by k."""
+
     def add(self, other: Sums) -> None:
         """Add another group's sums."""
         self.documents += other.documents
@@ -58,13 +64,16 @@ class Sums:
         self.bytes += other.bytes
         self.nats += other.nats
         self.text_nats += other.text_nats
+        for k, count in other.within.items():
+            self.within[k] = self.within.get(k, 0) + count
         for mine, theirs in zip(self.blocks, other.blocks, strict=True):
             mine[0] += theirs[0]
             mine[1] += theirs[1]
 
     def as_dict(self) -> dict[str, Any]:
         """Give counts and ratios; a ratio over nothing is None."""
-        return {
+        texts = self.tokens - self.documents  # without the end of each
+        found: dict[str, Any] = {
             "documents": self.documents,
             "tokens": self.tokens,
             "bytes": self.bytes,
@@ -72,6 +81,11 @@ class Sums:
             "bits_per_byte": self.text_nats / math.log(2) / self.bytes if self.bytes else None,
             "blocks": self.blocks,
         }
+        if self.within:
+            found["in_top"] = {
+                str(k): count / texts if texts else None for k, count in self.within.items()
+            }
+        return found
 
 
 def block_of(text: str) -> int:
@@ -119,8 +133,11 @@ def measure(
     overlap: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
     done: Callable[[int], None] | None = None,
+    top: Sequence[int] = (),
 ) -> HeldOut:
     """Measure a model on records with `text`; `overlap` is half of the context by default.
+
+    `top` asks how many tokens are among the k likeliest, for each of some k.
 
     Raises `MindError` for an overlap outside 1 … context, and if there is no text at all.
     """
@@ -137,7 +154,7 @@ def measure(
     for number, record in enumerate(records, 1):
         text = text_of(record, f"held-out record {number}")
         key = (language_of(record), str(record.get("source") or "unnamed"))
-        sums = result.groups.setdefault(key, Sums())
+        sums = result.groups.setdefault(key, Sums(within=dict.fromkeys(top, 0)))
         sums.documents += 1
         sums.bytes += len(text.encode())
         block = block_of(text)
@@ -197,7 +214,8 @@ def _settle(
     batch_tokens: int,
 ) -> None:
     found = [window for _, _, _, window, _ in waiting]
-    answers = score(model.network, found, batch_tokens=batch_tokens)
+    ranked = any(sums.within for sums in result.groups.values())
+    answers = score(model.network, found, batch_tokens=batch_tokens, ranks=ranked)
     for (number, key, block, _, last), answer in zip(waiting, answers, strict=True):
         sums = result.groups[key]
         check_finite(answer.total, f"held-out record {number} ({'/'.join(key)})", model.named)
@@ -206,3 +224,5 @@ def _settle(
         of_text = nats + (answer.logprobs[-1] if last else 0.0)
         sums.text_nats += of_text
         sums.blocks[block][0] += of_text
+        for k in sums.within:
+            sums.within[k] += sum(rank < k for rank in answer.ranks[: -1 if last else None])

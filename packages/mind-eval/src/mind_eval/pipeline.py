@@ -23,7 +23,7 @@ from mind_eval.contamination import check_training
 from mind_eval.finite import check_scores
 from mind_eval.offline import stay_offline
 from mind_eval.options import RunOptions
-from mind_eval.suites import chat_of, check_limit, make_benchmarks
+from mind_eval.suites import chat_of, check_limit, make_benchmarks, small_of
 
 if TYPE_CHECKING:
     from mind_eval.distributed import Ranks
@@ -60,7 +60,7 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
         model = _open(options)
         scores = _head(options, recipe, plugins, model)
         if options.heldout and ranks.first:
-            scores["heldout"] = _heldout(model, options, progress)
+            scores["heldout"] = _heldout(model, options, progress, small_of(recipe))
         outcome = _benchmarks(options, recipe, benchmarks, model, ranks, progress)
         if not ranks.first:
             return None
@@ -269,9 +269,11 @@ def _lm_tasks(
     return samples
 
 
-def _heldout(model: Model | Endpoint, options: RunOptions, progress: Progress) -> dict[str, Any]:
+def _heldout(
+    model: Model | Endpoint, options: RunOptions, progress: Progress, small: bool
+) -> dict[str, Any]:
     from mind_eval.models.model import Model
-    from mind_eval.perplexity import measure, read_texts
+    from mind_eval.perplexity import TOP, measure, read_texts
 
     if not isinstance(model, Model):
         raise UsageError("--heldout needs a model with log-probabilities, not an endpoint")
@@ -281,6 +283,7 @@ def _heldout(model: Model | Endpoint, options: RunOptions, progress: Progress) -
         overlap=options.overlap,
         batch_tokens=options.batch_tokens,
         done=lambda count: progress.count(count, "held-out documents"),
+        top=TOP if small else (),
     )
     return {"inputs": list(options.heldout), "limit": options.limit, **held.as_dict()}
 

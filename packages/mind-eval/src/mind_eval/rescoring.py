@@ -34,7 +34,7 @@ from mind_eval.prompts.builder import Instance
 from mind_eval.response_cache import Answer, read_answers
 from mind_eval.results import enter_outcome, versions, write_scores
 from mind_eval.runner import CachedInstance
-from mind_eval.suites import MATH, METRICS, chat_of, make_benchmarks, math_of
+from mind_eval.suites import MATH, METRICS, SPM, chat_of, make_benchmarks, math_of, spm_of
 
 RUN = "run.json"
 FORMAT = "mind-answers"
@@ -86,6 +86,7 @@ def rescore(
     plugins: Plugins,
     math: str | None = None,
     metrics: str | None = None,
+    spm: str | None = None,
 ) -> tuple[dict[str, Any], Recipe, EvalResults]:
     """Score what a log holds: what was noted of the run, its recipe, and the outcome.
 
@@ -103,6 +104,9 @@ def rescore(
         recipe.values[MATH] = math
     if metrics is not None:
         recipe.values[METRICS] = metrics
+    if spm is not None:
+        recipe.values[SPM] = spm
+    spm_of(recipe)
     comparison(math_of(recipe))
     root = data_root or (Path(run["data_root"]) if run["data_root"] else None)
     answers, outcome = read_answers(folder), EvalResults()
@@ -132,11 +136,12 @@ def score_log(
     contamination: Sequence[Path] = (),
     math: str | None = None,
     metrics: str | None = None,
+    spm: str | None = None,
 ) -> dict[str, Any]:
     """Score a log again, write the folder if one is wanted, and return the scores."""
     started = time.monotonic()
     check_training(contamination)
-    run, recipe, outcome = rescore(folder, data_root, plugins, math, metrics)
+    run, recipe, outcome = rescore(folder, data_root, plugins, math, metrics, spm)
     model = run["model"]
     scores: dict[str, Any] = {
         "format": "mind-scores",

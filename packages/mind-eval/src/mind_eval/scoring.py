@@ -17,7 +17,7 @@ from torch import Tensor
 from mind_eval.batching import ContextGroup, Ids, PrefixBatch, PrefixTree, ScoredSequence, plan
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network, Past
-from mind_eval.output_layer import score_targets
+from mind_eval.output_layer import ranks_of, score_targets
 
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
@@ -33,10 +33,14 @@ in the processor's cache."""
 
 @dataclass(frozen=True)
 class Scored:
-    """Log-probability in nats of each scored token, and whether each was the likeliest."""
+    """Log-probability in nats of each scored token, and whether each was the likeliest.
+
+    `ranks`, if they are asked for, count the tokens that were likelier than each.
+    """
 
     logprobs: tuple[float, ...]
     greedy: bool
+    ranks: tuple[int, ...] = ()
 
     @property
     def total(self) -> float:
@@ -50,13 +54,14 @@ def score(
     *,
     batch_tokens: int = BATCH_TOKENS,
     done: Callable[[int], None] | None = None,
+    ranks: bool = False,
 ) -> list[Scored]:
     """Score every sequence; the answers stand in the order of the questions.
 
-    `done` hears how many sequences are answered so far.
+    `done` hears how many sequences are answered so far; `ranks` are found if they are asked for.
     """
     network = model if isinstance(model, Network) else MindNetwork(model)
-    scorer = Scorer(network, batch_tokens)
+    scorer = Scorer(network, batch_tokens, ranks)
     answers: list[Scored | None] = [None] * len(sequences)
     count = 0
     for unit in plan(sequences, batch_tokens, share=network.branches):
@@ -71,8 +76,10 @@ def score(
 class Scorer:
     """Answer units one after another, keeping the prefix of the last one."""
 
-    def __init__(self, network: Network, batch_tokens: int = BATCH_TOKENS) -> None:
-        self.network, self.batch_tokens = network, batch_tokens
+    def __init__(
+        self, network: Network, batch_tokens: int = BATCH_TOKENS, ranks: bool = False
+    ) -> None:
+        self.network, self.batch_tokens, self.ranks = network, batch_tokens, ranks
         self.prefix: Ids = ()
         self.past: Past | None = None
         self.tokens = 0
@@ -88,7 +95,7 @@ class Scorer:
             self._answer_packed(unit, gathered)
         else:
             self._answer_padded(unit, gathered)
-        return list(gathered.answers(self.network))
+        return list(gathered.answers(self.network, self.ranks))
 
     def _answer_packed(self, unit: PrefixBatch, gathered: _Gathered) -> None:
         """Read rows with their branches in one pass, or a few."""
@@ -205,7 +212,7 @@ class _Gathered:
             self.size += len(hidden)
         self.wanted.append((index, range(start, start + len(hidden))))
 
-    def answers(self, network: Network) -> Iterator[tuple[int, Scored]]:
+    def answers(self, network: Network, ranked: bool = False) -> Iterator[tuple[int, Scored]]:
         """Yield (index, answer) for every sequence."""
         device = self.hidden[0].device
         rows = torch.tensor([place for _, places in self.wanted for place in places], device=device)
@@ -217,12 +224,13 @@ class _Gathered:
             ],
             device=device,
         )
-        logprobs, greedy = score_targets(network.head, torch.cat(self.hidden), rows, targets)
+        hidden = torch.cat(self.hidden)
+        logprobs, greedy = score_targets(network.head, hidden, rows, targets)
+        ranks = ranks_of(network.head, hidden, rows, targets).tolist() if ranked else []
         start = 0
         for index, places in self.wanted:
             stop = start + len(places)
-            yield (
-                index,
-                Scored(tuple(logprobs[start:stop].tolist()), bool(greedy[start:stop].all())),
-            )
+            found = tuple(logprobs[start:stop].tolist())
+            all_greedy = bool(greedy[start:stop].all())
+            yield index, Scored(found, all_greedy, tuple(ranks[start:stop]))
             start = stop

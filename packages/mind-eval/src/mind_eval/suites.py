@@ -17,7 +17,7 @@ KIND = "benchmark"
 DEFAULT_SUITE = "mindllm-ci"
 NO_SUITE = "none"
 AVERAGES = "averages"
-MATH, METRICS = "math", "metrics"
+MATH, METRICS, SPM = "math", "metrics", "spm"
 NEW_TOKENS = "max_new_tokens"
 """The most tokens that a model writes: of a suite, or in a step of one benchmark."""
 
@@ -35,6 +35,7 @@ def suite_recipe(
     own: Mapping[str, Any] | None = None,
     max_new_tokens: int | None = None,
     chat: str | None = None,
+    spm: str | None = None,
 ) -> Recipe:
     """Put together what is to be run: a suite by name or file, or single benchmarks, with flags."""
     if names:
@@ -43,7 +44,7 @@ def suite_recipe(
         recipe = Recipe(NO_SUITE, {STEP: []})
     else:
         recipe = load_recipe(suite or DEFAULT_SUITE, "mind_eval")
-    recipe.check_keys(dict.fromkeys((STEP, AVERAGES, MATH, METRICS, NEW_TOKENS, CHAT)))
+    recipe.check_keys(dict.fromkeys((STEP, AVERAGES, MATH, METRICS, SPM, NEW_TOKENS, CHAT)))
     if chat is not None:
         recipe.values[CHAT] = chat
     chat_of(recipe)
@@ -51,7 +52,10 @@ def suite_recipe(
         recipe.values[MATH] = math
     if metrics is not None:
         recipe.values[METRICS] = metrics
+    if spm is not None:
+        recipe.values[SPM] = spm
     small_of(recipe)
+    spm_of(recipe)
     comparison(math_of(recipe))  # an unknown one, or one that is not installed, is refused here
     if own is not None:
         recipe.values[STEP] = [*recipe.values.get(STEP, []), dict(own)]
@@ -71,6 +75,19 @@ def suite_recipe(
 def math_of(recipe: Recipe) -> str:
     """Name the way in which a suite compares formulas."""
     return str(recipe.values.get(MATH, DEFAULT))
+
+
+def spm_of(recipe: Recipe) -> str | None:
+    """Name the file of the SentencePiece model whose pieces spBLEU counts; None for no spBLEU.
+
+    Raises `MindError` for a file that is none.
+    """
+    if (file := recipe.values.get(SPM)) is None:
+        return None
+    from mind_eval.metrics.translation import pieces_of
+
+    pieces_of(str(file))
+    return str(file)
 
 
 def small_of(recipe: Recipe) -> bool:

@@ -87,7 +87,8 @@ def _aside(scores: Mapping[str, Any]) -> str:
 
 
 def _heldout(held: Mapping[str, Any]) -> str:
-    rows = [["held-out text", "source", "documents", "tokens", "nats/token", "bits/byte"]]
+    head = ["held-out text", "source", "documents", "tokens", "nats/token", "bits/byte"]
+    rows = [[*head, *(f"in top {k}" for k in held["all"].get("in_top", ()))]]
     for language, values in held["languages"].items():
         sources = values["sources"]
         rows.append(_heldout_row(language, "all" if len(sources) > 1 else next(iter(sources)),
@@ -100,7 +101,7 @@ def _heldout(held: Mapping[str, Any]) -> str:
 
 
 def _heldout_row(language: str, source: str, values: Mapping[str, Any]) -> list[str]:
-    ratios = (values["nats_per_token"], values["bits_per_byte"])
+    ratios = (values["nats_per_token"], values["bits_per_byte"], *values.get("in_top", {}).values())
     return [
         language,
         source,

@@ -39,6 +39,17 @@ def formula(text: str) -> str | None:
     return None if boxed is None else boxed.strip().removeprefix("$").removesuffix("$").strip()
 
 
+def formula_line(text: str) -> str | None:
+    """Find the last `\\boxed{…}`, else what the last line says, behind AGIEval's own words."""
+    boxed = last_boxed(text)
+    if boxed is None:
+        line = next((one for one in reversed(text.split("\n")) if one.strip()), "")
+        for words in ("The answer is therefore", "答案是"):
+            line = line.rpartition(words)[2]
+        boxed = _without_full_stop(line).removesuffix("。")
+    return boxed.replace("$", "").strip() or None
+
+
 def whole(text: str) -> str | None:
     """Take the whole text, trimmed; an empty one is no answer."""
     return text.strip() or None
@@ -53,6 +64,7 @@ EXTRACTORS: dict[str, Callable[[str], str | None]] = {
     "number_last": number_last,
     "stated": stated,
     "formula": formula,
+    "formula_line": formula_line,
     "whole": whole,
 }
 

@@ -31,7 +31,11 @@ from mind_eval.metrics.written import (
 from mind_eval.prompts.builder import Instance
 from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
 
-TRANSLATION = ("bleu", "chrf")
+SPBLEU = "spbleu"
+TRANSLATION = ("bleu", "chrf", SPBLEU)
+FORMULAS = ("formula", "formula_line")
+"""Extractors of what is compared as formulas."""
+
 UNPARSED, FROM_TEXT, PATTERN = "unparsed", "accuracy_from_text", "regex"
 MEASURED = {
     MULTIPLE_CHOICE: (*CHOICES, *PAIRS[1:], *SMALL),
@@ -123,7 +127,7 @@ def written_metrics(
 def is_right(spec: Spec, gold: str, found: str) -> bool:
     """Tell whether what was found is the right answer: a formula, a number, or the very text."""
     name = str(spec.metadata.get("extract", "whole"))
-    if name == "formula":
+    if name in FORMULAS:
         return comparison(str(spec.metadata.get("math", DEFAULT)))(gold, found)
     if name.startswith("number"):
         return found == plain_number(gold)

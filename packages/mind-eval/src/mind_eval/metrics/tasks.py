@@ -112,6 +112,7 @@ def _group(spec: Spec, group: Sequence[Record], corpora: bool) -> dict[str, Any]
             [str(record["picked"]) for record in group],
             [str(record["target"]) for record in group],
             str(group[0].get("target_language", "en")),
+            spec.metadata.get("spm"),
         )
         for name, score in scores.items():
             found[name], found[f"{name}_stderr"] = score["value"], score["error"]

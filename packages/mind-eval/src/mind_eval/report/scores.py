@@ -88,11 +88,12 @@ def _heldout(held: Mapping[str, Any] | None) -> Safe:
         if len(values["sources"]) > 1:
             rows += [_heldout_row(n, v) for n, v in values["sources"].items()]
     head = ["held-out text", "documents", "tokens", "nats per token", "bits per byte"]
-    return table(head, rows)
+    found = held["all"].get("in_top", ()) if isinstance(held.get("all"), dict) else ()
+    return table([*head, *(f"in top {k}" for k in found)], rows)
 
 
 def _heldout_row(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
-    ratios = (values["nats_per_token"], values["bits_per_byte"])
+    ratios = (values["nats_per_token"], values["bits_per_byte"], *values.get("in_top", {}).values())
     cells = ("–" if ratio is None else number(ratio) for ratio in ratios)
     return (name, number(values["documents"]), number(values["tokens"]), *cells)
 

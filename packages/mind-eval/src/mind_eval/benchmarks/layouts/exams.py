@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import tomllib
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +37,9 @@ AGIEVAL = (
     "sat-en-without-passage", "sat-math",
 )  # fmt: skip
 """AGIEval's English sets of questions with choices."""
+
+AGIEVAL_MATH = ("math", "gaokao-mathcloze")
+"""AGIEval's sets of which the answers are formulas."""
 
 WITHOUT_PASSAGE = "sat-en-without-passage"
 """Has no examples of its own: those of sat-en without their passages, as in the authors' code."""
@@ -86,17 +90,44 @@ def cmmlu(folder: Path) -> dict[str, list[Row]]:
 
 def agieval(folder: Path) -> dict[str, list[Row]]:
     """Read AGIEval's English questions with choices, and its official few-shot examples."""
+    root, sets = _agieval_root(folder)
+    splits: dict[str, list[Row]] = {"test": [], "dev": []}
+    for name in AGIEVAL:
+        for number, row in enumerate(read_rows(find(sets, f"{name}.jsonl"))):
+            splits["test"].append(_agieval_row(row, f"{name}-{number}", name))
+    splits["dev"] = _official_shots(find(root, "few_shot_prompts.csv"))
+    return splits
+
+
+def agieval_math(folder: Path) -> dict[str, list[Row]]:
+    """Read AGIEval's two sets whose answers are formulas, and their official examples."""
+    root, sets = _agieval_root(folder)
+    splits: dict[str, list[Row]] = {"test": [], "dev": []}
+    for name in AGIEVAL_MATH:
+        for number, row in enumerate(read_rows(find(sets, f"{name}.jsonl"))):
+            splits["test"].append(_formula_row(row, f"{name}-{number}", name))
+    for name, number, row in _examples(find(root, "few_shot_prompts.csv"), AGIEVAL_MATH):
+        shot = _formula_row(row, f"{name}-example-{number}", name)
+        splits["dev"].append(shot if BAD in shot else {**shot, "number": number})
+    return splits
+
+
+def _formula_row(row: Row, ident: str, subject: str) -> Row:
+    reason = not_text(row, "question", "answer")
+    if reason:
+        return bad(row[AT], reason)
+    return {"id": ident, "subject": subject, "question": row["question"],
+            "answer": row["answer"].replace("$", "").strip(), AT: row[AT]}  # fmt: skip
+
+
+def _agieval_root(folder: Path) -> tuple[Place, Place]:
+    """Return the folder of AGIEval's examples, and that of its sets, the corrected ones first."""
     root = unpacked(folder)
     root = root / "data" if (root / "data").is_dir() else root
     versions = [name for name in ("v1_1", "v1") if (root / name).is_dir()]
     if not versions:
         raise MindError(f"{root} has no folder v1 or v1_1", hint="fetch AGIEval again")
-    splits: dict[str, list[Row]] = {"test": [], "dev": []}
-    for name in AGIEVAL:
-        for number, row in enumerate(read_rows(find(root / versions[0], f"{name}.jsonl"))):
-            splits["test"].append(_agieval_row(row, f"{name}-{number}", name))
-    splits["dev"] = _official_shots(find(root, "few_shot_prompts.csv"))
-    return splits
+    return root, root / versions[0]
 
 
 def gaokao(folder: Path) -> dict[str, list[Row]]:
@@ -199,21 +230,25 @@ def _agieval_shot(row: Row, name: str, number: int) -> Row:
 
 def _official_shots(path: Place) -> list[Row]:
     """Read the examples of `few_shot_prompts.csv`: a column a set, every other row an example."""
-    table = list(csv.reader(io.StringIO(read_text(path), newline="")))
     shots = []
+    for name, number, row in _examples(path, AGIEVAL):
+        shots.append(_agieval_shot(row, name, number))
+        if name == "sat-en":
+            shots.append(_agieval_shot({**row, "passage": ""}, WITHOUT_PASSAGE, number))
+    return shots
+
+
+def _examples(path: Place, sets: Sequence[str]) -> Iterator[tuple[str, int, Row]]:
+    """Yield the official examples of some sets: the set's name, a number, the example."""
+    table = list(csv.reader(io.StringIO(read_text(path), newline="")))
     for column, name in enumerate(table[0]):
-        if name not in AGIEVAL:
+        if name not in sets:
             continue
         for number, cells in enumerate(table[1::2], 1):
             if column < len(cells) and cells[column].strip():
                 at = f"{path}, {name}, sample {number}"
                 try:
-                    row = ast.literal_eval(cells[column])
-                except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+                    row = {**ast.literal_eval(cells[column]), AT: at}
+                except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
                     raise MindError(f"{at}: not an example", cause=error) from None
-                shots.append(_agieval_shot({**row, AT: at}, name, number))
-                if name == "sat-en":
-                    shots.append(
-                        _agieval_shot({**row, "passage": "", AT: at}, WITHOUT_PASSAGE, number)
-                    )
-    return shots
+                yield name, number, row
