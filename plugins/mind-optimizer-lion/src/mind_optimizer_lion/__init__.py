@@ -1,0 +1,17 @@
+"""Lion for mind-train: the sign of a momentum, half of Adam's memory (Chen et al. 2023)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mind_core import Offers
+from mind_train import hookimpl
+
+if TYPE_CHECKING:
+    from mind_train.hookspecs import MakeOptimizer
+
+
+@hookimpl
+def register_optimizers() -> Offers[MakeOptimizer]:
+    """Offer the optimizer; torch is imported when it is asked for."""
+    return {"lion": "mind_optimizer_lion.optimizer:Lion"}

@@ -1,0 +1,53 @@
+"""A tracker for mind-train: metrics.csv in the run folder, for spreadsheets and pandas."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mind_core import Offers
+from mind_train import hookimpl
+
+if TYPE_CHECKING:
+    from mind_train.hookspecs import TrackedRun, Tracker
+
+COLUMNS = ("step", "loss", "lr", "grad_norm", "tokens", "tokens_per_second", "held_out")
+
+
+@dataclass
+class Csv:
+    """Write a row for each step into metrics.csv; a run that goes on continues its rows."""
+
+    _path: Path = field(default=Path(), init=False, repr=False)
+
+    def start(self, run: TrackedRun) -> None:
+        """Begin the file; of a run that goes on, keep the rows up to its step."""
+        self._path = run.folder / "metrics.csv"
+        rows: list[dict[str, str]] = []
+        if run.step and self._path.is_file():
+            with self._path.open(encoding="utf-8", newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= run.step]
+        with self._path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Take one line of metrics.jsonl: a step's numbers, or those of an evaluation."""
+        row = {name: line[name] for name in COLUMNS if name in line}
+        if "all" in line:
+            row["held_out"] = line["all"]["nats_per_token"]
+        with self._path.open("a", encoding="utf-8", newline="") as file:
+            csv.DictWriter(file, COLUMNS).writerow(row)
+
+    def finish(self) -> None:
+        """End; every row was written when it came."""
+
+
+@hookimpl
+def register_trackers() -> Offers[Tracker]:
+    """Offer the tracker."""
+    return {"csv": Csv}
