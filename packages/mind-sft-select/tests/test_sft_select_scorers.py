@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mind_core import Record
 from mind_core.errors import UsageError
+from mind_core.testing import run_tool
 from mind_sft_select.scorers.entropy import Entropy
 from mind_sft_select.scorers.length import Length
 from mind_sft_select.scoring.answer_model import model_of, windows
@@ -164,3 +165,44 @@ def test_options_that_mean_nothing_are_refused() -> None:
             Entropy(**wrong)
     with pytest.raises(UsageError, match="no model was named"):
         Entropy()([SHORT])
+
+
+@pytest.fixture(scope="module")
+def tuned_folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with the base's tokenizer and other weights."""
+    from mind_train.checkpoint import load_checkpoint, save_checkpoint
+
+    base = load_checkpoint(model_folder)
+    with torch.no_grad():
+        for p in base.model.parameters():
+            p.mul_(1.1)
+    folder = tmp_path_factory.mktemp("tuned")
+    found = next(iter(model_folder.rglob("tokenizer.model"))).parent
+    save_checkpoint(folder, 2, "mindllm", base.model, {}, {}, found)
+    return folder
+
+
+def test_differential_entropy_is_a_difference_of_two(
+    model_folder: Path, tuned_folder: Path, tmp_path: Path
+) -> None:
+    from mind_sft_select.scorers.differential import Differential
+
+    records = [SHORT, TALK]
+    found = Differential(model=str(model_folder), tuned=str(tuned_folder))(records)
+    base = Entropy(model=str(model_folder))(records)
+    tuned = Entropy(model=str(tuned_folder))(records)
+    assert found == [b - a for a, b in zip(base, tuned, strict=True) if a and b]
+    assert all(value != 0 for value in found)
+    with pytest.raises(UsageError, match="tuned model"):
+        Differential(model=str(model_folder))
+
+
+def test_the_recipe_of_differential_entropy_keeps_the_lowest(
+    model_folder: Path, tuned_folder: Path, made_instructions: list[Record]
+) -> None:
+    asked = ["select", "--recipe", "differential", "--model", model_folder, "-q", "-z", "0",
+             "--set", f"differential.tuned={tuned_folder}"]  # fmt: skip
+    kept = run_tool("mind-sft-select", asked, made_instructions)
+    marked = run_tool("mind-sft-select", [*asked, "--mark"], made_instructions)
+    assert kept.code == 0 == marked.code, kept.stderr + marked.stderr
+    assert 0 < len(kept.records) < len(marked.records) == len(made_instructions)

@@ -8,8 +8,9 @@ from mind_sft_select.hookspecs import Scorer, hookimpl
 
 @hookimpl
 def register_scorers() -> Offers[Scorer]:
-    """Offer the entropy of the paper, and the length that it has to be seen beside."""
+    """Offer the entropy of the paper, what tuning changes in it, and the length beside it."""
     return {
+        "differential": "mind_sft_select.scorers.differential:Differential",
         "entropy": "mind_sft_select.scorers.entropy:Entropy",
         "length": "mind_sft_select.scorers.length:Length",
     }
