@@ -212,3 +212,26 @@ def test_which_sources_are_named_does_not_depend_on_how_records_are_parted() -> 
     for part in parts:
         joined.add_rows(part.rows_as_met())
     assert joined.rows() == whole.rows()
+
+
+def test_tables_are_tasks_too(tmp_path: Path, texts: list[Path]) -> None:
+    """Rows of Parquet and CSV, with fields of other names, beside lines that are cut."""
+    pytest.importorskip("pyarrow")
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    rows = [{"content": f"第{n}行，各不相同的正文。" * 3, "key": str(n)} for n in range(9)]
+    for name in ("0.parquet", "1.csv"):
+        write_records(folder / name, rows)
+    write_records(folder / "2.jsonl", rows, level=0)
+    tables = sorted(folder.iterdir())
+    options = ("--step", "whitespace", "--field", "text=content,id=key")
+    whole = one_process(tmp_path, tables, *options)
+    assert len(whole["kept"]) == 27 and whole["kept"][0]["id"] == "0"
+    out = tmp_path / "out"
+    clean(folder, *options, "--into", out, "--task-size", "200")
+    assert made(out, "output") == whole["kept"]
+    assert summary_of(out / "summary.json") == whole["summary"]
+    names = sorted(path.name for path in (out / "output").iterdir())
+    assert names[:3] == ["0.jsonl.zst", "1.jsonl.zst", "2.part-0000.jsonl.zst"]
+    told = clean(folder, "--step", "whitespace", "--into", out, code=1)
+    assert "holds another job" in told and "fields was" in told

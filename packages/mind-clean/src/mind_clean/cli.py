@@ -163,7 +163,7 @@ def clean(
     made = CleanOptions(mark, keep_html, read_as, report, record_seconds)
     bad = options.parse_skip_bad(skip_bad)
     if into is not None:
-        _check_lines(_fields, read_as)
+        _check_records(read_as)
         jobs_of.refuse_with_into(
             output=output, rejects=rejects, summary=summary, report=report, limit=limit
         )
@@ -200,12 +200,12 @@ def clean(
     run_clean(plugins, effective, stream, made)
 
 
-def _check_lines(fields: Sequence[str] | None, read_as: str) -> None:
-    """Raise `UsageError` for inputs that a job does not cut into ranges of lines."""
-    if fields or read_as == "files":
+def _check_records(read_as: str) -> None:
+    """Raise `UsageError` for inputs that are no tasks of a job yet."""
+    if read_as == "files":
         raise UsageError(
-            "--into reads lines as they are",
-            hint="leave --into out with --field or --from files, or turn the files first",
+            "--from files does not go with --into",
+            hint="turn the files into records first: mind-clean --from files FOLDER -o FILE",
         )
 
 

@@ -18,6 +18,7 @@ from mind_clean.funnel import Funnel
 from mind_clean.pipeline import Cleaning, CleanOptions, Counting, informed
 from mind_clean.readers import task_batches
 from mind_clean.steps import Step, make_steps
+from mind_core.columns import Renaming, given_columns
 from mind_core.errors import MindError
 from mind_core.files import as_json, read_json
 from mind_core.plugins import Plugins
@@ -51,11 +52,12 @@ def run_clean_job(
 ) -> dict[str, Any] | None:
     """Clean files by a recipe, each as tasks of a job; see `mind_core.tasks.run.run_job`."""
     steps = make_steps(plugins, recipe)
-    work = CleanTasks(steps, clean, level, skip_bad, recipe.values, plugins.used())
+    work = CleanTasks(steps, clean, level, skip_bad, recipe.values, plugins.used(), given_columns())
     settings = {
         "recipe": recipe.values,
         "components": plugins.used(),
         "from": clean.read_as,
+        "fields": [list(pair) for pair in given_columns().pairs],
         "mark": clean.mark,
         "keep_html": clean.keep_html,
         "record_seconds": clean.record_seconds,
@@ -90,6 +92,7 @@ class CleanTasks:
     skip_bad: int
     recipe: dict[str, Any]
     components: dict[str, str]
+    columns: Renaming
 
     @property
     def stages(self) -> tuple[PlannedStage, ...]:
@@ -211,7 +214,7 @@ class CleanTasks:
             return (replace(batch, name=name) for batch in read_batches([path]))
         assert context.task.source is not None and context.task.range is not None
         if self.options.read_as != "warc":
-            return context.batches()
+            return context.batches(self.columns)
         source = stack.enter_context(context.open())
         return task_batches(self.options.read_as, source, context.task.source.name)
 

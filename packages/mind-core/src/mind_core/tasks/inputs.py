@@ -16,8 +16,10 @@ from mind_core.foreign import missing
 from mind_core.progress import log
 from mind_core.tasks.names import FORMAT, OUTPUT, PLAN
 
-CONTENTS = (".jsonl", ".json", ".ndjson", ".warc", ".wet", ".parquet", ".csv", ".tsv")
-PACKED = ("", ".zst", ".gz")
+CONTENTS = (
+    ".jsonl", ".json", ".ndjson", ".warc", ".wet", ".parquet", ".arrow", ".csv", ".tsv",
+)  # fmt: skip
+PACKED = ("", ".zst", ".gz", ".bz2", ".xz")
 SUFFIXES = tuple(content + packed for content in CONTENTS for packed in PACKED)
 """Names of the files that are taken out of a folder; a file that is named itself may have any."""
 
@@ -108,7 +110,9 @@ def _in_folder(folder: Path, tool: str) -> list[str]:
         shown = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")
         log(tool, f"passed over {len(others)} files that have no name of records: {shown}")
     if not found:
-        hint = f"name files; taken are *{', *'.join(CONTENTS)}, also packed as .zst and .gz"
+        hint = (
+            f"name files; taken are *{', *'.join(CONTENTS)}, also packed as .zst, .gz, .bz2 and .xz"
+        )
         raise MindError(f"{folder} holds no file of records", hint=hint)
     return sorted(found)
 

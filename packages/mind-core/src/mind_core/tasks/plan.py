@@ -18,6 +18,7 @@ from mind_core.progress import Progress
 from mind_core.tasks.inputs import FoundFile, stems
 from mind_core.tasks.names import FORMAT
 from mind_core.tasks.ranges import ByteRange, cut_file
+from mind_core.tasks.tables import is_table
 from mind_core.untrusted import as_written
 
 
@@ -205,7 +206,11 @@ def make_plan(
         if before is not None and (before.name, before.size, before.mtime_ns) == same:
             return before, cuts[file.path]
         sha256, ranges = cut_file(
-            file.path, found.st_size, draft.task_bytes, lines=lines, told=told
+            file.path,
+            found.st_size,
+            draft.task_bytes,
+            told=told,
+            lines=lines and not is_table(file.path),
         )
         return PlannedInput(file.name, found.st_size, sha256, file.path, found.st_mtime_ns), ranges
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from mind_core.columns import Renaming
 from mind_core.errors import MindError
-from mind_core.stream import Batch
+from mind_core.stream import Batch, renamed
 from mind_core.tasks.commit import TaskResult, commit
 from mind_core.tasks.folder import TaskFolder
 from mind_core.tasks.plan import PlannedTask, TaskPlan
 from mind_core.tasks.ranges import batches_of_range, open_range
+from mind_core.tasks.tables import batches_of_table, is_table
 from mind_core.tasks.versions import check_versions
 
 Identity = tuple[int, int, int]
@@ -39,11 +41,20 @@ class TaskContext:
         with open_range(source.path, source.name, range_, source.size) as file:
             yield file
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield the lines of the task's range in batches, by their numbers in the whole file."""
+    def batches(self, columns: Renaming = Renaming()) -> Iterator[Batch]:
+        """Yield the lines of the task's range in batches, by their numbers in the whole file.
+
+        Of a table (Parquet, CSV, WET …) these are its rows; `columns` says what fields are called.
+        """
         assert self.task.source is not None and self.task.range is not None
+        if is_table(self.task.source.path):
+            yield from batches_of_table(
+                self.task.source.path, self.task.source.name, self.task.range, columns
+            )
+            return
         with self.open() as file:
-            yield from batches_of_range(file, self.task.source.name, self.task.range)
+            batches = batches_of_range(file, self.task.source.name, self.task.range)
+            yield from renamed(batches, columns)
 
 
 TaskWork = Callable[[TaskContext], TaskResult]
