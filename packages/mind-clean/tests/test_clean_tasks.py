@@ -56,7 +56,8 @@ def made(folder: Path, kind: str) -> list[Record]:
 
 def summary_of(path: Path) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads(path.read_bytes())
-    summary.pop("seconds", None)
+    for name in ("seconds", "loops"):  # what a job does not tell
+        summary.pop(name, None)
     return summary
 
 

@@ -27,7 +27,7 @@ from mind_core.runner import ALL, StreamOptions, run_passes
 from mind_core.stream import Batch, read_batches
 from mind_core.summary import Summary
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.merge import counts_of
+from mind_core.tasks.merge import counts_of, told_by
 from mind_core.tasks.names import OUTPUT, REJECTS, SUMMARIES, WORK
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage
@@ -201,8 +201,7 @@ class CleanTasks:
             batches = self._batches(context, walk, stack)
             only = cleaning.walk(walk, before, counting)
             run_passes(summary, [only], options, finish, batches=batches)
-        told = summary.as_dict()
-        del told["seconds"]
+        told = told_by(summary)
         return told if not walk else _chained(_earlier(context, walk, "json"), told)
 
     def _batches(self, context: TaskContext, walk: int, stack: ExitStack) -> Iterator[Batch]:

@@ -35,6 +35,9 @@ from mind_tok.split import Splitter
 from mind_tok.split_writer import SplitWriter
 from mind_tok.tokenizer import HOOK, Tokenizer, TokenizerKind
 
+SHARDS = "shards"
+"""The folder of shards in that of a job."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -135,20 +138,7 @@ def encode_shards(
     if encoder.chat and "megatron" in find_emitters(options.emit):
         log(TOOL, "warning: Megatron's index has no masks: its readers train on questions, too")
     summary = _summary(plugins, encoder.seed)
-    writer = ShardWriter(
-        options.output,
-        encoder.tokenizer,
-        kind="chat" if encoder.chat else "text",
-        shard_tokens=options.shard_tokens,
-        inputs=describe_inputs(stream.inputs),
-        settings={
-            "validation": options.validation,
-            "seed": encoder.seed,
-            **_template_settings(encoder),
-        },
-        emit=options.emit,
-    )
-
+    writer = shard_writer(encoder, options, describe_inputs(stream.inputs))
     filler = SplitWriter(writer, Splitter(options.validation))
 
     def finish(summary: Summary) -> None:
@@ -173,6 +163,25 @@ def encode_shards(
             passes_on=False,
             batches=_batches(encoder, stream),
         )
+
+
+def shard_writer(
+    encoder: Encoder, options: EncodeOptions, inputs: Sequence[Mapping[str, Any]]
+) -> ShardWriter:
+    """Return what writes the shard folder of an encoder's documents."""
+    return ShardWriter(
+        options.output,
+        encoder.tokenizer,
+        kind="chat" if encoder.chat else "text",
+        shard_tokens=options.shard_tokens,
+        inputs=inputs,
+        settings={
+            "validation": options.validation,
+            "seed": encoder.seed,
+            **_template_settings(encoder),
+        },
+        emit=options.emit,
+    )
 
 
 def _template_settings(encoder: Encoder) -> dict[str, Any]:

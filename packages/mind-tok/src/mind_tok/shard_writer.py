@@ -171,6 +171,11 @@ class ShardWriter:
                 hint="the ids were made with another tokenizer",
             )
 
+    def meet(self, groups: Sequence[Group]) -> None:
+        """Number groups in the order in which they are met, whenever their documents come."""
+        for group in groups:
+            self._group(group)
+
     def _group(self, group: Group) -> int:
         number = self._groups.setdefault(group, len(self._groups))
         if number > np.iinfo(GROUPS).max:

@@ -35,6 +35,7 @@ class SplitWriter:
         """Place all documents of one batch."""
         documents: Documents = outcome.payload
         block = documents.block
+        self.writer.meet(block.names)
         chosen = self.splitter.place_all(block.names, block.groups, documents.keys)
         if chosen is not None:
             for split, numbers in (

@@ -9,6 +9,7 @@ from typing import Any
 
 from mind_core.errors import MindError
 from mind_core.files import as_json, read_json
+from mind_core.summary import Summary
 from mind_core.tasks.commit import link_into_place, write_safely
 from mind_core.tasks.folder import TaskFolder
 from mind_core.tasks.names import FORMAT, SUMMARIES, SUMMARY, WORK
@@ -20,6 +21,15 @@ COUNTED_BY_REASON = ("rejected", "marked", "bad")
 
 MergeDetails = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 """Add up the `details` of the summaries of a job's tasks, in their order."""
+
+
+def told_by(summary: Summary) -> dict[str, Any]:
+    """Return a task's summary without what differs between two runs of it.
+
+    That is its seconds, and whether the process had used compiled loops by then.
+    """
+    told = summary.as_dict()
+    return {name: value for name, value in told.items() if name not in ("seconds", "loops")}
 
 
 def counts_of(summary: dict[str, Any]) -> dict[str, Any]:
@@ -47,16 +57,16 @@ def merge(
     """
     files: dict[str, Any] = {}
     totals: Counter[str] = Counter()
-    last = {task.number for task in plan.last}
+    told = {task.number for task in plan.told}
     for task in plan.tasks:
         record = read_json(folder.done_file(task.number))
         with as_written(folder.done_file(task.number)):
             _check_done(folder, plan, task, record)
-            kept = {n: told for n, told in record["files"].items() if not n.startswith(WORK)}
+            kept = {n: said for n, said in record["files"].items() if not n.startswith(WORK)}
             if twice := kept.keys() & files.keys():
                 raise MindError(f"two tasks made {min(twice)}", hint="please report it")
             files.update(kept)
-            if task.number in last:
+            if task.number in told:
                 totals.update(_in_and_out(record["counts"]))
     if totals["in"] != totals["out"]:
         raise MindError(
@@ -69,10 +79,10 @@ def merge(
         raise MindError("the summaries are not those of the tasks", hint="make the job again")
     check(summary)
     with folder.attempt(len(plan.tasks)) as attempt:
-        told = attempt.path / SUMMARY
-        described = {"size": 0, "sha256": write_safely(told, as_json(summary))}
-        described["size"] = told.stat().st_size
-        link_into_place(told, folder.path / SUMMARY, str(described["sha256"]))
+        made = attempt.path / SUMMARY
+        described = {"size": 0, "sha256": write_safely(made, as_json(summary))}
+        described["size"] = made.stat().st_size
+        link_into_place(made, folder.path / SUMMARY, str(described["sha256"]))
         manifest = {
             "format": FORMAT,
             "job": plan.job,
@@ -81,15 +91,15 @@ def merge(
             **counts_of(summary),
             "files": {**files, SUMMARY: described},
         }
-        told = attempt.path / "manifest.json"
-        link_into_place(told, folder.manifest, write_safely(told, as_json(manifest)))
+        made = attempt.path / "manifest.json"
+        link_into_place(made, folder.manifest, write_safely(made, as_json(manifest)))
     return summary
 
 
 def added_up(folder: TaskFolder, plan: TaskPlan, details: MergeDetails) -> dict[str, Any]:
     """Return the summary of the job: what its tasks counted, added up."""
-    summaries = [read_json(folder.path / SUMMARIES / f"{task.name}.json") for task in plan.last]
-    total = {key: value for key, value in summaries[0].items() if key != "seconds"}
+    summaries = [read_json(folder.path / SUMMARIES / f"{task.name}.json") for task in plan.told]
+    total = dict(summaries[0])
     for name in COUNTED:
         total[name] = sum(one[name] for one in summaries)
     for name in COUNTED_BY_REASON:

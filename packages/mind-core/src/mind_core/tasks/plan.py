@@ -91,9 +91,9 @@ class TaskPlan:
         return [task for task in self.tasks if task.stage == stage.name]
 
     @property
-    def last(self) -> list[PlannedTask]:
-        """Return the tasks of the last stage."""
-        return self.of_stage(self.stages[-1])
+    def told(self) -> list[PlannedTask]:
+        """Return the tasks whose summaries are those of the job: of the last stage over inputs."""
+        return self.of_stage([stage for stage in self.stages if stage.tasks is None][-1])
 
     def _tasks(self) -> Iterator[PlannedTask]:
         names = self._names()

@@ -25,13 +25,22 @@ def is_table(path: str) -> bool:
 
 def batches_of_table(path: str, name: str, range_: ByteRange, columns: Renaming) -> Iterator[Batch]:
     """Yield the rows of a table in batches of lines; raise `InputChanged` if it is another one."""
+    with open_input(path) as (file, _):
+        rows = rows_in(file, path, columns, BATCH_BYTES)
+        assert rows is not None, path
+        yield from checked_batches(rows, path, name, range_)
+
+
+def checked_batches(
+    batches: Iterator[Batch], path: str, name: str, range_: ByteRange
+) -> Iterator[Batch]:
+    """Yield what a reader of its own makes of a whole file; raise if it is not the planned one.
+
+    Such a reader need not go from the start to the end, so the file is hashed by itself.
+    """
     try:
-        with open_input(path) as (file, _):
-            rows = rows_in(file, path, columns, BATCH_BYTES)
-            assert rows is not None, path
-            for batch in rows:
-                yield replace(batch, name=name)
+        for batch in batches:
+            yield replace(batch, name=name)
     finally:
-        # A table is not read from its start to its end, so it is hashed by itself.
         if sha256_file(path) != range_.sha256:
             raise InputChanged(name)

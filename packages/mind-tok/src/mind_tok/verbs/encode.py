@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mind_core import cli, options
 from mind_core.errors import UsageError
 from mind_core.runner import StreamOptions
+from mind_core.tasks import options as jobs_of
 from mind_tok.options import NewFolder, TokenizerFolder
+
+if TYPE_CHECKING:
+    from mind_tok.encode import Encoder
+    from mind_tok.tokenizer import Tokenizer
 
 WHAT = "Turn records into token shards; without -o, pass them on with their ids."
 EXAMPLES = [
@@ -18,6 +23,7 @@ EXAMPLES = [
     "mind-tok encode selected.jsonl.zst --chat -t tokenizer -o chat-shards",
     "mind-tok encode chats.jsonl.zst --chat --chat-template chatml -t qwen -o chat-shards",
     "mind-tok encode distinct.jsonl.zst -t tokenizer --emit megatron,olmo -o shards",
+    "mind-tok encode texts/ -t tokenizer --into job -j 8    # killed, it goes on; job/shards",
     "mind-tok encode in.jsonl.zst -t tokenizer | zstdcat | jq -c .ids | head",
 ]
 COST = (
@@ -82,27 +88,46 @@ def encode(
     summary: options.SummaryFile = None,
     rejects: options.Rejects = None,
     limit: options.Limit = None,
+    into: jobs_of.Into = None,
+    from_list: jobs_of.FromList = None,
+    task_size: jobs_of.TaskSize = jobs_of.TASK_SIZE,
+    engine: jobs_of.Engine = "local",
+    address: jobs_of.Address = None,
+    retries: jobs_of.Retries = jobs_of.RETRIES,
+    shard: jobs_of.Shard = None,
+    plan_only: jobs_of.PlanOnly = False,
     skip_bad: options.SkipBad = "0",
     plugin: options.PluginFiles = None,
     progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then encode into a folder or the stream, or print the plan."""
-    cli.require_input(inputs, context.get_help)
+    if into is None:
+        cli.require_input(inputs, context.get_help)
     from mind_tok import pipeline
-    from mind_tok.chat import check_has_turns
-    from mind_tok.chat_template import MINDLLM, load_template
-    from mind_tok.chat_template_ids import TemplateEncoder, control_tokens
     from mind_tok.checks import check_paths
     from mind_tok.emit import find_emitters
-    from mind_tok.encode import Encoder
     from mind_tok.loading import load_tokenizer, make_plugins
     from mind_tok.split import check_share
 
     find_emitters(emit)
+    job = None
+    if into is not None:
+        jobs_of.refuse_with_into(
+            output=output, rejects=rejects, summary=summary, limit=limit, level=level
+        )
+        job = jobs_of.task_options(
+            into, inputs or (), from_list, task_size, engine, address, retries, shard, plan_only,
+            jobs=jobs, quiet=quiet, progress=progress,
+        )  # fmt: skip
+        output = into / pipeline.SHARDS
+    else:
+        jobs_of.refuse_without_into(
+            from_list=from_list, address=address, shard=shard, plan_only=plan_only
+        )
     if emit and output is None:
         raise UsageError("--emit goes with shards", hint="name a folder with -o")
     plugins = make_plugins(plugin or [])
-    encoder = Encoder(load_tokenizer(tokenizer, plugins), chat, seed)
+    encoder = _encoder(load_tokenizer(tokenizer, plugins), chat, chat_template, seed)
     stream = StreamOptions(
         inputs=tuple(inputs or ()),
         rejects=rejects,
@@ -115,21 +140,38 @@ def encode(
         progress=progress,
     )
     check_share(validation)
-    if chat_template and not chat:
-        raise UsageError("--chat-template goes with --chat")
-    if chat_template not in ("", MINDLLM):
-        template = load_template(chat_template, control_tokens(encoder.tokenizer))
-        encoder = replace(encoder, template=TemplateEncoder(encoder.tokenizer, template))
-    elif chat:
-        check_has_turns(encoder.tokenizer)
     if dry_run:
-        check_paths(stream, output)
+        if job is None:
+            check_paths(stream, output)
         cli.write_out(
             f"encode {'conversations' if chat else 'texts'} with {tokenizer} "
             f"({encoder.tokenizer.vocab_size:,} entries)\n  into {output or 'the stream'}\n"
         )
     elif output is None:
         pipeline.encode_stream(encoder, stream, plugins)
+    elif job is not None:
+        from mind_tok.tasks import run_encode_job
+
+        made = pipeline.EncodeOptions(output, validation, shard_tokens, emit)
+        run_encode_job(encoder, made, job, plugins, skip_bad=stream.skip_bad)
     else:
         wanted = pipeline.EncodeOptions(output, validation, shard_tokens, emit)
         pipeline.encode_shards(encoder, wanted, stream, plugins)
+
+
+def _encoder(tokenizer: Tokenizer, chat: bool, chat_template: str, seed: int) -> Encoder:
+    """Return what encodes texts, or conversations in MindLLM's form or by a template."""
+    from mind_tok.chat import check_has_turns
+    from mind_tok.chat_template import MINDLLM, load_template
+    from mind_tok.chat_template_ids import TemplateEncoder, control_tokens
+    from mind_tok.encode import Encoder
+
+    encoder = Encoder(tokenizer, chat, seed)
+    if chat_template and not chat:
+        raise UsageError("--chat-template goes with --chat")
+    if chat_template not in ("", MINDLLM):
+        template = load_template(chat_template, control_tokens(tokenizer))
+        return replace(encoder, template=TemplateEncoder(tokenizer, template))
+    if chat:
+        check_has_turns(tokenizer)
+    return encoder
