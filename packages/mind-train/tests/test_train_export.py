@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mind_core import MindError
+from mind_core import MindError, cli
 from mind_tok import Tokenizer
 from mind_train.checkpoint import load_checkpoint
+from mind_train.cli import app
 from mind_train.components import load_plugins
 from mind_train.export import gpt_neo
 from mind_train.export.extension import extended, read_table
@@ -170,3 +171,14 @@ def test_a_pickle_is_never_opened(tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(MindError, match="is missing") as caught:
         import_folder(tmp_path / "hf", tmp_path / "tok", tmp_path / "run", None, load_plugins())
     assert "pickle" in str(caught.value.cause) and "safetensors" in str(caught.value.hint)
+
+
+def test_a_gguf_is_refused_with_the_reason(
+    trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "model.gguf"
+    with pytest.raises(SystemExit) as ended:
+        cli.run(app, "mind-train", ["export", str(trained), "-o", str(target)])
+    assert ended.value.code == 2 and not target.exists()
+    said = capfd.readouterr().err
+    assert "llama.cpp knows no such model" in said and "mind-train serve" in said

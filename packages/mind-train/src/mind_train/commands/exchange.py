@@ -54,6 +54,7 @@ def export(
     """Read the options, then export."""
     folder = shared.required(context, model, "MODEL, a run folder or a checkpoint")
     target = shared.required(context, output, "-o FOLDER")
+    _refuse_gguf(target)
     _refuse_existing(target)
     from mind_train.export.folder import export as write
 
@@ -93,6 +94,18 @@ def import_(
     from mind_train.export.folder import import_folder
 
     import_folder(source, tokenizer, target, replaces, shared.plugins_of(plugin))
+
+
+def _refuse_gguf(target: Path) -> None:
+    """Say why there is no GGUF, for a file that asks for one."""
+    if target.suffix.lower() == ".gguf":
+        raise UsageError(
+            f"{target}: neither gpt-neo nor mindllm can be written as GGUF",
+            cause="llama.cpp knows no such model: windows in every other layer beside learned "
+            "positions (gpt-neo), norms behind residuals that are scaled (mindllm)",
+            hint="give a folder: transformers reads it, and `mind-train serve` answers over HTTP; "
+            "folders of other architectures are converted by llama.cpp itself, if it knows them",
+        )
 
 
 def _refuse_existing(target: Path) -> None:
