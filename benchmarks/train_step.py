@@ -1,6 +1,7 @@
 """A training step of mind-train beside its peers', one step of each in turn, in one run.
 
     python benchmarks/train_step.py --size 15m --vocab 8192 --batch 2 --rounds 8
+    python benchmarks/train_step.py --ways --ours mind-mindllm     each CPU way of ours by itself
 
 Each contestant is a process of its own (peers in their own environments). Shares are of the best
 square product (2048³; on a GPU 8192³) that the run itself saw. FLOPs per token: 6 for each weight
@@ -28,20 +29,24 @@ from train_sizes import SIZES, is_gated  # noqa: E402
 
 WORKER = HERE / "peers" / "train_worker.py"
 SQUARE = {"cpu": 2048, "cuda": 8192}
+WAYS = ("+blas", "+onednn", "+sdpa")
+FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
 PEERS = "hf-llama,hf-gpt-neo,litgpt,nano-llama,nano-gpt-neo"
 
 
 def enter(name: str, options: argparse.Namespace) -> Contestant:
     """Start a contestant in its environment."""
-    impl, _, how = name.partition("+")
+    impl, *how = name.split("+")
     python = Path(sys.executable)
     if not impl.startswith(("mind-", "product")):
         python = peer_python("litgpt" if impl == "litgpt" else "train")
     arguments = [python, WORKER, impl, options.size]
     for key in ("vocab", "sequence", "batch", "device", "dtype"):
         arguments += [f"--{key}", getattr(options, key)]
-    if how == "compile":
+    if "compile" in how:
         arguments.append("--compile")
+    if ways := [way for way in how if way != "compile"]:
+        arguments += ["--ways", *ways]
     return Contestant(name, arguments, options.threads, options.spin)
 
 
@@ -59,14 +64,48 @@ def main() -> None:
     parser.add_argument("--device", choices=SQUARE, default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--spin", action="store_true", help="Threads wait as by default.")
+    parser.add_argument(
+        "--ways", action="store_true", help="Ours alone, by each CPU way of a step in turn."
+    )
     options = parser.parse_args()
     names = [name for name in f"{options.ours},{options.peers}".split(",") if name]
+    if options.ways:
+        names = [f"{name}{way}" for name in options.ours.split(",") for way in ("", *WAYS)]
+    print(machine())
     measure = together if options.device == "cpu" else apart
     try:
         product, *others = measure(["product", *names], options)
     except Failed as failure:
         raise SystemExit(str(failure)) from None
     report(product, others, options)
+
+
+def machine() -> str:
+    """Name the processor, what it can do, the libraries, and the ways that a step takes here."""
+    import torch
+
+    from mind_train.models.cpu.matmul import has_fast_products
+
+    described = {
+        key.strip(): value.strip()
+        for key, _, value in (
+            line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()
+        )
+    }
+    flags = set(described.get("flags", "").split())
+    able = [name for name in FEATURES if name in flags]
+    libraries = [
+        line.strip(" -") for line in torch.__config__.show().splitlines()
+        if "Math Kernel" in line or "MKL-DNN" in line
+    ]  # fmt: skip
+    products = "oneDNN for y and dx, BLAS for dW" if has_fast_products() else "BLAS for all"
+    return (
+        f"{described.get('model name', 'processor')} ({described.get('vendor_id', '?')}, family "
+        f"{described.get('cpu family', '?')}, model {described.get('model', '?')}: "
+        f"{' '.join(able) or 'none of ' + ' '.join(FEATURES)})\n"
+        f"torch {torch.__version__}; {'; '.join(libraries)}\n"
+        f"products: {products}; attention: blocks of queries from 512 tokens a row"
+    )
 
 
 def together(names: list[str], options: argparse.Namespace) -> list[Contestant]:

@@ -139,8 +139,23 @@ def peer_step(impl: str, o: argparse.Namespace) -> Callable[[], object]:
     return step
 
 
+def take_ways(ways: list[str]) -> None:
+    """Let the CPU ways of a step be these, whatever the processor would choose."""
+    from mind_train.models import attention
+    from mind_train.models.cpu import matmul
+
+    for way in ways:
+        if way in ("blas", "onednn"):  # the products y = x Wᵀ and dx = g W
+            matmul.has_fast_products = lambda way=way: way == "onednn"  # type: ignore[assignment]
+        elif way == "sdpa":  # instead of blocks of queries
+            attention.suits_blocks = lambda *_: False
+        else:
+            raise SystemExit(f"there is no way {way!r}: blas, onednn, sdpa, compile")
+
+
 def our_step(name: str, o: argparse.Namespace) -> Callable[[], object]:
     """Make mind-train's own step, with reading of rows, clipping and metrics."""
+    take_ways(getattr(o, "ways", []))
     from mind_train.bench import trainer_of
     from mind_train.components import load_plugins
     from mind_train.config import effective_recipe
@@ -168,6 +183,7 @@ def main() -> None:
     parser.add_argument("--device", choices=SQUARE, default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--ways", nargs="*", default=[], help="CPU ways of our own step.")
     o = parser.parse_args()
     torch.manual_seed(0)
     if o.impl == "product":

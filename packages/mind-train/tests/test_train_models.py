@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 from mind_core import MindError
 from mind_train.flops import flops
 from mind_train.models.attention import mean_keys
+from mind_train.models.cpu import matmul
 from mind_train.models.cpu.matmul import Linear
 from mind_train.models.cpu.memory_saving_ops import (
     activate,
@@ -316,3 +318,29 @@ def test_what_keeps_less_gives_the_same(gated: bool) -> None:
     torch.testing.assert_close(same, values, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(also, gradients, rtol=1e-5, atol=1e-5)
     assert little < 0.8 * much
+
+
+@pytest.mark.parametrize(
+    ("vendor", "capability", "fast"),
+    [
+        ("AuthenticAMD", "AVX512", True),
+        ("AuthenticAMD", "AVX2", False),
+        ("GenuineIntel", "AVX512", False),
+        (None, "AVX512", True),
+    ],
+)
+def test_products_are_chosen_by_the_processor(
+    vendor: str | None,
+    capability: str,
+    fast: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    described = tmp_path / "cpuinfo"
+    if vendor is not None:
+        described.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\n")
+    intel = matmul.is_intel(described)
+    assert intel == (vendor == "GenuineIntel")
+    monkeypatch.setattr(matmul, "is_intel", lambda: intel)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert matmul.has_fast_products.__wrapped__() is fast
