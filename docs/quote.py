@@ -58,3 +58,31 @@ def recipes_of(tool: str) -> None:
 def recipe_of(tool: str, *arguments: str) -> None:
     """Write what `--print-recipe` prints."""
     cog.out(f"```toml\n{run(tool, *arguments, '--print-recipe').strip()}\n```\n")
+
+
+def template_of(kind: str) -> None:
+    """Write the code of a hook's template under its example's name, its test, and its use."""
+    from mind_core.new_plugin import _read, plugin_files
+
+    head, _ = _read(kind)
+    for path, text in plugin_files(kind, head["example"]).items():
+        kinds = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".jsonl": "json"}
+        shown = path.startswith("src/") or path.startswith("tests/test_")
+        if shown and (language := kinds.get("." + path.rpartition(".")[2])):
+            cog.out(f"`{path}`\n\n```{language}\n{text}```\n\n")
+
+
+def plugins_here() -> None:
+    """Write the shipped plugins as a table, with the line that installs each."""
+    import tomllib
+    from pathlib import Path
+
+    folder = Path(__file__).parents[1] / "plugins"
+    cog.out("| plugin | for | what it is | install |\n|---|---|---|---|\n")
+    for path in sorted(folder.glob("mind-*/pyproject.toml")):
+        project = tomllib.loads(path.read_text("utf-8"))["project"]
+        name, (group,) = project["name"], project["entry-points"]
+        cog.out(
+            f"| `{name}` | `{group.replace('_', '-')}` | {project['description']} "
+            f"| `pip install {name}` |\n"
+        )

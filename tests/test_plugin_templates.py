@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from mind_core import new_plugin
+from mind_core import cli, new_plugin
 from mind_core.component import kind_of
 from mind_core.errors import MindError, UsageError
+from mind_core.plugin_directory import directory, not_installed
+from mind_dedup.cli import app
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted((ROOT / "plugins").glob("mind-*"))
@@ -77,6 +79,23 @@ def test_shipped_plugins_are_what_their_templates_make(folder: Path) -> None:
             for path, text in new_plugin.plugin_files(kind, name).items():
                 if not path.startswith(".") and path != "README.md":
                     assert (folder / path).read_text("utf-8") == text, path
+
+
+def test_the_directory_lists_what_ships(capsys: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for path in sorted((ROOT / "plugins").glob("mind-*/pyproject.toml")):
+        project = tomllib.loads(path.read_text("utf-8"))["project"]
+        (group,) = project["entry-points"]
+        found.append((project["name"], group.replace("_", "-"), project["description"]))
+    assert [tuple(one) for one in directory()] == found
+    page = (ROOT / "docs" / "plugins" / "list.zh.md").read_text("utf-8")
+    assert all(f"pip install {name}" in page for name, _, _ in found)
+    with pytest.raises(SystemExit):
+        cli.run(app, "mind-dedup", ["--plugins"])
+    shown = capsys.readouterr().out
+    assert "mind_core.new_plugin" in shown
+    absent = {one.name for one in not_installed("mind-dedup")}
+    assert absent <= set(shown.split()) and "mind-optimizer-lion" not in shown
 
 
 @pytest.mark.parametrize(

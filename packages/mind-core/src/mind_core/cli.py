@@ -18,6 +18,7 @@ from mind_core import options
 from mind_core.component_calls import Interrupted
 from mind_core.direct import full_disk_hint
 from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
+from mind_core.plugin_directory import not_installed
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.summary import version_of
@@ -110,7 +111,8 @@ def handle_info_options(
         plugins = make_plugins(files)
         plugins.load_installed()
         rows = _component_rows(plugins) if list_components else _plugin_rows(plugins)
-        write_out(_as_json(rows) if json else _as_text(rows, list_components))
+        text = _as_json(rows) if json else _as_text(rows, list_components)
+        write_out(text if json or list_components else text + _directory(tool))
     else:
         return False
     return True
@@ -258,6 +260,14 @@ def _plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
         }
         for status in plugins.status.values()
     ]
+
+
+def _directory(tool: str) -> str:
+    """Name the project's plugins for a tool that are not installed."""
+    lines = [f"  {one.name}\n      {one.summary}" for one in not_installed(tool)]
+    head = "\nnot installed (pip install NAME):\n" if lines else ""
+    own = "\none of your own: python -m mind_core.new_plugin KIND NAME\n"
+    return head + "".join(f"{line}\n" for line in lines) + own
 
 
 def _as_json(rows: list[dict[str, Any]]) -> str:
