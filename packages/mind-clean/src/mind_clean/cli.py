@@ -67,23 +67,41 @@ READS = (
 
 app = new_app()
 
+
+def complete_step(incomplete: str) -> list[str]:
+    """Return the names of the steps that begin so, for the shell."""
+    from mind_clean.pipeline import make_plugins
+    from mind_clean.steps import HOOKS
+
+    plugins = make_plugins()
+    names = [name for hook in HOOKS.values() for name in plugins.components(hook)]
+    return [name for name in names if name.startswith(incomplete)]
+
+
 Steps = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads this at run time
     typer.Option(
         "--step",
         metavar="NAME",
+        autocompletion=complete_step,
         help="Run only this step, with the recipe's options; repeat it for more, in that order.",
     ),
 ]
 Without = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--without", metavar="NAME", help="Leave this step of the recipe out."),
+    typer.Option(
+        "--without",
+        metavar="NAME",
+        autocompletion=complete_step,
+        help="Leave this step of the recipe out.",
+    ),
 ]
 From = Annotated[
     str,
     typer.Option(
         "--from",
         metavar="SHAPE",
+        autocompletion=lambda incomplete: [name for name in READS if name.startswith(incomplete)],
         help=f"What comes in: {', '.join(READS)}. files are texts, HTML and EPUB, or folders."
         " dolma's records are records.",
     ),

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import orjson
 import typer
+from typer.core import TyperGroup
 
 from mind_core import options
 from mind_core.component_calls import Interrupted
@@ -40,9 +41,21 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 MakePlugins = Callable[[Sequence[Path]], Plugins]
 
 
+class WholeHelp(TyperGroup):
+    """A tool with verbs, of which the help says the whole first sentence of each."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the verbs; typer alone would cut what they do at the end of the line."""
+        for command in self.commands.values():
+            if command.short_help is None and command.help:
+                command.short_help = " ".join(command.help.split("\n\n")[0].split())
+        super().format_commands(ctx, formatter)
+
+
 def new_app() -> typer.Typer:
     """Make the typer app of a tool: plain help, plain errors."""
     return typer.Typer(
+        cls=WholeHelp,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=CONTEXT,

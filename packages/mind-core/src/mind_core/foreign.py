@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 
@@ -104,10 +105,24 @@ def missing(item: str | Path, cause: str | None) -> MindError:
         fetch = {"s3": "aws s3 cp {} -", "gs": "gcloud storage cat {}", "hf": "hf download {}"}
         command = fetch.get(scheme[1], "curl -fL {}").format(_shell(name))
         hint = f"`{command} | …`" if scheme[1] != "hf" else f"fetch it first, `{command}`"
+    elif near := _near(Path(item)):
+        hint = near
     elif _HUB.fullmatch(name) and not Path(name).parent.exists():
         cause = "there is no such file; it may be the name of a data set on a hub"
         hint = f"fetch it first, `hf download --repo-type dataset {name} --local-dir data`"
     return MindError(f"cannot read {item}", cause=cause, hint=hint)
+
+
+def _near(path: Path) -> str:
+    """Return "did you mean …?" with the files of that folder that are called alike."""
+    try:
+        names = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(path.name, names, n=2, cutoff=0.75)
+    return (
+        f"did you mean {' or '.join(str(path.parent / name) for name in close)}?" if close else ""
+    )
 
 
 def _foreign(name: str, what: str, hint: str) -> MindError:

@@ -10,11 +10,32 @@ import typer
 from mind_core.columns import set_columns
 from mind_core.errors import UsageError
 from mind_core.parallel import usable_cores
+from mind_core.recipe import recipe_names
 from mind_core.runner import ALL
 
 JOBS_PER_CORE = 4
 JOBS_ANYWHERE = 16
 """Workers that any machine may be asked for, however few cores it has."""
+
+
+def complete_recipe(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of the tool's recipes that begin so, for the shell."""
+    tool = context.find_root().info_name or ""
+    known = recipe_names(Path(tool).name.replace("-", "_"))
+    return [name for name in known if name.startswith(incomplete)]
+
+
+AUTO = "auto"
+
+
+def parse_jobs(value: object) -> int:
+    """Return a number of workers; "auto" is one for each core that this process may use."""
+    text = str(value).strip()
+    if text == AUTO:
+        return min(usable_cores(), JOBS_ANYWHERE)
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"-j {text!r} is no number of workers", hint="-j 4, or -j auto")
+    return int(text)
 
 
 def check_jobs(jobs: int) -> int:
@@ -58,12 +79,12 @@ Jobs = Annotated[
     typer.Option(
         "-j",
         "--jobs",
-        metavar="N",
-        min=1,
+        metavar="N|auto",
+        parser=parse_jobs,
         envvar="MIND_JOBS",
         show_envvar=False,
         callback=check_jobs,
-        help="Worker processes; the output is the same for any number.",
+        help="Worker processes, auto one a core; the output is the same for any number.",
     ),
 ]
 Level = Annotated[
@@ -88,6 +109,7 @@ RecipeName = Annotated[
     typer.Option(
         "--recipe",
         metavar="NAME|FILE",
+        autocompletion=complete_recipe,
         help="A built-in recipe by name, or a TOML file.",
     ),
 ]
@@ -102,7 +124,7 @@ Seed = Annotated[
         metavar="N",
         envvar="MIND_SEED",
         show_envvar=False,
-        help="Where chance is involved, it starts here.",
+        help="Random seed.",
     ),
 ]
 SummaryFile = Annotated[

@@ -72,10 +72,15 @@ class Progress:
             sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
-    def count(self, done: int, what: str = "records") -> None:
-        """Show a count with its rate."""
+    def count(self, done: int, what: str = "records", share: float | None = None) -> None:
+        """Show a count with its rate, and where the share of all is known, it and the time left."""
         seconds = max(time.monotonic() - self.started, 1e-6)
-        self.show(f"{done:,} {what}, {done / seconds:,.0f}/s")
+        rest = ""
+        if share is not None:
+            rest = f", {min(share, 1.0):.0%}"
+            if 0.01 <= share < 1.0 and seconds > 1.0:
+                rest += f", {duration(seconds / share * (1 - share))} left"
+        self.show(f"{done:,} {what}, {done / seconds:,.0f}/s{rest}")
 
     def clear(self) -> None:
         """Wipe the line, so that what follows starts on a clean one."""

@@ -23,7 +23,7 @@ from mind_core.progress import Progress, log
 from mind_core.reasons import describe
 from mind_core.records import Record, annotate, decode, encode
 from mind_core.spool import Spool
-from mind_core.stream import Batch, check_inputs, read_batches
+from mind_core.stream import Batch, InputShare, check_inputs, read_batches
 from mind_core.summary import Summary
 
 ALL = -1
@@ -166,7 +166,8 @@ def run_passes(
     `skip_bad` is used up.
     """
     check_stream(options, passes_on=passes_on)
-    batches = read_batches(options.inputs) if batches is None else batches
+    read = InputShare(options.inputs) if batches is None else None
+    batches = read_batches(options.inputs, progress=read) if batches is None else batches
     if options.limit is not None:
         batches = _limited(batches, options.limit)
     with ExitStack() as stack:
@@ -195,7 +196,11 @@ def run_passes(
                     rejects.write(b"".join(outcome.rejects))
                 seen += outcome.records_in
                 _count(summary, outcome, is_first=number == 1, is_last=last)
-                progress.count(seen, "records" if len(passes) == 1 else f"records, walk {number}")
+                progress.count(
+                    seen,
+                    "records" if len(passes) == 1 else f"records, walk {number}",
+                    read.share if read is not None and number == 1 else None,
+                )
             if isinstance(target, Spool):
                 batches = target.batches(f"after {walk.name}")
         summary.check()

@@ -22,6 +22,7 @@ from mind_core.compressions import content_of
 from mind_core.errors import UsageError
 from mind_core.foreign import check_not_foreign, missing
 from mind_core.formats import files_of, rows_in
+from mind_core.formats.names import table_kind
 from mind_core.records import BOM, Record, decode
 
 __all__ = [
@@ -33,8 +34,38 @@ PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
 
+class InputShare:
+    """How much of the inputs was read, where all of them are files."""
+
+    def __init__(self, inputs: Sequence[str | Path]) -> None:
+        self._sizes = [_size_of(item) for item in files_of(inputs)]
+        self.read = 0
+
+    @property
+    def share(self) -> float | None:
+        """Return 0 to 1, None for what has no size: stdin, a pipe."""
+        if not self._sizes or not all(self._sizes):
+            return None
+        return self.read / sum(size or 0 for size in self._sizes)
+
+    def at(self, number: int, source: BinaryIO) -> None:
+        """Note where the reader is in the file of a number."""
+        if self.share is not None:
+            self.read = sum(size or 0 for size in self._sizes[:number]) + source.tell()
+
+
+def _size_of(item: str | Path) -> int | None:
+    if str(item) == "-" or table_kind(item) in ("parquet", "arrow"):
+        return None  # what is read from its end, row group by row group, has no place
+    found = Path(item).stat()
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
 def read_batches(
-    inputs: Sequence[str | Path], *, batch_bytes: int = BATCH_BYTES
+    inputs: Sequence[str | Path],
+    *,
+    batch_bytes: int = BATCH_BYTES,
+    progress: InputShare | None = None,
 ) -> Iterator[Batch]:
     """Yield the lines of all inputs in order, about `batch_bytes` at a time.
 
@@ -44,12 +75,15 @@ def read_batches(
     """
     check_inputs(inputs)
     columns = given_columns()
-    for item in files_of(inputs or ["-"]):
+    for number, item in enumerate(files_of(inputs or ["-"])):
         with open_input(item) as (source, name):
-            if (rows := rows_in(source, name, columns, batch_bytes)) is None:
-                yield from renamed(batches_of(source, name, batch_bytes=batch_bytes), columns)
-            else:
-                yield from rows
+            batches = rows_in(source, name, columns, batch_bytes)
+            if batches is None:
+                batches = renamed(batches_of(source, name, batch_bytes=batch_bytes), columns)
+            for batch in batches:
+                if progress is not None:
+                    progress.at(number, source)
+                yield batch
 
 
 def read_lines(item: str | Path) -> Iterator[Batch]:

@@ -59,7 +59,7 @@ Seed = Annotated[
         metavar="N",
         envvar="MIND_SEED",
         show_envvar=False,
-        help="Where chance is involved, it starts here. Default: the recipe's.",
+        help="Random seed. Default: the recipe's.",
     ),
 ]
 Parent = Annotated[
