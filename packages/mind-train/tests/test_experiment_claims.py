@@ -31,15 +31,15 @@ def results_of(
         predictions=tuple(claims),
     )  # fmt: skip
     results = Results(plan, "s", arms=[*ARMS, "mixed"])
-    hardness = {name: draw.normal(2.5, 0.3, 20) for name in ARMS}
-    sizes = {name: draw.integers(200, 3000, 20).astype(float) for name in ARMS}
+    hardness = {name: draw.normal(2.5, 0.3, 12) for name in ARMS}
+    sizes = {name: draw.integers(200, 3000, 12).astype(float) for name in ARMS}
     for arm in results.arms:
         for seed in range(seeds):
             noise = draw.normal(0, 0.02)
             scores = {}
             for name in ARMS:
                 rate = hardness[name] + effect.get(arm, 0.0) + noise
-                rate = rate + draw.normal(0, 0.02, 20)
+                rate = rate + draw.normal(0, 0.02, 12)
                 scores[f"{name}/en"] = Scores(rate * sizes[name] * np.log(2), sizes[name])
             results.final[arm, seed] = scores
             results.curves[arm, seed] = {}

@@ -39,7 +39,7 @@ def test_a_curriculum_measures_forgetting_few_shot_gain_and_copying(
     corpus: Path,
     store: Store,
 ) -> None:
-    options = {"blocks": [1], "ends": ["decayed", "constant"]}
+    options = {"blocks": [1], "ends": ["constant"]}
     more = {"tokens": 1536, "seeds": [0], "held_out_bytes": 3000, "options": options}
     path = write(corpus, "order", kind="curriculum", **more)
     given = [path, "-o", store.folder]
@@ -50,7 +50,7 @@ def test_a_curriculum_measures_forgetting_few_shot_gain_and_copying(
     assert answer("curriculum", "plot", *given).startswith("<svg")
     plan = plan_for(corpus, name="order", kind="curriculum", **more)
     results = gather(plan, cells_of(plan, PLUGINS), store)
-    assert len(results.values) == 10
+    assert len(results.values) == 5
     for found in results.values.values():
         steps = {len(points) for points in found.values()}
         assert steps == {2}  # at each of the two checkpoints
@@ -86,7 +86,7 @@ def test_a_mixture_is_proposed_trained_fitted_and_verified(
     path = write(
         corpus, "mix", kind="mixture", tokens=512, seeds=[0],
         size={"small": model, "second": model},
-        options={"proposals": 8, "verify": [5], "report_on": ["sums"]}, seeds_of={"second": [5]},
+        options={"proposals": 6, "verify": [5], "report_on": ["sums"]}, seeds_of={"second": [5]},
     )  # fmt: skip
     given = [path, "-o", store.folder]
     assert "most epochs" in answer("mixture", "propose", *given)
@@ -124,7 +124,7 @@ def test_labels_that_were_swapped_are_found(corpus: Path, store: Store) -> None:
         (found,) = outcomes_of(gather(plan, cells_of(plan, PLUGINS), store))
         return found.outcome
 
-    more = {"prediction": claims, "tokens": 2048}
+    more = {"prediction": claims, "tokens": 2048, "leave_out": {"sums": "not needed"}}
     assert outcome(plan_for(corpus, name="true", **more)) == "confirmed"
     renamed = {"renamed": {"tea": "sea", "sea": "tea"}}
     assert outcome(plan_for(corpus, name="swapped", options=renamed, **more)) == "contradicted"
