@@ -15,6 +15,7 @@ from mind_train.experiments.mixture_laws import FITTERS, matrix_only, scores_of
 from mind_train.experiments.outcomes import Effect, judge, permutation_level, spearman
 from mind_train.experiments.plan_file import Plan, Prediction, Size
 from mind_train.experiments.proposals import bounded, propose
+from mind_train.experiments.rate_rule import BestRate, rates_text, rule_of
 from mind_train.experiments.regmix import regmix_scores
 from mind_train.experiments.results import Results, Scores
 
@@ -140,6 +141,21 @@ def test_laws_of_mixing_rank_what_they_have_not_seen(monkeypatch: pytest.MonkeyP
         assert one.regret >= 0 and one.natural is not None and one.natural >= 0
     assert found["mixing-law"].regret < min(found["mixing-law"].natural or 1, 0.03)
     assert matrix_only(rows)(np.eye(len(ARMS))) == pytest.approx(rows)
+
+
+def test_the_rule_of_rates_takes_no_size_whose_best_is_on_the_edge() -> None:
+    def best(size: int, at: float) -> BestRate:
+        grid = (1e-3, 2e-3, 4e-3, 8e-3)
+        return BestRate(str(size), size, {rate: abs(np.log(rate / at)) for rate in grid})
+
+    small, middle, large, edge = (
+        best(n, r) for n, r in ((100, 4e-3), (400, 2e-3), (1600, 2e-3), (6400, 1e-3))
+    )
+    rule = rule_of([edge, large, small, middle])
+    assert rule is not None and rule.a == pytest.approx(0.5) and rule.third == pytest.approx(1e-3)
+    assert rule_of([small, edge]) is None
+    text = rates_text([small, middle, large, edge])
+    assert "edge: left out" in text and "-1.00 in powers of two" in text
 
 
 def test_shares_are_cut_to_their_bounds() -> None:

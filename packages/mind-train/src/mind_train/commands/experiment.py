@@ -61,6 +61,10 @@ def experiment(
             if session.store.is_finished(cell):
                 for record in session.store.records(cell, session.plan.name):
                     cli.write_out(encode(record).decode())
+    elif what == "table" and session.plan.kind == "rate":
+        from mind_train.experiments.rate_rule import best_rates, rates_text
+
+        cli.write_out(rates_text(best_rates(session.plan, session.cells, session.store)))
     elif what == "table":
         cli.write_out(views.arms_text(session.results(size)))
     elif what == "runs":
