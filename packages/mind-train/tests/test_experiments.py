@@ -308,6 +308,20 @@ def test_one_seed_gives_no_interval_and_says_so(corpus: Path, finished: tuple[Pl
     assert outcome.outcome == "not testable here" and "1 seed" in outcome.note
 
 
+def test_a_cell_that_another_process_holds_is_left_to_it(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_for(corpus, seeds=[0])
+    found = Store(tmp_path)
+    asked: list[str] = []
+    monkeypatch.setattr(running, "run_cell", lambda _plan, cell, *_: asked.append(cell.name))
+    cells = cells_of(plan, PLUGINS)
+    with found.hold(cells[1]) as mine:
+        assert mine
+        run_cells(plan, cells, found, PLUGINS, Progress(None), quiet=True)
+    assert asked == [cell.name for cell in cells if cell is not cells[1]]
+
+
 def test_a_session_refuses_other_shards(finished: tuple[Plan, Store], tmp_path: Path) -> None:
     plan, _ = finished
     path = plan.folder / "SESSION.toml"
