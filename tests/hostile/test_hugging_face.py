@@ -131,3 +131,37 @@ def test_hostile_folders_are_refused(
     ATTACKS[attack](folder)
     with pytest.raises(MindError):
         read(folder)
+
+
+TABLE = "/////w=="
+"""A table that says it has 4 GiB, in base64."""
+
+NORMALIZERS: dict[str, dict[str, Any]] = {
+    "a table": {"type": "Precompiled", "precompiled_charsmap": TABLE},
+    "a table within": {
+        "type": "Sequence",
+        "normalizers": [{"type": "Precompiled", "precompiled_charsmap": TABLE}],
+    },
+    "many times": {
+        "type": "Sequence",
+        "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 60}] * 6,
+    },
+    "a pattern": {"type": "Replace", "pattern": {"Regex": ""}, "content": "a" * 10_000},
+    "in front": {"type": "Prepend", "prepend": "a" * 10_000_000},
+}
+
+
+@pytest.mark.hostile("a tokenizer.json that asks for all memory")
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_a_normalizer_is_bounded(folder: Path, normalizer: str) -> None:
+    """The library would end the process, so it is not asked."""
+    from mind_tok.convert import read_any
+    from mind_train.huggingface.folder import tokenizer_loader
+
+    path = folder / "tokenizer.json"
+    assert read_any(path) and tokenizer_loader(folder)
+    content = json.loads(path.read_text()) | {"normalizer": NORMALIZERS[normalizer]}
+    path.write_text(json.dumps(content))
+    for read in (read_any, lambda path: tokenizer_loader(path.parent)):
+        with pytest.raises(MindError, match="this tokenizer.json"):
+            read(path)

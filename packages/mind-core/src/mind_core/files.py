@@ -156,9 +156,9 @@ def as_json(value: Any) -> bytes:
     )
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
     """Read a JSON file; raise `MindError` if it is missing, no regular file, or not JSON."""
-    data = read_whole(path, MOST_JSON)
+    data = read_whole(path, most)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

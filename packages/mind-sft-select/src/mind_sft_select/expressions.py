@@ -29,10 +29,10 @@ class Condition:
         self.text = text
         try:
             self._body = ast.parse(text, mode="eval").body
-        except SyntaxError as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise UsageError(
-                f"--where {text!r} is no condition",
-                cause=error.msg,
+                f"--where {text[:200]!r} is no condition",
+                cause=str(error),
                 hint='for example --where "ifd<1 and tokens>=20"',
             ) from None
         self._check(self._body, names)

@@ -26,6 +26,7 @@ from mind_tok.bytelevel_file import token_bytes
 from mind_tok.fast_engine import EngineWhenMuch, FastEngine, fast_engine, with_ends
 from mind_tok.surrogates import refuse_surrogates
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
+from mind_tok.tokenizer_bounds import check_tokenizer
 
 # Worker processes are what -j is for; threads inside of them would fight.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -214,6 +215,7 @@ class HuggingFace:
 def _load(content: Any) -> Any:
     import tokenizers
 
+    check_tokenizer(content)
     try:
         return tokenizers.Tokenizer.from_str(orjson.dumps(content).decode())
     except BaseException as error:  # the library raises plain Exception, or Rust's panics

@@ -16,8 +16,9 @@ from mind_core import MindError
 from mind_core.files import MANIFEST, read_json, sha256_file
 from mind_core.special_tokens import END
 from mind_core.untrusted import check_links
-from mind_core.whole_files import read_whole
+from mind_core.whole_files import MOST, read_whole
 from mind_tok.huggingface import HuggingFaceTokenizer
+from mind_tok.tokenizer_bounds import check_tokenizer
 from mind_train.huggingface.fetching import refuse_fetching
 from mind_train.huggingface.model import HuggingFaceConfig, HuggingFaceModel, imported
 from mind_train.loss import row_losses
@@ -27,7 +28,7 @@ CONFIG = "config.json"
 ARCHITECTURE = "huggingface"
 TEXTS = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
          "chat_template.jinja")  # fmt: skip
-TOKENIZER_CONFIG = "tokenizer_config.json"
+TOKENIZER_CONFIG, TOKENIZER_FILE = "tokenizer_config.json", "tokenizer.json"
 PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")
 LONGEST = 2048  # tokens of a row where the recipe says nothing; contexts are 100,000 today
 ABOVE = 1e-3  # nats: what two ways of computing one loss may differ by in fp32
@@ -151,6 +152,8 @@ def read_tokenizer(folder: Path) -> tuple[Any, HuggingFaceTokenizer]:
 def tokenizer_loader(folder: Path) -> Any:
     """Return the class of transformers that reads a folder's tokenizer as it was saved."""
     transformers = imported("transformers")
+    if (folder / TOKENIZER_FILE).is_file():
+        check_tokenizer(read_json(folder / TOKENIZER_FILE, MOST))
     path = folder / TOKENIZER_CONFIG
     described = read_json(path) if path.is_file() else None
     if isinstance(described, dict) and described.get("tokenizer_class") in PLAIN:
