@@ -17,6 +17,7 @@ from mind_core.errors import UsageError
 from mind_core.files import atomic_file, source_files
 from mind_core.formats.names import compression_of, table_kind
 from mind_core.formats.table_output import TableOutput, check_table
+from mind_core.output_thread import ChunkThread
 from mind_core.records import Record, encode
 from mind_core.stdout import reserved_stdout
 from mind_core.stream import widen_pipe
@@ -47,12 +48,15 @@ class Output:
     not on how it arrived.
     """
 
-    def __init__(self, file: BinaryIO, level: int, compression: str = "zstd") -> None:
+    def __init__(
+        self, file: BinaryIO, level: int, compression: str = "zstd", *, threaded: bool = False
+    ) -> None:
         self.file = file
         self.bytes = 0
         self._waiting: list[bytes] = []
         self._size = 0
         self._frame = _compressor(compression, level) if level != PLAIN else None
+        self.thread = ChunkThread(self._compress) if threaded else None
 
     def write(self, block: bytes) -> None:
         """Take whole lines."""
@@ -76,11 +80,24 @@ class Output:
         """Finish the frame. Only success may call this: an open frame tells of failure."""
         self._pass_on(b"".join(self._waiting))
         self._waiting, self._size = [], 0
+        if self.thread is not None:
+            self.thread.finish()
         if self._frame is not None:
             self.file.write(self._frame.flush())
         self.file.flush()
 
+    def stop(self) -> None:
+        """End the thread, if there is one; nothing is written to the file any more."""
+        if self.thread is not None:
+            self.thread.stop()
+
     def _pass_on(self, data: bytes | memoryview) -> None:
+        if self.thread is not None:
+            self.thread.put(data)
+        else:
+            self._compress(data)
+
+    def _compress(self, data: bytes | memoryview) -> None:
         out = self._frame.compress(data) if self._frame is not None else data
         if out:
             self.file.write(out)
@@ -93,7 +110,11 @@ AnyOutput: TypeAlias = Output | TableOutput
 
 @contextmanager
 def open_output(
-    path: str | Path | None = None, level: int | None = None, *, side: bool = False
+    path: str | Path | None = None,
+    level: int | None = None,
+    *,
+    side: bool = False,
+    threaded: bool = False,
 ) -> Iterator[AnyOutput]:
     """Open a stream of records for writing: a file, or stdout for None, "-" or `/dev/stdout`.
 
@@ -101,7 +122,8 @@ def open_output(
     terminal. A name that ends in .gz, .bz2 or .xz is compressed so, one in .parquet, .csv or .tsv
     is a table. A file appears under its name only if the block succeeds; a pipe's frame is closed
     only then. Nothing else in this process can write to stdout while it carries records. A `side`
-    output (rejects) is for its owner alone, and it is an error if its reader goes away.
+    output (rejects) is for its owner alone, and it is an error if its reader goes away. With
+    `threaded`, a file is compressed and written in a thread of its own: the bytes are the same.
     """
     if not side and is_stdout(path):
         level = stdout_level() if level is None else level
@@ -114,9 +136,13 @@ def open_output(
     assert path is not None
     check_format(path, level)
     with atomic_file(path, private=side, reader_may_leave=not side) as file:
-        output = _output_to(file, path, level)
-        yield output
-        output.close()
+        output = _output_to(file, path, level, threaded and not is_direct(path))
+        try:
+            yield output
+            output.close()
+        finally:
+            if isinstance(output, Output):
+                output.stop()
 
 
 def check_format(path: str | Path, level: int | None) -> None:
@@ -138,7 +164,7 @@ def check_format(path: str | Path, level: int | None) -> None:
         )
 
 
-def _output_to(file: BinaryIO, path: str | Path, level: int | None) -> AnyOutput:
+def _output_to(file: BinaryIO, path: str | Path, level: int | None, threaded: bool) -> AnyOutput:
     if kind := table_kind(path):
         return TableOutput(file, path, kind, level)
     compression = compression_of(path) or "zstd"
@@ -146,7 +172,7 @@ def _output_to(file: BinaryIO, path: str | Path, level: int | None) -> AnyOutput
         level = _LEVELS[compression]
     elif level is None:
         level = PIPE_LEVEL if is_direct(path) else FILE_LEVEL
-    return Output(file, level, compression)
+    return Output(file, level, compression, threaded=threaded and level != PLAIN)
 
 
 def _compressor(compression: str, level: int) -> Compressor:

@@ -174,7 +174,11 @@ def run_passes(
         progress = stack.enter_context(Progress(summary.tool, options.progress))
         # Closed in the reverse order: the output is completed last, when nothing can fail any more.
         output = (
-            stack.enter_context(open_output(options.output, options.level)) if passes_on else None
+            stack.enter_context(
+                open_output(options.output, options.level, threaded=options.jobs > 1)
+            )
+            if passes_on
+            else None
         )
         rejects = (
             stack.enter_context(open_output(options.rejects, side=True))
