@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -257,3 +258,19 @@ def test_plan_says_for_which_device(mind_train: Call) -> None:
         (figures[name],) = mind_train("plan", "--json", "--set=train.micro_batch=4", *more).records
     assert [figures[n]["device"] for n in ("cpu", "cuda", "several")] == ["cpu", "gpu", "gpu"]
     assert figures["cpu"]["memory"]["activations"] > figures["cuda"]["memory"]["activations"]
+
+
+def test_the_memory_of_a_plan_is_what_a_run_takes() -> None:
+    """Within a tenth of the most that a process of its own has had, on a CPU."""
+    changes = ["--set", "train.batch=2", "--set", "train.device=cpu", "--vocab", "6000", "--json"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def told(*arguments: str) -> dict[str, Any]:
+        program = [sys.executable, "-m", "mind_train", *arguments, *changes]
+        done = subprocess.run(program, capture_output=True, check=True, env=env)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    memory = told("plan")["memory"]
+    planned = sum(size for name, size in memory.items() if name != "micro_batch_rows")
+    assert planned == pytest.approx(told("bench", "--seconds", "0")["peak_memory_bytes"], rel=0.1)

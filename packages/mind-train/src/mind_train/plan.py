@@ -26,6 +26,7 @@ from mind_train.train_options import TrainOptions
 
 BYTES_PER_PARAMETER = 16  # fp32 weight, gradient and Adam's two moments
 PROCESS = 243 << 20  # Python and torch, before a model: 2.13.0, CPU build, Linux
+FRAGMENTS = 0.08  # of the rest: what the C library keeps in pieces between two micro-batches
 GIB = 2**30
 
 
@@ -131,14 +132,15 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
     ):  # attention's probabilities, see models/cpu/attention_blocks.py
         kept += round(heads * sum(kept_keys(sequence, span) for span in model.spans(sequence)))
     tokens = rows * sequence
-    return {
+    chunk = min(chunk_rows(config.vocab, "cuda" if on_gpu else "cpu"), tokens)
+    found = {
         "states": sum(model.groups().values()) * BYTES_PER_PARAMETER // split,
         "activations": tokens * kept * width,
-        "head": min(chunk_rows(config.vocab, "cuda" if on_gpu else "cpu"), tokens)
-        * config.vocab * 4,
-        **({} if on_gpu else {"process": PROCESS}),
-        "micro_batch_rows": rows,
-    }  # fmt: skip
+        "head": chunk * config.vocab * 4,
+    }
+    if not on_gpu:
+        found |= {"fragments": round(FRAGMENTS * sum(found.values())), "process": PROCESS}
+    return {**found, "micro_batch_rows": rows}
 
 
 def plans_gpu(train: TrainOptions, devices: int) -> bool:
