@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mind_clean.extractors.blocks.block_features import FEATURES, features_of
-from mind_clean.extractors.blocks.extract import Blocks
+from mind_clean.extractors.blocks.extract import CHOICES, Blocks
 from mind_clean.extractors.blocks.judge import (
     AROUND,
     add_neighbours,
@@ -145,3 +145,13 @@ def test_a_page_of_which_nothing_is_likely_has_no_text() -> None:
     blocks = np.full((4, 7), 20, np.int64)
     assert not best_choice(blocks, np.array([0.2, 0.05, 0.24, 0.01])).any()
     assert best_choice(blocks, np.array([0.2, 0.3, 0.24, 0.01])).tolist() == [0, 1, 0, 0]
+
+
+def test_rules_judge_chinese_pages_and_fragments_and_the_judge_all_others() -> None:
+    chinese = FORUM.replace(
+        "I have tried this on my own machine", "我在自己的机器上试过了，可以用" * 8
+    )
+    fragment = f"<body><h1>It does not start</h1><p>{WORDS[0]}</p>"
+    by = {c: [str(Blocks(choice=c)(p, None)) for p in (FORUM, chinese, fragment)] for c in CHOICES}
+    assert by["auto"] == [by["learned"][0], by["rules"][1], by["rules"][2]]
+    assert by["learned"][0] != by["rules"][0] and by["learned"][1] != by["rules"][1]

@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^# +(.+?)[ #]*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class PlainText:
-    """Read a text file as one record, in whatever charset it is found to be: UTF-8, GB 18030 …"""
+    """Read a text file as one record, in whatever charset it is found to be (UTF-8, GB 18030 …)."""
 
     def __call__(self, path: Path) -> Iterator[Record]:
         """Yield the text; raise `ValueError` if it is none."""
