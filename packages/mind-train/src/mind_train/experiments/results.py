@@ -84,14 +84,17 @@ def gather(plan: Plan, cells: Sequence[Cell], store: Store, size: str | None = N
     chosen = size or plan.sizes[0].name
     results = Results(plan, chosen)
     documents: dict[str, tuple[tuple[int, int], ...]] = {}
+    missing: dict[str, list[int]] = {}
     for cell in cells:
         if cell.size != chosen:
             continue
         state = store.state(cell)
         what = f"{cell.arm}, seed {cell.seed}"
+        if state == "failed":
+            results.left_out.append(f"{what} is failed: {store.cause(cell)}")
+            continue
         if state != "finished":
-            cause = f": {store.cause(cell)}" if state == "failed" else ""
-            results.left_out.append(f"{what} is {state}{cause}")
+            missing.setdefault(cell.arm, []).append(cell.seed)
             continue
         scores = _scores(store.documents(cell))
         odd = [name for name, (_, ids) in scores.items() if documents.setdefault(name, ids) != ids]
@@ -100,6 +103,9 @@ def gather(plan: Plan, cells: Sequence[Cell], store: Store, size: str | None = N
             continue
         _take(results, cell, store.records(cell, plan.name), scores)
     _drop_spikes(results)
+    if missing:
+        named = (f"{arm} (seed {', '.join(map(str, seeds))})" for arm, seeds in missing.items())
+        results.left_out.append(f"not finished: {', '.join(named)}")
     results.arms = list(
         dict.fromkeys(cell.arm for cell in cells if (cell.arm, cell.seed) in results.final)
     )
