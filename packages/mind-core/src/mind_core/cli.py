@@ -180,7 +180,7 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
         path = error.ctx.command_path if error.ctx is not None else tool
         message, hint = error.format_message(), f"`{path} --help` shows the usage"
         for name in QUESTIONS:
-            if message == f"No such command '{name}'.":
+            if message in (f"No such command '{name}'.", f"No such command '{name[:-1]}'."):
                 hint = f"`{tool} --{name}`"
         return _complain(UsageError(message, hint=hint), tool)
     except _ClickException as error:

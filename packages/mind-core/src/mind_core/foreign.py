@@ -105,6 +105,8 @@ def missing(item: str | Path, cause: str | None) -> MindError:
         fetch = {"s3": "aws s3 cp {} -", "gs": "gcloud storage cat {}", "hf": "hf download {}"}
         command = fetch.get(scheme[1], "curl -fL {}").format(_shell(name))
         hint = f"`{command} | …`" if scheme[1] != "hf" else f"fetch it first, `{command}`"
+    elif name in ("list", "plugins", "version", "help"):
+        hint = f"it is an option: --{name}"
     elif near := _near(Path(item)):
         hint = near
     elif _HUB.fullmatch(name) and not Path(name).parent.exists():

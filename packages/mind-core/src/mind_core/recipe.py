@@ -110,7 +110,11 @@ def load_recipe(name: str, package: str) -> Recipe:
         try:
             text = path.read_text("utf-8")
         except OSError as error:
-            raise UsageError(f"cannot read recipe {name}", cause=error.strerror) from None
+            shipped = ", ".join(recipe_names(package))
+            hint = f"give the path of a file, or the name of a built-in one: {shipped}"
+            raise UsageError(
+                f"cannot read recipe {name}", cause=error.strerror, hint=hint
+            ) from None
         except UnicodeDecodeError as error:
             raise UsageError(
                 f"recipe {name} is not UTF-8",
