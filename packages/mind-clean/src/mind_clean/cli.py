@@ -248,7 +248,7 @@ def main() -> None:
     gc.set_threshold(_COLLECT_AFTER)
     try:
         if sys.argv[1:2] == [jobs_of.STATUS]:
-            run(jobs_of.status_app(), f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
+            run(jobs_of.status_app(TOOL), f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
         if sys.argv[1:2] == [QUALITY]:
             run(quality_app(), f"{TOOL} {QUALITY}", sys.argv[2:])
         run(app, TOOL)

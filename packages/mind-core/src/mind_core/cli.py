@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-import orjson
 import typer
 from typer.core import TyperGroup
 
@@ -19,7 +18,7 @@ from mind_core import options
 from mind_core.component_calls import Interrupted
 from mind_core.direct import full_disk_hint
 from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
-from mind_core.plugin_directory import not_installed
+from mind_core.listing import components, directory, installed
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.summary import version_of
@@ -123,9 +122,8 @@ def handle_info_options(
     elif (list_components or list_plugins) and make_plugins is not None:
         plugins = make_plugins(files)
         plugins.load_installed()
-        rows = _component_rows(plugins) if list_components else _plugin_rows(plugins)
-        text = _as_json(rows) if json else _as_text(rows, list_components)
-        write_out(text if json or list_components else text + _directory(tool))
+        listed = components(plugins, json) if list_components else installed(plugins, json)
+        write_out(listed if json or list_components else listed + directory(tool))
     else:
         return False
     return True
@@ -239,64 +237,3 @@ def _detach_stdout() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _component_rows(plugins: Plugins) -> list[dict[str, Any]]:
-    rows = []
-    for component in plugins.all_components():
-        row: dict[str, Any] = {
-            "name": component.name,
-            "kind": component.kind,
-            "plugin": component.plugin,
-            "version": component.version,
-        }
-        try:
-            row["summary"] = component.summary()
-            row["options"] = {
-                name: None if default is ... else default
-                for name, default in component.options().items()
-            }
-        except MindError as error:
-            row["error"] = f"{error.message} ({error.cause})"
-        rows.append(row)
-    return rows
-
-
-def _plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": status.name,
-            "version": status.version,
-            "status": "broken" if status.error else "loaded",
-            "hooks": list(status.hooks),
-            **({"error": f"{type(status.error).__name__}: {status.error}"} if status.error else {}),
-        }
-        for status in plugins.status.values()
-    ]
-
-
-def _directory(tool: str) -> str:
-    """Name the project's plugins for a tool that are not installed."""
-    lines = [f"  {one.name}\n      {one.summary}" for one in not_installed(tool)]
-    head = "\nnot installed (pip install NAME):\n" if lines else ""
-    own = "\none of your own: python -m mind_core.new_plugin KIND NAME\n"
-    return head + "".join(f"{line}\n" for line in lines) + own
-
-
-def _as_json(rows: list[dict[str, Any]]) -> str:
-    return orjson.dumps(
-        rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str
-    ).decode()
-
-
-def _as_text(rows: list[dict[str, Any]], components: bool) -> str:
-    lines = []
-    for row in rows:
-        if components:
-            lines.append(f"{row['name']}  ({row['kind']}, {row['plugin']} {row['version']})")
-            lines.append(f"    {row.get('summary') or row.get('error', '')}")
-            lines += [f"    {name} = {value!r}" for name, value in row.get("options", {}).items()]
-        else:
-            hooks = ", ".join(row["hooks"]) or row.get("error", "")
-            lines.append(f"{row['name']} {row['version']}  {row['status']}  {hooks}")
-    return "\n".join(lines) + "\n"

@@ -41,7 +41,7 @@ class Rendered(NamedTuple):
     spans: list[tuple[int, int]]
 
 
-class Told(NamedTuple):
+class TemplateInput(NamedTuple):
     """What of a record goes into a template."""
 
     messages: list[dict[str, Any]]
@@ -168,7 +168,7 @@ def _token(value: Any) -> str:
     return str(value.get("content", "")) if isinstance(value, dict) else str(value or "")
 
 
-def told_by(record: Record, position: str = "record") -> list[tuple[Record, Told]]:
+def told_by(record: Record, position: str = "record") -> list[tuple[Record, TemplateInput]]:
     """Return the conversations of a record as templates take them, up to the last answer.
 
     `messages` pass with all their fields (tool calls, reasoning, tools of the record), text parts
@@ -221,7 +221,9 @@ def _plain(row: Mapping[str, Any], record: Record, position: str) -> dict[str, A
     }
 
 
-def _answered(messages: list[dict[str, Any]], tools: Any, record: Record, position: str) -> Told:
+def _answered(
+    messages: list[dict[str, Any]], tools: Any, record: Record, position: str
+) -> TemplateInput:
     last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=-1)
     kept = messages[: last + 1]
     answers = [m for m in kept if m["role"] == "assistant"]
@@ -230,7 +232,7 @@ def _answered(messages: list[dict[str, Any]], tools: Any, record: Record, positi
         reason = "empty_answer" if any(said) else "no_answer"
         cause = "one of its answers is blank" if any(said) else "nothing in it is an answer"
         raise UnsuitableChat(reason, position, encode_record(record), cause=cause)
-    return Told(kept, tools, len(messages) - len(kept))
+    return TemplateInput(kept, tools, len(messages) - len(kept))
 
 
 def _said(messages: Messages) -> Iterator[str]:

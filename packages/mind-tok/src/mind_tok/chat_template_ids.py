@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mind_core import MindError, Record
 from mind_core.records import encode as encode_record
 from mind_tok.chat import UnsuitableChat
-from mind_tok.chat_template import ChatTemplate, LostText, Rendered, Told, strings_of
+from mind_tok.chat_template import ChatTemplate, LostText, Rendered, TemplateInput, strings_of
 from mind_tok.huggingface import HuggingFaceTokenizer
 from mind_tok.tokenizer import Tokenizer
 
@@ -47,7 +47,7 @@ class TemplateEncoder:
         for name, value in zip(("tokenizer", "template"), state, strict=True):
             object.__setattr__(self, name, value)
 
-    def rendered(self, told: Told, record: Record, position: str) -> Rendered:
+    def rendered(self, told: TemplateInput, record: Record, position: str) -> Rendered:
         """Return a conversation as text; raise `UnsuitableChat` for what it cannot say.
 
         A text that spells a control token would become one (`control_token`).

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from mind_core import cli
-from mind_core.tasks.options import STATUS, STATUS_HELP, status_command
+from mind_core.tasks.options import STATUS, status_command, status_help
 from mind_tok.verbs import convert, count, decode, encode, extend, inspect, merge, train
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ for verb, command in (
     app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
 
 
-app.command(name=STATUS, help=STATUS_HELP, epilog=cli.EXIT_CODES)(status_command)
+app.command(name=STATUS, help=status_help(TOOL), epilog=cli.EXIT_CODES)(status_command)
 
 _COLLECT_AFTER = 200_000
 """New objects after which Python looks for unreachable circles; by itself it does after 700, over

@@ -70,6 +70,7 @@ def train(
     ] = 2000,
     _fields: options.Fields = None,
 ) -> None:
+    """Train a model for the filter `quality`, and write its folder and report."""
     from mind_clean.quality import training
     from mind_clean.quality.folder import FORMAT, MODEL, REPORT
     from mind_clean.quality.model_file import LABELS, write_model

@@ -13,7 +13,7 @@ MODEL = "model.bin"
 REPORT = "report.html"
 
 
-class Told(NamedTuple):
+class QualityModel(NamedTuple):
     """Hold what a folder says of its model."""
 
     model: Path
@@ -23,7 +23,7 @@ class Told(NamedTuple):
     sample: int
 
 
-def read_folder(folder: Path) -> Told:
+def read_folder(folder: Path) -> QualityModel:
     """Return what a trained folder says; raise `MindError` if it is not whole or was altered."""
     manifest = read_manifest(folder, format=FORMAT)
     model = folder / MODEL
@@ -31,7 +31,7 @@ def read_folder(folder: Path) -> Told:
         thresholds = {str(k): float(v) for k, v in manifest["thresholds"].items()}
         if not all(0 <= value <= 1 for value in [*thresholds.values(), thresholds["all"]]):
             raise ValueError("a threshold is no share")
-        told = Told(
+        told = QualityModel(
             model,
             str(manifest["label"]),
             str(manifest["segment"]),

@@ -150,17 +150,24 @@ def parse_size(text: str) -> int:
     return size
 
 
-def status_app() -> typer.Typer:
+def status_app(tool: str) -> typer.Typer:
     """Return the app of `TOOL status FOLDER`, for a tool that has no verbs."""
     from mind_core.cli import EXIT_CODES, new_app
 
     app = new_app()
-    app.command(help=STATUS_HELP, epilog=EXIT_CODES)(status_command)
+    app.command(help=status_help(tool), epilog=EXIT_CODES)(status_command)
     return app
 
 
 STATUS = "status"
-STATUS_HELP = "Tell how far the job of a folder is: done, running, failed, left, rate, time left."
+
+
+def status_help(tool: str) -> str:
+    """Return the help of a tool's verb `status`."""
+    from mind_core.cli import help_text
+
+    what = "Tell how far the job of a folder is: done, running, failed, left, rate, time left."
+    return help_text(what, [f"{tool} {STATUS} out/", f"{tool} {STATUS} out/ --json | jq .left"])
 
 
 def status_command(folder: StatusFolder, json: Annotated[

@@ -11,7 +11,6 @@ from mind_core import options
 from mind_core.errors import UsageError
 from mind_core.progress import log
 from mind_tok.options import NewFolder
-from mind_tok.shard_writer import SHARD_TOKENS
 
 WHAT = "Put shard folders of one tokenizer together."
 EXAMPLES = [
@@ -44,7 +43,7 @@ Emit = Annotated[
 def merge(
     folders: Folders,
     output: NewFolder = None,
-    shard_tokens: ShardTokens = SHARD_TOKENS,
+    shard_tokens: ShardTokens = 1 << 28,
     emit: Emit = "",
     quiet: options.Quiet = False,
     plugin: options.PluginFiles = None,
