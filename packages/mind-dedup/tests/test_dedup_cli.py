@@ -264,7 +264,7 @@ def test_the_printed_recipe_can_be_fed_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--signature", "minhsh"], "did you mean minhash?"),
+        (["--signature", "minhsh"], "did you mean minhash"),
         (["--set", "signature.treshold=1"], "did you mean threshold?"),
         (["--set", "gard.max_removed=1"], "did you mean guard?"),
         (["--set", "guard.max_remove=1"], "did you mean max_removed?"),

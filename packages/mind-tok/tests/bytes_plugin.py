@@ -27,8 +27,8 @@ class ByteTokenizer(Tokenizer):
         self.manifest = {
             "format": "mind-tokenizer",
             "version": 1,
-            "kind": "bytes",
-            "component": "bytes",
+            "kind": "octets",
+            "component": "octets",
             "vocab_size": vocab_size,
         }
 
@@ -68,4 +68,4 @@ class Bytes:
 
 @hookimpl
 def register_tokenizers() -> Offers[TokenizerKind]:
-    return {"bytes": Bytes}
+    return {"octets": Bytes}

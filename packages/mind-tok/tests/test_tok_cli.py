@@ -55,7 +55,7 @@ def test_a_plugins_tokenizer_goes_all_the_way(tmp_path: Path, records: list[Reco
     write_records(tmp_path / "in.zst", records[:30])
     plugin: list[str | Path] = ["--plugin", PLUGIN]
     common: list[str | Path] = ["-t", tmp_path / "t", tmp_path / "in.zst", *plugin]
-    wanted: list[str | Path] = ["--kind", "bytes", "--vocab-size", "300", "-o", tmp_path / "t"]
+    wanted: list[str | Path] = ["--kind", "octets", "--vocab-size", "300", "-o", tmp_path / "t"]
     trained = run_tool("mind-tok", ["train", tmp_path / "in.zst", *wanted, *plugin])
     assert trained.code == 0, trained.stderr
     inspected = run_tool("mind-tok", ["inspect", *common, "--json"])
@@ -65,7 +65,7 @@ def test_a_plugins_tokenizer_goes_all_the_way(tmp_path: Path, records: list[Reco
     decoded = run_tool("mind-tok", ["decode", tmp_path / "s", *plugin])
     assert {r["text"] for r in decoded.records} == {r["text"] for r in records[:30]}
     missing = run_tool("mind-tok", ["decode", tmp_path / "s"])
-    assert missing.code == 2 and "no tokenizer 'bytes'" in missing.stderr
+    assert missing.code == 2 and "no tokenizer 'octets'" in missing.stderr
 
 
 def test_the_plugin_keeps_the_promises_of_the_hook(

@@ -73,7 +73,7 @@ class Kind(Bytes):
 
 @hookimpl
 def register_tokenizers():
-    return {"bytes": Kind}
+    return {"octets": Kind}
 """
 
 

@@ -151,7 +151,7 @@ def test_extension_leaves_other_weights_alone() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"model_type": "llama"}, "llama"), ({"num_layers": None}, "does not describe"),
+    [({"model_type": "mamba"}, "mamba"), ({"num_layers": None}, "does not describe"),
      ({"attention_types": [[["global"], 2]]}, "attend"), ({"hidden_size": 64}, "shape")],
 )  # fmt: skip
 def test_folders_that_cannot_be_read(

@@ -33,7 +33,11 @@ def run(folder: Path, records: list[dict[str, str]], *arguments: str) -> list[st
     path = os.pathsep.join((str(PLUGIN.parents[1]), os.environ.get("PYTHONPATH", "")))
     given = ["--plugin", str(PLUGIN), *arguments] if "--backend" in arguments else arguments
     done = run_tool(
-        "mind-dedup", ["-q", *given], records, folder=folder, environment={"PYTHONPATH": path}
+        "mind-dedup",
+        ["-q", *given],
+        records,
+        folder=folder,
+        environment={"PYTHONPATH": path, "MIND_PLUGINS": "none"},
     )
     assert done.code == 0, done.stderr
     return [str(record["id"]) for record in done.records]

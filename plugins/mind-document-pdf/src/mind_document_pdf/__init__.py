@@ -22,7 +22,7 @@ LEAST_PAGES = 4
 """A first or last line that stands on half of the pages, of at least so many, is no text."""
 
 _ENDS = tuple("。！？；：…”」』.!?;:")
-_DIGITS = re.compile(r"\d+|[ivxlc]+(?=\s*$)")
+_DIGITS = re.compile(r"\d++|(?<![ivxlc])[ivxlc]++$")
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class BytesTokenizer(Tokenizer):
         parts: list[NDArray[np.int32]] = []
         at = 0
         for found in MASK.finditer(text):
-            mask = np.array([self.special_ids[found[0]]], np.int32)
+            mask = np.array(self.special_ids[found[0]], np.int32, ndmin=1)
             parts += [_of_bytes(text[at : found.start()]), mask]
             at = found.end()
         return np.concatenate([*parts, _of_bytes(text[at:])])

@@ -65,6 +65,12 @@ class LoopPlan:
 
     def check(self) -> None:
         """Raise for what cannot be read, and for numbers that make no sense."""
+        if shared := set(self.data) & set(self.evaluation):
+            raise UsageError(
+                f"{sorted(shared)[0]} is data and evaluation",
+                hint="a pool's own held-out part is fitted best by its densest cluster: evaluate "
+                "on other sources",
+            )
         check_model(self.model_path)
         check_inputs([*self.paths(self.data), *self.paths(self.heldout),
                       *self.paths(self.evaluation)])  # fmt: skip
@@ -75,12 +81,6 @@ class LoopPlan:
         for name in ("limit", "items", "seeds", "baseline_seeds", "budget", "steps", "batch"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", hint="1 at least")
-        if shared := set(self.data) & set(self.evaluation):
-            raise UsageError(
-                f"{sorted(shared)[0]} is data and evaluation",
-                hint="a pool's own held-out part is fitted best by its densest cluster: evaluate "
-                "on other sources",
-            )
 
 
 def read_plan(path: Path, scale: str | None = None) -> LoopPlan:
