@@ -60,8 +60,8 @@ class Runner:
             raise SystemExit(f"{tool} {' '.join(command)}\n{done.stderr}")
         return done.stdout
 
-    def tokenizer(self, texts: list[str], size: int) -> None:
-        """Train a tokenizer on texts, and a base model on them."""
+    def tokenizer(self, texts: list[str], size: int, *changes: object) -> None:
+        """Train a tokenizer on texts, and a base model on them, by a recipe with changes."""
         write_records(
             self.folder / "texts.zst",
             ({"id": str(n), "text": text} for n, text in enumerate(texts)),
@@ -69,7 +69,7 @@ class Runner:
         self.run("mind-tok", "train", "texts.zst", "--vocab-size", size, "-o", "tokenizer")
         self.run("mind-train", "pretrain", "texts.zst", "-t", "tokenizer", "-o", "base", "-q",
                  "--recipe", "tiny-cpu", "--set", f"train.steps={self.pretrain}",
-                 "--set", "data.max_epochs=1000")  # fmt: skip
+                 "--set", "data.max_epochs=1000", *changes)  # fmt: skip
 
     def tune(self, chats: str, name: str, steps: int | None = None) -> None:
         """Fine-tune the base model on chats for so many steps."""
@@ -175,7 +175,10 @@ def law(runner: Runner) -> dict[str, object]:
     kept = [row for row in rows if hashlib.sha256(str(row["id"]).encode()).digest()[0] >= 26]
     write_records(runner.folder / "train.zst", kept)
     write_records(runner.folder / "held.zst", held)
-    runner.tokenizer([m["content"] for row in kept for m in row["messages"]], 6000)
+    # Rows that hold a question and 450 tokens of answer, of as many tokens a step as elsewhere.
+    rows_of_a_step = ("--set", "train.batch=3")
+    texts = [m["content"] for row in kept for m in row["messages"]]
+    runner.tokenizer(texts, 6000, "--set", "model.context=768", *rows_of_a_step)
     edges = "0-450,200-300,300-450"
     for side in ("train", "held"):
         print(runner.run("mind-domain", "bucket", "--tokenizer", "own=tokenizer", "--edges", edges,
@@ -187,7 +190,7 @@ def law(runner: Runner) -> dict[str, object]:
         for bucket in buckets:
             runner.run("mind-train", "sft", f"buckets-train/own/{bucket}.equal.jsonl.zst", "-t",
                        "tokenizer", "--from", "base", "-o", f"m-{bucket}-{seed}", "-q", "--seed",
-                       seed,
+                       seed, *rows_of_a_step,
                        "--set", f"train.steps={runner.sft}", "--set", "train.epochs=0",
                        "--set", "optimizer.lr=1e-3", "--set", "data.max_epochs=1000")  # fmt: skip
     for test in buckets:
