@@ -130,6 +130,7 @@ def test_one_tool_installs_alone_with_plain_pip(tmp_path: Path) -> None:
     python = environment / "bin" / "python"
     variables = {k: v for k, v in os.environ.items() if k not in {"MIND_SIBLINGS", "PYTHONPATH"}}
     variables["MIND_NATIVE"] = "0"  # compiling takes a minute, and has tests of its own
+    variables["PIP_NO_CACHE_DIR"] = "1"  # pip before 26.2 takes an old mind-core
     subprocess.run(
         [python, "-m", "pip", "install", "-q", "--disable-pip-version-check",
          "-c", ROOT / "constraints.txt", "./packages/mind-clean"],

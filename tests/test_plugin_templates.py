@@ -132,7 +132,8 @@ def test_every_template_installs_and_passes_outside(tmp_path: Path) -> None:
     own = next((tmp_path / "venv" / "lib").glob("python3*")) / "site-packages"
     (own / "tools.pth").write_text(f"import site; site.addsitedir({site!r})\n")
     made = [new_plugin.write_plugin(k, "my-own", tmp_path / k) for k in new_plugin.kinds()]
-    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    install = [python, "-m", "pip", "install", "-q", "--no-cache-dir", "--no-deps"]
+    install.append("--no-build-isolation")
     subprocess.run([*install, *map(str, made)], check=True)
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MIND_PLUGINS")}
     for folder in made:

@@ -189,7 +189,10 @@ class Run:
         )
         for inside, folders, names in os.walk(out, topdown=False):
             here = Path(inside)
-            kept = set(synced.get(here.stat().st_ino, ())) | before.get(str(here), set())
+            names_synced = synced.get(here.stat().st_ino, ())
+            if isinstance(names_synced, int):  # the inode was a file's, gone since
+                names_synced = ()
+            kept = set(names_synced) | before.get(str(here), set())
             for name in names:
                 path = here / name
                 found = path.stat()

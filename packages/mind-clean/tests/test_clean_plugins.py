@@ -23,7 +23,7 @@ if not PLUGINS.is_dir():
 def installed(source: Path, folder: Path) -> dict[str, str]:
     """Install a plugin into a folder of its own; return the environment that sees it."""
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-cache-dir",
          "--no-deps", "--no-build-isolation", "--target", folder, source],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
