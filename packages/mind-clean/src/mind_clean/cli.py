@@ -6,25 +6,17 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from mind_clean.quality.cli import QUALITY, quality_app
-from mind_core import options
-from mind_core.cli import (
-    epilog,
-    handle_info_options,
-    help_text,
-    new_app,
-    require_input,
-    run,
-    write_out,
-)
+from mind_core.cli import epilog, help_text, new_app, run, write_out
 from mind_core.errors import UsageError, did_you_mean
-from mind_core.record_limits import SECONDS
-from mind_core.runner import StreamOptions, check_stream
+from mind_core.runner import check_stream
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_core.tasks import options as jobs_of
 
 if TYPE_CHECKING:
@@ -68,9 +60,15 @@ READS = (
 app = new_app()
 
 
+def make_plugins(files: Sequence[Path] = ()) -> Plugins:
+    """Return the plugins of this tool; its hooks are imported here, not for --version."""
+    from mind_clean import pipeline
+
+    return pipeline.make_plugins(files)
+
+
 def complete_step(incomplete: str) -> list[str]:
     """Return the names of the steps that begin so, for the shell."""
-    from mind_clean.pipeline import make_plugins
     from mind_clean.steps import HOOKS
 
     plugins = make_plugins()
@@ -120,101 +118,57 @@ KeepHtml = Annotated[
 
 
 @app.command(help=help_text(WHAT, EXAMPLES), epilog=epilog(COST))
+@stream_command(
+    "inputs _fields output read_as recipe step without assignments rejects mark keep_html "
+    "summary report limit skip_bad record_seconds jobs level dry_run print_recipe into "
+    "from_list task_size engine address retries shard plan_only plugin list_components "
+    "list_plugins json progress quiet version",
+    questions=(TOOL, make_plugins),
+)
 def clean(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
-    output: options.Output = None,
+    shared: SharedOptions,
     read_as: From = "records",
-    recipe: options.RecipeName = None,
     step: Steps = None,
     without: Without = None,
-    assignments: options.Set = None,
-    rejects: options.Rejects = None,
-    mark: options.Mark = False,
     keep_html: KeepHtml = False,
-    summary: options.SummaryFile = None,
     report: Report = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    record_seconds: options.RecordSeconds = SECONDS,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    dry_run: options.DryRun = False,
-    print_recipe: options.PrintRecipe = False,
-    into: jobs_of.Into = None,
-    from_list: jobs_of.FromList = None,
-    task_size: jobs_of.TaskSize = jobs_of.TASK_SIZE,
-    engine: jobs_of.Engine = "local",
-    address: jobs_of.Address = None,
-    retries: jobs_of.Retries = jobs_of.RETRIES,
-    shard: jobs_of.Shard = None,
-    plan_only: jobs_of.PlanOnly = False,
-    plugin: options.PluginFiles = None,
-    list_components: options.ListComponents = False,
-    list_plugins: options.ListPlugins = False,
-    json: options.Json = False,
-    progress: options.ShowProgress = None,
-    quiet: options.Quiet = False,
-    version: options.Version = False,
 ) -> None:
-    """Clean a stream of records, or answer a question about the tool."""
-    from mind_clean.pipeline import CleanOptions, make_plugins, run_clean
+    """Clean a stream of records, or print what would be done."""
+    from mind_clean.pipeline import CleanOptions, run_clean
     from mind_clean.plan import plan, recipe_text
     from mind_clean.steps import effective_recipe
     from mind_clean.tasks import run_clean_job
     from mind_core.tasks.inputs import find_files
 
-    files = plugin or []
-    if handle_info_options(TOOL, make_plugins, files, version, list_components, list_plugins, json):
-        return
     if read_as not in READS:
         hint = did_you_mean(read_as, READS) or f"known: {', '.join(READS)}"
         raise UsageError(f"--from {read_as!r} is no shape of records", hint=hint)
-    plugins = make_plugins(files)
+    plugins = make_plugins(shared.plugin_files)
     effective = effective_recipe(
-        plugins, recipe, step or [], assignments or [], mark, without=without or []
+        plugins, shared.recipe, step or (), shared.assignments, shared.mark, without=without or ()
     )
-    if print_recipe:
+    if shared.print_recipe:
         write_out(recipe_text(plugins, effective))
         return
-    made = CleanOptions(mark, keep_html, read_as, report, record_seconds)
-    bad = options.parse_skip_bad(skip_bad)
-    if into is not None:
+    made = CleanOptions(shared.mark, keep_html, read_as, report, shared.record_seconds)
+    stream = shared.stream
+    job = shared.job(report=report)
+    if job is not None:
         _check_records(read_as)
-        jobs_of.refuse_with_into(
-            output=output, rejects=rejects, summary=summary, report=report, limit=limit
-        )
-        job = jobs_of.task_options(
-            into, inputs or (), from_list, task_size, engine, address, retries, shard, plan_only,
-            jobs=jobs, quiet=quiet, progress=progress,
-        )  # fmt: skip
-        if dry_run:
+        if shared.dry_run:
             find_files(job.inputs, job.from_list, TOOL)
             write_out(plan(plugins, effective))
-            return
-        run_clean_job(plugins, effective, job, made, level=level, skip_bad=bad)
+        else:
+            run_clean_job(
+                plugins, effective, job, made, level=stream.level, skip_bad=stream.skip_bad
+            )
         return
-    jobs_of.refuse_without_into(
-        from_list=from_list, address=address, shard=shard, plan_only=plan_only
-    )
-    stream = StreamOptions(
-        inputs=_inputs(plugins, read_as, inputs or []),
-        output=output,
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        level=level,
-        limit=limit,
-        skip_bad=bad,
-        quiet=quiet,
-        progress=progress,
-    )
-    if dry_run:
+    stream = replace(stream, inputs=_inputs(plugins, read_as, stream.inputs))
+    if shared.dry_run:
         check_stream(stream, report)
         write_out(plan(plugins, effective))
         return
-    require_input(inputs, context.get_help)
+    shared.require_input()
     run_clean(plugins, effective, stream, made)
 
 

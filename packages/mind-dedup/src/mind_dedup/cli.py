@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from mind_core import cli, options
+from mind_core import cli
 from mind_core.errors import UsageError
 from mind_core.recipe import Recipe, load_recipe, merged
-from mind_core.runner import StreamOptions
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_dedup import options as own
 
 if TYPE_CHECKING:
@@ -51,11 +49,17 @@ def make_plugins(files: Sequence[Path] = ()) -> Plugins:
 
 
 @app.command(help=cli.help_text(WHAT, EXAMPLES), epilog=cli.epilog(COST))
+@stream_command(
+    "inputs _fields output signature threshold measure unverified text_field chat keep scope "
+    "max_removed max_cluster allow mark rejects clusters weights report benchmarks index "
+    "against merge compact compare restore memory backend summary jobs level limit skip_bad "
+    "recipe assignments plugin plan_for plot dry_run print_recipe list_components "
+    "list_plugins json quiet progress version",
+    questions=(TOOL, make_plugins),
+    defaults={"recipe": "default"},
+)
 def dedup(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
-    output: options.Output = None,
+    shared: SharedOptions,
     signature: own.SignatureName = None,
     threshold: own.Threshold = None,
     measure: own.MeasureName = None,
@@ -67,8 +71,6 @@ def dedup(
     max_removed: own.MaxRemoved = None,
     max_cluster: own.MaxCluster = None,
     allow: own.Allow = False,
-    mark: options.Mark = False,
-    rejects: options.Rejects = None,
     clusters: own.Clusters = None,
     weights: own.Weights = None,
     report: own.Report = None,
@@ -81,41 +83,10 @@ def dedup(
     restore: own.Restore = None,
     memory: own.Memory = None,
     backend: own.Backend = "",
-    summary: options.SummaryFile = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    recipe: options.RecipeName = "default",
-    assignments: options.Set = None,
-    plugin: options.PluginFiles = None,
     plan_for: own.PlanFor = None,
     plot: own.Plot = None,
-    dry_run: options.DryRun = False,
-    print_recipe: options.PrintRecipe = False,
-    list_components: options.ListComponents = False,
-    list_plugins: options.ListPlugins = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-    version: options.Version = False,
 ) -> None:
-    if cli.handle_info_options(
-        TOOL, make_plugins, plugin or [], version, list_components, list_plugins, json
-    ):
-        return
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        output=output,
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
+    stream = shared.stream
     flags: dict[str, dict[str, Any]] = {
         "signature": {"use": signature, "threshold": threshold},
         "compare": {
@@ -129,41 +100,39 @@ def dedup(
         "guard": {"max_removed": max_removed, "max_cluster": max_cluster},
         "run": {"memory": memory, "weights": weights},
     }
-    effective = _effective(recipe or "default", flags, assignments)
+    effective = _effective(shared.recipe or "default", flags, shared.assignments)
     from mind_dedup import pipeline
     from mind_dedup.backend import find_backend
 
-    plugins = make_plugins(plugin or [])
+    plugins = make_plugins(shared.plugin_files)
     plan = pipeline.plan(effective, plugins, allow)
     job = pipeline.Job(
-        mark, clusters, index, tuple(against or ()), compare, backend, tuple(restore or ()),
+        shared.mark, clusters, index, tuple(against or ()), compare, backend, tuple(restore or ()),
         report, tuple(benchmarks or ()), find_backend(plugins, backend) if backend else None,
     )  # fmt: skip
-    if print_recipe:
+    if shared.print_recipe:
         cli.write_out(plan.recipe.to_toml())
     elif plan_for is not None:
         cli.write_out(_planned(plan, plan_for, plot))
     elif merge or compact:
         from mind_dedup.index_upkeep import upkeep
 
-        if inputs:
+        if stream.inputs:
             raise UsageError("--merge and --compact read no records", hint="leave the files out")
-        upkeep(index, merge or [], compact, quiet)
-    elif dry_run:
+        upkeep(index, merge or [], compact, stream.quiet)
+    elif shared.dry_run:
         pipeline.check(plan, stream, job)
         cli.write_out(pipeline.describe(plan))
     else:
-        cli.require_input(inputs, context.get_help)
+        shared.require_input()
         pipeline.deduplicate(plan, stream, job)
 
 
-def _effective(
-    name: str, flags: dict[str, dict[str, Any]], assignments: list[str] | None
-) -> Recipe:
+def _effective(name: str, flags: dict[str, dict[str, Any]], assignments: Sequence[str]) -> Recipe:
     """Return the recipe with the flags merged in: --set before the flags of their own."""
     recipe = load_recipe(name, "mind_dedup")
     used = {table: _used(recipe, table) for table in _CHOICES}
-    for assignment in assignments or []:
+    for assignment in assignments:
         recipe.set(assignment)
         for table in _CHOICES:
             if _used(recipe, table) not in (used[table], None):

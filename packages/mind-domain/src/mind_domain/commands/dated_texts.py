@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions, check_stream
+from mind_core import cli
+from mind_core.runner import check_stream
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
 from mind_domain.commands.shared import load_plugins
 
@@ -53,27 +54,19 @@ def register(app: typer.Typer) -> None:
     )(split)
 
 
+@stream_command(
+    "inputs domain time ticker text time_format midnight output rejects summary recipe "
+    "assignments jobs level limit skip_bad quiet progress plugin",
+    declared={"inputs": domain_options.RawInputs},
+)
 def read(
-    context: typer.Context,
-    inputs: domain_options.RawInputs = None,
+    shared: SharedOptions,
     domain: domain_options.DomainName = "finance",
     time: domain_options.TimeField = None,
     ticker: domain_options.TickerField = None,
     text: domain_options.TextField = None,
     time_format: domain_options.TimeFormat = None,
     midnight: domain_options.Midnight = None,
-    output: options.Output = None,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    recipe: options.RecipeName = None,
-    set_: options.Set = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-    plugin: options.PluginFiles = None,
 ) -> None:
     """Read raw rows into records."""
     from mind_domain import pipeline
@@ -85,28 +78,19 @@ def read(
         "time_format": time_format,
         "midnight": midnight,
     }
-    plugins = load_plugins(plugin)
-    effective = pipeline.recipe_for(plugins, domain, recipe, given, set_ or [])
-    cli.require_input(inputs, context.get_help)
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        output,
-        rejects,
-        summary,
-        jobs,
-        level,
-        limit,
-        options.parse_skip_bad(skip_bad),
-        quiet,
-        progress,
-    )
-    pipeline.run_read(plugins, domain, effective, stream)
+    plugins = load_plugins(shared.plugin_files)
+    effective = pipeline.recipe_for(plugins, domain, shared.recipe, given, shared.assignments)
+    shared.require_input()
+    pipeline.run_read(plugins, domain, effective, shared.stream)
 
 
+@stream_command(
+    "inputs _fields domain prices exchange horizon entry return_ benchmark classes threshold "
+    "quantiles fit_until midnight closed_days strict output rejects summary recipe "
+    "assignments print_recipe dry_run jobs level limit skip_bad quiet progress plugin",
+)
 def label(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
+    shared: SharedOptions,
     domain: domain_options.DomainName = "finance",
     prices: domain_options.Prices = None,
     exchange: domain_options.Exchange = None,
@@ -121,20 +105,6 @@ def label(
     midnight: domain_options.Midnight = None,
     closed_days: domain_options.ClosedDays = None,
     strict: domain_options.Strict = None,
-    output: options.Output = None,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    recipe: options.RecipeName = None,
-    set_: options.Set = None,
-    print_recipe: options.PrintRecipe = False,
-    dry_run: options.DryRun = False,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-    plugin: options.PluginFiles = None,
 ) -> None:
     """Label a stream of texts, or print the recipe."""
     from mind_domain import pipeline
@@ -154,40 +124,30 @@ def label(
         "strict": strict,
         **domain_options.parse_threshold(threshold),
     }
-    plugins = load_plugins(plugin)
-    effective = pipeline.recipe_for(plugins, domain, recipe, given, set_ or [])
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        output,
-        rejects,
-        summary,
-        jobs,
-        level,
-        limit,
-        options.parse_skip_bad(skip_bad),
-        quiet,
-        progress,
-    )
-    if print_recipe or dry_run:
+    plugins = load_plugins(shared.plugin_files)
+    effective = pipeline.recipe_for(plugins, domain, shared.recipe, given, shared.assignments)
+    if shared.print_recipe or shared.dry_run:
         made = pipeline.make_classifier(plugins, domain, effective)
-        if dry_run:
-            check_stream(stream)
-        if dry_run and isinstance(made, pipeline.Remarking) and prices is not None:
+        if shared.dry_run:
+            check_stream(shared.stream)
+        if shared.dry_run and isinstance(made, pipeline.Remarking) and prices is not None:
             made.remarks()
         cli.write_out(effective.to_toml())
         return
-    cli.require_input(inputs, context.get_help)
-    pipeline.run_label(plugins, domain, effective, stream)
+    shared.require_input()
+    pipeline.run_label(plugins, domain, effective, shared.stream)
 
 
+@stream_command(
+    "output inputs _fields date validation_date fractions train_size test_size balance "
+    "near_copies seed rejects summary level limit skip_bad quiet",
+)
 def split(
-    context: typer.Context,
+    shared: SharedOptions,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", metavar="FOLDER", help="Write sides and manifest here."),
     ],
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     date: domain_options.TestDate = None,
     validation_date: domain_options.ValidationDate = None,
     fractions: domain_options.Fractions = None,
@@ -195,13 +155,6 @@ def split(
     test_size: domain_options.TestSize = 0,
     balance: domain_options.Balance = True,
     near_copies: domain_options.NearCopies = 0.7,
-    seed: options.Seed = 0,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
 ) -> None:
     """Split labelled records into a folder of sides."""
     from datetime import date as day
@@ -210,16 +163,7 @@ def split(
     from mind_domain.splitting import SplitRule
 
     cuts = Cuts(date, validation_date, fractions)
-    rule = SplitRule(day.min, None, train_size, test_size, balance, near_copies, seed)
+    rule = SplitRule(day.min, None, train_size, test_size, balance, near_copies, shared.seed)
     cuts.check()
-    cli.require_input(inputs, context.get_help)
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        rejects=rejects,
-        summary=summary,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-    )
-    run_split(cuts, rule, output, stream)
+    shared.require_input()
+    run_split(cuts, rule, output, shared.stream)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions
+from mind_core import cli
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
 from mind_domain.commands.shared import load_plugins, require_log, require_one_of
 
@@ -58,8 +58,11 @@ def register(app: typer.Typer) -> None:
     )(judge)
 
 
+@stream_command(
+    "output tokenizer inputs _fields of edges seed level limit skip_bad json quiet",
+)
 def bucket(
-    context: typer.Context,
+    shared: SharedOptions,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", metavar="FOLDER", help="Write buckets and manifest here."),
@@ -68,52 +71,39 @@ def bucket(
         list[str],
         typer.Option(metavar="NAME=FOLDER", help="A tokenizer; several give a table each."),
     ],
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     of: Annotated[
         str, typer.Option(metavar="|".join(LENGTHS), help="Whose tokens count.")
     ] = LENGTHS[0],
     edges: Annotated[
         str, typer.Option(metavar="LOW-HIGH,…", help="Buckets of LOW ≤ n < HIGH; they may overlap.")
     ] = "0-450,200-300,300-450",
-    seed: options.Seed = 0,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    json: options.Json = False,
-    quiet: options.Quiet = False,
 ) -> None:
     """Sort conversations into buckets."""
     require_one_of("--of", of, LENGTHS)
     from mind_domain.buckets import BucketRule, format_buckets, parse_edges, run_bucket
 
     rule = BucketRule(
-        domain_options.parse_named(tokenizer, "--tokenizer"), parse_edges(edges), of, seed
+        domain_options.parse_named(tokenizer, "--tokenizer"), parse_edges(edges), of, shared.seed
     )
-    cli.require_input(inputs, context.get_help)
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-    )
-    manifest = run_bucket(rule, output, stream)
-    if json:
+    shared.require_input()
+    manifest = run_bucket(rule, output, shared.stream)
+    if shared.json:
         from mind_core.records import encode
 
         cli.write_out(encode(manifest).decode())
-    elif not quiet:
+    elif not shared.stream.quiet:
         cli.write_out(format_buckets(manifest))
 
 
+@stream_command(
+    "model inputs _fields max_tokens temperature top_p log concurrency rate max_requests "
+    "max_total_tokens output seed level limit skip_bad quiet progress",
+)
 def answer(
-    context: typer.Context,
+    shared: SharedOptions,
     model: Annotated[
         list[str], typer.Option(metavar="NAME=PLACE", help="A checkpoint, or http://host/v1#MODEL.")
     ],
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     max_tokens: domain_options.MaxTokens = 512,
     temperature: domain_options.Temperature = 0.0,
     top_p: domain_options.TopP = 1.0,
@@ -122,40 +112,29 @@ def answer(
     rate: domain_options.Rate = 0,
     max_requests: domain_options.MaxRequests = 0,
     max_total_tokens: domain_options.MaxTotalTokens = 0,
-    output: options.Output = None,
-    seed: options.Seed = 0,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Let models reply."""
     models = [(name, str(place)) for name, place in domain_options.parse_places(model, "--model")]
     require_log([place for _, place in models], log)
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     from mind_domain.answering import run_answer
     from mind_domain.requests import Limits
     from mind_domain.teachers import Decoding
 
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        output,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
     limits = Limits(concurrency, rate, max_requests, max_total_tokens)
-    run_answer(models, Decoding(max_tokens, temperature, top_p, seed), limits, log, stream)
+    run_answer(
+        models, Decoding(max_tokens, temperature, top_p, shared.seed), limits, log, shared.stream
+    )
 
 
+@stream_command(
+    "judge inputs _fields domain repeats pairs tries language log concurrency rate "
+    "max_requests max_total_tokens output assignments seed level limit skip_bad quiet "
+    "progress plugin",
+)
 def judge(
-    context: typer.Context,
+    shared: SharedOptions,
     judge: domain_options.JudgeName,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     domain: domain_options.DomainName = "law",
     repeats: Annotated[
         int, typer.Option(metavar="N", min=1, help="Verdicts a question, each in other seats.")
@@ -172,15 +151,6 @@ def judge(
     rate: domain_options.Rate = 0,
     max_requests: domain_options.MaxRequests = 0,
     max_total_tokens: domain_options.MaxTotalTokens = 0,
-    output: options.Output = None,
-    set_: options.Set = None,
-    seed: options.Seed = 0,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-    plugin: options.PluginFiles = None,
 ) -> None:
     """Rank replies."""
     require_one_of("--language", language, domain_options.LANGUAGES)
@@ -189,25 +159,16 @@ def judge(
     from mind_domain.judging import JudgeRule, run_judge
     from mind_domain.requests import Limits
 
-    plugins = load_plugins(plugin)
+    plugins = load_plugins(shared.plugin_files)
     made = pipeline.make_domain(plugins, domain, pipeline.recipe_for(plugins, domain, None, {}, []))
     words = (
         {name: made.rubric(name) for name in ("zh", "en")}
         if isinstance(made, DialogueDomain)
         else {}
     )
-    ranks = pipeline.make_ranking_judge(plugins, judge, set_ or [])
+    ranks = pipeline.make_ranking_judge(plugins, judge, shared.assignments)
     require_log([str(getattr(ranks, "model", ""))], log)
-    cli.require_input(inputs, context.get_help)
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        output,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
-    rule = JudgeRule(repeats, pairs, tries, seed, language, words)
+    shared.require_input()
+    rule = JudgeRule(repeats, pairs, tries, shared.seed, language, words)
     limits = Limits(concurrency, rate, max_requests, max_total_tokens)
-    run_judge(ranks, judge, rule, limits, log, stream)
+    run_judge(ranks, judge, rule, limits, log, shared.stream)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions
+from mind_core import cli
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
 from mind_domain.commands.shared import load_plugins, require_one_of
 
@@ -29,13 +29,16 @@ def register(app: typer.Typer) -> None:
     )(score)
 
 
+@stream_command(
+    "model inputs _fields domain method language judge train versus calibrate parse "
+    "max_tokens cluster draws output predictions json recipe assignments seed limit skip_bad "
+    "quiet progress plugin",
+)
 def score(
-    context: typer.Context,
+    shared: SharedOptions,
     model: Annotated[
         Path, typer.Option(metavar="FOLDER", help="A run folder of mind-train, or a checkpoint.")
     ],
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     domain: domain_options.DomainName = "finance",
     method: domain_options.Method = domain_options.METHODS[0],
     language: domain_options.Language = "auto",
@@ -52,15 +55,6 @@ def score(
         typer.Option("-o", "--output", metavar="FILE", help="Write the scores as JSON here."),
     ] = None,
     predictions: domain_options.Predictions = None,
-    json: options.Json = False,
-    recipe: options.RecipeName = None,
-    set_: options.Set = None,
-    seed: options.Seed = 0,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-    plugin: options.PluginFiles = None,
 ) -> None:
     """Score a checkpoint and show the result."""
     from mind_domain import pipeline
@@ -71,9 +65,9 @@ def score(
     require_one_of("--calibrate", calibrate, domain_options.CALIBRATIONS)
     require_one_of("--parse", parse, ("last", "first"))
     require_one_of("--cluster", cluster, ("day", "answer", "record"))
-    plugins = load_plugins(plugin)
-    effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
-    cli.require_input(inputs, context.get_help)
+    plugins = load_plugins(shared.plugin_files)
+    effective = pipeline.recipe_for(plugins, domain, shared.recipe, {}, shared.assignments)
+    shared.require_input()
     how = ScoreOptions(
         model,
         domain,
@@ -81,7 +75,7 @@ def score(
         language,
         judge,
         draws,
-        seed,
+        shared.seed,
         predictions,
         cluster,
         parse,
@@ -90,14 +84,8 @@ def score(
         domain_options.parse_named(versus, "--versus"),
         max_tokens,
     )
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        progress=progress,
-    )
-    scores = run_score(plugins, effective, stream, how)
-    _show(scores, output, json, quiet)
+    scores = run_score(plugins, effective, shared.stream, how)
+    _show(scores, output, shared.json, shared.stream.quiet)
 
 
 def _show(scores: dict[str, Any], output: Path | None, json: bool, quiet: bool) -> None:

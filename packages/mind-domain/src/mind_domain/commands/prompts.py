@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions
+from mind_core import cli
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
 from mind_domain.commands.shared import load_plugins, require_log, require_one_of
 
@@ -40,67 +40,47 @@ def register(app: typer.Typer) -> None:
     )(distil)
 
 
+@stream_command(
+    "inputs _fields domain language cot random_labels seed output rejects summary recipe "
+    "assignments jobs level limit skip_bad quiet progress plugin",
+)
 def sft(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
+    shared: SharedOptions,
     domain: domain_options.DomainName = "finance",
     language: domain_options.Language = "auto",
     cot: domain_options.Cot = "none",
     random_labels: domain_options.RandomLabels = False,
-    seed: options.Seed = 0,
-    output: options.Output = None,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    recipe: options.RecipeName = None,
-    set_: options.Set = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-    plugin: options.PluginFiles = None,
 ) -> None:
     """Turn labelled records into chats."""
     from mind_domain import pipeline
 
     require_one_of("--language", language, domain_options.LANGUAGES)
     require_one_of("--cot", cot, domain_options.COT)
-    plugins = load_plugins(plugin)
-    effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
-    cli.require_input(inputs, context.get_help)
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        output,
-        rejects,
-        summary,
-        jobs,
-        level,
-        limit,
-        options.parse_skip_bad(skip_bad),
-        quiet,
-        progress,
-    )
+    plugins = load_plugins(shared.plugin_files)
+    effective = pipeline.recipe_for(plugins, domain, shared.recipe, {}, shared.assignments)
+    shared.require_input()
     pipeline.run_sft(
         plugins,
         domain,
         effective,
         language,
-        stream,
+        shared.stream,
         cot=cot,
         random_labels=random_labels,
-        seed=seed,
+        seed=shared.seed,
     )
 
 
+@stream_command(
+    "teacher inputs _fields domain language hint max_tokens temperature log concurrency rate "
+    "max_requests max_total_tokens output rejects summary recipe assignments seed level limit "
+    "skip_bad quiet progress plugin",
+)
 def distil(
-    context: typer.Context,
+    shared: SharedOptions,
     teacher: Annotated[
         str, typer.Option(metavar="PLACE", help="http://host/v1#MODEL, or a checkpoint's folder.")
     ],
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     domain: domain_options.DomainName = "finance",
     language: domain_options.Language = "auto",
     hint: Annotated[
@@ -113,18 +93,6 @@ def distil(
     rate: domain_options.Rate = 0,
     max_requests: domain_options.MaxRequests = 0,
     max_total_tokens: domain_options.MaxTotalTokens = 0,
-    output: options.Output = None,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    recipe: options.RecipeName = None,
-    set_: options.Set = None,
-    seed: options.Seed = 0,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-    plugin: options.PluginFiles = None,
 ) -> None:
     """Ask a teacher for reasons."""
     require_one_of("--hint", hint, ("none", "label"))
@@ -135,21 +103,10 @@ def distil(
     from mind_domain.requests import Limits
     from mind_domain.teachers import Decoding
 
-    plugins = load_plugins(plugin)
-    effective = pipeline.recipe_for(plugins, domain, recipe, {}, set_ or [])
+    plugins = load_plugins(shared.plugin_files)
+    effective = pipeline.recipe_for(plugins, domain, shared.recipe, {}, shared.assignments)
     made = pipeline.make_classifier(plugins, domain, effective)
-    cli.require_input(inputs, context.get_help)
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        output,
-        rejects,
-        summary,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
-    rule = DistilRule(teacher, Decoding(max_tokens, temperature, 1.0, seed), language, hint)
+    shared.require_input()
+    rule = DistilRule(teacher, Decoding(max_tokens, temperature, 1.0, shared.seed), language, hint)
     limits = Limits(concurrency, rate, max_requests, max_total_tokens)
-    run_distil(made, rule, limits, log, stream)
+    run_distil(made, rule, limits, log, shared.stream)

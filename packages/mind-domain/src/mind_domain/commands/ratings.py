@@ -7,8 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions
+from mind_core import cli
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain.commands.shared import require_one_of
 
 MODELS = ("bradley-terry", "davidson", "plackett-luce")
@@ -29,10 +29,12 @@ def register(app: typer.Typer) -> None:
     )(elo)
 
 
+@stream_command(
+    "inputs _fields model prior k scale start orders draws anchor output plot json rejects "
+    "summary seed limit skip_bad quiet",
+)
 def elo(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
+    shared: SharedOptions,
     model: Annotated[
         str, typer.Option(metavar="|".join(MODELS), help="Ties: half wins, or a rate of their own.")
     ] = MODELS[0],
@@ -65,41 +67,26 @@ def elo(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE.svg", help="Draw ratings and intervals."),
     ] = None,
-    json: options.Json = False,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    seed: options.Seed = 0,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    quiet: options.Quiet = False,
 ) -> None:
     """Rate models and show the result."""
     require_one_of("--model", model, MODELS)
     for flag, value in (("--prior", prior), ("--k", k), ("--scale", scale), ("--start", start)):
         options_finite(flag, value)
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     from mind_domain.ratings.elo import EloRule
     from mind_domain.ratings.rating import RatingRule
     from mind_domain.ratings.run import run_elo
     from mind_domain.ratings.show import format_ratings
 
     rule = RatingRule(
-        model, prior, EloRule(k, scale, start), orders, draws, seed, anchor or "", start
+        model, prior, EloRule(k, scale, start), orders, draws, shared.seed, anchor or "", start
     )
-    stream = StreamOptions(
-        tuple(inputs or ()),
-        rejects=rejects,
-        summary=summary,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-    )
-    report = run_elo(rule, stream, output, plot)
-    if json:
+    report = run_elo(rule, shared.stream, output, plot)
+    if shared.json:
         from mind_core.records import encode
 
         cli.write_out(encode(report).decode())
-    elif not quiet:
+    elif not shared.stream.quiet:
         cli.write_out(format_ratings(report))
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mind_core import cli, options
 from mind_core.errors import UsageError
-from mind_sft_select.commands import shared
+from mind_core.stream_command import SharedOptions, stream_command
+from mind_sft_select.commands.shared import TOOL
 
 WHAT = (
     "Cluster scored records by entropy within strata of language: K-Means as in the paper, its "
@@ -43,21 +43,18 @@ Small = Annotated[
 Folder = Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="A new folder.")]
 
 
+@stream_command("output inputs _fields number by strata budget small seed quiet")
 def cluster(
-    context: typer.Context,
+    shared: SharedOptions,
     output: Folder,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     number: Number = 8,
     by: By = "kmeans",
     strata: Strata = "language",
     budget: Budget = 0,
     small: Small = "merge",
-    seed: options.Seed = 0,
-    quiet: options.Quiet = False,
 ) -> None:
     """Write one file for each cluster, and what they are."""
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     from mind_core.progress import log
     from mind_sft_select.cluster_files import write_clusters
 
@@ -65,8 +62,9 @@ def cluster(
     if len(set(names)) != len(names):
         raise UsageError(f"--strata {strata!r} names one twice")
     lines = write_clusters(
-        inputs or ["-"], output, number, by=by, strata=names, budget=budget, small=small, seed=seed
-    )
-    if not quiet:
+        shared.stream.inputs or ["-"], output, number,
+        by=by, strata=names, budget=budget, small=small, seed=shared.seed,
+    )  # fmt: skip
+    if not shared.stream.quiet:
         for line in lines:
-            log(shared.TOOL, line)
+            log(TOOL, line)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
-from mind_core import cli, options
-from mind_core.runner import StreamOptions, check_stream
-from mind_sft_select.commands import shared
+from mind_core import cli
+from mind_core.runner import check_stream
+from mind_core.stream_command import SharedOptions, stream_command
+from mind_sft_select.commands import shared as sft_options
 
 WHAT = (
     "Read instructions of any layout and pass them on as `messages`: JSON Lines or JSON arrays of "
@@ -24,37 +23,23 @@ COST = (
 )
 
 
+@stream_command(
+    "inputs _fields output chat_format rejects summary jobs level limit skip_bad dry_run "
+    "plugin progress quiet",
+)
 def read(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
-    output: options.Output = None,
-    chat_format: shared.Format = "auto",
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    dry_run: options.DryRun = False,
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
-    quiet: options.Quiet = False,
+    shared: SharedOptions,
+    chat_format: sft_options.Format = "auto",
 ) -> None:
     """Read instructions and pass them on."""
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     from mind_core.chats import ChatFormat
     from mind_sft_select.reading import read_stream
 
-    layout = ChatFormat(chat_format, tuple(map(str, plugin or [])))
+    layout = ChatFormat(chat_format, tuple(map(str, shared.plugin_files)))
     layout.check()
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()), output=output, rejects=rejects, summary=summary, jobs=jobs,
-        level=level, limit=limit, skip_bad=options.parse_skip_bad(skip_bad), quiet=quiet,
-        progress=progress,
-    )  # fmt: skip
-    if dry_run:
-        check_stream(stream)
+    if shared.dry_run:
+        check_stream(shared.stream)
         cli.write_out(f"read layouts: {', '.join(layout.readers)}\n")
         return
-    read_stream(layout, stream)
+    read_stream(layout, shared.stream)

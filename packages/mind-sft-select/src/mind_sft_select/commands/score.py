@@ -7,9 +7,10 @@ from typing import Annotated, Optional
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions, check_stream
-from mind_sft_select.commands import shared
+from mind_core import cli
+from mind_core.runner import check_stream
+from mind_core.stream_command import SharedOptions, stream_command
+from mind_sft_select.commands import shared as sft_options
 
 WHAT = (
     "Score instructions: the nats of each answer under a model, noted on the record as sums from "
@@ -47,40 +48,32 @@ Plain = Annotated[
 ]
 
 
+@stream_command(
+    "inputs _fields output model scores scope long template unconditional plain device dtype "
+    "batch_tokens chat_format rejects summary jobs level limit skip_bad dry_run plugin "
+    "progress quiet",
+)
 def score(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
-    output: options.Output = None,
-    model: shared.Model = "",
+    shared: SharedOptions,
+    model: sft_options.Model = "",
     scores: Scores = None,
     scope: Scope = "answer",
-    long: shared.Long = "drop",
-    template: shared.TemplateName = "auto",
+    long: sft_options.Long = "drop",
+    template: sft_options.TemplateName = "auto",
     unconditional: Unconditional = False,
     plain: Plain = False,
-    device: shared.Device = "auto",
-    dtype: shared.Dtype = "float32",
-    batch_tokens: shared.BatchTokens = 8192,
-    chat_format: shared.Format = "auto",
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    dry_run: options.DryRun = False,
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
-    quiet: options.Quiet = False,
+    device: sft_options.Device = "auto",
+    dtype: sft_options.Dtype = "float32",
+    batch_tokens: sft_options.BatchTokens = 8192,
+    chat_format: sft_options.Format = "auto",
 ) -> None:
     """Score a stream of instructions."""
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     from mind_core.chats import ChatFormat
     from mind_sft_select.scoring.answer_model import LONG, SCOPES, check_choice, check_model
     from mind_sft_select.scoring.run import ScoreOptions, run_scores
 
-    layout = ChatFormat(chat_format, tuple(map(str, plugin or [])))
+    layout = ChatFormat(chat_format, tuple(map(str, shared.plugin_files)))
     layout.check()
     check_model(model)
     check_choice("--long", long, LONG)
@@ -88,13 +81,8 @@ def score(
     wanted = ScoreOptions(
         model, device, dtype, template, long, scope, unconditional, plain, batch_tokens, scores
     )
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()), output=output, rejects=rejects, summary=summary, jobs=jobs,
-        level=level, limit=limit, skip_bad=options.parse_skip_bad(skip_bad), quiet=quiet,
-        progress=progress,
-    )  # fmt: skip
-    if dry_run:
-        check_stream(stream)
+    if shared.dry_run:
+        check_stream(shared.stream)
         cli.write_out(f"score answers under {model}, template {template}, too long: {long}\n")
         return
-    run_scores(wanted, layout, stream)
+    run_scores(wanted, layout, shared.stream)

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions, check_stream
-from mind_sft_select.commands import shared
+from mind_core import cli
+from mind_core.runner import check_stream
+from mind_core.stream_command import SharedOptions, stream_command
+from mind_sft_select.commands import shared as sft_options
 
 WHAT = (
     "Select the instructions that teach: measure the entropy of each answer under a checkpoint and "
@@ -135,12 +136,15 @@ ClusterCount = Annotated[
 ]
 
 
+@stream_command(
+    "inputs _fields output model reference reference_entropy band quantile scope per_language "
+    "max_records clusters chat_format scored where max_tokens quota evaluation "
+    "keep_duplicates unit baselines mark rejects summary seed device recipe assignments jobs "
+    "level limit skip_bad dry_run print_recipe plugin progress quiet",
+)
 def select(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
-    output: options.Output = None,
-    model: shared.Model = "",
+    shared: SharedOptions,
+    model: sft_options.Model = "",
     reference: ReferenceFile = None,
     reference_entropy: ReferenceEntropy = None,
     band: BandOption = None,
@@ -149,7 +153,7 @@ def select(
     per_language: PerLanguage = None,
     max_records: Max = None,
     clusters: ClusterCount = None,
-    chat_format: shared.Format = "auto",
+    chat_format: sft_options.Format = "auto",
     scored: IsScored = False,
     where: Where = None,
     max_tokens: MaxTokens = None,
@@ -158,22 +162,7 @@ def select(
     keep_duplicates: KeepDuplicates = False,
     unit: Unit = "nats",
     baselines: Baselines = None,
-    mark: options.Mark = False,
-    rejects: options.Rejects = None,
-    summary: options.SummaryFile = None,
-    seed: options.Seed = 0,
-    device: shared.Device = "auto",
-    recipe: options.RecipeName = None,
-    assignments: options.Set = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    dry_run: options.DryRun = False,
-    print_recipe: options.PrintRecipe = False,
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
-    quiet: options.Quiet = False,
+    device: sft_options.Device = "auto",
 ) -> None:
     """Select from a stream of instructions."""
     from mind_core.chats import ChatFormat
@@ -189,49 +178,46 @@ def select(
         "max": max_records,
         "clusters": clusters,
     }
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()), output=output, rejects=rejects, summary=summary, jobs=jobs,
-        level=level, limit=limit, skip_bad=options.parse_skip_bad(skip_bad), quiet=quiet,
-        progress=progress,
-    )  # fmt: skip
     if scored:
-        refuse_options("does not go with --scored", {"--model": model, "--recipe": recipe,
-                       "--clusters": clusters, "--scope": scope, "--set": assignments})  # fmt: skip
+        refuse_options("does not go with --scored", {
+            "--model": model, "--recipe": shared.recipe, "--clusters": clusters, "--scope": scope,
+            "--set": shared.assignments,
+        })  # fmt: skip
         from mind_sft_select.selecting import Extras, scored_rules, select_scored
 
         rules = scored_rules(flags, reference, reference_entropy, where, quota, max_tokens, unit,
                              keep_duplicates)  # fmt: skip
-        extras = Extras(tuple(evaluation or ()), baselines, seed=seed, mark=mark)
-        check_stream(stream)
-        if dry_run:
+        extras = Extras(tuple(evaluation or ()), baselines, seed=shared.seed, mark=shared.mark)
+        check_stream(shared.stream)
+        if shared.dry_run:
             cli.write_out(f"select from scored records: {rules}\n")
         else:
-            select_scored(rules, extras, stream)
+            select_scored(rules, extras, shared.stream)
         return
     refuse_options("needs --scored, and records that `score` wrote", {"--where": where,
                    "--max-tokens": max_tokens, "--quota": quota, "--evaluation": evaluation,
                    "--keep-duplicates": keep_duplicates, "--baselines": baselines})  # fmt: skip
-    effective = effective_recipe(recipe, flags, assignments or [])
-    if print_recipe:
+    effective = effective_recipe(shared.recipe, flags, shared.assignments)
+    if shared.print_recipe:
         cli.write_out(effective.to_toml())
         return
-    if not dry_run:
-        cli.require_input(inputs, context.get_help)
-    plugins = make_plugins(plugin or [])
+    if not shared.dry_run:
+        shared.require_input()
+    plugins = make_plugins(shared.plugin_files)
     config = make_config(
         effective,
         plugins,
         model=model,
         device=device,
-        mark=mark,
-        seed=seed,
+        mark=shared.mark,
+        seed=shared.seed,
         reference_file=reference,
         reference_entropy=reference_entropy,
-        dry_run=dry_run,
-        chat_format=ChatFormat(chat_format, tuple(map(str, plugin or []))),
+        dry_run=shared.dry_run,
+        chat_format=ChatFormat(chat_format, tuple(map(str, shared.plugin_files))),
     )
-    if dry_run:
-        check_stream(stream)
+    if shared.dry_run:
+        check_stream(shared.stream)
         cli.write_out(effective.to_toml())
         return
-    run_selection(config, effective, plugins, stream)
+    run_selection(config, effective, plugins, shared.stream)

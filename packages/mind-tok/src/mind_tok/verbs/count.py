@@ -7,9 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from mind_core import cli, options
 from mind_core.errors import UsageError
-from mind_core.runner import StreamOptions
+from mind_core.stream_command import SharedOptions, stream_command
 
 WHAT = "Count the words and Chinese runs of records, for `train --counts`."
 EXAMPLES = [
@@ -36,41 +35,24 @@ Memory = Annotated[
 ]
 
 
+@stream_command(
+    "inputs output merge memory jobs quiet summary rejects limit skip_bad plugin progress",
+    declared={"output": CountsFile},
+)
 def count(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    output: CountsFile = None,
+    shared: SharedOptions,
     merge: Merge = False,
     memory: Memory = "1G",
-    jobs: options.Jobs = 1,
-    quiet: options.Quiet = False,
-    summary: options.SummaryFile = None,
-    rejects: options.Rejects = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then count, or add counts up."""
-    cli.require_input(inputs, context.get_help)
-    if output is None:
+    shared.require_input()
+    if shared.stream.output is None:
         raise UsageError("-o is missing", hint="name the file to write: -o counts.jsonl.zst")
     from mind_tok import count_pipeline
     from mind_tok.loading import make_plugins
     from mind_tok.sampling import parse_bytes
 
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        output=output,
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
     if merge:
-        count_pipeline.merge(stream)
+        count_pipeline.merge(shared.stream)
     else:
-        count_pipeline.count(stream, parse_bytes(memory), make_plugins(plugin or []))
+        count_pipeline.count(shared.stream, parse_bytes(memory), make_plugins(shared.plugin_files))

@@ -7,9 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from mind_core import cli, options
 from mind_core.errors import UsageError
-from mind_core.runner import StreamOptions
+from mind_core.stream_command import SharedOptions, stream_command
 
 WHAT = "Turn ids back into text: the ids of records, or a whole shard folder."
 EXAMPLES = [
@@ -51,47 +50,30 @@ _OF_RECORDS = {
 }
 
 
+@stream_command(
+    "inputs tokenizer control verify output jobs level quiet summary rejects limit skip_bad "
+    "plugin progress",
+    declared={"inputs": Inputs},
+)
 def decode(
-    context: typer.Context,
-    inputs: Inputs = None,
+    shared: SharedOptions,
     tokenizer: TokenizerFolder = None,
     control: Control = False,
     verify: Verify = False,
-    output: options.Output = None,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    quiet: options.Quiet = False,
-    summary: options.SummaryFile = None,
-    rejects: options.Rejects = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then decode records or a folder."""
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     from mind_tok import pipeline
     from mind_tok.decode import Decode
     from mind_tok.loading import load_tokenizer, make_plugins
 
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        output=output,
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
-    plugins = make_plugins(plugin or [])
+    stream = shared.stream
+    plugins = make_plugins(shared.plugin_files)
     folders = [Path(item) for item in stream.inputs if Path(item).is_dir()]
     if folders and len(stream.inputs) > 1:
         raise UsageError("a shard folder is decoded alone", hint="give one folder, or files only")
     if folders:
-        _refuse_given(context)
+        _refuse_given(shared.context)
         pipeline.decode_shards(folders[0], control, verify, stream, plugins)
     elif verify:
         raise UsageError("--verify is for shard folders", hint="records have no hashes")

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mind_core import cli, options
+from mind_core import cli
 from mind_core.errors import UsageError
-from mind_core.runner import StreamOptions
-from mind_core.tasks import options as jobs_of
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_tok.options import NewFolder, TokenizerFolder
 
 if TYPE_CHECKING:
@@ -69,40 +68,24 @@ Emit = Annotated[
 ]
 
 
+@stream_command(
+    "tokenizer inputs _fields output chat chat_template validation shard_tokens emit seed "
+    "jobs level quiet dry_run summary rejects limit into from_list task_size engine address "
+    "retries shard plan_only skip_bad plugin progress",
+)
 def encode(
-    context: typer.Context,
+    shared: SharedOptions,
     tokenizer: TokenizerFolder,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     output: NewFolder = None,
     chat: Chat = False,
     chat_template: Template = "",
     validation: Validation = 0.01,
     shard_tokens: ShardTokens = 1 << 28,
     emit: Emit = "",
-    seed: options.Seed = 0,
-    jobs: options.Jobs = 1,
-    level: options.Level = None,
-    quiet: options.Quiet = False,
-    dry_run: options.DryRun = False,
-    summary: options.SummaryFile = None,
-    rejects: options.Rejects = None,
-    limit: options.Limit = None,
-    into: jobs_of.Into = None,
-    from_list: jobs_of.FromList = None,
-    task_size: jobs_of.TaskSize = jobs_of.TASK_SIZE,
-    engine: jobs_of.Engine = "local",
-    address: jobs_of.Address = None,
-    retries: jobs_of.Retries = jobs_of.RETRIES,
-    shard: jobs_of.Shard = None,
-    plan_only: jobs_of.PlanOnly = False,
-    skip_bad: options.SkipBad = "0",
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then encode into a folder or the stream, or print the plan."""
-    if into is None:
-        cli.require_input(inputs, context.get_help)
+    if shared.job_values["into"] is None:
+        shared.require_input()
     from mind_tok import pipeline
     from mind_tok.checks import check_paths
     from mind_tok.emit import find_emitters
@@ -110,53 +93,31 @@ def encode(
     from mind_tok.split import check_share
 
     find_emitters(emit)
-    job = None
-    if into is not None:
-        jobs_of.refuse_with_into(
-            output=output, rejects=rejects, summary=summary, limit=limit, level=level
-        )
-        job = jobs_of.task_options(
-            into, inputs or (), from_list, task_size, engine, address, retries, shard, plan_only,
-            jobs=jobs, quiet=quiet, progress=progress,
-        )  # fmt: skip
-        output = into / pipeline.SHARDS
-    else:
-        jobs_of.refuse_without_into(
-            from_list=from_list, address=address, shard=shard, plan_only=plan_only
-        )
+    job = shared.job(output=output, level=shared.stream.level)
+    if job is not None:
+        output = job.into / pipeline.SHARDS
     if emit and output is None:
         raise UsageError("--emit goes with shards", hint="name a folder with -o")
-    plugins = make_plugins(plugin or [])
-    encoder = _encoder(load_tokenizer(tokenizer, plugins), chat, chat_template, seed)
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        level=level,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
+    plugins = make_plugins(shared.plugin_files)
+    encoder = _encoder(load_tokenizer(tokenizer, plugins), chat, chat_template, shared.seed)
     check_share(validation)
-    if dry_run:
+    if shared.dry_run:
         if job is None:
-            check_paths(stream, output)
+            check_paths(shared.stream, output)
         cli.write_out(
             f"encode {'conversations' if chat else 'texts'} with {tokenizer} "
             f"({encoder.tokenizer.vocab_size:,} entries)\n  into {output or 'the stream'}\n"
         )
     elif output is None:
-        pipeline.encode_stream(encoder, stream, plugins)
+        pipeline.encode_stream(encoder, shared.stream, plugins)
     elif job is not None:
         from mind_tok.tasks import run_encode_job
 
         made = pipeline.EncodeOptions(output, validation, shard_tokens, emit)
-        run_encode_job(encoder, made, job, plugins, skip_bad=stream.skip_bad)
+        run_encode_job(encoder, made, job, plugins, skip_bad=shared.stream.skip_bad)
     else:
         wanted = pipeline.EncodeOptions(output, validation, shard_tokens, emit)
-        pipeline.encode_shards(encoder, wanted, stream, plugins)
+        pipeline.encode_shards(encoder, wanted, shared.stream, plugins)
 
 
 def _encoder(tokenizer: Tokenizer, chat: bool, chat_template: str, seed: int) -> Encoder:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from mind_core import cli, options
-from mind_core.runner import StreamOptions
+from mind_core import cli
+from mind_core.stream_command import SharedOptions, stream_command
 
 WHAT = "Show how short, complete and exact a tokenizer is over records, by language and source."
 EXAMPLES = [
@@ -40,24 +41,17 @@ Plot = Annotated[
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="Examples in each list.")]
 
 
+@stream_command(
+    "tokenizer inputs _fields top json plot jobs summary rejects limit skip_bad plugin progress",
+)
 def inspect(
-    context: typer.Context,
+    shared: SharedOptions,
     tokenizer: Tokenizers,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
     top: Top = 10,
-    json: options.Json = False,
     plot: Plot = None,
-    jobs: options.Jobs = 1,
-    summary: options.SummaryFile = None,
-    rejects: options.Rejects = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then print a table or JSON."""
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     from mind_core.files import atomic_file
     from mind_tok import pipeline
     from mind_tok.convert import read_any
@@ -65,20 +59,11 @@ def inspect(
     from mind_tok.plot import as_svg
     from mind_tok.table import as_comparison, as_json, as_table
 
-    plugins = make_plugins(plugin or [])
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=True,  # the table has it all
-        progress=progress,
-    )
+    plugins = make_plugins(shared.plugin_files)
+    stream = replace(shared.stream, quiet=True)  # the table has it all
     names = [path.name or str(path) for path in tokenizer]
     found = pipeline.inspect([read_any(t, plugins) for t in tokenizer], top, stream, plugins)
-    if json:
+    if shared.json:
         rows = [{"name": name, **row} for name, row in zip(names, found, strict=True)]
         cli.write_out(as_json(found[0] if len(found) == 1 else rows))
     else:

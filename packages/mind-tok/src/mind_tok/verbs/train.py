@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mind_core import cli, options
+from mind_core import cli
 from mind_core.errors import UsageError
-from mind_core.runner import StreamOptions
+from mind_core.stream_command import SharedOptions, stream_command
 from mind_tok.options import NewFolder
 
 if TYPE_CHECKING:
@@ -71,32 +71,23 @@ TrainerLog = Annotated[
 ]
 
 
+@stream_command(
+    "inputs _fields output vocab_size kind sample share share_by assignments counts "
+    "trainer_log seed jobs quiet dry_run summary rejects limit skip_bad plugin progress",
+)
 def train(
-    context: typer.Context,
-    inputs: options.Inputs = None,
-    _fields: options.Fields = None,
+    shared: SharedOptions,
     output: NewFolder = None,
     vocab_size: VocabSize = 32_000,
     kind: Kind = "bpe",
     sample: SampleBytes = "50M",
     share: Share = "",
     share_by: ShareBy = "language",
-    set_: options.Set = None,
     counts: Counts = False,
     trainer_log: TrainerLog = False,
-    seed: options.Seed = 0,
-    jobs: options.Jobs = 1,
-    quiet: options.Quiet = False,
-    dry_run: options.DryRun = False,
-    summary: options.SummaryFile = None,
-    rejects: options.Rejects = None,
-    limit: options.Limit = None,
-    skip_bad: options.SkipBad = "0",
-    plugin: options.PluginFiles = None,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then train, or print the plan."""
-    cli.require_input(inputs, context.get_help)
+    shared.require_input()
     if output is None:
         raise UsageError("-o is missing", hint="name the folder to write: -o tokenizer")
     if share_by not in ("language", "source"):
@@ -110,32 +101,22 @@ def train(
         output,
         vocab_size,
         kind,
-        _kind_options(kind, set_ or [], trainer_log),
+        _kind_options(kind, shared.assignments, trainer_log),
         parse_bytes(sample),
         parse_shares(share) if share else {},
         share_by,
-        seed,
+        shared.seed,
     )
-    plugins = make_plugins(plugin or [])
-    stream = StreamOptions(
-        inputs=tuple(inputs or ()),
-        rejects=rejects,
-        summary=summary,
-        jobs=jobs,
-        limit=limit,
-        skip_bad=options.parse_skip_bad(skip_bad),
-        quiet=quiet,
-        progress=progress,
-    )
-    if counts and (share or share_by != "language" or limit is not None):
+    plugins = make_plugins(shared.plugin_files)
+    if counts and (share or share_by != "language" or shared.stream.limit is not None):
         raise UsageError("--counts uses all counts: no --share, --share-by or --limit")
-    if dry_run:
-        check_paths(stream, output)
+    if shared.dry_run:
+        check_paths(shared.stream, output)
         cli.write_out(_plan(wanted, plugins))
     elif counts:
-        count_pipeline.train(wanted, stream, plugins)
+        count_pipeline.train(wanted, shared.stream, plugins)
     else:
-        pipeline.train(wanted, stream, plugins)
+        pipeline.train(wanted, shared.stream, plugins)
 
 
 def _kind_options(kind: str, assignments: Sequence[str], trainer_log: bool) -> dict[str, Any]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
-
-import typer
-
-from mind_core import cli, options
+from mind_core import cli
 from mind_train.commands import experiments
 
 ACTIONS = ("run", "table", "plot")
@@ -20,33 +16,15 @@ EXAMPLES = [
 COST = experiments.COST
 
 
-def curriculum(
-    context: typer.Context,
-    action: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".", show_default=False),
-    ] = None,
-    plan: experiments.PlanFile = None,
-    store: experiments.StoreFolder = None,
-    size: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME", help="Results of this size. Default: the plan's first."),
-    ] = None,
-    figure: experiments.Figure = None,
-    retry: experiments.Retry = False,
-    dry_run: options.DryRun = False,
-    plugin: options.PluginFiles = None,
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-) -> None:
+@experiments.experiment_command(ACTIONS)
+def curriculum(given: experiments.ExperimentOptions) -> None:
     """Read the options, then do what is asked with the plan."""
-    what = experiments.action_of(context, action, ACTIONS)
-    session = experiments.opened(context, plan, store, plugin, "curriculum")
-    if what == "run":
-        experiments.run(session, dry_run, quiet, progress, retry)
+    session = given.open("curriculum")
+    if given.action == "run":
+        given.run(session)
         return
-    results = session.results(size)
-    if what == "table":
+    results = session.results(given.size)
+    if given.action == "table":
         from mind_train.experiments.effects import outcomes_of
         from mind_train.experiments.views import arms_text, measures_text, outcomes_text
 
@@ -55,4 +33,4 @@ def curriculum(
         return
     from mind_train.experiments.figures import curves_figure
 
-    experiments.draw(curves_figure(results, "held-out loss, all sources"), figure)
+    given.draw(curves_figure(results, "held-out loss, all sources"))

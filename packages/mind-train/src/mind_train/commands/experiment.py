@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
-from mind_core import cli, options
+from mind_core import cli
 from mind_train.commands import experiments
 
 ACTIONS = ("plan", "run", "status", "table", "claims", "page", "runs")
@@ -23,60 +23,46 @@ EXAMPLES = [
 COST = experiments.COST
 
 
+@experiments.experiment_command(
+    ACTIONS,
+    "action plan store size figure language retry dry_run plugin json quiet progress",
+)
 def experiment(
-    context: typer.Context,
-    action: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".", show_default=False),
-    ] = None,
-    plan: experiments.PlanFile = None,
-    store: experiments.StoreFolder = None,
-    size: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME", help="Results of this size. Default: the plan's first."),
-    ] = None,
-    figure: experiments.Figure = None,
+    given: experiments.ExperimentOptions,
     language: Annotated[str, typer.Option(metavar="en|zh", help="Of the page.")] = "en",
-    retry: experiments.Retry = False,
-    dry_run: options.DryRun = False,
-    plugin: options.PluginFiles = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then do what is asked with the plan."""
-    what = experiments.action_of(context, action, ACTIONS)
-    session = experiments.opened(context, plan, store, plugin, None)
+    session = given.open(None)
     from mind_core.records import encode
     from mind_train.experiments import views
 
-    if what == "plan":
+    if given.action == "plan":
         cli.write_out(session.cost())
-    elif what == "run":
-        experiments.run(session, dry_run, quiet, progress, retry)
-    elif what == "status":
+    elif given.action == "run":
+        given.run(session)
+    elif given.action == "status":
         cli.write_out(views.status_text(session.plan, session.cells, session.store))
-    elif what == "table" and json:
+    elif given.action == "table" and given.json:
         for cell in session.cells:
             if session.store.is_finished(cell):
                 for record in session.store.records(cell, session.plan.name):
                     cli.write_out(encode(record).decode())
-    elif what == "table" and session.plan.kind == "rate":
+    elif given.action == "table" and session.plan.kind == "rate":
         from mind_train.experiments.rate_rule import best_rates, rates_text
 
         cli.write_out(rates_text(best_rates(session.plan, session.cells, session.store)))
-    elif what == "table":
-        cli.write_out(views.arms_text(session.results(size)))
-    elif what == "runs":
+    elif given.action == "table":
+        cli.write_out(views.arms_text(session.results(given.size)))
+    elif given.action == "runs":
         cli.write_out(views.runs_csv(session.plan, session.cells, session.store))
-    elif what == "page":
+    elif given.action == "page":
         from mind_train.experiments.page import figure_of, section
 
-        if figure is not None:
-            experiments.draw(figure_of(session), figure)
-        cli.write_out(section(session, language, figure.name if figure else ""))
+        if given.figure is not None:
+            given.draw(figure_of(session))
+        cli.write_out(section(session, language, given.figure.name if given.figure else ""))
     else:
         from mind_train.experiments.effects import outcomes_of
 
-        outcomes = outcomes_of(session.results(size))
+        outcomes = outcomes_of(session.results(given.size))
         cli.write_out(views.outcomes_text(session.plan, outcomes))

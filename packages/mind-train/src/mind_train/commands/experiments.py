@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from mind_core import cli
-from mind_core.errors import UsageError
+from mind_core import cli, options
+from mind_core.errors import UsageError, did_you_mean
 from mind_core.files import atomic_file
+from mind_core.stream_command import Command, declare_options
 from mind_train.commands import shared
 
 if TYPE_CHECKING:
@@ -29,6 +32,10 @@ StoreFolder = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("-o", "--output", metavar="STORE", help="Where cells lie; plans may share it."),
 ]
+Size = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--size", metavar="NAME", help="Results of this size. Default: the plan's first."),
+]
 Retry = Annotated[bool, typer.Option("--retry", help="Try failed cells again.")]
 Figure = Annotated[
     Optional[Path],  # noqa: UP045
@@ -36,45 +43,90 @@ Figure = Annotated[
 ]
 
 
-def opened(
-    context: typer.Context,
-    plan: Path | None,
-    store: Path | None,
-    plugin: list[Path] | None,
-    kind: str | None,
-) -> Session:
-    """Open a plan over its store."""
-    path = shared.required(context, plan, "PLAN.toml, the plan")
-    folder = shared.required(context, store, "-o STORE, the folder of cells")
-    from mind_train.experiments.session import Session
-
-    return Session.open(path, folder, shared.plugins_of(plugin), kind)
-
-
-def run(session: Session, dry_run: bool, quiet: bool, progress: bool | None, retry: bool) -> None:
-    """Run the cells of a plan, or only say what they would be."""
-    from mind_core.progress import Progress
-
-    if dry_run:
-        cli.write_out(session.cost())
-        return
-    with Progress(shared.TOOL, progress) as live:
-        session.run(live, quiet, retry)
+_DECLARED = {
+    "plan": (PlanFile, None),
+    "store": (StoreFolder, None),
+    "size": (Size, None),
+    "figure": (Figure, None),
+    "retry": (Retry, False),
+    "seed": (options.Seed, 0),
+    "dry_run": (options.DryRun, False),
+    "plugin": (options.PluginFiles, None),
+    "json": (options.Json, False),
+    "quiet": (options.Quiet, False),
+    "progress": (options.ShowProgress, None),
+}
+"""The options of experiments: what typer reads of each, and its default."""
 
 
-def draw(figure: Safe, path: Path | None) -> None:
-    """Write a figure to its file, or to stdout."""
-    if path is None:
-        cli.write_out(figure)
-        return
-    with atomic_file(path) as file:
-        file.write(figure.encode())
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """What a user said by the options of experiments; those that a command lacks have defaults."""
+
+    context: typer.Context
+    action: str
+    plan: Path | None = None
+    store: Path | None = None
+    size: str | None = None
+    figure: Path | None = None
+    retry: bool = False
+    seed: int = 0
+    dry_run: bool = False
+    plugin: Sequence[Path] | None = None
+    json: bool = False
+    quiet: bool = False
+    progress: bool | None = None
+
+    def open(self, kind: str | None) -> Session:
+        """Open the plan, which must be of a kind unless that is None, over its store."""
+        path = shared.required(self.context, self.plan, "PLAN.toml, the plan")
+        folder = shared.required(self.context, self.store, "-o STORE, the folder of cells")
+        from mind_train.experiments.session import Session
+
+        return Session.open(path, folder, shared.plugins_of(self.plugin), kind)
+
+    def run(self, session: Session) -> None:
+        """Run the cells of a plan, or only say what they would be."""
+        from mind_core.progress import Progress
+
+        if self.dry_run:
+            cli.write_out(session.cost())
+            return
+        with Progress(shared.TOOL, self.progress) as live:
+            session.run(live, self.quiet, self.retry)
+
+    def draw(self, figure: Safe) -> None:
+        """Write a figure to its file, or to stdout."""
+        if self.figure is None:
+            cli.write_out(figure)
+            return
+        with atomic_file(self.figure) as file:
+            file.write(figure.encode())
 
 
-def action_of(context: typer.Context, given: str | None, known: tuple[str, ...]) -> str:
-    """Check the action; raise UsageError with the nearest name."""
-    from mind_core.errors import did_you_mean
+def experiment_command(
+    actions: tuple[str, ...],
+    order: str = "action plan store size figure retry dry_run plugin quiet progress",
+) -> Callable[[Command], Command]:
+    """Give a command the options of experiments, and hand it what they say as one object.
 
+    ``actions`` are what its first argument may be; ``order`` names all options as --help lists
+    them: the shared ones and the command's own.
+    """
+    action = Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(metavar="ACTION", help=", ".join(actions) + ".", show_default=False),
+    ]
+
+    def make(context: typer.Context, given: Mapping[str, Any]) -> ExperimentOptions:
+        checked = _checked_action(context, given["action"], actions)
+        return ExperimentOptions(context, **{**given, "action": checked})
+
+    return declare_options(order.split(), {"action": (action, None), **_DECLARED}, make)
+
+
+def _checked_action(context: typer.Context, given: str | None, known: tuple[str, ...]) -> str:
+    """Return the action; raise `UsageError` with the nearest name."""
     if given is None:
         raise UsageError(
             f"missing ACTION, one of {', '.join(known)}",

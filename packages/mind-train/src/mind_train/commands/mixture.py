@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from mind_core import cli, options
+from mind_core import cli
 from mind_train.commands import experiments, shared
 
 if TYPE_CHECKING:
@@ -26,65 +26,54 @@ EXAMPLES = [
 COST = experiments.COST
 
 
+@experiments.experiment_command(
+    ACTIONS, "action plan store regmix figure retry seed dry_run plugin quiet progress"
+)
 def mixture(
-    context: typer.Context,
-    action: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".", show_default=False),
-    ] = None,
-    plan: experiments.PlanFile = None,
-    store: experiments.StoreFolder = None,
+    given: experiments.ExperimentOptions,
     regmix: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="DIR", help="Score the fits on RegMix's public runs instead."),
     ] = None,
-    figure: experiments.Figure = None,
-    retry: experiments.Retry = False,
-    seed: options.Seed = 0,
-    dry_run: options.DryRun = False,
-    plugin: options.PluginFiles = None,
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
 ) -> None:
     """Read the options, then do what is asked with the plan."""
-    what = experiments.action_of(context, action, ACTIONS)
     if regmix is not None:
-        shared.one_of({"--regmix": regmix, "PLAN.toml": plan})
+        shared.one_of({"--regmix": regmix, "PLAN.toml": given.plan})
         from mind_train.experiments.regmix import regmix_scores, regmix_text
 
         cli.write_out(regmix_text(regmix_scores(regmix)))
         return
-    session = experiments.opened(context, plan, store, plugin, "mixture")
+    session = given.open("mixture")
     from mind_train.experiments import mixtures
 
-    if what == "propose":
+    if given.action == "propose":
         cli.write_out(mixtures.proposals_text(session.plan))
-    elif what == "run":
-        _run(session, dry_run, quiet, progress, retry)
-    elif what == "simulate":
-        scores = mixtures.simulated_scores(session.plan, seed or 0)
+    elif given.action == "run":
+        _run(session, given)
+    elif given.action == "simulate":
+        scores = mixtures.simulated_scores(session.plan, given.seed)
         cli.write_out(mixtures.scores_text(scores, "of a planted law, nats"))
-    elif what == "fit":
+    elif given.action == "fit":
         _fit(session)
     else:
         from mind_train.experiments.figures import mixtures_figure
 
-        experiments.draw(mixtures_figure(mixtures.measured_of(session)), figure)
+        given.draw(mixtures_figure(mixtures.measured_of(session)))
 
 
-def _run(session: Session, dry_run: bool, quiet: bool, progress: bool | None, retry: bool) -> None:
+def _run(session: Session, given: experiments.ExperimentOptions) -> None:
     """Run the proposals, then what the fits pick of them at the second size."""
     from mind_core.progress import Progress, log
     from mind_train.experiments.mixtures import verification
 
-    experiments.run(session, dry_run, quiet, progress, retry)
-    if dry_run:
+    given.run(session)
+    if given.dry_run:
         return
     if not all(session.store.is_finished(cell) for cell in session.cells):
         log(shared.TOOL, "not every proposal is finished: nothing is picked yet")
         return
-    with Progress(shared.TOOL, progress) as live:
-        session.run_more(verification(session), live, quiet, retry)
+    with Progress(shared.TOOL, given.progress) as live:
+        session.run_more(verification(session), live, given.quiet, given.retry)
 
 
 def _fit(session: Session) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
-
-import typer
-
-from mind_core import cli, options
+from mind_core import cli
 from mind_train.commands import experiments
 
 ACTIONS = ("run", "matrix", "plot")
@@ -20,36 +16,18 @@ EXAMPLES = [
 COST = experiments.COST
 
 
-def sources(
-    context: typer.Context,
-    action: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".", show_default=False),
-    ] = None,
-    plan: experiments.PlanFile = None,
-    store: experiments.StoreFolder = None,
-    size: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="NAME", help="Results of this size. Default: the plan's first."),
-    ] = None,
-    figure: experiments.Figure = None,
-    retry: experiments.Retry = False,
-    dry_run: options.DryRun = False,
-    plugin: options.PluginFiles = None,
-    quiet: options.Quiet = False,
-    progress: options.ShowProgress = None,
-) -> None:
+@experiments.experiment_command(ACTIONS)
+def sources(given: experiments.ExperimentOptions) -> None:
     """Read the options, then do what is asked with the plan."""
-    what = experiments.action_of(context, action, ACTIONS)
-    session = experiments.opened(context, plan, store, plugin, "sources")
-    if what == "run":
-        experiments.run(session, dry_run, quiet, progress, retry)
+    session = given.open("sources")
+    if given.action == "run":
+        given.run(session)
         return
     from mind_train.experiments.matrix import matrix_of, matrix_text
 
-    results = session.results(size)
+    results = session.results(given.size)
     matrix = matrix_of(results, session.prepared())
-    if what == "matrix":
+    if given.action == "matrix":
         from mind_train.experiments.effects import outcomes_of
         from mind_train.experiments.views import left_out_lines, outcomes_text
 
@@ -58,4 +36,4 @@ def sources(
         return
     from mind_train.experiments.figures import matrix_figure
 
-    experiments.draw(matrix_figure(matrix), figure)
+    given.draw(matrix_figure(matrix))
