@@ -104,10 +104,12 @@ def test_adamw_is_torchs_to_the_bit_without_its_compiler() -> None:
         assert all(map(torch.equal, one.parameters(), other.parameters()))
 
 
-def test_no_optimizer_imports_the_compiler() -> None:
-    """In a process of its own: making one, stepping, saving and loading its state."""
+def test_no_optimizer_and_no_loading_imports_the_compiler() -> None:
+    """In a process of its own: making one, stepping, saving and loading its state, and a model."""
     code = """if True:
         import sys, torch
+        from mind_train.models.bare_model import bare_model
+        from mind_train.models.gpt_neo import GPTNeoConfig
         from mind_train.models.mindllm import MindLLMConfig
         from mind_train.optim.adamw import AdamW
         from mind_train.optim.muon import Muon
@@ -118,6 +120,8 @@ def test_no_optimizer_imports_the_compiler() -> None:
             optimizer.step()
             optimizer.zero_grad()
             optimizer.load_state_dict(optimizer.state_dict())
+        for config in (MindLLMConfig, GPTNeoConfig):
+            bare_model(config(vocab=20, dim=16, layers=1, heads=2, ffn_dim=16))
         assert "torch._dynamo" not in sys.modules and "sympy" not in sys.modules
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from mind_core import MindError
 from mind_train.models.language_model import Config, LanguageModel
 from mind_train.models.plain_module import build_model
+
+DRAWS = frozenset(
+    ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "bernoulli_")
+)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draw nothing for tensors without memory.
+
+    There is nothing to fill, and torch's way of not filling it imports a package for symbolic
+    algebra: half the start of a command that reads a model.
+    """
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        target = args[0] if args else given.get("tensor")
+        name = getattr(function, "__name__", "")
+        if name in DRAWS and isinstance(target, Tensor) and target.is_meta:
+            return target
+        return function(*args, **given)
 
 
 def build_bare(config: Config) -> LanguageModel:
     """Build a model without weights on the meta device; for real if its code needs numbers."""
     state = torch.get_rng_state()
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             return build_model(config)
     except MindError as error:
         if error.__cause__ is None:
@@ -45,7 +75,10 @@ def bare_model(config: Config) -> LanguageModel:
 
 def _room_for(parameter: Tensor) -> Tensor:
     try:
-        return torch.empty_like(parameter, device="cpu")
+        # `empty_like` would import what `_Undrawn` spares.
+        return torch.empty_strided(
+            parameter.size(), parameter.stride(), dtype=parameter.dtype, device="cpu"
+        )
     except RuntimeError as error:  # the allocator's
         raise MindError(
             f"the config asks for a tensor of {parameter.numel():,} numbers",
