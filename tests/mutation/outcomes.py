@@ -15,13 +15,16 @@ LIMIT = float(os.environ.get("MIND_TEST_SECONDS") or 0)
 
 _seconds: dict[str, float] = {}
 _failed: list[str] = []
+_skipped: set[str] = set()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add up set-up, call and tear-down."""
     _seconds[report.nodeid] = _seconds.get(report.nodeid, 0.0) + report.duration
-    if not report.passed:
+    if report.failed:
         _failed.append(report.nodeid)
+    if report.skipped:
+        _skipped.add(report.nodeid)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,6 +51,10 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 def pytest_sessionfinish() -> None:
     """Write what was noted."""
-    passed = {test: round(s, 3) for test, s in _seconds.items() if test not in _failed}
+    passed = {
+        test: round(seconds, 3)
+        for test, seconds in _seconds.items()
+        if test not in _failed and test not in _skipped
+    }
     found = {"passed": passed, "failed": _failed}
     Path(os.environ["MIND_OUTCOMES"]).write_text(json.dumps(found, ensure_ascii=False))

@@ -45,7 +45,7 @@ class Trials:
                 by_kind[1][test] = names
         plain = self._nearest(mutant, by_kind[0])
         of_tools = self._nearest(mutant, by_kind[1])
-        parts = [plain[:FIRST], of_tools[:OF_TOOLS], plain[FIRST : FIRST + NEXT]]
+        parts = [plain[:FIRST], plain[FIRST : FIRST + NEXT], of_tools[:OF_TOOLS]]
         return self._first_failure(mutant, parts, SECONDS, *FORKS)
 
     def _nearest(self, mutant: Mutant, names_of: dict[str, set[str]]) -> list[str]:

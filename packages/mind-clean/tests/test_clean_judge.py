@@ -93,8 +93,15 @@ def test_neighbours_and_kinds_are_those_of_plain_numpy() -> None:
     sizes = blocks[:, UNITS] + 1.0
     whole = (alone * sizes).sum() / sizes.sum()
     assert np.allclose(around[:, FEATURES + 16], whole, atol=1e-6)
-    assert np.allclose(around[1:, FEATURES + 3], alone[:-1]) and around[0, FEATURES + 3] == -1
-    assert np.allclose(around[:-2, FEATURES + 5], alone[2:])
+    for place, offset in enumerate((-3, -2, -1, 1, 2, 3), FEATURES + 1):
+        beside = np.full(count + 6, -1.0)
+        beside[3 : count + 3] = alone
+        assert np.allclose(around[:, place], beside[3 + offset : count + 3 + offset]), offset
+    for place, reach in ((FEATURES + 7, 5), (FEATURES + 8, 15)):
+        for block in range(count):
+            near = slice(max(0, block - reach), block + reach + 1)
+            mean = (alone * sizes)[near].sum() / sizes[near].sum()
+            assert abs(around[block, place] - mean) < 1e-6, (reach, block)
     for block in range(count):
         above = max(0, containers[blocks[block, HOME], PARENT])
         start, end = containers[above, 3], containers[above, 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ import tomli_w
 from experiment_plans import PLUGINS, WORDS, answer, plan_for, run, values_of, write_corpus
 
 from mind_core.errors import MindError, UsageError
+from mind_core.files import write_json
 from mind_core.progress import Progress
 from mind_train.experiments import running, views
 from mind_train.experiments import store as store_module
@@ -28,6 +30,7 @@ from mind_train.experiments.results import gather
 from mind_train.experiments.running import run_cells
 from mind_train.experiments.session import Session
 from mind_train.experiments.store import RECORDS, Store
+from mind_train.interrupt import Interrupted
 
 
 @pytest.fixture(scope="module")
@@ -332,6 +335,33 @@ def test_a_cell_that_another_process_holds_is_left_to_it(
         assert mine
         run_cells(plan, cells, found, PLUGINS, Progress(None), quiet=True)
     assert asked == [cell.name for cell in cells if cell is not cells[1]]
+
+
+def test_one_process_of_a_store_at_a_time_prepares_data(tmp_path: Path) -> None:
+    with Store(tmp_path).alone("data"), (tmp_path / ".data.lock").open("a") as other:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock((tmp_path / ".other.lock").open("a"), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / ".data.lock").open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_cell_that_is_tried_again_is_no_longer_a_failed_one(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        raise Interrupted("stopped")
+
+    plan = plan_for(corpus, seeds=[0])
+    cell, found = cells_of(plan, PLUGINS)[0], Store(tmp_path)
+    found.cell(cell).mkdir(parents=True)
+    write_json(found.cell(cell) / store_module.FAILED, {"cause": "no memory"})
+    assert (found.state(cell), found.cause(cell)) == ("failed", "no memory")
+    monkeypatch.setattr(running, "prepare", lambda *_: tmp_path)
+    monkeypatch.setattr(running, "prepare_pretrain", stopped)
+    with pytest.raises(Interrupted):
+        run_cells(plan, [cell], found, PLUGINS, Progress(None), quiet=True, retry=True)
+    assert found.state(cell) == "missing"
 
 
 def test_a_session_refuses_other_shards(finished: tuple[Plan, Store], tmp_path: Path) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mind_core import MindError
 from mind_core.files import PARTIAL, write_manifest
-from mind_train.checkpoint import keep_newest
+from mind_train.checkpoint import keep_newest, verify, write_checkpoint
 from mind_train.metrics import Metrics
-from mind_train.rewinding import RewindAsked, decide, rewinds_of
+from mind_train.rewinding import MOST, RewindAsked, decide, rewinds_of
 
 
 def checkpoint(run: Path, step: int) -> Path:
@@ -67,7 +69,9 @@ def test_a_rewind_is_noted_before_the_manifest_goes_and_that_before_the_rest(
         note(name)
     decide(tmp_path, RewindAsked(13, "a spike"), 6)
     assert steps_of(tmp_path) == [4]
-    assert [(one.at, one.to) for one in rewinds_of(tmp_path)] == [(13, 4)]
+    assert [(one.at, one.to, one.first, one.last) for one in rewinds_of(tmp_path)] == [
+        (13, 4, 8, 13)
+    ]
     for folder in given_up:
         at = [n for n, event in enumerate(events) if event == ("fsync", folder.name)]
         gone = [n for n, (name, _) in enumerate(events) if name == "rmdir"]
@@ -75,6 +79,48 @@ def test_a_rewind_is_noted_before_the_manifest_goes_and_that_before_the_rest(
         assert ("unlink", "model.safetensors") in events[at[0] :] and gone
     first = events.index(("unlink", "manifest.json"))
     assert any(name == "fsync" for name, _ in events[:first]), "the decision must last before"
+
+
+def test_rows_are_passed_over_from_the_checkpoint_on_and_twenty_times_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = checkpoint(tmp_path, 4)
+    monkeypatch.setattr("mind_train.rewinding.newest_of_course", lambda run, _: kept)
+    for turn in range(MOST):
+        decide(tmp_path, RewindAsked(13, "a spike"), 20)
+        assert len(rewinds_of(tmp_path)) == turn + 1
+    assert rewinds_of(tmp_path)[-1].steps() == range(5, 14)
+    with pytest.raises(MindError, match=r"after 20 rewinds"):
+        decide(tmp_path, RewindAsked(13, "a spike"), 20)
+    assert kept.exists() and len(rewinds_of(tmp_path)) == MOST
+
+
+def test_what_lies_in_the_place_of_a_checkpoint_gives_way_to_it(tmp_path: Path) -> None:
+    @dataclass
+    class Config:
+        width: int = 2
+
+    tokenizer = tmp_path / "tokenizer"
+    tokenizer.mkdir()
+    (tokenizer / "tokenizer.json").write_text("{}")
+    damaged = checkpoint(tmp_path, 4)
+    weights = {"weight": torch.ones(2, 3)}
+    write_checkpoint(tmp_path, 4, "mine", Config(), weights, {}, {"rewinds": 0}, tokenizer)  # type: ignore[arg-type]
+    found = verify(damaged)
+    assert (found["step"], found["version"], found["parameters"]) == (4, 1, 6)
+
+
+def test_lines_of_metrics_are_on_the_disk_when_they_are_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    path = tmp_path / "metrics.jsonl"
+    with Metrics(path) as metrics:
+        metrics.write({"step": 1})
+        assert synced == []
+        metrics.sync()
+        assert synced == [path.stat().st_ino]
 
 
 def test_a_line_of_metrics_is_seen_at_once_or_not_written(tmp_path: Path) -> None:
