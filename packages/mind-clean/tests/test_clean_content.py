@@ -9,6 +9,7 @@ from content_cases import CASES, FORMULAS, Case
 
 from mind_clean.extractors.blocks.extract import Blocks
 from mind_clean.extractors.content import signs
+from mind_clean.extractors.content.lists import _written
 
 AROUND = "<p>A first sentence of the article, long enough to be one, with a comma.</p>"
 LINE = AROUND.removeprefix("<p>").removesuffix("</p>")
@@ -80,3 +81,13 @@ def test_characters_that_mark_here_do_no_harm_on_a_page() -> None:
 def test_a_word_that_means_nothing_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is '{value}', not one of"):
         Blocks(**{name: value})  # type: ignore[arg-type]
+
+
+def test_items_are_numbered_as_their_list_says() -> None:
+    romans = {1: "i", 9: "ix", 161: "clxi", 444: "cdxliv", 555: "dlv", 1994: "mcmxciv",
+              3999: "mmmcmxcix", 4000: "4000", 0: "0", -1: "-1"}  # fmt: skip
+    letters = {1: "a", 26: "z", 27: "aa", 702: "zz", 703: "aaa", 0: "0"}
+    for kind, wanted in (("i", romans), ("a", letters), ("1", {7: "7"})):
+        for number, text in wanted.items():
+            assert _written(number, kind) == text
+            assert _written(number, kind.upper()) == text.upper()

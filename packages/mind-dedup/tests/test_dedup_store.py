@@ -1,14 +1,22 @@
-"""The store of kept records gives what was put in, from memory and from disk alike."""
+"""Kept records and their keys come back as they were put, from memory and from disk alike."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
+from mind_core.batches import Batch
+from mind_core.runner import BatchResult
+from mind_dedup.compared_text import Restoring
 from mind_dedup.fingerprints import Fingerprints
+from mind_dedup.input_size import expected_bytes
+from mind_dedup.key_table import KeyTable
+from mind_dedup.sorted_runs import TieredIndex
 from mind_dedup.store import Block, Remote, Store
 from mind_dedup.two_pass import TwoPass
 
@@ -97,6 +105,7 @@ def test_the_kept_rows_of_a_batch_are_put_with_those_of_their_keys_that_were_ent
         both.keys, both.key_ends.astype(np.int64), both.sets, both.set_ends.astype(np.int64),
         [row[2] for row in rows], ["a"] * 6, [b"{}"] * 6,
     )  # fmt: skip
+    assert [prints.set_of(row).tolist() for row in range(6)] == [row[1] for row in rows]
     odd = both.keys % 2 == 1
     for kept in (range(6), (1, 4, 5)):
         keep = np.isin(np.arange(6), kept)
@@ -129,3 +138,66 @@ def test_an_empty_block_is_no_block_and_a_bound_is_shared_in_four() -> None:
     for memory, share in ((4000, 1000), (None, 1 << 62)):
         tally: Any = SimpleNamespace(plan=SimpleNamespace(streams=True, memory=memory))
         assert TwoPass(tally, mark=False, want_rejects=False).pending.memory == share
+
+
+def test_keys_of_a_chunk_are_found_part_by_part() -> None:
+    """Runs hold the index that was read, the table what came after it."""
+    store, rows = filled(0)
+    index = TieredIndex(
+        store, 1 << 20, lambda first: KeyTable(lambda: store.keys_of_records(first), first)
+    )
+    new = rows_of(np.random.default_rng(8), 2)
+    store.put(block_of(new))
+    rows += new
+    held = [(key, number) for number, row in enumerate(rows) for key in row[0]]
+    added = [(key, number) for key, number in held if number >= sum(SIZES)]
+    assert len(added) > 1
+    index.add(
+        np.array([key for key, _ in added], np.uint64), np.array([number for _, number in added])
+    )
+    chunk = np.array([5, *(key for key, _ in held[::-1]), 6, held[0][0]], np.uint64)
+    index.prepare(chunk)
+    begin = 0
+    for size in (3, 0, 7, len(chunk)):
+        part = chunk[begin : begin + size]
+        places, numbers = index.find(part)
+        assert list(zip(places.tolist(), numbers.tolist(), strict=True)) == [
+            (place, number)
+            for place, one in enumerate(part.tolist())
+            for key, number in held
+            if key == one
+        ]
+        begin += size
+
+
+def test_only_rejects_of_this_tool_lose_their_note_and_lines_keep_their_numbers() -> None:
+    def line(**metadata: Any) -> dict[str, Any]:
+        return {"text": "t"} | ({"metadata": metadata} if metadata else {})
+
+    rejected = {"rejected": {"duplicate_of": "a", "reason": "near"}}
+    records = [
+        (line(mind=rejected), line()),
+        (line(x=1, mind={**rejected, "clean": {}}), line(x=1, mind={"clean": {}})),
+        (line(mind={"rejected": {"reason": "too_short"}}),) * 2,
+        (line(),) * 2,
+        ([1],) * 2,
+    ]
+    seen: list[list[Any]] = []
+
+    def work(batch: Batch) -> BatchResult:
+        seen.append([orjson.loads(line) for _, line in batch.lines() if line != b"no JSON"])
+        assert [number for number, _ in batch.lines()] == [3, 4, 5, 6, 7, 8]
+        assert batch.first_line == 3 and batch.data.endswith(b"\nno JSON\n")
+        return BatchResult()
+
+    data = b"".join(orjson.dumps(before) + b"\n" for before, _ in records) + b"no JSON\n"
+    restoring = Restoring(work, frozenset({"rejects"}))
+    for name in ("rejects", "other"):
+        restoring(Batch(name, 3, data))
+    assert seen == [[after for _, after in records], [before for before, _ in records]]
+
+
+def test_files_that_are_not_packed_hold_their_size(tmp_path: Path) -> None:
+    for name, size in (("a", 1000), ("b", 3)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    assert expected_bytes([str(tmp_path / "a"), str(tmp_path / "b"), "-"]) == 1003

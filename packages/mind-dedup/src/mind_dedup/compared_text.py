@@ -109,4 +109,4 @@ class Restoring:
             del record["metadata"]["mind"]
         if not record["metadata"]:
             del record["metadata"]
-        return encode(record)
+        return encode(record).removesuffix(b"\n")  # a line more would move all positions after it
