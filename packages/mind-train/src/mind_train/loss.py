@@ -17,6 +17,7 @@ from torch import Tensor
 from mind_train.models.cpu.embedding import gradient_of
 from mind_train.models.cpu.heap import make_room
 from mind_train.models.cpu.matmul import is_plain, product
+from mind_train.models.cpu.switch import is_on
 from mind_train.models.language_model import LanguageModel
 
 CHUNK = 1024
@@ -149,7 +150,7 @@ def head_loss(
     if torch.is_autocast_enabled(device):
         rows = rows.to(torch.get_autocast_dtype(device))
     chunk = chunk or chunk_rows(head.shape[0], device)
-    if device == "cpu":
+    if device == "cpu" and is_on():
         make_room(min(chunk, rows.shape[0]) * head.shape[0] * 4)
     # The types are chosen here, so autocast has nothing left to do inside.
     with torch.autocast(device, enabled=False):

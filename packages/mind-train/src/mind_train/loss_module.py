@@ -90,6 +90,12 @@ def require_blocks(model: LanguageModel, option: str) -> list[nn.Module]:
     return blocks
 
 
+def compile_blocks(model: LanguageModel) -> None:
+    """Have torch compile each block."""
+    for block in require_blocks(model, "train.compile"):
+        block.compile()
+
+
 def recompute_blocks(model: LanguageModel) -> None:
     """Keep only each block's input for the backward pass, and compute the rest again there."""
     from torch.utils.checkpoint import checkpoint

@@ -123,13 +123,11 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
         int(sizes.get(n) or 0) for n in ("dim", "ffn_dim", "layers", "heads")
     )
     # What a block keeps for its backward pass: norms, q k v, what they mix, the inner layer.
-    full = (
-        10 * dim + 4 * inner if on_gpu else 8 * dim + 2 * inner
-    )  # see models/cpu/memory_saving_ops.py
+    saving = train.cpu_kernels and not on_gpu  # see models/cpu/memory_saving_ops.py
+    full = 8 * dim + 2 * inner if saving else 10 * dim + 4 * inner
     kept = layers * (dim if train.recompute else full)
-    if not (
-        on_gpu or train.recompute
-    ):  # attention's probabilities, see models/cpu/attention_blocks.py
+    # Attention's probabilities, see models/cpu/attention_blocks.py:
+    if saving and not train.recompute:
         kept += round(heads * sum(kept_keys(sequence, span) for span in model.spans(sequence)))
     tokens = rows * sequence
     chunk = min(chunk_rows(config.vocab, "cuda" if on_gpu else "cpu"), tokens)
@@ -138,6 +136,8 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
         "activations": tokens * kept * width,
         "head": chunk * config.vocab * 4,
     }
+    if not (on_gpu or saving):  # gradients on their way to the table and the head (embedding.py)
+        found["head"] += 2 * config.vocab * dim * 4
     if not on_gpu:
         found |= {"fragments": round(FRAGMENTS * sum(found.values())), "process": PROCESS}
     return {**found, "micro_batch_rows": rows}

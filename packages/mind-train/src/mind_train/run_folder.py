@@ -39,8 +39,8 @@ LOCK = ".lock"
 FREE = {
     "train.save_every", "train.save_minutes", "train.save_async", "train.keep", "train.keep_every",
     "train.evaluate_every", "train.device", "train.parallel", "train.tensorboard",
-    "train.micro_batch", "train.recompute", "train.compile", "train.on_nan", "skip",
-    "tracker",
+    "train.micro_batch", "train.recompute", "train.cpu_kernels", "train.compile", "train.on_nan",
+    "skip", "tracker",
 }  # fmt: skip
 LENGTH = {"train.steps", "train.epochs"}
 

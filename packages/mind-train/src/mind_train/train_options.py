@@ -24,6 +24,8 @@ class TrainOptions:
     ``document_mask`` keeps attention inside a document of a row. ``z_loss`` pulls the scores'
     normaliser towards 1. ``spike_sigmas`` skips a step whose loss is that many deviations above the
     last 128 (0: never). ``recompute`` keeps only the blocks' inputs and computes the rest again.
+    ``cpu_kernels`` trains on a plain processor with operations of our own, that are faster or keep
+    less for the backward pass; false is plain torch, on any device.
     ``compile`` has torch compile the blocks. ``parallel`` is ddp or fsdp, under torchrun.
     A checkpoint is saved every ``save_every`` steps, and after ``save_minutes`` (0: not by the
     clock); ``keep`` is how many stay (0: all), beside those of each ``keep_every`` steps (0: none).
@@ -60,6 +62,7 @@ class TrainOptions:
     dtype: str = "auto"
     parallel: str = "ddp"
     recompute: bool = False
+    cpu_kernels: bool = True
     compile: bool = False
     tensorboard: bool = False
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,10 +28,11 @@ from mind_train.finite import overflowed
 from mind_train.flops import flops
 from mind_train.held_out import HeldOut
 from mind_train.interrupt import Interrupted, StepSaver, Stop, StopAsked
-from mind_train.loss_module import LossModule, recompute_blocks, require_blocks, wrap
+from mind_train.loss_module import LossModule, compile_blocks, recompute_blocks, wrap
 from mind_train.loss_scale import LossScale
 from mind_train.metrics import Metrics
 from mind_train.mixture import Mixture
+from mind_train.models.cpu.switch import cpu_kernels
 from mind_train.models.language_model import LanguageModel
 from mind_train.moving_average import MovingAverage
 from mind_train.rates import Rates
@@ -58,8 +60,8 @@ class Trainer:
         self.mixture, self.held_out = mixture, held_out
         self.settings, self.options = settings, settings.train
         self.machine, self.world = machine, world or ProcessGroup()
-        self.total = mixture.steps
-        self.rates = Rates(settings, self.total)
+        self.kernels = partial(cpu_kernels, self.options.cpu_kernels)
+        self.total, self.rates = mixture.steps, Rates(settings, mixture.steps)
         # Steps whose rows are passed over:
         self.passed = {n for skip in settings.skips for n in range(skip.first, skip.last + 1)}
         sequence = mixture.sources[0].rows.sequence
@@ -68,10 +70,9 @@ class Trainer:
         if self.options.recompute:
             recompute_blocks(self.model)
         if self.options.compile:
-            for block in require_blocks(self.model, "train.compile"):
-                block.compile()
+            compile_blocks(self.model)
         module = LossModule(self.model, self.options.z_loss)
-        if self.world.size == 1:
+        if self.world.size == 1 and self.options.cpu_kernels:
             module.add_directly()
         self.module: nn.Module = wrap(module, self.world, self.options.parallel, machine.device)
         # FSDP2 swaps these for gathered ones while it computes; the optimizer keeps to these.
@@ -79,8 +80,7 @@ class Trainer:
         self.optimizer = settings.optimizer(self.model)
         for group in self.optimizer.param_groups:
             group.setdefault(PEAK, group["lr"])
-        decay = self.options.ema
-        self.ema = MovingAverage(self.parameters, decay) if decay else None
+        self.ema = MovingAverage(self.parameters, self.options.ema) if self.options.ema else None
         self.loss_scale = LossScale(machine.dtype)
         self.start_from(Counters())
         self.last_evaluation: dict[str, Any] = {}
@@ -258,7 +258,7 @@ class Trainer:
                 self.stop_if_asked()
             part = batch.part(start, start + self.micro_batch, device)
             last = start + self.micro_batch >= count
-            with self.machine.precision(), self._accumulating(not last):
+            with self.kernels(), self.machine.precision(), self._accumulating(not last):
                 loss = self.module(part, scale)
                 loss.backward()
             losses.append(loss.detach())
@@ -293,7 +293,8 @@ class Trainer:
         self.measured = self.counters.step
 
     def _evaluate(self) -> dict[str, Any]:
-        return evaluate(
-            self.module, self.model, self.held_out, self.micro_batch,
-            self.options.document_mask, self.machine, self.world, self.stop_if_asked,
-        )  # fmt: skip
+        with self.kernels():
+            return evaluate(
+                self.module, self.model, self.held_out, self.micro_batch,
+                self.options.document_mask, self.machine, self.world, self.stop_if_asked,
+            )  # fmt: skip

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mind_train.models.cpu.attention_blocks import attend_by_blocks, kept_keys, suits_blocks
+from mind_train.models.cpu.switch import is_on
 from mind_train.models.kernels import packed_attention, packed_kernel, row_starts, suits
 
 
@@ -97,7 +98,7 @@ class AttentionContext:
         if not self.cached and suits(self.device, half) and packed_kernel() is not None:
             self.starts()
             return
-        plain = kind == "cpu" and not self.cached and self.documents is None
+        plain = is_on() and kind == "cpu" and not self.cached and self.documents is None
         for window in set(windows):
             if not (plain and kept_keys(self.queries, window)):  # blocks of queries need no mask
                 self.mask(window)

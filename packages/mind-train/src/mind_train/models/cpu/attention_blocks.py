@@ -25,8 +25,8 @@ MOST_KEYS = 512  # that a query sees
 
 def suits_blocks(qkv: Tensor, window: int) -> bool:
     """Tell whether to mix qkv [B, T, 3, H, d] by blocks; ``window`` 0 is none."""
-    fits = kept_keys(qkv.shape[1], window) > 0
-    return fits and torch.is_grad_enabled() and is_plain(qkv, qkv)
+    trains = torch.is_grad_enabled() and is_plain(qkv, qkv)
+    return trains and kept_keys(qkv.shape[1], window) > 0
 
 
 def kept_keys(length: int, window: int) -> float:

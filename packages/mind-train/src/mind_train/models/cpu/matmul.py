@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mind_train.models.cpu.switch import is_on
+
 
 @cache
 def has_fast_products() -> bool:
@@ -85,9 +87,10 @@ class _Product(torch.autograd.Function):
 
 
 def is_plain(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether the products of this module apply: fp32 on the CPU, no shards, no autocast."""
+    """Tell whether this package's ways apply: on, fp32 on the CPU, no shards, no autocast."""
     return (
-        x.device.type == "cpu"
+        is_on()
+        and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
