@@ -378,6 +378,18 @@ def test_nll_ranks_by_the_reference(models: dict[str, Path], tmp_path: Path) -> 
     assert done.code == 0, done.stderr
     verdicts = list(read_records([tmp_path / "v.zst"]))
     assert all(one["ranking"] == [["good"], ["bad"]] for one in verdicts)
+    talks = [{"id": record["id"], "messages": taught(record)} for record in RECORDS]
+    write_records(tmp_path / "talks.zst", talks)  # nobody replied: the last answer is the reference
+    again = run_tool(
+        "mind-domain",
+        ["judge", "--judge", "nll", "--set", f"nll.models={','.join(places)}", "talks.zst", "-o",
+         "again.zst"],
+        folder=tmp_path,
+    )  # fmt: skip
+    assert again.code == 0, again.stderr
+    said = list(read_records([tmp_path / "again.zst"]))
+    for name in ("question_id", "ranking"):
+        assert [one[name] for one in said] == [one[name] for one in verdicts]
     rated = run_tool("mind-domain", ["elo", "--json", "v.zst"], folder=tmp_path)
     report = json.loads(rated.stdout)
     assert [row["model"] for row in report["models"]] == ["good", "bad"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -18,7 +18,7 @@ from mind_core.progress import Progress, log
 from mind_core.records import encode
 from mind_core.runner import StreamOptions
 from mind_core.text.languages import language_of_text
-from mind_domain.answering import require_distinct
+from mind_domain.answering import read_question, require_distinct
 from mind_domain.domain import TOOL
 from mind_domain.judges.model import ModelJudge
 from mind_domain.judges.nll import NllJudge
@@ -69,6 +69,19 @@ def read_replies(record: Record, position: str) -> Answered:
         reference if isinstance(reference, str) else None,
         dict(sorted((replies or {}).items())),
     )
+
+
+def read_references(models: Iterable[str]) -> Callable[[Record, str], Answered]:
+    """Return a reader for a judge of references: replies may be there, conversations will do."""
+    names = sorted(models)
+
+    def read(record: Record, position: str) -> Answered:
+        if "replies" in record:
+            return read_replies(record, position)
+        asked = read_question(record, position)
+        return Answered(asked.key, asked.messages, asked.reference, dict.fromkeys(names, ""))
+
+    return read
 
 
 def make_trials(answered: Sequence[Answered], rule: JudgeRule) -> list[Trial]:
@@ -126,7 +139,8 @@ def run_judge(
     the trial is written with its reason under `failed`, which `elo` counts and leaves out.
     """
     check_distinct(options.inputs, options.output, options.rejects, options.summary, log_file)
-    answered, read = read_all(read_replies, options)
+    reader = read_references(judge.folders) if isinstance(judge, NllJudge) else read_replies
+    answered, read = read_all(reader, options)
     _require_equal(answered)
     trials = make_trials(answered, rule)
     if isinstance(judge, SheetJudge) and not Path(judge.file).exists():
@@ -203,7 +217,11 @@ def _verdict_record(trial: Trial, verdict: Groups | Reason, judge: str) -> Recor
 def _require_equal(answered: Sequence[Answered]) -> None:
     """Refuse replies that are of other models on some questions than on others."""
     if not answered:
-        raise MindError("there is nothing to judge: the input has no replies")
+        raise MindError(
+            "there is nothing to judge: the input has no replies",
+            hint="`mind-domain answer` collects them, and drops a question with a reply that was "
+            "cut (--max-tokens); `--judge nll` takes conversations without replies",
+        )
     require_distinct([one.key for one in answered])
     models = set(answered[0].replies)
     if len(models) > len(LETTERS):

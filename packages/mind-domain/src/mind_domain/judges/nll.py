@@ -18,7 +18,7 @@ class NllJudge:
     """Rank models by the bits per byte of the reference answer: `models` is "a=run1,b=run2".
 
     Deterministic, and says something at a size at which no model can judge. It looks at the models
-    and not at their replies.
+    and not at their replies, so conversations with a last answer will do.
     """
 
     models: str = ""
