@@ -69,6 +69,14 @@ def text_of(record: Record, position: str = "record") -> str:
             encode(record),
             cause="it has 'html' and no 'text' yet: run mind-clean first",
         )
+    if record.get("text") is None and isinstance(record.get("messages"), list):
+        raise BadRecord(
+            "missing_field",
+            position,
+            encode(record),
+            cause="it is a conversation, with 'messages' and no 'text': mind-dedup and mind-tok "
+            "encode read those with --chat",
+        )
     return field(record, "text", position, str)
 
 
