@@ -13,12 +13,14 @@ import tokenizers
 from mind_core import MindError, Record
 from mind_core.errors import BadRecord, UsageError
 from mind_core.stream import Batch
+from mind_core.testing import run_tool
 from mind_tok import Tokenizer
 from mind_tok.chat import UnsuitableChat
 from mind_tok.chat_template import BUILT_IN, FOLDER, ChatTemplate, load_template, told_by
 from mind_tok.chat_template_ids import TemplateEncoder, control_tokens
 from mind_tok.encode import Encoder, ToStream
 from mind_tok.huggingface import HuggingFaceTokenizer
+from mind_tok.shards import ShardSet
 
 SPECIAL = [
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|start_header_id|>",
@@ -254,3 +256,26 @@ def test_a_name_that_mindllm_lacks_has_a_way_out(foreign: HuggingFaceTokenizer) 
     with pytest.raises(MindError) as caught:
         check_has_turns(foreign)
     assert "--chat-template" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["chatml", "qwen", "llama3"])
+def test_conversations_become_shards_whatever_the_template_ends_with(
+    name: str, foreign: HuggingFaceTokenizer, tmp_path: Path
+) -> None:
+    """ChatML ends with a line break: the end token follows, and is not learnt."""
+    foreign.save(tmp_path / "words")
+    lines = b"".join(orjson.dumps(talk) + b"\n" for talk in TALKS)
+    (tmp_path / "chats.jsonl").write_bytes(lines)
+    given = ["encode", "chats.jsonl", "--chat", "--chat-template", name, "-t", "words"]
+    done = run_tool("mind-tok", [*given, "-o", "shards", "--validation", "0"], folder=tmp_path)
+    assert done.code == 0, done.stderr
+    stream = run_tool("mind-tok", [*given, "-z", "0"], folder=tmp_path)
+    rendered = [orjson.loads(line) for line in stream.stdout.splitlines()]
+    shards = ShardSet.open(tmp_path / "shards")
+    end = foreign.end_id
+    assert foreign.vocabulary()[end].data == b"<|endoftext|>"
+    assert shards.documents == len(TALKS)
+    found = [shards.document(0, number) for number in range(len(TALKS))]
+    for document, record in zip(found, rendered, strict=True):
+        assert document.ids.tolist() == [*record["ids"], end]
+        assert document.mask is not None and document.mask.tolist() == [*record["mask"], 0]

@@ -49,7 +49,7 @@ def test_together_is_as_alone(config: Any, temperature: float) -> None:
     rules = [Rules(n, temperature, 1.0, seed=n) for n in (40, 3, 12, 5, 30, 1)]
     together = write_all(model, words, prompts, rules, batch=2)
     for prompt, rule, written in zip(prompts, rules, together, strict=True):
-        stream = continue_ids(model, prompt, 0, rule.temperature, rule.top_p, rule.seed)
+        stream = continue_ids(model, prompt, {0}, rule.temperature, rule.top_p, rule.seed)
         alone = [token for token, _ in zip(stream, range(rule.max_new), strict=False)]
         assert written.ids == alone
         assert written.text == words.decode(alone)

@@ -64,13 +64,13 @@ def test_greedy_equals_the_argmax_without_cache(config: Any) -> None:
             token = int(model.logits(model(torch.tensor([ids]))[0, -1]).argmax())
             expected.append(token)
             ids.append(token)
-    found = list(islice(continue_ids(model, prompt, -1, 0.0, 1.0, 0), 12))
+    found = list(islice(continue_ids(model, prompt, (), 0.0, 1.0, 0), 12))
     assert found == expected
 
 
 @both
 def test_generation_goes_on_past_the_context(config: Any) -> None:
-    found = list(islice(continue_ids(build(config), [1] * 40, -1, 1.0, 1.0, 3), 60))
+    found = list(islice(continue_ids(build(config), [1] * 40, (), 1.0, 1.0, 3), 60))
     assert len(found) == 60
 
 

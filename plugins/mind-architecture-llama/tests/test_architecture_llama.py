@@ -224,3 +224,35 @@ def test_it_goes_on_by_the_command_line(tmp_path: Path) -> None:
     assert call("sample", "run", "Still", "--max-new", "3").startswith("Still")
     call("export", "run", "-o", "out")
     assert transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out").config.head_dim == 16
+
+
+def test_an_imported_model_is_talked_to_by_its_own_template(tmp_path: Path) -> None:
+    """The ids before an answer are transformers', and the token that ends answers ends them."""
+    from mind_eval.models.model import mind_model
+    from mind_train.chat_prompt import chat_prompts
+
+    make_folder(tmp_path / "hf", "qwen3")
+    chatml = (
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    )
+    words = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
+    words.chat_template, words.eos_token = chatml, "<|endoftext|>"
+    words.save_pretrained(tmp_path / "hf")
+    plugins = load_plugins([PLUGIN])
+    import_folder(tmp_path / "hf", None, tmp_path / "run", None, plugins)
+    checkpoint = load_checkpoint(tmp_path / "run", plugins=plugins)
+    prompts = chat_prompts(checkpoint)
+    talk = [
+        {"role": "system", "content": "Be brief."}, {"role": "user", "content": "学而时习之？"},
+        {"role": "assistant", "content": "Yes."}, {"role": "user", "content": "Why?"},
+    ]  # fmt: skip
+    wanted = words.apply_chat_template(talk, add_generation_prompt=True, return_dict=True)
+    assert prompts.encode(talk) == wanted["input_ids"]
+    by_name = words.convert_tokens_to_ids
+    assert {by_name("<|endoftext|>"), by_name("<|im_end|>")} <= prompts.end_ids
+    chat = mind_model(checkpoint).chat
+    assert chat is not None and chat.encode is not None
+    assert list(chat.encode([(m["role"], m["content"]) for m in talk])) == wanted["input_ids"]
+    with pytest.raises(MindError, match="control token"):
+        prompts.encode([{"role": "user", "content": "hello<|im_end|>"}])

@@ -9,8 +9,9 @@ import torch
 
 from mind_core import MindError, Record
 from mind_eval.scoring import ScoredSequence, score
-from mind_tok.chat import encode_chat, encode_prompt
+from mind_tok.chat import encode_chat
 from mind_train import Checkpoint
+from mind_train.chat_prompt import chat_prompts
 from mind_train.generate import generate
 
 MAX_NEW = 32
@@ -96,8 +97,11 @@ def generate_answers(
     """
     require_finite_weights(model)
     room = max(1, model.context - max_new)
+    prompts = chat_prompts(model)
     for n, question in enumerate(questions, 1):
-        prompt = encode_prompt(model.tokenizer, list(question.messages))
-        ids = generate(model, prompt[-room:], max_new=max_new, temperature=0.0)
+        prompt = prompts.encode(question.messages)
+        ids = generate(
+            model, prompt[-room:], max_new=max_new, temperature=0.0, end_ids=prompts.end_ids
+        )
         yield ModelAnswer(None, model.tokenizer.decode(ids), len(prompt) > room)
         note(n)

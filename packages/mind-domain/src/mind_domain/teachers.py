@@ -242,14 +242,15 @@ class LocalCheckpoint:
     def write(self, messages: Sequence[Mapping[str, str]], decoding: Decoding) -> Reply:
         """Continue the conversation; a prompt that does not fit loses its beginning."""
         from mind_domain.predict import require_finite_weights
-        from mind_tok.chat import encode_prompt
+        from mind_train.chat_prompt import chat_prompts
         from mind_train.generate import generate
 
         with self._lock:
             model = self.checkpoint
             require_finite_weights(model)
             room = max(1, model.context - decoding.max_tokens)
-            prompt = encode_prompt(model.tokenizer, list(messages))[-room:]
+            prompts = chat_prompts(model)
+            prompt = prompts.encode(messages)[-room:]
             ids = generate(
                 model,
                 prompt,
@@ -257,6 +258,7 @@ class LocalCheckpoint:
                 decoding.temperature,
                 decoding.top_p,
                 decoding.seed,
+                prompts.end_ids,
             )
             finish = "length" if len(ids) >= decoding.max_tokens else "stop"
             return Reply(model.tokenizer.decode(ids), finish, len(prompt) + len(ids))

@@ -81,6 +81,10 @@ class ChatTemplate:
                 )
         return rendered
 
+    def prompt(self, messages: Messages) -> str:
+        """Return the text after which the model answers; raise `MindError` if it is refused."""
+        return self._text(messages, None, True)
+
     def _by_prefixes(self, messages: Messages, tools: Any, text: str) -> Iterator[tuple[int, int]]:
         for place, message in enumerate(messages):
             if message["role"] != "assistant":
@@ -95,7 +99,7 @@ class ChatTemplate:
             yield len(before), len(before) + len(upto[len(before) :].rstrip())
 
     def _text(
-        self, messages: Messages, tools: Any, prompt: bool, marks: tuple[str, str] = ("", "")
+        self, messages: Messages, tools: Any, prompt: bool, marks: tuple[str, ...] = ("", "")
     ) -> str:
         jinja2 = _jinja()
         try:
@@ -105,10 +109,8 @@ class ChatTemplate:
             )  # fmt: skip
         except (jinja2.TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
             raise MindError(f"template {self.name}: {error}") from None
-        if len(text) > _LONGEST + 4 * len(repr(messages)):
-            raise MindError(
-                f"template {self.name} makes {len(text):,} characters of a conversation"
-            )
+        if (size := len(text)) > _LONGEST + 4 * len(repr(messages)):
+            raise MindError(f"template {self.name} makes {size:,} characters of a conversation")
         return str(text)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -39,12 +39,15 @@ class TemplateEncoder:
 
     tokenizer: Tokenizer
     template: ChatTemplate
+    end_id: int | None = None
+    """What each conversation ends with in shards, where documents follow each other. Templates
+    such as ChatML's end with a line break: this token is added then, and not learnt."""
 
-    def __getstate__(self) -> tuple[Tokenizer, ChatTemplate]:
-        return self.tokenizer, self.template
+    def __getstate__(self) -> tuple[Tokenizer, ChatTemplate, int | None]:
+        return self.tokenizer, self.template, self.end_id
 
-    def __setstate__(self, state: tuple[Tokenizer, ChatTemplate]) -> None:
-        for name, value in zip(("tokenizer", "template"), state, strict=True):
+    def __setstate__(self, state: tuple[Tokenizer, ChatTemplate, int | None]) -> None:
+        for name, value in zip(("tokenizer", "template", "end_id"), state, strict=True):
             object.__setattr__(self, name, value)
 
     def rendered(self, told: TemplateInput, record: Record, position: str) -> Rendered:
@@ -63,6 +66,29 @@ class TemplateEncoder:
             raise UnsuitableChat(
                 reason, position, encode_record(record), cause=error.message
             ) from None
+
+    def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Return the ids after which the model writes the next answer.
+
+        Raises `MindError` for what the template refuses, and for a message that spells a control
+        token.
+        """
+        for message in messages:
+            if self._pattern is not None and (found := self._pattern.search(message["content"])):
+                raise MindError(
+                    f"a message says {found.group()!r}, which is a control token of the model",
+                    hint="leave it out: it would end the message",
+                )
+        [encoded] = self.encode([Rendered(self.template.prompt(messages), [])])
+        return [int(token) for token in encoded.ids]
+
+    def answer_end(self) -> int | None:
+        """Return the control token that the template writes behind an answer, if there is one."""
+        answer = "42"
+        told = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
+        _, _, rest = self.template.render(told).text.rpartition(answer)
+        found = self._pattern.match(rest.lstrip()) if self._pattern is not None else None
+        return self._control[found.group()] if found else None
 
     def encode(self, conversations: Sequence[Rendered]) -> list[Encoded]:
         """Return ids and masks."""
@@ -98,6 +124,8 @@ class TemplateEncoder:
         for begin, end in places:
             mask[(begins < end) & (ends > begin)] = 1
         trained = sum(len(one.text[b:e].encode()) for b, e in one.spans)
+        if self.end_id is not None and (not len(ids) or ids[-1] != self.end_id):
+            ids, mask = np.append(ids, np.int32(self.end_id)), np.append(mask, np.uint8(0))
         return Encoded(ids, mask, trained)
 
     def _ids(self, text: str) -> NDArray[np.int32]:

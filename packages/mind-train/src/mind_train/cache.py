@@ -93,8 +93,8 @@ def template_shards(
                 f"{path} is no file of conversations",
                 hint="a Hugging Face model reads JSONL: shards have other ids and another template",
             )
-    encoder = Encoder(ours, chat=True, template=TemplateEncoder(ours, used))
-    key = f"{ours.sha256} {ours.end_id} {used.bos_token!r} {used.eos_token!r} {used.source}"
+    encoder = Encoder(ours, chat=True, template=TemplateEncoder(ours, used, ours.end_id))
+    key = f"{ours.sha256} ends {ours.end_id} {used.bos_token!r} {used.eos_token!r} {used.source}"
     made = first_does("encode", lambda: str(_encoded(inputs, encoder, key, cache)))
     return [_seen(Path(made))], used.source
 

@@ -48,6 +48,8 @@ class Rules:
     stop: tuple[str, ...] = ()
     seed: int = 0
     logprobs: int = -1
+    end_ids: frozenset[int] = frozenset()
+    """Tokens that end a text, besides the tokenizer's own."""
 
     def __post_init__(self) -> None:
         check_sampling(self.temperature, self.top_p)
@@ -96,7 +98,7 @@ class _Row:
             least = chosen_from.topk(rules.top_k).values[-1]
             chosen_from = chosen_from.masked_fill(chosen_from < least, -torch.inf)
         token = choose(chosen_from, rules.temperature, rules.top_p, self.chooser)
-        if token == self.words.end_id:
+        if token == self.words.end_id or token in rules.end_ids:
             return self._end(STOP)
         written.ids.append(token)
         self.tokens.append(token)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -38,15 +38,16 @@ def generate(
     temperature: float = 0.0,
     top_p: float = 1.0,
     seed: int = 0,
+    end_ids: Collection[int] = (),
 ) -> list[int]:
     """Continue a prompt; give the new ids only, without the end token that stopped it.
 
     Temperature 0 is greedy; ``top_p`` keeps the smallest set of tokens with that much probability.
-    An empty prompt begins a document.
+    An empty prompt begins a document. ``end_ids`` end a text as the tokenizer's end token does.
     """
     end = checkpoint.tokenizer.end_id
     stream = continue_ids(
-        checkpoint.model, list(prompt_ids) or [end], end, temperature, top_p, seed
+        checkpoint.model, list(prompt_ids) or [end], {end, *end_ids}, temperature, top_p, seed
     )
     return [token for token, _ in zip(stream, range(max_new), strict=False)]
 
@@ -54,12 +55,12 @@ def generate(
 def continue_ids(
     model: LanguageModel,
     prompt: Sequence[int],
-    end_id: int,
+    end_ids: Collection[int],
     temperature: float,
     top_p: float,
     seed: int,
 ) -> Iterator[int]:
-    """Yield new token ids until the end token, for as long as the caller asks.
+    """Yield new token ids until one that ends a text, for as long as the caller asks.
 
     When the context is full the second half of it is read again and generation goes on.
     """
@@ -79,7 +80,7 @@ def continue_ids(
             logits = model.logits(model(ids, cache=cache)[0, -1]).float().cpu()  # (V,)
         require_finite(logits, f"a score of token {len(tokens):,}", DAMAGED)
         token = choose(logits, temperature, top_p, chooser)
-        if token == end_id:
+        if token in end_ids:
             return
         yield token
         tokens.append(token)

@@ -11,7 +11,7 @@ from mind_core import MindError, Record
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.records import decode
-from mind_tok.chat import encode_prompt
+from mind_train.chat_prompt import chat_prompts, end_ids
 from mind_train.checkpoint import Checkpoint, load_checkpoint
 from mind_train.components import TOOL
 from mind_train.decoding import Rules, Written, write_all, write_together
@@ -36,11 +36,11 @@ class Sampling:
     def __post_init__(self) -> None:
         self.rules(0)
 
-    def rules(self, turn: int) -> Rules:
+    def rules(self, turn: int, end_ids: frozenset[int] = frozenset()) -> Rules:
         """Give the rules of sample ``turn`` of a prompt; raise MindError for odd values."""
         return Rules(
             self.max_new, self.temperature, self.top_p, self.top_k, self.repetition, self.stop,
-            self.seed + turn,
+            self.seed + turn, end_ids=end_ids,
         )  # fmt: skip
 
 
@@ -62,8 +62,9 @@ def sample(
     words = checkpoint.tokenizer
     asked = [(prompt, turn) for prompt in prompts for turn in range(count)]
     ids = {prompt: prompt_ids(checkpoint, prompt, how.chat) for prompt in prompts}
+    ends = chat_prompts(checkpoint).end_ids if how.chat else end_ids(checkpoint)
     if show is None:  # nobody watches: texts of one length are written together
-        rules = [how.rules(turn) for _, turn in asked]
+        rules = [how.rules(turn, ends) for _, turn in asked]
         texts = write_all(checkpoint.model, words, [ids[prompt] for prompt, _ in asked], rules)
         for (prompt, _), written in zip(asked, texts, strict=True):
             yield _record(prompt, written, checkpoint)
@@ -71,7 +72,7 @@ def sample(
     for prompt, turn in asked:
         if not how.chat:
             show(prompt)
-        written = write(checkpoint, ids[prompt], how.rules(turn), show)
+        written = write(checkpoint, ids[prompt], how.rules(turn, ends), show)
         show("\n")
         yield _record(prompt, written, checkpoint)
 
@@ -138,13 +139,14 @@ def converse(
 ) -> None:
     """Answer one line after another (stdin's), each with all that was said before in view."""
     checkpoint = load_to_write(folder, plugins, device)
+    prompts = chat_prompts(checkpoint)
     messages: list[dict[str, str]] = []
     for turn, line in enumerate(sys.stdin if lines is None else lines):
         if not (question := line.strip()):
             continue
         messages.append({"role": "user", "content": question})
-        ids = encode_prompt(checkpoint.tokenizer, messages)
-        written = write(checkpoint, ids, how.rules(turn), show)
+        ids = prompts.encode(messages)
+        written = write(checkpoint, ids, how.rules(turn, prompts.end_ids), show)
         show("\n")
         messages.append({"role": "assistant", "content": written.text})
 
@@ -168,4 +170,4 @@ def prompt_ids(checkpoint: Checkpoint, prompt: str, chat: bool) -> list[int]:
     tokenizer = checkpoint.tokenizer
     if not chat:
         return [tokenizer.end_id, *tokenizer.encode(prompt)]
-    return encode_prompt(tokenizer, [{"role": "user", "content": prompt}])
+    return chat_prompts(checkpoint).encode([{"role": "user", "content": prompt}])

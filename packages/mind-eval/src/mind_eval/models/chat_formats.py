@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
@@ -13,6 +13,9 @@ from mind_core import MindError
 from mind_core.special_tokens import ASSISTANT, END, USER
 from mind_eval.prompts.chat import Messages, without_system
 from mind_eval.prompts.templates import FAULTS, within_limits
+
+if TYPE_CHECKING:
+    from mind_train import Checkpoint
 
 Ids = tuple[int, ...]
 
@@ -27,6 +30,31 @@ class ChatFormat:
     template: str
     render: Callable[[Messages], str]
     encode: Callable[[Messages], Ids] | None = None
+
+
+def format_of(checkpoint: Checkpoint) -> ChatFormat | None:
+    """Return a checkpoint's form: mind-train's turns, the template that it was imported with, or
+    None."""
+    from mind_train.chat_prompt import chat_prompts
+
+    if (turns := turns_of(checkpoint.tokenizer)) is not None:
+        return turns
+    try:
+        encoder = chat_prompts(checkpoint).template
+    except MindError:
+        return None
+    assert encoder is not None
+
+    def plain(messages: Messages) -> list[dict[str, str]]:
+        return [{"role": role, "content": content} for role, content in messages]
+
+    def render(messages: Messages) -> str:
+        return encoder.template.prompt(plain(messages))
+
+    def encode(messages: Messages) -> Ids:
+        return tuple(encoder.prompt(plain(messages)))
+
+    return ChatFormat(encoder.template.source, render, encode)
 
 
 def turns_of(tokenizer: Any) -> ChatFormat | None:

@@ -14,7 +14,7 @@ import torch
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import read_json
-from mind_eval.models.chat_formats import ChatFormat, turns_of
+from mind_eval.models.chat_formats import ChatFormat, format_of
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.network import Network
 from mind_train.vector_math import settle_vector_functions
@@ -154,6 +154,8 @@ def device_name(device: str) -> str:
 
 def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -> Model:
     """Make a model of a mind-train checkpoint."""
+    from mind_train.chat_prompt import end_ids
+
     model = checkpoint.model.to(DTYPES[dtype])
     made = Model(
         named=name or str(checkpoint.folder),
@@ -167,7 +169,8 @@ def mind_model(checkpoint: Checkpoint, name: str = "", dtype: str = "float32") -
             "architecture": checkpoint.architecture,
             "parameters": sum(p.numel() for p in model.parameters()),
         },
-        chat=turns_of(checkpoint.tokenizer),
+        chat=format_of(checkpoint),
+        stops=end_ids(checkpoint),
     )
     _check_fit(made)
     return made

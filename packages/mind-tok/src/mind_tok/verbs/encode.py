@@ -99,7 +99,10 @@ def encode(
     if emit and output is None:
         raise UsageError("--emit goes with shards", hint="name a folder with -o")
     plugins = make_plugins(shared.plugin_files)
-    encoder = _encoder(load_tokenizer(tokenizer, plugins), chat, chat_template, shared.seed)
+    encoder = _encoder(
+        load_tokenizer(tokenizer, plugins), chat, chat_template, shared.seed,
+        shards=output is not None,
+    )  # fmt: skip
     check_share(validation)
     if shared.dry_run:
         if job is None:
@@ -120,7 +123,9 @@ def encode(
         pipeline.encode_shards(encoder, wanted, shared.stream, plugins)
 
 
-def _encoder(tokenizer: Tokenizer, chat: bool, chat_template: str, seed: int) -> Encoder:
+def _encoder(
+    tokenizer: Tokenizer, chat: bool, chat_template: str, seed: int, *, shards: bool
+) -> Encoder:
     """Return what encodes texts, or conversations in MindLLM's form or by a template."""
     from mind_tok.chat import check_has_turns
     from mind_tok.chat_template import MINDLLM, load_template
@@ -132,7 +137,8 @@ def _encoder(tokenizer: Tokenizer, chat: bool, chat_template: str, seed: int) ->
         raise UsageError("--chat-template goes with --chat")
     if chat_template not in ("", MINDLLM):
         template = load_template(chat_template, control_tokens(tokenizer))
-        return replace(encoder, template=TemplateEncoder(tokenizer, template))
+        end = tokenizer.end_id if shards else None
+        return replace(encoder, template=TemplateEncoder(tokenizer, template, end))
     if chat:
         check_has_turns(tokenizer)
     return encoder

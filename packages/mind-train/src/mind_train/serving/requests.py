@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mind_core import MindError
-from mind_tok.chat import encode_prompt
+from mind_train.chat_prompt import chat_prompts, end_ids
 from mind_train.checkpoint import Checkpoint
 from mind_train.decoding import Rules
 
@@ -59,6 +59,7 @@ def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) ->
         "repetition": _number(body, "repetition_penalty", 1.0, 1e-3, 1e3),
         "stop": tuple(stops),
         "logprobs": _logprobs(body, chat),
+        "end_ids": chat_prompts(checkpoint).end_ids if chat else end_ids(checkpoint),
     }
     rules = [Rules(**common, seed=seed + turn) for _ in prompts for turn in range(int(count))]
     texts = [prompt for prompt in prompts for _ in range(int(count))]
@@ -106,7 +107,7 @@ def _messages(body: Mapping[str, Any], checkpoint: Checkpoint) -> list[int]:
     if plain[-1]["role"] != "user":
         raise BadRequest("the last message is the user's", "messages")
     try:
-        return _fitting(encode_prompt(checkpoint.tokenizer, plain), checkpoint, "messages")
+        return _fitting(chat_prompts(checkpoint).encode(plain), checkpoint, "messages")
     except MindError as error:
         raise BadRequest(error.message, "messages") from None
 
