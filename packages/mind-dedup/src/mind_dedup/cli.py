@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from mind_core import cli
 from mind_core.errors import UsageError
 from mind_core.recipe import Recipe, load_recipe, merged
 from mind_core.stream_command import SharedOptions, stream_command
+from mind_core.tasks import options as jobs_of
 from mind_dedup import options as own
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mind_dedup.config import DedupConfig
 
 TOOL = "mind-dedup"
+PARTITIONS = 16
 WHAT = (
     "Remove duplicates from a stream of texts and keep the first of each.\n\n"
     "MinHash proposes what may be near-duplicates; a record goes only if its exact similarity "
@@ -29,6 +32,7 @@ EXAMPLES = (
     "mind-clean pages.jsonl.zst | mind-dedup -j 4 --threshold 0.9 > distinct.jsonl.zst",
     "mind-dedup --keep longest --clusters clusters.jsonl.zst texts.jsonl.zst -o distinct.jsonl.zst",
     "mind-dedup --index seen/ today.jsonl.zst -o new.jsonl.zst",
+    "mind-dedup pages/ --into distinct/ -j 8 --partitions 64",
     "mind-dedup --chat question *.jsonl.zst -o distinct.jsonl.zst --report pool.txt",
 )
 COST = (
@@ -53,7 +57,8 @@ def make_plugins(files: Sequence[Path] = ()) -> Plugins:
     "inputs _fields output signature threshold measure unverified text_field chat keep scope "
     "max_removed max_cluster allow mark rejects clusters weights report benchmarks index "
     "against merge compact compare restore memory backend summary jobs level limit skip_bad "
-    "recipe assignments plugin plan_for plot dry_run print_recipe list_components "
+    "recipe assignments plugin into from_list task_size partitions engine address retries shard "
+    "plan_only plan_for plot dry_run print_recipe list_components "
     "list_plugins json quiet progress version",
     questions=(TOOL, make_plugins),
     defaults={"recipe": "default"},
@@ -83,6 +88,7 @@ def dedup(
     restore: own.Restore = None,
     memory: own.Memory = None,
     backend: own.Backend = "",
+    partitions: own.Partitions = PARTITIONS,
     plan_for: own.PlanFor = None,
     plot: own.Plot = None,
 ) -> None:
@@ -100,6 +106,9 @@ def dedup(
         "guard": {"max_removed": max_removed, "max_cluster": max_cluster},
         "run": {"memory": memory, "weights": weights},
     }
+    if shared.job_values["into"] is None:
+        shared.job()  # refuses what is of jobs
+        jobs_of.refuse_without_into(partitions=partitions != PARTITIONS)
     effective = _effective(shared.recipe or "default", flags, shared.assignments)
     from mind_dedup import pipeline
     from mind_dedup.backend import find_backend
@@ -112,6 +121,13 @@ def dedup(
     )  # fmt: skip
     if shared.print_recipe:
         cli.write_out(plan.recipe.to_toml())
+    elif shared.job_values["into"] is not None:
+        refused = {
+            "clusters": clusters, "report": report, "benchmark": benchmarks, "index": index,
+            "against": against, "merge": merge, "compact": compact, "restore": restore,
+            "backend": backend, "plan": plan_for, "plot": plot, "compare": compare != "both",
+        }  # fmt: skip
+        _run_job(shared, plan, partitions, refused)
     elif plan_for is not None:
         cli.write_out(_planned(plan, plan_for, plot))
     elif merge or compact:
@@ -126,6 +142,32 @@ def dedup(
     else:
         shared.require_input()
         pipeline.deduplicate(plan, stream, job)
+
+
+def _run_job(
+    shared: SharedOptions, plan: DedupConfig, partitions: int, refused: dict[str, Any]
+) -> None:
+    """Run a job over files, after what it cannot do was refused."""
+    from mind_core.tasks.inputs import find_files
+    from mind_dedup.pipeline import describe
+    from mind_dedup.tasks.job import check_job, dedup_settings, refuse_options, run_dedup_job
+
+    options = shared.job()
+    assert options is not None
+    refuse_options(refused)
+    settings = dedup_settings(
+        plan,
+        partitions,
+        mark=shared.mark,
+        level=shared.stream.level,
+        skip_bad=shared.stream.skip_bad,
+    )
+    check_job(settings)
+    if shared.dry_run:
+        find_files(options.inputs, options.from_list, TOOL)
+        cli.write_out(describe(plan))
+        return
+    run_dedup_job(settings, options)
 
 
 def _effective(name: str, flags: dict[str, dict[str, Any]], assignments: Sequence[str]) -> Recipe:
@@ -183,6 +225,8 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_COLLECT_AFTER)
     try:
+        if sys.argv[1:2] == [jobs_of.STATUS]:
+            cli.run(jobs_of.status_app(TOOL), f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
         cli.run(app, TOOL)
     finally:
         gc.freeze()  # at the exit Python would walk through all that is about to go

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,8 +79,7 @@ class Guard:
             told.append(f"and {len(over) - _NAMED} more")
         for size, number in large[:_NAMED]:
             assert sizes is not None
-            examples = ", ".join(sizes.examples[number])
-            told.append(f"{size:,} copies of {id_of(number)}, for example {examples}")
+            told.append(f"{size:,} copies of {id_of(number)}{_for(sizes.examples[number])}")
         raise GateError(
             self._what(len(over), len(large)),
             cause="; ".join(told),
@@ -131,8 +130,10 @@ class SummaryBySource(Summary):
 
 
 def _told(name: str, source: Source) -> str:
-    pairs = ", ".join(f"{own} as {kept}" for own, kept in source.examples)
-    return (
-        f"{name} loses {source.removed:,} of {source.records:,} ({source.share:.0%}), "
-        f"for example {pairs}"
-    )
+    pairs = _for([f"{own} as {kept}" for own, kept in source.examples])
+    return f"{name} loses {source.removed:,} of {source.records:,} ({source.share:.0%}){pairs}"
+
+
+def _for(examples: Sequence[str]) -> str:
+    """Return the end of a sentence that names examples, if there are any."""
+    return f", for example {', '.join(examples)}" if examples else ""

@@ -185,3 +185,13 @@ Plot = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--plot", metavar="FILE.svg", help="With --plan: draw the curve as well."),
 ]
+
+Partitions = Annotated[
+    int,
+    typer.Option(
+        "--partitions",
+        metavar="N",
+        min=1,
+        help="With --into: parts that keys and groups of records are split into, a task each.",
+    ),
+]

@@ -1,0 +1,1 @@
+"""Near-duplicates over files, as stages of tasks; `job` says which stages there are, and why."""

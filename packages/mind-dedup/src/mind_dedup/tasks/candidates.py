@@ -1,0 +1,119 @@
+"""Fourth stage: the prints of the records of a range that are in groups, part by part."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mind_core.parallel import engine_for
+from mind_core.stream import Batch
+from mind_core.tasks.commit import TaskResult
+from mind_core.tasks.names import WORK
+from mind_core.tasks.task import TaskContext
+from mind_dedup.fingerprints import Fingerprints
+from mind_dedup.tasks.pairs import PARTS, RECORDS, groups_name
+from mind_dedup.tasks.print_sections import PrintedRows, packed_rows
+from mind_dedup.tasks.sections import INDEX, IntArray, SectionWriter
+from mind_dedup.tasks.settings import DedupSettings
+from mind_dedup.tasks.work_files import CANDIDATES, WorkFiles, work_files
+
+_HELD = 1 << 26
+"""Bytes of prints that wait until each part gets its own in one piece."""
+
+_Parts = npt.NDArray[np.uint16]
+
+
+def prints_name(name: str) -> str:
+    """Return the name of the prints of a range, below the work of a job."""
+    return f"{CANDIDATES}/{name}.prints"
+
+
+def candidates(settings: DedupSettings, context: TaskContext) -> TaskResult:
+    """Read a range again and write the prints of what is to be compared."""
+    files = work_files(context.job_folder)
+    rows, parts = _grouped_rows(files, context.task.place)
+    bad = np.fromfile(files.of_range(context.task.name, "bad"), np.int64)
+    path = context.scratch / "prints"
+    chosen: deque[IntArray] = deque()
+    batches = _only(context.batches(settings.columns), rows, set(bad.tolist()), chosen)
+    with SectionWriter(path) as writer:
+        waiting = _Waiting(writer, rows, parts)
+        take = settings.take(with_policy=True)
+        for outcome in engine_for(context.cores).map(take, batches):
+            waiting.add(chosen.popleft(), outcome.payload)
+        waiting.write()
+    name = f"{WORK}/{prints_name(context.task.name)}"
+    return TaskResult(
+        {name: path, f"{name}{INDEX}": path.with_name(path.name + INDEX)},
+        {"candidates": len(rows), "bytes": path.stat().st_size},
+    )
+
+
+class _Waiting:
+    """Let the prints of batches wait, and write those of each part together."""
+
+    def __init__(self, writer: SectionWriter, rows: IntArray, parts: _Parts) -> None:
+        self.writer, self.rows, self.parts = writer, rows, parts
+        self._held: dict[int, list[bytes]] = {}
+        self._size = 0
+
+    def add(self, rows: IntArray, prints: Fingerprints) -> None:
+        """Take the prints of a batch, which are of these rows of the range."""
+        assert len(rows) == len(prints), "a record was read once and not a second time"
+        parts = self.parts[np.searchsorted(self.rows, rows)]
+        printed = PrintedRows(rows, prints)
+        for part in np.unique(parts).tolist():
+            data = packed_rows(printed, np.flatnonzero(parts == part))
+            self._held.setdefault(part, []).append(data)
+            self._size += len(data)
+        if self._size > _HELD:
+            self.write()
+
+    def write(self) -> None:
+        """Write what waits."""
+        for part, waiting in sorted(self._held.items()):
+            for data in waiting:
+                self.writer.add(part, data)
+        self._held, self._size = {}, 0
+
+
+def _grouped_rows(files: WorkFiles, place: int) -> tuple[IntArray, _Parts]:
+    """Return the rows of a range that are in groups, ascending, and the part of each."""
+    path = files.work(groups_name(RECORDS))
+    size = path.stat().st_size // 8
+    if not size:  # what is empty cannot be mapped
+        return np.zeros(0, np.int64), np.zeros(0, np.uint16)
+    first, stop = files.firsts[place : place + 2].tolist()
+    low, high = np.searchsorted(np.memmap(path, np.int64, "r"), [first, stop]).tolist()
+    rows = np.fromfile(path, np.int64, high - low, offset=8 * low) - first
+    parts_path: Path = files.work(groups_name(PARTS))
+    return rows, np.fromfile(parts_path, np.uint16, high - low, offset=2 * low)
+
+
+def _only(
+    batches: Iterator[Batch], rows: IntArray, bad: set[int], chosen: deque[IntArray]
+) -> Iterator[Batch]:
+    """Yield batches with only the lines of some rows; the others are blank, so numbers stay.
+
+    The rows of each batch that is yielded are appended to `chosen`.
+    """
+    first = 0
+    for batch in batches:
+        numbers = [number for number, _ in batch.lines() if number not in bad]
+        low, high = np.searchsorted(rows, [first, first + len(numbers)]).tolist()
+        if low < high:
+            mine = rows[low:high]
+            wanted = {numbers[row - first] for row in mine.tolist()}
+            lines = batch.data.split(b"\n")
+            only = [
+                line if number in wanted else b""
+                for number, line in enumerate(lines, batch.first_line)
+            ]
+            chosen.append(mine)
+            yield replace(batch, data=b"\n".join(only))
+        first += len(numbers)

@@ -1,0 +1,98 @@
+"""First stage: a range of the input to the keys of its records, and to what is no record in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mind_core.files import as_json
+from mind_core.runner import BatchResult, StreamOptions, run_stream
+from mind_core.stream import Batch
+from mind_core.summary import Summary
+from mind_core.tasks.commit import TaskResult
+from mind_core.tasks.merge import counts_of, told_by
+from mind_core.tasks.task import TaskContext
+from mind_dedup.columns import counts_of as counts_by_name
+from mind_dedup.fingerprint_batch import FingerprintBatch
+from mind_dedup.fingerprints import Fingerprints
+from mind_dedup.signature import BatchSignature, reason_of
+from mind_dedup.tasks.key_runs import KeyFiles, KeyWriter
+from mind_dedup.tasks.settings import DedupSettings
+from mind_dedup.tasks.work_files import RangeFiles
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """Take of a batch only what connects its records; runs in the workers of a task."""
+
+    take: FingerprintBatch
+
+    def __call__(self, batch: Batch) -> BatchResult:
+        outcome = self.take(batch)
+        prints: Fingerprints = outcome.payload
+        bad: list[int] = []
+        if outcome.bad:
+            good = set(prints.at.tolist())
+            bad = [number for number, _ in batch.lines() if number not in good]
+        sources = counts_by_name(prints.sources)
+        outcome.payload = (*_connecting(self.take, prints), bad, sources)
+        outcome.kept_records = len(prints)
+        return outcome
+
+
+def _connecting(take: FingerprintBatch, prints: Fingerprints) -> tuple[Any, Any]:
+    """Return the keys by which records are brought together.
+
+    The last key of a record, its exact text, is left out where all others follow from the text:
+    who shares it shares them all.
+    """
+    if reason_of(take.signature) is None and isinstance(take.signature, BatchSignature):
+        width = take.signature.keys_in_batch + 1
+        keys = prints.keys.reshape(-1, width)[:, :-1]
+        return keys.reshape(-1), np.arange(1, len(keys) + 1) * (width - 1)
+    return prints.keys, prints.key_ends
+
+
+def fingerprint(settings: DedupSettings, context: TaskContext) -> TaskResult:
+    """Write the keys of a range, and what is no record."""
+    scratch = context.scratch
+    files = KeyFiles.at(scratch / "range")
+    writer = KeyWriter(files, settings.partitions)
+    bad: list[int] = []
+    sources: Counter[str] = Counter()
+
+    def settle(outcome: BatchResult) -> BatchResult:
+        keys, ends, numbers, counted = outcome.payload
+        outcome.payload = None
+        writer.add(keys, ends)
+        bad.extend(numbers)
+        sources.update(counted)
+        return outcome
+
+    stream = StreamOptions(
+        rejects=scratch / "rejects", jobs=context.cores, skip_bad=settings.skip_bad, quiet=True,
+        progress=False,
+    )  # fmt: skip
+    summary = Summary(settings.tool, recipe=settings.recipe, components=settings.plan.components)
+    batches = context.batches(settings.columns)
+    work = _Keys(settings.take(with_policy=False))
+    run_stream(summary, work, stream, settle, passes_on=False, batches=batches)
+    writer.close()
+    np.array(bad, np.int64).tofile(scratch / "bad")
+    told = told_by(summary)
+    facts = {"rows": writer.rows, "summary": told, "sources": dict(sorted(sources.items()))}
+    (scratch / "facts.json").write_bytes(as_json(facts))
+    named = RangeFiles(context.task.name).named
+    return TaskResult(
+        {
+            named("keys"): files.entries,
+            named("runs"): files.table,
+            named("bad"): scratch / "bad",
+            named("json"): scratch / "facts.json",
+            named("rejects.zst"): scratch / "rejects",
+        },
+        counts_of(told),
+    )

@@ -1,0 +1,167 @@
+"""Near-duplicates over files: six stages of tasks, and the records that one process would keep.
+
+`fingerprint` makes keys of each range of the input. `pairs` brings together who shares one, part by
+part. `groups` says which records are connected, over any number of steps: what is in two groups is
+compared by nobody, so groups can be decided in any order and place. `candidates` reads what is in a
+group again and sends its shingles to the part of its group. `resolve` compares and decides there,
+by the loop of a single process and in its order. `apply` writes what stays of each range.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mind_core.columns import given_columns
+from mind_core.errors import MindError, UsageError
+from mind_core.runner import ALL
+from mind_core.tasks.commit import TaskResult
+from mind_core.tasks.options import TaskOptions
+from mind_core.tasks.plan import PlannedStage
+from mind_core.tasks.run import TaskTool, run_job
+from mind_core.tasks.task import TaskContext
+from mind_dedup.clusters import Sizes
+from mind_dedup.config import DedupConfig
+from mind_dedup.guard import Source
+from mind_dedup.tasks.apply import apply, largest
+from mind_dedup.tasks.candidates import candidates
+from mind_dedup.tasks.fingerprint import fingerprint
+from mind_dedup.tasks.pairs import groups, pairs
+from mind_dedup.tasks.resolve import resolve
+from mind_dedup.tasks.settings import MOST_PARTITIONS, TOOL, DedupSettings
+from mind_dedup.tasks.work_files import APPLY, CANDIDATES, FINGERPRINT, GROUPS, PAIRS, RESOLVE
+
+_WORK: dict[str, Callable[[DedupSettings, TaskContext], TaskResult]] = {
+    FINGERPRINT: fingerprint,
+    PAIRS: pairs,
+    GROUPS: groups,
+    CANDIDATES: candidates,
+    RESOLVE: resolve,
+    APPLY: apply,
+}
+
+
+_STREAM = "leave --into out: as a stream it works, on one machine"
+_INDEXES = "run the job first; then add what it kept to an index, as a stream with --index"
+_HINTS = {"index": _INDEXES, "against": _INDEXES}
+
+
+@dataclass(frozen=True)
+class DedupTasks:
+    """Do a task of any stage."""
+
+    settings: DedupSettings
+
+    def __call__(self, context: TaskContext) -> TaskResult:
+        """Do a task."""
+        return _WORK[context.task.stage](self.settings, context)
+
+    @property
+    def stages(self) -> tuple[PlannedStage, ...]:
+        """Return the stages in their order."""
+        parts = self.settings.partitions
+        return (
+            PlannedStage(FINGERPRINT),
+            PlannedStage(PAIRS, tasks=parts),
+            PlannedStage(GROUPS, tasks=1),
+            PlannedStage(CANDIDATES),
+            PlannedStage(RESOLVE, tasks=parts),
+            PlannedStage(APPLY),
+        )
+
+    def check(self, summary: dict[str, Any]) -> None:
+        """Raise `MindError` for too many bad records of all tasks, `GateError` for the guard."""
+        bad, allowed = sum(summary["bad"].values()), self.settings.skip_bad
+        if allowed != ALL and bad > allowed:
+            raise MindError(
+                f"{bad:,} bad records in all tasks together, {allowed:,} were allowed",
+                hint="look at them in the rejects; allow more with --skip-bad, in another folder",
+            )
+        details = summary["details"]
+        sources = {
+            name: Source(told["in"], told["duplicates"])
+            for name, told in details["sources"].items()
+        }
+        sizes = Sizes(self.settings.plan.guard.max_cluster)
+        ids = []
+        for number, (size, identity) in enumerate(details["largest_clusters"]):
+            ids.append(identity)
+            sizes.removed[number] = size - 1
+            sizes.examples[number] = []
+        self.settings.plan.guard.check(sources, sizes, ids.__getitem__)
+
+
+def run_dedup_job(settings: DedupSettings, options: TaskOptions) -> dict[str, Any] | None:
+    """Remove duplicates over files as a job; see `mind_core.tasks.run.run_job`."""
+    check_job(settings)
+    plan, work = settings.plan, DedupTasks(settings)
+    told = {
+        "recipe": settings.recipe,
+        "components": plan.components,
+        "partitions": settings.partitions,
+        "fields": [list(pair) for pair in settings.columns.pairs],
+        "mark": settings.mark,
+        "level": settings.level,
+        "skip_bad": settings.skip_bad,
+    }
+    used = sorted({version.partition("==")[0] for version in plan.components.values()})
+    tool = TaskTool(
+        TOOL,
+        told,
+        work.stages,
+        work,
+        added_details,
+        roots=tuple(name for name in used if not name.endswith(".py")),
+        check=work.check,
+    )
+    return run_job(tool, options)
+
+
+def dedup_settings(
+    plan: DedupConfig, partitions: int, *, mark: bool, level: int | None, skip_bad: int
+) -> DedupSettings:
+    """Return what the tasks of a job know, with the columns that `--field` names."""
+    return DedupSettings(plan, partitions, mark, level, skip_bad, given_columns())
+
+
+def refuse_options(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for the first option that was given: a job cannot do these."""
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"--{name} does not go with --into", hint=_HINTS.get(name, _STREAM))
+
+
+def check_job(settings: DedupSettings) -> None:
+    """Raise `UsageError` for what a recipe asks and a job cannot do."""
+    plan = settings.plan
+    if not 1 <= settings.partitions <= MOST_PARTITIONS:
+        raise UsageError(f"--partitions is 1 to {MOST_PARTITIONS:,}, not {settings.partitions:,}")
+    if plan.unit != "document":
+        raise UsageError(
+            f"--scope {plan.unit} does not go with --into",
+            hint="run it as a stream, on what the job keeps",
+        )
+    if plan.compared.chat:
+        raise UsageError(
+            "--chat does not go with --into",
+            hint="run it as a stream; or compare one field of the record with --text-field",
+        )
+
+
+def added_details(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the details of a job: sources and counts added up, the largest clusters of all."""
+    total = dict(details[0])
+    counts: Counter[tuple[str, str]] = Counter()
+    for each in details:
+        for name, told in each["sources"].items():
+            for what, count in told.items():
+                counts[name, what] += count
+    total["documents_with_duplicates"] = sum(one["documents_with_duplicates"] for one in details)
+    total["largest_clusters"] = largest([row for one in details for row in one["largest_clusters"]])
+    names = sorted({name for name, _ in counts})
+    total["sources"] = {
+        name: {what: counts[name, what] for what in ("in", "duplicates")} for name in names
+    }
+    return total

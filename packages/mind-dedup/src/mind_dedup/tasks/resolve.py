@@ -1,0 +1,124 @@
+"""Fifth stage: the groups of one part are decided, record by record in the order of the policy.
+
+It is the loop of a single process, over fewer records: what is in other groups shares no key with
+these, so it would have been compared with none of them, nor filled the places of a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import orjson
+import zstandard
+
+from mind_core.tasks.commit import TaskResult
+from mind_core.tasks.names import WORK
+from mind_core.tasks.task import TaskContext
+from mind_dedup.deduplicator import Deduplicator
+from mind_dedup.guard import SummaryBySource
+from mind_dedup.single_pass import RemovalCounts
+from mind_dedup.sorted_runs import ChunkedDeduplicator
+from mind_dedup.store import Store
+from mind_dedup.tasks.candidates import prints_name
+from mind_dedup.tasks.print_sections import PrintedRows, unpacked_rows
+from mind_dedup.tasks.sections import INDEX, IntArray, SectionWriter, bytes_of_part, sections_of
+from mind_dedup.tasks.settings import TOOL, DedupSettings
+from mind_dedup.tasks.work_files import RESOLVE, WorkFiles, work_files
+from mind_dedup.two_pass import TwoPass
+
+_MEMORY_PER_BYTE = 3
+"""What prints take in memory with the table of their keys, by what they take on disk."""
+
+_LEVEL = 1
+
+
+def verdicts_name(part: int) -> str:
+    """Return the name of the verdicts on the groups of a part, below the work of a job."""
+    return f"{RESOLVE}/{part}.verdicts"
+
+
+@dataclass
+class _Walked:
+    """Which rows of which ranges were given to the decider, in this order."""
+
+    places: list[int] = field(default_factory=list)
+    rows: list[IntArray] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+
+def resolve(settings: DedupSettings, context: TaskContext) -> TaskResult:
+    """Decide about the groups of one part; write what becomes of each record, range by range."""
+    files, part = work_files(context.job_folder), context.task.place
+    review = _review(settings, files, part)
+    walked = _Walked()
+    for place, printed in _printed(files, part):
+        review.take(printed.prints)
+        walked.places.append(place)
+        walked.rows.append(printed.rows)
+        walked.sources += printed.prints.sources
+    review.settle()
+    path = context.scratch / "verdicts"
+    compressor = zstandard.ZstdCompressor(_LEVEL)
+    with SectionWriter(path) as writer:
+        for place, lines in _verdicts(review, walked):
+            writer.add(place, compressor.compress(b"".join(lines)))
+    counts = {"records": len(walked.sources), "kept": len(review.tally.decider.store)}
+    name = f"{WORK}/{verdicts_name(part)}"
+    return TaskResult({name: path, f"{name}{INDEX}": path.with_name(path.name + INDEX)}, counts)
+
+
+def _printed(files: WorkFiles, part: int) -> Iterator[tuple[int, PrintedRows]]:
+    for place, task in enumerate(files.ranges):
+        for data in sections_of(files.work(prints_name(task.name)), part):
+            yield place, unpacked_rows(data)
+
+
+def _review(settings: DedupSettings, files: WorkFiles, part: int) -> TwoPass:
+    """Return what decides, as a single process does; on disk if there is more than memory."""
+    size = sum(bytes_of_part(files.work(prints_name(task.name)), part) for task in files.ranges)
+    bounded = size * _MEMORY_PER_BYTE > settings.memory
+    plan = replace(settings.plan, memory=settings.memory if bounded else 0)
+    store = Store(settings.memory // 4 if bounded else 1 << 62)
+    decider = Deduplicator(
+        plan.signature, measure=plan.measure, verified=plan.verified, store=store
+    )
+    tally = RemovalCounts(plan, SummaryBySource(TOOL), decider)
+    chunked = ChunkedDeduplicator(decider, settings.memory) if bounded else None
+    return TwoPass(tally, settings.mark, want_rejects=False, chunked=chunked)
+
+
+def _verdicts(review: TwoPass, walked: _Walked) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield of each section that was read its range, and a line for each record that has copies.
+
+    Of one that stays: row, size of its cluster, id. Of one that goes also reason, similarity,
+    what its record says of the match, and source.
+    """
+    sources = iter(walked.sources)
+    for place, rows in zip(walked.places, walked.rows, strict=True):
+        lines = []
+        for row in rows.tolist():
+            own, number, size = review.next_row()
+            source = next(sources)
+            told: list[object]
+            if review.goes(own):
+                match = review.match(own, number)
+                told = [row, size, None, match.reason, match.similarity,
+                        review.tally.told(match), source]  # fmt: skip
+            elif size > 1:
+                told = [row, size, orjson.loads(review.tally.id_of(number))]
+            else:
+                continue
+            lines.append(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+        yield place, lines
+
+
+def verdicts_of_range(files: WorkFiles, place: int, parts: int) -> list[list[object]]:
+    """Return what becomes of the records of a range that have copies, by row."""
+    decompressor = zstandard.ZstdDecompressor()
+    found: list[list[object]] = []
+    for part in range(parts):
+        for data in sections_of(files.work(verdicts_name(part)), place):
+            lines = decompressor.decompress(data)
+            found += [orjson.loads(line) for line in lines.splitlines()]
+    return sorted(found, key=lambda told: int(str(told[0])))

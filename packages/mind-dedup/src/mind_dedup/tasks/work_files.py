@@ -1,0 +1,78 @@
+"""What the stages leave for each other in the folder of a job, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mind_core.files import read_json
+from mind_core.tasks.names import PLAN, WORK
+from mind_core.tasks.plan import PlannedTask, TaskPlan, read_plan
+from mind_core.tasks.task import Identity, identity_of
+from mind_dedup.tasks.key_runs import KeyFiles
+from mind_dedup.tasks.sections import IntArray
+
+FINGERPRINT, PAIRS, GROUPS = "fingerprint", "pairs", "groups"
+CANDIDATES, RESOLVE, APPLY = "candidates", "resolve", "apply"
+
+
+@dataclass(frozen=True)
+class RangeFiles:
+    """What the first stage leaves of one range, as names in the job's folder."""
+
+    name: str
+
+    def named(self, suffix: str) -> str:
+        """Return the name of one of the files."""
+        return f"{WORK}/{FINGERPRINT}/{self.name}.{suffix}"
+
+
+@dataclass(frozen=True)
+class WorkFiles:
+    """The folder of a job with its plan, as the later stages read them."""
+
+    folder: Path
+    plan: TaskPlan
+
+    @cached_property
+    def ranges(self) -> list[PlannedTask]:
+        """Return a task for each range, in the order of the inputs."""
+        return self.plan.told
+
+    @cached_property
+    def firsts(self) -> IntArray:
+        """Return the number of the first record of each range, and of one after the last."""
+        rows = [read_json(self.of_range(task.name, "json"))["rows"] for task in self.ranges]
+        return np.concatenate((np.zeros(1, np.int64), np.cumsum(rows, dtype=np.int64)))
+
+    def of_range(self, name: str, suffix: str) -> Path:
+        """Return a file that the first stage left of a range."""
+        return self.folder / RangeFiles(name).named(suffix)
+
+    def keys_of(self, task: PlannedTask) -> KeyFiles:
+        """Return the keys of a range."""
+        return KeyFiles.at(self.folder / WORK / FINGERPRINT / task.name)
+
+    def work(self, name: str) -> Path:
+        """Return a file that another stage left."""
+        return self.folder / WORK / name
+
+
+def work_files(folder: Path) -> WorkFiles:
+    """Return the files of a job; the plan is read once in a process."""
+    return _work_files(folder, identity_of(folder / PLAN))
+
+
+@cache
+def _work_files(folder: Path, _: Identity) -> WorkFiles:
+    return WorkFiles(folder, read_plan(folder / PLAN))
+
+
+def facts_of(files: WorkFiles, name: str) -> dict[str, Any]:
+    """Return the rows of a range, and the summary of reading it."""
+    found: dict[str, Any] = read_json(files.of_range(name, "json"))
+    return found
