@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Start tools by themselves in tests that are marked so."""
     starts.fresh = item.get_closest_marker("fresh_process") is not None
     return (yield)
+
+
+@pytest.fixture
+def tool_path() -> Callable[..., str]:
+    """Return what gives a shell its PATH, on which tools start as forks: `tool_path("light")`."""
+    return starts.path
 
 
 class Disk:

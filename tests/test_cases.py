@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ import sys, zstandard
 for name in sys.argv[1:]:
     zstandard.ZstdDecompressor().copy_stream(open(name, "rb"), sys.stdout.buffer)' "$@"; }
 """  # the cases show what a user types; a machine with nothing but Python has no zstdcat
+HEAVY = re.compile(r"mind-(?:domain|sft-select|train|eval)\b")
 FOLDERS = sorted(path.parent for path in CASES.rglob("cmd"))
 
 
@@ -28,20 +29,22 @@ def plain(stderr: str) -> str:
     return re.sub(r"(?<=, )[\d.]+ s(?=$|;)", "N s", stderr, flags=re.MULTILINE)
 
 
-def run_case(folder: Path, tmp_path: Path, **environment: str) -> dict[str, str]:
+def run_case(
+    folder: Path, tmp_path: Path, tool_path: Callable[[str], str], **environment: str
+) -> dict[str, str]:
     """Run a case in a copy of its folder; return what should be in its files."""
     for path in folder.iterdir():
         if path.is_file() and path.name not in {"cmd", "out.jsonl", "err", "code"}:
             shutil.copy(path, tmp_path)
-    scripts = str(Path(sys.executable).parent)
+    command = (folder / "cmd").read_text()
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", ZSTDCAT + (folder / "cmd").read_text()],
+        ["bash", "-o", "pipefail", "-c", ZSTDCAT + command],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         env={
             **os.environ,
-            "PATH": f"{scripts}:{os.environ['PATH']}",
+            "PATH": tool_path("heavy" if HEAVY.search(command) else "light"),
             "MIND_PLUGINS": "",
             **environment,
         },
@@ -64,8 +67,10 @@ def name_of(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
-def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    found = run_case(folder, tmp_path)
+def test_case(
+    folder: Path, tmp_path: Path, request: pytest.FixtureRequest, tool_path: Callable[[str], str]
+) -> None:
+    found = run_case(folder, tmp_path, tool_path)
     if request.config.getoption("--update"):
         for name, text in found.items():
             if text:
@@ -78,9 +83,11 @@ def test_case(folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> N
 
 
 @pytest.mark.parametrize("folder", PLUGIN_FOLDERS, ids=name_of)
-def test_plugin_files_work_where_workers_are_spawned(folder: Path, tmp_path: Path) -> None:
+def test_plugin_files_work_where_workers_are_spawned(
+    folder: Path, tmp_path: Path, tool_path: Callable[[str], str]
+) -> None:
     """macOS starts workers so: each begins with nothing but what is sent to it."""
-    found = run_case(folder, tmp_path, MIND_START_METHOD="spawn", MIND_JOBS="2")
+    found = run_case(folder, tmp_path, tool_path, MIND_START_METHOD="spawn", MIND_JOBS="2")
     for name, text in found.items():
         path = folder / name
         assert text == (path.read_text() if path.exists() else ""), name

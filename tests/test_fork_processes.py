@@ -114,6 +114,68 @@ def test_a_script_beside_the_interpreter_is_its_tool(both: Any, command: list[st
     assert (true[0], true[1]) == (fork[0], fork[1]) and true[0] == 0
 
 
+def shell(starts: Starts, command: str, folder: Path, **more: Any) -> list[Any]:
+    """Run a command line with scripts and with forks: (returncode, stdout, stderr) of each."""
+    scripts = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    found = []
+    for path in (scripts, starts.path("light")):
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False,
+            env={**os.environ, "PATH": path}, **more,
+        )  # fmt: skip
+        found.append((done.returncode, done.stdout, done.stderr))
+    return found
+
+
+@pytest.fixture
+def in_shell(starts: Starts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Run a command line in both ways; in the folder lies a plugin that tells of its process."""
+    monkeypatch.setattr(subprocess, "_fork_exec", starts)
+    (tmp_path / "told.py").write_text(PLUGIN)
+    return lambda command, **more: shell(starts, command, tmp_path, **more)
+
+
+def test_a_shell_finds_tools_that_are_forks(in_shell: Any) -> None:
+    command = (
+        "umask 027; cd /; MIND_SAID=是 mind-clean -q --plugin $OLDPWD/told.py --step facts -z 0"
+        ' <<< \'{"id": "1", "text": "kept"}\'; umask'
+    )
+    true, fork = in_shell(command.replace("cd /", "OLDPWD=$PWD; cd /"), start_new_session=True)
+    assert true[:2] == fork[:2] and true[0] == 0 and '"kept"' in true[1]
+    theirs, ours = json.loads(true[2]), json.loads(fork[2])
+    assert ours["dedup"] and not theirs["dedup"], "it is a fork"
+    for name in ("folder", "variable", "path", "open", "buffered", "pipe", "blocked"):
+        assert theirs[name] == ours[name], name
+    assert theirs["folder"] == "/" and theirs["variable"] == "是"
+
+
+def test_a_chain_of_forks_ends_as_one_of_processes(in_shell: Any) -> None:
+    """One fails, one is killed, one leaves, and one reads no more."""
+    tell = "mind-clean -q --plugin told.py --step facts"
+    codes = '; echo "${PIPESTATUS[@]}"'
+    record = 'echo \'{"id": "1", "text": "%s"}\''
+    for text, code in (("fail", "1"), ("kill", "137"), ("leave", "7")):
+        true, fork = in_shell(f"{record % text} | {tell} 2>/dev/null | cat > out{codes}")
+        assert true == fork and fork[1] == f"0 {code} 0\n"
+    many = 'for i in $(seq 30000); do echo "{\\"id\\": $i, \\"text\\": \\"$i\\"}"; done'
+    true, fork = in_shell(f"{many} | mind-clean -z 0 --step unicode 2>/dev/null | head -n 1{codes}")
+    assert true == fork and fork[1].splitlines()[0] == '{"id": 1, "text": "1"}'
+
+
+def test_a_fork_of_a_shell_can_be_stopped(in_shell: Any) -> None:
+    """A signal reaches it, and it ends with what stands for it; then nobody reads its input."""
+    for number, code in ((9, 137), (15, 130)):
+        true, fork = in_shell(
+            "set -m; trap '' PIPE; rm -f in said; mkfifo in;"
+            " mind-clean -q --plugin told.py --step facts < in > out 2> said & exec 3> in;"
+            " until [ -s said ]; do sleep 0.01; done;"
+            f" kill -{number} $!; wait $! 2> /dev/null; echo $?;"
+            " while echo >&3; do sleep 0.01; done 2> /dev/null; grep -o '.dedup.: [a-z]*' said"
+        )
+        assert true[1] == f'{code}\n"dedup": false\n'
+        assert fork[1] == f'{code}\n"dedup": true\n'
+
+
 def test_it_is_a_child_that_can_be_stopped_and_waited_for(
     starts: Starts, monkeypatch: pytest.MonkeyPatch, command: list[str | Path]
 ) -> None:

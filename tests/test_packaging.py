@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.metadata.utils import resolve_metadata_fields
+from hatchling.plugin.manager import PluginManager
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted((ROOT / "packages").iterdir())
@@ -69,23 +72,16 @@ RELATIVE = re.compile(r"\]\((?!https?://|#)")
 
 
 def metadata_of(folder: Path) -> dict[str, Any]:
-    """Return the metadata that a build of this folder has."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "metadata"],
-        cwd=folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    """Return the metadata that a build of this folder has, as `hatchling metadata` prints it."""
+    found = resolve_metadata_fields(ProjectMetadata(str(folder), PluginManager()))
+    return {name: value for name, value in found.items() if value}
 
 
 def requirements(folder: Path, siblings: str) -> list[str]:
     """Return the dependencies that a build of this folder declares."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "metadata", "--compact"],
-        cwd=folder, capture_output=True, text=True, check=True,
-        env={**os.environ, "MIND_SIBLINGS": siblings},
-    )  # fmt: skip
-    found: list[str] = json.loads(done.stdout)["dependencies"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MIND_SIBLINGS", siblings)
+        found: list[str] = metadata_of(folder)["dependencies"]
     return found
 
 

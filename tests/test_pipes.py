@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,19 +47,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shell(
-    command: str, folder: Path, *, pipefail: bool = False
-) -> subprocess.CompletedProcess[str]:
-    options = ["-o", "pipefail"] if pipefail else []
-    scripts = str(Path(sys.executable).parent)
-    return subprocess.run(
-        ["bash", *options, "-c", command],
-        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
-    )  # fmt: skip
+Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_head_ends_all_with_0(folder: Path) -> None:
+@pytest.fixture
+def shell(tool_path: Callable[[str], str]) -> Shell:
+    """Return what runs a command line in a folder."""
+
+    def run(
+        command: str, folder: Path, *, pipefail: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        options = ["-o", "pipefail"] if pipefail else []
+        return subprocess.run(
+            ["bash", *options, "-c", command],
+            cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+            env={**os.environ, "PATH": tool_path("light")},
+        )  # fmt: skip
+
+    return run
+
+
+def test_head_ends_all_with_0(folder: Path, shell: Shell) -> None:
     done = shell(
         "mind-clean --step unicode in.zst | mind-dedup | mind-dedup -z 0 | head -n 3;"
         ' echo "${PIPESTATUS[@]}"',
@@ -73,7 +81,7 @@ def test_head_ends_all_with_0(folder: Path) -> None:
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("how", ["kill", "raise"])
 def test_a_tool_that_dies_fails_the_chain_and_leaves_nothing(
-    folder: Path, how: str, jobs: int
+    folder: Path, how: str, jobs: int, shell: Shell
 ) -> None:
     command = (
         f"mind-clean -j {jobs} --plugin killer.py --step killer {how}.zst"
@@ -85,7 +93,7 @@ def test_a_tool_that_dies_fails_the_chain_and_leaves_nothing(
     assert not (folder / "out.zst").exists() and not (folder / "summary.json").exists()
 
 
-def test_a_mistyped_first_command_fails_the_chain(folder: Path) -> None:
+def test_a_mistyped_first_command_fails_the_chain(folder: Path, shell: Shell) -> None:
     done = shell("mind-clena in.zst | mind-dedup -o out.zst", folder)
     assert done.returncode == 1
     assert "no input at all" in done.stderr and not (folder / "out.zst").exists()
@@ -93,18 +101,19 @@ def test_a_mistyped_first_command_fails_the_chain(folder: Path) -> None:
     assert done.returncode == 1 and not (folder / "out.zst").exists()
 
 
-def test_killing_a_tool_in_the_middle_of_a_chain(folder: Path) -> None:
+def test_killing_a_tool_in_the_middle_of_a_chain(
+    folder: Path, tool_path: Callable[[str], str]
+) -> None:
     """kill -9 of the second of three tools while records flow."""
-    feed = "for i in $(seq 400); do cat in.plain; sleep 0.05; done"
+    feed = "for i in $(seq 400); do cat in.plain || exit; sleep 0.05; done"
     (folder / "in.plain").write_bytes(b"".join(map(encode, read_records([folder / "in.zst"]))))
     chain = (
         f"({feed}) | mind-clean --step unicode"
         " | (echo $BASHPID > pid; exec mind-dedup) | mind-dedup -o out.zst"
     )
-    scripts = str(Path(sys.executable).parent)
     process = subprocess.Popen(
         ["bash", "-c", chain], cwd=folder, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": tool_path("light")},
     )  # fmt: skip
     deadline = time.monotonic() + 20
     while not (folder / "pid").exists() and time.monotonic() < deadline:
@@ -116,7 +125,9 @@ def test_killing_a_tool_in_the_middle_of_a_chain(folder: Path) -> None:
     assert not (folder / "out.zst").exists()
 
 
-def test_the_chain_gives_the_same_bytes_for_any_jobs(folder: Path, data: Path) -> None:
+def test_the_chain_gives_the_same_bytes_for_any_jobs(
+    folder: Path, data: Path, shell: Shell
+) -> None:
     for jobs in (1, 4):
         pages = " ".join(str(p) for p in sorted((data / "pages").glob("*.zst"))[:3])
         done = shell(
@@ -132,7 +143,7 @@ def test_the_chain_gives_the_same_bytes_for_any_jobs(folder: Path, data: Path) -
     assert list(read_records([folder / "out1.zst"]))
 
 
-def test_one_process_and_a_chain_of_steps_agree(folder: Path, data: Path) -> None:
+def test_one_process_and_a_chain_of_steps_agree(folder: Path, data: Path, shell: Shell) -> None:
     """`--step a | --step b …` over all steps of the recipe equals the recipe, byte for byte."""
     pages = " ".join(str(p) for p in sorted((data / "pages").glob("*.zst"))[:2])
     listed = shell("mind-clean --recipe mindllm --print-recipe", folder).stdout
@@ -148,7 +159,7 @@ def test_one_process_and_a_chain_of_steps_agree(folder: Path, data: Path) -> Non
     assert (folder / "whole").stat().st_size > 10_000
 
 
-def test_an_empty_stream_goes_through_the_chain(folder: Path) -> None:
+def test_an_empty_stream_goes_through_the_chain(folder: Path, shell: Shell) -> None:
     write_records(folder / "empty.zst", [])
     done = shell("mind-clean --step unicode empty.zst | mind-dedup -o out.zst", folder)
     assert done.returncode == 0, done.stderr

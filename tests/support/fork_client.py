@@ -13,16 +13,20 @@ from __future__ import annotations
 import atexit
 import ctypes
 import json
+import marshal
 import os
-import resource
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from fork_script import changed_at_start, limits
 
 SERVER = Path(__file__).with_name("fork_server.py")
 LIGHT = ("mind_clean", "mind_dedup", "mind_tok")
@@ -30,49 +34,58 @@ HEAVY = ("mind_domain", "mind_sft_select", "mind_train", "mind_eval")
 TRUE_STARTS = 2
 """So many are true starts first: a run of few tests does not wait for a server."""
 
-READ_WHILE_RUNNING = ("PYTEST_", "MIND_", "COLUMNS", "MY_KEY")
-READ_AT_START = ("MIND_LOOPS", "MIND_BUILD_SECONDS", "MIND_START_METHOD")
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2)."""
 
-_LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 _true_start: Callable[..., int] = subprocess._fork_exec  # type: ignore[attr-defined]
 
 
 class Server:
     """A process with the imports of some tools, that forks."""
 
-    def __init__(self, weight: str) -> None:
+    def __init__(self, weight: str, environment: Mapping[str, str] | None = None) -> None:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.environment, self.limits = dict(os.environ), _limits()
+        self.environment, self.limits = dict(environment or os.environ), limits()
         self.connection, self.lock = mine, threading.Lock()
-        with theirs:
+        self.folder = Path(tempfile.mkdtemp(prefix="mind-forks-"))
+        scripts = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        scripts.bind(str(self.folder / "socket"))
+        scripts.listen()
+        with theirs, scripts:
+            handles = [theirs.fileno(), scripts.fileno()]
             self.process = subprocess.Popen(
-                [sys.executable, str(SERVER), str(theirs.fileno()), weight],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                [sys.executable, str(SERVER), *map(str, handles), weight], env=self.environment,
+                pass_fds=handles, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )  # fmt: skip
         self.sound = mine.recv(100) == b"ready"
+        if self.sound:
+            self._write_scripts(LIGHT if weight == "light" else LIGHT + HEAVY)
         atexit.register(self.close)
+
+    def _write_scripts(self, modules: Sequence[str]) -> None:
+        """Write what a shell finds in place of the tools that this process can be."""
+        (self.folder / "began").write_bytes(marshal.dumps((self.environment, self.limits)))
+        (self.folder / "bin").mkdir()
+        for module in modules:
+            script = self.folder / "bin" / module.replace("_", "-")
+            script.write_text(
+                f"#!{sys.executable} -IS\nimport sys\nsys.path.append({str(SERVER.parent)!r})\n"
+                f"import fork_script\nfork_script.run({module!r}, {str(self.folder)!r}, "
+                "sys.argv[1:])\n"
+            )
+            script.chmod(0o700)
 
     def close(self) -> None:
         """End the process."""
         self.connection.close()
         self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def suits(self, environment: Mapping[str, str]) -> bool:
         """Tell whether a child of this process is as one that starts by itself."""
-        mine = self.environment
-        changed = {
-            name for name in mine.keys() | environment.keys()
-            if mine.get(name) != environment.get(name)
-        }  # fmt: skip
-        return (
-            self.sound
-            and all(name.startswith(READ_WHILE_RUNNING) for name in changed)
-            and not changed.intersection(READ_AT_START)
-            and self.limits == _limits()
-        )
+        changed = changed_at_start(self.environment, dict(environment))
+        return self.sound and not changed and self.limits == limits()
 
     def start(self, request: dict[str, Any], handles: list[int]) -> int | None:
         """Start a child of this process's parent; None if the request is too long."""
@@ -115,6 +128,15 @@ class Starts:
             return _true_start(*given)
         self.forks += 1
         return pid
+
+    def path(self, weight: str) -> str:
+        """Return a PATH on which tools are scripts that start forks; `weight` as of a server."""
+        scripts = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        if self.fresh or subprocess._fork_exec is not self:  # type: ignore[attr-defined]
+            return scripts
+        if weight not in self.servers:
+            self.servers[weight] = Server(weight)
+        return f"{self.servers[weight].folder / 'bin'}:{scripts}"
 
     def _early(self, weight: str) -> bool:
         self.counts[weight] += 1
@@ -168,10 +190,6 @@ def _command(arguments: list[str]) -> list[str] | None:
 
 def _outputs(given: tuple[Any, ...]) -> list[int]:
     return [given[9] if given[9] != -1 else 1, given[11] if given[11] != -1 else 2]
-
-
-def _limits() -> list[tuple[int, int]]:
-    return [resource.getrlimit(one) for one in _LIMITS]
 
 
 def _prctl(option: int, value: int) -> None:

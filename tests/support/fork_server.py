@@ -1,21 +1,25 @@
 """Processes of tools that begin as forks of one that has imported what they import.
 
-`python fork_server.py SOCKET HEAVY`: answers requests on the socket with that number until it is
-closed. A child leaves the loop and runs the tool at this module's end, so that signals, tracebacks
-and what they make of the exit code are the interpreter's own.
+`python fork_server.py SOCKET LISTENER WEIGHT`: answers requests on the socket with the first number
+until it is closed, and those of scripts (`fork_script.py`) that connect to the second. A child
+leaves the loop and runs the tool at this module's end, so that signals, tracebacks and what they
+make of the exit code are the interpreter's own.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import io
 import json
+import marshal
 import os
 import pkgutil
 import random
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -44,25 +48,77 @@ def preload(packages: tuple[str, ...]) -> None:
                     names.append(found.name)
 
 
-def serve(connection: socket.socket) -> dict[str, Any]:
-    """Fork a child for each request and answer with its process id; returns in the child only."""
+def serve(connection: socket.socket, listener: socket.socket) -> dict[str, Any]:
+    """Fork a child for each request; returns its request in the child only."""
+    waiting = 0
     while True:
-        data, handles, _, _ = socket.recv_fds(connection, 1 << 20, 3)
-        if not data:
+        while waiting and os.waitpid(-1, os.WNOHANG)[0]:
+            waiting -= 1
+        ready, _, _ = select.select([connection, listener], [], [])
+        script = listener in ready
+        asked = listener.accept()[0] if script else connection
+        data, handles, _, _ = socket.recv_fds(asked, 1 << 20, 3)
+        if not data and not script:
             os._exit(0)
-        between = os.fork()
-        if between == 0:
-            # The child of a child goes to the test process when this one has ended.
-            child = os.fork()
-            if child:
-                connection.send(str(child).encode())
-                os._exit(0)
-            become(handles)
-            return dict(json.loads(data))
-        os.waitpid(between, 0)
-        connection.send(b"ready")  # only now is the test process the parent
+        request = None
+        if script and data:
+            request = for_script(asked, marshal.loads(data), handles)
+            waiting += 1
+        elif data:
+            request = for_test(asked, json.loads(data), handles)
+        if request is not None:
+            return request
         for handle in handles:
             os.close(handle)
+        if script:
+            asked.close()
+
+
+def for_test(
+    connection: socket.socket, request: dict[str, Any], handles: list[int]
+) -> dict[str, Any] | None:
+    """Make a child of the test process, and tell its id; the request in that child, else None."""
+    between = os.fork()
+    if between == 0:
+        # The child of a child goes to the test process when this one has ended.
+        child = os.fork()
+        if child:
+            connection.send(str(child).encode())
+            os._exit(0)
+        become(handles)
+        return request
+    os.waitpid(between, 0)
+    connection.send(b"ready")  # only now is the test process the parent
+    return None
+
+
+def for_script(
+    connection: socket.socket, request: dict[str, Any], handles: list[int]
+) -> dict[str, Any] | None:
+    """Make a child whose end a process between tells the script; passes signals on to it.
+
+    Returns the request in that child, else None.
+    """
+    if os.fork():
+        return None
+    child = os.fork()
+    if child == 0:
+        connection.detach()
+        become(handles)
+        return request
+    for handle in handles:
+        os.close(handle)
+    end = os.pidfd_open(child)
+    while end not in (ready := select.select([end, connection], [], [])[0]):
+        if connection in ready:
+            number = connection.recv(100)  # nothing if the script was killed
+            os.kill(child, int(number) if number else signal.SIGKILL)
+            if not number:
+                os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with contextlib.suppress(OSError):
+        connection.send(str(code).encode())
+    os._exit(0)
 
 
 def become(handles: list[int]) -> None:
@@ -95,15 +151,18 @@ def enter(request: dict[str, Any]) -> str:
     """Take folder, environment, arguments and group from a request; return the module to run."""
     if request["folder"] is not None:
         os.chdir(request["folder"])
-    if request["session"]:
+    if "umask" in request:
+        os.umask(request["umask"])
+    if request.get("session"):
         os.setsid()
     if request["group"] >= 0:
-        os.setpgid(0, request["group"])
+        with contextlib.suppress(PermissionError):  # a script in a session of its own
+            os.setpgid(0, request["group"])
     os.environ.clear()
     os.environ.update(request["environment"])
     module, *arguments = request["arguments"]
     sys.argv = [module, *arguments]
-    sys.path[0] = str(Path.cwd())
+    sys.path[0] = request.get("path", str(Path.cwd()))
     return str(module)
 
 
@@ -130,13 +189,14 @@ def run(module: str) -> None:
 
 
 if __name__ == "__main__":
-    preload(HEAVY if sys.argv[2] == "heavy" else LIGHT)
-    line = socket.socket(fileno=int(sys.argv[1]))
+    preload(HEAVY if sys.argv[3] == "heavy" else LIGHT)
+    line, scripts = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     threads = len(list(Path("/proc/self/task").iterdir()))
     line.send(b"ready" if threads == 1 else b"%d threads" % threads)
     signal.set_wakeup_fd(-1)
     gc.collect()
     gc.freeze()
-    wanted = serve(line)
+    wanted = serve(line, scripts)
     line.detach()  # closed by `become`
+    scripts.detach()
     run(enter(wanted))
