@@ -52,7 +52,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     return (yield)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tool_path() -> Callable[..., str]:
     """Return what gives a shell its PATH, on which tools start as forks: `tool_path("light")`."""
     return starts.path

@@ -114,6 +114,20 @@ def test_a_script_beside_the_interpreter_is_its_tool(both: Any, command: list[st
     assert (true[0], true[1]) == (fork[0], fork[1]) and true[0] == 0
 
 
+def test_a_program_of_a_test_is_one(both: Any, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import json, mind_core.records, os, sys\n"
+        "facts = {'path': sys.path[0], 'name': __name__, 'arguments': sys.argv, 'file': __file__}\n"
+        "facts |= {'dedup': 'mind_dedup' in sys.modules, 'folder': os.getcwd()}\n"
+        "print(json.dumps(facts), file=sys.stderr)\n"
+        "raise KeyError(input())\n"
+    )
+    true, fork = both([sys.executable, tmp_path / "own.py", "a", "b c"], cwd="/")
+    assert fork[2].pop("dedup") and not true[2].pop("dedup"), "it is a fork"
+    assert true[:3] == fork[:3] and true[0] == 1
+    assert true[3].splitlines()[-1] == fork[3].splitlines()[-1] and b"KeyError" in fork[3]
+
+
 def shell(starts: Starts, command: str, folder: Path, **more: Any) -> list[Any]:
     """Run a command line with scripts and with forks: (returncode, stdout, stderr) of each."""
     scripts = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -28,6 +28,7 @@ from typing import Any
 
 from fork_script import changed_at_start, limits
 
+ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("fork_server.py")
 LIGHT = ("mind_clean", "mind_dedup", "mind_tok")
 HEAVY = ("mind_domain", "mind_sft_select", "mind_train", "mind_eval")
@@ -129,14 +130,18 @@ class Starts:
         self.forks += 1
         return pid
 
-    def path(self, weight: str) -> str:
-        """Return a PATH on which tools are scripts that start forks; `weight` as of a server."""
+    def path(self, weight: str, environment: Mapping[str, str] | None = None) -> str:
+        """Return a PATH on which tools are scripts that start forks; `weight` as of a server.
+
+        `environment` is what they will find, if it is not this process's.
+        """
         scripts = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         if self.fresh or subprocess._fork_exec is not self:  # type: ignore[attr-defined]
             return scripts
-        if weight not in self.servers:
-            self.servers[weight] = Server(weight)
-        return f"{self.servers[weight].folder / 'bin'}:{scripts}"
+        key = weight if environment is None else f"{weight} {sorted(environment.items())}"
+        if key not in self.servers:
+            self.servers[key] = Server(weight, environment)
+        return f"{self.servers[key].folder / 'bin'}:{scripts}"
 
     def _early(self, weight: str) -> bool:
         self.counts[weight] += 1
@@ -177,15 +182,21 @@ def _request(*given: Any) -> dict[str, Any] | None:
 
 
 def _command(arguments: list[str]) -> list[str] | None:
-    """Return module and arguments of a command line that runs a tool."""
+    """Return module, or path of a test's own program, and arguments; None if it is no such one."""
     program, *rest = arguments
     if program == sys.executable and rest[:1] == ["-m"]:
         rest = rest[1:]
+    elif program == sys.executable and rest and _is_own_program(rest[0]):
+        return rest
     elif Path(program).parent == Path(sys.executable).parent:
         rest = [Path(program).name.replace("-", "_"), *rest]
     else:
         return None
     return rest if rest and rest[0] in LIGHT + HEAVY else None
+
+
+def _is_own_program(path: str) -> bool:
+    return path.endswith(".py") and Path(path).is_absolute() and ROOT not in Path(path).parents
 
 
 def _outputs(given: tuple[Any, ...]) -> list[int]:

@@ -162,18 +162,22 @@ def enter(request: dict[str, Any]) -> str:
     os.environ.update(request["environment"])
     module, *arguments = request["arguments"]
     sys.argv = [module, *arguments]
-    sys.path[0] = request.get("path", str(Path.cwd()))
+    own = module.endswith(".py")
+    sys.path[0] = request.get("path", str(Path(module).parent if own else Path.cwd()))
     return str(module)
 
 
 def run(module: str) -> None:
-    """Run a module as the program; ends the process if there is nothing left to report.
+    """Run a module or a file as the program; ends the process if there is nothing left to report.
 
     What is done at exit is done, but thousands of modules are not taken down one by one.
     """
     code = 0
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if module.endswith(".py"):
+            runpy.run_path(module, run_name="__main__")
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code is not None and not isinstance(end.code, int):
             raise
