@@ -33,9 +33,10 @@ STREAMS = (
     "11-samples.jsonl",
 )
 TIMES = {"seconds", "tokens_per_second"}
-
-
-VARIABLES = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
+VARIABLES = {
+    **os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_NUM_THREADS": "1",  # which would start a thread when numpy is imported
+}  # fmt: skip
 
 
 def quickstart(root: Path, run: Path, *more: str) -> subprocess.CompletedProcess[str]:

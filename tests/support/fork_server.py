@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import inspect
 import io
 import json
 import marshal
@@ -32,6 +33,9 @@ HEAVY = (*LIGHT, "mind_domain", "mind_sft_select", "mind_train", "mind_eval")
 LEFT_OUT = ("__main__", "lm", "lm_tasks", "prompts", "build", "conform")
 """Modules that a tool's own run hardly needs: lm-eval, which starts a thread, and compilers."""
 
+ASKED = ("fast_engine", "jinja_environment")
+"""Modules that keep what a variable says, or what is not a table."""
+
 
 def preload(packages: tuple[str, ...]) -> None:
     """Import every module of some packages; one whose library is missing is left out."""
@@ -46,6 +50,20 @@ def preload(packages: tuple[str, ...]) -> None:
             for found in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{name}."):
                 if found.name.rpartition(".")[2] not in LEFT_OUT:
                     names.append(found.name)
+
+
+def fill_tables() -> None:
+    """Make what tools compute once a process and keep: functions without arguments, by package.
+
+    Half of a small run is tables of characters. Left out is what depends on variables.
+    """
+    for name, module in list(sys.modules.items()):
+        if not name.startswith(LIGHT[1:]) or name.rpartition(".")[2] in ("trafilatura", *ASKED):
+            continue
+        for value in list(vars(module).values()):
+            kept = hasattr(value, "cache_info") and value.__module__ == name
+            if kept and not inspect.signature(value).parameters:
+                value()
 
 
 def serve(connection: socket.socket, listener: socket.socket) -> dict[str, Any]:
@@ -194,6 +212,7 @@ def run(module: str) -> None:
 
 if __name__ == "__main__":
     preload(HEAVY if sys.argv[3] == "heavy" else LIGHT)
+    fill_tables()
     line, scripts = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     threads = len(list(Path("/proc/self/task").iterdir()))
     line.send(b"ready" if threads == 1 else b"%d threads" % threads)
