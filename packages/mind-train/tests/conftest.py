@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from mind_core import cli
 from mind_core.progress import Progress
+from mind_core.testing import ToolResult
 from mind_tok import Tokenizer
 from mind_tok.chat import encode_chat
 from mind_tok.loading import make_plugins
 from mind_tok.shards import ShardWriter
+from mind_train.cli import app
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
 from mind_train.pipeline import prepare_pretrain, prepare_sft, train
@@ -46,6 +49,7 @@ SMALL = {
 
 Change = Callable[..., list[str]]
 Train = Callable[..., Path]
+Call = Callable[..., ToolResult]
 
 
 def _small_run(architecture: str = "mindllm", **train: object) -> list[str]:
@@ -88,6 +92,20 @@ def sft() -> Train:
         return run
 
     return tune
+
+
+@pytest.fixture
+def mind_train(capfd: pytest.CaptureFixture[str]) -> Call:
+    """Run the tool in this process: importing torch anew for each call would take minutes."""
+
+    def call(*arguments: str | Path) -> ToolResult:
+        with pytest.raises(SystemExit) as ended:
+            cli.run(app, "mind-train", [str(a) for a in arguments])
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ToolResult(ended.value.code, out.encode(), err)
+
+    return call
 
 
 def texts(count: int, seed: int) -> Iterator[tuple[str, str]]:

@@ -127,6 +127,7 @@ def test_rows_that_are_alike_stand_side_by_side() -> None:
 def test_laws_of_mixing_rank_what_they_have_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixture_laws, "SPLITS", 3)
     monkeypatch.setattr(mixture_laws, "FOLDS", 4)
+    monkeypatch.setattr(mixture_laws, "STARTS", 3)
     monkeypatch.setitem(mixture_laws.TREES, "n_estimators", 60)
     have = {name: 1000 * (i + 1) for i, name in enumerate(ARMS)}
     drawn = propose(have, 4000, 48, 4.0, 0, principles=True)

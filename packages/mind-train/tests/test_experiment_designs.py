@@ -81,6 +81,8 @@ def test_a_mixture_is_proposed_trained_fitted_and_verified(
     corpus: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(mixture_laws.TREES, "n_estimators", 20)
+    for name, fewer in (("STARTS", 2), ("FOLDS", 3), ("SPLITS", 2)):
+        monkeypatch.setattr(mixture_laws, name, fewer)
     monkeypatch.setattr(mixtures, "CANDIDATES", 100)
     model = values_of()["size"]["small"]
     path = write(

@@ -20,7 +20,7 @@ from mind_core.progress import Progress
 from mind_train.experiments import running, views
 from mind_train.experiments import store as store_module
 from mind_train.experiments.arms import Arm, phases_of_arm
-from mind_train.experiments.cell import code_version
+from mind_train.experiments.cell import Cell, code_version
 from mind_train.experiments.cells import cells_of, corpus_at
 from mind_train.experiments.designs import proposals_of
 from mind_train.experiments.effects import CURVE_MEASURES, DOCUMENT_MEASURES
@@ -121,15 +121,16 @@ def test_twenty_kills_change_no_byte_and_no_cell_is_done_twice(
     plan, whole = finished
     draw = random.Random(5)
     store, trained = Store(tmp_path / "store"), tmp_path / "trained"
+    cells = cells_of(plan, PLUGINS)
     for _ in range(20):
-        _killed_after(plan, store, draw.randint(5, 150), trained)
-    _killed_after(plan, store, 1 << 30, trained)
+        _killed_after(plan, cells, store, draw.randint(5, 150), trained)
+    _killed_after(plan, cells, store, 1 << 30, trained)
     assert tables(plan, store) == tables(plan, whole)
     done = trained.read_text().split()
-    assert len(done) == len(set(done)) == len(cells_of(plan, PLUGINS))
+    assert len(done) == len(set(done)) == len(cells)
 
 
-def _killed_after(plan: Plan, store: Store, calls: int, trained: Path) -> None:
+def _killed_after(plan: Plan, cells: list[Cell], store: Store, calls: int, trained: Path) -> None:
     """Run the plan in a child that kills itself at a sync or a written line; note what it ends."""
     child = os.fork()
     if child == 0:
@@ -159,7 +160,7 @@ def _killed_after(plan: Plan, store: Store, calls: int, trained: Path) -> None:
         os.fsync = dying
         Store.write_lines = noting  # type: ignore[method-assign]
         try:
-            run_cells(plan, cells_of(plan, PLUGINS), store, PLUGINS, Progress(None), quiet=True)
+            run_cells(plan, cells, store, PLUGINS, Progress(None), quiet=True)
         finally:
             os._exit(0)
     os.waitpid(child, 0)

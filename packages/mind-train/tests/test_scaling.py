@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,8 @@ import pytest
 import zstandard
 
 from mind_core.errors import MindError
+from mind_core.testing import ToolResult
+from mind_train.experiments import fitting, identification
 from mind_train.experiments.fitting import fit
 from mind_train.experiments.identification import design_faults, profile_faults, profiles
 from mind_train.experiments.laws import LAWS, Law
@@ -163,12 +163,9 @@ def test_the_same_run_twice_is_refused(tmp_path: Path) -> None:
     assert len(read_runs(tmp_path / "runs.csv", Columns())[""]) == 2
 
 
-def scaling(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mind_train", "scaling", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_the_command_prints_what_it_says_and_gates(tmp_path: Path) -> None:
+def test_the_command_prints_what_it_says_and_gates(
+    tmp_path: Path, mind_train: Callable[..., ToolResult]
+) -> None:
     parameters, tokens = grid([1e6, 2e6, 4e6], [1e6, 4e6])
     rows = ["size,tokens,loss"]
     rows += [
@@ -176,11 +173,12 @@ def test_the_command_prints_what_it_says_and_gates(tmp_path: Path) -> None:
         for n, d, x in zip(parameters, tokens, true_loss(parameters, tokens), strict=True)
     ]
     table = write(tmp_path / "runs.csv", rows)
-    done = scaling(table, "--draws", "20", "--require-identified")
-    assert done.returncode == 3, done.stderr
-    assert "not identified" in done.stdout and "2 numbers of tokens" in done.stdout
-    bad = scaling(table, "--forecast", "3e9")
-    assert bad.returncode == 2 and "--forecast 3e9,500e9" in bad.stderr
+    done = mind_train("scaling", table, "--draws", "20", "--require-identified")
+    assert done.code == 3, done.stderr
+    printed = done.stdout.decode()
+    assert "not identified" in printed and "2 numbers of tokens" in printed
+    bad = mind_train("scaling", table, "--forecast", "3e9")
+    assert bad.code == 2 and "--forecast 3e9,500e9" in bad.stderr
 
 
 def olmo(branch: Callable[[str], bool] = lambda _: True) -> Runs:
@@ -274,8 +272,12 @@ def test_three_corpora_are_three_laws() -> None:
 
 @pytest.mark.parametrize("law", ["N,D", "C"])
 @pytest.mark.parametrize("shape", ["flat", "rising", "step"])
-def test_losses_that_do_not_fall_give_no_law(law: str, shape: str) -> None:
+def test_losses_that_do_not_fall_give_no_law(
+    law: str, shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No number of a result is infinite, and no law is called identified."""
+    monkeypatch.setattr(identification, "GRID", 8)
+    monkeypatch.setattr(fitting, "POLISHED_STARTS", fitting.AGREEING_STARTS)
     parameters, tokens = grid([1e6, 2e6, 4e6, 8e6], [1e6, 4e6, 16e6])
     loss = {
         "flat": np.full(12, 3.0),
@@ -283,7 +285,7 @@ def test_losses_that_do_not_fall_give_no_law(law: str, shape: str) -> None:
         "step": np.where(parameters * tokens <= 1e12, 10.0, 3.0),
     }[shape]
     runs = Runs(parameters, tokens, loss, tuple(map(str, range(12))))
-    result = analyse(LAWS[law], "", runs, Settings(law=law, draws=20))
+    result = analyse(LAWS[law], "", runs, Settings(law=law, draws=2))
     assert not result.is_identified
     written = json.dumps(result.as_json())
     assert "Infinity" not in written and "NaN" not in written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,56 +14,32 @@ from typing import Any
 
 import pytest
 
-from mind_core import cli
-from mind_core.testing import ToolResult, run_tool
-from mind_train.cli import app
+from mind_core.testing import ToolResult
+from mind_train import bench
 
 HEAVY = ("torch", "numpy", "sentencepiece", "safetensors", "rich")
+VERBS = ("", "pretrain", "sft", "sample", "serve", "plan", "bench", "plot", "average", "export",
+         "import")  # fmt: skip
 Call = Callable[..., ToolResult]
-
-
-@pytest.fixture
-def mind_train(capfd: pytest.CaptureFixture[str]) -> Call:
-    """Run the tool in this process: importing torch anew for each call would take minutes."""
-
-    def call(*arguments: str | Path) -> ToolResult:
-        with pytest.raises(SystemExit) as ended:
-            cli.run(app, "mind-train", [str(a) for a in arguments])
-        out, err = capfd.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ToolResult(ended.value.code, out.encode(), err)
-
-    return call
 
 
 def sets(changes: list[str]) -> list[str]:
     return [f"--set={change}" for change in changes]
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [
-        "",
-        "pretrain",
-        "sft",
-        "sample",
-        "serve",
-        "plan",
-        "bench",
-        "plot",
-        "average",
-        "export",
-        "import",
-    ],
-)
-def test_help_is_light(verb: str) -> None:
+def test_help_is_light() -> None:
+    """In one process: the verbs share their imports, so that the first heavy one is named."""
     code = (
         "import sys; from mind_train.cli import app\n"
-        f"try: app({[verb, '--help'] if verb else ['--help']!r})\n"
-        f"except SystemExit: pass\nprint([m for m in {HEAVY!r} if m in sys.modules])"
+        f"for verb in {VERBS!r}:\n"
+        "    try: app([*verb.split(), '--help'])\n"
+        "    except SystemExit: pass\n"
+        f"    print('loaded:', verb, [m for m in {HEAVY!r} if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Examples:" in done.stdout and done.stdout.strip().endswith("[]")
+    helps = re.split(r"loaded: (.*)\n", done.stdout)
+    assert helps[1::2] == [f"{verb} []" for verb in VERBS]
+    assert all("Examples:" in text for text in helps[:-1:2])
 
 
 def test_list_names_the_components(mind_train: Call) -> None:
@@ -95,7 +72,7 @@ def test_pretrain_sft_and_sample(
     assert dry.code == 0 and "12 steps" in dry.stdout.decode() and not run.exists()
     assert dry.stderr == ""
 
-    done = run_tool("mind-train", ["pretrain", shards, "-o", run, *changes])
+    done = mind_train("pretrain", shards, "-o", run, *changes)
     assert done.code == 0 and done.stdout == b"", done.stderr
     assert "held-out" in done.stderr and "bits/byte" in done.stderr
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -182,7 +159,10 @@ def test_wrong_calls_are_explained(mind_train: Call, arguments: list[str], word:
     assert "Traceback" not in result.stderr
 
 
-def test_bench_measures_a_step_and_the_product(mind_train: Call) -> None:
+def test_bench_measures_a_step_and_the_product(
+    mind_train: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bench.SQUARE, "cpu", 512)
     done = mind_train(
         "bench", "--seconds", "0", "--json", "--vocab", "64", "--set", "model.context=16",
         "--set", "train.batch=2",
@@ -260,17 +240,17 @@ def test_plan_says_for_which_device(mind_train: Call) -> None:
     assert figures["cpu"]["memory"]["activations"] > figures["cuda"]["memory"]["activations"]
 
 
-def test_the_memory_of_a_plan_is_what_a_run_takes() -> None:
+def test_the_memory_of_a_plan_is_what_a_run_takes(mind_train: Call) -> None:
     """Within a tenth of the most that a process of its own has had, on a CPU."""
     changes = ["--set", "train.batch=2", "--set", "train.device=cpu", "--vocab", "6000", "--json"]
+    code = (
+        "from mind_train import bench, cli\n"
+        "bench.SQUARE['cpu'] = 64  # the speed of products is not asked\n"
+        "cli.main()"
+    )
+    command = [sys.executable, "-c", code, "bench", "--seconds", "0", *changes]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-    def told(*arguments: str) -> dict[str, Any]:
-        program = [sys.executable, "-m", "mind_train", *arguments, *changes]
-        done = subprocess.run(program, capture_output=True, check=True, env=env)
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-    memory = told("plan")["memory"]
-    planned = sum(size for name, size in memory.items() if name != "micro_batch_rows")
-    assert planned == pytest.approx(told("bench", "--seconds", "0")["peak_memory_bytes"], rel=0.1)
+    done = subprocess.run(command, capture_output=True, check=True, env=env)
+    (plan,) = mind_train("plan", *changes).records
+    planned = sum(size for name, size in plan["memory"].items() if name != "micro_batch_rows")
+    assert planned == pytest.approx(json.loads(done.stdout)["peak_memory_bytes"], rel=0.1)

@@ -61,9 +61,9 @@ def test_together_is_as_alone(config: Any, temperature: float) -> None:
 class Said(LanguageModel):
     """Say given tokens, whatever was asked: the scores of each step are set."""
 
-    def __init__(self, scores: list[dict[int, float]]) -> None:
+    def __init__(self, scores: list[dict[int, float]], inner: LanguageModel | None = None) -> None:
         super().__init__()
-        inner = build()
+        inner = inner or build()
         self.inner, self.config, self.embedding = inner, inner.config, inner.embedding
         self.scores, self.at = scores, 0
 
@@ -111,10 +111,12 @@ def test_half_a_character_waits_for_its_rest() -> None:
 
 
 def test_rules_of_choice() -> None:
+    inner = build()
+
     def seen(scores: dict[int, float], **options: Any) -> set[int]:
         found = set()
         for seed in range(60):
-            model = Said([scores])
+            model = Said([scores], inner)
             rules = Rules(1, 1.0, 1.0, seed=seed, **options)
             (written,) = write_together(model, Letters(), [[1]], [rules])
             found |= set(written.ids)

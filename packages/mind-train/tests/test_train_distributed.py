@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forked_ranks import at_ranks
+from forked import at_ranks
 from safetensors.torch import load_file
 
 from mind_core import MindError, cli

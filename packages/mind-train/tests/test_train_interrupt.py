@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import in_fork, signal_at_call
 
-from mind_core.testing import signalling
+from mind_core import cli
 from mind_train import checkpoint, interrupt
+from mind_train.cli import app
 from mind_train.interrupt import Interrupted
 from mind_train.loss_module import LossModule
-from mind_train.metrics import read_metrics
+from mind_train.metrics import Metrics, read_metrics
 
 Change = Callable[..., list[str]]
 Train = Callable[..., Path]
@@ -59,13 +60,15 @@ def test_the_signal_saves_and_the_same_command_goes_on(
 ) -> None:
     changes = small_run(steps=60, save_every=50, evaluate_every=20, keep=1)
     run = tmp_path / "run"
-    command = signalling("mind-train", "mind_train.metrics:Metrics.write", 5, number)
-    command += ["pretrain", str(shards), "-o", str(run), "-q"]
+    command = ["pretrain", str(shards), "-o", str(run), "-q"]
     command += [f"--set={change}" for change in ["model={}", *changes, "seed=7"]]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    _, message = process.communicate(timeout=60)
-    assert process.returncode == 130, message
+
+    def work() -> None:
+        signal_at_call(Metrics, "write", 5, number)
+        cli.run(app, "mind-train", command)
+
+    code, message = in_fork(tmp_path / "said.txt", work)
+    assert code == 130, message
     said = re.findall(r"mind-train: interrupted at step (\d+); the same command goes on", message)
     assert len(said) == 1 and message.count("interrupted") == 1 and "error" not in message
     assert steps(run) == [int(said[0])] and 4 <= int(said[0]) < 60
@@ -169,13 +172,34 @@ def at_call(
     return calls
 
 
+MICRO_BATCHES = {"steps": 9, "batch": 8, "micro_batch": 1}
+EVALUATED = {"micro_batch": 2, "evaluate_tokens": 300}
+
+
+@pytest.fixture(scope="module")
+def left_alone(
+    shards: Path, small_run: Change, pretrain: Train, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[dict[str, int]], list[Any]]:
+    """Give the result of a run that nobody asked to stop, trained once."""
+    known: dict[str, list[Any]] = {}
+
+    def of(options: dict[str, int]) -> list[Any]:
+        key = str(options)
+        if key not in known:
+            run = tmp_path_factory.mktemp("alone") / "run"
+            known[key] = result(pretrain(shards, run, small_run(**options)))
+        return known[key]
+
+    return of
+
+
 @pytest.mark.parametrize("way", ["SIGTERM", "SIGUSR1", "SIGINT", "STOP"])
 def test_a_step_of_many_micro_batches_is_given_up(
     way: str, shards: Path, small_run: Change, pretrain: Train, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, left_alone: Callable[[dict[str, int]], list[Any]],
 ) -> None:  # fmt: skip
-    """Asked in micro-batch 3 of 16 of step 6: no other is begun, step 5 is saved, all goes on."""
-    changes = small_run(batch=16, micro_batch=1)
+    """Asked in micro-batch 3 of 8 of step 6: no other is begun, step 5 is saved, all goes on."""
+    changes = small_run(**MICRO_BATCHES)
     run = tmp_path / "run"
     monkeypatch.setattr(interrupt, "LOOK", 0.0)
 
@@ -185,28 +209,28 @@ def test_a_step_of_many_micro_batches_is_given_up(
         else:
             os.kill(os.getpid(), getattr(signal, way))
 
-    calls = at_call(monkeypatch, 5 * 16 + 3, True, ask)
+    calls = at_call(monkeypatch, 5 * 8 + 3, True, ask)
     with pytest.raises(Interrupted, match="at step 5; the same command goes on") as caught:
         pretrain(shards, run, changes)
-    assert calls == [5 * 16 + 3] and steps(run) == [4, 5] and caught.value.code == 130
+    assert calls == [5 * 8 + 3] and steps(run) == [4, 5] and caught.value.code == 130
     if way == "STOP":
         with pytest.raises(Interrupted, match="STOP is there: remove it") as caught:
             pretrain(shards, run, changes)
-        assert caught.value.code == 130 and calls == [5 * 16 + 3]
+        assert caught.value.code == 130 and calls == [5 * 8 + 3]
         (run / "STOP").unlink()
     monkeypatch.undo()
     pretrain(shards, run, changes)
-    assert result(run) == result(pretrain(shards, tmp_path / "whole", changes))
+    assert result(run) == left_alone(MICRO_BATCHES)
 
 
 @pytest.mark.parametrize(("call", "step"), [(2, 0), (12, 4), (36, 12)])
 def test_an_evaluation_is_given_up_and_made_again(
     call: int, step: int, shards: Path, small_run: Change, pretrain: Train, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, left_alone: Callable[[dict[str, int]], list[Any]],
 ) -> None:  # fmt: skip
     """At the start, in the middle and at the end: the metrics are those of a run left alone."""
-    changes = small_run(micro_batch=2, evaluate_tokens=300)
-    run, whole = tmp_path / "run", tmp_path / "whole"
+    changes = small_run(**EVALUATED)
+    run = tmp_path / "run"
     calls = at_call(monkeypatch, call, False, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Interrupted, match=f"at step {step};"):
         pretrain(shards, run, changes)
@@ -214,4 +238,4 @@ def test_an_evaluation_is_given_up_and_made_again(
     assert not (run / "manifest.json").exists()
     monkeypatch.undo()
     pretrain(shards, run, changes)
-    assert result(run) == result(pretrain(shards, whole, changes))
+    assert result(run) == left_alone(EVALUATED)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mind_core import MindError
-from mind_core.testing import run_tool
+from mind_core.testing import ToolResult
 from mind_tok.shards import ShardSet
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
@@ -243,13 +243,13 @@ def test_as_many_epochs_as_allowed_are_trained_on(table: str, shards: Path) -> N
 
 
 def test_conversations_are_not_read_too_often_either(
-    trained: Path, chat_shards: Path, tmp_path: Path
+    mind_train: Callable[..., ToolResult], trained: Path, chat_shards: Path, tmp_path: Path
 ) -> None:
     """`mind-train sft`, also with --dry-run: nothing is trained, nothing written."""
     arguments = ["sft", chat_shards, "--from", trained, "-o", tmp_path / "run"]
     for more in ([], ["-n"]):
-        result = run_tool("mind-train", [*arguments, "--set", "train.epochs=9", *more])
+        result = mind_train(*arguments, "--set", "train.epochs=9", *more)
         assert result.code == 1 and "the data would be read 8.89 times" in result.stderr
     assert not (tmp_path / "run").exists()
-    allowed = run_tool("mind-train", [*arguments, "--set", "train.epochs=4", "-n"])
+    allowed = mind_train(*arguments, "--set", "train.epochs=4", "-n")
     assert allowed.code == 0, allowed.stderr

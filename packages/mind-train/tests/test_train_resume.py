@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import in_fork, signal_at_call
 
-from mind_core import MindError
-from mind_core.testing import signalling
+from mind_core import MindError, cli
+from mind_core.testing import run_tool
 from mind_train import checkpoint
 from mind_train.checkpoint import load_checkpoint
+from mind_train.cli import app
 from mind_train.metrics import Metrics, read_metrics
 from mind_train.trainer import Trainer
 
@@ -48,9 +49,19 @@ def stop_after(run: Path, step: int) -> None:
         file.write(b'{"step": 13, "lo')
 
 
-@pytest.mark.parametrize("architecture", ["mindllm", "gpt-neo"])
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def pairwise(*ways: Sequence[object]) -> list[Any]:
+    """Give all combinations, of which every second is long: the rest hold each pair of ways."""
+    found = []
+    for places in itertools.product(*(range(len(way)) for way in ways)):
+        chosen = [way[place] for way, place in zip(ways, places, strict=True)]
+        found.append(pytest.param(*chosen, marks=[pytest.mark.long] if sum(places) % 2 else []))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "masked", "architecture"),
+    pairwise(["adamw", "muon"], [False, True], ["mindllm", "gpt-neo"]),
+)
 def test_resume_equals_no_interruption(
     architecture: str,
     optimizer: str,
@@ -94,14 +105,15 @@ def test_kill_9_while_training(
     run = tmp_path / "killed"
     arguments = ["pretrain", str(shards), "-o", str(run), "-q"]
     arguments += [f"--set={change}" for change in ["model={}", *changes, "seed=7"]]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    killed = signalling("mind-train", "mind_train.metrics:Metrics.write", 8, signal.SIGKILL)
-    again = [sys.executable, "-m", "mind_train"]
-    for command, wanted in ((killed, -signal.SIGKILL), (again, 0)):
-        done = subprocess.run(
-            [*command, *arguments], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == wanted, done.stderr
+
+    def killed() -> None:
+        signal_at_call(Metrics, "write", 8, signal.SIGKILL)
+        cli.run(app, "mind-train", arguments)
+
+    code, said = in_fork(tmp_path / "said.txt", killed)
+    assert code == -signal.SIGKILL, said
+    done = run_tool("mind-train", arguments)
+    assert done.code == 0, done.stderr
     assert lines(run) == lines(whole)
     assert weights(run, 40) == weights(whole, 40)
 
@@ -135,9 +147,10 @@ def die_in_save(call: int, work: Callable[[], object]) -> None:
     die_at(call, checkpoint, writes, work)
 
 
-@pytest.mark.parametrize("architecture", ["mindllm", "gpt-neo"])
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-@pytest.mark.parametrize("packing", ["rows", "documents", "chat"])
+@pytest.mark.parametrize(
+    ("packing", "optimizer", "architecture"),
+    pairwise(["rows", "documents", "chat"], ["adamw", "muon"], ["mindllm", "gpt-neo"]),
+)
 def test_kill_9_at_steps_and_in_a_save(
     architecture: str,
     optimizer: str,

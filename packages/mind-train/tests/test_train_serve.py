@@ -11,13 +11,13 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mind_core.testing import run_tool
+from mind_core.testing import ToolResult
 from mind_tok.chat import encode_prompt
 from mind_train import load_checkpoint
 from mind_train.decoding import Rules, write_all
@@ -196,8 +196,9 @@ def test_the_key_and_the_page(client: Client) -> None:
     assert not re.findall(rb"https?://", page)  # nothing is fetched from elsewhere
 
 
-def test_other_machines_need_a_key(trained: Path) -> None:
-    done = run_tool(
-        "mind-train", ["serve", trained, "--host", "0.0.0.0"], environment={"MIND_SERVE_KEY": ""}
-    )
+def test_other_machines_need_a_key(
+    trained: Path, mind_train: Callable[..., ToolResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIND_SERVE_KEY", "")
+    done = mind_train("serve", trained, "--host", "0.0.0.0")
     assert done.code == 2 and "there is no key" in done.stderr and "MIND_SERVE_KEY" in done.stderr
