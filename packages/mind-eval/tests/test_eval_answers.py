@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import at_ranks, in_fork, signal_at_call
 
-from mind_core import MindError
-from mind_core.testing import run_tool, signalling
+from mind_core import MindError, cli
+from mind_core.testing import run_tool
+from mind_eval.cli import app
 from mind_eval.response_cache import (
     ResponseCache,
     WrittenText,
@@ -28,9 +27,8 @@ ASKED = ["--benchmark", "mmlu", "--form", "cloze", "--shots", "2", "--limit", "6
          "--batch-tokens", "300"]  # fmt: skip
 
 
-def command(model: Path, output: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "mind_eval", "run", "--model", str(model), *ASKED,
-            "-o", str(output), "-q", *more]  # fmt: skip
+def command(model: Path, output: Path) -> list[str]:
+    return ["run", "--model", str(model), *ASKED, "-o", str(output), "-q"]
 
 
 def results(folder: Path) -> tuple[dict[str, Any], list[Any]]:
@@ -40,24 +38,26 @@ def results(folder: Path) -> tuple[dict[str, Any], list[Any]]:
 @pytest.fixture(scope="module")
 def whole(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "scores"
-    subprocess.run(command(model_folder, folder), check=True, env={**os.environ, **ONE})
+    done = run_tool("mind-eval", command(model_folder, folder), environment=ONE)
+    assert done.code == 0, done.stderr
     return folder
 
 
 def test_a_killed_run_goes_on_from_its_log(whole: Path, model_folder: Path, tmp_path: Path) -> None:
     output, log = tmp_path / "scores", tmp_path / "scores.answers" / "rank-0.jsonl"
-    killed = signalling(
-        "mind-eval", "mind_eval.response_cache:ResponseCache.add", 3, signal.SIGKILL
-    )
-    done = subprocess.run(
-        [*killed, *command(model_folder, output)[3:]], env={**os.environ, **ONE}, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
+
+    def killed() -> None:
+        signal_at_call(ResponseCache, "add", 3, signal.SIGKILL)
+        cli.run(app, "mind-eval", command(model_folder, output))
+
+    code, said = in_fork(tmp_path / "said.txt", killed)
+    assert code == -signal.SIGKILL, said
     kept = log.read_bytes()
     assert not output.exists(), "a killed run leaves no scores"
     with log.open("ab") as file:
         file.write(b'{"key": "cut sho')  # as a kill amid a write leaves it
-    subprocess.run(command(model_folder, output), check=True, env={**os.environ, **ONE})
+    done = run_tool("mind-eval", command(model_folder, output), environment=ONE)
+    assert done.code == 0, done.stderr
     assert log.read_bytes().startswith(kept), "the log is only ever added to"
     lines = [line for line in log.read_bytes().split(b"\n") if line and b"cut sho" not in line]
     keys = [json.loads(line)["key"] for line in lines]
@@ -84,11 +84,8 @@ def test_two_ranks_give_the_same_bytes_as_one(
     whole: Path, model_folder: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "scores"
-    subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
-         *command(model_folder, output)[1:]],
-        check=True, env={**os.environ, **ONE}, timeout=240,
-    )  # fmt: skip
+    found = at_ranks(2, tmp_path, lambda: cli.run(app, "mind-eval", command(model_folder, output)))
+    assert [code for code, _ in found] == [0, 0], found
     assert (output / "items.jsonl.zst").read_bytes() == (whole / "items.jsonl.zst").read_bytes()
     assert read_scores(output)["results"] == read_scores(whole)["results"]
     logs = sorted((tmp_path / "scores.answers").glob("rank-*.jsonl"))

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -181,10 +182,16 @@ def theirs(family: tuple[str, Path]) -> Any:
     return HFLM(pretrained=str(family[1]), device="cpu", batch_size=1, dtype="float32")
 
 
+@lru_cache(maxsize=1)
+def exact_model(folder: Path) -> Any:
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
+
+
 def in_fp64(folder: Path, tokens: list[int], scored: int) -> list[float]:
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64)
     with torch.no_grad():
-        logits = model(torch.tensor([tokens[:-1]])).logits[0, -scored:].log_softmax(-1)
+        logits = (
+            exact_model(folder)(torch.tensor([tokens[:-1]])).logits[0, -scored:].log_softmax(-1)
+        )
     return [float(row[token]) for row, token in zip(logits, tokens[-scored:], strict=True)]
 
 
