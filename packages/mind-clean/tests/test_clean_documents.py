@@ -1,5 +1,6 @@
 """Books and documents come in by `--from files`, each file or chapter as a record."""
 
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mind_clean.documents.files import file_batches, files_in
+from mind_clean.documents.texts import bounded_bytes
 from mind_clean.pipeline import CleanOptions, make_plugins, run_clean
 from mind_clean.steps import effective_recipe
 from mind_core import Record
@@ -166,3 +168,13 @@ def test_bytes_that_are_no_text_are_a_bad_record(tmp_path: Path, plugins: Plugin
     (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 20)
     [found] = read(plugins, tmp_path / "a.txt")
     assert "no text in any charset" in str(found)
+
+
+def test_a_file_may_have_64_mebibytes_and_no_byte_more(tmp_path: Path) -> None:
+    path = tmp_path / "large.txt"
+    path.touch()
+    os.truncate(path, 64 << 20)
+    assert len(bounded_bytes(path)) == 64 << 20
+    os.truncate(path, (64 << 20) + 1)
+    with pytest.raises(ValueError, match="more than 64 MiB"):
+        bounded_bytes(path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mind_clean import key_counts
-from mind_clean.key_counts import KeyCounter
+from mind_clean.key_counts import KeyCounter, read_counted
 from mind_core.errors import MindError
 
 BUDGET = 9600
@@ -103,3 +104,14 @@ def test_a_table_may_take_the_budget_and_no_key_more() -> None:
         else:
             with pytest.raises(MindError, match="2 times or more"):
                 counter.table(2)
+
+
+def test_what_is_written_is_read_as_it_was_counted(tmp_path: Path) -> None:
+    for turns in (1, 5):
+        counter = KeyCounter(BUDGET)
+        for turn in range(turns):
+            counter.add(keys(150, first=turn, times=2))
+        counter.write(tmp_path / "counted")
+        found, expected = read_counted(tmp_path / "counted"), counter.table(1)
+        assert np.array_equal(found.keys, expected.keys) and len(found) == 149 + turns
+        assert np.array_equal(found.counts, expected.counts) and int(found.counts[0]) == 2

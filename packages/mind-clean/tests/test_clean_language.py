@@ -74,6 +74,12 @@ def test_a_mixed_chinese_text_is_less_sure() -> None:
     assert mixed.language == "zh" and 0.5 < mixed.score < detect(SAMPLES["zh"], 300).score == 1.0
 
 
+def test_a_score_is_the_share_of_what_the_own_characters_carry() -> None:
+    assert detect("안녕하세 abcd", 300) == ("ko", 0.667)  # a syllable carries two letters
+    assert detect("春天来了 abcdef", 300) == ("zh", 0.727)  # a Chinese character carries four
+    assert detect("안녕 abc", 300).language != "ko", "less than half of the letters"
+
+
 def test_the_language_is_noted() -> None:
     check_transform(DetectLanguage, [(text, text) for text in SAMPLES.values()])
     for language, text in SAMPLES.items():

@@ -164,3 +164,13 @@ def test_hostile_texts_cost_no_more_than_their_length(unit: str) -> None:
     # The best of three: other work on the machine makes single runs several times as long.
     small, large = (min(seconds(size) for _ in range(3)) for size in (30_000, 240_000))
     assert large < 24 * max(small, 0.01), f"{small:.3f} s, then {large:.3f} s for 8 times the text"
+
+
+def test_pairs_of_letters_are_chinese_where_frequent_characters_are_among_them() -> None:
+    def misread_line(text: str) -> str:
+        return text.encode("gb2312").decode("latin-1")
+
+    assert repaired(misread_line("我们的国家在那里")) == "我们的国家在那里"
+    assert repaired(misread_line("的一是在不了有和")) == "的一是在不了有和"
+    rare = misread_line("铂锌镊钯锗钒铌")
+    assert repaired(rare) == rare, "no character of these is frequent"

@@ -14,6 +14,7 @@ from mind_clean.pii_rules.bank_card import luhn_holds
 from mind_clean.pii_rules.credit_code import check_character, is_credit_code
 from mind_clean.pii_rules.digit_windows import number_windows
 from mind_clean.pii_rules.id_number import check_digit, is_id_number, is_legacy_number
+from mind_clean.pii_rules.ip_address import is_public_v6
 from mind_clean.pii_rules.rules import PAPER, RULES
 from mind_clean.transforms.pii import Pii, find_pii
 from mind_core.special_tokens import PII_TOKENS
@@ -238,3 +239,16 @@ def test_recall_and_precision_on_a_set_of_both_languages() -> None:
     positives = sum(bool(kind) for _, kind, _ in cases)
     assert right / positives >= 0.95, missed
     assert right / (right + len(wrong)) >= 0.97, wrong
+
+
+def test_an_address_is_public_up_to_the_bounds_of_what_is_set_aside() -> None:
+    public = (
+        "2400:3200::1", "2001:200::1", "2001:4860:4860::8888", "2001:db7::1", "2003::1",
+        "3fe0::1", "2000::1", "2001:db9::1",
+    )  # fmt: skip
+    aside = (
+        "2001:1ff::1", "2001::1", "2001:db8::1", "2002:808:808::1", "3ff0::1", "3fff::1",
+        "2400:3200::", "2400:3200", "",
+    )  # fmt: skip
+    assert [address for address in public if not is_public_v6(address)] == []
+    assert [address for address in aside if is_public_v6(address)] == []

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mind_core.errors import MindError
-from mind_core.files import make_folder
+from mind_core.files import atomic_file, make_folder
 from mind_core.kernels import build, library
 from mind_core.kernels.signatures import parse_signature
 from mind_core.locks import take_lock
@@ -27,6 +27,7 @@ from mind_core.tasks.status import _clock_of_disk
 
 Calls = list[tuple[str, str]]
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
 @pytest.fixture
@@ -46,6 +47,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "link", linked)
     return found
+
+
+def test_all_of_a_file_is_written_when_it_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    with atomic_file(tmp_path / "result") as file:
+        file.write(b"12345")
+    assert sizes[0] == 5 and len(sizes) == 2
 
 
 def test_a_lock_is_for_one_at_a_time(tmp_path: Path) -> None:
@@ -126,7 +137,13 @@ def test_to_ask_the_clock_of_a_disk_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["before"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@needs_full
+def test_what_a_device_refuses_at_the_end_is_an_error() -> None:
+    with pytest.raises(MindError, match="cannot write /dev/full"), atomic_file("/dev/full") as file:
+        file.write(b"so little that it waits for the end")
+
+
+@needs_full
 def test_what_stdout_refuses_at_the_end_is_an_error(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,22 @@ def test_into_a_file_a_line_is_written_every_ten_seconds(
     assert file.seen == "tool: on the way\n" * 3 + "tool: a word\\x1b[2J\n"
 
 
+def test_the_rate_of_the_first_second_and_the_time_left_behind_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    with Progress("tool", True) as shown:
+        for wait, share, said in (
+            (0.5, None, "tool: 20 records, 40/s"),
+            (0.5, 0.5, "tool: 20 records, 20/s, 50%"),
+            (0.5, 0.5, "tool: 20 records, 13/s, 50%, 1.5 s left"),
+        ):
+            clock.now += wait
+            shown.count(20, share=share)
+            assert screen.seen.rpartition("\r")[2].rstrip() == said
+
+
 def test_nothing_is_painted_on_a_terminal_that_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", Terminal())
     monkeypatch.setenv("TERM", "dumb")

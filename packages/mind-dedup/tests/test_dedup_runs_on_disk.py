@@ -43,6 +43,13 @@ def test_what_was_written_is_found_at_once_and_counted(
         )
 
 
+def test_numbers_of_records_beyond_32_bits_are_kept() -> None:
+    runs, first = SortedRuns(), (1 << 40) + 5
+    runs.write(np.array([7, 3], np.uint64), np.array([first + 2, first]))
+    places, found = runs.find(np.array([3, 4, 7], np.uint64))
+    assert (places.tolist(), found.tolist()) == ([0, 2], [first, first + 2])
+
+
 def test_bounds_of_the_guard_are_taken_up_to_their_ends() -> None:
     Guard(max_removed=0.0, max_cluster=2)
     Guard(max_removed=1.0, max_cluster=3)
