@@ -100,14 +100,14 @@ def against_fp64(folder: Path, root: Path, items: int) -> None:
 
     from mind_eval.benchmarks.benchmark import benchmark_folder
     from mind_eval.builtins import FOLDER
-    from mind_eval.encoding import Encoder
+    from mind_eval.encoding import PromptEncoder
     from mind_eval.models.model import open_model
     from mind_eval.prompts.builder import Builder
     from mind_eval.prompts.spec import read_spec
     from mind_eval.scoring import ScoredSequence, score
 
     model = open_model(str(folder))
-    encoder = Encoder(model)
+    encoder = PromptEncoder(model)
     benchmark = benchmark_folder(FOLDER / "piqa")(form="cloze", shots=0)
     spec = read_spec(benchmark.yaml, "piqa")
     asked = [

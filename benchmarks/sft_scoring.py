@@ -23,7 +23,7 @@ import torch
 
 from mind_eval.models.model import Model
 from mind_sft_select.scoring.answer_model import AnswerModel
-from mind_sft_select.scoring.templates import EncodedChat, Template
+from mind_sft_select.scoring.templates import ConversationTemplate, EncodedChat
 
 
 class Words:
@@ -99,7 +99,7 @@ def main() -> None:
         theirs = GPTNeoForCausalLM.from_pretrained(folder).eval()
     tokenizer = Words(given.vocab)
     model = Model("made", MindNetwork(ours), tokenizer, 512, "0" * 64)
-    template = Template(tokenizer)
+    template = ConversationTemplate(tokenizer)
     million = sum(p.numel() for p in theirs.parameters()) / 1e6
     about = f"{million:.1f}M parameters, {given.vocab:,} words, torch {torch.__version__}"
     sys.stdout.write(f"{about}\n")

@@ -135,10 +135,10 @@ def test_a_template_that_fails_names_its_item(template: str) -> None:
 @pytest.mark.hostile("a template that takes forever, or all memory")
 @pytest.mark.parametrize("made", ["-" * 100_000 + "1", "1" + "+1" * 100_000, "[" * 9999, "['\0']"])
 def test_choices_that_are_no_list_name_their_item(made: str) -> None:
-    from mind_eval.prompts.templates import CHOICES, FAULTS, Template
+    from mind_eval.prompts.templates import CHOICES, FAULTS, FieldTemplate
 
     with pytest.raises(FAULTS):
-        Template("{{ made }}", CHOICES, True)({"made": made})
+        FieldTemplate("{{ made }}", CHOICES, True)({"made": made})
 
 
 @pytest.mark.hostile("code or foreign files in a task")

@@ -17,7 +17,7 @@ from mind_train.components import load_plugins
 from mind_train.experiments.cells import cells_of
 from mind_train.experiments.plan_file import Plan, plan_of
 from mind_train.experiments.running import run_cells
-from mind_train.experiments.store import Store
+from mind_train.experiments.store import CellStore
 
 PLUGINS = load_plugins()
 ENGLISH = {
@@ -74,8 +74,8 @@ def plan_for(corpus: Path, **more: Any) -> Plan:
     return plan_of(values_of(**more), "PLAN.toml", corpus)
 
 
-def run(plan: Plan, folder: Path) -> Store:
-    found = Store(folder)
+def run(plan: Plan, folder: Path) -> CellStore:
+    found = CellStore(folder)
     run_cells(plan, cells_of(plan, PLUGINS), found, PLUGINS, Progress(None), quiet=True)
     return found
 

@@ -49,7 +49,7 @@ def surface(text: str) -> dict[str, int]:
 
 
 def word_counts(words: Sequence[str]) -> tuple[int, int, int, int]:
-    """Return the counts of `mind_clean.text_stats.text_stats.Words`."""
+    """Return the counts of `mind_clean.text_stats.text_stats.WordCounts`."""
     real = [word for word in words if any(c not in SYMBOLS for c in word)]
     letters = sum(any(map(str.isalpha, word)) for word in words)
     return len(words), len(real), sum(map(len, real)), letters

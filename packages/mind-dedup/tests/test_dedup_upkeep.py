@@ -16,7 +16,7 @@ from mind_core.testing import run_tool
 from mind_dedup.index_columns import for_index, shortened
 from mind_dedup.loops.sketches import HEAD, LEAST_BITS, write_sketches
 from mind_dedup.shingles import shingle_sets_of
-from mind_dedup.store import Block
+from mind_dedup.store import RecordBlock
 
 SKETCHED = ("--set", "index.sets=sketched")
 
@@ -171,7 +171,7 @@ def test_shortened_keys_keep_their_upper_half_and_come_back() -> None:
     assert (short >> np.uint64(32) == keys >> np.uint64(32)).all()
     assert (shortened(short) == short).all() and len(np.unique(short & np.uint64(0xFFFF))) > 900
     ends = np.array([1000], np.uint32)
-    block = Block(keys, ends, np.zeros(1, np.uint32), ends, np.zeros(1, np.uint8), ends)
+    block = RecordBlock(keys, ends, np.zeros(1, np.uint32), ends, np.zeros(1, np.uint8), ends)
     assert for_index(block, "exact").keys.dtype == np.uint32
 
 

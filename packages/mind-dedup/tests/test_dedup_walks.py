@@ -17,7 +17,7 @@ from mind_dedup.clusters import weight_of
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.keep.policies import Best, Newest, Source
 from mind_dedup.sorted_runs import ChunkedDeduplicator, TieredIndex
-from mind_dedup.store import Block, Store
+from mind_dedup.store import RecordBlock, Store
 
 
 def copies() -> list[Record]:
@@ -191,7 +191,7 @@ def test_records_and_keys_in_memory_stay_within_their_quarters(
     held: dict[str, list[int]] = {"store": [], "table": [], "chunk": []}
     put, spill, parts = Store.put, TieredIndex.spill, ChunkedDeduplicator.parts
 
-    def noting_put(self: Store, block: Block) -> None:
+    def noting_put(self: Store, block: RecordBlock) -> None:
         put(self, block)
         held["store"].append(self.bytes_held)
 

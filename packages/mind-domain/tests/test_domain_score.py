@@ -15,7 +15,7 @@ from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_domain.chat_format import build_chat
 from mind_domain.domains.finance.finance import Finance
-from mind_domain.evaluation import ScoreOptions, run_score
+from mind_domain.evaluation import EvaluationOptions, run_score
 from mind_domain.pipeline import make_plugins, recipe_for
 from mind_domain.predict import Question, encode_answer, generate_answers, score_labels
 from mind_domain.scoring import item_of
@@ -172,7 +172,7 @@ def score(
     plugins = make_plugins()
     recipe = recipe_for(plugins, "finance", None, {}, [])
     stream = StreamOptions((str(path),), skip_bad=skip_bad)
-    return run_score(plugins, recipe, stream, ScoreOptions(run, **how))
+    return run_score(plugins, recipe, stream, EvaluationOptions(run, **how))
 
 
 def test_labelled_records_and_chats_score_alike(run: Path, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_judge_that_gives_no_share_is_named(value: str, run: Path, tmp_path: P
     plugins = make_plugins([plugin])
     recipe = recipe_for(plugins, "finance", None, {}, [])
     with pytest.raises(MindError, match="item r0: the judge Odd gives a score of"):
-        run_score(plugins, recipe, StreamOptions((str(path),)), ScoreOptions(run, judge="odd"))
+        run_score(plugins, recipe, StreamOptions((str(path),)), EvaluationOptions(run, judge="odd"))
 
 
 def test_baselines_and_other_models_stand_beside_a_score(run: Path, tmp_path: Path) -> None:

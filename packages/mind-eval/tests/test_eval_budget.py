@@ -11,7 +11,7 @@ import pytest
 
 from mind_core.errors import GateError, UsageError
 from mind_eval.builtins import FOLDER
-from mind_eval.encoding import Encoder
+from mind_eval.encoding import PromptEncoder
 from mind_eval.gates import check_gates, parse_gate
 from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.models.endpoint import Endpoint
@@ -114,7 +114,7 @@ def test_long_texts_are_written_in_stages(
 
 
 def test_a_limit_beyond_the_context_leaves_the_prompt_whole(model: Model) -> None:
-    encoder = Encoder(model)
+    encoder = PromptEncoder(model)
     ids = tuple(model.plain_ids("下列说法正确的是"))
     assert encoder.prompt("下列说法正确的是", 1024) == ids, "not its last token alone"
     assert encoder.fits("下列说法正确的是", 1024)

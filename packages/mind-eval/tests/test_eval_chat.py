@@ -14,7 +14,7 @@ from mind_core.errors import UsageError
 from mind_core.special_tokens import ASSISTANT, USER
 from mind_eval.benchmarks.benchmark import benchmark_folder
 from mind_eval.builtins import FOLDER
-from mind_eval.encoding import Encoder
+from mind_eval.encoding import PromptEncoder
 from mind_eval.models.chat_formats import template_of
 from mind_eval.models.chat_layouts import layout_for
 from mind_eval.models.endpoint import Endpoint
@@ -110,7 +110,7 @@ def test_a_mind_train_model_reads_its_own_turns(model: Model, checkpoint: Checkp
     layout = layout_for(model, "turns")
     assert layout is not None
     prompt = layout.begun((("user", f"what is {ASSISTANT}?"),))
-    encoder, tokenizer = Encoder(model), checkpoint.tokenizer
+    encoder, tokenizer = PromptEncoder(model), checkpoint.tokenizer
     wanted = encode_prompt(tokenizer, [{"role": "user", "content": f"what is {ASSISTANT}?"}])
     assert encoder.prompt(prompt, 4) == tuple(wanted)
     assert wanted.count(tokenizer.special_id(ASSISTANT)) == 1, "no text can spell it"
@@ -273,7 +273,7 @@ def test_what_is_written_is_what_lm_evals_hf_model_writes(
         recipe = suite_recipe(None, ["gsm8k"], 2, None, max_new_tokens=24, chat=layout)
         run_scores(asked, recipe, make_plugins())
         ours = [item["answers"][0] for item in read_items(tmp_path / layout)]
-        task = benchmark_task("gsm8k", benchmark, Encoder(model).fits, data_root=root, seed=0)
+        task = benchmark_task("gsm8k", benchmark, PromptEncoder(model).fits, data_root=root, seed=0)
         task.set_config("generation_kwargs", {"max_gen_toks": 24}, update=True)
         found = evaluate(
             theirs, {"tasks": {"gsm8k": task}}, bootstrap_iters=0, apply_chat_template=True,

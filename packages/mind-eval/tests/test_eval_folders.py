@@ -13,7 +13,7 @@ import torch
 from mind_core.errors import MindError, UsageError
 from mind_eval.models.mind_network import MindNetwork
 from mind_eval.models.model import open_model
-from mind_eval.scoring import ScoredSequence, Scorer, score
+from mind_eval.scoring import PrefixScorer, ScoredSequence, score
 
 transformers = pytest.importorskip("transformers")
 
@@ -58,7 +58,7 @@ def test_packed_rows_have_no_padding(gpt_neo_folder: Path) -> None:
 
     network = open_model(str(gpt_neo_folder)).network
     asked = [ScoredSequence(tuple(range(3, 3 + size)), 2) for size in (300, 40, 41, 90)]
-    scorer = Scorer(network)
+    scorer = PrefixScorer(network)
     units = plan(asked, 8192)
     for unit in units:
         scorer.answer(unit, asked)

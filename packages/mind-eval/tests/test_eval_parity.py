@@ -88,7 +88,7 @@ def authors_files(root: Path) -> Path:
 def compared(tmp_path_factory: pytest.TempPathFactory, gpt_neo_folder: Path) -> dict[str, Any]:
     """Run all tasks both ways over one folder."""
     from mind_eval.distributed import Ranks
-    from mind_eval.encoding import Encoder
+    from mind_eval.encoding import PromptEncoder
     from mind_eval.eval_results import EvalResults
     from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.models.model import open_model
@@ -99,7 +99,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory, gpt_neo_folder: Path) -> 
     base = tmp_path_factory.mktemp("parity")
     root = authors_files(base / "data")
     model = open_model(str(gpt_neo_folder))
-    encoder, outcome = Encoder(model), EvalResults()
+    encoder, outcome = PromptEncoder(model), EvalResults()
     engine = RequestRunner(model, ResponseCache(None), Ranks(), 4096)
     prepared = []
     for name, form, shots in TASKS:

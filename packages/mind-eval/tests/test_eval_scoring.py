@@ -11,7 +11,7 @@ import torch
 import mind_eval.output_layer
 from mind_eval.batching import plan, shares
 from mind_eval.models.mind_network import MindNetwork
-from mind_eval.scoring import ScoredSequence, Scorer, score
+from mind_eval.scoring import PrefixScorer, ScoredSequence, score
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -137,7 +137,7 @@ def test_a_subject_and_a_question_are_read_once(
 ) -> None:
     units = plan(questions, 8192)
     assert sorted(len(unit.prefix) for unit in units) == [32, 40]
-    scorer = Scorer(MindNetwork(checkpoint.model))
+    scorer = PrefixScorer(MindNetwork(checkpoint.model))
     for unit in units:
         scorer.answer(unit, questions)
     each = sum(len(sequence.input) for sequence in questions)

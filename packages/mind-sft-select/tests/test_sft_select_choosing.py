@@ -20,7 +20,14 @@ from mind_core.records import encode
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
-from mind_sft_select.choosing import BASELINES, Rules, baseline, choose, parse_quota, stability
+from mind_sft_select.choosing import (
+    BASELINES,
+    SelectionRules,
+    baseline,
+    choose,
+    parse_quota,
+    stability,
+)
 from mind_sft_select.expressions import Condition
 from mind_sft_select.pool import Pool, overlapping
 from mind_sft_select.references import Reference
@@ -100,7 +107,7 @@ def test_a_word_is_not_compared_with_a_number() -> None:
 def test_a_band_is_above_the_reference_of_the_records_language() -> None:
     records = [scored_record(1, 5.0, 8, "zh"), scored_record(2, 5.0, 8, "en"),
                scored_record(3, 4.0, 8, "en"), scored_record(4, 5.0, 8, "fr")]  # fmt: skip
-    rules = Rules(band=(1.0, 1.5), reference=Reference({"zh": 3.75, "en": 4.5}))
+    rules = SelectionRules(band=(1.0, 1.5), reference=Reference({"zh": 3.75, "en": 4.5}))
     chosen = choose(pool_of(records), rules)
     assert chosen.reasons == [None, "below_band", "below_band", "no_reference"]
     assert chosen.gaps[0] == 1.25
@@ -114,18 +121,18 @@ def test_copies_conditions_and_evaluation_items_are_out_first(mixed: list[Record
         scored_record(3, 5.0, 4, question="short"),
         scored_record(4, 5.0, 8, question=long),
     ]
-    rules = Rules(where=Condition("tokens >= 8", ("tokens",)))
+    rules = SelectionRules(where=Condition("tokens >= 8", ("tokens",)))
     pool = pool_of(records, keep_questions=True)
     overlap = overlapping(pool, ["Name the three primary colours of light, with an example", "no"])
     assert choose(pool, rules, overlap).reasons == [None, "duplicate", "where", "in_evaluation"]
-    kept = choose(pool, Rules(keep_duplicates=True)).reasons
+    kept = choose(pool, SelectionRules(keep_duplicates=True)).reasons
     assert kept == [None] * 4
 
 
 def test_quotas_and_budgets_hold_and_do_not_depend_on_the_order(mixed: list[Record]) -> None:
     def kept(records: list[Record], **more: Any) -> set[int]:
         pool = pool_of(records)
-        return {records[i]["id"] for i in choose(pool, Rules(**more)).kept}
+        return {records[i]["id"] for i in choose(pool, SelectionRules(**more)).kept}
 
     quotas = dict(map(parse_quota, ["language:zh=10", "source:*=12"]))
     chosen = kept(mixed, quotas=quotas)
@@ -139,7 +146,7 @@ def test_quotas_and_budgets_hold_and_do_not_depend_on_the_order(mixed: list[Reco
     assert len(kept(mixed, max_records=7)) == 7
     turned = [{**record, "id": n} for n, record in enumerate(mixed)]
     for text, reason in (("turns:1=5", "over_quota:turns:1"), ("turns:2=0", None)):
-        reasons = choose(pool_of(turned), Rules(quotas=dict([parse_quota(text)]))).reasons
+        reasons = choose(pool_of(turned), SelectionRules(quotas=dict([parse_quota(text)]))).reasons
         assert reasons.count(None) == (5 if reason else len(mixed)), text
     for text in ("language=3", "colour:red=3", "language:zh=x"):
         with pytest.raises(UsageError, match="is no quota"):
@@ -167,7 +174,7 @@ def test_baselines_have_the_same_answer_tokens(mixed: list[Record], name: str) -
 
 def test_the_stability_table_is_one_for_the_choice_itself(mixed: list[Record]) -> None:
     pool = pool_of(mixed)
-    rules = Rules(band=(0.0, 1.0), reference=Reference({"all": 5.0}))
+    rules = SelectionRules(band=(0.0, 1.0), reference=Reference({"all": 5.0}))
     rows = stability(pool, choose(pool, rules), rules)
     assert rows[0]["jaccard"] == 1.0 and len(rows) == 4
     assert all(0 <= float(str(row["jaccard"])) <= 1 for row in rows)
@@ -242,7 +249,7 @@ def test_a_selection_from_scores_accounts_for_all_and_writes_baselines(
 ) -> None:
     options = StreamOptions((str(scored),), tmp_path / "out.jsonl", tmp_path / "no.jsonl",
                             level=0, quiet=True, progress=False)  # fmt: skip
-    rules = Rules(quantile=(0.25, 0.75), keep_duplicates=True)
+    rules = SelectionRules(quantile=(0.25, 0.75), keep_duplicates=True)
     extras = Extras(baselines=tmp_path / "baselines", baseline_seeds=2)
     summary = select_scored(rules, extras, options)
     assert summary.kept + summary.rejected.total() == summary.records_in == 24
@@ -273,14 +280,14 @@ def test_scores_of_two_models_or_none_are_refused(scored: Path, tmp_path: Path) 
     record["metadata"]["mind"]["sft-select"]["model"] = "other"
     (tmp_path / "in.jsonl").write_bytes(encode(record) + b"".join(lines[1:]))
     with pytest.raises(UsageError, match="under several models"):
-        select_scored(Rules(), Extras(), options)
+        select_scored(SelectionRules(), Extras(), options)
     (tmp_path / "in.jsonl").write_bytes(encode({"messages": record["messages"]}))
     with pytest.raises(UsageError, match="no record has scores"):
-        select_scored(Rules(), Extras(), options)
+        select_scored(SelectionRules(), Extras(), options)
     same = [scored_record(n, 5.0, 8) for n in range(5)]
     (tmp_path / "in.jsonl").write_bytes(b"".join(map(encode, same)))
     with pytest.raises(GateError, match="all 5 nats scores"):
-        select_scored(Rules(quantile=(0.25, 0.75)), Extras(), options)
+        select_scored(SelectionRules(quantile=(0.25, 0.75)), Extras(), options)
     assert not (tmp_path / "out").exists()
 
 

@@ -19,7 +19,7 @@ from mind_sft_select.references import read_reference
 from mind_sft_select.scorers.entropy import Entropy
 from mind_sft_select.scoring.answer_model import AnswerModel, model_of
 from mind_sft_select.scoring.run import ScoreOptions, run_scores
-from mind_sft_select.scoring.templates import Template
+from mind_sft_select.scoring.templates import ConversationTemplate
 
 TEXTS: list[Record] = [{"text": text} for text in (
     "水是很常见的。", "历史和地理。" * 30, "Tell me about the capital.", "About numbers. " * 9,
@@ -29,7 +29,7 @@ TEXTS: list[Record] = [{"text": text} for text in (
 @pytest.fixture(scope="module")
 def scorer(model_folder: Path) -> AnswerModel:
     model = model_of(str(model_folder), "cpu")
-    return AnswerModel(model, Template(model.tokenizer), "window")
+    return AnswerModel(model, ConversationTemplate(model.tokenizer), "window")
 
 
 def test_text_equals_the_scorers_own_entropy_and_chat_is_another_number(

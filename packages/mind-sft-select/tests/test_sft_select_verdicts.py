@@ -14,11 +14,11 @@ from mind_core.stream import Batch
 from mind_sft_select.fitting.curves import gaussian
 from mind_sft_select.fitting.noise import Noise, split_noise
 from mind_sft_select.fitting.report import verdict_lines
-from mind_sft_select.fitting.verdict import CANNOT_TELL, EDGE, NO_EFFECT, PEAK, Verdict
+from mind_sft_select.fitting.verdict import CANNOT_TELL, EDGE, NO_EFFECT, PEAK, FitConclusion
 from mind_sft_select.instructions import batches_of_lines
-from mind_sft_select.scoring.templates import Template
+from mind_sft_select.scoring.templates import ConversationTemplate
 
-FOUND = Verdict(
+FOUND = FitConclusion(
     PEAK, "quadratic", 0.4, (0.1, 0.7), (-0.25, 1.25), 0.1, (0.0, 0.2), 0.05, 0.001, 0.9, 0.8, {},
     Noise(1.0, 0.1, 0.01), None,
 )  # fmt: skip
@@ -90,4 +90,4 @@ def test_batches_have_so_many_records_and_end_with_their_input() -> None:
 
 def test_no_text_is_encoded_as_nothing() -> None:
     template = SimpleNamespace(tokenizer=None)
-    assert Template.encode_texts(template, []) == []  # type: ignore[arg-type]
+    assert ConversationTemplate.encode_texts(template, []) == []  # type: ignore[arg-type]

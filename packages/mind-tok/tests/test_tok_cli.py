@@ -20,7 +20,7 @@ from mind_core import Record
 from mind_core.output import write_records
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
-from mind_tok.pipeline import EncodeOptions, TrainOptions
+from mind_tok.pipeline import EncodeOptions, TokenizerTrainOptions
 from mind_tok.shard_writer import SHARD_TOKENS
 from mind_tok.testing import check_tokenizer
 
@@ -169,7 +169,7 @@ def test_the_doors_defaults_are_the_corridors() -> None:
     assert door["shard_tokens"].default == EncodeOptions(Path()).shard_tokens == SHARD_TOKENS
     assert door["validation"].default == EncodeOptions(Path()).validation
     door = python_inspect.signature(train).parameters
-    wanted = TrainOptions(Path())
+    wanted = TokenizerTrainOptions(Path())
     assert (door["vocab_size"].default, door["kind"].default) == (wanted.vocab_size, wanted.kind)
     assert door["sample"].default == "50M" and wanted.sample_bytes == 50_000_000
 

@@ -14,7 +14,7 @@ from mind_core.records import Record
 from mind_core.testing import run_tool
 from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.document_file import read_documents, write_documents
-from mind_tok.encode import Documents
+from mind_tok.encode import EncodedDocuments
 from mind_tok.shards import ShardSet, ShardWriter
 from mind_tok.split import Splitter
 from mind_tok.split_writer import SplitWriter
@@ -83,7 +83,7 @@ def test_conversations_keep_their_masks(tokenizer_folder: Path, tmp_path: Path) 
     assert len(list((job / "rejects").iterdir())) == 2
 
 
-def documents(rows: list[tuple[int, str]]) -> Documents:
+def documents(rows: list[tuple[int, str]]) -> EncodedDocuments:
     """Return documents of one id each, by hash and source."""
     names = tuple(dict.fromkeys(Group(source, "zh") for _, source in rows))
     n = len(rows)
@@ -91,7 +91,7 @@ def documents(rows: list[tuple[int, str]]) -> Documents:
         np.full(n, 2, np.uint16), np.arange(1, n + 1), np.ones(n, np.int64),
         np.array([names.index(Group(source, "zh")) for _, source in rows]), names,
     )  # fmt: skip
-    return Documents(block, np.array([key for key, _ in rows], np.uint64))
+    return EncodedDocuments(block, np.array([key for key, _ in rows], np.uint64))
 
 
 def test_sources_are_numbered_as_they_are_met_however_batches_are_cut(
@@ -108,7 +108,7 @@ def test_sources_are_numbered_as_they_are_met_however_batches_are_cut(
                 outcome_of = documents([next(left) for _ in range(size)])
                 block = outcome_of.block
                 ends = np.full(len(block), tokenizer.end_id, np.uint16)
-                fixed = Documents(
+                fixed = EncodedDocuments(
                     DocumentBatch(ends, block.ends, block.sizes, block.groups, block.names),
                     outcome_of.keys,
                 )
@@ -120,7 +120,7 @@ def test_sources_are_numbered_as_they_are_met_however_batches_are_cut(
 
 
 class _Outcome:
-    def __init__(self, payload: Documents) -> None:
+    def __init__(self, payload: EncodedDocuments) -> None:
         self.payload = payload
 
 

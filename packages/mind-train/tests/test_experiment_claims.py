@@ -13,7 +13,7 @@ from mind_train.experiments.effects import forgetting, outcomes_of, tokens_to_ha
 from mind_train.experiments.matrix import cluster_order
 from mind_train.experiments.mixture_laws import FITTERS, matrix_only, scores_of
 from mind_train.experiments.outcomes import Effect, judge, permutation_level, spearman
-from mind_train.experiments.plan_file import Plan, Prediction, Size
+from mind_train.experiments.plan_file import Hypothesis, Plan, Size
 from mind_train.experiments.proposals import bounded, propose
 from mind_train.experiments.rate_rule import BestRate, rates_text, rule_of
 from mind_train.experiments.regmix import regmix_scores
@@ -24,7 +24,7 @@ ARMS = ("academic", "books", "code", "dialogue", "math", "qa")
 
 
 def results_of(
-    effect: dict[str, float], seeds: int, draw: np.random.Generator, claims: list[Prediction]
+    effect: dict[str, float], seeds: int, draw: np.random.Generator, claims: list[Hypothesis]
 ) -> Results:
     """Simulate results: documents, arms that differ by `effect` bits/byte, seeds' noise."""
     plan = Plan(
@@ -48,8 +48,8 @@ def results_of(
     return results
 
 
-def claim(of: str, smallest: float = 0.02, **more: object) -> Prediction:
-    return Prediction(f"{of} is lower", "bits_per_byte", smallest, 3, of, **more)  # type: ignore[arg-type]
+def claim(of: str, smallest: float = 0.02, **more: object) -> Hypothesis:
+    return Hypothesis(f"{of} is lower", "bits_per_byte", smallest, 3, of, **more)  # type: ignore[arg-type]
 
 
 def test_a_planted_effect_is_found_in_both_directions() -> None:

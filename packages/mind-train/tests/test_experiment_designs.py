@@ -16,7 +16,7 @@ from mind_train.experiments.effects import outcomes_of
 from mind_train.experiments.measures import parallel_pairs
 from mind_train.experiments.plan_file import Plan
 from mind_train.experiments.results import gather
-from mind_train.experiments.store import Store
+from mind_train.experiments.store import CellStore
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return Store(tmp_path_factory.mktemp("store"))
+def store(tmp_path_factory: pytest.TempPathFactory) -> CellStore:
+    return CellStore(tmp_path_factory.mktemp("store"))
 
 
 def write(folder: Path, name: str, **more: object) -> Path:
@@ -37,7 +37,7 @@ def write(folder: Path, name: str, **more: object) -> Path:
 
 def test_a_curriculum_measures_forgetting_few_shot_gain_and_copying(
     corpus: Path,
-    store: Store,
+    store: CellStore,
 ) -> None:
     options = {"blocks": [1], "ends": ["constant"]}
     more = {"tokens": 1536, "seeds": [0], "held_out_bytes": 3000, "options": options}
@@ -59,7 +59,7 @@ def test_a_curriculum_measures_forgetting_few_shot_gain_and_copying(
     assert len(list((store.cell(cell) / "run" / "checkpoints").glob("step-*"))) == 1
 
 
-def test_transfer_measures_alignment_on_pairs(corpus: Path, store: Store) -> None:
+def test_transfer_measures_alignment_on_pairs(corpus: Path, store: CellStore) -> None:
     (corpus / "en.txt").write_text("\n".join(f"ship {n} on the sea" for n in range(20)))
     (corpus / "zh.txt").write_text("\n".join(f"水 {n} 山" for n in range(20)))
     options = {"parallel": ["en.txt", "zh.txt"], "replay": [25]}
@@ -78,7 +78,7 @@ def test_transfer_measures_alignment_on_pairs(corpus: Path, store: Store) -> Non
 
 
 def test_a_mixture_is_proposed_trained_fitted_and_verified(
-    corpus: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    corpus: Path, store: CellStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(mixture_laws.TREES, "n_estimators", 20)
     for name, fewer in (("STARTS", 2), ("FOLDS", 3), ("SPLITS", 2)):
@@ -100,7 +100,7 @@ def test_a_mixture_is_proposed_trained_fitted_and_verified(
     assert answer("mixture", "plot", *given).startswith("<svg")
 
 
-def test_a_ladder_is_a_trunk_with_branches(corpus: Path, store: Store) -> None:
+def test_a_ladder_is_a_trunk_with_branches(corpus: Path, store: CellStore) -> None:
     plan = plan_for(corpus, name="ladder", kind="scaling", tokens=[2560, 5120], seeds=[0])
     cells = cells_of(plan, PLUGINS)
     assert [cell.parent is None for cell in cells] == [True, False, False]
@@ -114,7 +114,7 @@ def test_a_ladder_is_a_trunk_with_branches(corpus: Path, store: Store) -> None:
         cells_of(plan_for(corpus, kind="scaling", tokens=[2560], recipe=recipe), PLUGINS)
 
 
-def test_labels_that_were_swapped_are_found(corpus: Path, store: Store) -> None:
+def test_labels_that_were_swapped_are_found(corpus: Path, store: CellStore) -> None:
     """The claim is true of the sources as they are, and contradicted where two are swapped."""
     claims = [
         {"claim": "tea is best on tea", "measure": "bits_per_byte", "of": "tea", "on": "tea",

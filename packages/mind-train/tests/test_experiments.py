@@ -39,13 +39,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, CellStore]:
     """A plan of sources that is finished."""
     plan = plan_for(corpus)
     return plan, run(plan, tmp_path_factory.mktemp("store"))
 
 
-def tables(plan: Plan, store: Store) -> bytes:
+def tables(plan: Plan, store: CellStore) -> bytes:
     """Give every byte that tables and fits are made of."""
     return b"".join(
         (store.cell(cell) / name).read_bytes()
@@ -55,7 +55,7 @@ def tables(plan: Plan, store: Store) -> bytes:
 
 
 def test_a_plan_of_sources_is_run_and_every_record_says_what_it_is(
-    finished: tuple[Plan, Store],
+    finished: tuple[Plan, CellStore],
 ) -> None:
     plan, store = finished
     cells = cells_of(plan, PLUGINS)
@@ -72,7 +72,7 @@ def test_a_plan_of_sources_is_run_and_every_record_says_what_it_is(
     assert {one["step"] for one in records} == {0, 2, 4}
 
 
-def test_own_text_is_learned_best(finished: tuple[Plan, Store]) -> None:
+def test_own_text_is_learned_best(finished: tuple[Plan, CellStore]) -> None:
     plan, store = finished
     results = gather(plan, cells_of(plan, PLUGINS), store)
     tea = results.final["tea", 0]["tea/zh"].bits
@@ -80,7 +80,7 @@ def test_own_text_is_learned_best(finished: tuple[Plan, Store]) -> None:
 
 
 def test_a_cell_of_another_plan_is_not_trained_again(
-    finished: tuple[Plan, Store], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Plan, CellStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, store = finished
     other = plan_for(plan.folder, name="other", seeds=[1])
@@ -115,12 +115,12 @@ def test_a_claim_or_another_name_changes_no_cell(corpus: Path) -> None:
 
 
 def test_twenty_kills_change_no_byte_and_no_cell_is_done_twice(
-    finished: tuple[Plan, Store], tmp_path: Path
+    finished: tuple[Plan, CellStore], tmp_path: Path
 ) -> None:
     """Kill at counted calls of what writes: a child is killed, the next goes on, 20 times."""
     plan, whole = finished
     draw = random.Random(5)
-    store, trained = Store(tmp_path / "store"), tmp_path / "trained"
+    store, trained = CellStore(tmp_path / "store"), tmp_path / "trained"
     cells = cells_of(plan, PLUGINS)
     for _ in range(20):
         _killed_after(plan, cells, store, draw.randint(5, 150), trained)
@@ -130,12 +130,14 @@ def test_twenty_kills_change_no_byte_and_no_cell_is_done_twice(
     assert len(done) == len(set(done)) == len(cells)
 
 
-def _killed_after(plan: Plan, cells: list[Cell], store: Store, calls: int, trained: Path) -> None:
+def _killed_after(
+    plan: Plan, cells: list[Cell], store: CellStore, calls: int, trained: Path
+) -> None:
     """Run the plan in a child that kills itself at a sync or a written line; note what it ends."""
     child = os.fork()
     if child == 0:
         sync, left = os.fsync, [calls]
-        finish = Store.write_lines
+        finish = CellStore.write_lines
 
         def count() -> None:
             left[0] -= 1
@@ -151,14 +153,14 @@ def _killed_after(plan: Plan, cells: list[Cell], store: Store, calls: int, train
                 count()
                 yield line
 
-        def noting(self: Store, path: Path, lines: Any) -> None:
+        def noting(self: CellStore, path: Path, lines: Any) -> None:
             finish(self, path, each(lines))
             if path.name == RECORDS:
                 with trained.open("a") as file:
                     file.write(f"{path.parent.name}\n")
 
         os.fsync = dying
-        Store.write_lines = noting  # type: ignore[method-assign]
+        CellStore.write_lines = noting  # type: ignore[method-assign]
         try:
             run_cells(plan, cells, store, PLUGINS, Progress(None), quiet=True)
         finally:
@@ -167,10 +169,10 @@ def _killed_after(plan: Plan, cells: list[Cell], store: Store, calls: int, train
 
 
 def test_a_plan_that_was_changed_after_its_cells_is_refused(
-    finished: tuple[Plan, Store], tmp_path: Path
+    finished: tuple[Plan, CellStore], tmp_path: Path
 ) -> None:
     plan, _ = finished
-    store = Store(tmp_path)
+    store = CellStore(tmp_path)
     store.register(plan, "shards")
     with pytest.raises(MindError, match="other shards"):
         store.check(plan, "others")
@@ -210,7 +212,7 @@ def test_what_a_plan_may_not_say_is_named(corpus: Path, change: dict[str, Any], 
 
 
 def test_held_out_documents_that_training_has_are_removed(
-    finished: tuple[Plan, Store],
+    finished: tuple[Plan, CellStore],
 ) -> None:
     plan, store = finished
     first = cells_of(plan, PLUGINS)[0]
@@ -223,7 +225,7 @@ def test_held_out_documents_that_training_has_are_removed(
 
 
 def test_a_missing_and_a_failed_cell_are_left_out_with_a_line(
-    finished: tuple[Plan, Store], corpus: Path
+    finished: tuple[Plan, CellStore], corpus: Path
 ) -> None:
     _, store = finished
     wider = plan_for(corpus, seeds=[0, 1, 2])
@@ -290,7 +292,9 @@ def test_proposed_mixtures_stay_within_the_epochs(corpus: Path) -> None:
             assert share * 8192 <= 4.0 * have[source] * 1.001
 
 
-def test_every_verb_of_a_command_line_answers(finished: tuple[Plan, Store], tmp_path: Path) -> None:
+def test_every_verb_of_a_command_line_answers(
+    finished: tuple[Plan, CellStore], tmp_path: Path
+) -> None:
     plan, store = finished
     path = plan.folder / "PLAN.toml"
     path.write_text(tomli_w.dumps(values_of()))
@@ -313,7 +317,9 @@ def test_every_verb_of_a_command_line_answers(finished: tuple[Plan, Store], tmp_
         answer("experiment", "sttus", *given)
 
 
-def test_one_seed_gives_no_interval_and_says_so(corpus: Path, finished: tuple[Plan, Store]) -> None:
+def test_one_seed_gives_no_interval_and_says_so(
+    corpus: Path, finished: tuple[Plan, CellStore]
+) -> None:
     _, store = finished
     claim = {"claim": "tea is lower", "measure": "bits_per_byte", "of": "tea", "on": "own",
              "smallest_effect": 0.1, "seeds": 2}  # fmt: skip
@@ -328,7 +334,7 @@ def test_a_cell_that_another_process_holds_is_left_to_it(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_for(corpus, seeds=[0])
-    found = Store(tmp_path)
+    found = CellStore(tmp_path)
     asked: list[str] = []
     monkeypatch.setattr(running, "run_cell", lambda _plan, cell, *_: asked.append(cell.name))
     cells = cells_of(plan, PLUGINS)
@@ -369,7 +375,7 @@ def test_a_session_refuses_other_shards(finished: tuple[Plan, Store], tmp_path: 
     plan, _ = finished
     path = plan.folder / "SESSION.toml"
     path.write_text(tomli_w.dumps(values_of(name="session")))
-    Store(tmp_path).register(plan_of(values_of(name="session"), "x", plan.folder), "old shards")
+    CellStore(tmp_path).register(plan_of(values_of(name="session"), "x", plan.folder), "old shards")
     with pytest.raises(MindError, match="begun on other shards"):
         Session.open(path, tmp_path, PLUGINS)
 

@@ -18,8 +18,8 @@ from mind_core.testing import ToolResult
 from mind_train.experiments import fitting, identification
 from mind_train.experiments.fitting import fit
 from mind_train.experiments.identification import design_faults, profile_faults, profiles
-from mind_train.experiments.laws import LAWS, Law
-from mind_train.experiments.run_table import Columns, Runs, read_runs
+from mind_train.experiments.laws import LAWS, ScalingLaw
+from mind_train.experiments.run_table import RunColumns, Runs, read_runs
 from mind_train.experiments.scaling import Settings, analyse, check_pooling
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "scaling"
@@ -46,7 +46,7 @@ def runs_of(parameters: np.ndarray, tokens: np.ndarray, noise: float = 0.0, seed
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=lambda law: law.name)
-def test_gradients_are_those_of_finite_differences(law: Law) -> None:
+def test_gradients_are_those_of_finite_differences(law: ScalingLaw) -> None:
     parameters, tokens = grid([1e6, 3e6, 9e6], [2e6, 8e6])
     x = law.variables(parameters, tokens)
     theta = np.linspace(0.3, 0.7, law.size)
@@ -138,7 +138,7 @@ def test_a_bad_table_is_refused_with_its_line(
     tmp_path: Path, rows: list[str], message: str
 ) -> None:
     with pytest.raises(MindError) as caught:
-        read_runs(write(tmp_path / "runs.csv", rows), Columns())
+        read_runs(write(tmp_path / "runs.csv", rows), RunColumns())
     assert message in caught.value.message
 
 
@@ -152,15 +152,15 @@ def test_runs_of_several_corpora_need_a_word(tmp_path: Path) -> None:
     ]
     table = write(tmp_path / "runs.csv", rows)
     with pytest.raises(MindError, match="2 kinds of corpus: c4, web"):
-        read_runs(table, Columns())
-    assert sorted(read_runs(table, Columns(group="corpus"))) == ["c4", "web"]
+        read_runs(table, RunColumns())
+    assert sorted(read_runs(table, RunColumns(group="corpus"))) == ["c4", "web"]
 
 
 def test_the_same_run_twice_is_refused(tmp_path: Path) -> None:
     rows = ["name,size,tokens,loss", "a,1e6,1e6,3", "a,2e6,1e6,3"]
     with pytest.raises(MindError, match="stands there 2 times"):
-        read_runs(write(tmp_path / "runs.csv", rows), Columns(name="name"))
-    assert len(read_runs(tmp_path / "runs.csv", Columns())[""]) == 2
+        read_runs(write(tmp_path / "runs.csv", rows), RunColumns(name="name"))
+    assert len(read_runs(tmp_path / "runs.csv", RunColumns())[""]) == 2
 
 
 def test_the_command_prints_what_it_says_and_gates(

@@ -13,10 +13,10 @@ from mind_core import MindError
 from mind_tok import Tokenizer
 from mind_tok.chat import encode_chat
 from mind_tok.shards import ShardSet, ShardWriter
-from mind_train.data import Batch, Documents, stack
+from mind_train.data import Batch, DocumentIndex, stack
 from mind_train.datasets.chat import ChatDataset, pack
 from mind_train.datasets.text import TextDataset
-from mind_train.mixture import UNIT, Mixture, Phase, Source
+from mind_train.mixture import UNIT, Mixture, MixtureSource, Phase
 from mind_train.shards import Shards
 
 
@@ -48,7 +48,7 @@ def test_batches_are_a_pure_function_of_seed_and_step(shards: Path) -> None:
     rows = TextDataset(ShardSet.open(shards, "train"), 32)
 
     def batch(step: int, seed: int, *part: int) -> Batch:
-        mixture = Mixture([Source("all", rows, seed)], [Phase(9, (UNIT,))], 4)
+        mixture = Mixture([MixtureSource("all", rows, seed)], [Phase(9, (UNIT,))], 4)
         return stack(mixture.rows(step, *part), documents=True, vocab=420)
 
     one = batch(2, 3)
@@ -63,7 +63,7 @@ def test_conversations_stay_whole_and_answers_alone_count(
     chat_shards: Path, tokenizer: Tokenizer
 ) -> None:
     split = ShardSet.open(chat_shards, "train")
-    documents = Documents(split)
+    documents = DocumentIndex(split)
     rows = ChatDataset(documents, 40, tokenizer.end_id)
     assert sorted(d for p in rows.packs for d in p) == list(range(len(documents)))
     for number, packed in enumerate(rows.packs):
@@ -97,7 +97,7 @@ def test_what_cannot_be_trained_on_is_left_out_and_said(
             writer.add(ids, size=1, mask=mask)
         silent = [*tokenizer.encode("nothing to learn"), tokenizer.end_id]
         writer.add(silent, size=16, mask=[0] * len(silent))
-    documents = Documents(ShardSet.open(tmp_path / "chat", "train"))
+    documents = DocumentIndex(ShardSet.open(tmp_path / "chat", "train"))
     rows = ChatDataset(documents, 40, tokenizer.end_id)
     assert rows.packs == [[0]]
     assert any("1 conversations longer" in note for note in rows.notes())

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mind_tok.shards import ShardSet
-from mind_train.data import Documents
+from mind_train.data import DocumentIndex
 from mind_train.device import choose_device
 from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
@@ -41,7 +41,7 @@ def test_sets_hold_whole_documents_of_their_group(shards: Path) -> None:
 
 
 def test_a_budget_takes_some_documents_and_always_the_same(shards: Path) -> None:
-    documents = Documents(ShardSet.open(shards, "validation"))
+    documents = DocumentIndex(ShardSet.open(shards, "validation"))
     some = choose(documents, 0, 100)
     assert 0 < int(documents.lengths[some].sum()) <= 100
     assert some == choose(documents, 0, 100)
@@ -60,7 +60,7 @@ def test_scores_equal_a_plain_computation(shards: Path) -> None:
     result = evaluate(
         LossModule(model), model, sets, 2, False, choose_device("cpu", "float32"), ProcessGroup()
     )
-    documents = Documents(ShardSet.open(shards, "validation"))
+    documents = DocumentIndex(ShardSet.open(shards, "validation"))
     total = tokens = 0.0
     for number, held_out in enumerate(sets):
         chosen = choose(documents, number, 600)

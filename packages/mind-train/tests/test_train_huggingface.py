@@ -233,7 +233,7 @@ def test_lora_trains_low_rank_matrices_alone_and_is_merged(
 def test_a_run_goes_on_to_the_bit_and_is_exported(
     make: Folder, chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mind_train.interrupt import Interrupted, StopAsked
+    from mind_train.interrupt import StopAsked, TrainingInterrupted
     from mind_train.trainer import Trainer
 
     def stop(self: Trainer) -> None:
@@ -244,7 +244,7 @@ def test_a_run_goes_on_to_the_bit_and_is_exported(
     whole = run(prepare(folder, chats, tmp_path / "cache"), tmp_path / "whole")
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "stop_if_asked", stop)
-        with pytest.raises(Interrupted):
+        with pytest.raises(TrainingInterrupted):
             run(prepare(folder, chats, tmp_path / "cache"), tmp_path / "cut")
     cut = run(prepare(folder, chats, tmp_path / "cache"), tmp_path / "cut")
     prints = [find_checkpoint(one)[1]["fingerprint"] for one in (whole, cut)]

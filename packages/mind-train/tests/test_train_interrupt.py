@@ -15,7 +15,7 @@ from forked import in_fork, signal_at_call
 from mind_core import cli
 from mind_train import checkpoint, interrupt
 from mind_train.cli import app
-from mind_train.interrupt import Interrupted
+from mind_train.interrupt import TrainingInterrupted
 from mind_train.loss_module import LossModule
 from mind_train.metrics import Metrics, read_metrics
 
@@ -86,7 +86,7 @@ def test_an_interrupt_during_a_save_lets_it_end(
     """The step is saved once: saving it again would first remove what is good."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     signal_during_save(monkeypatch, 8, [signal.SIGTERM])
-    with pytest.raises(Interrupted, match="at step 8") as caught:
+    with pytest.raises(TrainingInterrupted, match="at step 8") as caught:
         pretrain(shards, tmp_path / "run", small_run())
     assert caught.value.code == 130
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -145,13 +145,13 @@ def test_a_signal_that_comes_twice_at_once_is_one_request(
 ) -> None:  # fmt: skip
     """torchrun hands on what the terminal or the scheduler has sent to its workers already."""
     signal_during_save(monkeypatch, 8, numbers)
-    with pytest.raises(Interrupted, match="at step 8"):
+    with pytest.raises(TrainingInterrupted, match="at step 8"):
         pretrain(shards, tmp_path / "run", small_run())
     monkeypatch.undo()
     monkeypatch.setattr(interrupt, "AGAIN", 0.0)
     again = tmp_path / "again"
     signal_during_save(monkeypatch, 8, [signal.SIGTERM, signal.SIGTERM])
-    with pytest.raises(Interrupted, match="at step 8"):  # nor ever by SIGTERM
+    with pytest.raises(TrainingInterrupted, match="at step 8"):  # nor ever by SIGTERM
         pretrain(shards, again, small_run())
 
 
@@ -210,11 +210,11 @@ def test_a_step_of_many_micro_batches_is_given_up(
             os.kill(os.getpid(), getattr(signal, way))
 
     calls = at_call(monkeypatch, 5 * 8 + 3, True, ask)
-    with pytest.raises(Interrupted, match="at step 5; the same command goes on") as caught:
+    with pytest.raises(TrainingInterrupted, match="at step 5; the same command goes on") as caught:
         pretrain(shards, run, changes)
     assert calls == [5 * 8 + 3] and steps(run) == [4, 5] and caught.value.code == 130
     if way == "STOP":
-        with pytest.raises(Interrupted, match="STOP is there: remove it") as caught:
+        with pytest.raises(TrainingInterrupted, match="STOP is there: remove it") as caught:
             pretrain(shards, run, changes)
         assert caught.value.code == 130 and calls == [5 * 8 + 3]
         (run / "STOP").unlink()
@@ -232,7 +232,7 @@ def test_an_evaluation_is_given_up_and_made_again(
     changes = small_run(**EVALUATED)
     run = tmp_path / "run"
     calls = at_call(monkeypatch, call, False, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with pytest.raises(Interrupted, match=f"at step {step};"):
+    with pytest.raises(TrainingInterrupted, match=f"at step {step};"):
         pretrain(shards, run, changes)
     assert calls == [call] and steps(run)[-1:] == ([step] if step else [])
     assert not (run / "manifest.json").exists()

@@ -17,7 +17,7 @@ from mind_tok import Tokenizer
 from mind_tok.shards import ShardWriter
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.data import Documents, Example, stack
+from mind_train.data import DocumentIndex, Example, stack
 from mind_train.datasets.chat import ChatDataset
 from mind_train.datasets.text import TextDataset
 from mind_train.device import micro_batch
@@ -25,7 +25,7 @@ from mind_train.distributed import ProcessGroup
 from mind_train.generate import check_sampling
 from mind_train.jobs import prepare_pretrain
 from mind_train.loss import chunk_rows
-from mind_train.mixture import UNIT, Mixture, Phase, Source
+from mind_train.mixture import UNIT, Mixture, MixtureSource, Phase
 from mind_train.optim.adamw import AdamW
 from mind_train.optim.muon import Muon
 from mind_train.optim.schedules import Cosine, WarmupStableDecay
@@ -82,7 +82,9 @@ def test_values_at_the_edge_of_their_range() -> None:
     for make in (lambda: Cosine(floor=1.001), lambda: WarmupStableDecay(decay=1.001)):
         with pytest.raises(MindError):
             make()
-    run = Mixture([Source("a", range_of(10), 0)], [Phase(4, (UNIT,))], 10)  # exactly four epochs
+    run = Mixture(
+        [MixtureSource("a", range_of(10), 0)], [Phase(4, (UNIT,))], 10
+    )  # exactly four epochs
     assert run.check(4.0) is run
     with pytest.raises(MindError, match=r"4\.00 times, more than data.max_epochs = 3.99"):
         run.check(3.99)
@@ -132,7 +134,7 @@ def test_text_of_just_one_row(tokens: int, rows: int, tokenizer: Tokenizer, tmp_
 
 
 def test_a_conversation_that_just_fits_a_row(chat_shards: Path) -> None:
-    documents = Documents(Shards.open(chat_shards, "chat").train())
+    documents = DocumentIndex(Shards.open(chat_shards, "chat").train())
     longest = int(documents.lengths.max())
     assert ChatDataset(documents, longest - 1, 0).too_long == 0
     assert ChatDataset(documents, longest - 2, 0).too_long == int(

@@ -16,7 +16,7 @@ from mind_train import sample
 from mind_train.components import load_plugins
 from mind_train.decoding import Rules, Written
 from mind_train.loss import SMALLEST, chunk_rows
-from mind_train.mixture import Mixture, Phase, Source
+from mind_train.mixture import Mixture, MixtureSource, Phase
 from mind_train.rewinding import RewindAsked, decide
 
 
@@ -50,7 +50,7 @@ class Rows:
 
 
 def mixture(steps: int) -> Mixture:
-    return Mixture([Source("web", Rows(), 0)], [Phase(steps, (1,))], 4)  # type: ignore[arg-type]
+    return Mixture([MixtureSource("web", Rows(), 0)], [Phase(steps, (1,))], 4)  # type: ignore[arg-type]
 
 
 def test_epochs_are_counted_up_to_the_bound_and_the_rounding() -> None:

@@ -18,11 +18,11 @@ from mind_core.testing import ToolResult
 from mind_tok.shards import ShardSet
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.data import Documents, Example
+from mind_train.data import DocumentIndex, Example
 from mind_train.datasets import groups as groups_module
 from mind_train.datasets.groups import GroupDataset, GroupIndex
 from mind_train.jobs import Job, prepare_pretrain
-from mind_train.mixture import UNIT, Mixture, Phase, Source, as_weights, fair_counts, resolve
+from mind_train.mixture import UNIT, Mixture, MixtureSource, Phase, as_weights, fair_counts, resolve
 
 
 class Numbered:
@@ -42,7 +42,7 @@ class Numbered:
 
 
 def mixture(counts: list[int], phases: list[Phase], batch: int) -> Mixture:
-    sources = [Source(str(i), Numbered(i, n), i) for i, n in enumerate(counts)]
+    sources = [MixtureSource(str(i), Numbered(i, n), i) for i, n in enumerate(counts)]
     return Mixture(sources, phases, batch)
 
 
@@ -128,7 +128,7 @@ def test_rows_of_a_group_predict_each_of_its_tokens_once(
 ) -> None:
     monkeypatch.setattr(groups_module, "BLOCK", block)
     split = ShardSet.open(shards, "train")
-    documents = Documents(split)
+    documents = DocumentIndex(split)
     rows = GroupDataset(GroupIndex(split.shards, 2), [1], 30, "zh")
     numbers = np.flatnonzero(documents.groups == 1)
     assert 0 < len(numbers) < len(documents)

@@ -18,7 +18,7 @@ from mind_train import saving
 from mind_train.average import take_ema
 from mind_train.checkpoint import find_checkpoint, load_checkpoint
 from mind_train.components import load_plugins
-from mind_train.interrupt import Interrupted, Stop
+from mind_train.interrupt import Stop, TrainingInterrupted
 from mind_train.metrics import read_metrics
 from mind_train.trainer import Trainer
 
@@ -103,7 +103,7 @@ def test_an_error_in_writing_ends_the_run(
     with pytest.raises(OSError, match="No space"):
         pretrain(shards, tmp_path / "stopped", small_run(save_every=12, save_async="true"))
     monkeypatch.setattr(saving, "write_checkpoint", write)
-    with pytest.raises(Interrupted, match="step 8"):
+    with pytest.raises(TrainingInterrupted, match="step 8"):
         pretrain(shards, tmp_path / "whole", small_run(save_every=12, save_async="true"))
     assert find_checkpoint(tmp_path / "whole")[1]["step"] == 8
 
@@ -151,7 +151,7 @@ def test_the_moving_average_is_kept_and_becomes_a_model(
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "stop_if_asked", stop_at(6))
-        with pytest.raises(Interrupted):
+        with pytest.raises(TrainingInterrupted):
             pretrain(shards, tmp_path / "cut", small_run(ema=decay))
     cut = pretrain(shards, tmp_path / "cut", small_run(ema=decay))
     assert contents(cut / STEP.format(12)) == contents(run / STEP.format(12))
@@ -175,7 +175,7 @@ def test_a_run_of_an_earlier_version_goes_on(
     run = tmp_path / "run"
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "stop_if_asked", stop_at(6))
-        with pytest.raises(Interrupted):
+        with pytest.raises(TrainingInterrupted):
             pretrain(shards, run, small_run())
     recipe = run / "recipe.toml"
     kept = [s for s in recipe.read_text().splitlines() if not s.startswith(("ema", "save_async"))]

@@ -17,7 +17,7 @@ from mind_tok.shards import Shard, ShardSet, ShardWriter
 from mind_train.checkpoint import find_checkpoint
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.data import Documents
+from mind_train.data import DocumentIndex
 from mind_train.datasets.groups import BLOCK, GroupDataset, GroupIndex
 from mind_train.jobs import prepare_pretrain
 from mind_train.plan import plan
@@ -60,7 +60,7 @@ def test_groups_and_documents_of_both_are_one_table(parts: tuple[Path, Path]) ->
         [("en", "web"), ("zh", "web"), ("zh", "books")],
     )
     split = together.train()
-    documents = Documents(split)
+    documents = DocumentIndex(split)
     alone = [ShardSet.open(folder, "train") for folder in parts]
     assert len(documents) == sum(one.documents for one in alone)
     number = 0

@@ -26,7 +26,7 @@ _SENTENCE_END = re.compile(
 )
 
 
-class Rules(NamedTuple):
+class C4Rules(NamedTuple):
     """Say which of C4's rules hold; a number of 0 is no bound."""
 
     min_words_per_line: int
@@ -47,7 +47,7 @@ class Page(NamedTuple):
     reason: str | None
 
 
-def read_page(text: str, rules: Rules) -> Page:
+def read_page(text: str, rules: C4Rules) -> Page:
     """Take a page line by line through the rules."""
     kept: list[str] = []
     sentences = 0
@@ -76,7 +76,7 @@ def count_sentences(line: str) -> int:
     return len(ends) + unfinished
 
 
-def _kept(line: str, rules: Rules) -> str | None:
+def _kept(line: str, rules: C4Rules) -> str | None:
     words = line.split()
     if rules.max_word_length and any(len(word) > rules.max_word_length for word in words):
         return None

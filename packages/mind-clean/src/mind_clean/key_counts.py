@@ -31,7 +31,7 @@ _SORTING_TAKES = 4
 
 
 @dataclass(frozen=True)
-class KeyTable:
+class FrequentKeys:
     """Hold the keys that were counted often enough, sorted, with their counts."""
 
     keys: Keys
@@ -74,9 +74,9 @@ class KeyCounter:
         self._count_buffer()
         self._add_run(keys, counts)
 
-    def table(self, least: int) -> KeyTable:
+    def table(self, least: int) -> FrequentKeys:
         """Return the keys that were counted at least so often."""
-        found: list[KeyTable] = []
+        found: list[FrequentKeys] = []
         held = 0
         for keys, counts in self._ranges():
             found.append(_at_least(keys, counts, least))
@@ -86,7 +86,7 @@ class KeyCounter:
                     f"what occurs {least} times or more takes over {self.budget >> 20} MiB",
                     hint="allow more memory, or ask for more occurrences",
                 )
-        return KeyTable(
+        return FrequentKeys(
             np.concatenate([table.keys for table in found]),
             np.concatenate([table.counts for table in found]),
         )
@@ -172,15 +172,15 @@ def key_files(path: Path) -> tuple[Path, Path]:
     return path.with_name(f"{path.name}.keys"), path.with_name(f"{path.name}.counts")
 
 
-def read_counted(path: Path) -> KeyTable:
+def read_counted(path: Path) -> FrequentKeys:
     """Return what `KeyCounter.write` or `write_table` wrote: pages of the files, read as needed."""
     first, second = key_files(path)
     if not first.stat().st_size:
-        return KeyTable(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
-    return KeyTable(np.memmap(first, np.uint64, "r"), np.memmap(second, np.uint32, "r"))
+        return FrequentKeys(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
+    return FrequentKeys(np.memmap(first, np.uint64, "r"), np.memmap(second, np.uint32, "r"))
 
 
-def write_table(table: KeyTable, path: Path) -> None:
+def write_table(table: FrequentKeys, path: Path) -> None:
     """Write a table for `read_counted`."""
     first, second = key_files(path)
     table.keys.tofile(first)
@@ -214,6 +214,6 @@ def _merged(runs: list[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:
     return keys[starts], np.minimum(sums, np.iinfo(np.uint32).max).astype(np.uint32)
 
 
-def _at_least(keys: Keys, counts: Counts, least: int) -> KeyTable:
+def _at_least(keys: Keys, counts: Counts, least: int) -> FrequentKeys:
     enough = counts >= least
-    return KeyTable(keys[enough], counts[enough])
+    return FrequentKeys(keys[enough], counts[enough])

@@ -24,7 +24,7 @@ from mind_core.runner import BatchResult, Pass, StreamOptions, check_stream, run
 from mind_core.summary import Summary
 
 if TYPE_CHECKING:
-    from mind_clean.key_counts import Keys, KeyTable
+    from mind_clean.key_counts import FrequentKeys, Keys
 
 
 def make_plugins(files: Sequence[Path] = ()) -> Plugins:
@@ -173,7 +173,7 @@ class Counting:
         return informed(self.step, self.counter.table(self.component.min_count))
 
 
-def informed(step: Step, table: KeyTable) -> Step:
+def informed(step: Step, table: FrequentKeys) -> Step:
     """Return a step of two passes that knows its counts."""
     assert isinstance(step.call, TwoPassComponent)
     try:

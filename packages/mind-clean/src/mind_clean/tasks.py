@@ -186,7 +186,7 @@ class CleanTasks:
         counting: Counting | None,
     ) -> dict[str, Any]:
         """Take one walk over a range, or over what the walk before left of it."""
-        before = None if not walk else _Counted(
+        before = None if not walk else _JobCounts(
             self.steps[cleaning.counted[walk - 1]], context.job_folder / WORK / COUNT,
             str(walk - 1),
         )  # fmt: skip
@@ -243,7 +243,7 @@ class CleanTasks:
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _JobCounts:
     """The counts of all ranges, in the job's folder."""
 
     step: Step

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from mind_core import Record
 
 if TYPE_CHECKING:  # a recipe without such a component need not wait for numpy
-    from mind_clean.key_counts import Keys, KeyTable
+    from mind_clean.key_counts import FrequentKeys, Keys
 
 
 @runtime_checkable
@@ -31,5 +31,5 @@ class TwoPassComponent(Protocol):
     def collect_keys(self, record: Record) -> Keys:
         """Return the keys of one record: 64-bit hashes, each of them once."""
 
-    def with_counts(self, known: KeyTable) -> Callable[..., Any]:
+    def with_counts(self, known: FrequentKeys) -> Callable[..., Any]:
         """Return the component that runs, now that the counts are known."""

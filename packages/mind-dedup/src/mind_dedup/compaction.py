@@ -9,12 +9,12 @@ from mind_core.kernels.hashing import Hashes
 from mind_dedup.columns import IntArray, LineSpans
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.loops.compaction import join, keep
-from mind_dedup.store import Block, block_of
+from mind_dedup.store import RecordBlock, block_of
 
 
 def compact(
     prints: Fingerprints, stays: npt.NDArray[np.bool_], crowded: npt.NDArray[np.bool_], first: int
-) -> tuple[Block, Hashes, IntArray]:
+) -> tuple[RecordBlock, Hashes, IntArray]:
     """Return the block of the rows that stay, its keys, and the number of each key's record."""
     rows = np.flatnonzero(stays)
     sizes = np.diff(prints.set_ends, prepend=0)
@@ -30,7 +30,7 @@ def compact(
     if not isinstance(prints.ids, LineSpans):
         return block_of(prints, rows, kept, key_ends, sets, set_ends), kept, records[:count]
     ids, id_ends = joined(prints.ids, rows)
-    return Block(kept, key_ends, sets, set_ends, ids, id_ends), kept, records[:count]
+    return RecordBlock(kept, key_ends, sets, set_ends, ids, id_ends), kept, records[:count]
 
 
 def joined(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize
 from mind_dedup.loops.sketches import HEAD, LEAST_BITS, write_sketches
-from mind_dedup.store import Block, Remote
+from mind_dedup.store import RecordBlock, Remote
 
 EXACT, SKETCHED = "exact", "sketched"
 SETS = (EXACT, SKETCHED)
@@ -44,7 +44,7 @@ class ShortKeys(Remote):
         return _expanded(found.astype(np.uint64))
 
 
-def for_index(block: Block, sets: str) -> Block:
+def for_index(block: RecordBlock, sets: str) -> RecordBlock:
     """Return the block as an index holds it; keys that decide have both of their halves."""
     members = np.asarray(block.sets[:])
     if members.dtype != np.uint32:

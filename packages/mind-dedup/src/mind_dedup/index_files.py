@@ -26,7 +26,7 @@ from mind_dedup.config import DedupConfig
 from mind_dedup.index_columns import SETS, ShortKeys, for_index, goes_back
 from mind_dedup.signature import cut_of, threshold_of
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.store import Block, Remote, Store
+from mind_dedup.store import RecordBlock, Remote, Store
 
 FORMAT, VERSION = "mind-dedup-index", 2
 _MAGIC, _END = b"MINDDUP\x01", b"\x01PUDDNIM"
@@ -54,7 +54,7 @@ def open_index(folder: Path, plan: DedupConfig, store: Store) -> int:
     return found
 
 
-def segments_of(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Block]:
+def segments_of(folder: Path, manifest: Mapping[str, Any]) -> Iterator[RecordBlock]:
     """Check the segments of an index and yield their blocks, which are read when asked for."""
     for segment in manifest["segments"]:
         path = inside(folder, segment.get("file") if isinstance(segment, dict) else None)
@@ -93,7 +93,7 @@ def append_to_index(folder: Path, plan: DedupConfig, store: Store, first: int) -
 
 
 def add_segment(
-    folder: Path, manifest: dict[str, Any], blocks: Iterator[Block], records: int
+    folder: Path, manifest: dict[str, Any], blocks: Iterator[RecordBlock], records: int
 ) -> None:
     """Write blocks as a segment, and name it in a manifest, which is not written yet."""
     name = f"segment-{manifest['next']:06}.mdx"
@@ -167,7 +167,7 @@ def check_free(folder: Path) -> None:
         )
 
 
-def _write(path: Path, scheme: str, blocks: Iterator[Block]) -> tuple[int, str]:
+def _write(path: Path, scheme: str, blocks: Iterator[RecordBlock]) -> tuple[int, str]:
     """Write a segment; return its size and checksum."""
     with atomic_file(path) as file:
         hashed = _Hashed(file)
@@ -197,7 +197,7 @@ class _Hashed:
         return self.file.tell()
 
 
-def _read(path: Path, segment: Mapping[str, Any]) -> Iterator[Block]:
+def _read(path: Path, segment: Mapping[str, Any]) -> Iterator[RecordBlock]:
     """Check a segment from end to end and yield its blocks, which are read when asked for."""
     try:
         file = path.open("rb")
@@ -227,7 +227,7 @@ def _read(path: Path, segment: Mapping[str, Any]) -> Iterator[Block]:
     yield from blocks
 
 
-def _block(file: BinaryIO, columns: list[list[Any]], end: int) -> Block:
+def _block(file: BinaryIO, columns: list[list[Any]], end: int) -> RecordBlock:
     """Return a block of a segment whose columns end before `end`.
 
     Raises `ValueError` for columns that no segment has: what a file says of its types decides what
@@ -245,7 +245,7 @@ def _block(file: BinaryIO, columns: list[list[Any]], end: int) -> Block:
         if min(offset, length) < 0 or offset + length * column.dtype.itemsize > end:
             raise ValueError("a column beyond its end")
         remote.append(column)
-    block = Block(*remote)
+    block = RecordBlock(*remote)
     rows = {len(block.key_ends), len(block.set_ends), len(block.id_ends)}
     if len(rows) != 1 or not len(block.key_ends):
         raise ValueError("columns of different lengths")

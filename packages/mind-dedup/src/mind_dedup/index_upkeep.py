@@ -14,7 +14,7 @@ from mind_core.progress import log
 from mind_core.untrusted import as_written
 from mind_dedup.index_columns import EXACT, for_index
 from mind_dedup.index_files import add_segment, any_manifest, index_lock, segments_of
-from mind_dedup.store import Block
+from mind_dedup.store import RecordBlock
 
 TOOL = "mind-dedup"
 
@@ -73,18 +73,18 @@ def _merge(folder: Path, manifest: dict[str, Any] | None, other: Path) -> dict[s
     return manifest
 
 
-def _blocks(folder: Path, manifest: dict[str, Any]) -> Iterator[Block]:
+def _blocks(folder: Path, manifest: dict[str, Any]) -> Iterator[RecordBlock]:
     with as_written(folder, "make the index again from its records, or take another one"):
         for block in segments_of(folder, manifest):
             yield for_index(block, EXACT)  # sets stay what they are, whole or sketches
 
 
-def joined(blocks: Iterable[Block]) -> Iterator[Block]:
+def joined(blocks: Iterable[RecordBlock]) -> Iterator[RecordBlock]:
     """Yield the same records in blocks of a good size."""
-    waiting: list[Block] = []
+    waiting: list[RecordBlock] = []
     size = 0
     for block in blocks:
-        waiting.append(Block(*(column[:] for column in block)))
+        waiting.append(RecordBlock(*(column[:] for column in block)))
         size += block.nbytes
         if size >= _BLOCK_BYTES:
             yield _one(waiting)
@@ -93,7 +93,7 @@ def joined(blocks: Iterable[Block]) -> Iterator[Block]:
         yield _one(waiting)
 
 
-def _one(blocks: Sequence[Block]) -> Block:
+def _one(blocks: Sequence[RecordBlock]) -> RecordBlock:
     columns: list[Any] = []
     for values, ends in ((0, 1), (2, 3), (4, 5)):
         begins = np.cumsum([0, *(len(block[values]) for block in blocks)])
@@ -103,4 +103,4 @@ def _one(blocks: Sequence[Block]) -> Block:
             for block, begin in zip(blocks, begins.tolist(), strict=False)
         ]
         columns.append(np.concatenate(shifted))
-    return Block(*columns)
+    return RecordBlock(*columns)

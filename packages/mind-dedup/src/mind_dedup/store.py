@@ -57,7 +57,7 @@ class Remote:
         return np.frombuffer(data, self.dtype)
 
 
-class Block(NamedTuple):
+class RecordBlock(NamedTuple):
     """Hold some records in columns; the ends are those of each record in the column before."""
 
     keys: Column  # uint64
@@ -72,14 +72,14 @@ class Block(NamedTuple):
         """Return the bytes of all columns."""
         return sum(len(column) * column.dtype.itemsize for column in self)
 
-    def write(self, file: BinaryIO) -> Block:
+    def write(self, file: BinaryIO) -> RecordBlock:
         """Write the columns at the end of a file; return the block that reads them from there."""
         columns = []
         for column in self:
             offset = file.tell()
             file.write(memoryview(column[:]).cast("B") if len(column) else b"")
             columns.append(Remote(file, offset, len(column), column.dtype))
-        return Block(*columns)
+        return RecordBlock(*columns)
 
 
 class StoredRecords(NamedTuple):
@@ -99,7 +99,7 @@ class Store:
     """Bytes that blocks may take in memory; the oldest go to disk first."""
 
     def __post_init__(self) -> None:
-        self._blocks: list[Block] = []
+        self._blocks: list[RecordBlock] = []
         self._columns: list[tuple[Any, ...]] = []
         """The same; of columns in memory the buffers, which give a row faster than arrays do."""
         self._firsts: list[int] = []
@@ -134,13 +134,13 @@ class Store:
         set_ends = np.cumsum(sizes[rows], dtype=np.uint32)
         self.put(block_of(prints, rows, prints.keys[entered], key_ends, sets, set_ends))
 
-    def put(self, block: Block) -> None:
+    def put(self, block: RecordBlock) -> None:
         """Take over a block in memory; the oldest go to disk if there are too many."""
         if len(block.key_ends):
             self.attach(block)
             self._spill()
 
-    def attach(self, block: Block) -> None:
+    def attach(self, block: RecordBlock) -> None:
         """Take a block over as it is, in memory or on disk."""
         self._blocks.append(block)
         self._firsts.append(self._count)
@@ -223,7 +223,7 @@ class Store:
             counts = np.diff(block.key_ends[:].astype(np.int64), prepend=0)
             yield block.keys[:], np.repeat(np.arange(begin, begin + len(counts)), counts)
 
-    def blocks(self, first: int = 0) -> Iterator[Block]:
+    def blocks(self, first: int = 0) -> Iterator[RecordBlock]:
         """Yield the blocks from a record on that begins one."""
         for begin, block in zip(self._firsts, self._blocks, strict=True):
             if begin >= first:
@@ -261,12 +261,12 @@ def block_of(
     key_ends: Column,
     sets: Column,
     set_ends: Column,
-) -> Block:
+) -> RecordBlock:
     """Return the block of some rows of a batch from their other columns."""
     own = [prints.ids[row] for row in rows.tolist()]
     id_ends = np.cumsum([len(one) for one in own], dtype=np.uint32)
     ids = np.frombuffer(b"".join(own), np.uint8)
-    return Block(keys, key_ends, sets, set_ends, ids, id_ends)
+    return RecordBlock(keys, key_ends, sets, set_ends, ids, id_ends)
 
 
 def _unreadable(file: BinaryIO, cause: str | BaseException) -> MindError:

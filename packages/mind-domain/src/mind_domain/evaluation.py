@@ -36,7 +36,7 @@ CALIBRATION_ITEMS = 300
 
 
 @dataclass(frozen=True)
-class ScoreOptions:
+class EvaluationOptions:
     """What a user may say about scoring.
 
     `train` are the labelled records that the model learned from: with them the baselines are
@@ -61,7 +61,7 @@ class ScoreOptions:
 
 
 def run_score(
-    plugins: Plugins, recipe: Recipe, options: StreamOptions, how: ScoreOptions
+    plugins: Plugins, recipe: Recipe, options: StreamOptions, how: EvaluationOptions
 ) -> dict[str, Any]:
     """Score a checkpoint on labelled records or chats; return the scores as JSON values."""
     domain = make_classifier(plugins, how.domain, recipe)
@@ -111,7 +111,7 @@ def _predict(
     model: Checkpoint,
     items: Sequence[Item],
     domain: Domain,
-    how: ScoreOptions,
+    how: EvaluationOptions,
     train: Sequence[Record],
     options: StreamOptions,
 ) -> list[Prediction]:
@@ -148,7 +148,7 @@ def _read_training(path: Path, domain: Domain) -> list[Record]:
 
 
 def _others(
-    how: ScoreOptions,
+    how: EvaluationOptions,
     items: Sequence[Item],
     texts: Sequence[KnownText],
     train: Sequence[Record],
@@ -169,7 +169,7 @@ def _others(
     }
 
 
-def _refuse_known_tests(how: ScoreOptions, inputs: Sequence[str]) -> None:
+def _refuse_known_tests(how: EvaluationOptions, inputs: Sequence[str]) -> None:
     """Refuse a test that is the training side, or of another split than that is."""
     if how.train is None:
         return

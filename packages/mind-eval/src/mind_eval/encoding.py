@@ -24,7 +24,7 @@ FREE = 4
 """A prompt need leave no more than one part in so many of the context for what is written."""
 
 
-class Encoder:
+class PromptEncoder:
     """Encode contexts and continuations for one model."""
 
     def __init__(self, model: Model) -> None:

@@ -17,7 +17,7 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
     """Lay out item `number` of each benchmark of a recipe, token by token."""
     benchmarks = make_benchmarks(recipe, plugins)
     stay_offline()
-    from mind_eval.encoding import Encoder
+    from mind_eval.encoding import PromptEncoder
     from mind_eval.evaluation import LoadedBenchmark, open_benchmark
     from mind_eval.models.chat_layouts import layout_for
     from mind_eval.models.model import is_endpoint, open_model
@@ -25,7 +25,7 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
 
     if is_endpoint(options.model):
         raise UsageError("--explain needs a model whose tokenizer is on this disk")
-    encoder = Encoder(open_model(options.model, options.device, options.dtype))
+    encoder = PromptEncoder(open_model(options.model, options.device, options.dtype))
     layout = layout_for(encoder.model, chat_of(recipe))
 
     def told(opened: LoadedBenchmark, asked: Instance) -> Iterator[str]:
@@ -74,8 +74,8 @@ def _readable(indent: str, text: str) -> Iterator[str]:
 
 
 def _tokens(encoder: object, ids: tuple[int, ...]) -> str:
-    from mind_eval.encoding import Encoder
+    from mind_eval.encoding import PromptEncoder
 
-    assert isinstance(encoder, Encoder)
+    assert isinstance(encoder, PromptEncoder)
     decode = encoder.model.tokenizer.decode
     return " ".join(f"{token}:{decode([token])!r}" for token in ids)

@@ -10,7 +10,7 @@ from lm_eval.api.model import TemplateLM
 from lm_eval.utils import get_rolling_token_windows
 
 from mind_eval.batching import ScoredSequence
-from mind_eval.encoding import Encoder
+from mind_eval.encoding import PromptEncoder
 from mind_eval.finite import check_finite, is_finite
 from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.models.chat_layouts import layout_for
@@ -35,7 +35,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
     ) -> None:
         super().__init__()
         self.model, self.batch_tokens, self.done = model, batch_tokens, done
-        self.encoder = Encoder(model)
+        self.encoder = PromptEncoder(model)
         self.written, self.cut = Counter[str](), Counter[str]()
 
     @property

@@ -11,7 +11,7 @@ from lm_eval.evaluator import evaluate as lm_evaluate
 from mind_core.errors import UsageError
 from mind_core.progress import Progress
 from mind_eval.benchmarks.benchmark import names_file
-from mind_eval.encoding import Encoder
+from mind_eval.encoding import PromptEncoder
 from mind_eval.finite import without_bad_errors
 from mind_eval.lm import MindLM
 from mind_eval.models.model import Model
@@ -33,7 +33,7 @@ def prepare(model: Model, options: RunOptions) -> Loaded:
 
     lm-eval's index of its own tasks, which takes many seconds, is built only if one is named.
     """
-    fits = Encoder(model).fits
+    fits = PromptEncoder(model).fits
     found = [
         yaml_task(
             Path(task), fits, shots=options.shots, seed=options.seed, hub=options.hub,

@@ -43,7 +43,7 @@ Waiting = tuple[int, Key, int, ScoredSequence, bool]
 
 
 @dataclass
-class Sums:
+class PerplexitySums:
     """Sums over documents; ratios are taken at the end, so that they add up rightly."""
 
     documents: int = 0
@@ -57,7 +57,7 @@ class Sums:
     within: dict[int, int] = field(default_factory=dict)
     """Tokens of the texts that are among the k likeliest, by k."""
 
-    def add(self, other: Sums) -> None:
+    def add(self, other: PerplexitySums) -> None:
         """Add another group's sums."""
         self.documents += other.documents
         self.tokens += other.tokens
@@ -94,19 +94,19 @@ def block_of(text: str) -> int:
 
 
 @dataclass
-class HeldOut:
+class HeldOutLoss:
     """The measurement: sums for each (language, source)."""
 
     overlap: int
     context: int
-    groups: dict[Key, Sums] = field(default_factory=dict)
+    groups: dict[Key, PerplexitySums] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the section of `scores.json`: each language with its sources, and all together."""
-        everything = Sums()
-        languages: dict[str, Sums] = {}
+        everything = PerplexitySums()
+        languages: dict[str, PerplexitySums] = {}
         for (language, _), sums in sorted(self.groups.items()):
-            languages.setdefault(language, Sums()).add(sums)
+            languages.setdefault(language, PerplexitySums()).add(sums)
             everything.add(sums)
         return {
             "context": self.context,
@@ -134,7 +134,7 @@ def measure(
     batch_tokens: int = BATCH_TOKENS,
     done: Callable[[int], None] | None = None,
     top: Sequence[int] = (),
-) -> HeldOut:
+) -> HeldOutLoss:
     """Measure a model on records with `text`; `overlap` is half of the context by default.
 
     `top` asks how many tokens are among the k likeliest, for each of some k.
@@ -148,13 +148,13 @@ def measure(
             f"an overlap of {overlap} tokens does not fit a context of {context}",
             hint="1 is fastest, half of the context is the default, the context is slowest",
         )
-    result = HeldOut(overlap, context)
+    result = HeldOutLoss(overlap, context)
     waiting: list[Waiting] = []
     held = 0
     for number, record in enumerate(records, 1):
         text = text_of(record, f"held-out record {number}")
         key = (language_of(record), str(record.get("source") or "unnamed"))
-        sums = result.groups.setdefault(key, Sums(within=dict.fromkeys(top, 0)))
+        sums = result.groups.setdefault(key, PerplexitySums(within=dict.fromkeys(top, 0)))
         sums.documents += 1
         sums.bytes += len(text.encode())
         block = block_of(text)
@@ -210,7 +210,7 @@ def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Sco
 def _settle(
     model: Model,
     waiting: list[Waiting],
-    result: HeldOut,
+    result: HeldOutLoss,
     batch_tokens: int,
 ) -> None:
     found = [window for _, _, _, window, _ in waiting]

@@ -10,7 +10,7 @@ from itertools import islice
 from mind_core import MindError
 from mind_eval.batching import ScoredSequence, plan, shares
 from mind_eval.distributed import Ranks
-from mind_eval.encoding import Encoder
+from mind_eval.encoding import PromptEncoder
 from mind_eval.finite import NotFiniteError, check_finite
 from mind_eval.generation import GenerationRequest, Generator, generation_plan
 from mind_eval.models.endpoint import Endpoint
@@ -18,7 +18,7 @@ from mind_eval.models.model import Model
 from mind_eval.prompts.builder import Instance
 from mind_eval.prompts.spec import CUT, GENERATE_UNTIL, Spec
 from mind_eval.response_cache import Answer, ResponseCache, WrittenText, answer_key, base_key
-from mind_eval.scoring import Scorer
+from mind_eval.scoring import PrefixScorer
 from mind_eval.server_requests import ask_server
 
 CHUNK = 1024
@@ -56,8 +56,8 @@ class RequestRunner:
         self.refusals: dict[str, str] = {}
         self.in_a_row = 0
         if isinstance(model, Model):
-            self.encoder = Encoder(model)
-            self.scorer = Scorer(model.network, batch_tokens)
+            self.encoder = PromptEncoder(model)
+            self.scorer = PrefixScorer(model.network, batch_tokens)
             self.writer = Generator(model, batch_tokens)
             self.base = base_key((model.fingerprint, model.tokenizer.sha256, model.dtype))
         else:

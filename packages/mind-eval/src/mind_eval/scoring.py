@@ -22,7 +22,7 @@ from mind_eval.output_layer import ranks_of, score_targets
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
 
-__all__ = ["BATCH_TOKENS", "Scored", "ScoredSequence", "Scorer", "score"]
+__all__ = ["BATCH_TOKENS", "PrefixScorer", "Scored", "ScoredSequence", "score"]
 
 BATCH_TOKENS = 8192
 
@@ -61,7 +61,7 @@ def score(
     `done` hears how many sequences are answered so far; `ranks` are found if they are asked for.
     """
     network = model if isinstance(model, Network) else MindNetwork(model)
-    scorer = Scorer(network, batch_tokens, ranks)
+    scorer = PrefixScorer(network, batch_tokens, ranks)
     answers: list[Scored | None] = [None] * len(sequences)
     count = 0
     for unit in plan(sequences, batch_tokens, share=network.branches):
@@ -73,7 +73,7 @@ def score(
     return [answer for answer in answers if answer is not None]
 
 
-class Scorer:
+class PrefixScorer:
     """Answer units one after another, keeping the prefix of the last one."""
 
     def __init__(

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Rules:
+class SelectionRules:
     """What is kept of a pool; see `mind-sft-select select --help`."""
 
     band: tuple[float, float] | None = None
@@ -62,7 +62,9 @@ def parse_quota(text: str) -> tuple[str, int]:
     return left, int(number)
 
 
-def eligible(pool: Pool, rules: Rules, overlap: NDArray[np.bool_] | None) -> list[Reason | None]:
+def eligible(
+    pool: Pool, rules: SelectionRules, overlap: NDArray[np.bool_] | None
+) -> list[Reason | None]:
     """Return why records are out before any score decides: conditions, copies, evaluation items."""
     columns = {name: pool.number(name) for name in NUMBERS}
     seen: set[int] = set()
@@ -83,7 +85,7 @@ def eligible(pool: Pool, rules: Rules, overlap: NDArray[np.bool_] | None) -> lis
     return reasons
 
 
-def choose(pool: Pool, rules: Rules, overlap: NDArray[np.bool_] | None = None) -> Chosen:
+def choose(pool: Pool, rules: SelectionRules, overlap: NDArray[np.bool_] | None = None) -> Chosen:
     """Decide every record of a pool."""
     reasons = eligible(pool, rules, overlap)
     scores, gaps = pool.scores(rules.choice), np.full(len(pool), np.nan)
@@ -110,7 +112,7 @@ def choose(pool: Pool, rules: Rules, overlap: NDArray[np.bool_] | None = None) -
     return Chosen(reasons, gaps, band)
 
 
-def _limit(pool: Pool, rules: Rules, reasons: list[Reason | None]) -> None:
+def _limit(pool: Pool, rules: SelectionRules, reasons: list[Reason | None]) -> None:
     """Draw within quotas and the budget, in an order by the seed and by what is said."""
     inside = [index for index, reason in enumerate(reasons) if reason is None]
     tokens, turns = pool.number("tokens"), pool.number("turns")
@@ -185,7 +187,7 @@ def _length_bin(pool: Pool, tokens: Floats, index: int) -> tuple[str, int]:
     return pool.words["language"][index], int(4 * np.log2(max(tokens[index], 1.0)))
 
 
-def stability(pool: Pool, chosen: Chosen, rules: Rules) -> list[dict[str, object]]:
+def stability(pool: Pool, chosen: Chosen, rules: SelectionRules) -> list[dict[str, object]]:
     """Return the Jaccard index of the band's records with those that lie in the same ranks, in each
     language, under every other choice of unit, template, end token and truncation.
     """

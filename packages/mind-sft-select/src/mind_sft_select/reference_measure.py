@@ -17,7 +17,7 @@ from mind_core.text.languages import language_of
 from mind_sft_select.score_stream import scored_sums
 from mind_sft_select.scorers.conversations import languages_of
 from mind_sft_select.scoring.answer_model import AnswerModel
-from mind_sft_select.scoring.sums import DIGITS, Sums
+from mind_sft_select.scoring.sums import DIGITS, AnswerSums
 
 FORMAT = "mind-sft-reference"
 KINDS = ("text", "chat", "pool")
@@ -29,13 +29,13 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Documents:
+class DocumentLosses:
     """Nats and tokens of each document, by language; `all` holds every one."""
 
     nats: dict[str, list[float]]
     tokens: dict[str, list[float]]
 
-    def add(self, language: str, sums: Sums) -> None:
+    def add(self, language: str, sums: AnswerSums) -> None:
         """Take one document."""
         for key in (language, ALL):
             self.nats.setdefault(key, []).append(sums.nats + sums.end_nats)
@@ -82,7 +82,7 @@ def measure_texts(
     """Measure held-out texts as plain text (`text`) and as the answer to a neutral question in the
     model's template and by its rule for what is too long (`chat`), by language.
     """
-    plain, chat = Documents({}, {}), Documents({}, {})
+    plain, chat = DocumentLosses({}, {}), DocumentLosses({}, {})
     rest, number = iter(records), 0
     while batch := list(islice(rest, AT_ONCE)):
         texts = [text_of(r, f"reference record {number + i}") for i, r in enumerate(batch, 1)]

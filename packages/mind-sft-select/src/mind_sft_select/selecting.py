@@ -24,7 +24,7 @@ from mind_sft_select.bands import check_shares
 from mind_sft_select.choosing import (
     BASELINES,
     Chosen,
-    Rules,
+    SelectionRules,
     baseline,
     choose,
     eligible,
@@ -62,7 +62,7 @@ class Extras:
 def scored_rules(
     flags: Mapping[str, Any], reference: str | None, entropy: str | None, where: str | None,
     quota: Sequence[str] | None, max_tokens: int | None, unit: str, keep_duplicates: bool,
-) -> Rules:  # fmt: skip
+) -> SelectionRules:  # fmt: skip
     """Return the rules that a command line gives for scored records."""
     if flags["band"] is not None and flags["quantile"] is not None:
         raise UsageError("--band and --quantile exclude each other")
@@ -85,7 +85,7 @@ def scored_rules(
     check_choice("--unit", unit, ("nats", "bits"))
     if flags["quantile"] is not None:
         check_shares(*flags["quantile"])
-    return Rules(
+    return SelectionRules(
         band=band, quantile=flags["quantile"], reference=own,
         choice=Choice(unit=unit, end=unit == "nats"),
         where=None if where is None else Condition(where, (*NUMBERS, *WORDS)),
@@ -134,7 +134,7 @@ class _Emit:
         return outcome
 
 
-def select_scored(rules: Rules, extras: Extras, options: StreamOptions) -> Summary:
+def select_scored(rules: SelectionRules, extras: Extras, options: StreamOptions) -> Summary:
     """Select from records that `score` wrote; the input is read twice.
 
     Raises `UsageError` where no record has scores, or they are of several models.
@@ -166,7 +166,7 @@ def select_scored(rules: Rules, extras: Extras, options: StreamOptions) -> Summa
     return summary
 
 
-def _check(pool: Pool, rules: Rules) -> None:
+def _check(pool: Pool, rules: SelectionRules) -> None:
     if len(pool) and not any(sums is not None for sums in pool.sums):
         raise UsageError(
             "no record has scores", hint="`mind-sft-select score --model …` first, or --model here"
@@ -205,7 +205,7 @@ def _texts_of(record: Record) -> list[str]:
 
 
 def describe_selection(
-    pool: Pool, rules: Rules, chosen: Chosen, reasons: Sequence[Reason | None]
+    pool: Pool, rules: SelectionRules, chosen: Chosen, reasons: Sequence[Reason | None]
 ) -> dict[str, Any]:
     """Describe a selection: counts, length and language before and after, correlations with
     length in each language, and how much the choices matter.

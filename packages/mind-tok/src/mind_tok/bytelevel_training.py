@@ -39,7 +39,7 @@ def train_bytelevel(texts: Iterable[str], vocab_size: int, min_frequency: int) -
         initial_alphabet=alphabet(),
         special_tokens=[],
     )
-    seen = _Counted(texts)
+    seen = _CountingTexts(texts)
     trained.train_from_iterator(seen, trainer)
     if not seen.characters:
         raise MindError(
@@ -59,7 +59,7 @@ def train_bytelevel(texts: Iterable[str], vocab_size: int, min_frequency: int) -
     return as_tokenizer_json(vocab, merges, added)
 
 
-class _Counted:
+class _CountingTexts:
     """Give texts, and know whether there were any."""
 
     def __init__(self, texts: Iterable[str]) -> None:

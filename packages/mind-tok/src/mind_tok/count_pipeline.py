@@ -17,7 +17,7 @@ from mind_tok.background import run_with_progress
 from mind_tok.checks import check_paths
 from mind_tok.counting import CountUnits, Totals, UnitCounts, as_record, read_counts
 from mind_tok.encode import TOOL
-from mind_tok.pipeline import TrainOptions
+from mind_tok.pipeline import TokenizerTrainOptions
 from mind_tok.tokenizer import HOOK, Tokenizer
 
 
@@ -54,7 +54,7 @@ def merge(stream: StreamOptions) -> None:
         log(TOOL, f"{units:,} units, {total:,} occurrences in {stream.output}")
 
 
-def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> None:
+def train(options: TokenizerTrainOptions, stream: StreamOptions, plugins: Plugins) -> None:
     """Train a tokenizer on files of counts and write its folder."""
     check_paths(stream, options.output)
     if any(str(name) == "-" for name in stream.inputs) or not stream.inputs:

@@ -11,12 +11,12 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_tok.document_batch import DocumentBatch, Group
-from mind_tok.encode import Documents
+from mind_tok.encode import EncodedDocuments
 
 _LENGTH = 8
 
 
-def write_documents(file: BinaryIO, documents: Documents) -> None:
+def write_documents(file: BinaryIO, documents: EncodedDocuments) -> None:
     """Add the documents of a batch to a file."""
     block = documents.block
     said = orjson.dumps(
@@ -28,7 +28,7 @@ def write_documents(file: BinaryIO, documents: Documents) -> None:
         np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
 
 
-def read_documents(path: Path) -> Iterator[Documents]:
+def read_documents(path: Path) -> Iterator[EncodedDocuments]:
     """Yield the documents of a file, batch by batch; raise `MindError` for one that is damaged."""
     with path.open("rb") as file:
         while length := file.read(_LENGTH):
@@ -44,4 +44,4 @@ def read_documents(path: Path) -> Iterator[Documents]:
                 ) from None
             names = tuple(Group(*name) for name in said["names"])
             block = DocumentBatch(ids, ends, sizes, groups, names, mask[0] if mask else None)
-            yield Documents(block, keys)
+            yield EncodedDocuments(block, keys)

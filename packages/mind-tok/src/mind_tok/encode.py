@@ -42,7 +42,7 @@ def source_of(record: Record) -> str:
     return source if isinstance(source, str) and source else UNKNOWN_SOURCE
 
 
-class Documents(NamedTuple):
+class EncodedDocuments(NamedTuple):
     """The documents of one batch."""
 
     block: DocumentBatch
@@ -60,7 +60,7 @@ class Encoder:
     template: TemplateEncoder | None = None
     """Conversations are written by this template, not in MindLLM's form."""
 
-    def encode(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], Documents]:
+    def encode(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], EncodedDocuments]:
         """Return the records of a batch and their documents; bad and empty go to the outcome."""
         if self.template is not None:
             return self._by_template(self.template, batch, outcome)
@@ -71,7 +71,7 @@ class Encoder:
         self.tokenizer.warm_up()
         _languages([None], [b" "])
 
-    def _texts(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], Documents]:
+    def _texts(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], EncodedDocuments]:
         records: list[Record] = []
         texts: list[str] = []
         for position, line, record in outcome.records(batch):
@@ -98,9 +98,9 @@ class Encoder:
             np.array(groups, np.int64),
             names.all(),
         )
-        return records, Documents(block, hashes64(encoded, self.seed))
+        return records, EncodedDocuments(block, hashes64(encoded, self.seed))
 
-    def _chats(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], Documents]:
+    def _chats(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], EncodedDocuments]:
         records: list[Record] = []
         chats: list[list[Message]] = []
         for position, line, record in outcome.records(batch):
@@ -139,11 +139,11 @@ class Encoder:
             names.all(),
             mask,
         )
-        return records, Documents(block, hashes64(texts, self.seed))
+        return records, EncodedDocuments(block, hashes64(texts, self.seed))
 
     def _by_template(
         self, template: TemplateEncoder, batch: Batch, outcome: BatchResult
-    ) -> tuple[list[Record], Documents]:
+    ) -> tuple[list[Record], EncodedDocuments]:
         records: list[Record] = []
         rendered = []
         for position, line, record in outcome.records(batch):
@@ -179,7 +179,7 @@ class Encoder:
             names.all(),
             mask,
         )
-        return records, Documents(block, hashes64(texts, self.seed))
+        return records, EncodedDocuments(block, hashes64(texts, self.seed))
 
     def _groups(
         self, records: Sequence[Record], texts: Sequence[bytes], names: GroupNames

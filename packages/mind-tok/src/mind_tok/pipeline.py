@@ -40,7 +40,7 @@ SHARDS = "shards"
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TokenizerTrainOptions:
     """What a user may say about training a tokenizer."""
 
     output: Path
@@ -88,7 +88,7 @@ class _Texts:
         return outcome
 
 
-def train(options: TrainOptions, stream: StreamOptions, plugins: Plugins) -> None:
+def train(options: TokenizerTrainOptions, stream: StreamOptions, plugins: Plugins) -> None:
     """Train a tokenizer on a sample of the records and write its folder."""
     check_paths(stream, options.output)
     kind: TokenizerKind = plugins.make(HOOK, options.kind, options.kind_options)

@@ -16,7 +16,7 @@ from mind_core.files import atomic_folder, write_manifest
 from mind_core.summary import version_of
 from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.emit import described, find_emitters
-from mind_tok.emit.written import Written
+from mind_tok.emit.written import ClosedShard
 from mind_tok.shard_file import GROUPS, MASK, ShardFile
 from mind_tok.tokenizer import Tokenizer
 
@@ -196,7 +196,7 @@ class ShardWriter:
 
     def _close(self, shard: ShardFile, split: str) -> None:
         row = shard.finish(split)
-        written = Written(
+        written = ClosedShard(
             self.folder,
             shard.name,
             self.dtype.itemsize,

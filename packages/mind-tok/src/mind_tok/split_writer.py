@@ -8,7 +8,7 @@ import numpy as np
 
 from mind_core.runner import BatchResult
 from mind_tok.document_batch import DocumentBatch
-from mind_tok.encode import Documents
+from mind_tok.encode import EncodedDocuments
 from mind_tok.shard_writer import SPLITS, ShardWriter
 from mind_tok.split import TRAIN, VALIDATION, Splitter
 
@@ -33,7 +33,7 @@ class SplitWriter:
 
     def settle(self, outcome: BatchResult) -> BatchResult:
         """Place all documents of one batch."""
-        documents: Documents = outcome.payload
+        documents: EncodedDocuments = outcome.payload
         block = documents.block
         self.writer.meet(block.names)
         chosen = self.splitter.place_all(block.names, block.groups, documents.keys)

@@ -20,7 +20,7 @@ from mind_core.recipe import Recipe
 from mind_train.config import model_config, settings
 from mind_train.data import Example
 from mind_train.device import DeviceConfig, choose_device
-from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source
+from mind_train.mixture import ALL, UNIT, Mixture, MixtureSource, Phase
 from mind_train.models.plain_module import build_model
 from mind_train.recipe_mixture import row_length
 from mind_train.trainer import Trainer
@@ -62,7 +62,9 @@ def trainer_of(recipe: Recipe, plugins: Plugins, vocab: int) -> Trainer:
     machine = choose_device(resolved.train.device, resolved.train.dtype)
     rows = RandomDataset(row_length(resolved, config), config.vocab)
     torch.manual_seed(resolved.seed)
-    mixture = Mixture([Source(ALL, rows, 0)], [Phase(1 << 30, (UNIT,))], resolved.train.batch)
+    mixture = Mixture(
+        [MixtureSource(ALL, rows, 0)], [Phase(1 << 30, (UNIT,))], resolved.train.batch
+    )
     with machine.device:  # where a GPU draws 3 billion weights in no time
         model = build_model(config)
     return Trainer(model, mixture, [], resolved, machine)

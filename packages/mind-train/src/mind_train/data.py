@@ -80,7 +80,7 @@ class Dataset(Protocol):
         ...
 
 
-class Documents:
+class DocumentIndex:
     """Find documents by number through all shards of a set; 24 bytes of memory for each."""
 
     def __init__(self, shards: ShardSet) -> None:

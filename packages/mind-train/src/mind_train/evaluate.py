@@ -20,7 +20,7 @@ from mind_core import MindError
 from mind_train.data import stack
 from mind_train.device import DeviceConfig
 from mind_train.distributed import ProcessGroup
-from mind_train.held_out import HeldOut
+from mind_train.held_out import HeldOutSet
 from mind_train.models.language_model import LanguageModel
 
 
@@ -57,7 +57,7 @@ class Score:
 def evaluate(
     module: nn.Module,
     model: LanguageModel,
-    sets: Sequence[HeldOut],
+    sets: Sequence[HeldOutSet],
     batch: int,
     documents: bool,
     machine: DeviceConfig,
@@ -92,7 +92,7 @@ def evaluate(
 def score_set(
     module: nn.Module,
     model: LanguageModel,
-    held_out: HeldOut,
+    held_out: HeldOutSet,
     batch: int,
     documents: bool,
     machine: DeviceConfig,

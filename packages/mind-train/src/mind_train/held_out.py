@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mind_train.data import Documents, Example, Flags
+from mind_train.data import DocumentIndex, Example, Flags
 from mind_train.datasets.chat import ChatDataset
 from mind_train.permutation import splitmix
 from mind_train.shards import Shards
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutSet:
     """The set of one group: rows whose masks say what counts.
 
     ``text`` marks the targets that are text, not the end of a document; ``bytes`` is the text's
@@ -36,7 +36,9 @@ class HeldOut:
         return f"{self.source}/{self.language}"
 
 
-def held_out_sets(shards: Shards, sequence: int, tokens: int, packed: bool = True) -> list[HeldOut]:
+def held_out_sets(
+    shards: Shards, sequence: int, tokens: int, packed: bool = True
+) -> list[HeldOutSet]:
     """Choose about ``tokens`` of each group of the validation split; [] if there is none.
 
     ``packed`` lays several conversations into a row.
@@ -44,7 +46,7 @@ def held_out_sets(shards: Shards, sequence: int, tokens: int, packed: bool = Tru
     split = shards.validation() if tokens > 0 else None
     if split is None:
         return []
-    documents = Documents(split)
+    documents = DocumentIndex(split)
     end_id = int(shards.tokenizer["end_id"])
     sets = []
     for number, group in enumerate(shards.manifest["groups"]):
@@ -60,11 +62,11 @@ def held_out_sets(shards: Shards, sequence: int, tokens: int, packed: bool = Tru
             rows, text = windows(documents, chosen, sequence, end_id)
         size = int(documents.sizes[chosen].sum())
         if rows:
-            sets.append(HeldOut(group["source"], group["language"], rows, text, size))
+            sets.append(HeldOutSet(group["source"], group["language"], rows, text, size))
     return sets
 
 
-def choose(documents: Documents, group: int, tokens: int) -> list[int]:
+def choose(documents: DocumentIndex, group: int, tokens: int) -> list[int]:
     """Take documents of a group, in the order of a hash, as long as they fit the budget.
 
     Where each one alone is larger than the budget, the shortest is taken.
@@ -80,7 +82,7 @@ def choose(documents: Documents, group: int, tokens: int) -> list[int]:
 
 
 def windows(
-    documents: Documents, chosen: list[int], sequence: int, end_id: int
+    documents: DocumentIndex, chosen: list[int], sequence: int, end_id: int
 ) -> tuple[list[Example], list[Flags]]:
     """Lay documents one after another, an end token first; cut into windows, the last one padded.
 

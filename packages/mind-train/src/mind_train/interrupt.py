@@ -28,7 +28,7 @@ AGAIN = 5.0  # seconds: torchrun hands on a Ctrl-C that the terminal has sent to
 LOOK = 1.0  # seconds between two looks for the file, which may lie on a slow disk
 
 
-class Interrupted(MindError):
+class TrainingInterrupted(MindError):
     """Report that training was stopped from outside, at a step that a checkpoint holds (130)."""
 
     code = INTERRUPTED
@@ -77,9 +77,11 @@ class Stop:
 
 
 def refuse_stopped(run: Path) -> None:
-    """Raise Interrupted for a run that is not to go on as long as its STOP file is there."""
+    """Raise `TrainingInterrupted` for a run that is not to go on while its STOP file is there."""
     if (run / STOP_FILE).exists():
-        raise Interrupted(f"{run / STOP_FILE} is there: remove it, and the same command goes on")
+        raise TrainingInterrupted(
+            f"{run / STOP_FILE} is there: remove it, and the same command goes on"
+        )
 
 
 @contextmanager

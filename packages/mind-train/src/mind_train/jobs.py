@@ -22,12 +22,12 @@ from mind_train.continuing import (
     check_shards,
     find_start,
 )
-from mind_train.data import Documents
+from mind_train.data import DocumentIndex
 from mind_train.datasets.chat import ChatDataset
 from mind_train.device import DeviceConfig, choose_device
 from mind_train.distributed import planned_group
 from mind_train.document_rows import require_documents, shared_rows
-from mind_train.held_out import HeldOut, held_out_sets
+from mind_train.held_out import HeldOutSet, held_out_sets
 from mind_train.huggingface import folder
 from mind_train.huggingface.parent import for_rows, open_parent
 from mind_train.mixture import Mixture
@@ -48,7 +48,7 @@ class Job:
     parent: Path | None
     shards: Shards
     mixture: Mixture
-    held_out: list[HeldOut]
+    held_out: list[HeldOutSet]
     machine: DeviceConfig
     inputs: Mapping[str, Any]
     start: Start | None = None
@@ -177,7 +177,7 @@ def prepare_sft(
         _refuse_lora(resolved)
         found, architecture, config, fingerprint = _parent(parent, opened, shards, plugins)
     end_id = int(opened.tokenizer["end_id"])
-    documents = Documents(opened.train())
+    documents = DocumentIndex(opened.train())
     resolved, packed = shared_rows(resolved, architecture, config)
     length = row_length(resolved, config)
     rows = ChatDataset(documents, length, end_id, packed=packed).require_rows()

@@ -26,7 +26,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Source:
+class MixtureSource:
     """Rows of one kind; ``seed`` keys the order inside it."""
 
     name: str
@@ -75,7 +75,9 @@ def fair_counts(rows: int, weights: Sequence[int]) -> list[int]:
 class Mixture:
     """The rows of a whole run: sources and phases."""
 
-    def __init__(self, sources: Sequence[Source], phases: Sequence[Phase], batch: int) -> None:
+    def __init__(
+        self, sources: Sequence[MixtureSource], phases: Sequence[Phase], batch: int
+    ) -> None:
         self.sources, self.batch = list(sources), batch
         self.phases = [replace(phase, batch=phase.batch or batch) for phase in phases]
         self.steps = sum(phase.steps for phase in phases)
@@ -124,7 +126,7 @@ class Mixture:
 
     def rows(self, step: int, start: int = 0, stop: int | None = None) -> list[Example]:
         """Read rows start … stop - 1 of the batch of a step (counted from 0)."""
-        places: list[tuple[Source, int]] = []
+        places: list[tuple[MixtureSource, int]] = []
         for source, a, b in zip(self.sources, self.read(step), self.read(step + 1), strict=True):
             places += [(source, index) for index in range(a, b)]
         return [

@@ -56,8 +56,8 @@ __all__ = ["Job", "plan_lines", "prepare_pretrain", "prepare_sft", "train"]
 def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
     """Do a job in a run folder, from the start or from where the folder stands.
 
-    Under torchrun every rank calls this, and the first one alone writes. Raises Interrupted after
-    Ctrl-C or SIGTERM, when the step reached is saved.
+    Under torchrun every rank calls this, and the first one alone writes. Raises
+    `TrainingInterrupted` after Ctrl-C or SIGTERM, when the step reached is saved.
     """
     with process_group(job.machine.device) as world, ExitStack() as stack:
         existed = complete = False

@@ -10,7 +10,16 @@ from mind_train.continuing import Start, continued_phases
 from mind_train.data import Dataset
 from mind_train.datasets.groups import GroupDataset, GroupIndex
 from mind_train.datasets.text import TextDataset
-from mind_train.mixture import ALL, UNIT, Mixture, Phase, Source, as_weights, resolve, source_seed
+from mind_train.mixture import (
+    ALL,
+    UNIT,
+    Mixture,
+    MixtureSource,
+    Phase,
+    as_weights,
+    resolve,
+    source_seed,
+)
 from mind_train.models.language_model import Config
 from mind_train.shards import Shards
 
@@ -28,7 +37,7 @@ def row_length(resolved: Settings, config: Config) -> int:
 
 def plain_mixture(resolved: Settings, rows: Dataset, start: Start | None = None) -> Mixture:
     """Make the mixture of a single source."""
-    source = Source(ALL, rows, resolved.seed)
+    source = MixtureSource(ALL, rows, resolved.seed)
     batch = resolved.train.batch
     phases = [
         Phase(phase.steps, (UNIT,), phase.order, phase.batch or batch) for phase in resolved.phases
@@ -68,7 +77,9 @@ def mixture_of(
     wanted.append(table_shares(before, groups) if before else {})
     used = sorted({name for shares in wanted for name, share in shares.items() if share})
     sources = [
-        Source(name, GroupDataset(index, members, sequence, name), source_seed(resolved.seed, name))
+        MixtureSource(
+            name, GroupDataset(index, members, sequence, name), source_seed(resolved.seed, name)
+        )
         for name, members in _members([t for t in wanted if t], used, groups).items()
     ]
     names = [source.name for source in sources]

@@ -21,7 +21,7 @@ from torch import Tensor
 from mind_core.progress import log
 from mind_train.checkpoint import TOKENIZER, keep_newest, write_checkpoint
 from mind_train.components import TOOL
-from mind_train.interrupt import Interrupted
+from mind_train.interrupt import TrainingInterrupted
 from mind_train.jobs import Job
 from mind_train.rewinding import rewinds_of
 from mind_train.state import pack_state
@@ -162,7 +162,7 @@ class Saver:
         try:
             self.finish()
         except Exception as failed:
-            if kind is None or issubclass(kind, Interrupted):  # which promise a checkpoint
+            if kind is None or issubclass(kind, TrainingInterrupted):  # which promise a checkpoint
                 raise
             log(TOOL, f"the last checkpoint was not written: {failed}")
         finally:

@@ -43,7 +43,7 @@ def serve(
         import uvicorn
 
         from mind_train.serving.app import Server
-        from mind_train.serving.writer import Writer
+        from mind_train.serving.engine import GenerationEngine
     except ImportError as error:
         raise MindError(
             "a package for serving is missing", cause=error, hint="pip install 'mind-train[serve]'"
@@ -60,7 +60,11 @@ def serve(
         ) from None
     checkpoint = load_to_write(folder, plugins, device)
     server = Server(
-        checkpoint, name or folder.resolve().name, key, max_new, Writer(checkpoint, batch, waiting)
+        checkpoint,
+        name or folder.resolve().name,
+        key,
+        max_new,
+        GenerationEngine(checkpoint, batch, waiting),
     )
     address = f"http://{f'[{host}]' if ':' in host else host}:{taken.getsockname()[1]}"
     log(TOOL, f"{server.name} at {address}/v1, a page at {address}/; Ctrl-C ends")

@@ -51,7 +51,7 @@ class Trainer:
         self,
         model: LanguageModel,
         mixture: Mixture,
-        held_out: list[HeldOut],
+        held_out: list[HeldOutSet],
         settings: Settings,
         machine: DeviceConfig,
         world: ProcessGroup | None = None,
@@ -99,7 +99,7 @@ class Trainer:
         """Train to the end; ``save`` is called at the recipe's steps and at the last one.
 
         Asked to stop, it gives up the step or the evaluation under way, saves the last whole step
-        unless it is saved, and raises Interrupted.
+        unless it is saved, and raises TrainingInterrupted.
         """
         self.stop, self.saved = stop, self.counters.step
         try:
@@ -110,7 +110,7 @@ class Trainer:
             if step > self.saved:
                 save()
             words = f"interrupted at step {step:,}; the same command goes on from there"
-            raise Interrupted(words) from None
+            raise TrainingInterrupted(words) from None
 
     def _run(self, metrics: Metrics, save: StepSaver, progress: Progress, quiet: bool) -> None:
         counters = self.counters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mind_clean.c4_rules import Rules, read_page
+from mind_clean.c4_rules import C4Rules, read_page
 from mind_clean.text_stats.thresholds import check_bounds, judged_as
 from mind_core import Reason, Record
 
@@ -33,7 +33,7 @@ class C4:
         """Return "lorem_ipsum", "curly_bracket", "few_sentences", or None."""
         if judged_as(record, ("en",)) is None:
             return None
-        rules = Rules(
+        rules = C4Rules(
             self.min_words_per_line, self.max_word_length, self.end_marks, citations=True,
             javascript=True, policies=True, lorem_ipsum=self.lorem_ipsum,
             curly_brackets=self.curly_brackets,

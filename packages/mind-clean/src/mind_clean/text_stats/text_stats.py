@@ -26,7 +26,7 @@ from mind_core.kernels.utf8 import decode
 CHINESE = "zh"
 
 
-class Words(NamedTuple):
+class WordCounts(NamedTuple):
     """Hold the counts over a text's words."""
 
     words: int
@@ -45,7 +45,7 @@ class TextStats:
         self._length = length
         self._cut_as: str | None = None
         self._surface: tuple[Surface, np.ndarray] | None = None
-        self._words: dict[str, Words] = {}
+        self._words: dict[str, WordCounts] = {}
         self._repeated: dict[str, list[int]] = {}
 
     @property
@@ -57,13 +57,13 @@ class TextStats:
         """Count the lines that are not blank and have at most so many characters (below 255)."""
         return int(self._take_surface()[1][: characters + 1].sum())
 
-    def words(self, language: str) -> Words:
+    def words(self, language: str) -> WordCounts:
         """Return the counts over the words, cut as the language's are: "zh", or else English."""
         if language not in self._words:
             b, count = self._buffers, self._cut(language)
             counts = np.zeros(3, np.int64)
             count_words(b.text, table(), b.starts, b.stops, count, counts)
-            self._words[language] = Words(count, *counts.tolist())
+            self._words[language] = WordCounts(count, *counts.tolist())
         return self._words[language]
 
     def word_list(self, language: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mind_clean.annotations import with_text
-from mind_clean.c4_rules import Rules, read_page
+from mind_clean.c4_rules import C4Rules, read_page
 from mind_clean.text_stats.thresholds import check_bounds, judged_as
 from mind_core import Record
 
@@ -34,7 +34,7 @@ class C4Lines:
         """Return the record with the lines that are left."""
         if judged_as(record, ("en",)) is None:
             return record
-        rules = Rules(
+        rules = C4Rules(
             self.min_words_per_line, self.max_word_length, self.end_marks, self.citations,
             self.javascript, self.policies, lorem_ipsum=False, curly_brackets=False,
         )  # fmt: skip

@@ -20,7 +20,7 @@ from mind_core import Record
 from mind_core.errors import MindError
 
 if TYPE_CHECKING:
-    from mind_clean.key_counts import Keys, KeyTable
+    from mind_clean.key_counts import FrequentKeys, Keys
     from mind_core.kernels.packed import Offsets
 
 UNITS = ("line", "phrase")
@@ -89,7 +89,7 @@ class SitePhrases:
         keys, _ = site_keys(site, record["text"], self._ends(record["text"]))
         return np.array([*{*keys.tolist()} - {0}], np.uint64)
 
-    def with_counts(self, known: KeyTable) -> Callable[..., Any]:
+    def with_counts(self, known: FrequentKeys) -> Callable[..., Any]:
         """Return the transform that knows how often each phrase stands on its site."""
         return _Informed(self, known)
 
@@ -117,7 +117,7 @@ class SitePhrases:
 @dataclass(frozen=True)
 class _Informed:
     rule: SitePhrases
-    known: KeyTable
+    known: FrequentKeys
 
     def __call__(self, record: Record) -> Record:
         """Return the record without the phrases of its site, and with their share noted."""

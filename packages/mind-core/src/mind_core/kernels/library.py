@@ -25,7 +25,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from mind_core.errors import MindError, UsageError
 from mind_core.kernels.registry import PACKAGES
-from mind_core.kernels.signatures import ArrayType, Signature, check_array, parse_signature
+from mind_core.kernels.signatures import ArrayType, LoopSignature, check_array, parse_signature
 from mind_core.kernels.sources import folder_of, sources_hash
 
 P = ParamSpec("P")
@@ -56,7 +56,7 @@ class Kernel(Generic[P, R]):
     __kernel__ = True
 
     def __init__(
-        self, function: Callable[P, R], signature: Signature, example: Example | None = None
+        self, function: Callable[P, R], signature: LoopSignature, example: Example | None = None
     ) -> None:
         update_wrapper(self, function)
         self.function, self.signature, self.example = function, signature, example

@@ -45,7 +45,7 @@ Argument = str | ArrayType | tuple[ArrayType, ...]
 
 
 @dataclass(frozen=True)
-class Signature:
+class LoopSignature:
     """The types of a loop's arguments and of what it returns."""
 
     text: str
@@ -77,13 +77,13 @@ def check_array(wanted: ArrayType, value: Any, name: str) -> None:
         raise TypeError(f"{name} takes an array {wanted}, not {value.dtype}{value.shape}{order}")
 
 
-def parse_signature(text: str) -> Signature:
+def parse_signature(text: str) -> LoopSignature:
     """Return what a signature says; raise `ValueError` if it is none."""
     match = _CALL.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no signature: it begins with one of {', '.join(RETURNS)}")
     arguments = tuple(_argument(part, text) for part in _parts(match["takes"]))
-    return Signature(text, arguments, match["returns"])
+    return LoopSignature(text, arguments, match["returns"])
 
 
 def _parts(text: str) -> list[str]:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mind_core.errors import MindError
-from mind_core.kernels.signatures import Signature
+from mind_core.kernels.signatures import LoopSignature
 
 
 class CompilableLoop(Protocol):
     """A loop that can be called, as it is compiled: see `library.Kernel`."""
 
     function: Callable[..., Any]
-    signature: Signature
+    signature: LoopSignature
 
     @property
     def package(self) -> str:

@@ -58,7 +58,7 @@ def score(
 ) -> None:
     """Score a checkpoint and show the result."""
     from mind_domain import pipeline
-    from mind_domain.evaluation import ScoreOptions, run_score
+    from mind_domain.evaluation import EvaluationOptions, run_score
 
     require_one_of("--method", method, domain_options.METHODS)
     require_one_of("--language", language, domain_options.LANGUAGES)
@@ -68,7 +68,7 @@ def score(
     plugins = load_plugins(shared.plugin_files)
     effective = pipeline.recipe_for(plugins, domain, shared.recipe, {}, shared.assignments)
     shared.require_input()
-    how = ScoreOptions(
+    how = EvaluationOptions(
         model,
         domain,
         method,

@@ -20,7 +20,7 @@ from mind_core.untrusted import inside
 from mind_core.whole_files import MOST_JSON, read_whole
 from mind_eval.benchmarks.benchmark import FOLDER, Benchmark, check_task_file, imported
 from mind_eval.benchmarks.rows import Row
-from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, Template
+from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, FieldTemplate
 
 MULTIPLE_CHOICE, LOGLIKELIHOOD, GENERATE_UNTIL = (
     "multiple_choice",
@@ -61,10 +61,10 @@ class Spec:
     name: str
     kind: str
     config: Mapping[str, Any]
-    text: Template
-    target: Template
-    shot_target: Template
-    choice: Template | list[str] | None
+    text: FieldTemplate
+    target: FieldTemplate
+    shot_target: FieldTemplate
+    choice: FieldTemplate | list[str] | None
     description: str
     delimiter: str
     separator: str
@@ -190,11 +190,11 @@ def make_spec(config: Mapping[str, Any], name: str, where: str) -> Spec:
         name=name,
         kind=kind,
         config=config,
-        text=Template(str(config[TEXT]), TEXT, several),
-        target=Template(str(config[TARGET]), TARGET, several),
-        shot_target=Template(str(fewshot.get(TARGET, config[TARGET])), TARGET, several),
+        text=FieldTemplate(str(config[TEXT]), TEXT, several),
+        target=FieldTemplate(str(config[TARGET]), TARGET, several),
+        shot_target=FieldTemplate(str(fewshot.get(TARGET, config[TARGET])), TARGET, several),
         choice=choices if isinstance(choices, list) or not several
-        else Template(str(choices), CHOICES, several),
+        else FieldTemplate(str(choices), CHOICES, several),
         description=str(config.get("description") or ""),
         delimiter=str(config.get("target_delimiter", " ")),
         separator=str(config.get("fewshot_delimiter", "\n\n")),

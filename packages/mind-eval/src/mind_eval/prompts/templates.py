@@ -1,8 +1,8 @@
 """Task templates as lm-eval reads them, but compiled once.
 
 lm-eval compiles a Jinja template again for every item (265 s for MMLU's 14,042 five-shot prompts).
-A `Template` stands in a task's config as the callable that lm-eval also allows, and prints as the
-text it was made from.
+A `FieldTemplate` stands in a task's config as the callable that lm-eval also allows, and prints as
+the text it was made from.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FAULTS = (
 """What a template, or the list that it gives, may end in: both came with the data."""
 
 
-class Template:
+class FieldTemplate:
     """Render one field of a task for an item: a column by its name, or a Jinja template."""
 
     def __init__(self, text: str, kind: str, has_choices: bool) -> None:
@@ -57,7 +57,7 @@ class Template:
                 return made
         return made
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Template:
+    def __deepcopy__(self, memo: dict[int, Any]) -> FieldTemplate:
         return self
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ def with_templates(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task's config with its three templates compiled."""
     has_choices = config.get(CHOICES) is not None
     return {
-        name: Template(value, name, has_choices)
+        name: FieldTemplate(value, name, has_choices)
         if name in (TEXT, TARGET, CHOICES) and isinstance(value, str)
         else value
         for name, value in config.items()

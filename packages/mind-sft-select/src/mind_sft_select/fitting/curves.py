@@ -22,7 +22,7 @@ OUTSIDE = 0.25
 
 
 @dataclass(frozen=True)
-class Fit:
+class CurveFit:
     """A curve for each draw: fitted values [B, C], squared error [B], and its highest place [B].
 
     The place is infinite where the curve has no highest point: -inf and inf for the two ends.
@@ -33,7 +33,7 @@ class Fit:
     peak: Floats
 
 
-def polynomial(x: Floats, means: Floats, degree: int) -> Fit:
+def polynomial(x: Floats, means: Floats, degree: int) -> CurveFit:
     """Fit a polynomial of degree 0, 1 or 2 by least squares."""
     centre, scale = x.mean(), max(float(np.ptp(x)), 1e-12)
     u = (x - centre) / scale
@@ -48,10 +48,10 @@ def polynomial(x: Floats, means: Floats, degree: int) -> Fit:
         with np.errstate(divide="ignore", invalid="ignore"):
             vertex = -slope / (2 * bend) * scale + centre
         peak = np.where(bend < 0, vertex, peak)
-    return Fit(fitted, error, peak)
+    return CurveFit(fitted, error, peak)
 
 
-def gaussian(x: Floats, means: Floats) -> Fit:
+def gaussian(x: Floats, means: Floats) -> CurveFit:
     """Fit base + height · exp(-(x - centre)² / 2 width²), height ≥ 0, over a grid of centres and
     widths; for each of them base and height are least squares.
     """
@@ -76,7 +76,7 @@ def gaussian(x: Floats, means: Floats) -> Fit:
             peak[better] = centre
     inside = (peak >= x.min()) & (peak <= x.max())
     ends = np.where(peak > x.max(), np.inf, -np.inf)
-    return Fit(fitted, best, np.where(inside, peak, ends))
+    return CurveFit(fitted, best, np.where(inside, peak, ends))
 
 
 def local_peak(x: Floats, means: Floats) -> Floats:
@@ -121,7 +121,7 @@ def isotonic_error(means: Floats) -> tuple[Floats, Floats]:
     return np.array(errors[0]), np.array(errors[1])
 
 
-def fit(name: str, x: Floats, means: Floats) -> Fit:
+def fit(name: str, x: Floats, means: Floats) -> CurveFit:
     """Fit a curve of a name to draws [B, C]."""
     if name == "gaussian":
         return gaussian(x, means)
@@ -163,7 +163,7 @@ def predict(name: str, x: Floats, means: Floats, at: float) -> float:
                            _with_top(x, made)))  # fmt: skip
 
 
-def _with_top(x: Floats, made: Fit) -> Floats:
+def _with_top(x: Floats, made: CurveFit) -> Floats:
     places = np.append(x, made.peak[0])
     values = np.append(made.fitted[0], made.fitted[0].max())
     return np.asarray(values[np.argsort(places)])

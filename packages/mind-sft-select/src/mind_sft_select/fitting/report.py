@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from mind_sft_select.fitting.cells import Cells
-from mind_sft_select.fitting.verdict import CANNOT_TELL, EDGE, NO_EFFECT, PEAK, Verdict
+from mind_sft_select.fitting.verdict import CANNOT_TELL, EDGE, NO_EFFECT, PEAK, FitConclusion
 
 
-def fit_lines(cells: Cells, found: Verdict, metric: str = "metric") -> list[str]:
+def fit_lines(cells: Cells, found: FitConclusion, metric: str = "metric") -> list[str]:
     """Return the lines of a report on a fit."""
     low, high = cells.gaps.min(), cells.gaps.max()
     clusters, seeds, items = cells.values.shape
@@ -29,7 +29,7 @@ def fit_lines(cells: Cells, found: Verdict, metric: str = "metric") -> list[str]
     return [*lines, "", *verdict_lines(found)]
 
 
-def verdict_lines(found: Verdict) -> list[str]:
+def verdict_lines(found: FitConclusion) -> list[str]:
     """Say the verdict in one or two sentences."""
     low, high = (f"{v:.2f}" if math.isfinite(v) else "open" for v in found.interval)
     between = f"95 % interval of the best gap: {low} … {high}"

@@ -34,7 +34,7 @@ SMALLEST = 0.005
 
 
 @dataclass(frozen=True)
-class Verdict:
+class FitConclusion:
     """What a fit says, and what it rests on."""
 
     verdict: str
@@ -79,7 +79,7 @@ def _json(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(float(value), 6)
 
 
-def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -> Verdict:
+def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -> FitConclusion:
     """Fit the five curves and return the verdict. `smallest` is the least effect that matters."""
     x, sign = cells.gaps, 1.0 if cells.higher else -1.0
     values = sign * cells.values  # higher is better from here on
@@ -108,7 +108,7 @@ def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -
     name = _name(x, peak, interval, table, curve, evidence)
     if name == EDGE:
         peak = math.inf if slope[-1] > slope[0] else -math.inf
-    return Verdict(
+    return FitConclusion(
         name, curve, peak if math.isfinite(peak) else None, interval,
         (round(interval[0], 3), round(interval[1], 3)) if name == PEAK else None,
         effect, effect_interval, least, p_effect, p_rising, p_falling, table, noise,

@@ -19,14 +19,14 @@ from mind_core.progress import Progress
 from mind_core.runner import StreamOptions
 from mind_sft_select.loop.plan_file import LoopPlan
 from mind_sft_select.scoring.answer_model import AnswerModel
-from mind_sft_select.scoring.templates import Template
+from mind_sft_select.scoring.templates import ConversationTemplate
 
 TOOL = "mind-sft-select"
 RECORDS, SHARDS, RUN, RESULT = "records.jsonl.zst", "shards", "run", "cell.json"
 
 
 @dataclass(frozen=True)
-class Cell:
+class TunedModel:
     """Where a tuned model lies and what it says: nats per answer token of each item [I]."""
 
     arm: str
@@ -40,7 +40,7 @@ class Cell:
 def run_cell(
     plan: LoopPlan, folder: Path, arm: str, seed: int, chosen: Sequence[Record], tokens: int,
     items: Sequence[Record],
-) -> Cell:  # fmt: skip
+) -> TunedModel:  # fmt: skip
     """Tune and evaluate one cell, or read what was done before."""
     keys = [str(record.get("id", number)) for number, record in enumerate(items)]
     if (folder / RESULT).is_file():
@@ -49,7 +49,9 @@ def run_cell(
             raise MindError(
                 f"{folder} was made of other records or items", hint="give another -o folder"
             )
-        return Cell(arm, seed, folder, tokens, found["fingerprint"], np.array(found["losses"]))
+        return TunedModel(
+            arm, seed, folder, tokens, found["fingerprint"], np.array(found["losses"])
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORDS).is_file():
         write_records(folder / RECORDS, chosen)
@@ -59,7 +61,7 @@ def run_cell(
     write_json(folder / RESULT, {"arm": arm, "seed": seed, "tokens": tokens, "records": len(chosen),
                                  "fingerprint": fingerprint, "keys": keys,
                                  "losses": losses.tolist()})  # fmt: skip
-    return Cell(arm, seed, folder, tokens, fingerprint, losses)
+    return TunedModel(arm, seed, folder, tokens, fingerprint, losses)
 
 
 def tune(plan: LoopPlan, folder: Path, seed: int) -> None:
@@ -103,7 +105,7 @@ def evaluate(plan: LoopPlan, run: Path, items: Sequence[Record]) -> tuple[str, n
     from mind_eval.models.model import open_model, usable_device
 
     model = open_model(str(run), usable_device(plan.device))
-    scorer = AnswerModel(model, Template(model.tokenizer), plan.long)
+    scorer = AnswerModel(model, ConversationTemplate(model.tokenizer), plan.long)
     found = scorer([record["messages"] for record in items])
     losses = np.array([np.nan if s is None else s.total.entropy() or np.nan for s in found])
     if not np.isfinite(losses).all():

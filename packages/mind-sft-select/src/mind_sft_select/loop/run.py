@@ -16,9 +16,9 @@ from mind_core.progress import log
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.summary import version_of
-from mind_sft_select.choosing import Chosen, Rules, baseline, choose, stability, within
+from mind_sft_select.choosing import Chosen, SelectionRules, baseline, choose, stability, within
 from mind_sft_select.fitting.cells import Cells
-from mind_sft_select.fitting.verdict import PEAK, Verdict, judge_curve
+from mind_sft_select.fitting.verdict import PEAK, FitConclusion, judge_curve
 from mind_sft_select.loop.cells import TOOL, run_cell
 from mind_sft_select.loop.compare import Difference, compare, rule_verdict
 from mind_sft_select.loop.data import LoopData, draw_instructions, load_data
@@ -50,7 +50,7 @@ def run_loop(
         language: fit_language(loop, language)
         for language in sorted({cluster.stratum for cluster in loop.clusters})
     }
-    rules = Rules(band=band_of(plan, verdicts), reference=loop.own)
+    rules = SelectionRules(band=band_of(plan, verdicts), reference=loop.own)
     chosen = choose(loop.data.pool, rules, evaluation_overlap(loop.data))
     tune_arm(loop, BAND, band_arm(loop, chosen), say)
     differences = compare_arms(loop)
@@ -125,7 +125,7 @@ def evaluation_overlap(data: LoopData) -> Any:
 
 def candidates(data: LoopData) -> list[int]:
     """Return the places of records that may be tuned on: scored, no copy, in no evaluation."""
-    chosen = choose(data.pool, Rules(), evaluation_overlap(data))
+    chosen = choose(data.pool, SelectionRules(), evaluation_overlap(data))
     return chosen.kept
 
 
@@ -198,7 +198,7 @@ def tune_arm(
         tune_arm(loop, "random-length", arm, say)
 
 
-def fit_language(loop: Loop, language: str) -> Verdict | None:
+def fit_language(loop: Loop, language: str) -> FitConclusion | None:
     """Fit the loss of the first half of the items in a language against the clusters' gaps.
 
     None where fewer than four clusters of the language were tuned.
@@ -218,7 +218,7 @@ def fit_language(loop: Loop, language: str) -> Verdict | None:
     return judge_curve(Cells(tuple(n for n, _ in chosen), gaps, values), seed=loop.plan.seed)
 
 
-def band_of(plan: LoopPlan, verdicts: dict[str, Verdict | None]) -> tuple[float, float]:
+def band_of(plan: LoopPlan, verdicts: dict[str, FitConclusion | None]) -> tuple[float, float]:
     """Return the band that the fits recommend, if all languages have a peak; else the plan's."""
     bands = [v.band for v in verdicts.values() if v is not None and v.verdict == PEAK and v.band]
     if bands and len(bands) == len(verdicts):
@@ -238,7 +238,7 @@ def compare_arms(loop: Loop) -> list[Difference]:
 
 
 def summary_of(
-    loop: Loop, rules: Rules, chosen: Chosen, verdicts: dict[str, Verdict | None],
+    loop: Loop, rules: SelectionRules, chosen: Chosen, verdicts: dict[str, FitConclusion | None],
     differences: Sequence[Difference],
 ) -> dict[str, Any]:  # fmt: skip
     """Return what `loop.json` says."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mind_sft_select.loop.cells import Cell
+from mind_sft_select.loop.cells import TunedModel
 from mind_sft_select.loop.data import LoopData
 from mind_sft_select.loop.plan_file import LoopPlan
 from mind_sft_select.references import Reference
@@ -22,7 +22,7 @@ class Loop:
     data: LoopData
     reference: dict[str, Any]
     clusters: list[Cluster] = field(default_factory=list)
-    cells: dict[str, list[Cell]] = field(default_factory=dict)
+    cells: dict[str, list[TunedModel]] = field(default_factory=dict)
 
     @property
     def own(self) -> Reference:

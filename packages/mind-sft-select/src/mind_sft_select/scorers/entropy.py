@@ -18,8 +18,8 @@ from mind_core.records import text_of
 from mind_core.text.languages import language_of
 from mind_sft_select.scorers.conversations import check_scope
 from mind_sft_select.scoring.answer_model import LONG, AnswerModel, model_of
-from mind_sft_select.scoring.sums import Sums
-from mind_sft_select.scoring.templates import Template
+from mind_sft_select.scoring.sums import AnswerSums
+from mind_sft_select.scoring.templates import ConversationTemplate
 
 TEXTS_AT_ONCE = 256
 ALL = "all"
@@ -31,7 +31,9 @@ def answer_model(
 ) -> AnswerModel:
     """Return a model that scores answers; what was loaded once is shared."""
     opened = model_of(model, device)
-    return AnswerModel(opened, Template(opened.tokenizer), long, scope, batch_tokens=batch_tokens)
+    return AnswerModel(
+        opened, ConversationTemplate(opened.tokenizer), long, scope, batch_tokens=batch_tokens
+    )
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,14 @@ class Entropy:
         "all" is over every text. Each text is read after an end token in windows of the context,
         half of it read again; its end counts as a token.
         """
-        scorer, sums = self._scorer("window"), dict[str, Sums]()
+        scorer, sums = self._scorer("window"), dict[str, AnswerSums]()
         rest, number = iter(records), 0
         while batch := list(islice(rest, TEXTS_AT_ONCE)):
             texts = [text_of(r, f"reference record {number + i}") for i, r in enumerate(batch, 1)]
             number += len(batch)
             for record, found in zip(batch, scorer.texts(texts), strict=True):
                 for key in (language_of(record), ALL):
-                    sums[key] = sums.get(key, Sums()) + found
+                    sums[key] = sums.get(key, AnswerSums()) + found
         return {key: found.entropy() or math.nan for key, found in sorted(sums.items())}
 
     def _scorer(self, long: str) -> AnswerModel:

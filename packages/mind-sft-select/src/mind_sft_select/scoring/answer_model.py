@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mind_core.errors import UsageError
 from mind_core.whole_files import MOST_JSON, read_whole
-from mind_sft_select.scoring.sums import ChatSums, Sums
-from mind_sft_select.scoring.templates import Answer, EncodedChat, Template
+from mind_sft_select.scoring.sums import AnswerSums, ChatSums
+from mind_sft_select.scoring.templates import Answer, ConversationTemplate, EncodedChat
 
 if TYPE_CHECKING:
     from mind_eval.models.model import Model
@@ -58,7 +58,7 @@ class AnswerModel:
     """
 
     model: Model
-    template: Template
+    template: ConversationTemplate
     long: str = "drop"
     scope: str = "answer"
     unconditional: bool = False
@@ -90,7 +90,7 @@ class AnswerModel:
         if self.unconditional:
             alone = [jobs.add(self._without_questions(chat)) for chat in encoded]
         if self.plain:
-            bare = Template(self.model.tokenizer, "plain").encode(chats)
+            bare = ConversationTemplate(self.model.tokenizer, "plain").encode(chats)
             plain = [jobs.add(chat) for chat in bare]
         found = jobs.run()
         return [
@@ -98,7 +98,7 @@ class AnswerModel:
             for chat, i, a, p in zip(encoded, main, alone, plain, strict=True)
         ]
 
-    def texts(self, texts: Sequence[str]) -> list[Sums]:
+    def texts(self, texts: Sequence[str]) -> list[AnswerSums]:
         """Return the sums of plain texts, each after the token that begins one and with its end, in
         windows of the context.
         """
@@ -135,7 +135,7 @@ class AnswerModel:
             turns,
             chat.prompt_tokens,
             wanted - scored,
-            inside=sum(first, Sums()) if is_long and self.long == "window" else None,
+            inside=sum(first, AnswerSums()) if is_long and self.long == "window" else None,
             alone=None if alone is None else alone.total(),
             plain=None if plain is None else plain.total(),
             everything=nats.everything() if self.scope == "all" else None,
@@ -149,7 +149,7 @@ class _Nats:
         self.chat = chat
         self.at: dict[int, float] = {}
 
-    def answer(self, answer: Answer, limit: int | None = None) -> Sums:
+    def answer(self, answer: Answer, limit: int | None = None) -> AnswerSums:
         """Sum over an answer, or over its positions below a limit."""
         stop = answer.stop if limit is None else min(answer.stop, limit)
         found = [self.at[i] for i in range(answer.start, stop) if i in self.at]
@@ -158,19 +158,21 @@ class _Nats:
         # Bytes of a part are in proportion to its tokens.
         whole = len(found) == length
         share = answer.bytes if whole else round(answer.bytes * len(found) / length)
-        return Sums(sum(found), len(found), self.at[answer.stop] if has_end else 0.0,
+        return AnswerSums(sum(found), len(found), self.at[answer.stop] if has_end else 0.0,
                     int(has_end), share)  # fmt: skip
 
-    def total(self) -> Sums:
+    def total(self) -> AnswerSums:
         """Sum over all answers."""
-        return sum((self.answer(answer) for answer in self.chat.answers), Sums())
+        return sum((self.answer(answer) for answer in self.chat.answers), AnswerSums())
 
-    def everything(self) -> Sums:
+    def everything(self) -> AnswerSums:
         """Sum over all positions, of which the end tokens are the answers'."""
         ends = [a.stop for a in self.chat.answers if a.stop in self.at]
         end_nats = sum(self.at[i] for i in ends)
-        return Sums(sum(self.at.values()) - end_nats, len(self.at) - len(ends), end_nats, len(ends),
-                    sum(a.bytes for a in self.chat.answers))  # fmt: skip
+        return AnswerSums(
+            sum(self.at.values()) - end_nats, len(self.at) - len(ends), end_nats, len(ends),
+            sum(a.bytes for a in self.chat.answers),
+        )  # fmt: skip
 
 
 class _Jobs:

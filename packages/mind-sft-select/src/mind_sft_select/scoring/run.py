@@ -14,7 +14,7 @@ from mind_sft_select.reading import layouts_of
 from mind_sft_select.score_stream import TOOL, ScoreStep
 from mind_sft_select.scoring.answer_model import AnswerModel, model_of
 from mind_sft_select.scoring.scores_folder import ScoresFolder
-from mind_sft_select.scoring.templates import Template
+from mind_sft_select.scoring.templates import ConversationTemplate
 
 SHARD_RECORDS = 1000
 
@@ -42,7 +42,7 @@ def open_answer_model(options: ScoreOptions) -> AnswerModel:
     model = model_of(options.model, usable_device(options.device), options.dtype)
     return AnswerModel(
         model,
-        Template(model.tokenizer, options.template),
+        ConversationTemplate(model.tokenizer, options.template),
         options.long,
         options.scope,
         options.unconditional,

@@ -11,7 +11,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Sums:
+class AnswerSums:
     """Nats and tokens of answers without their end tokens, nats and number of these, and bytes."""
 
     nats: float = 0.0
@@ -20,8 +20,8 @@ class Sums:
     ends: int = 0
     bytes: int = 0
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(
+    def __add__(self, other: AnswerSums) -> AnswerSums:
+        return AnswerSums(
             self.nats + other.nats,
             self.tokens + other.tokens,
             self.end_nats + other.end_nats,
@@ -55,25 +55,25 @@ class ChatSums:
     `everything` all tokens, questions too; each is there only if it was asked for.
     """
 
-    turns: tuple[Sums, ...]
+    turns: tuple[AnswerSums, ...]
     prompt_tokens: int
     cut: int = 0
-    inside: Sums | None = None
-    alone: Sums | None = None
-    plain: Sums | None = None
-    everything: Sums | None = None
+    inside: AnswerSums | None = None
+    alone: AnswerSums | None = None
+    plain: AnswerSums | None = None
+    everything: AnswerSums | None = None
 
     @property
-    def total(self) -> Sums:
+    def total(self) -> AnswerSums:
         """Return the sums over all answers."""
-        return sum(self.turns, Sums())
+        return sum(self.turns, AnswerSums())
 
     def is_finite(self) -> bool:
         """Tell whether all sums are numbers."""
         parts = (*self.turns, self.inside, self.alone, self.plain, self.everything)
         return all(part is None or part.is_finite() for part in parts)
 
-    def scope(self, scope: str) -> Sums:
+    def scope(self, scope: str) -> AnswerSums:
         """Return the sums that a scope counts: `answer`, `last` or `all`."""
         if scope == "last":
             return self.turns[-1]
@@ -108,7 +108,7 @@ class ChatSums:
         if self.cut:
             values["cut"] = self.cut
         for name in ("inside", "alone", "plain", "everything"):
-            part: Sums | None = getattr(self, name)
+            part: AnswerSums | None = getattr(self, name)
             if part is not None:
                 values[name] = _row(part)
         return values
@@ -117,7 +117,7 @@ class ChatSums:
 FIELDS = ("nats", "tokens", "end_nats", "ends", "bytes")
 
 
-def _row(sums: Sums) -> list[float | int]:
+def _row(sums: AnswerSums) -> list[float | int]:
     values = asdict(sums)
     return [round(values[f], DIGITS) if f.endswith("nats") else values[f] for f in FIELDS]
 
@@ -125,12 +125,12 @@ def _row(sums: Sums) -> list[float | int]:
 def sums_of(values: Mapping[str, Any]) -> ChatSums:
     """Read what `ChatSums.as_dict` wrote."""
     parts = {
-        name: Sums(*values[name])
+        name: AnswerSums(*values[name])
         for name in ("inside", "alone", "plain", "everything")
         if name in values
     }
     return ChatSums(
-        tuple(Sums(*row) for row in values["turns"]),
+        tuple(AnswerSums(*row) for row in values["turns"]),
         int(values["prompt_tokens"]),
         int(values.get("cut", 0)),
         **parts,
@@ -160,7 +160,7 @@ class Choice:
 
     def score(self, sums: ChatSums) -> float | None:
         """Return the score of a conversation under the choice; None where it has none."""
-        part: Sums | None = sums.total
+        part: AnswerSums | None = sums.total
         if self.template == "plain":
             part = sums.plain
         elif self.long == "drop" and (sums.cut or sums.inside is not None):

@@ -38,7 +38,7 @@ class EncodedChat:
         return len(self.ids) - sum(a.stop - a.start + 1 for a in self.answers)
 
 
-class Template:
+class ConversationTemplate:
     """Write conversations as ids for one tokenizer.
 
     `mindllm` is the chat format of `mind_tok.chat`, with control tokens that the tokenizer must

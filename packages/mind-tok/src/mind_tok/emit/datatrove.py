@@ -12,10 +12,10 @@ import numpy as np
 from mind_core import MindError
 from mind_core.files import atomic_file
 from mind_core.whole_files import index_bound, read_whole
-from mind_tok.emit.written import Written, link
+from mind_tok.emit.written import ClosedShard, link
 
 
-def emit(shard: Written) -> list[Path]:
+def emit(shard: ClosedShard) -> list[Path]:
     """Link the payload, the ends and the mask, and write the metadata."""
     metadata = shard.path(".ds.metadata")
     about = f"{shard.tokenizer}|{shard.id_bytes}\n{shard.tokens}\n{_short(shard.tokens)}"

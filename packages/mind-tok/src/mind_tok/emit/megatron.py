@@ -10,7 +10,7 @@ import numpy as np
 from mind_core import MindError
 from mind_core.files import atomic_file
 from mind_core.whole_files import index_bound, read_whole
-from mind_tok.emit.written import Written
+from mind_tok.emit.written import ClosedShard
 
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1
@@ -18,7 +18,7 @@ CODES = {2: 8, 4: 4}
 """uint16 and int32; there is no uint32."""
 
 
-def emit(shard: Written) -> list[Path]:
+def emit(shard: ClosedShard) -> list[Path]:
     """Write lengths (int32) and byte offsets (int64) of documents, each a sequence of its own."""
     ends = np.fromfile(shard.path(".ends"), "<u8").astype(np.int64)
     lengths = np.diff(ends, prepend=np.int64(0))

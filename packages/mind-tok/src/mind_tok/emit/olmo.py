@@ -15,10 +15,10 @@ import numpy as np
 from mind_core import MindError
 from mind_core.bounded import read_packed
 from mind_core.files import atomic_file
-from mind_tok.emit.written import Written, link
+from mind_tok.emit.written import ClosedShard, link
 
 
-def emit(shard: Written) -> list[Path]:
+def emit(shard: ClosedShard) -> list[Path]:
     """Link the payload and the mask, and write the table of documents."""
     ends = np.fromfile(shard.path(".ends"), "<u8").tolist()
     rows = (f"{start},{end}\n" for start, end in zip([0, *ends], ends, strict=False))

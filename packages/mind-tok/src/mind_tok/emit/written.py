@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Written(NamedTuple):
+class ClosedShard(NamedTuple):
     """A shard whose files are closed, as an emitter sees it: `folder / name` with a suffix."""
 
     folder: Path
@@ -24,7 +24,7 @@ class Written(NamedTuple):
         return self.folder / f"{self.name}{suffix}"
 
 
-Emitter = Callable[[Written], list[Path]]
+Emitter = Callable[[ClosedShard], list[Path]]
 """Write an index and return the new files."""
 
 

@@ -14,7 +14,7 @@ from mind_tok.options import NewFolder
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
-    from mind_tok.pipeline import TrainOptions
+    from mind_tok.pipeline import TokenizerTrainOptions
 
 WHAT = "Train a tokenizer on a sample of records and write its folder."
 EXAMPLES = [
@@ -97,7 +97,7 @@ def train(
     from mind_tok.loading import make_plugins
     from mind_tok.sampling import parse_bytes, parse_shares
 
-    wanted = pipeline.TrainOptions(
+    wanted = pipeline.TokenizerTrainOptions(
         output,
         vocab_size,
         kind,
@@ -136,7 +136,7 @@ def _kind_options(kind: str, assignments: Sequence[str], trainer_log: bool) -> d
     return {**chosen, "trainer_log": True} if trainer_log else chosen
 
 
-def _plan(wanted: TrainOptions, plugins: Plugins) -> str:
+def _plan(wanted: TokenizerTrainOptions, plugins: Plugins) -> str:
     from mind_tok.tokenizer import HOOK
 
     component = plugins.make(HOOK, wanted.kind, wanted.kind_options)

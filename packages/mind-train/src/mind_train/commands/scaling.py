@@ -88,13 +88,13 @@ def scaling(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mind_core.records import encode
     from mind_train.experiments.report import as_text
-    from mind_train.experiments.run_table import Columns
+    from mind_train.experiments.run_table import RunColumns
     from mind_train.experiments.scaling import Settings, analyse_table
 
     settings = Settings(law.value, wanted, min_ratio, draws, seed or 0, pool is not None)
     if group and pool:
         raise UsageError("--group and --pool exclude each other", hint="one law, or one for each")
-    results = analyse_table(path, Columns(size, tokens, loss, group or pool, name), settings)
+    results = analyse_table(path, RunColumns(size, tokens, loss, group or pool, name), settings)
     if json:
         cli.write_out(b"".join(encode(result.as_json()) for result in results).decode())
     else:

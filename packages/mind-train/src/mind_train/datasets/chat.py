@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mind_core import MindError
-from mind_train.data import Documents, Example
+from mind_train.data import DocumentIndex, Example
 
 
 class ChatDataset:
@@ -24,7 +24,7 @@ class ChatDataset:
 
     def __init__(
         self,
-        documents: Documents,
+        documents: DocumentIndex,
         sequence: int,
         pad_id: int,
         chosen: Sequence[int] | None = None,

@@ -26,7 +26,7 @@ from mind_train.experiments.outcomes import (
     permutation_level,
     spearman,
 )
-from mind_train.experiments.plan_file import Prediction
+from mind_train.experiments.plan_file import Hypothesis
 from mind_train.experiments.results import Results
 
 Floats = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ def outcomes_of(results: Results) -> list[Outcome]:
     return [ranks[n] if n in ranks else next(judged) for n in range(len(results.plan.predictions))]
 
 
-def effect_of(results: Results, prediction: Prediction) -> Effect:
+def effect_of(results: Results, prediction: Hypothesis) -> Effect:
     """Return the effect that a prediction names; raises NotTestable."""
     arms = rivals(results, prediction)
     seeds = _common_seeds(results, [prediction.of, *arms])
@@ -81,7 +81,7 @@ def effect_of(results: Results, prediction: Prediction) -> Effect:
     )  # fmt: skip
 
 
-def rivals(results: Results, prediction: Prediction) -> list[str]:
+def rivals(results: Results, prediction: Hypothesis) -> list[str]:
     """Return the arms that a prediction's arm is held against."""
     if prediction.of not in results.arms:
         why = results.plan.leave_out.get(prediction.of, "it has no finished cell")
@@ -244,7 +244,7 @@ def early(points: Sequence[tuple[int, float]]) -> float:
 CURVES = {"tokens_to_half": tokens_to_half, "forgetting": forgetting, "early_bits_per_byte": early}
 
 
-def rank_outcome(results: Results, prediction: Prediction) -> Outcome:
+def rank_outcome(results: Results, prediction: Hypothesis) -> Outcome:
     """Hold the order of our arms against the claimed one: Spearman, with a permutation test."""
     arms = [arm for arm in prediction.order if arm in results.arms]
     gone = [arm for arm in prediction.order if arm not in results.arms]

@@ -17,7 +17,7 @@ from mind_train.bench import bench
 from mind_train.components import TOOL
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.plan_file import Plan, digest
-from mind_train.experiments.store import Store
+from mind_train.experiments.store import CellStore
 
 BENCH_SECONDS = 1.0
 BYTES_PER_PARAMETER = 12
@@ -39,7 +39,7 @@ class Cost:
 
 
 def cost_of(
-    plan: Plan, cells: Sequence[Cell], store: Store, plugins: Plugins, vocab: int,
+    plan: Plan, cells: Sequence[Cell], store: CellStore, plugins: Plugins, vocab: int,
     seconds: float = BENCH_SECONDS,
 ) -> Cost:  # fmt: skip
     """Work out what is left to do; a size that was never timed here is timed now."""
@@ -63,7 +63,7 @@ def cost_of(
 
 
 def speed_of(
-    plan: Plan, cell: Cell, store: Store, plugins: Plugins, vocab: int, seconds: float
+    plan: Plan, cell: Cell, store: CellStore, plugins: Plugins, vocab: int, seconds: float
 ) -> float:
     """Return tokens a second of a cell's model on this machine, measured once for a store."""
     train = {k: cell.recipe["train"][k] for k in ("batch", "sequence", "micro_batch", "dtype")}

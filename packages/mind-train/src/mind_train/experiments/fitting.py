@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mind_core.errors import MindError
-from mind_train.experiments.laws import Law
+from mind_train.experiments.laws import ScalingLaw
 
 Array = NDArray[np.float64]
 
@@ -21,10 +21,10 @@ DESCENT_STEPS = 60
 
 
 @dataclass(frozen=True)
-class Fit:
+class LawFit:
     """A fitted law: θ, the objective (a sum, not a mean), residuals of log L float64 (n,)."""
 
-    law: Law
+    law: ScalingLaw
     theta: Array
     objective: float
     residuals: Array
@@ -51,7 +51,7 @@ def huber(residuals: Array, delta: float) -> tuple[Array, Array]:
 
 
 def minimize(
-    law: Law, start: Array, x: Array, log_loss: Array, delta: float, *,
+    law: ScalingLaw, start: Array, x: Array, log_loss: Array, delta: float, *,
     fixed: tuple[int, float] | None = None,
 ) -> tuple[float, Array]:  # fmt: skip
     """Return the objective and θ that L-BFGS reaches from `start`.
@@ -91,8 +91,8 @@ def _shifted(theta: Array, by: Array) -> Array:
 
 
 def fit(
-    law: Law, parameters: Array, tokens: Array, loss: Array, *, delta: float = HUBER_DELTA
-) -> Fit:
+    law: ScalingLaw, parameters: Array, tokens: Array, loss: Array, *, delta: float = HUBER_DELTA
+) -> LawFit:
     """Fit the law to runs: each array float64 (n,), `loss` in any unit.
 
     All starting points go down together, then the best are polished one by one; the best five
@@ -111,10 +111,10 @@ def fit(
     limit = objective * (1 + AGREEMENT) + 1e-12
     agreeing = sum(value <= limit for value, _ in polished)
     residuals = law.log_loss(theta, x)[0] - log_loss
-    return Fit(law, theta, objective, residuals, len(starts), agreeing)
+    return LawFit(law, theta, objective, residuals, len(starts), agreeing)
 
 
-def descend(law: Law, starts: Array, x: Array, log_loss: Array, delta: float) -> Array:
+def descend(law: ScalingLaw, starts: Array, x: Array, log_loss: Array, delta: float) -> Array:
     """Return θ (m, p) that many starts (m, p) reach, the lowest objective first.
 
     Levenberg-Marquardt steps on the residuals weighted by min(1, δ/|r|), which lower Huber's loss
@@ -152,6 +152,6 @@ def descend(law: Law, starts: Array, x: Array, log_loss: Array, delta: float) ->
     return theta[order[np.isfinite(value[order])]]
 
 
-def refit(found: Fit, x: Array, log_loss: Array, *, delta: float = HUBER_DELTA) -> Array:
+def refit(found: LawFit, x: Array, log_loss: Array, *, delta: float = HUBER_DELTA) -> Array:
     """Return θ for other losses of the same runs, from the fitted θ as the only start."""
     return minimize(found.law, found.theta, x, log_loss, delta)[1]

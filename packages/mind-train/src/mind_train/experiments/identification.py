@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mind_train.experiments.fitting import HUBER_DELTA, Fit, minimize
-from mind_train.experiments.laws import Law
+from mind_train.experiments.fitting import HUBER_DELTA, LawFit, minimize
+from mind_train.experiments.laws import ScalingLaw
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ class Profile:
         return float(values.min()), float(values.max())
 
 
-def design_faults(law: Law, parameters: Array, tokens: Array) -> list[str]:
+def design_faults(law: ScalingLaw, parameters: Array, tokens: Array) -> list[str]:
     """Return why these runs cannot determine the law, whatever their losses are."""
     faults = []
     sizes, lengths = np.unique(parameters), np.unique(tokens)
@@ -81,7 +81,7 @@ def _collinear(left: Array, right: Array) -> bool:
 
 
 def profiles(
-    found: Fit, parameters: Array, tokens: Array, loss: Array, *, delta: float = HUBER_DELTA
+    found: LawFit, parameters: Array, tokens: Array, loss: Array, *, delta: float = HUBER_DELTA
 ) -> dict[str, Profile]:
     """Return the profiles of E (1 % to 99.9 % of the lowest loss) and of every exponent.
 
@@ -145,7 +145,7 @@ def _edges(grid: Array, objective: Array, best: float, limit: float) -> list[flo
     return edges
 
 
-def profile_faults(law: Law, found: dict[str, Profile]) -> list[str]:
+def profile_faults(law: ScalingLaw, found: dict[str, Profile]) -> list[str]:
     """Return why the profiles say that the law is not identified."""
     faults = []
     irreducible = found["E"]

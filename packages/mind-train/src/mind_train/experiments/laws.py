@@ -27,7 +27,7 @@ FLOPS_PER_PARAMETER_AND_TOKEN = 6.0
 
 
 @dataclass(frozen=True)
-class Law:
+class ScalingLaw:
     """One form of a scaling law: log L = logsumexp(a_k − γ_k·log x_k over terms k, e).
 
     `terms` names the variables of the power terms. θ = (a_1, γ_1, …, a_K, γ_K, e), float64.
@@ -105,8 +105,8 @@ class Law:
 
 
 LAWS = {
-    "N,D": Law("N,D", ("N", "D")),
-    "C": Law("C", ("C",)),
-    "N": Law("N", ("N",)),
-    "D": Law("D", ("D",)),
+    "N,D": ScalingLaw("N,D", ("N", "D")),
+    "C": ScalingLaw("C", ("C",)),
+    "N": ScalingLaw("N", ("N",)),
+    "D": ScalingLaw("D", ("D",)),
 }

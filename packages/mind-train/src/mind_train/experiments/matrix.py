@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mind_core.errors import MindError
 from mind_core.render.table import align_columns
-from mind_train.data import Documents
+from mind_train.data import DocumentIndex
 from mind_train.experiments.effects import (
     document_error_of,
     tokens_to_half,
@@ -176,12 +176,13 @@ def overlaps(shards: Path, rows: Sequence[str], columns: Sequence[str]) -> Float
     opened = Shards.open(shards, "text")
     held_out = opened.validation()
     known = {
-        name: _grams(Documents(opened.train()), opened.manifest["groups"], name) for name in rows
+        name: _grams(DocumentIndex(opened.train()), opened.manifest["groups"], name)
+        for name in rows
     }
     table = np.full((len(rows), len(columns)), np.nan)
     if held_out is None:
         return table
-    documents = Documents(held_out)
+    documents = DocumentIndex(held_out)
     for place, column in enumerate(columns):
         wanted = _grams(documents, opened.manifest["groups"], column, unique=False)
         for number, row in enumerate(rows):
@@ -193,7 +194,7 @@ def overlaps(shards: Path, rows: Sequence[str], columns: Sequence[str]) -> Float
 
 
 def _grams(
-    documents: Documents, groups: Sequence[dict[str, str]], source: str, unique: bool = True
+    documents: DocumentIndex, groups: Sequence[dict[str, str]], source: str, unique: bool = True
 ) -> npt.NDArray[np.uint64]:
     """Return the token triples of a source's documents as numbers; of all sources for the mixed."""
     chosen = [

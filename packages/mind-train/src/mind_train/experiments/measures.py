@@ -17,7 +17,7 @@ import torch
 
 from mind_core.errors import MindError
 from mind_train.checkpoint import Checkpoint
-from mind_train.data import Documents, Example, stack
+from mind_train.data import DocumentIndex, Example, stack
 from mind_train.held_out import choose, windows
 from mind_train.loss_module import LossModule
 from mind_train.shards import Shards
@@ -52,7 +52,7 @@ def document_scores(model: Checkpoint, shards: Shards, sequence: int) -> Iterato
     split = shards.validation()
     if split is None:
         return
-    documents = Documents(split)
+    documents = DocumentIndex(split)
     end_id = int(shards.tokenizer["end_id"])
     for number, group in enumerate(shards.manifest["groups"]):
         chosen = choose(documents, number, 1 << 40)
@@ -142,7 +142,7 @@ def _pieces(shards: Shards, length: int) -> Iterator[tuple[str, list[npt.NDArray
     split = shards.validation()
     if split is None or length < 2:
         return
-    documents = Documents(split)
+    documents = DocumentIndex(split)
     for number, group in enumerate(shards.manifest["groups"]):
         chosen = choose(documents, number, 1 << 40)
         long = [d for d in chosen if int(documents.lengths[d]) > length]

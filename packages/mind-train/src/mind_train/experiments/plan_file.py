@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Hypothesis:
     """One claim, written before the runs: what is measured, and which effect would count.
 
     `of` names the arm (of the test `rank`: none), `against` arms, "others" (their mean) or
@@ -81,7 +81,7 @@ class Plan:
     max_epochs: float = MAX_EPOCHS
     leave_out: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-    predictions: tuple[Prediction, ...] = ()
+    predictions: tuple[Hypothesis, ...] = ()
     sha256: str = ""
     prediction_sha256: str = ""
     folder: Path = field(default=Path(), compare=False)
@@ -174,17 +174,17 @@ def _size(where: str, name: str, table: dict[str, Any]) -> Size:
     return Size(name, model, table)
 
 
-def _prediction(where: str, number: int, table: dict[str, Any]) -> Prediction:
+def _prediction(where: str, number: int, table: dict[str, Any]) -> Hypothesis:
     what = f"{where}: prediction {number}"
-    check_keys(f"prediction {number}", table, [one.name for one in fields(Prediction)])
-    for one in fields(Prediction):
+    check_keys(f"prediction {number}", table, [one.name for one in fields(Hypothesis)])
+    for one in fields(Hypothesis):
         if one.default is MISSING and one.name not in table:
             raise UsageError(f"{what} does not say {one.name}", hint="it is to be said beforehand")
     for name in ("against", "on", "order"):
         if name in table:
             given = table[name]
             table[name] = tuple(given) if isinstance(given, list) else (str(given),)
-    prediction = Prediction(**table)
+    prediction = Hypothesis(**table)
     if prediction.direction not in DIRECTIONS or prediction.test not in TESTS:
         raise UsageError(
             f"{what}: direction {prediction.direction!r}, test {prediction.test!r}",

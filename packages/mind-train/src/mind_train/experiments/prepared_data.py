@@ -18,7 +18,7 @@ from mind_core.errors import MindError
 from mind_core.files import MANIFEST, read_json, write_json
 from mind_tok import load_tokenizer
 from mind_tok.shards import ShardSet, ShardWriter
-from mind_train.data import Documents
+from mind_train.data import DocumentIndex
 from mind_train.experiments.plan_file import digest
 from mind_train.permutation import splitmix
 from mind_train.shards import Shards
@@ -92,7 +92,7 @@ def plain_language(language: str) -> str:
     return language.split("-")[0]
 
 
-def chosen_documents(documents: Documents, names: list[str], tokens: dict[str, int]) -> I64:
+def chosen_documents(documents: DocumentIndex, names: list[str], tokens: dict[str, int]) -> I64:
     """Return the numbers of the training documents that are taken, in the order of the shards.
 
     Documents of a source are taken in the order of a hash of their number until its tokens are
@@ -121,7 +121,7 @@ def chosen_documents(documents: Documents, names: list[str], tokens: dict[str, i
 def _write_training(
     writer: ShardWriter, preparation: Preparation, train: ShardSet
 ) -> dict[str, dict[str, int]]:
-    documents = Documents(train)
+    documents = DocumentIndex(train)
     names = [group.source for group in train.groups]
     chosen = chosen_documents(documents, names, preparation.tokens)
     bins = _bins(documents.lengths[chosen], preparation.bins)
@@ -155,7 +155,7 @@ def _write_held_out(
     writer: ShardWriter, preparation: Preparation, train: ShardSet, held_out: ShardSet
 ) -> dict[str, dict[str, int]]:
     """Write the held-out documents of every source and language up to the bytes of the plan."""
-    documents = Documents(held_out)
+    documents = DocumentIndex(held_out)
     candidates = _candidates(preparation, held_out, documents)
     doubled = _doubled(train, documents, candidates)
     counts: dict[str, dict[str, int]] = {}
@@ -179,7 +179,9 @@ def _write_held_out(
     return counts
 
 
-def _candidates(preparation: Preparation, held_out: ShardSet, documents: Documents) -> list[int]:
+def _candidates(
+    preparation: Preparation, held_out: ShardSet, documents: DocumentIndex
+) -> list[int]:
     """Return the held-out documents that may be taken, in the order of a hash of their number.
 
     Of each source and language twice the bytes of the plan: near-duplicates are taken from them.
@@ -197,7 +199,9 @@ def _candidates(preparation: Preparation, held_out: ShardSet, documents: Documen
     return found
 
 
-def _doubled(train: ShardSet, documents: Documents, numbers: list[int]) -> npt.NDArray[np.bool_]:
+def _doubled(
+    train: ShardSet, documents: DocumentIndex, numbers: list[int]
+) -> npt.NDArray[np.bool_]:
     """Say of each of some documents whether training has more than half of its windows."""
     hashes = [window_hashes(documents.read(number)[0]) for number in numbers]
     known = np.unique(np.concatenate(hashes)) if hashes else np.empty(0, np.uint64)

@@ -16,7 +16,7 @@ from mind_core.render.table import align_columns
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.plan_file import Plan
 from mind_train.experiments.results import gather
-from mind_train.experiments.store import Store
+from mind_train.experiments.store import CellStore
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def rule_of(best: Sequence[BestRate]) -> RateRule | None:
     return RateRule(c, a, third)
 
 
-def best_rates(plan: Plan, cells: Sequence[Cell], store: Store) -> list[BestRate]:
+def best_rates(plan: Plan, cells: Sequence[Cell], store: CellStore) -> list[BestRate]:
     """Read the loss at each rate of each size: the mean over seeds and held-out sets."""
     found = []
     for size in plan.sizes:

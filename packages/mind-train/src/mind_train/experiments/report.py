@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mind_train.experiments.scaling import Check, Forecast, Result
+from mind_train.experiments.scaling import Forecast, HeldOutForecast, Result
 
 FORMULAS = {
     "N,D": "L = E + A/N^alpha + B/D^beta; compute-optimal N ~ C^a, D ~ C^b",
@@ -41,7 +41,7 @@ def as_text(result: Result, unit: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _check(check: Check) -> list[str]:
+def _check(check: HeldOutForecast) -> list[str]:
     return [
         f"{check.left_out} left out and forecast: mean error {check.mean_error:.2%}"
         f" (nearest run unchanged {check.unchanged_error:.2%},"

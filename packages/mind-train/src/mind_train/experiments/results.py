@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.measures import bits_per_byte
 from mind_train.experiments.plan_file import HELD_OUT_BYTES, Plan
-from mind_train.experiments.store import Store
+from mind_train.experiments.store import CellStore
 
 Floats = npt.NDArray[np.float64]
 SPIKE_SPREADS = 5.0
@@ -79,7 +79,7 @@ class Results:
         return name.rpartition("/")[0]
 
 
-def gather(plan: Plan, cells: Sequence[Cell], store: Store, size: str | None = None) -> Results:
+def gather(plan: Plan, cells: Sequence[Cell], store: CellStore, size: str | None = None) -> Results:
     """Read the finished cells of one size (the plan's first) and check that they compare."""
     chosen = size or plan.sizes[0].name
     results = Results(plan, chosen)

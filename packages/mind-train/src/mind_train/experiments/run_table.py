@@ -23,7 +23,7 @@ MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Columns:
+class RunColumns:
     """Names of the columns: parameters, tokens, final loss; by choice a group and a run's name."""
 
     size: str = "size"
@@ -54,7 +54,7 @@ class Runs:
         )  # fmt: skip
 
 
-def read_runs(path: Path, columns: Columns) -> dict[str, Runs]:
+def read_runs(path: Path, columns: RunColumns) -> dict[str, Runs]:
     """Return the runs of each group (one named "" without a group column), in file order.
 
     A cell that is missing, no number, not finite or not positive, and the same run twice, are
@@ -89,7 +89,7 @@ def read_runs(path: Path, columns: Columns) -> dict[str, Runs]:
     }  # fmt: skip
 
 
-def _refuse_unnamed_groups(path: Path, columns: Columns, rows: list[dict[str, object]]) -> None:
+def _refuse_unnamed_groups(path: Path, columns: RunColumns, rows: list[dict[str, object]]) -> None:
     """Raise UsageError where a column of texts says that the runs are of several kinds.
 
     Runs on three corpora follow three laws (Gadre et al. 2024); one fit of all is a wrong one.

@@ -32,8 +32,8 @@ from mind_train.experiments.measures import (
 )
 from mind_train.experiments.plan_file import Plan
 from mind_train.experiments.prepared_data import prepare
-from mind_train.experiments.store import ABOUT, DOCUMENTS, FAILED, RECORDS, Store
-from mind_train.interrupt import Interrupted
+from mind_train.experiments.store import ABOUT, DOCUMENTS, FAILED, RECORDS, CellStore
+from mind_train.interrupt import TrainingInterrupted
 from mind_train.jobs import prepare_pretrain
 from mind_train.metrics import METRICS, read_metrics
 from mind_train.pipeline import train
@@ -47,13 +47,13 @@ FLOPS = {
 
 
 def run_cells(
-    plan: Plan, cells: Sequence[Cell], store: Store, plugins: Plugins, live: Progress,
+    plan: Plan, cells: Sequence[Cell], store: CellStore, plugins: Plugins, live: Progress,
     quiet: bool = False, retry: bool = False,
 ) -> None:  # fmt: skip
     """Run the cells that are not finished, one after another; a failed one is noted and passed.
 
-    `retry` tries failed ones again. Raises Interrupted after Ctrl-C or SIGTERM, with the step
-    saved.
+    `retry` tries failed ones again. Raises `TrainingInterrupted` after Ctrl-C or SIGTERM, with
+    the step saved.
     """
     torch.set_num_threads(plan.threads)
     for number, cell in enumerate(cells, 1):
@@ -66,7 +66,7 @@ def run_cells(
                 log(TOOL, f"{plan.name}, cell {number} of {len(cells)}: {said(cell)}")
             try:
                 run_cell(plan, cell, store, plugins, live)
-            except Interrupted:
+            except TrainingInterrupted:
                 raise
             except MindError as error:
                 cause = "; ".join(filter(None, (error.message, error.cause)))
@@ -79,7 +79,7 @@ def said(cell: Cell) -> str:
     return f"{cell.arm}, {cell.size}, {cell.tokens:,} tokens, seed {cell.seed} ({cell.name})"
 
 
-def run_cell(plan: Plan, cell: Cell, store: Store, plugins: Plugins, live: Progress) -> None:
+def run_cell(plan: Plan, cell: Cell, store: CellStore, plugins: Plugins, live: Progress) -> None:
     """Train and measure one cell; the caller holds it. Its records are written last."""
     folder = store.cell(cell)
     with store.alone("data"):
@@ -153,7 +153,7 @@ def _record(cell: Cell, step: int) -> dict[str, Any]:
     }
 
 
-def curve_records(cell: Cell, store: Store) -> list[dict[str, Any]]:
+def curve_records(cell: Cell, store: CellStore) -> list[dict[str, Any]]:
     """Return the held-out losses that the trainer wrote, a record for each step and set.
 
     They are of a part of the documents, `documents` "some".
@@ -200,7 +200,7 @@ def final_records(cell: Cell, scores: Sequence[DocumentScore]) -> list[dict[str,
 
 
 def _measure_records(
-    cell: Cell, store: Store, plugins: Plugins, shards: Shards, pairs: list[tuple[str, str]]
+    cell: Cell, store: CellStore, plugins: Plugins, shards: Shards, pairs: list[tuple[str, str]]
 ) -> list[dict[str, Any]]:
     """Return the measures of the kept checkpoints: few-shot at each, alignment at the last."""
     found: list[dict[str, Any]] = []

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mind_core.errors import GateError, MindError
-from mind_train.experiments.fitting import AGREEING_STARTS, Fit, fit, refit
+from mind_train.experiments.fitting import AGREEING_STARTS, LawFit, fit, refit
 from mind_train.experiments.identification import design_faults, profile_faults, profiles
-from mind_train.experiments.laws import FLOPS_PER_PARAMETER_AND_TOKEN, LAWS, Law
-from mind_train.experiments.run_table import Columns, Runs, read_runs
+from mind_train.experiments.laws import FLOPS_PER_PARAMETER_AND_TOKEN, LAWS, ScalingLaw
+from mind_train.experiments.run_table import RunColumns, Runs, read_runs
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Check:
+class HeldOutForecast:
     """What the law says of runs that its fit has not seen, beside two baselines."""
 
     left_out: str
@@ -69,7 +69,7 @@ class Result:
     noise: float
     agreeing_starts: int
     why: tuple[str, ...]
-    checks: tuple[Check, ...] = ()
+    checks: tuple[HeldOutForecast, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     below_ratio: tuple[Forecast, ...] = field(default=())
 
@@ -104,7 +104,7 @@ class Settings:
     pool: bool = False
 
 
-def analyse_table(path: Path, columns: Columns, settings: Settings) -> list[Result]:
+def analyse_table(path: Path, columns: RunColumns, settings: Settings) -> list[Result]:
     """Read a table of runs and analyse each group. Raises MindError for bad tables."""
     if importlib.util.find_spec("scipy") is None:
         raise MindError(
@@ -118,7 +118,7 @@ def analyse_table(path: Path, columns: Columns, settings: Settings) -> list[Resu
     return [analyse(law, group, runs, settings) for group, runs in groups.items()]
 
 
-def analyse(law: Law, group: str, runs: Runs, settings: Settings) -> Result:
+def analyse(law: ScalingLaw, group: str, runs: Runs, settings: Settings) -> Result:
     """Fit the law to the runs with at least `settings.min_ratio` tokens a parameter, and check it.
 
     The runs below the ratio are forecast like unseen ones: a warm-up and a decay that take most
@@ -165,7 +165,7 @@ def analyse(law: Law, group: str, runs: Runs, settings: Settings) -> Result:
     )
 
 
-def bootstrap(found: Fit, runs: Runs, draws: int, seed: int) -> Array:
+def bootstrap(found: LawFit, runs: Runs, draws: int, seed: int) -> Array:
     """Return θ of `draws` refits to residuals drawn by run, float64 (draws, p).
 
     Residuals are widened by √(n / (n − p)), since the fit has taken p of them.
@@ -179,14 +179,14 @@ def bootstrap(found: Fit, runs: Runs, draws: int, seed: int) -> Array:
     )
 
 
-def widened(found: Fit) -> Array:
+def widened(found: LawFit) -> Array:
     """Return the residuals around their mean, as wide as the noise of a run."""
     count, freedom = len(found.residuals), max(len(found.residuals) - found.law.size, 1)
     centred = found.residuals - found.residuals.mean()
     return np.asarray(centred * np.sqrt(count / freedom))
 
 
-def forecast(found: Fit, cloud: Array, runs: Runs, seed: int) -> tuple[Forecast, ...]:
+def forecast(found: LawFit, cloud: Array, runs: Runs, seed: int) -> tuple[Forecast, ...]:
     """Return what the law says of runs, with intervals that hold the noise of a single run."""
     if not len(runs):
         return ()
@@ -210,7 +210,7 @@ def forecast(found: Fit, cloud: Array, runs: Runs, seed: int) -> tuple[Forecast,
     )
 
 
-def checks(law: Law, runs: Runs, draws: int, seed: int) -> tuple[Check, ...]:
+def checks(law: ScalingLaw, runs: Runs, draws: int, seed: int) -> tuple[HeldOutForecast, ...]:
     """Leave out the largest size, then the most tokens, and forecast them from the rest."""
     found = []
     for what, values in (("largest size", runs.parameters), ("most tokens", runs.tokens)):
@@ -221,7 +221,7 @@ def checks(law: Law, runs: Runs, draws: int, seed: int) -> tuple[Check, ...]:
         fitted = fit(law, seen.parameters, seen.tokens, seen.loss)
         forecasts = forecast(fitted, bootstrap(fitted, seen, draws, seed), rest, seed)
         found.append(
-            Check(
+            HeldOutForecast(
                 what,
                 forecasts,
                 float(np.mean([abs(one.error or 0.0) for one in forecasts])),
@@ -253,7 +253,7 @@ def _flops(runs: Runs) -> Array:
     return np.asarray(FLOPS_PER_PARAMETER_AND_TOKEN * runs.parameters * runs.tokens)
 
 
-def check_pooling(law: Law, groups: dict[str, Runs]) -> Runs:
+def check_pooling(law: ScalingLaw, groups: dict[str, Runs]) -> Runs:
     """Return all groups as one, if an F test does not tell their laws apart; else MindError."""
     from scipy.stats import f as f_distribution
 

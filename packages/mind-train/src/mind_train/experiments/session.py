@@ -15,7 +15,7 @@ from mind_train.experiments.plan_file import Plan, read_plan
 from mind_train.experiments.prepared_data import prepare
 from mind_train.experiments.results import Results, gather
 from mind_train.experiments.running import run_cells
-from mind_train.experiments.store import Store
+from mind_train.experiments.store import CellStore
 from mind_train.shards import Shards
 
 
@@ -24,7 +24,7 @@ class Session:
     """A plan with its shards, cells and store."""
 
     plan: Plan
-    store: Store
+    store: CellStore
     plugins: Plugins
     shards: Shards
     cells: list[Cell]
@@ -34,7 +34,7 @@ class Session:
         """Read a plan and expand it; raises MindError where it was changed since it was begun."""
         plan = read_plan(path, kind)
         shards = Shards.open(plan.shard_folders(), "text")
-        found = Store(store)
+        found = CellStore(store)
         found.check(plan, shards.fingerprint)
         return cls(plan, found, plugins, shards, cells_of(plan, plugins, shards))
 

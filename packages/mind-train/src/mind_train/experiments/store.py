@@ -27,7 +27,7 @@ RECORDS, DOCUMENTS, FAILED, ABOUT, LOCK = (
 )  # fmt: skip
 
 
-class Store:
+class CellStore:
     """A store of cells in a folder."""
 
     def __init__(self, folder: Path) -> None:

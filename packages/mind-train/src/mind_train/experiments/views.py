@@ -13,10 +13,10 @@ from mind_train.experiments.effects import forgetting, tokens_to_half
 from mind_train.experiments.outcomes import LEVEL, Outcome, quantile
 from mind_train.experiments.plan_file import Plan
 from mind_train.experiments.results import Results, seed_spread
-from mind_train.experiments.store import Store
+from mind_train.experiments.store import CellStore
 
 
-def status_text(plan: Plan, cells: Sequence[Cell], store: Store) -> str:
+def status_text(plan: Plan, cells: Sequence[Cell], store: CellStore) -> str:
     """Say which cells are finished, failed, begun or missing."""
     states = {cell.name: store.state(cell) for cell in cells}
     counts = Counter(states.values())
@@ -50,7 +50,7 @@ def arms_text(results: Results) -> str:
     return "\n".join([*lines, *left_out_lines(results)]) + "\n"
 
 
-def runs_csv(plan: Plan, cells: Sequence[Cell], store: Store) -> str:
+def runs_csv(plan: Plan, cells: Sequence[Cell], store: CellStore) -> str:
     """Return the finished runs of a ladder as the table that `mind-train scaling` reads.
 
     The loss is the mean over sets of the last bits per byte; trunks are no runs of it. `size` is

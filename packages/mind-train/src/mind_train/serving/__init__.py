@@ -1,1 +1,1 @@
-"""An OpenAI-compatible server over one model: requests, the writer behind them, the routes."""
+"""An OpenAI-compatible server over one model: requests, the engine behind them, the routes."""

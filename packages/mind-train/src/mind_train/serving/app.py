@@ -19,8 +19,8 @@ from starlette.routing import Route
 from mind_core.safe_html import policy
 from mind_train.checkpoint import Checkpoint
 from mind_train.decoding import Written
+from mind_train.serving.engine import Busy, GenerationEngine, Text
 from mind_train.serving.requests import Asked, BadRequest, read_request
-from mind_train.serving.writer import Busy, Text, Writer
 
 BODY = 1 << 20  # bytes of a request at most
 Piece = tuple[int, str, Written, int, str]
@@ -30,10 +30,15 @@ class Server:
     """Answer requests about one model, called ``name``."""
 
     def __init__(
-        self, checkpoint: Checkpoint, name: str, key: str | None, max_new: int, writer: Writer
+        self,
+        checkpoint: Checkpoint,
+        name: str,
+        key: str | None,
+        max_new: int,
+        engine: GenerationEngine,
     ) -> None:
         self.checkpoint, self.name, self.key = checkpoint, name, key
-        self.max_new, self.writer, self.begun = max_new, writer, int(time.time())
+        self.max_new, self.engine, self.begun = max_new, engine, int(time.time())
 
     def app(self) -> Starlette:
         """Make the application."""
@@ -103,7 +108,7 @@ class Server:
         pieces: asyncio.Queue[Piece] = asyncio.Queue()
         texts = self._texts(asked, pieces)
         try:
-            self.writer.add(texts)
+            self.engine.add(texts)
         except Busy as error:
             return fault(503, f"{error.message}: {error.hint}")
         head = {
@@ -121,7 +126,7 @@ class Server:
 
         def seen(number: int) -> Any:
             def take(new: str, written: Written) -> None:
-                # What it is now: the writer goes on while this waits in the queue.
+                # What it is now: the engine goes on while this waits in the queue.
                 piece = (number, new, written, len(written.logprobs), written.finish)
                 loop.call_soon_threadsafe(pieces.put_nowait, piece)
 

@@ -16,7 +16,7 @@ from mind_train.decoding import Rules, Written, write_together
 class Text:
     """A text to be written; ``seen`` gets each new piece, and at the end "" with ``finish`` set.
 
-    ``seen`` is called on the writer's thread. Whoever does not want the rest sets ``gone``.
+    ``seen`` is called on the engine's thread. Whoever does not want the rest sets ``gone``.
     """
 
     prompt: list[int]
@@ -29,7 +29,7 @@ class Busy(MindError):
     """Report that too many texts are waiting."""
 
 
-class Writer:
+class GenerationEngine:
     """Write the texts of all clients, the longest waiting first."""
 
     def __init__(self, checkpoint: Checkpoint, batch: int, waiting: int) -> None:
@@ -37,7 +37,7 @@ class Writer:
         self.texts: deque[Text] = deque()
         self.turn = threading.Condition()
         self.batches = 0
-        threading.Thread(target=self._work, daemon=True, name="writer").start()
+        threading.Thread(target=self._work, daemon=True, name="engine").start()
 
     def add(self, texts: list[Text]) -> None:
         """Let texts wait for their turn, all or none; raise Busy if too many wait already."""
