@@ -17,7 +17,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 
-from mind_clean.language_models import Detected, detect
+from mind_clean.language_models import LanguageGuess, detect
 from mind_core.stream import read_records
 
 SAMPLE, LEAST, MESSAGES = 300, 300, 8
@@ -26,7 +26,7 @@ CATALOGUE = re.compile(r"django/(?:conf|contrib/\w+)/locale/(\w+)/LC_MESSAGES/dj
 PLACES = re.compile(r"%\(\w+\)[sd]|%[sd]")
 
 
-def foreign(wheel: str) -> Iterator[tuple[str, Detected]]:
+def foreign(wheel: str) -> Iterator[tuple[str, LanguageGuess]]:
     """Yield the language of a catalogue and what is detected, for each text made from one."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("wheel")
     parser.add_argument("files", nargs="+")
     args = parser.parse_args()
-    groups: dict[str, list[tuple[str, Detected]]] = defaultdict(list)
+    groups: dict[str, list[tuple[str, LanguageGuess]]] = defaultdict(list)
     for file in args.files:
         for record in read_records([file]):
             text = record.get("gold") or record.get("text") or ""

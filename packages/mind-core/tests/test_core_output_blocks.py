@@ -14,7 +14,7 @@ from mind_core import output as outputs
 from mind_core.direct import write_directly
 from mind_core.files import atomic_file, atomic_folder
 from mind_core.output import FILE_LEVEL, PLAIN, Output
-from mind_core.stdout import Reserved, reserved_stdout
+from mind_core.stdout import ReservedStdout, reserved_stdout
 
 
 class Watched(io.BytesIO):
@@ -119,7 +119,7 @@ def test_what_passes_python_by_goes_to_stderr_and_stdout_comes_back(
         monkeypatch.setattr(sys, "stdout", before)
         before.write("before ")
         with reserved_stdout() as own:
-            assert isinstance(sys.stdout, Reserved)
+            assert isinstance(sys.stdout, ReservedStdout)
             os.write(1, b"from a library ")
             own.write(b"records ")
             with pytest.raises(RuntimeError, match="printed to stdout"):

@@ -17,7 +17,7 @@ from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.input_size import expected_bytes
 from mind_dedup.key_table import KeyTable
 from mind_dedup.sorted_runs import TieredIndex
-from mind_dedup.store import Block, Remote, Store
+from mind_dedup.store import RecordBlock, Remote, Store
 from mind_dedup.two_pass import TwoPass
 
 Row = tuple[list[int], list[int], bytes]
@@ -37,14 +37,14 @@ def rows_of(chance: np.random.Generator, count: int) -> list[Row]:
     ]
 
 
-def block_of(rows: list[Row]) -> Block:
+def block_of(rows: list[Row]) -> RecordBlock:
     columns: list[Any] = []
     for place, kind in ((0, np.uint64), (1, np.uint32)):
         columns.append(np.array([one for row in rows for one in row[place]], kind))  # type: ignore[union-attr]
         columns.append(np.cumsum([len(row[place]) for row in rows], dtype=np.uint32))
     columns.append(np.frombuffer(b"".join(row[2] for row in rows), np.uint8))
     columns.append(np.cumsum([len(row[2]) for row in rows], dtype=np.uint32))
-    return Block(*columns)
+    return RecordBlock(*columns)
 
 
 def filled(memory: int) -> tuple[Store, list[Row]]:

@@ -24,7 +24,7 @@ from mind_domain.distilling import DistilRule, check_rationale, make_lesson
 from mind_domain.domains.finance.finance import Finance
 from mind_domain.judges.nll import bits_per_byte
 from mind_domain.judges.trial import Trial, parse_ranking
-from mind_domain.judging import Answered, JudgeRule, make_trials
+from mind_domain.judging import AnsweredQuestion, JudgeRule, make_trials
 from mind_domain.teachers import Decoding, Reply
 from mind_tok.chat import encode_chat
 from mind_tok.sentencepiece import Bpe
@@ -254,7 +254,7 @@ def replies(models: list[str], count: int = 30) -> list[Record]:
 
 
 def test_seats_are_drawn_for_each_question_and_repeat() -> None:
-    answered = [Answered(f"q{n}", ({"role": "user", "content": "x"},), None,
+    answered = [AnsweredQuestion(f"q{n}", ({"role": "user", "content": "x"},), None,
                          {name: name for name in "abc"}) for n in range(300)]  # fmt: skip
     trials = make_trials(answered, JudgeRule(repeats=2, seed=1))
     assert len(trials) == 600

@@ -11,7 +11,7 @@ from mind_core import Record
 from mind_core.stream import Batch
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
-from mind_tok.inspect import Inspect, _splits_a_character, first_difference
+from mind_tok.inspect import TokenizerInspector, _splits_a_character, first_difference
 from mind_tok.sentencepiece import Bpe
 from mind_tok.tokenizer import Token
 
@@ -101,7 +101,7 @@ def test_the_first_difference_is_found() -> None:
 
 
 def test_an_empty_batch_is_no_trouble(tokenizer: Tokenizer) -> None:
-    outcome = Inspect((tokenizer,))(Batch("in", 1, b"\n"))
+    outcome = TokenizerInspector((tokenizer,))(Batch("in", 1, b"\n"))
     assert outcome.records_in == 0 and outcome.payload[0].tallies == {}
 
 

@@ -29,8 +29,8 @@ from mind_train.experiments.prepared_data import Preparation, notes_of, prepare
 from mind_train.experiments.results import gather
 from mind_train.experiments.running import run_cells
 from mind_train.experiments.session import Session
-from mind_train.experiments.store import RECORDS, Store
-from mind_train.interrupt import Interrupted
+from mind_train.experiments.store import RECORDS, CellStore
+from mind_train.interrupt import TrainingInterrupted
 
 
 @pytest.fixture(scope="module")
@@ -345,7 +345,7 @@ def test_a_cell_that_another_process_holds_is_left_to_it(
 
 
 def test_one_process_of_a_store_at_a_time_prepares_data(tmp_path: Path) -> None:
-    with Store(tmp_path).alone("data"), (tmp_path / ".data.lock").open("a") as other:
+    with CellStore(tmp_path).alone("data"), (tmp_path / ".data.lock").open("a") as other:
         with pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
         fcntl.flock((tmp_path / ".other.lock").open("a"), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -357,21 +357,21 @@ def test_a_cell_that_is_tried_again_is_no_longer_a_failed_one(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: Any, **__: Any) -> None:
-        raise Interrupted("stopped")
+        raise TrainingInterrupted("stopped")
 
     plan = plan_for(corpus, seeds=[0])
-    cell, found = cells_of(plan, PLUGINS)[0], Store(tmp_path)
+    cell, found = cells_of(plan, PLUGINS)[0], CellStore(tmp_path)
     found.cell(cell).mkdir(parents=True)
     write_json(found.cell(cell) / store_module.FAILED, {"cause": "no memory"})
     assert (found.state(cell), found.cause(cell)) == ("failed", "no memory")
     monkeypatch.setattr(running, "prepare", lambda *_: tmp_path)
     monkeypatch.setattr(running, "prepare_pretrain", stopped)
-    with pytest.raises(Interrupted):
+    with pytest.raises(TrainingInterrupted):
         run_cells(plan, [cell], found, PLUGINS, Progress(None), quiet=True, retry=True)
     assert found.state(cell) == "missing"
 
 
-def test_a_session_refuses_other_shards(finished: tuple[Plan, Store], tmp_path: Path) -> None:
+def test_a_session_refuses_other_shards(finished: tuple[Plan, CellStore], tmp_path: Path) -> None:
     plan, _ = finished
     path = plan.folder / "SESSION.toml"
     path.write_text(tomli_w.dumps(values_of(name="session")))

@@ -14,7 +14,7 @@ import pytest
 from mind_train.bench import trainer_of
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.held_out import HeldOut
+from mind_train.held_out import HeldOutSet
 from mind_train.metrics import NoMetrics
 from mind_train.models import cpu
 from mind_train.models.cpu import switch
@@ -40,7 +40,7 @@ def train(on: bool, architecture: str, recompute: bool = False) -> tuple[list[fl
     trainer = trainer_of(recipe, load_plugins(), vocab=400)
     counted = np.ones(512, np.bool_)
     row = dataclasses.replace(trainer.mixture.sources[0].rows.row(9), mask=counted)
-    trainer.held_out = [HeldOut("a", "en", [row], [counted], 512)]
+    trainer.held_out = [HeldOutSet("a", "en", [row], [counted], 512)]
     called: set[str] = set()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:

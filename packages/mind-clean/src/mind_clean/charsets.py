@@ -68,7 +68,7 @@ _AS = {
 }  # fmt: skip
 
 
-class Decoded(NamedTuple):
+class DecodedPage(NamedTuple):
     """Hold a page's text, the charset it was read in, and how many places could not be read."""
 
     text: str
@@ -76,7 +76,7 @@ class Decoded(NamedTuple):
     undecodable: int
 
 
-def decode_page(data: bytes, declared: str | None = None) -> Decoded:
+def decode_page(data: bytes, declared: str | None = None) -> DecodedPage:
     """Return the text of a page; `declared` is the charset that HTTP gives.
 
     What cannot be read becomes U+FFFD and is counted.
@@ -100,7 +100,7 @@ def decode_page(data: bytes, declared: str | None = None) -> Decoded:
     return _weighed(data, detected, _NO_BONUS)
 
 
-def _weighed(data: bytes, found: Decoded, bonus: float = _BONUS) -> Decoded:
+def _weighed(data: bytes, found: DecodedPage, bonus: float = _BONUS) -> DecodedPage:
     """Return the reading, or that in another East Asian charset if it is clearly better text.
 
     Latin letters are weighed against Chinese only where they stand in long runs.
@@ -161,10 +161,10 @@ def _strictly(data: bytes, charset: str) -> str | None:
         return None
 
 
-def _replaced(data: bytes, charset: str) -> Decoded:
+def _replaced(data: bytes, charset: str) -> DecodedPage:
     text = data.decode(charset, "replace")
     before = data.count("\ufffd".encode(charset)) if charset.startswith("utf") else 0
-    return Decoded(text, charset, max(0, text.count("\ufffd") - before))
+    return DecodedPage(text, charset, max(0, text.count("\ufffd") - before))
 
 
 def _is_surely_utf8(data: bytes) -> bool:

@@ -36,25 +36,25 @@ SAME_AS = {"yue": "zh", "wuu": "zh", "simple": "en"}
 _BLANKS = re.compile(r"[\W\d_]+")
 
 
-class Detected(NamedTuple):
+class LanguageGuess(NamedTuple):
     """Hold a language as a two-letter code, and how sure that is, 0 to 1, to three places."""
 
     language: str
     score: float
 
 
-def detect(text: str, sample: int) -> Detected:
+def detect(text: str, sample: int) -> LanguageGuess:
     """Return the language of a text; the model sees about `sample` characters of it."""
     letters = letters_of(text)
     if letters.all == 0:
-        return Detected(UNDETERMINED, 0.0)
+        return LanguageGuess(UNDETERMINED, 0.0)
     by_script = _by_script(letters)
     if by_script is not None:
         return by_script
     return _by_model(_sampled(text, sample))
 
 
-def _by_script(letters: Letters) -> Detected | None:
+def _by_script(letters: Letters) -> LanguageGuess | None:
     """Return the language if the scripts leave no doubt: Chinese without kana, or Hangul.
 
     The score is the share of what is written that the language's own characters carry.
@@ -63,21 +63,21 @@ def _by_script(letters: Letters) -> Detected | None:
     enough = letters.chinese >= HAN_SHARE_OF_CHINESE * letters.all
     if enough and letters.kana <= KANA_OF_CHINESE * cjk:
         own = LETTERS_A_HAN * letters.chinese
-        return Detected("zh", round(own / (own + letters.all - letters.chinese), 3))
+        return LanguageGuess("zh", round(own / (own + letters.all - letters.chinese), 3))
     if 2 * letters.hangul >= letters.all:
         own = 2 * letters.hangul
-        return Detected("ko", round(own / (own + letters.all - letters.hangul), 3))
+        return LanguageGuess("ko", round(own / (own + letters.all - letters.hangul), 3))
     return None
 
 
-def _by_model(text: str) -> Detected:
+def _by_model(text: str) -> LanguageGuess:
     if not text:
-        return Detected(UNDETERMINED, 0.0)
+        return LanguageGuess(UNDETERMINED, 0.0)
     labels, scores = load_model().predict(text, k=1)
     if not labels:
-        return Detected(UNDETERMINED, 0.0)
+        return LanguageGuess(UNDETERMINED, 0.0)
     language = labels[0].removeprefix("__label__")
-    return Detected(SAME_AS.get(language, language), round(min(1.0, float(scores[0])), 3))
+    return LanguageGuess(SAME_AS.get(language, language), round(min(1.0, float(scores[0])), 3))
 
 
 def _sampled(text: str, sample: int) -> str:

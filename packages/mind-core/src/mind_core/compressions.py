@@ -79,7 +79,7 @@ def content_of(source: BinaryIO, name: str) -> Iterator[bytes]:
             cause="the tool before this one failed to start, or the file is empty",
             hint="look at the messages above; an empty stream is made by `zstd < /dev/null`",
         )
-    joined = _Joined(start, source)
+    joined = _PeekedSource(start, source)
     first = start[:4]
     if first == zstd_frames.MAGIC or int.from_bytes(first, "little") in zstd_frames.SKIPPABLE_MAGIC:
         yield from zstd_frames.decompress(joined, name)
@@ -99,7 +99,7 @@ def _read_at_least(source: BinaryIO, size: int) -> bytes:
     return data
 
 
-class _Joined:
+class _PeekedSource:
     """The bytes that were looked at, then the rest of the source as soon as it arrives."""
 
     def __init__(self, start: bytes, source: BinaryIO) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn, TextIO, cast
 PRINTED = "it printed to stdout, which carries the records; print(…, file=sys.stderr) is seen"
 
 
-class Reserved:
+class ReservedStdout:
     """Stand in the place of `sys.stdout`: what is printed is an error of whoever printed it."""
 
     encoding = "utf-8"
@@ -49,12 +49,12 @@ class Reserved:
 
 def is_reserved() -> bool:
     """Return whether stdout is kept for records at present."""
-    return isinstance(sys.stdout, Reserved)
+    return isinstance(sys.stdout, ReservedStdout)
 
 
 def reserve() -> None:
     """Keep this process's `sys.stdout` for records for good: what a worker does."""
-    sys.stdout = cast(TextIO, Reserved())
+    sys.stdout = cast(TextIO, ReservedStdout())
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def reserved_stdout() -> Iterator[BinaryIO]:
     except (OSError, ValueError):
         is_descriptor = False
     if not is_descriptor:  # a test's stand-in
-        sys.stdout = cast(TextIO, Reserved())
+        sys.stdout = cast(TextIO, ReservedStdout())
         try:
             yield before.buffer
         finally:
@@ -78,7 +78,7 @@ def reserved_stdout() -> Iterator[BinaryIO]:
         return
     own = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    sys.stdout = cast(TextIO, Reserved())
+    sys.stdout = cast(TextIO, ReservedStdout())
     try:
         yield own
         own.flush()

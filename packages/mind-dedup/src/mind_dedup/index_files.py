@@ -170,7 +170,7 @@ def check_free(folder: Path) -> None:
 def _write(path: Path, scheme: str, blocks: Iterator[RecordBlock]) -> tuple[int, str]:
     """Write a segment; return its size and checksum."""
     with atomic_file(path) as file:
-        hashed = _Hashed(file)
+        hashed = _HashingFile(file)
         hashed.write(_MAGIC)
         directory = []
         for block in blocks:
@@ -183,7 +183,7 @@ def _write(path: Path, scheme: str, blocks: Iterator[RecordBlock]) -> tuple[int,
         return file.tell(), f"{checksum:016x}"
 
 
-class _Hashed:
+class _HashingFile:
     """A file that is hashed as it is written."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -36,7 +36,7 @@ from mind_dedup.single_pass import TOOL, RemovalCounts, SinglePass
 from mind_dedup.sorted_runs import ChunkedDeduplicator
 from mind_dedup.store import Store
 from mind_dedup.two_pass import TwoPass
-from mind_dedup.two_pass_passages import CountPassages, TwoPassPassages
+from mind_dedup.two_pass_passages import PassageCounter, TwoPassPassages
 from mind_dedup.two_pass_units import TwoPassUnits
 from mind_dedup.units import FingerprintUnits, SinglePassUnits, UnitRemover
 
@@ -158,7 +158,7 @@ def _passes(
     work: Work
     if plan.unit == PASSAGE:
         passages = TwoPassPassages(tally, job.mark, want_rejects)
-        work = CountPassages(plan.units.tokens)
+        work = PassageCounter(plan.units.tokens)
         if job.restore:
             work = Restoring(work, frozenset(map(str, job.restore)))
         return [

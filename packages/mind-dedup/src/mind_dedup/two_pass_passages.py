@@ -28,7 +28,7 @@ from mind_dedup.units import UnitRemover
 REASON = "repeated_passage"
 
 
-class CountedPassages(NamedTuple):
+class PassageCounts(NamedTuple):
     """Hold what the first walk makes of a batch: hashes by part, and what records are named by."""
 
     hashes: Hashes
@@ -37,13 +37,13 @@ class CountedPassages(NamedTuple):
 
 
 @dataclass
-class CountPassages:
+class PassageCounter:
     """Work on a batch of the first walk: hash the runs of its texts."""
 
     size: int
 
     def __call__(self, batch: Batch) -> BatchResult:
-        """Return the outcome with `CountedPassages` as its payload."""
+        """Return the outcome with `PassageCounts` as its payload."""
         outcome = BatchResult()
         texts: list[str] = []
         ids: list[bytes] = []
@@ -69,7 +69,7 @@ class CountPassages:
             hashes_of(ids),
         )
         hashes, parts = by_part(windows_of(texts, self.size).hashes)
-        outcome.payload = CountedPassages(hashes, parts, prints)
+        outcome.payload = PassageCounts(hashes, parts, prints)
         return outcome
 
 
@@ -85,7 +85,7 @@ class FoundPassages(NamedTuple):
 
 
 @dataclass
-class FindPassages:
+class PassageFinder:
     """Work on a batch of the second walk: find the runs that repeat."""
 
     size: int
@@ -124,7 +124,7 @@ class TwoPassPassages:
 
     def collect(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the first walk: count its runs, and let its lines pass."""
-        counted: CountedPassages = outcome.payload
+        counted: PassageCounts = outcome.payload
         outcome.payload = None
         outcome.details["runs"] += len(counted.hashes)
         self._waiting.add(counted.hashes, counted.ends)
@@ -145,7 +145,7 @@ class TwoPassPassages:
         repeated = RepeatedHashes(self._waiting.repeated(rule.copies))
         self._owners = np.full(len(repeated.hashes), -1, np.int64)
         self._checks = np.zeros(len(repeated.hashes), np.uint64)
-        return FindPassages(rule.tokens, repeated)
+        return PassageFinder(rule.tokens, repeated)
 
     def emit(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the second walk: shorten its texts."""

@@ -15,7 +15,7 @@ from mind_dedup.units import UnitRemover, Units, spans_of
 
 
 @dataclass
-class SplitAgain:
+class SecondSplit:
     """Work on a batch of the second walk: see where the units are, as in the first."""
 
     unit: str
@@ -48,7 +48,7 @@ class TwoPassUnits(TwoPass):
     def second(self) -> Callable[[Batch], BatchResult]:
         """Decide what is not decided yet; return the work of the second walk."""
         self.settle()
-        return SplitAgain(self.tally.plan.unit, self.tally.plan.min_characters)
+        return SecondSplit(self.tally.plan.unit, self.tally.plan.min_characters)
 
     def emit(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the second walk: shorten its texts."""

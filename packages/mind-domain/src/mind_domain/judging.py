@@ -41,7 +41,7 @@ class JudgeRule:
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredQuestion:
     """A question with the replies of all models."""
 
     key: str
@@ -50,7 +50,7 @@ class Answered:
     replies: Mapping[str, str]
 
 
-def read_replies(record: Record, position: str) -> Answered:
+def read_replies(record: Record, position: str) -> AnsweredQuestion:
     """Read what `mind-domain answer` wrote; raise `BadRecord` for anything else."""
     replies, messages = record.get("replies"), record.get("messages")
     key = record.get("question_id")
@@ -63,7 +63,7 @@ def read_replies(record: Record, position: str) -> Answered:
             cause="question_id, messages, and replies of two models or more",
         )
     reference = record.get("reference")
-    return Answered(
+    return AnsweredQuestion(
         str(key),
         tuple(messages),
         reference if isinstance(reference, str) else None,
@@ -71,20 +71,22 @@ def read_replies(record: Record, position: str) -> Answered:
     )
 
 
-def read_references(models: Iterable[str]) -> Callable[[Record, str], Answered]:
+def read_references(models: Iterable[str]) -> Callable[[Record, str], AnsweredQuestion]:
     """Return a reader for a judge of references: replies may be there, conversations will do."""
     names = sorted(models)
 
-    def read(record: Record, position: str) -> Answered:
+    def read(record: Record, position: str) -> AnsweredQuestion:
         if "replies" in record:
             return read_replies(record, position)
         asked = read_question(record, position)
-        return Answered(asked.key, asked.messages, asked.reference, dict.fromkeys(names, ""))
+        return AnsweredQuestion(
+            asked.key, asked.messages, asked.reference, dict.fromkeys(names, "")
+        )
 
     return read
 
 
-def make_trials(answered: Sequence[Answered], rule: JudgeRule) -> list[Trial]:
+def make_trials(answered: Sequence[AnsweredQuestion], rule: JudgeRule) -> list[Trial]:
     """Lay out all trials: seats drawn for each question and repeat, or each pair in both seats."""
     trials = []
     for one in answered:
@@ -214,7 +216,7 @@ def _verdict_record(trial: Trial, verdict: Groups | Reason, judge: str) -> Recor
     return {**record, "ranking": [[trial.names[seat] for seat in group] for group in verdict]}
 
 
-def _require_equal(answered: Sequence[Answered]) -> None:
+def _require_equal(answered: Sequence[AnsweredQuestion]) -> None:
     """Refuse replies that are of other models on some questions than on others."""
     if not answered:
         raise MindError(

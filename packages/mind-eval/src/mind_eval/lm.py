@@ -17,7 +17,7 @@ from mind_eval.models.chat_layouts import layout_for
 from mind_eval.models.model import Model
 from mind_eval.prompts.chat import SINGLE
 from mind_eval.prompts.spec import NEW_TOKENS
-from mind_eval.scoring import BATCH_TOKENS, Scored, score
+from mind_eval.scoring import BATCH_TOKENS, TokenScores, score
 
 
 class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
@@ -99,7 +99,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             found.append((sum(one.total for one in scored), all(one.greedy for one in scored)))
         return found
 
-    def _score(self, sequences: list[ScoredSequence]) -> list[Scored]:
+    def _score(self, sequences: list[ScoredSequence]) -> list[TokenScores]:
         answers = score(
             self.model.network, sequences, batch_tokens=self.batch_tokens, done=self.done
         )

@@ -22,7 +22,7 @@ from mind_eval.output_layer import ranks_of, score_targets
 if TYPE_CHECKING:
     from mind_train.models.language_model import LanguageModel
 
-__all__ = ["BATCH_TOKENS", "PrefixScorer", "Scored", "ScoredSequence", "score"]
+__all__ = ["BATCH_TOKENS", "PrefixScorer", "ScoredSequence", "TokenScores", "score"]
 
 BATCH_TOKENS = 8192
 
@@ -32,7 +32,7 @@ in the processor's cache."""
 
 
 @dataclass(frozen=True)
-class Scored:
+class TokenScores:
     """Log-probability in nats of each scored token, and whether each was the likeliest.
 
     `ranks`, if they are asked for, count the tokens that were likelier than each.
@@ -55,14 +55,14 @@ def score(
     batch_tokens: int = BATCH_TOKENS,
     done: Callable[[int], None] | None = None,
     ranks: bool = False,
-) -> list[Scored]:
+) -> list[TokenScores]:
     """Score every sequence; the answers stand in the order of the questions.
 
     `done` hears how many sequences are answered so far; `ranks` are found if they are asked for.
     """
     network = model if isinstance(model, Network) else MindNetwork(model)
     scorer = PrefixScorer(network, batch_tokens, ranks)
-    answers: list[Scored | None] = [None] * len(sequences)
+    answers: list[TokenScores | None] = [None] * len(sequences)
     count = 0
     for unit in plan(sequences, batch_tokens, share=network.branches):
         for index, answer in scorer.answer(unit, sequences):
@@ -87,17 +87,17 @@ class PrefixScorer:
     @torch.inference_mode()
     def answer(
         self, unit: PrefixBatch, sequences: Sequence[ScoredSequence]
-    ) -> list[tuple[int, Scored]]:
+    ) -> list[tuple[int, TokenScores]]:
         """Score the sequences of one unit: (index, answer) each."""
         self._enter(unit.prefix)
-        gathered = _Gathered(sequences)
+        gathered = _HiddenStates(sequences)
         if self.network.packs:
             self._answer_packed(unit, gathered)
         else:
             self._answer_padded(unit, gathered)
         return list(gathered.answers(self.network, self.ranks))
 
-    def _answer_packed(self, unit: PrefixBatch, gathered: _Gathered) -> None:
+    def _answer_packed(self, unit: PrefixBatch, gathered: _HiddenStates) -> None:
         """Read rows with their branches in one pass, or a few."""
         start = len(unit.prefix)
         for rows in _passes(unit.rows, start):
@@ -119,7 +119,7 @@ class PrefixScorer:
                         gathered.add(index, states)
                     place += len(tail)
 
-    def _answer_padded(self, unit: PrefixBatch, gathered: _Gathered) -> None:
+    def _answer_padded(self, unit: PrefixBatch, gathered: _HiddenStates) -> None:
         """Read rows, padded, then the branches of each."""
         start = len(unit.prefix)
         keep = any(row.branches for row in unit.rows)
@@ -134,7 +134,9 @@ class PrefixScorer:
                     row, hidden[number, first], past.row(number, len(row.context)), gathered
                 )
 
-    def _branch(self, row: ContextGroup, first: Tensor, past: Past, gathered: _Gathered) -> None:
+    def _branch(
+        self, row: ContextGroup, first: Tensor, past: Past, gathered: _HiddenStates
+    ) -> None:
         """Read the answers to one question, some at a time, on top of its keys and values."""
         tails = sorted(row.branches, key=lambda tail: (-len(tail), tail))
         while tails:
@@ -189,7 +191,7 @@ def _passes(rows: Sequence[ContextGroup], start: int) -> Iterator[list[ContextGr
         yield batch
 
 
-class _Gathered:
+class _HiddenStates:
     """Hidden states to go through the output layer together; the same states go once."""
 
     def __init__(self, sequences: Sequence[ScoredSequence]) -> None:
@@ -212,7 +214,7 @@ class _Gathered:
             self.size += len(hidden)
         self.wanted.append((index, range(start, start + len(hidden))))
 
-    def answers(self, network: Network, ranked: bool = False) -> Iterator[tuple[int, Scored]]:
+    def answers(self, network: Network, ranked: bool = False) -> Iterator[tuple[int, TokenScores]]:
         """Yield (index, answer) for every sequence."""
         device = self.hidden[0].device
         rows = torch.tensor([place for _, places in self.wanted for place in places], device=device)
@@ -232,5 +234,5 @@ class _Gathered:
             stop = start + len(places)
             found = tuple(logprobs[start:stop].tolist())
             all_greedy = bool(greedy[start:stop].all())
-            yield index, Scored(found, all_greedy, tuple(ranks[start:stop]))
+            yield index, TokenScores(found, all_greedy, tuple(ranks[start:stop]))
             start = stop

@@ -25,7 +25,7 @@ class Instruction:
 
 
 @dataclass(frozen=True)
-class Parse:
+class InstructionParser:
     """Turn lines into instructions; runs in the workers.
 
     `names` has what to call an input that is read from a copy.

@@ -17,7 +17,7 @@ from mind_core.summary import Summary
 from mind_sft_select.bands import Band, quantile_band
 from mind_sft_select.clusters import fit_clusters
 from mind_sft_select.config import SelectionConfig
-from mind_sft_select.instructions import Instruction, Parse
+from mind_sft_select.instructions import Instruction, InstructionParser
 from mind_sft_select.replayable_input import ReplayableInput, make_replayable
 from mind_sft_select.score_sources import (
     ModelScores,
@@ -76,7 +76,7 @@ def _select(
         summary.details.update(details(selector), model=config.model_details())
 
     batches = read_chat_batches(inputs.options.inputs)
-    work = Parse(inputs.names, config.format)
+    work = InstructionParser(inputs.names, config.format)
     run_stream(summary, work, inputs.options, selector, finish, batches=batches)
     for line in warnings(selector, summary, config):
         log(TOOL, f"warning: {line}")
@@ -119,7 +119,9 @@ def score_all(
         inputs.options, output=folder / "scores", rejects=None, summary=None, quiet=True
     )
     batches = read_chat_batches(aside.inputs)
-    run_stream(Summary(TOOL), Parse(inputs.names, config.format), aside, first, batches=batches)
+    run_stream(
+        Summary(TOOL), InstructionParser(inputs.names, config.format), aside, first, batches=batches
+    )
     return first
 
 

@@ -9,17 +9,17 @@ from mind_core.records import encode
 from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
-from mind_sft_select.instructions import Parse
+from mind_sft_select.instructions import InstructionParser
 
 TOOL = "mind-sft-select"
 LAYOUT = "layout."
 
 
 @dataclass(frozen=True)
-class Read:
+class InstructionReader:
     """Parse a batch, keep what can be trained on, reject the rest; runs in the workers."""
 
-    parse: Parse
+    parse: InstructionParser
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Read one batch."""
@@ -41,7 +41,11 @@ def read_stream(layout: ChatFormat, options: StreamOptions) -> Summary:
 
     batches = read_chat_batches(options.inputs)
     return run_stream(
-        Summary(TOOL), Read(Parse(format=layout)), options, finish=finish, batches=batches
+        Summary(TOOL),
+        InstructionReader(InstructionParser(format=layout)),
+        options,
+        finish=finish,
+        batches=batches,
     )
 
 

@@ -32,7 +32,7 @@ from mind_sft_select.choosing import (
     stability,
 )
 from mind_sft_select.expressions import Condition
-from mind_sft_select.instructions import NOTES, Instruction, Parse
+from mind_sft_select.instructions import NOTES, Instruction, InstructionParser
 from mind_sft_select.pipeline import refuse_equal
 from mind_sft_select.pool import NUMBERS, WORDS, Pool, overlapping
 from mind_sft_select.references import Reference, parse_reference, read_reference
@@ -110,7 +110,7 @@ class _Gather:
 
 
 @dataclass
-class _Emit:
+class _ChoiceWriter:
     chosen: Chosen
     reasons: Sequence[Reason | None]
     mark: bool
@@ -146,7 +146,7 @@ def select_scored(rules: SelectionRules, extras: Extras, options: StreamOptions)
         gather = _Gather(pool)
         aside = replace(inputs.options, output=Path(folder) / "pass", rejects=None, summary=None,
                         quiet=True)  # fmt: skip
-        parse = Parse(inputs.names)
+        parse = InstructionParser(inputs.names)
         run_stream(Summary(TOOL), parse, aside, gather, batches=read_chat_batches(aside.inputs))
         _check(pool, rules)
         overlap = _overlap(pool, extras.evaluation)
@@ -156,7 +156,7 @@ def select_scored(rules: SelectionRules, extras: Extras, options: StreamOptions)
         def finish(summary: Summary) -> None:
             summary.details.update(describe_selection(pool, rules, chosen, reasons))
 
-        emit = _Emit(chosen, reasons, extras.mark)
+        emit = _ChoiceWriter(chosen, reasons, extras.mark)
         batches = read_chat_batches(inputs.options.inputs)
         run_stream(summary, parse, inputs.options, emit, finish, batches=batches)
         if extras.baselines is not None:
@@ -248,7 +248,7 @@ def _median(values: Any) -> float | None:
 
 def write_baselines(
     pool: Pool, usable: Sequence[int], kept: Sequence[int], extras: Extras, inputs: Sequence[str],
-    parse: Parse,
+    parse: InstructionParser,
 ) -> None:  # fmt: skip
     """Write every baseline at the selection's answer tokens, one stream each, into a new folder."""
     assert extras.baselines is not None, "it was asked for"
@@ -273,7 +273,7 @@ def write_baselines(
         })  # fmt: skip
 
 
-def _records(inputs: Sequence[str], parse: Parse) -> Any:
+def _records(inputs: Sequence[str], parse: InstructionParser) -> Any:
     for batch in read_chat_batches(inputs):
         for given in parse(batch).payload:
             yield given.record

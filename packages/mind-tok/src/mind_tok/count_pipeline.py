@@ -15,7 +15,7 @@ from mind_core.runner import BatchResult, StreamOptions, check_stream, run_strea
 from mind_core.summary import Summary
 from mind_tok.background import run_with_progress
 from mind_tok.checks import check_paths
-from mind_tok.counting import CountUnits, Totals, UnitCounts, as_record, read_counts
+from mind_tok.counting import Totals, UnitCounter, UnitCounts, as_record, read_counts
 from mind_tok.encode import TOOL
 from mind_tok.pipeline import TokenizerTrainOptions
 from mind_tok.tokenizer import HOOK, Tokenizer
@@ -40,7 +40,7 @@ def count(stream: StreamOptions, memory: int, plugins: Plugins) -> None:
 
     summary = Summary(TOOL, components=plugins.used())
     without = replace(stream, output=None)
-    run_stream(summary, CountUnits(), without, settle, finish, passes_on=False)
+    run_stream(summary, UnitCounter(), without, settle, finish, passes_on=False)
 
 
 def merge(stream: StreamOptions) -> None:

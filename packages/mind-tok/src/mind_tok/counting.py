@@ -44,7 +44,7 @@ def units_of(text: str) -> Iterator[str]:
 
 
 @dataclass
-class CountUnits:
+class UnitCounter:
     """Work on a batch: count the units of its texts; runs in the workers."""
 
     def __call__(self, batch: Batch) -> BatchResult:

@@ -20,7 +20,7 @@ from mind_tok.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
-class Decode:
+class TokenDecoder:
     """Work on a batch: `ids` become `text`."""
 
     tokenizer: Tokenizer

@@ -76,7 +76,7 @@ class BatchStats:
 
 
 @dataclass(frozen=True)
-class Inspect:
+class TokenizerInspector:
     """Work on a batch: encode with each tokenizer, count, decode again and compare."""
 
     tokenizers: tuple[Tokenizer, ...]

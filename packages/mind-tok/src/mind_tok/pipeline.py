@@ -24,10 +24,10 @@ from mind_core.summary import Summary
 from mind_core.text.languages import language_of
 from mind_tok.background import run_with_progress
 from mind_tok.checks import check_paths, is_much, refuse_existing
-from mind_tok.decode import Decode, shard_records
+from mind_tok.decode import TokenDecoder, shard_records
 from mind_tok.emit import find_emitters
 from mind_tok.encode import TOOL, Encoder, ToShards, ToStream, source_of
-from mind_tok.inspect import BatchStats, Inspect, report
+from mind_tok.inspect import BatchStats, TokenizerInspector, report
 from mind_tok.provenance import describe_inputs
 from mind_tok.sampling import Sample, record_key
 from mind_tok.shard_writer import SHARD_TOKENS, ShardWriter
@@ -212,7 +212,7 @@ def _batches(encoder: Encoder, stream: StreamOptions) -> Iterator[Batch] | None:
     return read_chat_batches(stream.inputs) if encoder.chat else None
 
 
-def decode_stream(decode: Decode, stream: StreamOptions, plugins: Plugins) -> None:
+def decode_stream(decode: TokenDecoder, stream: StreamOptions, plugins: Plugins) -> None:
     """Turn the `ids` of records back into `text`."""
     run_stream(_summary(plugins, None), decode, stream)
 
@@ -256,7 +256,7 @@ def inspect(
     if is_much(stream.inputs):
         for tokenizer in tokenizers:
             tokenizer.warm_up()
-    work = Inspect(tuple(tokenizers))
+    work = TokenizerInspector(tuple(tokenizers))
     run_stream(_summary(plugins, None), work, stream, settle, passes_on=False)
     return [report(tokenizer, part, top) for tokenizer, part in zip(tokenizers, found, strict=True)]
 

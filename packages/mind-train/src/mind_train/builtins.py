@@ -8,7 +8,7 @@ from mind_core import Offers
 from mind_train.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from mind_train.hookspecs import MakeOptimizer, Schedule, Tracker
+    from mind_train.hookspecs import OptimizerFactory, Schedule, Tracker
     from mind_train.models.language_model import Config
 
 
@@ -23,7 +23,7 @@ def register_architectures() -> Offers[Config]:
 
 
 @hookimpl
-def register_optimizers() -> Offers[MakeOptimizer]:
+def register_optimizers() -> Offers[OptimizerFactory]:
     """Offer AdamW, and Muon for those who want fewer steps."""
     return {
         "adamw": "mind_train.optim.adamw:AdamW",

@@ -24,7 +24,7 @@ from mind_train.train_options import (
 )
 
 if TYPE_CHECKING:
-    from mind_train.hookspecs import MakeOptimizer, Schedule, Tracker
+    from mind_train.hookspecs import OptimizerFactory, Schedule, Tracker
     from mind_train.models.language_model import Config
 
 TABLES = ("model", "data", "train", "optimizer", "schedule")
@@ -45,7 +45,7 @@ class Settings:
     train: TrainOptions
     data: DataOptions
     phases: tuple[PhaseOptions, ...]
-    optimizer: MakeOptimizer
+    optimizer: OptimizerFactory
     schedule: Schedule
     phase_schedules: tuple[Schedule | None, ...] = ()
     skips: tuple[SkipOptions, ...] = ()

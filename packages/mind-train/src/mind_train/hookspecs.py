@@ -21,7 +21,7 @@ hookspec = pluggy.HookspecMarker("mind_train")
 hookimpl = pluggy.HookimplMarker("mind_train")
 
 
-class MakeOptimizer(Protocol):
+class OptimizerFactory(Protocol):
     """Make an optimizer over a model; every group's ``lr`` is its peak rate."""
 
     def __call__(self, model: nn.Module) -> torch.optim.Optimizer: ...
@@ -75,7 +75,7 @@ def register_architectures() -> Offers[Config]:
 
 
 @hookspec
-def register_optimizers() -> Offers[MakeOptimizer]:
+def register_optimizers() -> Offers[OptimizerFactory]:
     """Optimisers: options → ``(model) -> torch.optim.Optimizer``."""
 
 

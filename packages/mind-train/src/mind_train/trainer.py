@@ -26,8 +26,8 @@ from mind_train.distributed import ProcessGroup
 from mind_train.evaluate import evaluate
 from mind_train.finite import overflowed
 from mind_train.flops import flops
-from mind_train.held_out import HeldOut
-from mind_train.interrupt import Interrupted, StepSaver, Stop, StopAsked
+from mind_train.held_out import HeldOutSet
+from mind_train.interrupt import StepSaver, Stop, StopAsked, TrainingInterrupted
 from mind_train.loss_module import LossModule, compile_blocks, recompute_blocks, wrap
 from mind_train.loss_scale import LossScale
 from mind_train.metrics import Metrics

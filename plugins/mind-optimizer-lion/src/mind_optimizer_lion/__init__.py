@@ -8,10 +8,10 @@ from mind_core import Offers
 from mind_train import hookimpl
 
 if TYPE_CHECKING:
-    from mind_train.hookspecs import MakeOptimizer
+    from mind_train.hookspecs import OptimizerFactory
 
 
 @hookimpl
-def register_optimizers() -> Offers[MakeOptimizer]:
+def register_optimizers() -> Offers[OptimizerFactory]:
     """Offer the optimizer; torch is imported when it is asked for."""
     return {"lion": "mind_optimizer_lion.optimizer:Lion"}

@@ -41,7 +41,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A model with what was chosen by the second part and measured on the third."""
 
     counts: list[tuple[str, int]]
@@ -72,7 +72,7 @@ def deal(good: Iterable[str], bad: Iterable[str], sample: int = 0) -> tuple[dict
     return parts, again
 
 
-def train(parts: dict[str, Texts], keep: float | None = None) -> Trained:
+def train(parts: dict[str, Texts], keep: float | None = None) -> TrainedModel:
     """Train on the first part, choose by the second, score the third.
 
     With `keep` the threshold is where that share of the good texts stays; by default where the
@@ -108,10 +108,10 @@ def train(parts: dict[str, Texts], keep: float | None = None) -> Trained:
         if name == "all" or min(map(len, found)) >= LEAST
     }
     scores = _by_language(weights, matrices["test"], parts["test"])
-    return Trained(counts, weights, best[1], thresholds, scores)
+    return TrainedModel(counts, weights, best[1], thresholds, scores)
 
 
-def figures(trained: Trained) -> list[dict[str, Any]]:
+def figures(trained: TrainedModel) -> list[dict[str, Any]]:
     """Return, for each language, what the thresholds do to the texts of the third part."""
     rows = []
     for name, (good, bad) in trained.scores.items():

@@ -91,7 +91,7 @@ class SitePhrases:
 
     def with_counts(self, known: FrequentKeys) -> Callable[..., Any]:
         """Return the transform that knows how often each phrase stands on its site."""
-        return _Informed(self, known)
+        return _SitePhraseRemover(self, known)
 
     def __call__(self, record: Record) -> Record:
         """Refuse: a phrase cannot be judged before all pages are known."""
@@ -115,7 +115,7 @@ class SitePhrases:
 
 
 @dataclass(frozen=True)
-class _Informed:
+class _SitePhraseRemover:
     rule: SitePhrases
     known: FrequentKeys
 

@@ -15,7 +15,7 @@ import orjson
 from mind_core.batches import LINE_LIMIT, Batch, batched, refused
 from mind_core.columns import Renaming
 from mind_core.errors import BadRecord, MindError
-from mind_core.formats.arrow_values import Refused, converter
+from mind_core.formats.arrow_values import UnsupportedValue, converter
 from mind_core.formats.needing import needs_pyarrow
 from mind_core.formats.schema import json_columns
 
@@ -127,7 +127,7 @@ def _parsed(value: str) -> Any:
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise Refused("not_json", value.encode(), str(error)) from None
+        raise UnsupportedValue("not_json", value.encode(), str(error)) from None
 
 
 def _cells(column: pyarrow.Array) -> list[Any]:
@@ -146,9 +146,9 @@ def _cell(value: Any) -> Any:
     try:
         return value.as_py()
     except UnicodeDecodeError as error:
-        return Refused("broken_utf8", bytes(error.object))
+        return UnsupportedValue("broken_utf8", bytes(error.object))
     except (ValueError, OverflowError) as error:
-        return Refused("wrong_type", cause=str(error))
+        return UnsupportedValue("wrong_type", cause=str(error))
 
 
 def _line(
@@ -162,13 +162,13 @@ def _line(
         for value, (name, change) in zip(values, convert, strict=True):
             if value is None:
                 continue
-            if isinstance(value, Refused):
+            if isinstance(value, UnsupportedValue):
                 raise value
             record[name] = value if change is None else change(value)
         if columns:
             record = columns.renamed(record)
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-    except Refused as error:
+    except UnsupportedValue as error:
         place = f"column {name!r}" + (f": {error.cause}" if error.cause else "")
         return refused(error.reason, place, error.value or _as_text(values, convert))
     except TypeError as error:

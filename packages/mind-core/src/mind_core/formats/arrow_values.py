@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Change: TypeAlias = Callable[[Any], Any]
 
 
-class Refused(Exception):
+class UnsupportedValue(Exception):
     """Say why a value cannot be in a record."""
 
     def __init__(self, reason: str, value: bytes = b"", cause: str = "") -> None:
@@ -26,7 +26,8 @@ def converter(kind: pyarrow.DataType, *, is_text: bool = False) -> Change | None
 
     Times become ISO 8601, decimals and durations text, bytes base64 (or text, where the text of a
     record is bytes), maps objects. Inside a struct what is null is left out, as it is at the top.
-    Raises `Refused` for a number that is not finite and for bytes that should be text and are not.
+    Raises `UnsupportedValue` for a number that is not finite and for bytes that should be text
+    and are not.
     """
     import pyarrow
     import pyarrow.types as kinds
@@ -55,7 +56,7 @@ def converter(kind: pyarrow.DataType, *, is_text: bool = False) -> Change | None
 def _finite(value: float) -> float:
     value = float(value)
     if not math.isfinite(value):
-        raise Refused("not_finite", cause=f"it is {value}")
+        raise UnsupportedValue("not_finite", cause=f"it is {value}")
     return value
 
 
@@ -67,7 +68,7 @@ def _text(value: bytes) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refused("broken_utf8", value) from None
+        raise UnsupportedValue("broken_utf8", value) from None
 
 
 def _iso(value: Any) -> str:

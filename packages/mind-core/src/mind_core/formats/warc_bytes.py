@@ -36,7 +36,7 @@ def pieces_of(source: BinaryIO, name: str) -> Pieces:
     start = b""
     while len(start) < _MARK and (more := source.read(_MARK - len(start))):
         start += more
-    joined = _Joined(start, source)
+    joined = _PeekedSource(start, source)
     if start.startswith(b"\x1f\x8b"):
         yield from _members(joined)
         return
@@ -48,7 +48,7 @@ def pieces_of(source: BinaryIO, name: str) -> Pieces:
         yield Gap(error.cause or error.message)
 
 
-class _Joined:
+class _PeekedSource:
     """The bytes that were looked at, then the rest of the source."""
 
     def __init__(self, start: bytes, source: BinaryIO) -> None:
@@ -62,7 +62,7 @@ class _Joined:
         return self._source.read(size)
 
 
-def _members(source: _Joined) -> Pieces:
+def _members(source: _PeekedSource) -> Pieces:
     """Yield the content of gzip members; zeros between and after them are padding."""
     member: zlib._Decompress | None = None
     data, began = b"", 0
@@ -97,7 +97,7 @@ def _members(source: _Joined) -> Pieces:
         yield Gap("the archive ends inside a gzip member")
 
 
-def _next_member(source: _Joined, data: bytes, start: int) -> bytes:
+def _next_member(source: _PeekedSource, data: bytes, start: int) -> bytes:
     """Return what comes from the next place on that looks like the start of a member."""
     while True:
         if (found := _GZIP.search(data, start)) is not None:

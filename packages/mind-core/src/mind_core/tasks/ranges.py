@@ -118,7 +118,7 @@ def _cut_plain(file: BinaryIO, most: int, cutter: _Cutter, told: Callable[[int],
         position += len(data)
 
 
-class _Watched:
+class _WatchedSource:
     """A source that hands what is read to the cutter, once it is known where it belongs."""
 
     def __init__(self, file: BinaryIO, told: Callable[[int], None]) -> None:
@@ -142,7 +142,7 @@ class _Watched:
 def _cut_frames(
     file: BinaryIO, name: str, most: int, cutter: _Cutter, told: Callable[[int], None]
 ) -> None:
-    watched, line = _Watched(file, told), 1
+    watched, line = _WatchedSource(file, told), 1
     try:
         for stop, line_feeds, last in zstd_frames.frame_ends(watched, name):
             watched.pass_on(cutter, stop)

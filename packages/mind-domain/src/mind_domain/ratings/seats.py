@@ -14,7 +14,7 @@ from mind_domain.ratings.ballots import Ballot
 
 
 @dataclass(frozen=True)
-class Seated:
+class SeatedPair:
     """One pair in one ballot: who sat first, and what the first scored."""
 
     question: str
@@ -53,14 +53,14 @@ def report_seats(ballots: Sequence[Ballot], draws: int, seed: int) -> dict[str, 
     }
 
 
-def _seated(ballot: Ballot) -> Iterator[Seated]:
+def _seated(ballot: Ballot) -> Iterator[SeatedPair]:
     for one, other in combinations(ballot.seats, 2):
         score = ballot.score_in(one, other)
         if score is not None:
-            yield Seated(ballot.question, one, other, score)
+            yield SeatedPair(ballot.question, one, other, score)
 
 
-def _first_seats(seated: Sequence[Seated]) -> list[tuple[str, float, float]]:
+def _first_seats(seated: Sequence[SeatedPair]) -> list[tuple[str, float, float]]:
     """Return (question, 1 if the first seat won, weight) of decided verdicts in both seats."""
     decided = [pair for pair in seated if pair.score != 0.5]
     counts = Counter((pair.first, pair.second) for pair in decided)
@@ -72,7 +72,7 @@ def _first_seats(seated: Sequence[Seated]) -> list[tuple[str, float, float]]:
     return rows
 
 
-def _flips(seated: Sequence[Seated]) -> Iterator[tuple[str, float]]:
+def _flips(seated: Sequence[SeatedPair]) -> Iterator[tuple[str, float]]:
     """Yield (question, 1 if the verdict changed with the seats) of pairs judged in both."""
     scores: dict[tuple[str, str, str], dict[bool, list[float]]] = defaultdict(
         lambda: {False: [], True: []}

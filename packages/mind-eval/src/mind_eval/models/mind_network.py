@@ -11,7 +11,7 @@ from torch import Tensor
 from mind_eval.batching import Ids, PrefixTree
 from mind_eval.models.network import Network, Past, Stream
 from mind_eval.models.packed import PackedTreeCache
-from mind_eval.models.ragged import Ragged
+from mind_eval.models.ragged import RaggedCache
 from mind_eval.output_layer import Head
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class MindNetwork(Network):
         if past is None and not keep:
             hidden: Tensor = self.model(ids)
             return hidden, None
-        cache = _Joined(past, len(ids))
+        cache = _JoinedCache(past, len(ids))
         hidden = self.model(ids, cache=cache)
         return hidden, Past(tuple(cache.keys), tuple(cache.values)) if keep else None
 
@@ -64,7 +64,7 @@ class MindNetwork(Network):
         hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
         sizes = [len(prompt) for prompt in prompts]
         room -= past.length if past is not None else 0
-        ragged = Ragged(past, forest.keys, forest.values, sizes, room)
+        ragged = RaggedCache(past, forest.keys, forest.values, sizes, room)
         return _RaggedStream(self.model, ragged), hidden[0, torch.tensor(sizes).cumsum(0) - 1]
 
 
@@ -97,7 +97,7 @@ class _MindStream(Stream):
 class _RaggedStream(Stream):
     """Rows of several lengths."""
 
-    def __init__(self, model: LanguageModel, cache: Ragged) -> None:
+    def __init__(self, model: LanguageModel, cache: RaggedCache) -> None:
         self.model, self.cache = model, cache
 
     def step(self, tokens: Sequence[int]) -> Tensor:
@@ -111,7 +111,7 @@ class _RaggedStream(Stream):
         self.cache.select(rows.to(self.model.device))
 
 
-class _Joined:
+class _JoinedCache:
     """A cache in mind-train's shape that joins new keys to a past which all rows share."""
 
     def __init__(self, past: Past | None, rows: int) -> None:

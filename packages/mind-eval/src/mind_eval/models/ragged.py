@@ -16,7 +16,7 @@ from mind_eval.models.partial_attention import behind, hiding, partial_attention
 from mind_train.models.attention import PackedCache
 
 
-class Ragged(PackedCache):
+class RaggedCache(PackedCache):
     """Keys and values of rows by themselves [B, H, room, d], one new token a row and step."""
 
     def __init__(

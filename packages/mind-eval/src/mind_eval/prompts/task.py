@@ -33,7 +33,7 @@ def _named(task: str, item: str) -> Iterator[None]:
         ) from error
 
 
-class _Given(ContextSampler):  # type: ignore[misc]  # lm-eval has no types
+class _ChosenShots(ContextSampler):  # type: ignore[misc]  # lm-eval has no types
     """Hand lm-eval's prompt builder the shots that were chosen for the item."""
 
     chosen: Sequence[Doc] = ()
@@ -83,7 +83,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
             seed=seed,
         )
         self.notes.order = self.shots.describe() if shots else ""
-        self.sampler = _Given([])
+        self.sampler = _ChosenShots([])
         self._chat: dict[str, Any] = {}
 
     def download(self, *rest: Any, **more: Any) -> None:

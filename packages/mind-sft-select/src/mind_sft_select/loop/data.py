@@ -11,7 +11,7 @@ import numpy as np
 from mind_core import Record
 from mind_core.chats import read_chat_batches
 from mind_core.stream import read_records
-from mind_sft_select.instructions import Parse
+from mind_sft_select.instructions import InstructionParser
 from mind_sft_select.loop.plan_file import LoopPlan
 from mind_sft_select.pool import Pool, hash_of
 from mind_sft_select.scorers.conversations import questions_of
@@ -39,7 +39,7 @@ def draw_instructions(paths: Sequence[str], limit: int, seed: int) -> list[Recor
     for path in paths:
         found: list[tuple[int, int, Record]] = []
         for batch in read_chat_batches([path]):
-            for given in Parse()(batch).payload:
+            for given in InstructionParser()(batch).payload:
                 if given.reason is None:
                     record = given.record
                     record.setdefault("source", Path(path).name)

@@ -9,7 +9,7 @@ from mind_core.chats import ChatFormat, read_chat_batches
 from mind_core.progress import log
 from mind_core.runner import StreamOptions, run_stream
 from mind_core.summary import Summary
-from mind_sft_select.instructions import Parse, batches_of_lines
+from mind_sft_select.instructions import InstructionParser, batches_of_lines
 from mind_sft_select.reading import layouts_of
 from mind_sft_select.score_stream import TOOL, ScoreStep
 from mind_sft_select.scoring.answer_model import AnswerModel, model_of
@@ -71,7 +71,9 @@ def run_scores(
             folder.finish({"languages": step.details()["languages"]})
 
     batches = batches_of_lines(read_chat_batches(stream.inputs), shard)
-    summary = run_stream(Summary(TOOL), Parse(format=layout), stream, step, finish, batches=batches)
+    summary = run_stream(
+        Summary(TOOL), InstructionParser(format=layout), stream, step, finish, batches=batches
+    )
     if (warning := step.warning()) is not None:
         log(TOOL, f"warning: {warning}")
     return summary

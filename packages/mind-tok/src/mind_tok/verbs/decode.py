@@ -64,7 +64,7 @@ def decode(
     """Read the options, then decode records or a folder."""
     shared.require_input()
     from mind_tok import pipeline
-    from mind_tok.decode import Decode
+    from mind_tok.decode import TokenDecoder
     from mind_tok.loading import load_tokenizer, make_plugins
 
     stream = shared.stream
@@ -80,7 +80,7 @@ def decode(
     elif tokenizer is None:
         raise UsageError("-t is missing", hint="name the tokenizer that the ids were made with")
     else:
-        work = Decode(load_tokenizer(tokenizer, plugins), control)
+        work = TokenDecoder(load_tokenizer(tokenizer, plugins), control)
         pipeline.decode_stream(work, stream, plugins)
 
 

@@ -14,7 +14,7 @@ from mind_core.render.svg import COLOURS, picture, svg_text
 from mind_core.safe_html import Safe, joined, markup
 from mind_train.experiments.matrix import Matrix
 from mind_train.experiments.mixture_laws import FITTERS, leave_out
-from mind_train.experiments.mixtures import Measured
+from mind_train.experiments.mixtures import MeasuredMixtures
 from mind_train.experiments.outcomes import Outcome
 from mind_train.experiments.results import Results
 
@@ -81,7 +81,7 @@ def mean_curve(results: Results, arm: str) -> list[tuple[float, float]]:
     return [(tokens / 1e6, float(np.mean(values))) for tokens, values in sorted(sums.items())]
 
 
-def mixtures_figure(measured: Measured) -> Safe:
+def mixtures_figure(measured: MeasuredMixtures) -> Safe:
     """Return measured loss over the loss that each law predicts of a mixture it has not seen."""
     lines = []
     for law, fitter in FITTERS.items():

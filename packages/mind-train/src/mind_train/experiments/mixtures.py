@@ -40,7 +40,7 @@ NOISE = 0.005
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredMixtures:
     """Mixtures with a result: names, shares (n, sources), losses on both targets (n,)."""
 
     sources: list[str]
@@ -59,7 +59,7 @@ def targets(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return found[0], found[1]
 
 
-def measured_of(session: Session) -> Measured:
+def measured_of(session: Session) -> MeasuredMixtures:
     """Gather the finished proposals; raises MindError where there are fewer than eight."""
     results = gather(session.plan, session.cells, session.store)
     proposals, _ = proposals_of(session.plan, corpus_at(session.plan))
@@ -70,7 +70,7 @@ def measured_of(session: Session) -> Measured:
             hint="mind-train mixture run PLAN",
         )
     choose, report = targets(session.plan)
-    return Measured(
+    return MeasuredMixtures(
         sorted(there[0].shares),
         [one.name for one in there],
         np.array([[one.shares[name] for name in sorted(one.shares)] for one in there]),
@@ -104,7 +104,7 @@ def matrix_rows(session: Session, sources: Sequence[str]) -> Floats | None:
     return np.array([_mean(results, source, choose) for source in sources])
 
 
-def picks_of(session: Session, measured: Measured) -> list[Proposal]:
+def picks_of(session: Session, measured: MeasuredMixtures) -> list[Proposal]:
     """Return what each fit would pick, and the mixtures that it is held against."""
     plan = session.plan
     corpus = corpus_at(plan)
