@@ -106,7 +106,7 @@ def test_a_template_is_within_limits(text: str, monkeypatch: pytest.MonkeyPatch)
 
     from mind_eval.prompts import templates
 
-    monkeypatch.setattr(templates, "MOST_SECONDS", 0.3)
+    monkeypatch.setattr(templates, "MAX_SECONDS", 0.3)
     with pytest.raises(SecurityError, match="the template"):
         templates.render(text, {"question": "?"})
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from mind_clean.funnel import MOST_SOURCES, OTHER, Funnel
+from mind_clean.funnel import MAX_SOURCES, OTHER, Funnel
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 
@@ -65,10 +65,10 @@ def test_samples_do_not_depend_on_how_funnels_are_merged() -> None:
 
 def test_a_source_for_each_page_does_not_fill_the_memory() -> None:
     funnel = Funnel()
-    for n in range(MOST_SOURCES + 50):
+    for n in range(MAX_SOURCES + 50):
         funnel.add({"text": "x", "source": f"page-{n}"}, "kept")
     rows = funnel.rows()
-    assert len(rows) == MOST_SOURCES + 1
+    assert len(rows) == MAX_SOURCES + 1
     assert next(row for row in rows if row["source"] == OTHER)["records"] == 50
 
 

@@ -193,7 +193,7 @@ def test_the_table_stays_small_and_false_answers_are_rare() -> None:
 def test_more_keys_than_a_table_holds_go_into_another(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = edited_texts(9000)
     whole = decisions(texts, Deduplicator, [1000, 5000])
-    monkeypatch.setattr(key_table, "MOST", SMALLEST)
+    monkeypatch.setattr(key_table, "MAX_SLOTS", SMALLEST)
     signature = MinHash(threshold=0.75)
     decider = Deduplicator(signature)
     found = []

@@ -150,7 +150,7 @@ def test_a_template_of_somebody_else_is_held_within_limits(
     template: str, gpt_neo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transformers = pytest.importorskip("transformers")
-    monkeypatch.setattr("mind_eval.prompts.templates.MOST_SECONDS", 0.3)
+    monkeypatch.setattr("mind_eval.prompts.templates.MAX_SECONDS", 0.3)
     tokenizer = transformers.AutoTokenizer.from_pretrained(gpt_neo_folder)
     tokenizer.chat_template = template
     chat = template_of(tokenizer)

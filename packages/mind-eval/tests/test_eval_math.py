@@ -10,7 +10,7 @@ from mind_eval.conform.formulas import read_pairs
 from mind_eval.metrics.items import is_right
 from mind_eval.metrics.latex.comparisons import comparison
 from mind_eval.metrics.latex.equality import same
-from mind_eval.metrics.latex.numbers import MOST_BITS, NotEvaluable
+from mind_eval.metrics.latex.numbers import MAX_BITS, NotEvaluable
 from mind_eval.metrics.latex.values import evaluate
 from mind_eval.prompts.spec import Spec, read_spec
 
@@ -57,7 +57,7 @@ def test_hostile_answers_end(text: str) -> None:
         found = evaluate(text)
     except NotEvaluable:
         return
-    assert found.re.numerator.bit_length() <= 64 * MOST_BITS
+    assert found.re.numerator.bit_length() <= 64 * MAX_BITS
 
 
 def test_the_benchmark_compares_as_it_is_told() -> None:

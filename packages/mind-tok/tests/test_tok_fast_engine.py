@@ -126,7 +126,7 @@ def test_it_is_made_anew_when_it_has_grown(monkeypatch: pytest.MonkeyPatch) -> N
     engine = fast.FastEngine(data_of(library()).decode())
     before, made = engine.encode(["the 中"])[0].tolist(), engine._made
     monkeypatch.setattr(fast, "_CHECK_EVERY", 1)
-    monkeypatch.setattr(fast, "_resident", lambda: engine._base + fast.MOST_GROWTH + 1)
+    monkeypatch.setattr(fast, "_resident", lambda: engine._base + fast.MAX_GROWTH + 1)
     assert engine.encode(["the 中"])[0].tolist() == before
     assert engine._made is not made
 

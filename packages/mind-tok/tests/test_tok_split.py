@@ -17,7 +17,7 @@ Placed = list[tuple[str, tuple[str, int]]]
 
 
 def place(documents: list[tuple[str, int]], share: float) -> Placed:
-    splitter: Splitter[tuple[str, int]] = Splitter(share, least=3)
+    splitter: Splitter[tuple[str, int]] = Splitter(share, min_documents=3)
     placed: Placed = []
     for group, key in documents:
         placed += splitter.place(group, key, (group, key))
@@ -79,8 +79,8 @@ def test_what_is_no_share_is_refused(share: float) -> None:
 def test_a_batch_at_once_is_placed_as_document_by_document(
     batches: list[list[tuple[str, int]]], share: float
 ) -> None:
-    one_by_one: Splitter[tuple[str, int]] = Splitter(share, least=3)
-    at_once: Splitter[tuple[str, int]] = Splitter(share, least=3)
+    one_by_one: Splitter[tuple[str, int]] = Splitter(share, min_documents=3)
+    at_once: Splitter[tuple[str, int]] = Splitter(share, min_documents=3)
     for batch in batches:
         expected = [p for group, key in batch for p in one_by_one.place(group, key, (group, key))]
         numbers = np.array(["ab".index(group) for group, _ in batch], np.int64)

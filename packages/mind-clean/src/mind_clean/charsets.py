@@ -49,7 +49,7 @@ _HIGH, _LATIN_RUN = re.compile(rb"[\x80-\xff]"), re.compile(rb"[\x80-\xff]{4}")
 _LOST_BY_ONE = 4
 """Characters that one wrong byte may cost where the bytes come in pairs."""
 
-_LEAST_ZEROS, _SOME, _MOST = 16, 0.2, 0.9
+_MIN_ZEROS, _SOME, _MAX_ZERO_SHARE = 16, 0.2, 0.9
 
 _AS = {
     "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030",
@@ -141,11 +141,11 @@ def _by_zeros(data: bytes) -> str | None:
     The tags of a page are ASCII, so zeros stand at every second place, or at three of four.
     """
     start = data[:_LOOK_AHEAD]
-    if len(start) < _LEAST_ZEROS or start.count(0) < len(start) // _LEAST_ZEROS:
+    if len(start) < _MIN_ZEROS or start.count(0) < len(start) // _MIN_ZEROS:
         return None
     zeros = [start[place::4].count(0) / max(1, len(start[place::4])) for place in range(4)]
     for charset, places in (("utf-32-le", (2, 3)), ("utf-32-be", (0, 1))):
-        if all(zeros[place] > _MOST for place in places):
+        if all(zeros[place] > _MAX_ZERO_SHARE for place in places):
             found = _replaced(data, charset)
             return charset if found.undecodable <= _FEW * len(found.text) else None
     little, big = zeros[1] + zeros[3], zeros[0] + zeros[2]

@@ -16,7 +16,7 @@ KEPT = "kept"
 SAMPLES = 10
 """Samples of each reason."""
 
-MOST_SOURCES = 1000
+MAX_SOURCES = 1000
 """More sources are counted together: a corpus may name a source for each page."""
 
 OTHER = "(other)"
@@ -42,7 +42,7 @@ class Funnel:
     records: Counter[End] = field(default_factory=Counter)
     characters: Counter[End] = field(default_factory=Counter)
     samples: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
-    most_sources: int | None = MOST_SOURCES
+    most_sources: int | None = MAX_SOURCES
     """None for a part of a whole, as which sources are the first is known of the whole alone."""
     _sources: set[str] = field(default_factory=set)
 

@@ -14,7 +14,7 @@ from mind_core.errors import BadRecord
 HTML = "html"
 BYTES = "html_base64"
 
-MOST_UNDECODABLE = 0.05
+MAX_UNDECODABLE = 0.05
 """A page of which more could not be read is no text in any charset: an image, a cut archive."""
 
 _FIRST_ELSEWHERE, _FIRST_ERROR = 300, 400
@@ -55,8 +55,8 @@ def page_of(record: Record, position: str, line: bytes) -> tuple[str, Record] | 
     charset = http.get("charset")
     page = decode_page(data, charset if isinstance(charset, str) else None)
     share = page.undecodable / max(1, len(page.text))
-    if share > MOST_UNDECODABLE:
-        return Reason("undecodable", round(share, 4), MOST_UNDECODABLE)
+    if share > MAX_UNDECODABLE:
+        return Reason("undecodable", round(share, 4), MAX_UNDECODABLE)
     notes: Record = {"charset": page.charset}
     if page.undecodable:
         notes["undecodable"] = page.undecodable

@@ -74,16 +74,16 @@ class KeyCounter:
         self._count_buffer()
         self._add_run(keys, counts)
 
-    def table(self, least: int) -> FrequentKeys:
+    def table(self, min_count: int) -> FrequentKeys:
         """Return the keys that were counted at least so often."""
         found: list[FrequentKeys] = []
         held = 0
         for keys, counts in self._ranges():
-            found.append(_at_least(keys, counts, least))
+            found.append(_at_least(keys, counts, min_count))
             held += len(found[-1]) * _BYTES_PER_KEY
             if self._spilled and held > self.budget:
                 raise MindError(
-                    f"what occurs {least} times or more takes over {self.budget >> 20} MiB",
+                    f"what occurs {min_count} times or more takes over {self.budget >> 20} MiB",
                     hint="allow more memory, or ask for more occurrences",
                 )
         return FrequentKeys(
@@ -214,6 +214,6 @@ def _merged(runs: list[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:
     return keys[starts], np.minimum(sums, np.iinfo(np.uint32).max).astype(np.uint32)
 
 
-def _at_least(keys: Keys, counts: Counts, least: int) -> FrequentKeys:
-    enough = counts >= least
+def _at_least(keys: Keys, counts: Counts, min_count: int) -> FrequentKeys:
+    enough = counts >= min_count
     return FrequentKeys(keys[enough], counts[enough])

@@ -41,11 +41,11 @@ def parse_jobs(value: object) -> int:
 def check_jobs(jobs: int) -> int:
     """Return a number of workers; raise `UsageError` for many more than there are cores."""
     cores = usable_cores()
-    most = max(JOBS_ANYWHERE, JOBS_PER_CORE * cores)
-    if jobs > most:
+    max_jobs = max(JOBS_ANYWHERE, JOBS_PER_CORE * cores)
+    if jobs > max_jobs:
         raise UsageError(
             f"-j {jobs} is more than this machine can take: it has {cores} "
-            f"{'core' if cores == 1 else 'cores'}, and at most {most} workers are started",
+            f"{'core' if cores == 1 else 'cores'}, and at most {max_jobs} workers are started",
             hint=f"-j {cores} uses them all",
         )
     return jobs

@@ -184,24 +184,24 @@ def refuse_secret(data: bytes, name: str, secret: str | None) -> bytes:
     return data
 
 
-def read_reply(source: BinaryIO, name: str, most: int = MAX_REPLY) -> bytes:
-    """Return all that a server sends; raise `MindError` beyond `most` bytes."""
-    data = source.read(most + 1)
-    if len(data) > most:
-        raise _too_long(name, most)
+def read_reply(source: BinaryIO, name: str, max_bytes: int = MAX_REPLY) -> bytes:
+    """Return all that a server sends; raise `MindError` beyond `max_bytes` bytes."""
+    data = source.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise _too_long(name, max_bytes)
     # http.client keeps quiet about a body that ends too early where an amount is asked for.
     if missing := getattr(source, "length", None):
         raise http.client.IncompleteRead(data, missing)
     return data
 
 
-def read_reply_lines(source: BinaryIO, name: str, most: int = MAX_REPLY) -> Iterator[bytes]:
-    """Yield the lines of a streamed answer; raise `MindError` beyond `most` bytes in all."""
-    left = most
+def read_reply_lines(source: BinaryIO, name: str, max_bytes: int = MAX_REPLY) -> Iterator[bytes]:
+    """Yield the lines of a streamed answer; raise `MindError` beyond `max_bytes` bytes in all."""
+    left = max_bytes
     while line := source.readline(left + 1):
         left -= len(line)
         if left < 0:
-            raise _too_long(name, most)
+            raise _too_long(name, max_bytes)
         yield line
 
 
@@ -219,9 +219,9 @@ def retry_after(header: str | None) -> float | None:
         return None
 
 
-def _too_long(name: str, most: int) -> MindError:
+def _too_long(name: str, max_bytes: int) -> MindError:
     return MindError(
-        f"{name} answers with more than {most >> 20} MiB",
+        f"{name} answers with more than {max_bytes >> 20} MiB",
         cause="an answer of text is a thousandth of that",
         hint="check the address",
     )

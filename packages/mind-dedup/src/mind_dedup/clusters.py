@@ -65,16 +65,16 @@ class ClusterTable:
 class Sizes:
     """Count what was removed for each kept record."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
         self.removed: Counter[int] = Counter()
         self.examples: dict[int, list[str]] = {}
-        """Of clusters over `most`: the ids of some that were removed."""
+        """Of clusters over `max_size`: the ids of some that were removed."""
 
     def add(self, number: int, own_id: bytes) -> None:
         """Count a record that was removed for a kept one; its id is JSON."""
         self.removed[number] = size = self.removed.get(number, 0) + 1
-        if size >= self.most:
+        if size >= self.max_size:
             examples = self.examples.setdefault(number, [])
             if len(examples) < 3:
                 examples.append(str(orjson.loads(own_id)))

@@ -25,7 +25,7 @@ EXACT, NEAR, TRANSLATED = "exact_duplicate", "near_duplicate", "partly_translate
 RECORDS_PER_KEY = 256
 """A key that so many kept records have is a template's: it takes no more, which bounds the work."""
 
-MOST_COMPARED = 64
+MAX_COMPARED = 64
 """Candidates are compared in the order of the keys they share, at most so many."""
 
 
@@ -119,7 +119,7 @@ class Deduplicator:
             prints.keys, prints.key_ends, rows, prints.sets, prints.set_ends,
             places, known, gathered.sets, gathered.set_ends,
             self.threshold, self.labels, self.measure, self.verified, self.within,
-            RECORDS_PER_KEY, MOST_COMPARED,
+            RECORDS_PER_KEY, MAX_COMPARED,
         )  # fmt: skip
         return verify_candidates(case)
 

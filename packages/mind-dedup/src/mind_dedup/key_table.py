@@ -39,7 +39,7 @@ costs time, and all that can be lost are some megabytes."""
 AMPLE = 1.04
 
 SMALLEST = 1 << 17
-MOST = (1 << 32) - 1024
+MAX_SLOTS = (1 << 32) - 1024
 """Slots of one table; the next keys go into another."""
 
 
@@ -95,9 +95,9 @@ class KeyTable:
 
     def _make(self, slots: int) -> None:
         slots = -(-slots // PAGE) * PAGE
-        if slots > MOST:
+        if slots > MAX_SLOTS:
             raise MindError(
-                f"a table holds at most {MOST:,} keys",
+                f"a table holds at most {MAX_SLOTS:,} keys",
                 hint="smaller batches of records, or --memory SIZE",
             )
         self._tags, self._numbers = np.zeros(slots, np.uint16), np.zeros(slots, np.uint32)
@@ -112,7 +112,7 @@ class KeyTable:
             foreseen = int(self.foreseen / FULL)
             ahead = max(min(int(AMPLE * foreseen), SMALL), min(int(SURELY * foreseen), 2 * slots))
             least = int(size / FULL) + 1
-            self._make(max(min(max(int(slots * step), ahead), MOST), least))
+            self._make(max(min(max(int(slots * step), ahead), MAX_SLOTS), least))
         self._size = size
         for keys, records in self.records():
             self._enter(keys, records)

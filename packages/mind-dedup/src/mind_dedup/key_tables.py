@@ -56,7 +56,7 @@ class KeyTables:
             self._close(first)
             self._begin(first, None)
             return  # a new table holds what is in the store from there on
-        last.foreseen = min(self.foreseen, int(FULL * key_table.MOST))
+        last.foreseen = min(self.foreseen, int(FULL * key_table.MAX_SLOTS))
         last.add(keys, records)
 
     def _close(self, stop: int) -> None:
@@ -82,4 +82,4 @@ class KeyTables:
             yield first, None
 
     def _is_too_much(self, keys: int, records: int) -> bool:
-        return keys > FULL * key_table.MOST or records >= 1 << 32
+        return keys > FULL * key_table.MAX_SLOTS or records >= 1 << 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mind_core.render.chart import Line
 from mind_core.render.pictures import Panel, line_picture
-from mind_dedup.key_table import FULL, MOST
+from mind_dedup.key_table import FULL, MAX_SLOTS
 from mind_dedup.lsh import chance_of_candidate
 from mind_dedup.signatures.minhash import MinHash
 
@@ -22,7 +22,7 @@ BYTES_ON_RECORD = 8
 
 BYTES_PER_SHINGLE = 4
 
-KEYS_PER_TABLE = int(FULL * MOST)
+KEYS_PER_TABLE = int(FULL * MAX_SLOTS)
 """Keys that one table holds."""
 BYTES_OF_ID = 12 + 24
 

@@ -14,7 +14,7 @@ from mind_core.text.languages import language_of_text
 from mind_core.text.ngrams import NgramIndex
 
 NGRAM_TOKENS = 13
-LEAST_HITS, LEAST_SHARE, MOST_TEXTS = 3, 0.5, 10
+MIN_HITS, MIN_SHARE, MAX_TEXTS = 3, 0.5, 10
 """The rule of `mind-clean`'s filter `contamination`, so that the two agree about any record."""
 
 _READER = ChatFormat()
@@ -83,7 +83,7 @@ class PoolReader:
     def _held(self, text: str) -> HeldItem | None:
         if not self.benchmarks:
             return None
-        found = _index(self.benchmarks).overlap(text, LEAST_HITS, LEAST_SHARE)
+        found = _index(self.benchmarks).overlap(text, MIN_HITS, MIN_SHARE)
         if found is None:
             return None
         return HeldItem(found.source, round(found.share, 4), found.ngram)
@@ -99,7 +99,7 @@ def _index(files: tuple[str, ...]) -> NgramIndex:
     from mind_core.text.benchmark_files import benchmark_files, read_texts
 
     index = NgramIndex(
-        ((str(path), read_texts(path)) for path in benchmark_files(files)), NGRAM_TOKENS, MOST_TEXTS
+        ((str(path), read_texts(path)) for path in benchmark_files(files)), NGRAM_TOKENS, MAX_TEXTS
     )
     if not len(index.hashes):
         raise UsageError(

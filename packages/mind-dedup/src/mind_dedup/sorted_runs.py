@@ -93,8 +93,8 @@ class SortedRuns:
 class TieredIndex:
     """The newest records in a table, those before in runs; of these the matches are laid ready."""
 
-    def __init__(self, store: Store, most: int, make: Callable[[int], Any]) -> None:
-        self.store, self.most, self._make = store, most, make
+    def __init__(self, store: Store, max_bytes: int, make: Callable[[int], Any]) -> None:
+        self.store, self.max_bytes, self._make = store, max_bytes, make
         self.runs = SortedRuns()
         self._first = 0
         self._table: Any = None if len(store) else make(0)
@@ -124,7 +124,7 @@ class TieredIndex:
 
     def spill(self) -> None:
         """Write the table's keys as runs if it has grown over its share, and begin a new one."""
-        if self._table.bytes_held > self.most:
+        if self._table.bytes_held > self.max_bytes:
             self._write_runs()
 
     def _write_runs(self) -> None:
@@ -136,7 +136,7 @@ class TieredIndex:
             keys.append(block_keys)
             numbers.append(block_numbers)
             size += 40 * len(block_keys)
-            if size >= self.most:
+            if size >= self.max_bytes:
                 self.runs.write(np.concatenate(keys), np.concatenate(numbers))
                 keys, numbers, size = [], [], 0
         if keys:

@@ -62,7 +62,7 @@ class ReferenceDeduplicator(Deduplicator):
             prints.keys, prints.key_ends, rows, prints.sets, prints.set_ends,
             places[real], known[real], gathered.sets, gathered.set_ends,
             self.threshold, self.labels, self.measure, self.verified, self.within,
-            decide.RECORDS_PER_KEY, decide.MOST_COMPARED,
+            decide.RECORDS_PER_KEY, decide.MAX_COMPARED,
         )  # fmt: skip
         verdicts = verify_candidates(case)
         matches, keep, row_numbers = self._matches(prints, verdicts, unique)

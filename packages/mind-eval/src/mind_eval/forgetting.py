@@ -21,7 +21,7 @@ from mind_eval.table import aligned
 
 LOST, GAINED, OPEN = "lost", "gained", "no difference shown"
 LEVEL = 0.05
-LEAST_BLOCKS = 8
+MIN_BLOCKS = 8
 """Fewer blocks with text give no interval."""
 
 Blocks = Sequence[Sequence[float]]
@@ -88,7 +88,7 @@ def jackknife(a: Blocks, b: Blocks) -> tuple[float | None, float | None, int]:
     if not size:
         return None, None, 0
     change = nats / size / math.log(2)
-    if count < LEAST_BLOCKS:
+    if count < MIN_BLOCKS:
         return change, None, count
     without = [(nats - n) / (size - s) / math.log(2) for n, s in there]
     mean = math.fsum(without) / count

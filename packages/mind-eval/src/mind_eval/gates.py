@@ -19,7 +19,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-CUT, MOST_CUT = "cut", 0.01
+CUT, MAX_CUT = "cut", 0.01
 """A gate does not hold on written texts if more than this share of them was cut by the limit."""
 
 _FORM = re.compile(r"(?P<name>[^<>=]+)(?P<how><=|>=|<|>)\s*(?P<bound>[-+.\deE]+)")
@@ -117,11 +117,11 @@ def check_cut(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
     missed = [
         f"{flat[f'{task}.{CUT}']:.1%} of the texts of {task} were cut by the limit of new tokens"
         for task in sorted(tasks)
-        if f"{task}.{CUT}" not in named and flat.get(f"{task}.{CUT}", 0) > MOST_CUT
+        if f"{task}.{CUT}" not in named and flat.get(f"{task}.{CUT}", 0) > MAX_CUT
     ]
     if missed:
         raise GateError(
-            f"{'; '.join(missed)}; at most {MOST_CUT:.0%} may be",
+            f"{'; '.join(missed)}; at most {MAX_CUT:.0%} may be",
             hint="--max-new-tokens N allows more, --require 'TASK.cut<=0.05' another share",
         )
 

@@ -23,18 +23,18 @@ _LETTERS = re.compile("[A-Za-z0-9]")
 
 
 def extend(
-    old: ByteLevelTokenizer, model: ModelFile, most: int | None = None
+    old: ByteLevelTokenizer, model: ModelFile, max_tokens: int | None = None
 ) -> ByteLevelTokenizer:
     """Return a tokenizer with the control tokens and masks that are missing, then Chinese tokens.
 
-    At most `most` Chinese ones: single characters first, then in the order of the model, which is
-    that of their merges. Raises `UsageError` if the model has none that are new.
+    At most `max_tokens` Chinese ones: single characters first, then in the order of the model,
+    which is that of their merges. Raises `UsageError` if the model has none that are new.
     """
     texts = chinese_tokens(model)
     rows = old.encode_batch(texts)
     new = [text for text, ids in zip(texts, rows, strict=True) if len(ids) > 1]
-    if most is not None:
-        kept = set(sorted(new, key=lambda text: len(text) > 1)[:most])
+    if max_tokens is not None:
+        kept = set(sorted(new, key=lambda text: len(text) > 1)[:max_tokens])
         new = [text for text in new if text in kept]
     if not new:
         raise UsageError(

@@ -1,7 +1,7 @@
 """gigatoken under a `tokenizer.json`: the same ids as Hugging Face's library, many times faster.
 
 It keeps what it has seen of words, so its memory grows with new ones; a tokenizer that has grown
-over `MOST_GROWTH` is made anew. Where it is not installed (the extra `gigatoken`), or differs on
+over `MAX_GROWTH` is made anew. Where it is not installed (the extra `gigatoken`), or differs on
 any of the probes, Hugging Face's own library encodes.
 """
 
@@ -24,7 +24,7 @@ from mind_core.errors import UsageError
 VARIABLE = "MIND_TOKENIZERS"
 GIGATOKEN, TOKENIZERS = "gigatoken", "tokenizers"
 
-MOST_GROWTH = 1 << 30
+MAX_GROWTH = 1 << 30
 """Bytes by which a process may grow before the tokenizer, with all it has kept, is made anew."""
 
 _MOST_ADDED = 1000
@@ -72,7 +72,7 @@ class FastEngine:
         self._since += size
         if self._since >= _CHECK_EVERY:
             self._since = 0
-            if _resident() - self._base > MOST_GROWTH:
+            if _resident() - self._base > MAX_GROWTH:
                 self._made = self._make()
                 self._base = _resident()
 

@@ -14,7 +14,7 @@ from mind_core.errors import UsageError
 T = TypeVar("T")
 
 TRAIN, VALIDATION = "train", "validation"
-LEAST_DOCUMENTS = 10
+MIN_DOCUMENTS = 10
 """A group of fewer documents may stay without validation."""
 
 _SEEN_BITS = 27
@@ -52,14 +52,14 @@ class Splitter(Generic[T]):
     The same text goes the same way wherever it stands, so copies never lie on both sides. In each
     group the document with the lowest hash is held back, with its copies in other groups, until one
     falls to validation by itself; if none does, the held one goes there, if the group has
-    `LEAST_DOCUMENTS`. A text that is in training already is never held back: a group that holds
+    `MIN_DOCUMENTS`. A text that is in training already is never held back: a group that holds
     nothing but copies of those stays without validation.
     """
 
-    def __init__(self, share: float, least: int = LEAST_DOCUMENTS) -> None:
+    def __init__(self, share: float, min_documents: int = MIN_DOCUMENTS) -> None:
         check_share(share)
         self.share = share
-        self.least = least
+        self.min_documents = min_documents
         self._below = int(share * 2**64)
         self._groups: dict[Hashable, _Group] = {}
         self._held: dict[int, _HeldBack[T]] = {}
@@ -121,7 +121,9 @@ class Splitter(Generic[T]):
     def finish(self) -> Iterator[tuple[str, T]]:
         """Yield (split, document) for what was held back, text after text."""
         for held in self._held.values():
-            wanted = any(self._groups[group].documents >= self.least for group in held.groups)
+            wanted = any(
+                self._groups[group].documents >= self.min_documents for group in held.groups
+            )
             for document in held.documents:
                 yield VALIDATION if wanted else TRAIN, document
         self._held = {}

@@ -19,7 +19,7 @@ from mind_train.counters import Counters
 from mind_train.tensor_file import whole
 
 FIRST = 65_536.0
-LEAST = 1.0  # below it the numbers themselves overflow, and no factor helps
+MIN_FACTOR = 1.0  # below it the numbers themselves overflow, and no factor helps
 STEPS = 2_000  # good ones, after which it is doubled
 
 
@@ -55,7 +55,7 @@ class LossScale:
         """Tell whether a gradient overflowed though the loss did not; then halve the factor."""
         if not self.active or math.isfinite(norm) or not math.isfinite(loss):
             return False
-        if self.factor <= LEAST:
+        if self.factor <= MIN_FACTOR:
             return False
         counters = self.counters
         counters.loss_scale, counters.scaled_well = self.factor / 2, 0

@@ -18,7 +18,7 @@ from mind_train.checkpoint import TRAINER, checkpoints, sound_checkpoints
 from mind_train.components import TOOL
 
 REWINDS = "rewinds.json"
-MOST = 20  # rewinds of a run; more would say that it is not the rows that are wrong
+MAX_REWINDS = 20  # rewinds of a run; more would say that it is not the rows that are wrong
 
 
 class RewindAsked(Exception):
@@ -78,7 +78,7 @@ def decide(run: Path, asked: RewindAsked, steps: int) -> None:
             f"{max(asked.step - steps, 0):,} or before is left to go back to",
             hint="raise train.keep, save more often, or rewind fewer steps",
         )
-    if len(decided) >= MOST:
+    if len(decided) >= MAX_REWINDS:
         raise MindError(
             f"step {asked.step:,}: {asked.cause}, after {len(decided)} rewinds",
             cause="passing over rows does not help",

@@ -13,12 +13,12 @@ from mind_clean import DocumentReader, hookimpl
 from mind_core import Offers, Record
 
 LARGEST = 1 << 28
-MOST_CHARACTERS = 1 << 24
+MAX_CHARACTERS = 1 << 24
 FULL = 0.8
 """A line of at least this share of the width of the text goes on in the next one."""
 
 REPEATED = 0.5
-LEAST_PAGES = 4
+MIN_PAGES = 4
 """A first or last line that stands on half of the pages, of at least so many, is no text."""
 
 _ENDS = tuple("。！？；：…”」』.!?;:")
@@ -82,7 +82,7 @@ def _width(line: str) -> int:
 
 def _running_lines(pages: Sequence[Sequence[str]]) -> frozenset[str]:
     """Return the lines at the edges of pages that repeat but for their numbers."""
-    if len(pages) < LEAST_PAGES:
+    if len(pages) < MIN_PAGES:
         return frozenset()
     seen: Counter[str] = Counter()
     for page in pages:
@@ -110,8 +110,8 @@ def _read(path: Path) -> tuple[list[list[str]], Record]:
         for page in reader.pages:
             text = page.extract_text()
             characters += len(text)
-            if characters > MOST_CHARACTERS:
-                raise ValueError(f"it has more than {MOST_CHARACTERS:,} characters: split it")
+            if characters > MAX_CHARACTERS:
+                raise ValueError(f"it has more than {MAX_CHARACTERS:,} characters: split it")
             pages.append(text.split("\n"))
         told = reader.metadata
         named = {"title": told.title, "creator": told.author} if told else {}

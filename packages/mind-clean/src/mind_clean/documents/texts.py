@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mind_clean.charsets import decode_page
-from mind_clean.html_bytes import MOST_UNDECODABLE
+from mind_clean.html_bytes import MAX_UNDECODABLE
 from mind_core import Record
 
 LARGEST = 1 << 26
@@ -44,7 +44,7 @@ class Markdown:
 def _text_of(path: Path) -> tuple[str, Record]:
     data = bounded_bytes(path)
     found = decode_page(data)
-    if found.undecodable > MOST_UNDECODABLE * max(1, len(found.text)) or "\0" in found.text:
+    if found.undecodable > MAX_UNDECODABLE * max(1, len(found.text)) or "\0" in found.text:
         raise ValueError("it is no text in any charset that is known")
     notes: Record = {} if found.charset == "utf-8" else {"charset": found.charset}
     if found.undecodable:

@@ -24,7 +24,7 @@ _PLATE = re.compile(
     r"(?![0-9A-Za-z])"
 )
 _VEHICLE_AFTER = re.compile("号?[^，。；\n]{0,6}(?:车|車|号牌)")
-_LETTERS_AT_MOST = 2
+_MAX_LETTERS = 2
 
 
 def find_passports(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
@@ -46,7 +46,7 @@ def find_plates(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     if text.isascii() or _PLATE_CORE.search(text, low, high) is None:
         return
     for match in _PLATE.finditer(text, low, high):
-        if sum(map(str.isascii, filter(str.isalpha, match[3]))) > _LETTERS_AT_MOST:
+        if sum(map(str.isascii, filter(str.isalpha, match[3]))) > _MAX_LETTERS:
             continue
         clear = match[2] in tuple("·•・‧") or match[1] not in _WORDS_TOO
         if clear or cue_before(text, match.start(), VEHICLE) or _VEHICLE_AFTER.match(

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 SEGMENT = "characters"
 BUCKET = 1 << 20
-MOST_WORDS = 200_000
+MAX_WORDS = 200_000
 REGULARIZATIONS = (1e2, 1e3, 1e4, 1e5)
-LEAST = 20
+MIN_TEXTS = 20
 """Texts of each kind and language to tune by and to measure with; fewer give no threshold."""
 
 PARTS = ("train", "train", "train", "tune", "test")
@@ -86,7 +86,7 @@ def train(parts: dict[str, Texts], keep: float | None = None) -> TrainedModel:
     counts = sorted(
         ((word, count) for word, count in counted.items() if count > 1 or word == EOS),
         key=lambda one: (-one[1], one[0]),
-    )[:MOST_WORDS]
+    )[:MAX_WORDS]
     ids = {word: row for row, (word, _) in enumerate(counts)}
     hashes: dict[str, int] = {}
     matrices = {name: _matrix(texts.words, ids, hashes) for name, texts in parts.items()}
@@ -105,7 +105,7 @@ def train(parts: dict[str, Texts], keep: float | None = None) -> TrainedModel:
     thresholds = {
         name: _threshold(*found, keep)
         for name, found in tuned.items()
-        if name == "all" or min(map(len, found)) >= LEAST
+        if name == "all" or min(map(len, found)) >= MIN_TEXTS
     }
     scores = _by_language(weights, matrices["test"], parts["test"])
     return TrainedModel(counts, weights, best[1], thresholds, scores)
@@ -129,11 +129,11 @@ def figures(trained: TrainedModel) -> list[dict[str, Any]]:
 def _check(parts: dict[str, Texts]) -> None:
     for name, texts in parts.items():
         good = sum(texts.good)
-        if min(good, len(texts.good) - good) < LEAST:
+        if min(good, len(texts.good) - good) < MIN_TEXTS:
             raise MindError(
                 "there are too few texts to train and to measure",
                 cause=f"of {len(texts.good)} texts to {name} with, {good} are good; "
-                f"{LEAST} of each kind are needed",
+                f"{MIN_TEXTS} of each kind are needed",
                 hint="give at least two hundred good and two hundred bad texts",
             )
 

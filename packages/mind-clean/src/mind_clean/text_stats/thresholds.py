@@ -58,14 +58,14 @@ def word_set(words: tuple[str, ...]) -> WordTable:
     return make_table(words)
 
 
-def above(value: float, most: float) -> bool:
+def above(value: float, max_value: float) -> bool:
     """Tell whether a value breaks an upper bound; a bound of 0 is none."""
-    return bool(most) and value > most
+    return bool(max_value) and value > max_value
 
 
-def below(value: float, least: float) -> bool:
+def below(value: float, min_value: float) -> bool:
     """Tell whether a value breaks a lower bound; a bound of 0 is none."""
-    return bool(least) and value < least
+    return bool(min_value) and value < min_value
 
 
 def share(part: float, whole: float) -> float:

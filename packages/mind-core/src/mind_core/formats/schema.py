@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Any
 
-MOST_FIELDS = 200
+MAX_FIELDS = 200
 """An object with more keys than that over all records is a table of its own: JSON text."""
 
 _JSON_COLUMNS = b"mind.json"
@@ -102,7 +102,7 @@ def _wider(one: Kind, other: Kind) -> Kind:
         merged = dict(one)
         for name, kind in other.items():
             merged[name] = _wider(merged.get(name, "null"), kind)
-        return merged if len(merged) <= MOST_FIELDS else "json"
+        return merged if len(merged) <= MAX_FIELDS else "json"
     return "json"
 
 

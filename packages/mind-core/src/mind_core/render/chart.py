@@ -25,7 +25,7 @@ from mind_core.render.svg import (
 from mind_core.safe_html import Safe, joined, markup
 
 SMOOTHING = 25
-MOST_POINTS = 300
+MAX_POINTS = 300
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def thin_out(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return every so manieth point: about as many as can be seen."""
-    return list(points[:: max(1, len(points) // MOST_POINTS)])
+    return list(points[:: max(1, len(points) // MAX_POINTS)])
 
 
 def line_chart(

@@ -61,9 +61,9 @@ class _Cutter:
 
 
 def cut_file(
-    path: str, size: int, most: int, *, lines: bool, told: Callable[[int], None]
+    path: str, size: int, max_bytes: int, *, lines: bool, told: Callable[[int], None]
 ) -> tuple[str, list[ByteRange]]:
-    """Return the SHA-256 of a file and its ranges, each of about `most` bytes or one line more.
+    """Return the SHA-256 of a file and its ranges, each of about `max_bytes` or one line more.
 
     Cut are plain files of lines, after a line feed, and zstd files of several frames, after a frame
     that ends with one. All else is one range: a single frame and gzip have no place to begin in.
@@ -74,10 +74,10 @@ def cut_file(
         with open(path, "rb") as file:  # noqa: PTH123 - as plain as it is
             start = file.read(1 << 10)
             file.seek(0)
-            if size > most and lines and _is_plain(start):
-                _cut_plain(file, most, cutter, told)
-            elif size > most and lines and start.startswith(zstd_frames.MAGIC):
-                _cut_frames(file, path, most, cutter, told)
+            if size > max_bytes and lines and _is_plain(start):
+                _cut_plain(file, max_bytes, cutter, told)
+            elif size > max_bytes and lines and start.startswith(zstd_frames.MAGIC):
+                _cut_frames(file, path, max_bytes, cutter, told)
             else:
                 while data := file.read(_AT_ONCE):
                     cutter.take(data)
@@ -99,13 +99,15 @@ def _is_plain(start: bytes) -> bool:
     return start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
-def _cut_plain(file: BinaryIO, most: int, cutter: _Cutter, told: Callable[[int], None]) -> None:
+def _cut_plain(
+    file: BinaryIO, max_bytes: int, cutter: _Cutter, told: Callable[[int], None]
+) -> None:
     position, line = 0, 1
     while data := file.read(_AT_ONCE):
         told(len(data))
         view, taken = memoryview(data), 0
         while True:
-            wanted = max(taken, cutter.start + most - position - 1)
+            wanted = max(taken, cutter.start + max_bytes - position - 1)
             end = data.find(b"\n", wanted) + 1 if wanted < len(data) else 0
             if not end:
                 break
@@ -140,14 +142,14 @@ class _WatchedSource:
 
 
 def _cut_frames(
-    file: BinaryIO, name: str, most: int, cutter: _Cutter, told: Callable[[int], None]
+    file: BinaryIO, name: str, max_bytes: int, cutter: _Cutter, told: Callable[[int], None]
 ) -> None:
     watched, line = _WatchedSource(file, told), 1
     try:
         for stop, line_feeds, last in zstd_frames.frame_ends(watched, name):
             watched.pass_on(cutter, stop)
             line += line_feeds
-            if last == b"\n" and stop - cutter.start >= most:
+            if last == b"\n" and stop - cutter.start >= max_bytes:
                 cutter.close(stop, line)
     except MindError:
         # Damage is told by the task that reads it, as without a plan.

@@ -11,7 +11,7 @@ from mind_eval.metrics.latex.equality import same
 PAIRS = Path(mind_eval.metrics.latex.__file__).parent / "pairs.tsv"
 """Label (1: the same), one answer, another; a pair a line."""
 
-LEAST = 0.95
+MIN_SHARE = 0.95
 
 
 def read_pairs() -> list[tuple[bool, str, str]]:
@@ -28,8 +28,8 @@ def formula_checks() -> list[Check]:
     wrong = sum(got and not label for got, (label, _, _) in zip(found, pairs, strict=True))
     source = "metrics/latex/pairs.tsv, labelled by hand"
     return [
-        Check(f"MATH, {len(pairs)} pairs of answers: right", f">= {LEAST:.0%}",
-              f"{right / len(pairs):.1%}", source, right >= LEAST * len(pairs)),
+        Check(f"MATH, {len(pairs)} pairs of answers: right", f">= {MIN_SHARE:.0%}",
+              f"{right / len(pairs):.1%}", source, right >= MIN_SHARE * len(pairs)),
         Check(f"MATH, {len(pairs)} pairs of answers: false positives", "0", f"{wrong}", source,
               wrong == 0),
     ]  # fmt: skip

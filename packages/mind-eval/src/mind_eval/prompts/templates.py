@@ -22,10 +22,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mind_core.record_limits import RecordClock, TooSlow, memory_limit
 
 TEXT, TARGET, CHOICES = "doc_to_text", "doc_to_target", "doc_to_choice"
-MOST_TEXT = 1 << 24
+MAX_TEXT = 1 << 24
 """Characters of one rendering."""
 
-MOST_MEMORY, MOST_SECONDS = 1 << 29, 10.0
+MAX_MEMORY, MAX_SECONDS = 1 << 29, 10.0
 """Bytes and CPU seconds of one rendering."""
 
 FAULTS = (
@@ -89,12 +89,12 @@ def within_limits(work: Callable[[], T]) -> T:
     The sandbox bounds `range` alone; `'x' * 10**10` and loops within loops are allowed in it.
     """
     try:
-        with memory_limit(MOST_MEMORY), RecordClock(MOST_SECONDS) as clock:
+        with memory_limit(MAX_MEMORY), RecordClock(MAX_SECONDS) as clock:
             clock.start()
             made = clock.call(work)
     except (TooSlow, MemoryError, OverflowError) as error:
         raise SecurityError(f"the template takes more than a prompt may ({error!r})") from None
-    if isinstance(made, str) and len(made) > MOST_TEXT:
+    if isinstance(made, str) and len(made) > MAX_TEXT:
         raise SecurityError(f"the template gives {len(made):,} characters, which is no prompt")
     return made
 

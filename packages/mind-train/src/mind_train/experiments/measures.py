@@ -25,7 +25,7 @@ from mind_train.shards import Shards
 Floats = npt.NDArray[np.float64]
 
 SHOTS = 8
-MOST_PROMPTS = 64
+MAX_PROMPTS = 64
 """Rows of one source in the few-shot measures, at most."""
 MICRO_BATCH_TOKENS = 2048
 CANDIDATES = 20
@@ -110,7 +110,7 @@ def in_context_gain(model: Checkpoint, shards: Shards, sequence: int) -> dict[st
     for name, pieces in _pieces(shards, length):
         groups = [pieces[i : i + SHOTS] for i in range(0, len(pieces) - SHOTS + 1, SHOTS)]
         rows = []
-        for group in groups[: max(1, MOST_PROMPTS // SHOTS)]:
+        for group in groups[: max(1, MAX_PROMPTS // SHOTS)]:
             for turn in range(SHOTS):
                 rows.append(_row([*group[turn:], *group[:turn]], model, length))
         if not rows:
@@ -129,7 +129,7 @@ def copying(model: Checkpoint, shards: Shards, sequence: int) -> dict[str, float
     length = (sequence - 2) // 2
     found = {}
     for name, pieces in _pieces(shards, length):
-        rows = [_row([piece, piece], model, length) for piece in pieces[:MOST_PROMPTS]]
+        rows = [_row([piece, piece], model, length) for piece in pieces[:MAX_PROMPTS]]
         if not rows:
             continue
         losses = token_losses(model, rows).reshape(len(rows), 2, -1)[:, :, :length]
@@ -146,7 +146,7 @@ def _pieces(shards: Shards, length: int) -> Iterator[tuple[str, list[npt.NDArray
     for number, group in enumerate(shards.manifest["groups"]):
         chosen = choose(documents, number, 1 << 40)
         long = [d for d in chosen if int(documents.lengths[d]) > length]
-        pieces = [documents.read(d)[0][:length] for d in long[:MOST_PROMPTS]]
+        pieces = [documents.read(d)[0][:length] for d in long[:MAX_PROMPTS]]
         yield f"{group['source']}/{group['language']}", pieces
 
 

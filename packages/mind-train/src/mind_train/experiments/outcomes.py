@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 LEVEL = 0.05
-MOST_SEEDS = 1000
+MAX_SEEDS = 1000
 PERMUTATIONS = 20_000
 
 CONFIRMED, CONTRADICTED = "confirmed", "contradicted"
@@ -133,7 +133,7 @@ def seeds_needed(effect: Effect, level: float) -> int | None:
     distance = abs(abs(effect.value) - effect.smallest)
     per_seed = effect.freedom / max(effect.seeds - 1, 1)
     spread = effect.seed_error * math.sqrt(effect.seeds)
-    for seeds in range(max(effect.seeds, 2), MOST_SEEDS + 1):
+    for seeds in range(max(effect.seeds, 2), MAX_SEEDS + 1):
         error = math.hypot(spread / math.sqrt(seeds), effect.document_error)
         freedom = max(1, round(per_seed * (seeds - 1)))
         if quantile(level, freedom) * error < distance:

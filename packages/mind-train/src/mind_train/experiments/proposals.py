@@ -50,8 +50,8 @@ def propose(
     sizes = np.array([have[name] for name in names], dtype=float)
     natural = sizes / sizes.sum()
     prior = natural**TEMPER / (natural**TEMPER).sum()
-    most = max_epochs * sizes / tokens
-    if most.sum() < 1:
+    max_shares = max_epochs * sizes / tokens
+    if max_shares.sum() < 1:
         raise MindError(
             f"{tokens:,} tokens would read all {int(sizes.sum()):,} more than {max_epochs:g} times",
             hint="fewer tokens, or more text",
@@ -59,41 +59,41 @@ def propose(
     draw = np.random.default_rng(seed)
     found: list[Proposal] = []
     for number in range(count):
-        shares = _draw(draw, prior, most, STRENGTHS[number % len(STRENGTHS)])
+        shares = _draw(draw, prior, max_shares, STRENGTHS[number % len(STRENGTHS)])
         found.append(Proposal(f"p{number:03}", _table(names, shares)))
     found.append(Proposal("natural", _table(names, natural)))
-    found.append(Proposal("equal", _table(names, bounded(np.full(len(names), 1.0), most))))
+    found.append(Proposal("equal", _table(names, bounded(np.full(len(names), 1.0), max_shares))))
     if principles:
         for name, changes in PRINCIPLES.items():
             if not set(changes) & set(names):
                 continue
             factors = np.array([changes.get(one, 1.0) for one in names])
-            found.append(Proposal(name, _table(names, bounded(natural * factors, most))))
+            found.append(Proposal(name, _table(names, bounded(natural * factors, max_shares))))
     return found
 
 
 def _draw(
-    draw: np.random.Generator, prior: np.ndarray, most: np.ndarray, strength: float
+    draw: np.random.Generator, prior: np.ndarray, max_shares: np.ndarray, strength: float
 ) -> np.ndarray:
     for _ in range(TRIES):
         shares = draw.dirichlet(np.maximum(prior * len(prior) * strength, 1e-3))
         shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
-        if shares.sum() > 0 and np.all(shares / shares.sum() <= most):
+        if shares.sum() > 0 and np.all(shares / shares.sum() <= max_shares):
             return np.asarray(shares / shares.sum())
     # Bounds so narrow that hardly a draw fits: one is cut to them.
-    return bounded(draw.dirichlet(prior * len(prior) * strength) + 1e-6, most)
+    return bounded(draw.dirichlet(prior * len(prior) * strength) + 1e-6, max_shares)
 
 
-def bounded(weights: np.ndarray, most: np.ndarray) -> np.ndarray:
+def bounded(weights: np.ndarray, max_shares: np.ndarray) -> np.ndarray:
     """Return shares in proportion to weights, none above its bound; the rest is spread anew."""
     shares = weights / weights.sum()
     for _ in range(len(weights)):
-        over = shares > most
+        over = shares > max_shares
         if not over.any():
             break
         free = ~over
-        left = 1 - most[over].sum()
-        shares = np.where(over, most, 0.0)
+        left = 1 - max_shares[over].sum()
+        shares = np.where(over, max_shares, 0.0)
         total = weights[free].sum()
         if total <= 0:
             break

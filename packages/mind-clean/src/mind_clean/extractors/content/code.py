@@ -21,7 +21,7 @@ _CELLS = "td.code, td.blob-code, td.rouge-code, td.hljs-ln-code, td.crayon-code,
 _LINES = words("div li p tr ol ul table tbody")
 _NUMBERS = re.compile(r"[\d\s.:|•]*")
 _NUMBERED = re.compile(r"[ \t]*(\d+)(?:[.:|]?(?:[ \t]|$)|[.:|])(.*)", re.DOTALL)
-_LEAST = 3
+_MIN_LINES = 3
 
 
 def write_code(tree: LexborHTMLParser) -> None:
@@ -91,7 +91,7 @@ def _walk(node: LexborNode, parts: list[str], depth: int) -> None:
 def _without_numbers(text: str) -> str:
     """Return a listing without numbers at the start of its lines that count up by one."""
     lines = text.strip("\n").split("\n")
-    if len(lines) < _LEAST:
+    if len(lines) < _MIN_LINES:
         return text
     found = [_NUMBERED.fullmatch(line) for line in lines]
     numbers = [int(match[1][:9]) for match in found if match is not None]

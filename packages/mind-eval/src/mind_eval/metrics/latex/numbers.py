@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 DIGITS = 60
-MOST_BITS = 12_000
+MAX_BITS = 12_000
 
 
 class NotEvaluable(ValueError):
@@ -57,7 +57,7 @@ def power_of(base: Number, exponent: Number) -> Number:
     if top < 0:
         base, top = inverse(base), -top
     bits = max(base.re.numerator.bit_length(), base.re.denominator.bit_length(), 1)
-    if bits * top > 64 * MOST_BITS:
+    if bits * top > 64 * MAX_BITS:
         raise NotEvaluable("too large")
     value = Number(Fraction(1))
     square = base
@@ -108,7 +108,7 @@ def _whole_root(value: int, n: int) -> int:
 
 def _short(value: Fraction) -> Fraction:
     """Return a fraction of bounded size, the same to more digits than are compared."""
-    if value.denominator.bit_length() + value.numerator.bit_length() <= MOST_BITS:
+    if value.denominator.bit_length() + value.numerator.bit_length() <= MAX_BITS:
         return value
     shift = value.denominator.bit_length() - 600
     if shift <= 0:
