@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mind_architecture_llama.config import LlamaConfig
 from mind_train import LanguageModel
-from mind_train.models.attention import AttentionContext, Cache, PackedCache, attend, mean_keys
+from mind_train.models.attention import AttentionContext, Cache, grouped_attend, mean_keys
 
 
 def rope_rates(config: LlamaConfig) -> Tensor:
@@ -100,20 +100,7 @@ class Block(nn.Module):
         if self.c.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k = turn(q, cos, sin).to(v.dtype), turn(k, cos, sin).to(v.dtype)
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # (B, H, T, d)
-        # A cache for writing holds what there is; others mix keys and queries by themselves.
-        few = isinstance(cache, Cache) and not isinstance(cache, PackedCache)
-        if not few:
-            k, v = self._spread(k), self._spread(v)
-        if cache is not None:
-            k, v = cache.extend(layer, k, v)
-        if few:
-            k, v = self._spread(k), self._spread(v)
-        return attend(q, k, v, scope).transpose(1, 2).reshape(rows, length, -1)
-
-    def _spread(self, x: Tensor) -> Tensor:
-        """Repeat each key head for its queries: [B, kv, S, d] → [B, H, S, d]."""
-        return x.repeat_interleave(self.c.heads // self.c.kv, dim=1)
+        return grouped_attend(q, k, v, scope, layer, cache)
 
 
 class Llama(LanguageModel):

@@ -1,6 +1,6 @@
 """Attention: causal, inside a window, inside a document, with a cache.
 
-An architecture calls ``self_attend``, or ``attend`` where q, k and v come apart, with an
+An architecture calls ``self_attend``, or ``grouped_attend`` where queries share keys, with an
 ``AttentionContext`` and never builds a mask itself. For training, a GPU's kernel for packed rows
 (``kernels.py``) is used where there is one, and blocks of queries (``cpu/attention_blocks.py``) on
 a CPU; SDPA does the rest, with ``is_causal`` wherever that says all and a boolean mask elsewhere.
@@ -177,6 +177,40 @@ def self_attend(
         k, v = cache.extend(layer, k, v)
     mixed = attend(q, k, v, scope, window=window, scale=scale)
     return mixed.transpose(1, 2).reshape(B, T, H * d)
+
+
+def grouped_attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    scope: AttentionContext,
+    layer: int,
+    cache: Cache | None,
+    *,
+    window: int = 0,
+    scale: float | None = None,
+) -> Tensor:
+    """Mix values of q [B, T, H, d], k and v [B, T, G, d] → [B, T, H d]; a cache grows by them.
+
+    H / G query heads in a row share a key head (grouped queries, Ainslie et al. 2023).
+    """
+    rows, length, heads, _ = q.shape
+    q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+    # A cache for writing holds what there is; others mix keys and queries by themselves.
+    few = isinstance(cache, Cache) and not isinstance(cache, PackedCache)
+    if not few:
+        k, v = _for_queries(k, heads), _for_queries(v, heads)
+    if cache is not None:
+        k, v = cache.extend(layer, k, v)
+    if few:
+        k, v = _for_queries(k, heads), _for_queries(v, heads)
+    mixed = attend(q, k, v, scope, window=window, scale=scale)
+    return mixed.transpose(1, 2).reshape(rows, length, -1)
+
+
+def _for_queries(x: Tensor, heads: int) -> Tensor:
+    """Repeat each key head for the queries of its group: [B, G, S, d] → [B, H, S, d]."""
+    return x.repeat_interleave(heads // x.shape[1], dim=1)
 
 
 def attend(
