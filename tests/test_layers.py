@@ -128,6 +128,23 @@ def test_functions_are_short() -> None:
     assert not long, "\n".join(long)
 
 
+def test_functions_take_few_parameters() -> None:
+    """Ten at most: what belongs together is one object. Commands and compiled loops need more."""
+    many = []
+    for path in SOURCES:
+        if {"tests", "commands", "verbs", "loops"} & set(path.parts) or path.stem == "cli":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            ours = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            count = len([each for each in ours if each.arg not in ("self", "cls")])
+            made = {ast.unparse(each).partition("(")[0] for each in node.decorator_list}
+            if count > 10 and not made & {"kernel", "app.command"}:
+                many.append(f"{path.relative_to(ROOT)}:{node.name} takes {count}")
+    assert not many, "\n".join(many)
+
+
 def test_a_class_name_is_one_idea() -> None:
     """One name in two packages is in the glossary, which says what it is in each."""
     packages: dict[str, set[str]] = {}

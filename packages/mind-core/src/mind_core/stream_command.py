@@ -90,18 +90,14 @@ class SharedOptions:
         Raises `UsageError` for options that a job has no use for, those ``refused`` among them,
         and for those of jobs where there is no job.
         """
-        into, *others = (self.job_values[name] for name in _JOB)
-        if into is None:
+        values, stream = self.job_values, self.stream
+        if values["into"] is None:
             names = ("from_list", "address", "shard", "plan_only")
-            job_options.refuse_without_into(**{name: self.job_values[name] for name in names})
+            job_options.refuse_without_into(**{name: values[name] for name in names})
             return None
-        stream = self.stream
         of_stream = {name: getattr(stream, name) for name in _NOT_IN_JOBS}
         job_options.refuse_with_into(**{**of_stream, **refused})
-        return job_options.task_options(
-            into, stream.inputs, *others,
-            jobs=stream.jobs, quiet=stream.quiet, progress=stream.progress,
-        )  # fmt: skip
+        return job_options.task_options(values["into"], stream, values)
 
 
 def stream_command(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from mind_core.errors import DONE, UsageError, did_you_mean
+from mind_core.runner import StreamOptions
 
 ENGINES = ("local", "ray")
 TASK_BYTES = 1 << 28
@@ -82,29 +83,29 @@ PlanOnly = Annotated[bool, typer.Option("--plan-only", help="Write the plan of t
 StatusFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="What --into made.")]
 
 
-def task_options(
-    into: Path,
-    inputs: Sequence[str],
-    from_list: Path | None,
-    task_size: str,
-    engine: str,
-    address: str | None,
-    retries: int,
-    shard: str | None,
-    plan_only: bool,
-    *,
-    jobs: int,
-    quiet: bool,
-    progress: bool | None,
-) -> TaskOptions:
-    """Return the options of a job; raise `UsageError` for what means nothing."""
+def task_options(into: Path, stream: StreamOptions, values: Mapping[str, Any]) -> TaskOptions:
+    """Return the options of a job; raise `UsageError` for what means nothing.
+
+    ``values`` are those of the options of this module, by the names that `TaskOptions` has for
+    them; "shard" and "task_size" are as they were typed.
+    """
+    engine = values["engine"]
     if engine not in ENGINES:
         hint = did_you_mean(engine, ENGINES) or f"known: {', '.join(ENGINES)}"
         raise UsageError(f"there is no engine {engine!r}", hint=hint)
     return TaskOptions(
-        into, tuple(inputs), from_list, engine, address, retries, parse_shard(shard),
-        parse_size(task_size), plan_only, jobs, quiet, progress,
-    )  # fmt: skip
+        into,
+        stream.inputs,
+        shard=parse_shard(values["shard"]),
+        task_bytes=parse_size(values["task_size"]),
+        jobs=stream.jobs,
+        quiet=stream.quiet,
+        progress=stream.progress,
+        **{name: values[name] for name in _AS_TYPED},
+    )
+
+
+_AS_TYPED = ("from_list", "engine", "address", "retries", "plan_only")
 
 
 def refuse_without_into(**given: object) -> None:
