@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mind_core.stream import read_records
-from mind_tok.tokenizer import load_tokenizer
+from mind_tok.loading import load_tokenizer
 
 
 def texts_of(path: str, megabytes: float) -> list[str]:

@@ -116,7 +116,7 @@ def test_a_job_keeps_what_one_process_keeps(
     chance = random.Random(seed)
     if seed % 2:
         monkeypatch.setattr(deduplicator, "RECORDS_PER_KEY", 4)
-        monkeypatch.setattr(deduplicator, "MOST_COMPARED", 2)
+        monkeypatch.setattr(deduplicator, "MAX_COMPARED", 2)
         monkeypatch.setattr(key_runs, "KEYS_PER_RUN", 1500)
     names = written(tmp_path, clusters(seed, 80), chance.choice([2, 3, 5]), seed)
     memory = ("--memory", "50k") if seed in (1, 2) else ()

@@ -15,7 +15,7 @@ from mind_core import MindError
 from mind_core.files import PARTIAL, write_manifest
 from mind_train.checkpoint import keep_newest, verify, write_checkpoint
 from mind_train.metrics import Metrics
-from mind_train.rewinding import MOST, RewindAsked, decide, rewinds_of
+from mind_train.rewinding import MAX_REWINDS, RewindAsked, decide, rewinds_of
 
 
 def checkpoint(run: Path, step: int) -> Path:
@@ -86,13 +86,13 @@ def test_rows_are_passed_over_from_the_checkpoint_on_and_twenty_times_at_most(
 ) -> None:
     kept = checkpoint(tmp_path, 4)
     monkeypatch.setattr("mind_train.rewinding.newest_of_course", lambda run, _: kept)
-    for turn in range(MOST):
+    for turn in range(MAX_REWINDS):
         decide(tmp_path, RewindAsked(13, "a spike"), 20)
         assert len(rewinds_of(tmp_path)) == turn + 1
     assert rewinds_of(tmp_path)[-1].steps() == range(5, 14)
     with pytest.raises(MindError, match=r"after 20 rewinds"):
         decide(tmp_path, RewindAsked(13, "a spike"), 20)
-    assert kept.exists() and len(rewinds_of(tmp_path)) == MOST
+    assert kept.exists() and len(rewinds_of(tmp_path)) == MAX_REWINDS
 
 
 def test_what_lies_in_the_place_of_a_checkpoint_gives_way_to_it(tmp_path: Path) -> None:

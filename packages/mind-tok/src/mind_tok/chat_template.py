@@ -34,7 +34,7 @@ class LostText(MindError):
     """Report that a template leaves out what a message says."""
 
 
-class Rendered(NamedTuple):
+class RenderedConversation(NamedTuple):
     """A conversation as text, and the spans of it that are trained on, in characters."""
 
     text: str
@@ -59,7 +59,7 @@ class ChatTemplate:
     bos_token: str = ""
     eos_token: str = ""
 
-    def render(self, messages: Messages, tools: Any = None) -> Rendered:
+    def render(self, messages: Messages, tools: Any = None) -> RenderedConversation:
         """Return a conversation and the spans of its answers.
 
         They are what the template marks with `{% generation %}`; a template without marks is
@@ -72,7 +72,7 @@ class ChatTemplate:
             rendered = _spans(marked, first, last)
         else:
             text = self._text(messages, tools, False)
-            rendered = Rendered(text, list(self._by_prefixes(messages, tools, text)))
+            rendered = RenderedConversation(text, list(self._by_prefixes(messages, tools, text)))
         for part in _said(messages):
             if part.strip() not in rendered.text:
                 raise LostText(
@@ -270,7 +270,7 @@ def _unused_marks(messages: Messages, tools: Any) -> tuple[str, str]:
     return next(free), next(free)
 
 
-def _spans(marked: str, first: str, last: str) -> Rendered:
+def _spans(marked: str, first: str, last: str) -> RenderedConversation:
     pieces: list[str] = []
     spans, size, begin = [], 0, 0
     for piece in marked.replace(last, f"{first}{last}").split(first):
@@ -281,7 +281,7 @@ def _spans(marked: str, first: str, last: str) -> Rendered:
             begin = size
         pieces.append(piece)
         size += len(piece)
-    return Rendered("".join(pieces), [(b, e) for b, e in spans if e > b])
+    return RenderedConversation("".join(pieces), [(b, e) for b, e in spans if e > b])
 
 
 def _jinja() -> Any:

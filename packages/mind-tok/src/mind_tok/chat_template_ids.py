@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from mind_core import MindError, Record
 from mind_core.records import encode as encode_record
 from mind_tok.chat import UnsuitableChat
-from mind_tok.chat_template import ChatTemplate, LostText, Rendered, TemplateInput, strings_of
+from mind_tok.chat_template import (
+    ChatTemplate,
+    LostText,
+    RenderedConversation,
+    TemplateInput,
+    strings_of,
+)
 from mind_tok.huggingface import HuggingFaceTokenizer
 from mind_tok.tokenizer import Tokenizer
 
 
-class Encoded(NamedTuple):
+class EncodedConversation(NamedTuple):
     """One conversation: ids, 1 where the model learns, and the bytes of what it learns."""
 
     ids: NDArray[np.int32]
@@ -50,7 +56,7 @@ class TemplateEncoder:
         for name, value in zip(("tokenizer", "template", "end_id"), state, strict=True):
             object.__setattr__(self, name, value)
 
-    def rendered(self, told: TemplateInput, record: Record, position: str) -> Rendered:
+    def rendered(self, told: TemplateInput, record: Record, position: str) -> RenderedConversation:
         """Return a conversation as text; raise `UnsuitableChat` for what it cannot say.
 
         A text that spells a control token would become one (`control_token`).
@@ -79,7 +85,7 @@ class TemplateEncoder:
                     f"a message says {found.group()!r}, which is a control token of the model",
                     hint="leave it out: it would end the message",
                 )
-        [encoded] = self.encode([Rendered(self.template.prompt(messages), [])])
+        [encoded] = self.encode([RenderedConversation(self.template.prompt(messages), [])])
         return [int(token) for token in encoded.ids]
 
     def answer_end(self) -> int | None:
@@ -90,7 +96,7 @@ class TemplateEncoder:
         found = self._pattern.match(rest.lstrip()) if self._pattern is not None else None
         return self._control[found.group()] if found else None
 
-    def encode(self, conversations: Sequence[Rendered]) -> list[Encoded]:
+    def encode(self, conversations: Sequence[RenderedConversation]) -> list[EncodedConversation]:
         """Return ids and masks."""
         if isinstance(self.tokenizer, HuggingFaceTokenizer):
             rows = self.tokenizer.full.encode_batch(
@@ -104,7 +110,9 @@ class TemplateEncoder:
             for one, (ids, offsets) in zip(conversations, found, strict=True)
         ]
 
-    def _encoded(self, one: Rendered, ids: NDArray[np.int32], offsets: Any) -> Encoded:
+    def _encoded(
+        self, one: RenderedConversation, ids: NDArray[np.int32], offsets: Any
+    ) -> EncodedConversation:
         data = one.text.encode()
         ends = np.cumsum(self._sizes[ids])
         if len(ids) and int(ends[-1]) == len(data):
@@ -126,7 +134,7 @@ class TemplateEncoder:
         trained = sum(len(one.text[b:e].encode()) for b, e in one.spans)
         if self.end_id is not None and (not len(ids) or ids[-1] != self.end_id):
             ids, mask = np.append(ids, np.int32(self.end_id)), np.append(mask, np.uint8(0))
-        return Encoded(ids, mask, trained)
+        return EncodedConversation(ids, mask, trained)
 
     def _ids(self, text: str) -> NDArray[np.int32]:
         """Return the ids of a text in which control tokens are spelt out."""

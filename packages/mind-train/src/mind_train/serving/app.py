@@ -20,7 +20,7 @@ from mind_core.safe_html import policy
 from mind_train.checkpoint import Checkpoint
 from mind_train.decoding import Written
 from mind_train.serving.engine import Busy, GenerationEngine, Text
-from mind_train.serving.requests import Asked, BadRequest, read_request
+from mind_train.serving.requests import BadRequest, CompletionRequest, read_request
 
 BODY = 1 << 20  # bytes of a request at most
 Piece = tuple[int, str, Written, int, str]
@@ -121,7 +121,7 @@ class Server:
             return StreamingResponse(events, media_type="text/event-stream")
         return await self._whole(request, asked, texts, pieces, head)
 
-    def _texts(self, asked: Asked, pieces: asyncio.Queue[Piece]) -> list[Text]:
+    def _texts(self, asked: CompletionRequest, pieces: asyncio.Queue[Piece]) -> list[Text]:
         loop = asyncio.get_running_loop()
 
         def seen(number: int) -> Any:
@@ -136,8 +136,8 @@ class Server:
         return [Text(prompt, rules, seen(n)) for n, (prompt, rules) in enumerate(pairs)]
 
     async def _whole(
-        self, request: Request, asked: Asked, texts: list[Text], pieces: asyncio.Queue[Piece],
-        head: dict[str, Any],
+        self, request: Request, asked: CompletionRequest, texts: list[Text],
+        pieces: asyncio.Queue[Piece], head: dict[str, Any],
     ) -> Response:  # fmt: skip
         done: dict[int, Written] = {}
         while len(done) < len(texts):
@@ -162,14 +162,14 @@ class Server:
         usage = {"prompt_tokens": read, "completion_tokens": new, "total_tokens": read + new}
         return as_json({**head, "object": kind, "choices": choices, "usage": usage})
 
-    def _choice(self, asked: Asked, number: int, written: Written) -> dict[str, Any]:
+    def _choice(self, asked: CompletionRequest, number: int, written: Written) -> dict[str, Any]:
         shares = self._logprobs(asked, written, 0, len(written.logprobs))
         told = {"index": number, "finish_reason": written.finish, "logprobs": shares}
         if asked.chat:
             return told | {"message": {"role": "assistant", "content": written.text}}
         return told | {"text": written.text}
 
-    def _logprobs(self, asked: Asked, written: Written, start: int, stop: int) -> Any:
+    def _logprobs(self, asked: CompletionRequest, written: Written, start: int, stop: int) -> Any:
         if asked.rules[0].logprobs < 0:
             return None
         word = self.checkpoint.tokenizer.decode
@@ -192,7 +192,11 @@ class Server:
         }
 
     async def _events(
-        self, asked: Asked, texts: list[Text], pieces: asyncio.Queue[Piece], head: dict[str, Any]
+        self,
+        asked: CompletionRequest,
+        texts: list[Text],
+        pieces: asyncio.Queue[Piece],
+        head: dict[str, Any],
     ) -> AsyncIterator[bytes]:
         kind = "chat.completion.chunk" if asked.chat else "text_completion"
         left, told = set(range(len(texts))), [0] * len(texts)

@@ -13,7 +13,7 @@ from mind_train.checkpoint import Checkpoint
 from mind_train.decoding import Rules
 
 REFUSED = ("tools", "functions", "suffix", "best_of", "logit_bias", "response_format", "echo")
-MOST = 64  # texts of one request
+MAX_TEXTS = 64  # texts of one request
 
 
 class BadRequest(Exception):
@@ -25,7 +25,7 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class CompletionRequest:
     """One request: a prompt and rules for each text, and how the answer is to look."""
 
     prompts: list[list[int]]
@@ -34,7 +34,7 @@ class Asked:
     stream: bool
 
 
-def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) -> Asked:
+def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) -> CompletionRequest:
     """Check a body; raise BadRequest, which names the field."""
     if not isinstance(body, dict):
         raise BadRequest("the body is no JSON object")
@@ -42,9 +42,9 @@ def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) ->
         if body.get(name):
             raise BadRequest(f"{name} is not supported", name)
     prompts = [_messages(body, checkpoint)] if chat else _prompts(body, checkpoint)
-    count = _number(body, "n", 1, 1, MOST, whole=True)
-    if len(prompts) * count > MOST:
-        raise BadRequest(f"more than {MOST} texts are asked for", "n")
+    count = _number(body, "n", 1, 1, MAX_TEXTS, whole=True)
+    if len(prompts) * count > MAX_TEXTS:
+        raise BadRequest(f"more than {MAX_TEXTS} texts are asked for", "n")
     limit = "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
     stops = body.get("stop") or []
     stops = [stops] if isinstance(stops, str) else stops
@@ -63,7 +63,7 @@ def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) ->
     }
     rules = [Rules(**common, seed=seed + turn) for _ in prompts for turn in range(int(count))]
     texts = [prompt for prompt in prompts for _ in range(int(count))]
-    return Asked(texts, rules, chat, body.get("stream") is True)
+    return CompletionRequest(texts, rules, chat, body.get("stream") is True)
 
 
 def _number(
