@@ -83,7 +83,8 @@ def hostile(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Stop jobs at 500 counted calls, by kills, power cuts and full disks; try wrong code too."""
     session.run(
-        "pytest", "-q", "tests/test_faults.py", "--timeout", "7200", *session.posargs,
+        "pytest", "-q", "tests/test_faults.py", "tests/test_dedup_faults.py",
+        "--timeout", "7200", *session.posargs,
         env={**os.environ, "MIND_FAULTS": "500"},
     )  # fmt: skip
 
