@@ -140,6 +140,7 @@ def test_memory_is_that_of_all_processes_together(root: Path, tmp_path: Path) ->
     subprocess.run([root / "bin" / "measure", log, "both", "sh", "-c", both], check=True)
     line = orjson.loads(log.read_bytes())
     assert line["step"] == "both" and line["peak_bytes"] > 195e6
+    assert 0 < line["cpu_seconds"] < 60
     done = subprocess.run(
         [root / "bin" / "measure", log, "failed", "sh", "-c", "exit 7"], check=False
     )

@@ -1,5 +1,6 @@
 """What people are used to: -j auto, values that complete, near names, a share and the time left."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,22 @@ def test_help_says_the_whole_of_what_a_verb_does() -> None:
     ).stdout  # fmt: skip
     listed = " ".join(shown.split("Commands:")[1].split())
     assert listed == f"verb {first}"
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
+)
+def test_threads_of_torch_wait_asleep_unless_told(told: dict[str, str], wanted: str) -> None:
+    code = (
+        "import os\nfrom mind_core.cli import new_app, run\napp = new_app()\n"
+        "app.command()(lambda: print(os.environ['OMP_WAIT_POLICY']))\nrun(app, 'mind-probe', [])"
+    )
+    others = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, env={**others, **told},
+    )  # fmt: skip
+    assert done.stdout.strip() == wanted
 
 
 @pytest.mark.parametrize("name", ["in.jsonl.zst", "in.jsonl", "in.csv", "in.jsonl.gz"])

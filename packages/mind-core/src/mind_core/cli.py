@@ -144,6 +144,9 @@ def write_out(text: str) -> None:
 def run(app: typer.Typer, tool: str, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a tool and exit with the code that tells how it went."""
     _stand_in_for_closed_streams()
+    # Threads of torch that wait should sleep: where other work shares the cores, those that spin
+    # take several times the CPU time of the work. It is read once, when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _interrupt)  # what `timeout` sends: clean up as after Ctrl-C
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _interrupt)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from mind_core import cli
 from mind_train.commands import (
     average,
@@ -65,6 +63,4 @@ app.command(
 
 def main() -> None:
     """Run mind-train."""
-    # Waiting threads should sleep: where other work shares the cores, spinning halves the speed.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     cli.run(app, TOOL)
