@@ -26,7 +26,7 @@ starts = Starts()
 LONGEST = {
     name: place
     for place, name in enumerate(
-        ("test_reproduce", "test_packaging", "test_docs", "test_clean_pipeline", "test_cases")
+        ("test_reproduce", "test_faults", "test_docs", "test_cases", "test_clean_pipeline")
     )
 }
 """Test files that take longest, the longest first."""

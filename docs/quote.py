@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import subprocess
+import runpy
 import sys
+import tempfile
+import traceback
 from importlib import resources
+from typing import NoReturn
 
 import cog
 import orjson
 
-ENVIRONMENT = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "MIND_PLUGINS": ""}
+os.environ.update(COLUMNS="100", NO_COLOR="1", MIND_PLUGINS="")
 
 
 def run(tool: str, *arguments: str) -> str:
-    """Return what a tool prints."""
-    command = [sys.executable, "-m", tool.replace("-", "_"), *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, env=ENVIRONMENT
-    ).stdout
+    """Return what a tool prints; in a fork, as sixty processes would import the same each time."""
+    module = tool.replace("-", "_")
+    importlib.import_module(f"{module}.cli")
+    with tempfile.TemporaryFile() as printed:
+        child = os.fork()
+        if child == 0:
+            _become(module, arguments, printed.fileno())
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise RuntimeError(f"{tool} {' '.join(arguments)}: exit code {status >> 8}")
+        printed.seek(0)
+        return printed.read().decode()
+
+
+def _become(module: str, arguments: tuple[str, ...], stdout: int) -> NoReturn:
+    """Run a module as the program and end."""
+    code: object = 1
+    try:
+        os.dup2(stdout, 1)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.argv = [module, *arguments]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code if isinstance(code, int) else 1)
 
 
 def help_of(tool: str, *verbs: str) -> None:
