@@ -48,38 +48,47 @@ def quickstart(root: Path, run: Path, *more: str) -> subprocess.CompletedProcess
 
 
 @pytest.fixture(scope="module")
-def forking(
-    root: Path, tmp_path_factory: pytest.TempPathFactory, tool_path: Callable[..., str]
-) -> Path:
-    """A checkout whose tools start as forks: half of a quick run would be imports."""
-    scripts = Path(tool_path("heavy", VARIABLES).split(":")[0])
-    if not (root / ".venv" / "bin").is_dir() or not (scripts / "mind-train").exists():
+def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This checkout as links, so that its .venv can be another; itself without an installation."""
+    if not (root / ".venv" / "installed").exists():
         return root
-    checkout = tmp_path_factory.mktemp("checkout")
-    inside = checkout / ".venv" / "bin"
-    inside.mkdir(parents=True)
-    for source, target in ((root, checkout), (root / ".venv", inside.parent)):
-        for path in source.iterdir():
-            if path.name not in (".git", ".venv", "bin"):
-                (target / path.name).symlink_to(path)
-    shutil.copytree(root / "bin", checkout / "bin")
-    for path in (root / ".venv" / "bin").iterdir():
-        ours = scripts / path.name
-        (inside / path.name).symlink_to(ours if ours.exists() else path)
-    return checkout
+    folder = tmp_path_factory.mktemp("checkout")
+    for path in root.iterdir():
+        if path.name not in (".git", "bin"):
+            (folder / path.name).symlink_to(path)
+    shutil.copytree(root / "bin", folder / "bin")
+    return folder
+
+
+def let_tools_fork(checkout: Path, scripts: Path, folder: Path) -> None:
+    """Give a checkout of links a .venv whose tools are scripts that start forks."""
+    linked = checkout / ".venv"
+    if not linked.is_symlink() or not (scripts / "mind-train").exists():
+        return
+    venv = linked.resolve()
+    (folder / "bin").mkdir()
+    for path in (*venv.iterdir(), *(venv / "bin").iterdir()):
+        link, ours = folder / path.relative_to(venv), scripts / path.name
+        if not link.exists():
+            link.symlink_to(ours if ours.exists() else path)
+    linked.unlink()
+    linked.symlink_to(folder)
 
 
 @pytest.fixture(scope="module")
 def two_runs(
-    root: Path, forking: Path, tmp_path_factory: pytest.TempPathFactory
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, tool_path: Callable[..., str]
 ) -> tuple[Path, Path]:
-    """One as a user starts it, one with other hash seeds, in another place, of forks."""
+    """One of processes, one of forks with other hash seeds: half of a quick run is imports."""
     runs = []
-    for checkout in (root, forking):
-        run = tmp_path_factory.mktemp("quickstart") / "run"
+    for name in ("first", "second"):
+        run = tmp_path_factory.mktemp(name) / "run"
         done = quickstart(checkout, run)
         assert done.returncode == 0, done.stderr[-4000:]
         runs.append(run)
+        if name == "first":
+            scripts = Path(tool_path("heavy", VARIABLES).split(":")[0])
+            let_tools_fork(checkout, scripts, tmp_path_factory.mktemp("venv"))
     return runs[0], runs[1]
 
 
@@ -186,14 +195,16 @@ def test_two_runs_give_the_same_losses(two_runs: tuple[Path, Path], model: str) 
     assert first == second
 
 
-def test_the_same_command_again_changes_nothing(forking: Path, two_runs: tuple[Path, Path]) -> None:
+def test_the_same_command_again_changes_nothing(
+    checkout: Path, two_runs: tuple[Path, Path]
+) -> None:
     run = two_runs[1]
     before = {path: (run / path).stat().st_mtime_ns for path in STREAMS}
-    done = quickstart(forking, run)
+    done = quickstart(checkout, run)
     assert done.returncode == 0, done.stderr[-2000:]
     assert {path: (run / path).stat().st_mtime_ns for path in STREAMS} == before
 
 
-def test_other_questions_need_another_folder(root: Path, two_runs: tuple[Path, Path]) -> None:
-    done = quickstart(root, two_runs[0], "--steps", "99")
+def test_other_questions_need_another_folder(checkout: Path, two_runs: tuple[Path, Path]) -> None:
+    done = quickstart(checkout, two_runs[0], "--steps", "99")
     assert done.returncode == 2 and "another folder" in done.stderr
