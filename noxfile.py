@@ -90,6 +90,12 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def cookbook(session: nox.Session) -> None:
+    """Run the commands of docs/cookbook, at small sizes."""
+    session.run("pytest", "-q", "tests/test_cookbook.py", "-m", "long", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure, and print figures with their ratios; `-- NAME` runs one of benchmarks/."""
     names = session.posargs or [path.stem for path in BENCHMARKS]

@@ -24,6 +24,7 @@ MENU: list[tuple[str, list[str]]] = [
     ("Tools", ["tools/index.md", *(f"tools/{tool}.md" for tool in TOOLS)]),
     ("Reference", ["formats.md", "reference/options.md", "reference/recipes.md",
                    "reference/hooks.md", "glossary.md"]),
+    ("Cookbook", ["cookbook/"]),
     ("Plugins", ["plugins/"]),
     ("Behind it", ["architecture.md", "decisions.md", "benchmarks.md", "benchmarks/"]),
     ("Guides", ["*"]),
