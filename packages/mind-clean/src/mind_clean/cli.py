@@ -135,10 +135,7 @@ def clean(
 ) -> None:
     """Clean a stream of records, or print what would be done."""
     from mind_clean.pipeline import CleanOptions, run_clean
-    from mind_clean.plan import plan, recipe_text
     from mind_clean.steps import effective_recipe
-    from mind_clean.tasks import run_clean_job
-    from mind_core.tasks.inputs import find_files
 
     if read_as not in READS:
         hint = did_you_mean(read_as, READS) or f"known: {', '.join(READS)}"
@@ -148,14 +145,21 @@ def clean(
         plugins, shared.recipe, step or (), shared.assignments, shared.mark, without=without or ()
     )
     if shared.print_recipe:
+        from mind_clean.plan import recipe_text
+
         write_out(recipe_text(plugins, effective))
         return
     made = CleanOptions(shared.mark, keep_html, read_as, report, shared.record_seconds)
     stream = shared.stream
     job = shared.job(report=report)
     if job is not None:
+        from mind_clean.tasks import run_clean_job
+        from mind_core.tasks.inputs import find_files
+
         _check_records(read_as)
         if shared.dry_run:
+            from mind_clean.plan import plan
+
             find_files(job.inputs, job.from_list, TOOL)
             write_out(plan(plugins, effective))
         else:
@@ -165,6 +169,8 @@ def clean(
         return
     stream = replace(stream, inputs=_inputs(plugins, read_as, stream.inputs))
     if shared.dry_run:
+        from mind_clean.plan import plan
+
         check_stream(stream, report)
         write_out(plan(plugins, effective))
         return

@@ -62,10 +62,9 @@ def _classes() -> npt.NDArray[np.uint8]:
 
     from mind_clean.variant_sets import variant_sets
 
-    everything = list(map(chr, range(_SIZE)))
-    alphabetic = np.fromiter(map(str.isalpha, everything), np.bool_, _SIZE)
-    figures = np.fromiter(map(str.isalnum, everything), np.bool_, _SIZE)
-    figures &= ~np.fromiter(map(str.isdecimal, everything), np.bool_, _SIZE)
+    everything = np.arange(_SIZE, dtype=np.uint32).view("U1")
+    alphabetic = np.char.isalpha(everything)
+    figures = np.char.isalnum(everything) & ~np.char.isdecimal(everything)
     place = {name: number for number, name in enumerate(Letters._fields)}
     classes = np.zeros(_SIZE + 1, np.uint8)
     classes[:_SIZE][figures] = place["figures"]

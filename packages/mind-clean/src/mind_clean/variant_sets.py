@@ -9,24 +9,29 @@ from __future__ import annotations
 
 from functools import cache
 
+_TRAILS = bytes((*range(0x40, 0x7F), *range(0xA1, 0xFF)))
+"""The second bytes of Big5, and with them those of GB 2312."""
+
 
 @cache
 def variant_sets() -> tuple[frozenset[str], frozenset[str]]:
     """Return the characters that only simplified, and only traditional, Chinese has."""
-    simplified, traditional = set(), set()
-    for code in range(0x4E00, 0xA000):
-        character = chr(code)
-        in_gb, in_big5 = _encodes(character, "gb2312"), _encodes(character, "big5")
-        if in_gb and not in_big5:
-            simplified.add(character)
-        elif in_big5 and not in_gb:
-            traditional.add(character)
-    return frozenset(simplified), frozenset(traditional)
+    gb, big5 = _characters("gb2312"), _characters("big5")
+    return _unified(gb - big5), _unified(big5 - gb)
 
 
-def _encodes(character: str, charset: str) -> bool:
-    try:
-        character.encode(charset)
-    except UnicodeEncodeError:
-        return False
-    return True
+def _characters(charset: str) -> set[str]:
+    """Return the characters of a set, by decoding all pairs of bytes at once."""
+    count = len(_TRAILS)
+    row = bytearray(3 * count)
+    row[1::3] = _TRAILS
+    row[2::3] = b"\n" * count  # keeps a pair that means nothing from taking the next one along
+    rows = []
+    for lead in range(0x81, 0xFF):
+        row[::3] = bytes([lead]) * count
+        rows.append(row.decode(charset, "ignore"))
+    return set().union(*rows)
+
+
+def _unified(characters: set[str]) -> frozenset[str]:
+    return frozenset(character for character in characters if "\u4e00" <= character <= "\u9fff")

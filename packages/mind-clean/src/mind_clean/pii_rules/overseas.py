@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mind_clean.patterns import compiled
 from mind_clean.pii_rules.context_words import (
     HANDSET,
     HONG_KONG_HANDSET,
@@ -18,22 +19,22 @@ from mind_clean.pii_rules.context_words import (
 
 _EDGE = r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.\-])"
 _END = r"(?![0-9A-Za-z_])(?!\.[0-9])(?!-[0-9])"
-_HONG_KONG = re.compile(rf"{_EDGE}([A-Z]{{1,2}})([0-9]{{6}})(?:(\()([0-9A])\)|([0-9A]){_END})")
-_TAIWAN = re.compile(rf"{_EDGE}([A-Z])([1289][0-9]{{8}}){_END}")
+_HONG_KONG = rf"{_EDGE}([A-Z]{{1,2}})([0-9]{{6}})(?:(\()([0-9A])\)|([0-9A]){_END})"
+_TAIWAN = rf"{_EDGE}([A-Z])([1289][0-9]{{8}}){_END}"
 _TAIWAN_LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
 """In the order of their values, from 10 on."""
 
-_MOBILE_OVERSEAS = re.compile(
+_MOBILE_OVERSEAS = (
     rf"{_EDGE}(?:(?P<code>\(?(?:\+|00)(?:852|853)\)?[ -]?)(?P<hk>[4-9][0-9]{{3}}[ -]?[0-9]{{4}})"
     rf"|\(?(?:\+|00)886\)?[ -]?0?9[0-9]{{2}}[ -]?[0-9]{{3}}[ -]?[0-9]{{3}}"
     rf"|(?P<tw>09[0-9]{{2}}(?P<gap>[ -]?)[0-9]{{3}}(?P=gap)[0-9]{{3}})"
     rf"|(?<![)(])(?<![0-9][ -])(?P<local>[569][0-9]{{3}}[ -]?[0-9]{{4}})){_END}"
 )
-_US = re.compile(
+_US = (
     rf"(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.\-/])(?:(?P<code>\+?1)[ .-]?)?(?P<left>\()?[2-9][0-8][0-9]"
     rf"(?(left)\)[ -]?|(?P<gap>[ .-]))[2-9][0-9]{{2}}[ .-][0-9]{{4}}{_END}"
 )
-_UK = re.compile(
+_UK = (
     rf"{_EDGE}(?:(?:\+|00)44[ -]?(?:\(0\)[ -]?)?[127][0-9]{{1,3}}[ -][0-9]{{3,4}}[ -]?[0-9]{{3,4}}"
     rf"|\(?0[127][0-9]{{2,4}}\)? [0-9]{{3,4}} [0-9]{{3,4}}){_END}"
 )
@@ -43,12 +44,12 @@ _UK_DIGITS = range(10, 14)
 
 def find_overseas_ids(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of identity numbers of Hong Kong and Taiwan."""
-    for match in _HONG_KONG.finditer(text, low, high):
+    for match in compiled(_HONG_KONG).finditer(text, low, high):
         check = match[4] or match[5]
         known = match[3] or cue_before(text, match.start(), OVERSEAS_ID)
         if known and hong_kong_check(match[1] + match[2]) == check:
             yield match.span()
-    for match in _TAIWAN.finditer(text, low, high):
+    for match in compiled(_TAIWAN).finditer(text, low, high):
         if cue_before(text, match.start(), OVERSEAS_ID) and is_taiwan_id(match[0]):
             yield match.span()
 
@@ -76,7 +77,7 @@ def is_taiwan_id(number: str) -> bool:
 
 def find_overseas_mobiles(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of mobile numbers of Hong Kong, Macao and Taiwan."""
-    for match in _MOBILE_OVERSEAS.finditer(text, low, high):
+    for match in compiled(_MOBILE_OVERSEAS).finditer(text, low, high):
         start = match.start()
         if match["tw"] and match["gap"] != "-" and not cue_before(text, start, HANDSET):
             continue
@@ -87,12 +88,12 @@ def find_overseas_mobiles(text: str, low: int, high: int) -> Iterator[tuple[int,
 
 def find_us_phones(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of telephone numbers of North America, written in groups."""
-    for match in _US.finditer(text, low, high):
+    for match in compiled(_US).finditer(text, low, high):
         yield match.span()
 
 
 def find_uk_phones(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of telephone numbers of the United Kingdom, written in groups."""
-    for match in _UK.finditer(text, low, high):
+    for match in compiled(_UK).finditer(text, low, high):
         if len(_LONG_DIGITS.findall(match[0])) in _UK_DIGITS:
             yield match.span()

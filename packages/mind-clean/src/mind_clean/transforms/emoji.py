@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from mind_clean.annotations import with_text
+from mind_clean.patterns import compiled
 from mind_clean.transforms.char_classes import EMOJI_MODIFIERS, EMOJI_PICTURES, EMOJI_PRESENT
 from mind_clean.transforms.cleanup_flag_bits import EMOJI
 from mind_clean.transforms.cleanup_flags import cleanup_flags
@@ -27,8 +28,7 @@ _SEQUENCE = (
     f"(?:[{EMOJI_PICTURES}]|{_AS_PICTURE})"
     f"(?:[{EMOJI_PICTURES}{EMOJI_MODIFIERS}]|{_AS_PICTURE}|\u200d[{_TEXT_SYMBOLS}]?)*+"
 )  # possessive: ☺ ❤ ✌ are pictures and text symbols, two ways that a search would try in turn
-_BETWEEN_WORDS = re.compile(f"(?<=[A-Za-z0-9]){_SEQUENCE}(?=[A-Za-z0-9])")
-_EMOJI = re.compile(_SEQUENCE)
+_BETWEEN_WORDS = f"(?<=[A-Za-z0-9]){_SEQUENCE}(?=[A-Za-z0-9])"
 _STRAY = re.compile("[\ufe0e\ufe0f\u20e3]")
 
 
@@ -50,5 +50,5 @@ def without_emoji(text: str) -> str:
     if text.isascii() or not cleanup_flags(text) & EMOJI or EMOJI_PRESENT.search(text) is None:
         return text
     text = _KEYCAP.sub(r"\1", text)
-    text = _BETWEEN_WORDS.sub(" ", text)
-    return _STRAY.sub("", _EMOJI.sub("", text))
+    text = compiled(_BETWEEN_WORDS).sub(" ", text)
+    return _STRAY.sub("", compiled(_SEQUENCE).sub("", text))

@@ -41,6 +41,11 @@ class Pii:
             if kind not in RULES:
                 raise ValueError(f"no rule for {kind!r}; there are {', '.join(RULES)}")
 
+    def prepare(self) -> None:
+        """Import the rules before workers start."""
+        for kind in self.kinds:
+            RULES[kind].find  # noqa: B018
+
     def __call__(self, record: Record) -> Record:
         """Return the record with its private data replaced and counted."""
         text = record["text"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from mind_clean.annotations import with_text
+from mind_clean.patterns import compiled
 from mind_clean.transforms.char_classes import INVISIBLE, UNWANTED
 from mind_clean.transforms.cleanup_flag_bits import CONTROL
 from mind_clean.transforms.cleanup_flags import cleanup_flags
@@ -23,7 +24,7 @@ from mind_core import Record
 
 _LINE_ENDS = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _TERMINAL_CODES = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+_INVISIBLE = f"[{INVISIBLE}]"
 # Joiners shape Arabic, Indic and emoji sequences; after ASCII and Chinese they are litter.
 _USELESS_JOINERS = re.compile(
     "(?:^|(?<=[\x00-\x7f\u2000-\u206f\u3000-\u9fff\uff00-\uffef]))[\u200c\u200d]+"
@@ -53,7 +54,7 @@ def normalised(text: str) -> str:
     """Return the text in NFC without what cannot be seen."""
     if cleanup_flags(text) & CONTROL and UNWANTED.search(text):
         text = _LINE_ENDS.sub("\n", _TERMINAL_CODES.sub("", text))
-        text = _INVISIBLE.sub("", text)
+        text = compiled(_INVISIBLE).sub("", text)
     if text.isascii():
         return text
     if "\u200c" in text or "\u200d" in text:

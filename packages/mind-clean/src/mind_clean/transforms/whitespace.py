@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from mind_clean.annotations import with_text
+from mind_clean.patterns import compiled
 from mind_clean.transforms import cleanup_flag_bits as flags
 from mind_clean.transforms.char_classes import CJK_PUNCTUATION, OTHER_BLANKS, WIDE
 from mind_clean.transforms.cleanup_flags import cleanup_flags
@@ -17,11 +18,11 @@ _UNTIDY = flags.OTHER_BLANKS | flags.WHITESPACE | flags.CJK_SPACES
 _BLANKS = f" \t{IDEOGRAPHIC}"
 _RUN = re.compile(f"[{_BLANKS}]{{2,}}")
 # Each begins with the blank itself, so that the scan leaps from blank to blank.
-_AT_PUNCTUATION = re.compile(
+_AT_PUNCTUATION = (
     f" (?:(?<=[{CJK_PUNCTUATION}] )(?=[{HAN}{CJK_PUNCTUATION}])"
     f"|(?<=[{HAN}] )(?=[{CJK_PUNCTUATION}]))"
 )
-_BETWEEN_HAN = re.compile(f" (?<=[{HAN}] )(?=[{HAN}])")
+_BETWEEN_HAN = f" (?<=[{HAN}] )(?=[{HAN}])"
 _NUMBERING = re.compile("第 ?[0-9一二三四五六七八九十百千零〇]{1,9} ?[章节節条條编編卷回]$")
 _LONGEST_NUMBERING = 13
 _BLANK_LINES = re.compile("\n{3,}")
@@ -50,9 +51,9 @@ class Whitespace:
             text = OTHER_BLANKS.sub(" ", text)
         text = "\n".join([_line(line) for line in text.split("\n")])
         if WIDE.search(text):
-            text = _AT_PUNCTUATION.sub("", text)
+            text = compiled(_AT_PUNCTUATION).sub("", text)
             if self.between_han:
-                text = _BETWEEN_HAN.sub(_after_numbering, text)
+                text = compiled(_BETWEEN_HAN).sub(_after_numbering, text)
         return _BLANK_LINES.sub("\n\n", text).strip("\n")
 
 
