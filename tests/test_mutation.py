@@ -220,7 +220,8 @@ class Log:
     def is_long(self, data):
         return len(data) > 3
 """
-TESTS = """from mind_toy import log
+TESTS = """import pytest
+from mind_toy import log
 
 def test_the_file_is_made_safe(tmp_path, monkeypatch):
     synced = []
@@ -231,6 +232,10 @@ def test_the_file_is_made_safe(tmp_path, monkeypatch):
 
 def test_nothing_of_note():
     assert log.Log()
+
+@pytest.mark.skip("not here")
+def test_is_long():
+    assert log.Log().is_long(b"1234")
 """
 
 
@@ -261,6 +266,7 @@ def test_a_run_finds_what_tests_notice_and_goes_on_where_it_was(tmp_path: Path) 
         "Log.is_long constant: 3 → 4": "unreached",
     }
     assert "which mutants it reaches" in said
+    assert "right program" not in said, "a test that is skipped notices nothing"
     # Killed in the middle of a line, it goes on with what is whole.
     kept = tmp_path / ".mutants" / "results.jsonl"
     lines = kept.read_text().splitlines(keepends=True)

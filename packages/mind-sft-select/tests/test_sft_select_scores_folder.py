@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,4 @@ def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
     ScoresFolder(tmp_path, IDENTITY).finish({})
     with pytest.raises(UsageError, match="another model"):
         ScoresFolder(tmp_path, {"model": "n"})
-    assert (tmp_path / MANIFEST).exists()
+    assert json.loads((tmp_path / MANIFEST).read_text())["version"] == 1

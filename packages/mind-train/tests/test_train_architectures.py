@@ -38,6 +38,8 @@ ALL = ["gru", "decoder", "cached"]
 def test_strangers_pass_the_check(kind: Any) -> None:
     check_architecture(kind)
     check_architecture(kind, vocabulary=31, length=1)
+    # One that takes fewer tokens than it is offered is asked about those alone.
+    check_architecture(lambda vocab, **rest: kind(vocab=min(vocab, 48), **rest), length=4)
 
 
 def small(architecture: str, **options: object) -> list[str]:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from mind_core import MindError, cli
 from mind_tok import Tokenizer
-from mind_train.checkpoint import load_checkpoint
+from mind_train.checkpoint import find_checkpoint, load_checkpoint
 from mind_train.cli import app
 from mind_train.components import load_plugins
 from mind_train.export import gpt_neo
@@ -63,6 +63,9 @@ def test_export_loads_in_transformers_and_comes_back(
     theirs = transformers.AutoModelForCausalLM.from_pretrained(
         tmp_path / "hf", trust_remote_code=architecture == "mindllm"
     ).eval()
+    origin = json.loads((tmp_path / "hf" / "mind_export.json").read_text())
+    kept = json.loads((find_checkpoint(run)[0] / "manifest.json").read_text())
+    assert origin["fingerprint"] == kept["fingerprint"], "a folder says which checkpoint it is"
     checkpoint = load_checkpoint(run)
     ids = torch.randint(0, checkpoint.config.vocab, (2, 30))
     with torch.no_grad():

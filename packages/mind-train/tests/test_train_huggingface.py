@@ -251,6 +251,7 @@ def test_a_run_goes_on_to_the_bit_and_is_exported(
     assert prints[0] == prints[1]
     assert read_json(whole / "manifest.json")["held_out"]["nats_per_token"] < 6.1
     export(whole, tmp_path / "hf", load_plugins(), "bfloat16")
+    assert (tmp_path / "hf" / "mind_export.json").exists()
     model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf")
     assert model.dtype == torch.bfloat16 and model.config.model_type == "bloom"
     words = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
