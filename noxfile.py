@@ -76,7 +76,7 @@ def test(session: nox.Session) -> None:
 @nox.session(default=False)
 def hostile(session: nox.Session) -> None:
     """Try hostile input on every tool; prints attack class, tried, failed."""
-    session.run("pytest", "-q", "-m", "hostile", *session.posargs)
+    session.run("pytest", "-q", "-m", "hostile", *(session.posargs or ["tests/hostile"]))
 
 
 @nox.session(default=False)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from formats import Format, make_formats
+from input_formats import make_input_formats
 from mutating import try_mutations
 
 NAMES = (
     "shards", "checkpoint", "index", "tokenizer", "tokenizer.model", "tokenizer.json",
     "scores.json", "YAML", "TOML", "benchmark", "WARC", "WARC.gz", "zip", "Parquet", "JSONL",
-    "JSONL.zst", "JSONL.gz", "vocab.json", "Megatron", "datatrove", "OLMo",
+    "JSONL.zst", "JSONL.gz", "vocab.json", "Megatron", "datatrove", "OLMo", "Parquet rows", "Arrow",
+    "Arrow stream", "CSV", "WET", "EPUB", "job", "documents", "quality", "plan", "runs", "RegMix",
 )  # fmt: skip
 SAMPLE = 30
 COUNT = int(os.environ.get("MIND_MUTATIONS", "10000"))
@@ -21,7 +23,8 @@ FIRST = int(os.environ.get("MIND_MUTATIONS_FIRST", "0"))
 
 @pytest.fixture(scope="module")
 def formats(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Format]:
-    return make_formats(sound, tmp_path_factory.mktemp("formats") / "sound")
+    found = make_formats(sound, tmp_path_factory.mktemp("formats") / "sound")
+    return found | make_input_formats(tmp_path_factory.mktemp("inputs"))
 
 
 def check(formats: dict[str, Format], work: Path, name: str, count: int, first: int = 0) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,11 +20,11 @@ from mind_core.files import MANIFEST, sha256_file
 _HINT = "take the folder from a source that you trust, or make it again"
 
 
-def inside(folder: str | Path, name: object) -> Path:
-    """Return the path of a regular file in a folder by the name that the folder itself gives it.
+def path_in(folder: str | Path, name: object) -> Path:
+    """Return the path of what a folder names in itself, be it there or not.
 
-    Raises `MindError` for a name that is no text, is absolute, goes upwards or through a link, and
-    for what is no regular file. The folder itself may be reached by a link.
+    Raises `MindError` for a name that is no text, is absolute, goes upwards or through a link. The
+    folder itself may be reached by a link.
     """
     if not isinstance(name, str) or not name or "\0" in name:
         raise MindError(f"{folder} names a file {name!r:.80}", hint=_HINT)
@@ -39,6 +39,15 @@ def inside(folder: str | Path, name: object) -> Path:
     for part in parts:
         path = path / part
         _refuse_link(path)
+    return path
+
+
+def inside(folder: str | Path, name: object) -> Path:
+    """Return the path of a regular file in a folder by the name that the folder itself gives it.
+
+    Raises `MindError` as `path_in` does, and for what is missing or no regular file.
+    """
+    path = path_in(folder, name)
     try:
         cause = "it is no regular file" if path.exists() else "it is missing, but named"
         found = path.is_file()
@@ -100,19 +109,30 @@ def check_links(folder: str | Path) -> None:
     For folders that a library reads by itself, and that name no files. Links into the `blobs`
     beside `snapshots` stay: Hugging Face's cache is made of them.
     """
+    paths = sorted(Path(folder).absolute().rglob("*"))
+    check_leads_inside(folder, paths)
+    for path in paths:
+        if not path.is_file() and not path.is_dir():
+            raise MindError(f"{path} is no regular file", hint=_HINT)
+
+
+def check_leads_inside(folder: str | Path, paths: Iterable[str | Path]) -> None:
+    """Raise `MindError` for one of the paths found in a folder that is a link out of it.
+
+    Links into the `blobs` beside `snapshots` stay: Hugging Face's cache is made of them.
+    """
     folder = Path(folder).absolute()
     allowed = [folder.resolve()]
-    if folder.parent.name == "snapshots":
-        allowed.append((folder.parent.parent / "blobs").resolve())
-    for path in sorted(folder.rglob("*")):
+    for above in folder.parents:
+        if above.name == "snapshots":
+            allowed.append((above.parent / "blobs").resolve())
+    for path in map(Path, paths):
         if path.is_symlink() and not any(path.resolve().is_relative_to(one) for one in allowed):
             raise MindError(
                 f"{path} is a link that leads out of the folder",
                 cause=f"it leads to {path.resolve()}",
-                hint="put the file itself in its place if you trust the folder",
+                hint="name the file itself, or put it in the link's place, if you trust the folder",
             )
-        if not path.is_file() and not path.is_dir():
-            raise MindError(f"{path} is no regular file", hint=_HINT)
 
 
 def copy_files(source: str | Path, target: str | Path) -> None:

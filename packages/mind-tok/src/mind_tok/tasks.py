@@ -29,6 +29,7 @@ from mind_core.tasks.plan import PlannedStage, read_plan
 from mind_core.tasks.run import TaskTool, run_job
 from mind_core.tasks.tables import checked_batches
 from mind_core.tasks.task import TaskContext
+from mind_core.untrusted import inside
 from mind_tok.document_file import read_documents, write_documents
 from mind_tok.encode import TOOL, Encoder, ToShards
 from mind_tok.pipeline import SHARDS, EncodeOptions, shard_writer
@@ -145,9 +146,8 @@ class EncodeTasks:
         filler = SplitWriter(writer, Splitter(self.options.validation))
         with writer:
             for task in plan.told:
-                for documents in read_documents(
-                    context.job_folder / WORK / f"{task.name}.documents"
-                ):
+                left = inside(context.job_folder, f"{WORK}/{task.name}.documents")
+                for documents in read_documents(left):
                     filler.settle(BatchResult(payload=documents))
             filler.finish()
         made = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -159,4 +159,4 @@ def _added(details: Sequence[dict[str, Any]], into: Path) -> dict[str, Any]:
     total: Counter[str] = Counter()
     for each in details:
         total.update(each)
-    return {**total, "counts": read_json(into / SHARDS / MANIFEST)["counts"]}
+    return {**total, "counts": read_json(inside(into, f"{SHARDS}/{MANIFEST}"))["counts"]}

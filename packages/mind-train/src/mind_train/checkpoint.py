@@ -101,6 +101,8 @@ def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Conf
     described = read_json(inside(folder, CONFIG))
     try:
         architecture, fields = described["architecture"], dict(described["config"])
+        if not isinstance(architecture, str):
+            raise TypeError(f"the architecture is {architecture!r:.80}")
     except (KeyError, TypeError, ValueError) as error:
         raise MindError(
             f"{folder / CONFIG} describes no model", cause=error, hint="it may be damaged"

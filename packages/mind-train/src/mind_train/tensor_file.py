@@ -35,11 +35,13 @@ _ANY_SIZE = 1 << 20
 """A number in a config that is no danger, whatever the weights."""
 
 
-def check_sizes(fields: Mapping[str, Any], files: Sequence[Path], where: Path) -> None:
+def check_sizes(fields: object, files: Sequence[Path], where: Path) -> None:
     """Refuse a config that describes more than its weights hold, before anything is allocated.
 
     `files` are its safetensors. Layers have a tensor each at least, all else an entry.
     """
+    if not isinstance(fields, Mapping):
+        raise MindError(f"{where} describes no model", hint="fetch the folder again")
     tensors, most = 0, _ANY_SIZE
     for path in files:
         most = max(most, path.stat().st_size)

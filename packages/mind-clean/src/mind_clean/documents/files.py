@@ -14,6 +14,7 @@ from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.records import encode
+from mind_core.untrusted import check_leads_inside
 
 HOOK = "register_documents"
 DAMAGED = "damaged_document"
@@ -42,6 +43,7 @@ def files_in(plugins: Plugins, inputs: Sequence[str]) -> tuple[str, ...]:
             if not inside.is_file() or any(part.startswith(".") for part in parts):
                 continue
             if _ending(inside) in known:
+                check_leads_inside(path, [inside])
                 found.append(str(inside))
             else:
                 passed[_ending(inside) or "no ending"] += 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,12 @@ def parquet_batches(path: Path, columns: Renaming, batch_bytes: int) -> Iterator
     """Yield the rows of a Parquet file; a position is the number of a row, from 1."""
     with needs_pyarrow(path, "Parquet"):
         from pyarrow import parquet
-    try:
+    with _reading(path, "Parquet"):
         # Neither the whole column chunk is read ahead nor the file mapped: pages come as needed.
         file = parquet.ParquetFile(path, buffer_size=_READ_BYTES, pre_buffer=False)
-    except (OSError, ValueError) as error:
-        raise _damaged(path, "Parquet", error) from None
+        names = file.schema_arrow.names
     with file:
-        columns.check(file.schema_arrow.names, str(path))
+        columns.check(names, str(path))
         lines = _lines(_parquet_parts(file, path), path, columns)
         yield from batched(lines, str(path), batch_bytes=batch_bytes)
 
@@ -47,7 +47,7 @@ def arrow_batches(path: Path, columns: Renaming, batch_bytes: int) -> Iterator[B
     with needs_pyarrow(path, "Arrow"):
         import pyarrow
     with path.open("rb") as source:
-        try:
+        with _reading(path, "Arrow"):
             magic = source.read(6)
             source.seek(0)
             # Mapped: record batches are looked at where they lie, not copied.
@@ -58,37 +58,35 @@ def arrow_batches(path: Path, columns: Renaming, batch_bytes: int) -> Iterator[B
             else:
                 reader = pyarrow.ipc.open_stream(mapped)
                 parts = iter(reader)
-        except (OSError, ValueError) as error:
-            raise _damaged(path, "Arrow", error) from None
-        columns.check(reader.schema.names, str(path))
+            names = reader.schema.names
+        columns.check(names, str(path))
         lines = _lines(_slices(parts, path, "Arrow"), path, columns)
         yield from batched(lines, str(path), batch_bytes=batch_bytes)
 
 
 def _parquet_parts(file: Any, path: Path) -> Iterator[pyarrow.RecordBatch]:
     """Yield the row groups in parts of about `BYTES_AT_ONCE`, by what the footer says of a row."""
-    try:
+    with _reading(path, "Parquet"):
         for number in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(number)
             rows = group.num_rows * BYTES_AT_ONCE // max(group.total_byte_size, 1)
             yield from file.iter_batches(
                 batch_size=min(max(rows, 1), ROWS_AT_ONCE), row_groups=[number], use_threads=False
             )
-    except (OSError, ValueError) as error:
-        raise _damaged(path, "Parquet", error) from None
 
 
 def _slices(
     parts: Iterator[pyarrow.RecordBatch], path: Path, what: str
 ) -> Iterator[pyarrow.RecordBatch]:
-    try:
+    with _reading(path, what):
         for part in parts:
+            # Offsets are taken as they stand by all that reads them: one beyond its column is
+            # memory of somebody else (arrow.apache.org/docs/format/Security.html).
+            part.validate(full=True)
             rows = part.num_rows * BYTES_AT_ONCE // max(part.nbytes, 1)
             rows = min(max(rows, 1), ROWS_AT_ONCE)
             for start in range(0, part.num_rows, rows):
                 yield part.slice(start, rows)
-    except (OSError, ValueError) as error:
-        raise _damaged(path, what, error) from None
 
 
 def _lines(parts: Iterator[pyarrow.RecordBatch], path: Path, columns: Renaming) -> Iterator[bytes]:
@@ -96,8 +94,9 @@ def _lines(parts: Iterator[pyarrow.RecordBatch], path: Path, columns: Renaming) 
     row = 1
     for part in parts:
         if not convert:
-            texts = json_columns(part.schema)
-            convert = [_column(field, part.schema.names, texts) for field in part.schema]
+            with _reading(path, "table"):  # a name within a column need not be UTF-8
+                texts = json_columns(part.schema)
+                convert = [_column(field, part.schema.names, texts) for field in part.schema]
         cells = [_cells(column) for column in part.columns]
         for values in zip(*cells, strict=True) if cells else ():
             line = _line(values, convert, columns)
@@ -181,6 +180,17 @@ def _as_text(
     """Return a row for people, as near to JSON as it is."""
     row = {name: value for value, (name, _) in zip(values, convert, strict=True)}
     return json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """Name the file in whatever pyarrow raises for what it reads there."""
+    import pyarrow
+
+    try:
+        yield
+    except (OSError, ValueError, MemoryError, SystemError, pyarrow.ArrowException) as error:
+        raise _damaged(path, what, error) from None
 
 
 def _damaged(path: Path, what: str, error: Exception) -> MindError:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import orjson
-
 from mind_core.errors import MindError
-from mind_core.files import MANIFEST
+from mind_core.files import MANIFEST, read_json
 from mind_core.formats.names import COMPRESSIONS
+from mind_core.untrusted import check_leads_inside
 
 _ENDINGS = (".parquet", ".arrow", ".jsonl", ".ndjson", ".csv", ".tsv")
 _SPLIT = re.compile(
@@ -42,7 +41,9 @@ def _files_in(folder: Path) -> list[Path]:
     if (folder / "dataset_dict.json").is_file():
         raise _several(folder, _names(folder / "dataset_dict.json", "splits"), "{folder}/{split}")
     if (folder / "state.json").is_file():
-        return [folder / name for name in _names(folder / "state.json", "_data_files")]
+        listed = [folder / name for name in _names(folder / "state.json", "_data_files")]
+        check_leads_inside(folder, listed)
+        return listed
     kinds: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
@@ -61,6 +62,7 @@ def _files_in(folder: Path) -> list[Path]:
             hint=f"give those that you mean: {folder}/*{min(kinds)}",
         )
     [(ending, files)] = kinds.items()
+    check_leads_inside(folder, files)
     splits = {_split(path.relative_to(folder).as_posix()) for path in files} - {""}
     if len(splits) > 1:
         raise _several(folder, sorted(splits), "{folder}/**/{split}*" + ending)
@@ -90,11 +92,13 @@ def _several(folder: Path, splits: list[str], way: str) -> MindError:
 def _names(path: Path, key: str) -> list[str]:
     """Return the names that `save_to_disk` listed; none of them leads out of its folder."""
     try:
-        listed = orjson.loads(path.read_bytes())[key]
+        listed = read_json(path)[key]
         names = [item["filename"] if isinstance(item, dict) else item for item in listed]
         if names and all(isinstance(name, str) and Path(name).name == name for name in names):
             return names
         cause = f"{key!r} lists no files of its folder"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except MindError as error:
+        cause = f"{error.message}: {error.cause}"
+    except (KeyError, TypeError) as error:
         cause = f"{type(error).__name__}: {error}"
     raise MindError(f"{path} is not what `save_to_disk` writes", cause=cause, hint="save it again")

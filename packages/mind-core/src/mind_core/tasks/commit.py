@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from stat import S_ISREG
 from typing import Any
 
 from mind_core.direct import cannot_write
@@ -23,6 +24,7 @@ from mind_core.errors import MindError
 from mind_core.files import as_json, make_folder, read_json, sha256_file, sync_folder
 from mind_core.tasks.folder import Attempt, TaskFolder
 from mind_core.tasks.plan import PlannedTask
+from mind_core.untrusted import path_in
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 
@@ -53,7 +55,7 @@ def commit(
     """
     described = {name: _made_safe(path) for name, path in sorted(result.files.items())}
     for name, path in result.files.items():
-        _link(path, folder.path / name, described[name]["sha256"])
+        _link(path, path_in(folder.path, name), described[name]["sha256"])
     for parent in sorted(_folders_of(described)):
         _sync_names(folder.path / parent)
     record = {
@@ -102,7 +104,7 @@ def _say_done(
         link_into_place(told, target, sha256)
     except NotDeterministic:
         before = read_json(target)
-        if {key: before.get(key) for key in record} != record:
+        if not isinstance(before, dict) or {key: before.get(key) for key in record} != record:
             raise NotDeterministic(
                 f"task {task} was done before with another result",
                 cause=f"{target} tells of other files or counts",
@@ -151,7 +153,8 @@ def _link(path: Path, target: Path, sha256: str) -> None:
 def _check_same(target: Path, sha256: str) -> None:
     found = ""
     with suppress(OSError):
-        found = sha256_file(target)
+        if S_ISREG(target.lstat().st_mode):  # a pipe would wait for a writer
+            found = sha256_file(target)
     if found != sha256:
         raise NotDeterministic(
             f"{target} is there with other bytes",

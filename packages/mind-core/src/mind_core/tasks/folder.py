@@ -16,6 +16,7 @@ from mind_core.direct import cannot_write
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, make_folder, read_json, write_json
 from mind_core.tasks.names import ATTEMPTS, DONE, FAILED, PLAN, WORK
+from mind_core.untrusted import as_written, path_in
 
 _DIGITS = 6
 
@@ -79,20 +80,42 @@ class TaskFolder:
         """Return the numbers of the tasks that are done."""
         return _numbers(self.path / DONE)
 
+    def check(self) -> None:
+        """Raise `MindError` for a link in the folder of a job: results would land elsewhere."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(self.path):  # noqa: PTH208 - names alone
+                path_in(self.path, name)
+
     def failed(self) -> dict[int, dict[str, Any]]:
         """Return what is known of tasks that failed and were not done since."""
         done = self.done()
         found = {}
         for task in sorted(_numbers(self.path / FAILED) - done):
-            with suppress(MindError):  # done by somebody else meanwhile
-                found[task] = read_json(self.failed_file(task))
+            if (told := self._failure(task)) is not None:
+                found[task] = told
         return found
+
+    def _failure(self, task: int) -> dict[str, Any] | None:
+        """Return what is told of a failure, or None: it was done by somebody else meanwhile."""
+        path = self.failed_file(task)
+        try:
+            told = read_json(path)
+        except MindError:
+            if path.exists():
+                raise
+            return None
+        with as_written(path):
+            if type(told["attempts"]) is not int:
+                raise TypeError("attempts is no count")
+            for name in ("name", "message", "cause"):
+                if not isinstance(told[name], str) and (name != "cause" or told[name] is not None):
+                    raise TypeError(f"{name} is no text")
+        return dict(told)
 
     def attempts_at(self, task: int) -> int:
         """Return how many attempts at a task are known that did not make it done."""
-        failures = 0
-        with suppress(MindError):
-            failures = read_json(self.failed_file(task))["attempts"]
+        told = self._failure(task)
+        failures = told["attempts"] if told is not None else 0
         return failures + sum(one.task == task for one in self.attempts())
 
     def note_failure(self, task: int, attempts: int, name: str, error: MindError) -> None:

@@ -15,6 +15,8 @@ from mind_core.files import MANIFEST, read_json
 from mind_core.foreign import missing
 from mind_core.progress import log
 from mind_core.tasks.names import FORMAT, OUTPUT, PLAN
+from mind_core.untrusted import as_written, check_leads_inside, inside
+from mind_core.whole_files import MOST
 
 CONTENTS = (
     ".jsonl", ".json", ".ndjson", ".warc", ".wet", ".parquet", ".arrow", ".csv", ".tsv",
@@ -68,8 +70,14 @@ def _stem(name: str) -> str:
 def _listed(path: Path) -> Iterable[str]:
     """Return the names in a list, one a line."""
     try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        lines = data.decode("utf-8").splitlines()
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(MOST + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(MOST + 1)
+        if len(data) > MOST:
+            raise MindError(f"{path} is too long for a list of names", cause=f"over {MOST:,} bytes")
+        lines = data.decode("utf-8").split("\n")
     except OSError as error:
         raise MindError(f"cannot read {path}", cause=error.strerror, hint="check it") from None
     except UnicodeDecodeError as error:
@@ -100,12 +108,12 @@ def _in_folder(folder: Path, tool: str) -> list[str]:
         return _outputs_of(folder)
     found: list[str] = []
     others: list[str] = []
-    for inside, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if not name.startswith("."):
                 is_ours = name.lower().endswith(SUFFIXES) and name != MANIFEST
-                (found if is_ours else others).append(str(Path(inside, name)))
+                (found if is_ours else others).append(str(Path(place, name)))
     if others:
         shown = ", ".join(sorted(others)[:3]) + (", …" if len(others) > 3 else "")
         log(tool, f"passed over {len(others)} files that have no name of records: {shown}")
@@ -114,6 +122,7 @@ def _in_folder(folder: Path, tool: str) -> list[str]:
             f"name files; taken are *{', *'.join(CONTENTS)}, also packed as .zst, .gz, .bz2 and .xz"
         )
         raise MindError(f"{folder} holds no file of records", hint=hint)
+    check_leads_inside(folder, found)
     return sorted(found)
 
 
@@ -125,5 +134,6 @@ def _outputs_of(folder: Path) -> list[str]:
             cause=f"it has no {MANIFEST}, which is written last",
             hint="run the job's command again; it goes on where it was",
         )
-    names = [name for name in manifest["files"] if name.startswith(f"{OUTPUT}/")]
-    return [str(folder / name) for name in names]
+    with as_written(folder / MANIFEST):
+        names = [name for name in manifest["files"] if name.startswith(f"{OUTPUT}/")]
+        return [str(inside(folder, name)) for name in names]

@@ -14,7 +14,7 @@ from mind_core.tasks.commit import link_into_place, write_safely
 from mind_core.tasks.folder import TaskFolder
 from mind_core.tasks.names import FORMAT, SUMMARIES, SUMMARY, WORK
 from mind_core.tasks.plan import PlannedTask, TaskPlan
-from mind_core.untrusted import as_written
+from mind_core.untrusted import as_written, inside, path_in
 
 COUNTED = ("in", "kept", "bytes_in", "bytes_out")
 COUNTED_BY_REASON = ("rejected", "marked", "bad")
@@ -37,11 +37,17 @@ def counts_of(summary: dict[str, Any]) -> dict[str, Any]:
     return {name: summary[name] for name in ("in", "kept", "rejected", "bad")}
 
 
-def missing_files(folder: TaskFolder, record: dict[str, Any]) -> list[str]:
-    """Return the files that a done file tells of and that are not there at their size."""
-    return [
-        name for name, told in record["files"].items() if _size(folder.path / name) != told["size"]
-    ]
+def missing_files(folder: TaskFolder, path: Path, record: Any) -> list[str]:
+    """Return the files that a done file, or the manifest, tells of and that are not there whole.
+
+    `path` is where that stands. Raises `MindError` for a name that leads out of the folder.
+    """
+    with as_written(path):
+        return [
+            name
+            for name, told in record["files"].items()
+            if _size(path_in(folder.path, name)) != told["size"]
+        ]
 
 
 def merge(
@@ -98,16 +104,18 @@ def merge(
 
 def added_up(folder: TaskFolder, plan: TaskPlan, details: MergeDetails) -> dict[str, Any]:
     """Return the summary of the job: what its tasks counted, added up."""
-    summaries = [read_json(folder.path / SUMMARIES / f"{task.name}.json") for task in plan.told]
-    total = dict(summaries[0])
-    for name in COUNTED:
-        total[name] = sum(one[name] for one in summaries)
-    for name in COUNTED_BY_REASON:
-        counted: Counter[str] = Counter()
-        for one in summaries:
-            counted.update(one[name])
-        total[name] = dict(sorted(counted.items()))
-    total["details"] = details([one["details"] for one in summaries])
+    names = [f"{SUMMARIES}/{task.name}.json" for task in plan.told]
+    summaries = [read_json(inside(folder.path, name)) for name in names]
+    with as_written(folder.path / SUMMARIES):
+        total = dict(summaries[0])
+        for name in COUNTED:
+            total[name] = sum(one[name] for one in summaries)
+        for name in COUNTED_BY_REASON:
+            counted: Counter[str] = Counter()
+            for one in summaries:
+                counted.update(one[name])
+            total[name] = dict(sorted(counted.items()))
+        total["details"] = details([one["details"] for one in summaries])
     return total
 
 
@@ -119,7 +127,7 @@ def _check_done(
             f"{folder.done_file(task.number)} is of another job",
             hint="make the job again in another folder",
         )
-    if missing := missing_files(folder, record):
+    if missing := missing_files(folder, folder.done_file(task.number), record):
         raise MindError(
             f"{folder.path / missing[0]} is missing, or not as long as it was",
             cause=f"task {task} had made it",

@@ -17,9 +17,11 @@ from mind_core.errors import MindError
 from mind_core.progress import Progress
 from mind_core.tasks.inputs import FoundFile, stems
 from mind_core.tasks.names import FORMAT
+from mind_core.tasks.plan_checks import check_plan
 from mind_core.tasks.ranges import ByteRange, cut_file
 from mind_core.tasks.tables import is_table
 from mind_core.untrusted import as_written
+from mind_core.whole_files import read_whole
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,10 @@ class TaskPlan:
 def read_plan(path: Path) -> TaskPlan:
     """Read a plan; raise `MindError` if it is missing, damaged, or not what its name says."""
     try:
-        values = orjson.loads(path.read_bytes())
-    except OSError as error:
-        hint = "give the folder that --into made"
-        raise MindError(f"cannot read {path}", cause=error.strerror, hint=hint) from None
+        values = orjson.loads(read_whole(path))
+    except MindError as error:
+        error.hint = "give the folder that --into made"
+        raise
     except orjson.JSONDecodeError as error:
         raise MindError(f"{path} is not JSON", cause=error, hint="make a new job") from None
     with as_written(path):
@@ -171,6 +173,7 @@ def read_plan(path: Path) -> TaskPlan:
                 cause="the job's name is not the hash of the plan",
                 hint="make a new job in another folder",
             )
+        check_plan(plan)
     return plan
 
 

@@ -33,6 +33,7 @@ from mind_core.tasks.plan import (
 from mind_core.tasks.ranges import InputChanged
 from mind_core.tasks.task import TaskRunner, TaskWork, identity_of
 from mind_core.tasks.versions import OtherVersions, versions_of
+from mind_core.untrusted import inside
 
 _HOPELESS = (BadRecord, InputChanged, NotDeterministic, UsageError)
 """What another try would meet again."""
@@ -84,7 +85,7 @@ def run_job(tool: TaskTool, options: TaskOptions) -> dict[str, Any] | None:
                 folder.tidy(all_of_them=False)
         _check_complete(folder, plan)
         folder.tidy(all_of_them=True)
-    summary: dict[str, Any] = read_json(folder.path / SUMMARY)
+    summary: dict[str, Any] = read_json(inside(folder.path, SUMMARY))
     if not options.quiet:
         share = f" ({summary['kept'] / summary['in']:.1%})" if summary["in"] else ""
         bad = f", {sum(summary['bad'].values()):,} bad" if summary["bad"] else ""
@@ -103,6 +104,7 @@ def _plan(tool: TaskTool, options: TaskOptions, folder: TaskFolder, progress: Pr
     settings = orjson.loads(orjson.dumps(tool.settings))
     versions = versions_of((tool.name, *tool.roots))
     draft = TaskPlan(tool.name, settings, versions, options.task_bytes, tool.stages)
+    folder.check()
     known = read_plan(folder.plan) if folder.plan.exists() else None
     if known is not None:
         check_same_job(known, draft, folder.path)
@@ -164,11 +166,12 @@ def _is_mine(task: PlannedTask, shard: tuple[int, int] | None) -> bool:
 def _undo_lost(tool: str, folder: TaskFolder, plan: TaskPlan) -> None:
     """Take back that a task is done if one of its files is gone, so that it is done again."""
     for number in sorted(folder.done()):
-        record = read_json(folder.done_file(number))
-        missing = missing_files(folder, record)
-        if missing and not folder.manifest.exists():  # of a complete job, what stages left is gone
+        path = folder.done_file(number)
+        missing = missing_files(folder, path, read_json(path))
+        # Of a complete job, what stages left is gone.
+        if number < len(plan.tasks) and missing and not folder.manifest.exists():
             log(tool, f"{missing[0]} is gone: task {plan.tasks[number]} is done again")
-            folder.done_file(number).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def _run_tasks(
@@ -272,9 +275,9 @@ def _tasks_failed(
 def _check_complete(folder: TaskFolder, plan: TaskPlan) -> None:
     """Raise `MindError` unless the files of a complete job are there."""
     manifest = read_json(folder.manifest)
-    if manifest.get("job") != plan.job:
+    if not isinstance(manifest, dict) or manifest.get("job") != plan.job:
         raise MindError(f"{folder.manifest} is of another job", hint="give another folder")
-    if missing := missing_files(folder, manifest):
+    if missing := missing_files(folder, folder.manifest, manifest):
         raise MindError(
             f"{folder.path / missing[0]} is missing, or not as long as it was",
             cause="the job was complete, and the file was changed or removed since",

@@ -13,6 +13,7 @@ from mind_core.files import read_json
 from mind_core.progress import duration
 from mind_core.tasks.folder import TaskFolder
 from mind_core.tasks.plan import TaskPlan, read_plan
+from mind_core.untrusted import as_written
 
 _RECENT = 600.0
 """Seconds before the newest done file over which the rate is taken."""
@@ -76,10 +77,11 @@ class JobStatus:
 
 def status_of(folder: TaskFolder) -> JobStatus:
     """Return how far the job in a folder is; raise `MindError` if there is none."""
+    folder.check()
     plan = read_plan(folder.plan)
-    done, complete = folder.done(), folder.manifest.exists()
-    if complete:
-        done = {task.number for task in plan.tasks}
+    everything = {task.number for task in plan.tasks}
+    complete = folder.manifest.exists()
+    done = everything if complete else folder.done() & everything
     stages = {
         stage.name: (sum(t.number in done for t in tasks), len(tasks))
         for stage in plan.stages
@@ -136,9 +138,10 @@ def _pace(folder: TaskFolder, plan: TaskPlan, done: set[int]) -> tuple[float | N
         if task.number not in done:
             left += size
             continue
-        with suppress(OSError, MindError):
-            when = folder.done_file(task.number).stat().st_mtime
-            ended.append((when, read_json(folder.done_file(task.number))["seconds"], size))
+        path = folder.done_file(task.number)
+        with suppress(OSError, MindError), as_written(path):
+            told = read_json(path)["seconds"]
+            ended.append((path.stat().st_mtime, float(told), size))
     if not ended:
         return None, None
     newest = max(when for when, _, _ in ended)

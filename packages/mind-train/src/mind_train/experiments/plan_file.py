@@ -17,6 +17,8 @@ import orjson
 
 from mind_core.errors import MindError, UsageError
 from mind_core.files import note_source
+from mind_core.untrusted import as_written
+from mind_core.whole_files import MOST_JSON, read_whole
 from mind_train.train_options import check_keys
 
 KINDS = ("grid", "scaling", "rate", "sources", "curriculum", "transfer", "mixture")
@@ -102,14 +104,11 @@ def read_plan(path: Path, kind: str | None = None) -> Plan:
     """
     note_source(path)
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise MindError(
-            f"cannot read {path}", cause=error.strerror, hint="check the path"
-        ) from None
+        values = tomllib.loads(read_whole(path, MOST_JSON).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MindError(f"{path} is not TOML", cause=error, hint="correct it") from None
-    return plan_of(values, str(path), path.parent, kind)
+    with as_written(path, "docs/reproduce.md shows a plan"):
+        return plan_of(values, str(path), path.parent, kind)
 
 
 def plan_of(

@@ -6,6 +6,7 @@ al. 2024). The target is the loss on Pile-CC, as in the paper.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,21 +26,35 @@ PROXIES = (64, 128, 512)
 
 def read_pair(folder: Path, split: str, size: str, target: str = TARGET) -> tuple[Floats, Floats]:
     """Read mixtures (n, sources) and the losses of a target (n,), matched by their index."""
-    shares = {row["index"]: row for _, row in table_rows(folder / f"{split}_mixture_{size}.csv")}
+    name = f"{split}_mixture_{size}.csv"
+    shares = {str(row.get("index")): (line, row) for line, row in table_rows(folder / name)}
     found, losses = [], []
     for line, row in table_rows(folder / f"{split}_pile_loss_{size}.csv"):
-        if row["index"] not in shares:
+        if (index := str(row.get("index"))) not in shares:
             continue
         if target not in row:
             raise MindError(
                 f"{folder}: line {line} of the losses has no {target}", hint="give RegMix's folder"
             )
-        mixture = shares[row["index"]]
-        found.append([float(str(v)) for k, v in mixture.items() if k != "index"])
-        losses.append(float(str(row[target])))
+        place, mixture = shares[index]
+        values = [value for key, value in mixture.items() if key != "index"]
+        found.append([_number(value, f"{folder / name}, line {place}") for value in values])
+        losses.append(_number(row[target], f"{folder}: line {line} of the losses"))
     if len(losses) < 8:
         raise MindError(f"{folder} has {len(losses)} runs of {split} at {size}", hint="give more")
+    if len({len(one) for one in found}) > 1:
+        raise MindError(f"{folder / name} has rows of several lengths", hint="give RegMix's folder")
     return np.array(found), np.array(losses)
+
+
+def _number(value: object, where: str) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise MindError(f"{where}: {value!r:.80} is no finite number", hint="correct the row")
+    return number
 
 
 def regmix_scores(folder: Path, proxies: Sequence[int] = PROXIES) -> list[tuple[int, str, float]]:

@@ -19,6 +19,7 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_core.files import atomic_file, make_folder, open_lock, read_json, write_json
+from mind_core.whole_files import read_whole
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.plan_file import Plan
 
@@ -128,9 +129,9 @@ class CellStore:
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     try:
-        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    except FileNotFoundError:
-        raise MindError(f"{path} is missing", hint="mind-train experiment run PLAN") from None
+        if not path.exists():
+            raise MindError(f"{path} is missing", hint="mind-train experiment run PLAN")
+        return [orjson.loads(line) for line in read_whole(path).splitlines()]
     except orjson.JSONDecodeError as error:
         raise MindError(
             f"{path} is damaged", cause=error, hint="remove the cell's folder and run the plan"
