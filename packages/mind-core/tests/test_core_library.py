@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 pytest.importorskip("numba")
@@ -288,3 +290,15 @@ def test_numbas_own_cache_is_private_and_made_again_when_damaged(package: Path) 
     index.write_bytes(index.read_bytes()[:-20])
     assert hits()[0] == 0
     assert hits()[0] == 1, "made again"
+
+
+@kernel("i8(i8[])")
+def _first(values: npt.NDArray[np.int64]) -> int:
+    return values[0]  # type: ignore[no-any-return]
+
+
+def test_a_plain_loop_answers_with_pythons_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a library does: callers ask an answer for its bits."""
+    monkeypatch.setenv("MIND_LOOPS", "plain")
+    _first.prepare()
+    assert type(_first(np.array([5]))) is int

@@ -223,8 +223,12 @@ def _plain(kernel: Kernel[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         kernel.signature.check(kernel.name, arguments)
         with np.errstate(all="ignore"):
-            return kernel.function(*arguments)
+            answer = kernel.function(*arguments)
+        # Python's own numbers, as from a library: a loop returns what it read from an array.
+        return tuple(map(int, answer)) if isinstance(answer, tuple) else kind(answer)
 
+    kinds: dict[Any, Callable[[Any], Any]] = {"i8": int, "b1": bool}
+    kind = kinds.get(kernel.signature.returns, lambda answer: answer)
     return call
 
 
