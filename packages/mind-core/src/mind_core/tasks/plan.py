@@ -158,6 +158,7 @@ def read_plan(path: Path) -> TaskPlan:
     except orjson.JSONDecodeError as error:
         raise MindError(f"{path} is not JSON", cause=error, hint="make a new job") from None
     with as_written(path):
+        check_plan(values)
         plan = TaskPlan(
             values["tool"],
             values["settings"],
@@ -173,7 +174,6 @@ def read_plan(path: Path) -> TaskPlan:
                 cause="the job's name is not the hash of the plan",
                 hint="make a new job in another folder",
             )
-        check_plan(plan)
     return plan
 
 
