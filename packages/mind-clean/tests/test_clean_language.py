@@ -77,7 +77,8 @@ def test_a_mixed_chinese_text_is_less_sure() -> None:
 def test_a_score_is_the_share_of_what_the_own_characters_carry() -> None:
     assert detect("안녕하세 abcd", 300) == ("ko", 0.667)  # a syllable carries two letters
     assert detect("春天来了 abcdef", 300) == ("zh", 0.727)  # a Chinese character carries four
-    assert detect("안녕 abc", 300).language != "ko", "less than half of the letters"
+    asked = detect("안녕 abc", 300)  # less than half of the letters: the model says, not the share
+    assert asked.score not in (0.571, 0.667)
 
 
 def test_the_language_is_noted() -> None:

@@ -6,10 +6,12 @@ the device itself, so the share means something on a machine that no table knows
 
 from __future__ import annotations
 
+import re
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,12 @@ def peak_memory(machine: DeviceConfig) -> int:
     """Tell the most memory that this process has had on the device; libraries count on a CPU."""
     if machine.device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(machine.device))
+    if (status := Path("/proc/self/status")).exists():
+        # Not ru_maxrss, where that can be had: it begins with what a notebook or test runner that
+        # started this process had.
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+        if found is not None:
+            return int(found[1]) * 1024
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
