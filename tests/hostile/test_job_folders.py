@@ -174,3 +174,16 @@ def test_folders_of_data_lead_nowhere(tmp_path: Path, kind: str) -> None:
     (folder / name).symlink_to(tmp_path / "secret")
     with pytest.raises(MindError, match="leads out"):
         found()
+
+
+@pytest.mark.hostile("notes of a job that are not as its tool writes them")
+@pytest.mark.parametrize("count", ["3", 3.0, -1, True, None])
+def test_counts_of_a_task_are_numbers(job: Path, count: object) -> None:
+    """A note that counts in words once ended in a traceback when the job was completed again."""
+    (job / "manifest.json").unlink()
+    note = next((job / "done").iterdir())
+    change(note, lambda values: values["counts"].update({"in": count}))
+    source = next(iter(read_plan(job / "plan.json").inputs)).path
+    done = run_tool("mind-clean", ["--step", "pii", source, "--into", job, "-q"])
+    assert done.code == 1 and "not as its tool writes it" in done.stderr
+    assert not (job / "manifest.json").exists()

@@ -136,8 +136,10 @@ def _check_done(
 
 
 def _in_and_out(counts: dict[str, Any]) -> dict[str, int]:
-    out = counts["kept"] + sum(counts["rejected"].values()) + sum(counts["bad"].values())
-    return {"in": counts["in"], "out": out}
+    out = [counts["kept"], *counts["rejected"].values(), *counts["bad"].values()]
+    if not all(type(number) is int and number >= 0 for number in (counts["in"], *out)):
+        raise ValueError("counts are whole numbers from 0 on")
+    return {"in": counts["in"], "out": sum(out)}
 
 
 def _size(path: Path) -> int:
