@@ -164,15 +164,15 @@ def test_shards_and_gone_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     names = written(tmp_path, clusters(3, 40), 3, 3)
     tool(*names, "--into", "job", "--partitions", "3", "--allow")
-    shares = [("--into", "shared", "--partitions", "3", "--allow", "--shard", f"{i}/3")
+    shares = [("--into", "sharded", "--partitions", "3", "--allow", "--shard", f"{i}/3")
               for i in (2, 0, 1)]  # fmt: skip
     for stage in range(5):
         for share in shares:
             tool(*names, *share)
         if stage == 1:
-            next(Path("shared/work/fingerprint").glob("*.keys")).unlink()
-    tool(*names, "--into", "shared", "--partitions", "3", "--allow")
-    ours, theirs = (json.loads(Path(f, "manifest.json").read_bytes()) for f in ("job", "shared"))
+            next(Path("sharded/work/fingerprint").glob("*.keys")).unlink()
+    tool(*names, "--into", "sharded", "--partitions", "3", "--allow")
+    ours, theirs = (json.loads(Path(f, "manifest.json").read_bytes()) for f in ("job", "sharded"))
     assert ours == theirs
 
 

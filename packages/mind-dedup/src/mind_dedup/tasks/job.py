@@ -30,7 +30,7 @@ from mind_dedup.tasks.candidates import candidates
 from mind_dedup.tasks.fingerprint import fingerprint
 from mind_dedup.tasks.pairs import groups, pairs
 from mind_dedup.tasks.resolve import resolve
-from mind_dedup.tasks.settings import MOST_PARTITIONS, TOOL, DedupSettings
+from mind_dedup.tasks.settings import MAX_PARTITIONS, TOOL, DedupSettings
 from mind_dedup.tasks.work_files import APPLY, CANDIDATES, FINGERPRINT, GROUPS, PAIRS, RESOLVE
 
 _WORK: dict[str, Callable[[DedupSettings, TaskContext], TaskResult]] = {
@@ -136,8 +136,11 @@ def refuse_options(given: Mapping[str, Any]) -> None:
 def check_job(settings: DedupSettings) -> None:
     """Raise `UsageError` for what a recipe asks and a job cannot do."""
     plan = settings.plan
-    if not 1 <= settings.partitions <= MOST_PARTITIONS:
-        raise UsageError(f"--partitions is 1 to {MOST_PARTITIONS:,}, not {settings.partitions:,}")
+    if not 1 <= settings.partitions <= MAX_PARTITIONS:
+        raise UsageError(
+            f"--partitions is 1 to {MAX_PARTITIONS:,}, not {settings.partitions:,}",
+            hint="as many as workers, or a few times more",
+        )
     if plan.unit != "document":
         raise UsageError(
             f"--scope {plan.unit} does not go with --into",

@@ -19,8 +19,8 @@ from mind_core.kernels.hashing import Hashes, finalize
 from mind_dedup.tasks.sections import IntArray
 
 _ROW_BITS = 20
-MOST_ROWS = 1 << _ROW_BITS
-_ROWS = np.uint64(MOST_ROWS - 1)
+MAX_ROWS = 1 << _ROW_BITS
+_ROWS = np.uint64(MAX_ROWS - 1)
 KEY_BITS = 64 - _ROW_BITS
 
 KEYS_PER_RUN = 1 << 22
@@ -58,7 +58,7 @@ class KeyWriter:
         counts = np.diff(key_ends, prepend=0)
         if (
             self._held + len(keys) > KEYS_PER_RUN
-            or self.rows + len(counts) - self._first > MOST_ROWS
+            or self.rows + len(counts) - self._first > MAX_ROWS
         ):
             self._write_run()
         first = self.rows - self._first

@@ -13,7 +13,7 @@ TOOL = "mind-dedup"
 MEMORY = 2_000_000_000
 """Bytes that a task sorts and compares in, if nothing else is said."""
 
-MOST_PARTITIONS = 1 << 16
+MAX_PARTITIONS = 1 << 16
 
 
 @dataclass(frozen=True)
