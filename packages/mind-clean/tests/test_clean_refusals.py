@@ -29,8 +29,7 @@ def page(**http: Any) -> Any:
 
 @pytest.mark.parametrize("kind", [*PAGE_TYPES, "Text/HTML; charset=utf-8", "", None])
 def test_pages_have_a_type_of_pages_or_none(kind: str | None) -> None:
-    html, _ = page(content_type=kind)
-    assert html == "<p>tea</p>"
+    assert page(content_type=kind).html == "<p>tea</p>"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,7 @@ def test_what_has_another_type_is_no_page(kind: str) -> None:
 
 
 def test_errors_of_servers_are_no_pages() -> None:
-    assert page(status=299)[0] == "<p>tea</p>"
+    assert page(status=299).html == "<p>tea</p>"
     assert str(page(status=300)) == "http_redirect" == str(page(status=399))
     assert str(page(status=400)) == "http_error"
     assert str(page(bytes=1 << 40)) == "too_large"

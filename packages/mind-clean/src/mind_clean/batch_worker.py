@@ -177,12 +177,12 @@ class CleanBatch:
         clock: RecordClock,
     ) -> tuple[Record, str | None]:
         """Put the main text in the place of the page; a record without a page stays as it is."""
-        notes: Record = {}
+        notes, is_text = cast(Record, {}), False
         if record.get(HTML) is None and BYTES in record:
             page = clock.call(page_of, record, position, line)
             if isinstance(page, Reason):
                 return record, page
-            html, notes = page
+            html, notes, is_text = page.html, page.notes, page.is_text
         elif record.get(HTML) is None:
             if not isinstance(record.get("text"), str):
                 raise _no_text_field(record, position, line)
@@ -191,10 +191,11 @@ class CleanBatch:
             html = field_of(record, HTML, position, str)
         url = record.get("url")
         try:
-            text = clock.call(step.call, html, url if isinstance(url, str) else None)
+            address = url if isinstance(url, str) else None
+            text = html if is_text else clock.call(step.call, html, address)
             if text is not None and not isinstance(text, str):
                 raise TypeError(f"it returned {type(text).__name__}, not a text")
-            share = clock.call(density, text or "", html) if text else 0.0
+            share = 1.0 if is_text else clock.call(density, text or "", html) if text else 0.0
         except OverLimit:
             raise
         except BaseException as error:

@@ -35,6 +35,7 @@ EXAMPLES = (
     "mind-clean --step blocks pages.jsonl.zst | mind-clean --step pii | zstdcat | head",
     "mind-clean --from files books/ -o books.jsonl.zst",
     "mind-clean --from warc crawl/*.warc.gz --without site_phrases -j 8 -o text.jsonl.zst",
+    "zcat cdx-00042.gz | grep '\"zho' | mind-clean --from cdx --archives crawl/ -o text.jsonl.zst",
     "mind-clean quality train --good books.zst --bad crawl.zst -o quality/",
     "mind-clean pages/ --into text/ -j 8    # killed, it goes on; `mind-clean status text/`",
 )
@@ -48,6 +49,7 @@ COST = (
 READS = (
     "records",
     "warc",
+    "cdx",
     "files",
     "datatrove",
     "cc_net",
@@ -101,7 +103,15 @@ From = Annotated[
         metavar="SHAPE",
         autocompletion=lambda incomplete: [name for name in READS if name.startswith(incomplete)],
         help=f"What comes in: {', '.join(READS)}. files are texts, HTML and EPUB, or folders."
-        " dolma's records are records.",
+        " cdx is an index of archives: only what it names is read. dolma's records are records.",
+    ),
+]
+Archives = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--archives",
+        metavar="FOLDER",
+        help="With --from cdx: where the archives lie. Default: beside the index.",
     ),
 ]
 Report = Annotated[
@@ -119,7 +129,7 @@ KeepHtml = Annotated[
 
 @app.command(help=help_text(WHAT, EXAMPLES), epilog=epilog(COST))
 @stream_command(
-    "inputs _fields output read_as recipe step without assignments rejects mark keep_html "
+    "inputs _fields output read_as archives recipe step without assignments rejects mark keep_html "
     "summary report limit skip_bad record_seconds jobs level dry_run print_recipe into "
     "from_list task_size engine address retries shard plan_only plugin list_components "
     "list_plugins json progress quiet version",
@@ -128,6 +138,7 @@ KeepHtml = Annotated[
 def clean(
     shared: SharedOptions,
     read_as: From = "records",
+    archives: Archives = None,
     step: Steps = None,
     without: Without = None,
     keep_html: KeepHtml = False,
@@ -149,7 +160,9 @@ def clean(
 
         write_out(recipe_text(plugins, effective))
         return
-    made = CleanOptions(shared.mark, keep_html, read_as, report, shared.record_seconds)
+    made = CleanOptions(
+        shared.mark, keep_html, read_as, _archives(archives, read_as), report, shared.record_seconds
+    )
     stream = shared.stream
     job = shared.job(report=report)
     if job is not None:
@@ -185,6 +198,17 @@ def _check_records(read_as: str) -> None:
             "--from files does not go with --into",
             hint="turn the files into records first: mind-clean --from files FOLDER -o FILE",
         )
+
+
+def _archives(folder: Path | None, read_as: str) -> str:
+    """Return the folder of the archives; raise `UsageError` if it is none, or nobody asks it."""
+    if folder is None:
+        return ""
+    if read_as != "cdx":
+        raise UsageError("--archives goes with --from cdx", hint="it says where archives lie")
+    if not folder.is_dir():
+        raise UsageError(f"--archives {folder} is no folder", hint="check the path")
+    return str(folder)
 
 
 def _inputs(plugins: Plugins, read_as: str, inputs: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
+from dataclasses import dataclass
 from typing import Any
 
 from mind_clean.charsets import decode_page
@@ -24,8 +26,25 @@ error (RFC 9110 §15)."""
 PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain", "application/xml", "text/xml")
 
 
-def page_of(record: Record, position: str, line: bytes) -> tuple[str, Record] | Reason:
-    """Return the page's HTML and what to note of it, or why it is no page.
+_PLAIN = "text/plain"
+_BOOKKEEPING = "metadata://"
+"""Addresses of what a crawler writes of itself into an archive: its options, its log (wget)."""
+
+_MARKUP = re.compile(r"<(?:!doctype html|html|head|body|div|p|table)\b", re.IGNORECASE)
+_SEEN_OF_PLAIN = 2000
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that was decoded: its HTML, or a text that is no HTML, and what to note of it."""
+
+    html: str
+    notes: Record
+    is_text: bool = False
+
+
+def page_of(record: Record, position: str, line: bytes) -> Page | Reason:
+    """Return the page and what to note of it, or why it is no page.
 
     Raises `BadRecord` if the field is not base64.
     """
@@ -34,10 +53,11 @@ def page_of(record: Record, position: str, line: bytes) -> tuple[str, Record] | 
     if isinstance(status, int) and status >= _FIRST_ELSEWHERE:
         return Reason("http_error" if status >= _FIRST_ERROR else "http_redirect", status)
     content_type = http.get("content_type")
-    if isinstance(content_type, str) and content_type:
-        kind = content_type.split(";")[0].strip().lower()
-        if kind not in PAGE_TYPES:
-            return Reason("not_html", kind)
+    kind = content_type.split(";")[0].strip().lower() if isinstance(content_type, str) else ""
+    if kind and kind not in PAGE_TYPES:
+        return Reason("not_html", kind)
+    if str(record.get("url")).startswith(_BOOKKEEPING):
+        return Reason("not_html", _BOOKKEEPING)
     size = http.get("bytes")
     if isinstance(size, int):
         return Reason("too_large", size, LARGEST_BODY)
@@ -60,7 +80,9 @@ def page_of(record: Record, position: str, line: bytes) -> tuple[str, Record] | 
     notes: Record = {"charset": page.charset}
     if page.undecodable:
         notes["undecodable"] = page.undecodable
-    return page.text, notes
+    if kind == _PLAIN and _MARKUP.search(page.text[:_SEEN_OF_PLAIN]) is None:
+        return Page(page.text.replace("\r\n", "\n").replace("\r", "\n"), notes, is_text=True)
+    return Page(page.text, notes)
 
 
 def _http(record: Record) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class CleanOptions:
     mark: bool = False
     keep_html: bool = False
     read_as: str = "records"
+    archives: str = ""
+    """Where the archives lie that an index names; beside it by default."""
     report: Path | None = None
     record_seconds: float = SECONDS
 
@@ -60,7 +62,7 @@ def run_clean(
             with atomic_file(clean.report) as file:
                 file.write(page(summary, cleaning.funnel, cleaning.names).encode())
 
-    batches = batches_as(clean.read_as, options.inputs, plugins)
+    batches = batches_as(clean.read_as, options.inputs, plugins, clean.archives)
     run_passes(summary, cleaning.passes(), options, finish, batches=batches)
     if summary.records_in and not summary.kept:
         most = "".join(

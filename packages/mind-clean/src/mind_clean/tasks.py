@@ -57,6 +57,7 @@ def run_clean_job(
         "recipe": recipe.values,
         "components": plugins.used(),
         "from": clean.read_as,
+        "archives": clean.archives,
         "fields": [list(pair) for pair in given_columns().pairs],
         "mark": clean.mark,
         "keep_html": clean.keep_html,
@@ -211,11 +212,8 @@ class CleanTasks:
                 f"{context.task.name} after {self.steps[self._cleaning().counted[walk - 1]].name}"
             )
             return (replace(batch, name=name) for batch in read_batches([path]))
-        assert context.task.source is not None and context.task.range is not None
-        if self.options.read_as != "warc":
-            return context.batches(self.columns)
-        source = stack.enter_context(context.open())
-        return task_batches(self.options.read_as, source, context.task.source.name)
+        how = self.options
+        return task_batches(how.read_as, context, self.columns, stack, how.archives)
 
     def _all_rejects(self, context: TaskContext, walk: int, last: Path) -> Path:
         """Return the rejects of all walks as one stream: frames follow each other in a file."""

@@ -113,6 +113,8 @@ BAD_REASONS = {
     "wrong_type": "a field has the wrong type",
     "damaged_record": "a record of the archive is damaged",
     "damaged_document": "a document cannot be read",
+    "wrong_index_line": "the line of an index names no place in an archive",
+    "missing_archive": "the index names an archive that is not there",
     "foreign_ids": "ids that the tokenizer does not have",
     "wrong_columns": "the row has not as many cells as the header",
     "not_finite": "a number is not finite",

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO, TypeAlias
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from mind_clean.readers.shapes import SHAPES
 from mind_core import Record
+from mind_core.columns import Renaming
 from mind_core.plugins import Plugins
 from mind_core.stream import Batch
+
+if TYPE_CHECKING:
+    from mind_core.tasks.task import TaskContext
 
 Reader: TypeAlias = Callable[[Record, str, bytes], Record]
 """Turn what one line held into a record; position and line are for its complaints."""
 
 RECORDS = "records"
 WARC = "warc"
+CDX = "cdx"
 FILES = "files"
 
 
@@ -25,18 +32,22 @@ def _response(record: Record, position: str, _line: bytes) -> Record:
 
 
 READERS: Mapping[str, Reader | None] = {
-    RECORDS: None, WARC: _response, FILES: None, **SHAPES,
+    RECORDS: None, WARC: _response, CDX: _response, FILES: None, **SHAPES,
 }  # fmt: skip
 
 
 def batches_as(
-    name: str, inputs: Sequence[str], plugins: Plugins | None = None
+    name: str, inputs: Sequence[str], plugins: Plugins | None = None, archives: str = ""
 ) -> Iterator[Batch] | None:
-    """Return the batches of inputs that are no lines, or None for those that are."""
+    """Return the batches of inputs that are no records yet, or None for those that are."""
     if name == FILES and plugins is not None:
         from mind_clean.documents.files import file_batches
 
         return file_batches(plugins, inputs)
+    if name == CDX:
+        from mind_clean.readers.cdx import read_cdx
+
+        return read_cdx(inputs, archives)
     if name != WARC:
         return None
     from mind_clean.readers.warc import read_warc
@@ -44,9 +55,19 @@ def batches_as(
     return read_warc(inputs)
 
 
-def task_batches(name: str, source: BinaryIO, of: str) -> Iterator[Batch]:
-    """Return the batches of an open file that is no lines: of an archive, whole."""
-    assert name == WARC, name
-    from mind_clean.readers.warc import batches_of_archive
+def task_batches(
+    name: str, context: TaskContext, columns: Renaming, stack: ExitStack, archives: str = ""
+) -> Iterator[Batch]:
+    """Return the batches of a task's range: of an archive, whole, or of lines."""
+    source = context.task.source
+    assert source is not None, context.task
+    if name == WARC:
+        from mind_clean.readers.warc import batches_of_archive
 
-    return batches_of_archive(source, of)
+        return batches_of_archive(stack.enter_context(context.open()), source.name)
+    batches = context.batches(columns)
+    if name != CDX:
+        return batches
+    from mind_clean.readers.cdx import pages_of
+
+    return pages_of(batches, archives or str(Path(source.path).parent))

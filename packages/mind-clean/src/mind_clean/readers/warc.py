@@ -55,7 +55,7 @@ def batches_of(records: Iterable[WarcRecord], name: str, batch_bytes: int) -> It
     for number, record in enumerate(records, 1):
         if record.damage and number == 1 and not record.headers:
             damage = damage or record.damage
-        lines.append(encode(_record(record, f"{name}:{number}")))
+        lines.append(encode(record_of(record, f"{name}:{number}")))
         size += len(lines[-1])
         if size >= batch_bytes:
             yield Batch(name, first, b"".join(lines))
@@ -82,7 +82,8 @@ def _no_archive(name: str, cause: str) -> MindError:
     return MindError(f"{name}: no web archive", cause=cause, hint=hint)
 
 
-def _record(found: WarcRecord, position: str) -> Record:
+def record_of(found: WarcRecord, position: str) -> Record:
+    """Return a record of an archive as one of ours; see `read_warc`."""
     headers = found.headers
     record: Record = {"id": (headers.get("warc-record-id") or position).strip("<>")}
     if found.damage:
@@ -126,4 +127,5 @@ def _http(found: WarcRecord) -> tuple[dict[str, Any], bytes]:
             result[key.replace("-", "_")] = names[key]
     if found.length > LARGEST_PAGE:
         result["bytes"], body = found.length, b""
+    result["truncated"] = found.headers.get("warc-truncated", "")
     return {key: value for key, value in result.items() if value != ""}, body

@@ -7,7 +7,7 @@ the next one. Type and length are known before a body is read: what nobody wants
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from mind_core.formats.warc_bytes import Gap, Pieces
@@ -41,8 +41,10 @@ class WarcRecord:
         return self.headers.get("warc-type", "").lower()
 
 
-def records_of(pieces: Pieces, largest: int) -> Iterator[WarcRecord]:
-    """Yield the wanted records, and a record with `damage` for each place that is damaged."""
+def records_of(
+    pieces: Pieces, largest: int, wanted: Collection[str] | None = WANTED
+) -> Iterator[WarcRecord]:
+    """Yield the records of wanted types (or all), and one with `damage` for each damaged place."""
     buffer = _Buffer(pieces)
     while True:
         buffer.skip_blank()
@@ -56,10 +58,10 @@ def records_of(pieces: Pieces, largest: int) -> Iterator[WarcRecord]:
             yield WarcRecord({}, 0, b"", "there is no record where one should begin")
             buffer.find_start()
             continue
-        yield from _one(buffer, largest)
+        yield from _one(buffer, largest, wanted)
 
 
-def _one(buffer: _Buffer, largest: int) -> Iterator[WarcRecord]:
+def _one(buffer: _Buffer, largest: int, types: Collection[str] | None) -> Iterator[WarcRecord]:
     headers = buffer.header()
     if headers is None:
         yield WarcRecord({}, 0, b"", buffer.take_gap() or "a header that does not end")
@@ -72,7 +74,7 @@ def _one(buffer: _Buffer, largest: int) -> Iterator[WarcRecord]:
         yield record
         buffer.find_start()
         return
-    wanted = record.kind in WANTED
+    wanted = types is None or record.kind in types
     keep = record.length if record.length <= largest else _SEEN_OF_LARGE
     body, taken = buffer.take(record.length, keep if wanted else 0)
     record.body = body
