@@ -42,8 +42,23 @@ CHAT_TEMPLATE = """\
 """The format of `mind_tok.chat` for transformers; names stand for the tokenizer's own tokens."""
 
 
-def save_for_huggingface(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the files; raise `MindError` for a kind that has no such form."""
+def own_template(tokenizer: Tokenizer) -> str:
+    """Return the chat template of `mind_tok.chat`; empty if the tokenizer lacks its tokens."""
+    if not tokenizer.special_ids.keys() >= {USER, ASSISTANT, END}:
+        return ""
+    names = {i: name for name, i in tokenizer.special_ids.items()}
+    template = CHAT_TEMPLATE
+    for word, name in (("USER", USER), ("ASSISTANT", ASSISTANT), ("END", END)):
+        text = _text(tokenizer, names, tokenizer.special_ids[name])
+        template = template.replace(f"'{word}", f"'{text}")
+    return template
+
+
+def save_for_huggingface(tokenizer: Tokenizer, folder: Path, template: str | None = None) -> None:
+    """Write the files; raise `MindError` for a kind that has no such form.
+
+    `template` is a chat template in Jinja; without one that of the tools is written.
+    """
     if isinstance(tokenizer, (ByteLevelTokenizer, HuggingFaceTokenizer)):
         content = tokenizer.data
     elif isinstance(tokenizer, SentencePieceTokenizer):
@@ -62,11 +77,7 @@ def save_for_huggingface(tokenizer: Tokenizer, folder: Path) -> None:
     for key, name in (("eos_token", END), ("bos_token", END), ("pad_token", PAD)):
         if name in tokenizer.special_ids:
             config[key] = _text(tokenizer, names, tokenizer.special_ids[name])
-    if tokenizer.special_ids.keys() >= {USER, ASSISTANT, END}:
-        template = CHAT_TEMPLATE
-        for word, name in (("USER", USER), ("ASSISTANT", ASSISTANT), ("END", END)):
-            text = _text(tokenizer, names, tokenizer.special_ids[name])
-            template = template.replace(f"'{word}", f"'{text}")
+    if template := own_template(tokenizer) if template is None else template:
         config["chat_template"] = template
     with atomic_folder(folder) as partial:
         with atomic_file(partial / FILE) as file:
