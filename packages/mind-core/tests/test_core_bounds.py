@@ -124,3 +124,12 @@ def test_a_server_says_how_long_to_wait(monkeypatch: pytest.MonkeyPatch) -> None
     assert retry_after("Sun, 06 Nov 1994 08:49:47 GMT") == 10.0
     assert retry_after("Sun, 06 Nov 1994 08:49:17 GMT") == 0.0
     assert retry_after(None) is retry_after("") is retry_after("soon") is None
+
+
+def test_a_member_of_a_zip_file_counts_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "_FREE", 20_000)
+    monkeypatch.setattr(bounded, "_AT_ONCE", 6_000)
+    whole = zipped(a=b"a" * 20_000, b=b"b" * 20_000)
+    assert [len(data) for _, data in zip_members(whole, "z", Bounds(ratio=1))] == [20_000] * 2
+    with refused("more than 1 times"):
+        list(zip_members(zipped(a=b"a" * 20_001), "z", Bounds(ratio=1)))

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from mind_core.errors import MindError
-from mind_core.foreign import looks_like_gbk
+from mind_core.foreign import SIGNATURES, _way, check_not_foreign, looks_like_gbk
 from mind_core.stream import read_records
 
 TEXT = "中国人民银行今天发布了公告，市场反应平稳。"
@@ -103,3 +103,32 @@ def test_lines_of_our_own_are_not_foreign(tmp_path: Path) -> None:
     for start in (b"", b"\n\n", b"\xef\xbb\xbf", b" "):
         (tmp_path / "in").write_bytes(start + LINES)
         assert len(list(read_records([tmp_path / "in"]))) == 100
+
+
+@pytest.mark.parametrize(
+    ("turn", "file", "pipe"),
+    [
+        ("", "turn it into JSON Lines, one object on a line", None),
+        ("xzcat", "`xzcat 'a b' | …`", "`… | xzcat | …`"),
+        ("parquet", "decompress 'a b' first", "give the file"),
+        ("orc", "pandas.read_orc(sys.argv[1])", None),
+        ("arrow", "call the file .arrow", None),
+        ("avro", "`Dataset.to_json`", None),
+        ("warc", "`mind-clean --from warc 'a b'`", "`mind-clean --from warc FILE`"),
+        ("pdftotext", "`pdftotext 'a b' - | jq", "`pdftotext FILE - | jq"),
+        ("pickle", "have whoever made it write JSON Lines", None),
+        ("html", "| mind-clean …`", None),
+        ("wiki", "`wikiextractor --json -o - 'a b' | …`", "-o - FILE | …`"),
+    ],
+)
+def test_the_way_can_be_pasted_into_a_shell(turn: str, file: str, pipe: str | None) -> None:
+    assert file in _way(turn, "a b")
+    assert (pipe or file) in _way(turn, "stdin")
+    assert turn in {known for _, _, known in SIGNATURES}
+
+
+def test_a_tar_archive_is_known_by_its_257th_byte() -> None:
+    with pytest.raises(MindError, match="tar archive") as caught:
+        check_not_foreign(tar()[:262], "a b")
+    assert caught.value.hint == "`tar xOf 'a b' | …` takes its files"
+    check_not_foreign(tar()[:261], "a b")

@@ -12,6 +12,7 @@ import pytest
 
 from mind_core import MindError
 from mind_eval.benchmarks.benchmark import benchmark_folder
+from mind_eval.benchmarks.layouts.law import scored_answer
 from mind_eval.builtins import FOLDER
 from mind_eval.conform.lawbench import lawbench_checks
 from mind_eval.metrics.exams import calculation, letters_named
@@ -111,6 +112,34 @@ def test_lawbench_is_read_as_published(tmp_path: Path) -> None:
     (tmp_path / "LawBench" / "data" / "zero_shot" / "1-1.json").unlink()
     with pytest.raises(MindError, match="1-1.json is missing"):
         benchmark.load(tmp_path)
+
+
+def test_items_of_lawbench_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    files = lawbench_files(tmp_path) / "LawBench" / "data" / "zero_shot"
+    whole = {"instruction": "类别包括:甲、乙。", "question": "问", "answer": "甲"}
+    rows = [
+        {**whole, "answer": None}, {**whole, "answer": 3}, {**whole, "question": ""},
+        {"answer": "甲"}, whole,
+    ]  # fmt: skip
+    (files / "1-2.json").write_text(json.dumps(rows), encoding="utf-8")
+    data = benchmark_folder(FOLDER / "lawbench")().load(tmp_path, keep_going=True)
+    assert [row["id"] for row in data.splits["test"] if row["subject"] == "1-2"] == ["1-2-4"]
+    assert [reason for _, reason in data.bad] == [
+        "field 'answer' is missing or no text", "field 'answer' is missing or no text",
+        "field 'question' is missing or empty", "field 'instruction' is missing or empty",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "scored"),
+    [
+        ("2-2", "争议焦点类别：赔偿。", False), ("2-2", "争议焦点类别：利息。", True),
+        ("3-4", "刑期:死刑", False), ("3-5", "刑期:无期", False), ("3-5", "刑期:6个月", True),
+        ("3-3", "死刑", True), ("2-6", "", True),
+    ],
+)  # fmt: skip
+def test_terms_that_are_no_months_are_not_scored(task: str, answer: str, scored: bool) -> None:
+    assert scored_answer(task, answer) is scored
 
 
 HEADER = "input,output,A,B,C,D,source,multichoice\n"

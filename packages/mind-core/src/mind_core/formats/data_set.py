@@ -13,7 +13,7 @@ from mind_core.untrusted import check_leads_inside
 
 _ENDINGS = (".parquet", ".arrow", ".jsonl", ".ndjson", ".csv", ".tsv")
 _SPLIT = re.compile(
-    r"(?:^|[-_./])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?=[-_.]|$)"
+    r"(?:^|[-_./])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?=[-_./]|$)"
 )
 _SAME = {
     "training": "train", "valid": "validation", "val": "validation", "dev": "validation",
@@ -65,7 +65,9 @@ def _files_in(folder: Path) -> list[Path]:
     check_leads_inside(folder, files)
     splits = {_split(path.relative_to(folder).as_posix()) for path in files} - {""}
     if len(splits) > 1:
-        raise _several(folder, sorted(splits), "{folder}/**/{split}*" + ending)
+        in_folders = all((folder / split).is_dir() for split in splits)
+        way = "{folder}/{split}" if in_folders else "{folder}/**/{split}*" + ending
+        raise _several(folder, sorted(splits), way)
     return files
 
 
