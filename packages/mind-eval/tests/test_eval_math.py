@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import pytest
 
 from mind_core import MindError
@@ -27,7 +30,33 @@ def test_labelled_pairs_are_told_apart_and_none_is_taken_wrongly() -> None:
             pytest.fail(f"a false positive: {one!r} = {two!r}")
         if found != label:
             missed.append((one, two))
-    assert len(missed) <= len(PAIRS) // 50, missed
+    assert missed == [("a b", "ba")]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"1\frac{2}{3}", "5/3"), (r"2\frac{12}{35}+1", "117/35"), (r"1\frac12", "3/2"),
+        (r"1\frac{3}{2}", "3/2"), (r"4\frac{2}{2}", "4"), (r"3\frac{0}{2}", "0"),
+        (r"1.5\frac{1}{2}", "3/4"), (r"0.\overline{3}", "1/3"), (r"1.2\overline{34}", "611/495"),
+        ("|3+4i|", "5"), ("|-2|", "2"), ("5!", "120"), ("0!", "1"), ("3!!", "720"),
+        (r"\sqrt[3]{27}", "3"), ("2^-1", "1/2"), (r"\frac123", "3/2"), (r"\binom{5}{2}", "10"),
+        (r"\log_2 8", "3"), (r"\log 100", "2"), (r"\ln e", "1"), (r"\tan\frac{\pi}{4}", "1"),
+        (r"\sin^2\frac{\pi}{2}", "1"), (r"2\cdot3\div4", "3/2"), ("6/2*3", "9"), ("--3", "3"),
+        ("2(3)[4]{5}", "120"), (".5", "1/2"), ("5.", "5"), ("7-2-1", "4"),
+        (r"\frac{1}{2}x_{12}-\frac{x_{12}}{2}", "0"), ("(2+i)(2-i)", "5"),
+    ],
+)  # fmt: skip
+def test_an_expression_has_its_value(text: str, value: str) -> None:
+    found = evaluate(text)
+    assert float(found.re) == pytest.approx(float(Fraction(value)), abs=1e-12) and not found.im
+
+
+def test_a_factorial_is_of_a_whole_number_up_to_200() -> None:
+    assert evaluate("200!").re == math.factorial(200)
+    for text in ("201!", "(1/2)!", "(-1)!", "i!", "1/0", "2)", "(2", r"\unknown", "\\log(-1)"):
+        with pytest.raises(NotEvaluable):
+            evaluate(text)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mind_core.records import encode
 from mind_sft_select.loop.compare import compare, holm, paired, rule_verdict
 from mind_sft_select.loop.data import macro_weights
 from mind_sft_select.loop.estimate import estimate_lines
-from mind_sft_select.loop.plan_file import read_plan
+from mind_sft_select.loop.plan_file import SCALES, LoopPlan, read_plan
 from mind_sft_select.loop.run import run_loop
 
 TOPICS = ("水", "温度", "地理", "历史", "boiling water", "the capital", "a poem", "numbers")
@@ -89,6 +90,30 @@ def test_a_dry_run_says_runs_tokens_and_minutes(plan_file: Path) -> None:
     lines = "\n".join(estimate_lines(read_plan(plan_file)))
     assert "16 runs of clusters" in lines and "8 of baselines and the band" in lines
     assert "minutes" in lines and "384 tokens a run" in lines
+
+
+def test_a_cost_is_runs_times_tokens_by_the_measured_rate(
+    plan_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mind_train.bench.bench", lambda *_: {"tokens_per_second": 1000.0})
+    plan = dataclasses.replace(read_plan(plan_file), clusters=3, seeds=3, baseline_seeds=5)
+    runs, size, cost = estimate_lines(plan)
+    assert runs == "18 runs of clusters (two languages), 20 of baselines and the band"
+    assert size == "2 steps of 2 × 96 tokens: 384 tokens a run"
+    assert cost.startswith("about 0.2 minutes of training at 1,000 tokens/s")  # 14.6 s
+
+
+def test_the_sizes_of_a_plan_are_those_of_the_scale_cpu_and_one_is_enough(plan_file: Path) -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(LoopPlan)}
+    for name, value in SCALES["cpu"].items():
+        assert defaults[name] == (tuple(value) if isinstance(value, list) else value), name
+    least = dataclasses.replace(
+        read_plan(plan_file), limit=1, items=1, seeds=1, baseline_seeds=1, budget=1, steps=1, batch=1
+    )
+    least.check()
+    for name in ("limit", "items", "seeds", "baseline_seeds", "budget", "steps", "batch"):
+        with pytest.raises(UsageError, match=f"^{name} is 0$"):
+            dataclasses.replace(least, **{name: 0}).check()
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,17 @@ import pytest
 from mind_core import MindError, Record
 from mind_core.chats import ChatFormat
 from mind_core.errors import UsageError
+from mind_core.files import write_manifest
 from mind_core.records import encode
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_sft_select.reference_measure import interval_of, measure_pool, measure_texts
-from mind_sft_select.references import read_reference
+from mind_sft_select.references import ALL, _from_scores, read_reference
 from mind_sft_select.scorers.entropy import Entropy
 from mind_sft_select.scoring.answer_model import AnswerModel, model_of
 from mind_sft_select.scoring.run import ScoreOptions, run_scores
 from mind_sft_select.scoring.templates import ConversationTemplate
+from mind_sft_select.selecting import _texts_of
 
 TEXTS: list[Record] = [{"text": text} for text in (
     "水是很常见的。", "历史和地理。" * 30, "Tell me about the capital.", "About numbers. " * 9,
@@ -90,3 +92,38 @@ def test_a_reference_of_another_checkpoint_is_refused(
     path.write_text("{}")
     with pytest.raises(UsageError, match="is no reference"):
         read_reference(path)
+
+
+class Measured:
+    """A scorer whose numbers are nats per token of one checkpoint."""
+
+    metric, fingerprint = "nats_per_token", "a" * 64
+
+
+def test_a_reference_of_mind_eval_has_the_languages_that_it_measured(tmp_path: Path) -> None:
+    manifest = {"format": "mind-scores", "model": {"fingerprint": "a" * 64}}
+    write_manifest(tmp_path, manifest)
+    held = {"languages": {"zh": {"nats_per_token": 3.5}, "en": {"bits_per_byte": 1.0}},
+            "all": {"nats_per_token": 3.25}}  # fmt: skip
+    for scores, found in (
+        ({"heldout": held}, {"zh": 3.5, ALL: 3.25}),
+        ({"heldout": {"all": {"nats_per_token": 0.0}}}, {}), ({"heldout": None}, {}), ({}, {}),
+    ):  # fmt: skip
+        (tmp_path / "scores.json").write_text(json.dumps(scores))
+        assert _from_scores(tmp_path, Measured()) == found
+    write_manifest(tmp_path, {**manifest, "model": {"fingerprint": "b" * 64}})
+    with pytest.raises(UsageError, match="another checkpoint"):
+        _from_scores(tmp_path, Measured())
+
+
+@pytest.mark.parametrize(
+    ("record", "texts"),
+    [
+        ({"question": "q", "instruction": "i", "text": "t"}, ["q"]), ({"prompt": "p"}, ["p"]),
+        ({"question": 1, "text": "t"}, ["t"]), ({"answer": "a"}, []),
+        ({"messages": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}],
+          "text": "t"}, ["u"]),
+    ],
+)  # fmt: skip
+def test_an_item_is_known_by_what_it_asks(record: Record, texts: list[str]) -> None:
+    assert _texts_of(record) == texts

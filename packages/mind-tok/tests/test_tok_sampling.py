@@ -88,7 +88,8 @@ def test_shares_are_scaled_to_one() -> None:
     assert parse_shares("zh=1,en=3") == {"en": 0.75, "zh": 0.25}
 
 
-@pytest.mark.parametrize("text", ["zh", "zh=", "zh=0", "zh=-1", "=1", "zh=1,zh=2", "zh=nan,en=1"])
+@pytest.mark.parametrize("text", ["zh", "zh=", "zh=0", "zh=-1", "=1", "zh=1,zh=2", "zh=nan,en=1",
+                                  "zh=inf", "zh=1e308,en=1e308"])  # fmt: skip
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_shares(text)
