@@ -8,10 +8,12 @@ import pytest
 
 from mind_core import MindError
 from mind_eval.benchmarks.benchmark import benchmark_folder
+from mind_eval.benchmarks.layouts.law import SEVERAL, SINGLE
 from mind_eval.builtins import FOLDER
 from mind_eval.evaluation import open_benchmark
 from mind_eval.metrics.items import SPBLEU, check_metrics
 from mind_eval.metrics.likelihoods import SMALL
+from mind_eval.prompts.chat import LAYOUTS
 from mind_eval.prompts.spec import Spec
 from mind_eval.suites import suite_recipe
 
@@ -38,6 +40,18 @@ def test_a_text_has_the_metrics_stops_and_limit_of_its_task(root: Path) -> None:
     assert set(plain.metrics).isdisjoint(SMALL)
     limited = opened("flores", root, max_new_tokens=7)
     assert (limited.new_tokens, limited.metrics) == (7, plain.metrics)
+
+
+def test_a_blank_line_ends_a_text_unless_the_model_is_asked_in_a_conversation(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "disc-law-eval" / "objective"
+    folder.mkdir(parents=True)
+    for kind in (*SINGLE, *SEVERAL):
+        row = "input,output,A,B,C,D\n问？,A,甲,乙,丙,丁\n"
+        (folder / f"mcq_{kind}.csv").write_text(row, encoding="utf-8")
+    plain = opened("disc_law", tmp_path)
+    assert plain.stops == ("\n\n",) and opened("disc_law", tmp_path, chat=LAYOUTS[0]).stops == ()
 
 
 def test_pieces_are_counted_where_a_model_of_them_is_named(

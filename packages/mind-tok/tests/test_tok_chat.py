@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mind_core import MindError, Record
@@ -16,7 +17,14 @@ from mind_core.special_tokens import ASSISTANT, CONTROL_TOKENS, END, USER
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
-from mind_tok.chat import UnsuitableChat, encode_chat, encode_prompt, messages_of, trainable
+from mind_tok.chat import (
+    UnsuitableChat,
+    _joined,
+    encode_chat,
+    encode_prompt,
+    messages_of,
+    trainable,
+)
 from mind_tok.decode import decode_ids
 from mind_tok.loading import load_tokenizer
 from mind_tok.shards import ShardSet
@@ -174,6 +182,17 @@ def test_a_shape_is_encoded_whole_cut_or_refused_by_name(
         assert "in.jsonl:7" in error.message and error.cause
     else:
         assert ([message["content"] for message in messages], cut) == expected
+
+
+def test_a_control_token_may_have_the_number_0_and_a_part_none() -> None:
+    """GPT-NeoX's end token is 0."""
+    flat = np.array([5, 6, 7], np.int32)
+    before, after, marks = (
+        np.array(row, np.int32) for row in ([0, -1, 9], [-1, 0, 8], [0, 1, 1])
+    )  # fmt: skip
+    ids, mask, ends = _joined(flat, np.array([1, 1, 3]), before, after, marks, np.array([2, 3]))
+    assert ids.tolist() == [0, 5, 0, 9, 6, 7, 8]
+    assert mask.tolist() == [0, 0, 1, 1, 1, 1, 1] and ends.tolist() == [3, 7]
 
 
 def test_every_shape_goes_through_the_command(tokenizer_folder: Path, tmp_path: Path) -> None:

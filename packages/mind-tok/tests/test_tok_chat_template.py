@@ -151,6 +151,8 @@ SHAPES: list[tuple[Record, str]] = [
     (said("q", "a", reasoning_content=None), "a<|im_end|>"),
     (said("q", "a<|im_end|>"), "control_token"),
     ({"messages": []}, "no_answer"),
+    ({"messages": [{"role": "user", "content": "q"}, {"content": "a"}]}, "unknown_role"),
+    ({"messages": [{"role": "user", "content": "q"}, "a"]}, "unknown_role"),
     ({"instruction": "q", "input": "x", "output": "a"}, "a<|im_end|>"),
     ({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
      "a<|im_end|>"),
