@@ -13,8 +13,9 @@ COMMANDS = [
     "mind-clean", "mind-dedup", "mind-tok count", "mind-tok decode", "mind-tok train",
     "mind-tok inspect -t no-folder", "mind-tok encode -t no-folder", "mind-sft-select score",
     "mind-sft-select select", "mind-sft-select read", "mind-sft-select cluster -o no-folder",
-    "mind-domain read", "mind-domain label", "mind-domain sft", "mind-domain score --model no-folder",
-    "mind-domain bucket --tokenizer m=no-folder -o no-folder", "mind-domain elo", "mind-domain split --date 2021-01-01 -o no-folder",
+    "mind-domain read", "mind-domain label", "mind-domain sft", "mind-domain elo",
+    "mind-domain score --model no-folder", "mind-domain split --date 2021-01-01 -o no-folder",
+    "mind-domain bucket --tokenizer m=no-folder -o no-folder",
     "mind-domain answer --model m=http://localhost/v1#m --log no.jsonl",
     "mind-domain distil --teacher http://localhost/v1#m --log no.jsonl",
 ]  # fmt: skip
@@ -26,7 +27,7 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
-    def read(self, size: int | None = -1) -> str:
+    def read(self, *_: object) -> str:
         raise AssertionError("it waits for keys")
 
     readline = read

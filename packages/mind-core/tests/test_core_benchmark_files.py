@@ -23,7 +23,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 ROWS = '{"q": "one", "n": 1}\n\n{"q": "two", "options": ["a", "b"], "q2": {"q": "three"}}\n'
 FILES: dict[str, tuple[str | bytes, list[str]]] = {
-    "a.csv": ("q,r\n一,2\n\"3, 4\",5\n", ["q", "r", "一", "2", "3, 4", "5"]),
+    "a.csv": ('q,r\n一,2\n"3, 4",5\n', ["q", "r", "一", "2", "3, 4", "5"]),
     "a.tsv": ("q\tr\n1,2\t3\n", ["q", "r", "1,2", "3"]),
     "a.tsv.gz": (gzip.compress(b"q\tr\n1,2\t3\n"), ["q", "r", "1,2", "3"]),
     "a.jsonl": (ROWS, ["one", "two", "a", "b", "three"]),

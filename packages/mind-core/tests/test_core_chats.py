@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mind_core import MindError
 from mind_core.chats import ChatFormat, check_turns, read_chat_batches
-from mind_core.chats.json_values import values
 from mind_core.chats.residue import clean_answer, clean_question
 from mind_core.errors import BadRecord, UsageError
 from mind_core.records import decode

@@ -108,7 +108,14 @@ def test_the_sizes_of_a_plan_are_those_of_the_scale_cpu_and_one_is_enough(plan_f
     for name, value in SCALES["cpu"].items():
         assert defaults[name] == (tuple(value) if isinstance(value, list) else value), name
     least = dataclasses.replace(
-        read_plan(plan_file), limit=1, items=1, seeds=1, baseline_seeds=1, budget=1, steps=1, batch=1
+        read_plan(plan_file),
+        limit=1,
+        items=1,
+        seeds=1,
+        baseline_seeds=1,
+        budget=1,
+        steps=1,
+        batch=1,
     )
     least.check()
     for name in ("limit", "items", "seeds", "baseline_seeds", "budget", "steps", "batch"):

@@ -30,7 +30,7 @@ def report(rate: float | None, different: int) -> dict[str, Any]:
             "longest": [{"id": 31999, "text": "long", "used": 4321}],
         },
         "groups": [row("zh", "a" * 41, 5000, rate)], "languages": [row("zh", "", 5000, rate)],
-        "total": {name: value for name, value in row("", "", 5000, rate).items()},
+        "total": row("", "", 5000, rate),
         "round_trip": {"different": different, "documents": 1200, "first": first},
     }  # fmt: skip
 
@@ -75,8 +75,8 @@ def test_tokenizers_stand_side_by_side() -> None:
 
 
 def test_tokens_of_each_split_add_up() -> None:
-    counts = {"train": {"a": {"zh": {"tokens": 1000}, "en": {"tokens": 2}}, "b": {"zh": {"tokens": 3}}},
-              "validation": {"a": {"zh": {"tokens": 4}}}}  # fmt: skip
+    train = {"a": {"zh": {"tokens": 1000}, "en": {"tokens": 2}}, "b": {"zh": {"tokens": 3}}}
+    counts = {"train": train, "validation": {"a": {"zh": {"tokens": 4}}}}
     assert _tokens(counts) == "1,005 train tokens, 4 validation tokens"
     assert _tokens({}) == "no tokens"
 
