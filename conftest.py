@@ -17,6 +17,10 @@ import pytest
 from fork_client import Starts
 from hypothesis import settings
 
+os.environ["LC_MESSAGES"] = "C"  # tests read messages in English, whatever this terminal speaks
+if "zh" in os.environ.get("LC_ALL", ""):
+    del os.environ["LC_ALL"]
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")

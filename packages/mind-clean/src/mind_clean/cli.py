@@ -225,16 +225,20 @@ _COLLECT_AFTER = 100_000
 and over while modules are loaded. Records leave none behind."""
 
 
+def other_apps() -> dict[str, typer.Typer]:
+    """Return the verbs that `main` looks for, as mind-clean has none by itself."""
+    return {jobs_of.STATUS: jobs_of.status_app(TOOL), QUALITY: quality_app()}
+
+
 def main() -> None:
     """Run mind-clean."""
     # Nothing here multiplies matrices, and OpenBLAS's threads would spin for 0.1 s at the start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_COLLECT_AFTER)
     try:
-        if sys.argv[1:2] == [jobs_of.STATUS]:
-            run(jobs_of.status_app(TOOL), f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
-        if sys.argv[1:2] == [QUALITY]:
-            run(quality_app(), f"{TOOL} {QUALITY}", sys.argv[2:])
+        verb = sys.argv[1] if len(sys.argv) > 1 else ""
+        if verb in (jobs_of.STATUS, QUALITY):
+            run(other_apps()[verb], f"{TOOL} {verb}", sys.argv[2:])
         run(app, TOOL)
     finally:
         gc.freeze()  # at the exit Python would walk through all that is about to go

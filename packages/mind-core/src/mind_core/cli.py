@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -23,6 +23,9 @@ from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.summary import version_of
 from mind_core.terminal import printable
+
+if TYPE_CHECKING:
+    from mind_core.translation.catalogue import Catalogue
 
 # typer keeps click to itself; its public BadParameter is the way to the class above it.
 _ClickUsageError: Any = typer.BadParameter.__mro__[1]
@@ -150,6 +153,7 @@ def run(app: typer.Typer, tool: str, arguments: Sequence[str] | None = None) -> 
     signal.signal(signal.SIGTERM, _interrupt)  # what `timeout` sends: clean up as after Ctrl-C
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _interrupt)
+    speak_users_language(tool)
     try:
         code = _run(app, tool, arguments)
         sys.stdout.flush()
@@ -196,7 +200,7 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
             MindError("this should not happen", hint="please report it with the lines above"), tool
         )
     if result == INTERRUPTED:
-        log(tool, "interrupted")
+        log(tool, _say[0]("interrupted") if _say else "interrupted")
     return result if isinstance(result, int) else DONE
 
 
@@ -229,8 +233,29 @@ def _stand_in_for_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - lives as long as we
 
 
+def speak_users_language(tool: str) -> None:
+    """Let help and errors of this process come in the language that the locale asks for."""
+    _say.clear()
+    if all(os.environ.get(name, "C") in _ENGLISH for name in ("LC_ALL", "LC_MESSAGES", "LANG")):
+        return  # so that no one pays for what he does not use
+    from mind_core.translation import users_catalogue
+
+    catalogue = users_catalogue(tool)
+    if catalogue is not None:
+        from mind_core.translation.help_formatter import show_help_in
+
+        show_help_in(catalogue)
+        _say.append(catalogue)
+
+
+_ENGLISH = ("", "C", "POSIX", "C.UTF-8", "en_US.UTF-8")
+_say: list[Catalogue] = []
+"""The catalogue of the locale's language, if there is one."""
+
+
 def _complain(error: MindError, tool: str) -> int:
-    sys.stderr.write(printable("\n".join(error.lines(tool))) + "\n")
+    lines = error.lines(tool, _say[0].with_imported() if _say else str)
+    sys.stderr.write(printable("\n".join(lines)) + "\n")
     return error.code
 
 

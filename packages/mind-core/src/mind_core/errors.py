@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 DONE = 0
 FAILED = 1
@@ -32,13 +32,16 @@ class MindError(Exception):
         self.cause = cause
         self.hint = hint
 
-    def lines(self, tool: str) -> list[str]:
-        """Return the lines for stderr, the first one prefixed with the tool's name."""
-        lines = [f"{tool}: error: {self.message}"]
+    def lines(self, tool: str, say: Callable[[str], str] = str) -> list[str]:
+        """Return the lines for stderr, the first one prefixed with the tool's name.
+
+        `say` gives what is shown for a text: it, or its translation.
+        """
+        lines = [f"{tool}: {say('error: ')}{say(self.message)}"]
         if self.cause:
-            lines.append(f"  cause: {self.cause}")
+            lines.append(f"  {say('cause: ')}{say(self.cause)}")
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(f"  {say('hint: ')}{say(self.hint)}")
         return lines
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from mind_core import cli
 from mind_core.errors import UsageError
 from mind_core.recipe import Recipe, load_recipe, merged
@@ -219,6 +221,11 @@ _COLLECT_AFTER = 100_000
 and over while modules are loaded. Batches leave none behind."""
 
 
+def other_apps() -> dict[str, typer.Typer]:
+    """Return the verb that `main` looks for, as mind-dedup has none by itself."""
+    return {jobs_of.STATUS: jobs_of.status_app(TOOL)}
+
+
 def main() -> None:
     """Run mind-dedup."""
     # Nothing here multiplies matrices, and OpenBLAS's threads would spin for 0.1 s at the start.
@@ -226,7 +233,7 @@ def main() -> None:
     gc.set_threshold(_COLLECT_AFTER)
     try:
         if sys.argv[1:2] == [jobs_of.STATUS]:
-            cli.run(jobs_of.status_app(TOOL), f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
+            cli.run(other_apps()[jobs_of.STATUS], f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
         cli.run(app, TOOL)
     finally:
         gc.freeze()  # at the exit Python would walk through all that is about to go

@@ -99,21 +99,17 @@ Strict = Annotated[
 ]
 TimeField = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option(
-        "--time", metavar="FIELD", help="Where the time stands. Default: the usual names."
-    ),
+    typer.Option("--time", metavar="FIELD", help="Column of the time. Default: the usual names."),
 ]
 TickerField = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
-        "--ticker", metavar="FIELD", help="Where the share stands. Default: the usual names."
+        "--ticker", metavar="FIELD", help="Column of the ticker. Default: the usual names."
     ),
 ]
 TextField = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option(
-        "--text", metavar="FIELD", help="Where the text stands. Default: the usual names."
-    ),
+    typer.Option("--text", metavar="FIELD", help="Column of the text. Default: the usual names."),
 ]
 TimeFormat = Annotated[
     Optional[str],  # noqa: UP045
@@ -176,7 +172,7 @@ Parse = Annotated[
     typer.Option(metavar="last|first", help="Which line of what was written may be the label."),
 ]
 Cluster = Annotated[
-    str, typer.Option(metavar="day|answer|record", help="What the bootstrap draws as one.")
+    str, typer.Option(metavar="day|answer|record", help="What the bootstrap draws as one unit.")
 ]
 Draws = Annotated[
     int, typer.Option(metavar="N", min=0, help="Bootstrap draws for the intervals; 0 is none.")
@@ -206,7 +202,14 @@ Temperature = Annotated[
     float, typer.Option(metavar="X", min=0.0, help="0 takes the likeliest token.")
 ]
 TopP = Annotated[
-    float, typer.Option("--top-p", metavar="X", min=0.0, max=1.0, help="Nucleus to draw from.")
+    float,
+    typer.Option(
+        "--top-p",
+        metavar="X",
+        min=0.0,
+        max=1.0,
+        help="Sample from the likeliest tokens that hold this share of the probability (nucleus).",
+    ),
 ]
 Log = Annotated[
     Optional[Path],  # noqa: UP045

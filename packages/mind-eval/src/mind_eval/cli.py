@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import typer
 
 from mind_core import options
 from mind_core.cli import epilog, help_text, run, write_out
@@ -190,8 +191,14 @@ def score_command(
     _judge(gates, scores)
 
 
+def other_apps() -> dict[str, typer.Typer]:
+    """Let the verbs that ask no model hang themselves on the app."""
+    from mind_eval import cli_verbs  # noqa: F401
+
+    return {}
+
+
 def main() -> None:
     """Run mind-eval."""
-    from mind_eval import cli_verbs  # noqa: F401  (its verbs hang themselves on the app)
-
+    other_apps()
     run(app, TOOL)

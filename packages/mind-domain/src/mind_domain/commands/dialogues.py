@@ -72,7 +72,7 @@ def bucket(
         typer.Option(metavar="NAME=FOLDER", help="A tokenizer; several give a table each."),
     ],
     of: Annotated[
-        str, typer.Option(metavar="|".join(LENGTHS), help="Whose tokens count.")
+        str, typer.Option(metavar="|".join(LENGTHS), help="The part whose tokens are counted.")
     ] = LENGTHS[0],
     edges: Annotated[
         str, typer.Option(metavar="LOW-HIGH,…", help="Buckets of LOW ≤ n < HIGH; they may overlap.")
@@ -137,10 +137,15 @@ def judge(
     judge: domain_options.JudgeName,
     domain: domain_options.DomainName = "law",
     repeats: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Verdicts a question, each in other seats.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Verdicts for each question, each with the replies in another order.",
+        ),
     ] = 1,
     pairs: Annotated[
-        bool, typer.Option("--pairs", help="Two replies at a time, in both seats.")
+        bool, typer.Option("--pairs", help="Compare two replies at a time, in both orders.")
     ] = False,
     tries: Annotated[
         int, typer.Option(metavar="N", min=1, help="Tries for a verdict that cannot be read.")

@@ -36,17 +36,24 @@ def register(app: typer.Typer) -> None:
 def elo(
     shared: SharedOptions,
     model: Annotated[
-        str, typer.Option(metavar="|".join(MODELS), help="Ties: half wins, or a rate of their own.")
+        str,
+        typer.Option(
+            metavar="|".join(MODELS),
+            help="Rating model; a tie is half a win, or has a rate of its own.",
+        ),
     ] = MODELS[0],
     prior: Annotated[
         float,
-        typer.Option(metavar="X", min=0.0, help="Wins and losses more between each two models."),
+        typer.Option(
+            metavar="X", min=0.0, help="Prior: extra wins and losses between each two models."
+        ),
     ] = 0.01,
     k: Annotated[
         float, typer.Option("--k", metavar="X", min=0.0, help="Step of the sequential Elo.")
     ] = 4.0,
     scale: Annotated[
-        float, typer.Option(metavar="X", min=1.0, help="Points that are odds of ten to one.")
+        float,
+        typer.Option(metavar="X", min=1.0, help="Points of difference at odds of ten to one."),
     ] = 400.0,
     start: Annotated[float, typer.Option(metavar="X", help="Mean of all ratings.")] = 1000.0,
     orders: Annotated[

@@ -27,18 +27,22 @@ Number = Annotated[
     int, typer.Option("-k", "--clusters", metavar="K", min=1, help="Clusters in each stratum.")
 ]
 By = Annotated[
-    str, typer.Option("--by", metavar="kmeans|exact|quantile", help="How they are found.")
+    str, typer.Option("--by", metavar="kmeans|exact|quantile", help="Method of clustering.")
 ]
 Strata = Annotated[
     str,
-    typer.Option("--strata", metavar="NAME,…", help="Apart by language, length (thirds), source."),
+    typer.Option(
+        "--strata",
+        metavar="NAME,…",
+        help="Strata that are clustered apart: language, length (thirds), source.",
+    ),
 ]
 Budget = Annotated[
     int,
     typer.Option("--budget", metavar="N", min=0, help="Answer tokens that each will be cut to."),
 ]
 Small = Annotated[
-    str, typer.Option("--small", metavar="merge|mark", help="What becomes of smaller ones.")
+    str, typer.Option("--small", metavar="merge|mark", help="What to do with smaller clusters.")
 ]
 Folder = Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="A new folder.")]
 

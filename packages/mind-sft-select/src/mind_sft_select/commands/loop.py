@@ -24,7 +24,8 @@ COST = (
     "whole is never done twice: the same command goes on after a kill. Exit 0 whatever the verdict."
 )
 PlanFile = Annotated[
-    Path, typer.Argument(metavar="PLAN.toml", help="What to run on, see the page.")
+    Path,
+    typer.Argument(metavar="PLAN.toml", help="The plan: what to run on; the manual shows one."),
 ]
 Scale = Annotated[
     Optional[str],  # noqa: UP045

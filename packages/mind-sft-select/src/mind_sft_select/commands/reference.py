@@ -29,7 +29,7 @@ Pool = Annotated[
     typer.Option("--pool", metavar="FILE", help="Records that `score` wrote, for their median."),
 ]
 Use = Annotated[
-    str, typer.Option("--use", metavar="text|chat|pool", help="The one that bands are set from.")
+    str, typer.Option("--use", metavar="text|chat|pool", help="The value that bands are set from.")
 ]
 
 

@@ -40,7 +40,7 @@ TemplateName = Annotated[
 Long = Annotated[
     str,
     typer.Option(
-        "--long", metavar="drop|cut|window", help="What becomes of answers beyond the context."
+        "--long", metavar="drop|cut|window", help="What to do with answers longer than the context."
     ),
 ]
 BatchTokens = Annotated[

@@ -55,7 +55,7 @@ Validation = Annotated[
 ]
 ShardTokens = Annotated[
     int,
-    typer.Option("--shard-tokens", metavar="N", min=1, help="Tokens of a shard, at most."),
+    typer.Option("--shard-tokens", metavar="N", min=1, help="Tokens in a shard, at most."),
 ]
 Emit = Annotated[
     str,

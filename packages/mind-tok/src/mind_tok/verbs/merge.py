@@ -27,7 +27,7 @@ Folders = Annotated[
     list[Path], typer.Argument(metavar="FOLDER...", help="Shard folders, two or more.")
 ]
 ShardTokens = Annotated[
-    int, typer.Option("--shard-tokens", metavar="N", min=1, help="Tokens of a shard, at most.")
+    int, typer.Option("--shard-tokens", metavar="N", min=1, help="Tokens in a shard, at most.")
 ]
 Emit = Annotated[
     str,

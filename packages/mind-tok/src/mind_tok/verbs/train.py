@@ -33,7 +33,10 @@ COST = (
 VocabSize = Annotated[
     int,
     typer.Option(
-        "--vocab-size", metavar="N", min=1, help="Entries, special tokens and bytes included."
+        "--vocab-size",
+        metavar="N",
+        min=1,
+        help="Vocabulary size, special tokens and bytes included.",
     ),
 ]
 Kind = Annotated[

@@ -25,7 +25,9 @@ def bench(
     vocab: Annotated[
         int, typer.Option(metavar="N", min=1, help="Vocabulary, where the recipe has none.")
     ] = 32_000,
-    seconds: Annotated[float, typer.Option(metavar="X", min=0, help="How long.")] = 20.0,
+    seconds: Annotated[
+        float, typer.Option(metavar="X", min=0, help="Seconds to measure for.")
+    ] = 20.0,
     plugin: options.PluginFiles = None,
     json: options.Json = False,
 ) -> None:

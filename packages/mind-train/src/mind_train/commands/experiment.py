@@ -29,7 +29,7 @@ COST = experiments.COST
 )
 def experiment(
     given: experiments.ExperimentOptions,
-    language: Annotated[str, typer.Option(metavar="en|zh", help="Of the page.")] = "en",
+    language: Annotated[str, typer.Option(metavar="en|zh", help="Language of the page.")] = "en",
 ) -> None:
     """Read the options, then do what is asked with the plan."""
     session = given.open(None)

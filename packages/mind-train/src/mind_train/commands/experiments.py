@@ -26,11 +26,17 @@ COST = (
 )
 PlanFile = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Argument(metavar="PLAN.toml", help="What is trained and claimed.", show_default=False),
+    typer.Argument(
+        metavar="PLAN.toml",
+        help="The plan: what is trained, and what is claimed.",
+        show_default=False,
+    ),
 ]
 StoreFolder = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("-o", "--output", metavar="STORE", help="Where cells lie; plans may share it."),
+    typer.Option(
+        "-o", "--output", metavar="STORE", help="Folder of the cells; plans may share it."
+    ),
 ]
 Size = Annotated[
     Optional[str],  # noqa: UP045

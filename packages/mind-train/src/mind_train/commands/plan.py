@@ -34,7 +34,9 @@ def plan(
     vocab: Annotated[
         int, typer.Option(metavar="N", min=1, help="Vocabulary, where no shards are given.")
     ] = 32_000,
-    devices: Annotated[int, typer.Option(metavar="N", min=1, help="GPUs, or ranks.")] = 1,
+    devices: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of GPUs, or of ranks.")
+    ] = 1,
     rate: Annotated[
         float, typer.Option(metavar="X", min=0, help="Tokens a second of one device, for the time.")
     ] = 0.0,

@@ -33,21 +33,36 @@ def sample(
     ] = None,
     prompts: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar="[PROMPT]...", help="None begins a document.", show_default=False),
+        typer.Argument(
+            metavar="[PROMPT]...", help="Prompts; none starts a new document.", show_default=False
+        ),
     ] = None,
     chat: Annotated[bool, typer.Option("--chat", help="Prompts are a user's questions.")] = False,
-    max_new: Annotated[int, typer.Option(metavar="N", min=1, help="Tokens at most.")] = 128,
-    temperature: Annotated[float, typer.Option(metavar="X", help="0 takes the likeliest.")] = 0.8,
-    top_p: Annotated[float, typer.Option(metavar="X", help="Sample from this share.")] = 0.95,
+    max_new: Annotated[int, typer.Option(metavar="N", min=1, help="New tokens, at most.")] = 128,
+    temperature: Annotated[
+        float, typer.Option(metavar="X", help="Sampling temperature; 0 takes the likeliest token.")
+    ] = 0.8,
+    top_p: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="Sample from the likeliest tokens that hold this share of the probability.",
+        ),
+    ] = 0.95,
     top_k: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Sample from the N likeliest; 0 from all.")
+        int,
+        typer.Option(metavar="N", min=0, help="Sample from the N likeliest tokens; 0 from all."),
     ] = 0,
     repetition: Annotated[
-        float, typer.Option(metavar="X", help="Above 1 what was said becomes less likely.")
+        float,
+        typer.Option(
+            metavar="X",
+            help="Repetition penalty; above 1 tokens that were written become less likely.",
+        ),
     ] = 1.0,
     stop: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--stop", metavar="TEXT", help="End before this; may be repeated."),
+        typer.Option("--stop", metavar="TEXT", help="Stop before this string; repeatable."),
     ] = None,
     prompts_file: Annotated[
         Optional[Path],  # noqa: UP045

@@ -45,16 +45,20 @@ def scaling(
         Optional[Path],  # noqa: UP045
         typer.Argument(metavar="RUNS", help="CSV or JSONL of runs.", show_default=False),
     ] = None,
-    size: Annotated[str, typer.Option(metavar="COLUMN", help="Parameters.")] = "size",
-    tokens: Annotated[str, typer.Option(metavar="COLUMN", help="Training tokens.")] = "tokens",
-    loss: Annotated[str, typer.Option(metavar="COLUMN", help="Final loss, any unit.")] = "loss",
+    size: Annotated[str, typer.Option(metavar="COLUMN", help="Column of the parameters.")] = "size",
+    tokens: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of the training tokens.")
+    ] = "tokens",
+    loss: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Column of the final loss, in any unit.")
+    ] = "loss",
     group: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(metavar="COLUMN", help="One law for each value of this column."),
     ] = None,
     name: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="COLUMN", help="Names of the runs. Default: their lines."),
+        typer.Option(metavar="COLUMN", help="Column of the runs' names. Default: line numbers."),
     ] = None,
     pool: Annotated[
         Optional[str],  # noqa: UP045

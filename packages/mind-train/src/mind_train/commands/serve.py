@@ -28,9 +28,10 @@ def serve(
         Optional[Path],  # noqa: UP045
         typer.Argument(metavar="MODEL", help="A run folder or a checkpoint.", show_default=False),
     ] = None,
-    host: Annotated[str, typer.Option(metavar="NAME", help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="NAME", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")
+        int,
+        typer.Option(metavar="N", min=0, max=65535, help="Port to listen on; 0 takes a free one."),
     ] = 8000,
     name: Annotated[
         Optional[str],  # noqa: UP045
@@ -38,9 +39,15 @@ def serve(
             "--name", metavar="NAME", help="What clients call the model. Default: its folder."
         ),
     ] = None,
-    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Texts at once.")] = 8,
-    waiting: Annotated[int, typer.Option(metavar="N", min=1, help="Texts that may wait.")] = 256,
-    max_new: Annotated[int, typer.Option(metavar="N", min=1, help="Tokens of a text.")] = 2048,
+    batch: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Texts written at once, at most.")
+    ] = 8,
+    waiting: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Texts that may wait, at most.")
+    ] = 256,
+    max_new: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Tokens of a text, at most.")
+    ] = 2048,
     device: Annotated[
         str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:1; auto takes a GPU.")
     ] = "auto",

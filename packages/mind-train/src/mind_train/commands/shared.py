@@ -35,7 +35,12 @@ Data = Annotated[
 ]
 TokenizerFolder = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("-t", "--tokenizer", metavar="FOLDER", help="Encodes records; kept in a cache."),
+    typer.Option(
+        "-t",
+        "--tokenizer",
+        metavar="FOLDER",
+        help="Tokenizer that encodes records; the result is kept in a cache.",
+    ),
 ]
 CacheFolder = Annotated[
     Optional[Path],  # noqa: UP045
