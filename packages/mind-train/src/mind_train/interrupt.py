@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -33,9 +33,9 @@ class TrainingInterrupted(MindError):
 
     code = INTERRUPTED
 
-    def lines(self, tool: str) -> list[str]:
+    def lines(self, tool: str, say: Callable[[str], str] = str) -> list[str]:
         """Return one line: to be stopped is no error."""
-        return [f"{tool}: {self.message}"]
+        return [f"{tool}: {say(self.message)}"]
 
 
 class StopAsked(Exception):
