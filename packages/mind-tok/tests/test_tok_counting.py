@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_tok.bytelevel import ByteLevel, ByteLevelTokenizer
+from mind_tok.bytelevel_merges import learn_merges
+from mind_tok.bytelevel_training import train_bytelevel
 from mind_tok.counting import LONGEST_UNIT, UnitCounts, units_of
 from mind_tok.loading import load_tokenizer
 from mind_tok.sentencepiece import Bpe
@@ -88,6 +91,54 @@ def test_bpe_from_counts_is_bpe_from_the_texts(records: list[Record]) -> None:
     assert Bpe().train_counts(ordered, 500).vocabulary() == Bpe().train(texts, 500).vocabulary()
 
 
+def test_byte_level_bpe_from_counts_is_that_from_the_texts(
+    odd_records: list[Record], tmp_path: Path
+) -> None:
+    """Whatever files the counts lie in."""
+    files, made = [], []
+    for parts in (1, 3):
+        paths = []
+        for number, path in enumerate(parts_of(tmp_path, odd_records, parts)):
+            paths.append(tmp_path / f"{parts}-{number}")
+            tok("count", path, "--kind", "bytelevel", "-o", paths[-1])
+        whole = tmp_path / f"whole-{parts}.jsonl"
+        tok("count", "--merge", *paths, "-o", whole)
+        files.append(whole.read_bytes())
+        folder = tmp_path / f"tokenizer-{parts}"
+        arguments = ("--kind", "bytelevel", "--vocab-size", 600, "-o", folder)
+        tok("train", "--counts", *paths, *arguments)
+        made.append((folder / "tokenizer.json").read_bytes())
+    assert files[0] == files[1] and made[0] == made[1]
+    assert made[0] == ByteLevel().train([r["text"] for r in odd_records], 600).data
+    assert "\n" in {row["text"] for row in read_records([whole])}, "white space is counted"
+    wrong = ("train", "--counts", whole, "--vocab-size", 500, "-o", tmp_path / "no")
+    assert "another kind of tokenizer" in tok(*wrong, code=1)
+    tok("count", *parts_of(tmp_path, odd_records[:9], 1), "-o", tmp_path / "words")
+    assert "another kind" in tok("count", "--merge", whole, tmp_path / "words", "-o", "x", code=1)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_merges_are_those_of_tokenizers(seed: int) -> None:
+    """Few letters, so that pairs are equally frequent, and overlap."""
+    chance = random.Random(seed)
+    letters = "ab" if seed % 2 else "abcé中"
+    words = ["".join(chance.choices(letters, k=chance.randint(1, 12))) for _ in range(40)]
+    counts = Counter(word for word in words for _ in range(chance.randint(1, 5)))
+    least = chance.choice([1, 2, 3])
+    ids, merges = learn_merges(sorted(counts.items()), 256 + chance.choice([5, 20, 60]), least)
+    wanted = json.loads(train_bytelevel(counts.elements(), len(ids) + 17, least))["model"]
+    assert wanted["vocab"] == ids
+    assert [tuple(pair) for pair in wanted["merges"]] == merges
+
+
+def test_units_with_line_feeds_wait_on_disk_as_they_are() -> None:
+    counts, wanted = UnitCounts(1), Counter({"\n\n": 1, "\\n": 2, "\\/\n": 3, "a\tb": 4})
+    for unit, number in wanted.items():
+        counts.add(Counter({unit: number}))
+    assert len(counts._runs) == 4
+    assert dict(counts.merged()) == wanted
+
+
 def test_counts_beyond_the_bound_wait_on_disk(records: list[Record]) -> None:
     counts, wanted = UnitCounts(20_000), Counter[str]()
     for record in records:
@@ -125,7 +176,8 @@ def test_wrong_calls_are_refused(tmp_path: Path, records: list[Record]) -> None:
         (("count", path), "-o is missing"),
         (("count", "--merge", "-", "-o", tmp_path / "o"), "wants files"),
         (("train", "--counts", path, "--share", "zh=1", "-o", tmp_path / "t"), "uses all counts"),
-        (("train", "--counts", path, "--kind", "bytelevel", "-o", tmp_path / "t"), "not trained"),
+        (("train", "--counts", path, "--kind", "huggingface", "-o", tmp_path / "t"), "not trained"),
+        (("count", path, "--kind", "huggingface", "-o", tmp_path / "o"), "not trained on counts"),
     ):
         assert error in tok(*arguments, code=2)
 

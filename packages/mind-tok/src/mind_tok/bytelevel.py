@@ -215,6 +215,17 @@ class ByteLevel:
         tokenizer.manifest["versions"]["tokenizers"] = version_of("tokenizers")
         return tokenizer
 
+    def train_counts(
+        self, counts: Iterable[tuple[str, int]], vocab_size: int
+    ) -> ByteLevelTokenizer:
+        """Return a tokenizer trained on words and how often each occurs; see `counting.GPT2`."""
+        from mind_tok.bytelevel_training import train_bytelevel_counts
+
+        data = train_bytelevel_counts(counts, vocab_size, self.min_frequency)
+        tokenizer = ByteLevelTokenizer(data, {})
+        tokenizer.manifest["options"] = {"min_frequency": self.min_frequency}
+        return tokenizer
+
     def load(self, folder: Path, manifest: dict[str, Any]) -> ByteLevelTokenizer:
         """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""
         path = inside(folder, FILE)

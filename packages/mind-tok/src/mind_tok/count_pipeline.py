@@ -15,15 +15,26 @@ from mind_core.runner import BatchResult, StreamOptions, check_stream, run_strea
 from mind_core.summary import Summary
 from mind_tok.background import run_with_progress
 from mind_tok.checks import check_paths
-from mind_tok.counting import Totals, UnitCounter, UnitCounts, as_record, read_counts
+from mind_tok.counting import (
+    CUTS,
+    WORDS,
+    Totals,
+    UnitCounter,
+    UnitCounts,
+    as_record,
+    cut_of,
+    read_counts,
+)
 from mind_tok.encode import TOOL
 from mind_tok.pipeline import TokenizerTrainOptions
 from mind_tok.tokenizer import HOOK, Tokenizer
 
 
-def count(stream: StreamOptions, memory: int, plugins: Plugins) -> None:
+def count(stream: StreamOptions, memory: int, kind: str, plugins: Plugins) -> None:
     """Count the units of records and write them, sorted."""
     assert stream.output is not None
+    if kind not in CUTS:
+        raise UsageError(f"--kind {kind!r} is not trained on counts", hint=", ".join(CUTS))
     check_stream(stream)
     output = stream.output
     counts = UnitCounts(memory)
@@ -34,13 +45,13 @@ def count(stream: StreamOptions, memory: int, plugins: Plugins) -> None:
         return outcome
 
     def finish(summary: Summary) -> None:
-        units, total = _write(output, counts.merged())
+        units, total = _write(output, counts.merged(), CUTS[kind])
         summary.details.update(units=units, occurrences=total)
         summary.note = f"{units:,} units, {total:,} occurrences in {output}"
 
     summary = Summary(TOOL, components=plugins.used())
     without = replace(stream, output=None)
-    run_stream(summary, UnitCounter(), without, settle, finish, passes_on=False)
+    run_stream(summary, UnitCounter(CUTS[kind]), without, settle, finish, passes_on=False)
 
 
 def merge(stream: StreamOptions) -> None:
@@ -49,7 +60,8 @@ def merge(stream: StreamOptions) -> None:
     if any(str(name) == "-" for name in stream.inputs) or not stream.inputs:
         raise UsageError("--merge wants files", hint="name the files of counts")
     check_distinct(stream.inputs, stream.output)
-    units, total = _write(stream.output, read_counts(stream.inputs))
+    cut = cut_of(stream.inputs[0])
+    units, total = _write(stream.output, read_counts(stream.inputs, cut), cut)
     if not stream.quiet:
         log(TOOL, f"{units:,} units, {total:,} occurrences in {stream.output}")
 
@@ -63,9 +75,9 @@ def train(options: TokenizerTrainOptions, stream: StreamOptions, plugins: Plugin
     if not hasattr(kind, "train_counts"):
         raise UsageError(
             f"a {options.kind} tokenizer is not trained on counts",
-            hint="bpe and unigram are; or train on a sample of the texts, without --counts",
+            hint=f"{', '.join(CUTS)} are; or train on a sample of the texts, without --counts",
         )
-    totals = Totals(read_counts(stream.inputs))
+    totals = Totals(read_counts(stream.inputs, CUTS.get(options.kind, WORDS)))
     with Progress(TOOL, stream.progress) as progress:
         tokenizer: Tokenizer = run_with_progress(
             progress,
@@ -80,9 +92,9 @@ def train(options: TokenizerTrainOptions, stream: StreamOptions, plugins: Plugin
         log(TOOL, f"{tokenizer.vocab_size:,} entries from counts in {options.output}")
 
 
-def _write(path: Path, counts: Iterable[tuple[str, int]]) -> tuple[int, int]:
+def _write(path: Path, counts: Iterable[tuple[str, int]], cut: str) -> tuple[int, int]:
     totals = Totals(counts)
     with open_output(path) as output:
         for unit, number in totals:
-            output.write(as_record(unit, number))
+            output.write(as_record(unit, number, cut))
     return totals.units, totals.occurrences

@@ -2,7 +2,8 @@
 
 A unit is what no entry of a SentencePiece model can reach beyond: a word with the spaces before it,
 cut where Chinese and other characters meet. So a model that is trained on counts sees the pairs
-that it would see in the texts, however these are cut into parts.
+that it would see in the texts, however these are cut into parts. For a byte-level BPE it is what
+GPT-2's pattern cuts (`GPT2`); such counts say so in each line.
 """
 
 from __future__ import annotations
@@ -25,11 +26,20 @@ from mind_core.runner import BatchResult
 from mind_core.stream import Batch, read_batches
 from mind_core.text.scripts import HAN
 
+WORDS, GPT2 = "", "gpt2"
+"""How texts are cut into units."""
+
+CUTS = {"bpe": WORDS, "unigram": WORDS, "bytelevel": GPT2}
+"""By what is trained on them."""
+
 LONGEST_UNIT = 4096
 """Characters; a longer one is cut, as lines of texts are in training."""
 
 _KANA = "\u3041-\u30fc\u3099\u309a"
 _UNIT = re.compile(rf" *[{HAN}{_KANA}]+| *[^ \n\t\0\r\u2581\u2585{HAN}{_KANA}]+| +")
+_SLASH, _FEED = b"\\/", b"\\n"
+"""How a backslash and a line feed are written in lines that wait on disk."""
+
 _BYTES_PER_UNIT = 150
 """Of memory that a unit and its count take, beside its text."""
 
@@ -43,18 +53,32 @@ def units_of(text: str) -> Iterator[str]:
             yield from (unit[at : at + LONGEST_UNIT] for at in range(0, len(unit), LONGEST_UNIT))
 
 
+def gpt2_units(texts: Sequence[bytes]) -> Iterator[str]:
+    """Yield what GPT-2's pattern cuts texts in UTF-8 into."""
+    from mind_tok.bpe.gpt2_pretokenizer import Gpt2Cuts
+    from mind_tok.surrogates import packed
+
+    data, offsets = packed((), texts)
+    whole, ends = data.tobytes(), Gpt2Cuts({})(data, offsets)[0].tolist()
+    for start, end in zip([0, *ends], ends, strict=False):
+        yield whole[start:end].decode()
+
+
 @dataclass
 class UnitCounter:
     """Work on a batch: count the units of its texts; runs in the workers."""
+
+    cut: str = WORDS
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with a `Counter` as its payload."""
         outcome = BatchResult()
         counts: Counter[str] = Counter()
+        texts: list[bytes] = []
         for number, line, record in outcome.numbered_records(batch):
             try:
                 text = text_of(record, batch.position(number))
-                text.encode()  # half a surrogate pair has no place in a model
+                data = text.encode()  # half a surrogate pair has no place in a model
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
@@ -62,8 +86,12 @@ class UnitCounter:
                 bad = BadRecord("wrong_type", batch.position(number), line, cause=str(error))
                 outcome.bad.append((bad, line))
                 continue
-            counts.update(units_of(text))
+            if self.cut == GPT2:
+                texts.append(data)
+            else:
+                counts.update(units_of(text))
             outcome.kept.append(b"")
+        counts.update(gpt2_units(texts))
         outcome.payload = counts
         return outcome
 
@@ -100,7 +128,7 @@ class UnitCounts:
         file = tempfile.TemporaryFile(prefix="mind-tok-")  # noqa: SIM115 - nameless
         try:
             for unit, count in sorted((u.encode(), c) for u, c in self._counts.items()):
-                file.write(b"%d\t%s\n" % (count, unit))
+                file.write(b"%d\t%s\n" % (count, unit.replace(b"\\", _SLASH).replace(b"\n", _FEED)))
             file.flush()
         except OSError as error:
             raise MindError(
@@ -113,12 +141,23 @@ class UnitCounts:
         self._bytes = 0
 
 
-def read_counts(paths: Sequence[str | Path]) -> Iterator[tuple[str, int]]:
+def read_counts(paths: Sequence[str | Path], cut: str) -> Iterator[tuple[str, int]]:
     """Yield the units of files of counts with their sums, in the order of their UTF-8 bytes.
 
-    Raises `MindError` with the position of what is no count, or is out of order.
+    Raises `MindError` with the position of what is no count, is out of order, or was cut otherwise.
     """
-    yield from _summed([_counts_in(path) for path in paths])
+    yield from _summed([_counts_in(path, cut) for path in paths])
+
+
+def cut_of(path: str | Path) -> str:
+    """Return how the texts of a file of counts were cut; `WORDS` of an empty file."""
+    for batch in read_batches([path]):
+        for _, line in batch.lines():
+            try:
+                return str(orjson.loads(line)["cut"])
+            except (ValueError, KeyError, TypeError):
+                return WORDS  # what is no count is named when it is read
+    return WORDS
 
 
 class Totals:
@@ -135,12 +174,12 @@ class Totals:
             yield unit, count
 
 
-def as_record(unit: str, count: int) -> bytes:
+def as_record(unit: str, count: int, cut: str) -> bytes:
     """Return the line of a unit in a file of counts."""
-    return encode({"text": unit, "count": count})
+    return encode({"text": unit, "count": count} | ({"cut": cut} if cut else {}))
 
 
-def _counts_in(path: str | Path) -> Iterator[tuple[bytes, int]]:
+def _counts_in(path: str | Path, cut: str) -> Iterator[tuple[bytes, int]]:
     last: bytes | None = None
     for batch in read_batches([path]):
         for number, line in batch.lines():
@@ -148,13 +187,20 @@ def _counts_in(path: str | Path) -> Iterator[tuple[bytes, int]]:
             try:
                 record = orjson.loads(line)
                 unit, count = record["text"].encode(), record["count"]
+                found = record.get("cut", WORDS)
             except (ValueError, KeyError, TypeError, AttributeError):
-                unit, count = b"", 0
+                unit, count, found = b"", 0, cut
             if type(count) is not int or count < 1 or not unit:
                 raise MindError(
                     f"{position} is no count",
                     cause='wanted is {"text": …, "count": 1 or more}',
                     hint="`mind-tok count` makes files of counts",
+                )
+            if found != cut:
+                wanted = "bytelevel" if cut == GPT2 else "bpe or unigram"
+                raise MindError(
+                    f"{position} is a count for another kind of tokenizer",
+                    hint=f"these are wanted: mind-tok count --kind {wanted}",
                 )
             if last is not None and unit <= last:
                 raise MindError(
@@ -169,7 +215,7 @@ def _read(run: BinaryIO) -> Iterator[tuple[bytes, int]]:
     run.seek(0)
     for line in run:
         count, _, unit = line[:-1].partition(b"\t")
-        yield unit, int(count)
+        yield unit.replace(_FEED, b"\n").replace(_SLASH, b"\\"), int(count)
 
 
 def _summed(sources: Iterable[Iterator[tuple[bytes, int]]]) -> Iterator[tuple[str, int]]:

@@ -13,13 +13,15 @@ from mind_core.stream_command import SharedOptions, stream_command
 WHAT = "Count the words and Chinese runs of records, for `train --counts`."
 EXAMPLES = [
     "mind-tok count part-*.jsonl.zst -o counts.jsonl.zst",
+    "mind-tok count part-*.jsonl.zst --kind bytelevel -o counts.jsonl.zst",
     "mind-tok count --merge machine-1.jsonl.zst machine-2.jsonl.zst -o counts.jsonl.zst",
     "mind-tok train --counts counts.jsonl.zst --vocab-size 64000 -o tokenizer",
 ]
 COST = (
     "Writes a line for each unit, {text, count}, in the order of UTF-8 bytes: the same for any cut "
     "of the input into files and runs, and for every -j. A unit is a word with the spaces before "
-    "it, or a run of Chinese; tabs are left out. Memory: --memory, the rest waits on disk."
+    "it, or a run of Chinese; tabs are left out. For bytelevel it is what GPT-2's pattern cuts, "
+    "white space included. Memory: --memory, the rest waits on disk."
 )
 
 CountsFile = Annotated[
@@ -29,6 +31,12 @@ CountsFile = Annotated[
 Merge = Annotated[
     bool, typer.Option("--merge", help="The inputs are files of counts: add them up.")
 ]
+Kind = Annotated[
+    str,
+    typer.Option(
+        "--kind", metavar="NAME", help="What is to be trained: bpe, unigram (the same), bytelevel."
+    ),
+]
 Memory = Annotated[
     str,
     typer.Option("--memory", metavar="BYTES", help="Keep counts within this; the rest on disk."),
@@ -36,12 +44,13 @@ Memory = Annotated[
 
 
 @stream_command(
-    "inputs output merge memory jobs quiet summary rejects limit skip_bad plugin progress",
+    "inputs output merge kind memory jobs quiet summary rejects limit skip_bad plugin progress",
     declared={"output": CountsFile},
 )
 def count(
     shared: SharedOptions,
     merge: Merge = False,
+    kind: Kind = "bpe",
     memory: Memory = "1G",
 ) -> None:
     """Read the options, then count, or add counts up."""
@@ -55,4 +64,5 @@ def count(
     if merge:
         count_pipeline.merge(shared.stream)
     else:
-        count_pipeline.count(shared.stream, parse_bytes(memory), make_plugins(shared.plugin_files))
+        plugins = make_plugins(shared.plugin_files)
+        count_pipeline.count(shared.stream, parse_bytes(memory), kind, plugins)
