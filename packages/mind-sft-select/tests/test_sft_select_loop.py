@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,11 +14,15 @@ import pytest
 from mind_core import MindError, Record
 from mind_core.errors import UsageError
 from mind_core.records import encode
+from mind_sft_select.choosing import Chosen
 from mind_sft_select.loop.compare import compare, holm, paired, rule_verdict
 from mind_sft_select.loop.data import macro_weights
+from mind_sft_select.loop.differential_arm import differential_arm, standing
 from mind_sft_select.loop.estimate import estimate_lines
+from mind_sft_select.loop.margins import margin_of
 from mind_sft_select.loop.plan_file import SCALES, LoopPlan, read_plan
 from mind_sft_select.loop.run import run_loop
+from mind_sft_select.loop.state import Loop
 
 TOPICS = ("水", "温度", "地理", "历史", "boiling water", "the capital", "a poem", "numbers")
 
@@ -42,7 +48,8 @@ def plan_file(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     (folder / "plan.toml").write_text(
         f'model = "{model_folder}"\ndata = ["a.jsonl"]\nheldout = ["held.jsonl"]\n'
         'evaluation = ["b.jsonl"]\nclusters = 4\nby = "quantile"\nseeds = 2\nbaseline_seeds = 2\n'
-        'budget = 150\nsteps = 2\nbatch = 2\nbaselines = ["random", "random-length", "lowest"]\n'
+        'budget = 150\nsteps = 2\nbatch = 2\nbenchmarks = ["mmlu"]\nbenchmark_items = 6\n'
+        'baselines = ["random", "random-length", "lowest", "differential"]\n'
         "band = [-9.0, 9.0]\nlr = 1e-3\n"
     )
     return folder / "plan.toml"
@@ -51,9 +58,10 @@ def plan_file(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def test_a_loop_runs_to_its_page_and_does_nothing_twice(plan_file: Path, tmp_path: Path) -> None:
     plan, said = read_plan(plan_file), []
     result = run_loop(plan, tmp_path / "out", said.append)
-    assert len([line for line in said if line.startswith("tuning")]) == 8 * 2 + 4 * 2
+    assert len([line for line in said if line.startswith("tuning")]) == 8 * 2 + 5 * 2
     assert set(result["arms"]) == {
-        *(f"cluster-{n:02d}" for n in range(8)), "band", "random", "random-length", "lowest"
+        *(f"cluster-{n:02d}" for n in range(8)), "band", "random", "random-length", "lowest",
+        "differential",
     }  # fmt: skip
     for arm in result["arms"].values():
         assert all(110 <= spent <= 150 for spent in arm["tokens"]), "equal answer tokens"
@@ -62,7 +70,7 @@ def test_a_loop_runs_to_its_page_and_does_nothing_twice(plan_file: Path, tmp_pat
     for fit in result["fits"].values():
         assert fit["verdict"] in ("peak", "edge", "no effect", "cannot tell")
     assert {(r["baseline"], r["language"]) for r in result["differences"]} == {
-        (b, w) for b in ("random", "random-length", "lowest") for w in ("en", "zh")
+        (b, w) for b in ("random", "random-length", "lowest", "differential") for w in ("en", "zh")
     }
     assert result["verdict"] in ("confirmed", "contradicted", "not decided at this size")
     items = result["evaluation_items"]
@@ -71,6 +79,16 @@ def test_a_loop_runs_to_its_page_and_does_nothing_twice(plan_file: Path, tmp_pat
     assert f"**{result['verdict']}**" in page and "Jaccard" in page and "random-length" in page
     for name in ("histogram-zh.svg", "curve-zh.svg", "loop.json", "manifest.json"):
         assert (tmp_path / "out" / name).is_file()
+    for arm in result["choices"].values():
+        figures = arm["en"]
+        assert figures["items"] == 6 and figures["chance"] == 0.25
+        assert len(figures["margin"]) == 2 and all(np.isfinite(figures["margin"]))
+    assert {row["baseline"] for row in result["margin_differences"]} == {
+        "random", "random-length", "lowest", "differential"
+    }  # fmt: skip
+    assert "## Choices" in page and "## Where the band stands among differentials" in page
+    for figures in result["differential"].values():
+        assert -1 <= figures["spearman"] <= 1 and 0 <= figures["band_rank"] <= 1
     before = (tmp_path / "out" / "loop.json").read_bytes()
     again: list[str] = []
     run_loop(plan, tmp_path / "out", again.append)
@@ -88,8 +106,8 @@ def test_a_loop_runs_to_its_page_and_does_nothing_twice(plan_file: Path, tmp_pat
 
 def test_a_dry_run_says_runs_tokens_and_minutes(plan_file: Path) -> None:
     lines = "\n".join(estimate_lines(read_plan(plan_file)))
-    assert "16 runs of clusters" in lines and "8 of baselines and the band" in lines
-    assert "minutes" in lines and "384 tokens a run" in lines
+    assert "16 runs of clusters" in lines and "10 of baselines and the band" in lines
+    assert "minutes" in lines and "384 tokens a run" in lines and "6 items of mmlu" in lines
 
 
 def test_a_cost_is_runs_times_tokens_by_the_measured_rate(
@@ -97,10 +115,10 @@ def test_a_cost_is_runs_times_tokens_by_the_measured_rate(
 ) -> None:
     monkeypatch.setattr("mind_train.bench.bench", lambda *_: {"tokens_per_second": 1000.0})
     plan = dataclasses.replace(read_plan(plan_file), clusters=3, seeds=3, baseline_seeds=5)
-    runs, size, cost = estimate_lines(plan)
-    assert runs == "18 runs of clusters (two languages), 20 of baselines and the band"
+    runs, size, cost, _ = estimate_lines(plan)
+    assert runs == "18 runs of clusters (two languages), 25 of baselines and the band"
     assert size == "2 steps of 2 × 96 tokens: 384 tokens a run"
-    assert cost.startswith("about 0.2 minutes of training at 1,000 tokens/s")  # 14.6 s
+    assert cost.startswith("about 0.3 minutes of training at 1,000 tokens/s")  # 16.5 s
 
 
 def test_the_sizes_of_a_plan_are_those_of_the_scale_cpu_and_one_is_enough(plan_file: Path) -> None:
@@ -133,6 +151,8 @@ def test_the_sizes_of_a_plan_are_those_of_the_scale_cpu_and_one_is_enough(plan_f
         (('heldout = ["held.jsonl"]', ""), "has no 'heldout'"),
         (('data = ["a.jsonl"]', 'data = ["none.jsonl"]'), "cannot read"),
         (('"lowest"', '"best"'), "'best' is not known"),
+        (('"random", ', ""), "differential without random"),
+        (("benchmark_items = 6", "benchmark_items = 0"), "benchmark_items is 0"),
     ],
 )
 def test_a_plan_that_cannot_be_run_is_refused(
@@ -142,6 +162,47 @@ def test_a_plan_that_cannot_be_run_is_refused(
     path.write_text(plan_file.read_text().replace(*change))
     with pytest.raises((UsageError, MindError), match=message):
         read_plan(path)
+
+
+@pytest.mark.parametrize(("name", "message"), [("mmlv", "mmlv"), ("gsm8k", "gsm8k has no choices")])
+def test_a_benchmark_without_choices_is_refused_before_anything_is_written(
+    plan_file: Path, tmp_path: Path, name: str, message: str
+) -> None:
+    path = plan_file.with_name("choices.toml")
+    path.write_text(plan_file.read_text().replace('"mmlu"', f'"{name}"'))
+    with pytest.raises(UsageError, match=message):
+        run_loop(read_plan(path), tmp_path / "out", print)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_margin_is_the_right_choice_less_the_mean_of_the_wrong_ones_by_byte() -> None:
+    # per byte: -1, -2, -3; "水水" has six bytes
+    assert margin_of([-2.0, -4.0, -18.0], ["ab", "cd", "水水"], 0) == (pytest.approx(1.5), 1.0)
+    assert margin_of([-2.0, -4.0, -18.0], ["ab", "cd", "水水"], 2) == (pytest.approx(-1.5), 0.0)
+    assert margin_of([-2.0, -2.0], ["ab", "cd"], 0) == (0.0, 0.0), "a tie is not right"
+
+
+def loop_of(tokens: list[int], budget: int) -> Loop:
+    pool = SimpleNamespace(
+        number=lambda name: np.array(tokens if name == "tokens" else [4.0, 3.0, 2.0, 1.0, 0.0]),
+        languages=lambda: ["en"],
+        in_language=lambda _: np.ones(5, bool),
+    )
+    plan = SimpleNamespace(budget=budget, baseline_seeds=2)
+    return cast(Loop, SimpleNamespace(plan=plan, data=SimpleNamespace(pool=pool)))
+
+
+def test_the_differential_arm_takes_the_lowest_of_what_was_not_learned() -> None:
+    values = np.array([-3.0, -2.0, np.nan, 0.5, -1.0])
+    loop = loop_of([10] * 5, 20)
+    assert differential_arm(loop, values, range(5), [0]) == {0: [1, 4], 1: [1, 4]}
+    assert differential_arm(loop, values, [0, 3, 4], []) == {0: [0, 4], 1: [0, 4]}
+    chosen = cast(Chosen, SimpleNamespace(kept=[0, 4]))
+    found = standing(loop, values, chosen)["en"]
+    # ranks of -3, -2, 0.5, -1 among four: 0, 1/3, 1, 2/3; entropies 4, 3, 1, 0
+    assert found["records"] == 4 and found["median"] == -1.5
+    assert found["band_rank"] == pytest.approx(1 / 3, abs=1e-4)
+    assert found["spearman"] == pytest.approx(-0.8)
 
 
 def test_macro_weights_give_languages_and_strata_the_same_say() -> None:

@@ -17,6 +17,7 @@ from mind_core.files import read_json, write_json
 from mind_core.output import write_records
 from mind_core.progress import Progress
 from mind_core.runner import StreamOptions
+from mind_sft_select.loop.margins import MARGINS, measure_margins
 from mind_sft_select.loop.plan_file import LoopPlan
 from mind_sft_select.scoring.answer_model import AnswerModel
 from mind_sft_select.scoring.templates import ConversationTemplate
@@ -27,7 +28,9 @@ RECORDS, SHARDS, RUN, RESULT = "records.jsonl.zst", "shards", "run", "cell.json"
 
 @dataclass(frozen=True)
 class TunedModel:
-    """Where a tuned model lies and what it says: nats per answer token of each item [I]."""
+    """Where a tuned model lies and what it says: nats per answer token of each item [I], and a row
+    for each choice of the plan's benchmarks.
+    """
 
     arm: str
     seed: int
@@ -35,6 +38,7 @@ class TunedModel:
     tokens: int
     fingerprint: str
     losses: np.ndarray
+    margins: Sequence[Sequence[Any]] = ()
 
 
 def run_cell(
@@ -50,18 +54,20 @@ def run_cell(
                 f"{folder} was made of other records or items", hint="give another -o folder"
             )
         return TunedModel(
-            arm, seed, folder, tokens, found["fingerprint"], np.array(found["losses"])
-        )
+            arm, seed, folder, tokens, found["fingerprint"], np.array(found["losses"]),
+            found.get(MARGINS, ()),
+        )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORDS).is_file():
         write_records(folder / RECORDS, chosen)
     tune(plan, folder, seed)
-    fingerprint, losses = evaluate(plan, folder / RUN, items)
+    fingerprint, losses, margins = evaluate(plan, folder / RUN, items)
     losses = losses.round(6)  # as they will be read again
     write_json(folder / RESULT, {"arm": arm, "seed": seed, "tokens": tokens, "records": len(chosen),
                                  "fingerprint": fingerprint, "keys": keys,
-                                 "losses": losses.tolist()})  # fmt: skip
-    return TunedModel(arm, seed, folder, tokens, fingerprint, losses)
+                                 "losses": losses.tolist(),
+                                 **({MARGINS: margins} if plan.benchmarks else {})})  # fmt: skip
+    return TunedModel(arm, seed, folder, tokens, fingerprint, losses, margins)
 
 
 def tune(plan: LoopPlan, folder: Path, seed: int) -> None:
@@ -97,8 +103,11 @@ def recipe_of(plan: LoopPlan, seed: int) -> Any:
     return effective_recipe("sft-cpu", changes, seed)
 
 
-def evaluate(plan: LoopPlan, run: Path, items: Sequence[Record]) -> tuple[str, np.ndarray]:
-    """Return the weights' fingerprint and nats per answer token of each item [I].
+def evaluate(
+    plan: LoopPlan, run: Path, items: Sequence[Record]
+) -> tuple[str, np.ndarray, list[list[Any]]]:
+    """Return the weights' fingerprint, nats per answer token of each item [I], and the margins of
+    the plan's benchmarks.
 
     Raises `MindError` for a loss that is no finite number: the run diverged.
     """
@@ -114,4 +123,4 @@ def evaluate(plan: LoopPlan, run: Path, items: Sequence[Record]) -> tuple[str, n
             f"{run}: the loss of evaluation item {items[bad].get('id', bad)!r} is no finite number",
             hint="lower lr in the plan, or take long = 'window'",
         )
-    return model.fingerprint, losses
+    return model.fingerprint, losses, [one.as_row() for one in measure_margins(plan, model)]

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from mind_sft_select.loop.cells import recipe_of
+from mind_sft_select.loop.margins import open_benchmarks
 from mind_sft_select.loop.plan_file import LoopPlan
 
 BENCH_SECONDS = 1.0
@@ -23,6 +24,7 @@ def estimate_lines(plan: LoopPlan) -> list[str]:
     fields = dataclasses.asdict(config)  # type: ignore[call-overload]
     recipe.values["model"] = {"architecture": architecture, **fields}
     rate = bench(recipe, load_plugins(), config.vocab, BENCH_SECONDS)["tokens_per_second"]
+    choices = sum(min(plan.benchmark_items, len(one.builder.rows)) for one in open_benchmarks(plan))
     clusters = 2 * plan.clusters * plan.seeds
     baselines = (len(plan.baselines) + 1) * plan.baseline_seeds
     tokens = plan.steps * plan.batch * config.context
@@ -32,4 +34,5 @@ def estimate_lines(plan: LoopPlan) -> list[str]:
         f"{plan.steps} steps of {plan.batch} × {config.context} tokens: {tokens:,} tokens a run",
         f"about {minutes:.1f} minutes of training at {rate:,.0f} tokens/s, scoring and evaluation "
         "aside",
+        *([f"{choices:,} items of {', '.join(plan.benchmarks)} under each"] if choices else []),
     ]

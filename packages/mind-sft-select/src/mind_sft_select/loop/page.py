@@ -84,6 +84,7 @@ def _lines(loop: Loop, result: dict[str, Any]) -> list[str]:
         [[row["baseline"], row["language"], f"{row['difference']:+.4f}",
           f"{row['standard_error']:.4f}", f"{row['p_holm']:.3f}"] for row in result["differences"]],
     )]  # fmt: skip
+    lines += [*_choice_lines(result), *_differential_lines(result)]
     lines += ["", "## How much the choices matter", "", *_table(
         ["choice", "records", "Jaccard with the band"],
         [[str(row["choice"]), str(row["records"]), str(row["jaccard"])]
@@ -91,6 +92,46 @@ def _lines(loop: Loop, result: dict[str, Any]) -> list[str]:
     )]  # fmt: skip
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return [*lines, "", f"Made by `mind-sft-select loop` with {versions}."]
+
+
+def _choice_lines(result: dict[str, Any]) -> list[str]:
+    """Return the margins of right choices by arm and language, with accuracy beside its chance."""
+    if not result["choices"]:
+        return []
+    rows = [
+        [name, language, f"{row['items']:,}", f"{np.mean(row['margin']):+.4f}",
+         f"{np.mean(row['accuracy']):.3f}", f"{row['chance']:.3f}"]
+        for name, by_language in result["choices"].items() for language, row in by_language.items()
+    ]  # fmt: skip
+    return [
+        "", "## Choices", "",
+        "Margin: log-probability of the right choice in nats per byte less the mean of the wrong "
+        "ones, cloze form, no examples. Accuracy by byte; near its chance it decides nothing.", "",
+        *_table(["arm", "language", "items", "margin", "accuracy", "chance"], rows), "",
+        *_table(["baseline", "language", "band − baseline", "standard error", "p (Holm)"], [
+            [row["baseline"], row["language"], f"{row['difference']:+.4f}",
+             f"{row['standard_error']:.4f}", f"{row['p_holm']:.3f}"]
+            for row in result["margin_differences"]
+        ]),
+    ]  # fmt: skip
+
+
+def _differential_lines(result: dict[str, Any]) -> list[str]:
+    """Return where the band stands among the differentials of the pool."""
+    if not result["differential"]:
+        return []
+    return [
+        "", "## Where the band stands among differentials", "",
+        "Differential entropy: nats per token under the first model of `random` less those under "
+        "the base. Rank 0 is the lowest differential of the pool, which InstructDiff keeps; 0.5 is "
+        "what a draw at random has.", "",
+        *_table(["language", "records", "median", "Spearman with entropy", "rank of the band"], [
+            [language, f"{row['records']:,}", f"{row['median']:+.4f}",
+             "–" if row["spearman"] is None else f"{row['spearman']:+.2f}",
+             "–" if row["band_rank"] is None else f"{row['band_rank']:.2f}"]
+            for language, row in result["differential"].items()
+        ]),
+    ]  # fmt: skip
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

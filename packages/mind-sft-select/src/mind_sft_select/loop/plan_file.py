@@ -14,11 +14,13 @@ from mind_core.stream import check_inputs
 from mind_sft_select.choosing import BASELINES
 from mind_sft_select.scoring.answer_model import LONG, check_choice, check_model
 
+DIFFERENTIAL = "differential"
+LOOP_BASELINES = (*BASELINES, DIFFERENTIAL)
 SCALES: dict[str, dict[str, Any]] = {
     "ci": {"limit": 150, "items": 40, "clusters": 4, "seeds": 2, "baseline_seeds": 2,
            "budget": 1500, "steps": 6, "baselines": ["random", "random-length"]},
     "cpu": {"limit": 4000, "items": 400, "clusters": 5, "seeds": 3, "baseline_seeds": 5,
-            "budget": 20000, "steps": 60, "baselines": list(BASELINES)},
+            "budget": 20000, "steps": 60, "baselines": list(LOOP_BASELINES)},
 }  # fmt: skip
 
 
@@ -29,7 +31,9 @@ class LoopPlan:
     `data` are instructions to choose from, `heldout` texts for the reference, `evaluation`
     instructions of other sources. `limit` records of each data file and `items` of each evaluation
     file are read, drawn by seed. Each of `clusters` (in each language) and each baseline is tuned
-    on `budget` answer tokens for `steps` steps, once for each seed.
+    on `budget` answer tokens for `steps` steps, once for each seed. `benchmarks` are those of
+    mind-eval whose choices tell the margin of the right one, `benchmark_items` of each, from
+    `benchmark_data` where that is given.
     """
 
     model: str
@@ -46,7 +50,10 @@ class LoopPlan:
     steps: int = 60
     batch: int = 8
     lr: float = 3e-4
-    baselines: tuple[str, ...] = BASELINES
+    baselines: tuple[str, ...] = LOOP_BASELINES
+    benchmarks: tuple[str, ...] = ()
+    benchmark_data: str = ""
+    benchmark_items: int = 200
     band: tuple[float, float] = (1.0, 1.5)
     use: str = "text"
     long: str = "window"
@@ -77,8 +84,14 @@ class LoopPlan:
         check_choice("long", self.long, LONG)
         check_choice("use", self.use, ("text", "chat", "pool"))
         for name in self.baselines:
-            check_choice("baselines", name, BASELINES)
-        for name in ("limit", "items", "seeds", "baseline_seeds", "budget", "steps", "batch"):
+            check_choice("baselines", name, LOOP_BASELINES)
+        if DIFFERENTIAL in self.baselines and "random" not in self.baselines:
+            raise UsageError(
+                "baselines: differential without random",
+                hint='it is measured with the first model of random: add "random"',
+            )
+        for name in ("limit", "items", "seeds", "baseline_seeds", "budget", "steps", "batch",
+                     "benchmark_items"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", hint="1 at least")
 

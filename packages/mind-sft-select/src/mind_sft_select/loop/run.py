@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,17 @@ from mind_core.output import write_records
 from mind_core.progress import log
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
-from mind_core.summary import version_of
-from mind_sft_select.choosing import Chosen, SelectionRules, baseline, choose, stability, within
+from mind_sft_select.choosing import Chosen, SelectionRules, baseline, choose, within
 from mind_sft_select.fitting.cells import Cells
 from mind_sft_select.fitting.verdict import PEAK, FitConclusion, judge_curve
 from mind_sft_select.loop.cells import TOOL, run_cell
-from mind_sft_select.loop.compare import Difference, compare, rule_verdict
 from mind_sft_select.loop.data import LoopData, draw_instructions, load_data
+from mind_sft_select.loop.differential_arm import differential_arm, differentials, tuned_cell
+from mind_sft_select.loop.margins import open_benchmarks
 from mind_sft_select.loop.page import write_page
-from mind_sft_select.loop.plan_file import LoopPlan
-from mind_sft_select.loop.state import Loop
+from mind_sft_select.loop.plan_file import DIFFERENTIAL, LoopPlan
+from mind_sft_select.loop.state import BAND, Loop
+from mind_sft_select.loop.summary import summary_of
 from mind_sft_select.pool import overlapping
 from mind_sft_select.reference_measure import measure_pool, measure_texts
 from mind_sft_select.scorers.conversations import questions_of
@@ -32,7 +32,6 @@ from mind_sft_select.scoring.run import ScoreOptions, open_answer_model, run_sco
 from mind_sft_select.strata import cluster_pool
 
 FORMAT = "mind-sft-loop"
-BAND = "band"
 Arms = dict[str, dict[int, list[int]]]
 
 
@@ -41,11 +40,16 @@ def run_loop(
 ) -> dict[str, Any]:
     """Run a loop in a folder, from where it stands; return what `loop.json` says."""
     say = say or (lambda line: log(TOOL, line))
+    open_benchmarks(plan)  # an unknown one is refused before anything starts
     _same_plan(plan, folder)
     loop = prepare(plan, folder, say)
     arms = first_arms(loop)
     for name, by_seed in arms.items():
         tune_arm(loop, name, by_seed, say)
+    if DIFFERENTIAL in plan.baselines and "random" in arms:
+        loop.differentials = differentials(loop, tuned_cell(folder, loop.cells["random"]), say)
+        arm = differential_arm(loop, loop.differentials, candidates(loop.data), arms["random"][0])
+        tune_arm(loop, DIFFERENTIAL, arm, say)
     verdicts = {
         language: fit_language(loop, language)
         for language in sorted({cluster.stratum for cluster in loop.clusters})
@@ -53,8 +57,7 @@ def run_loop(
     rules = SelectionRules(band=band_of(plan, verdicts), reference=loop.own)
     chosen = choose(loop.data.pool, rules, evaluation_overlap(loop.data))
     tune_arm(loop, BAND, band_arm(loop, chosen), say)
-    differences = compare_arms(loop)
-    result = summary_of(loop, rules, chosen, verdicts, differences)
+    result = {"format": FORMAT, **summary_of(loop, rules, chosen, verdicts)}
     write_json(folder / "loop.json", result)
     write_page(loop, result, folder)
     write_manifest(folder, {"format": FORMAT, "version": 1, "verdict": result["verdict"]})
@@ -144,8 +147,8 @@ def first_arms(loop: Loop) -> Arms:
         }
     like = next(iter(arms.values()))[0] if arms else usable
     for name in plan.baselines:
-        if name == "random-length":
-            continue  # it follows the band's lengths, which are not known yet
+        if name in ("random-length", DIFFERENTIAL):
+            continue  # one follows the band's lengths, the other needs a tuned model
         arms[name] = {
             seed: _fill(baseline(name, pool, usable, like, seed), usable, tokens, plan.budget)
             for seed in range(plan.baseline_seeds)
@@ -224,55 +227,3 @@ def band_of(plan: LoopPlan, verdicts: dict[str, FitConclusion | None]) -> tuple[
     if bands and len(bands) == len(verdicts):
         return min(b[0] for b in bands), max(b[1] for b in bands)
     return plan.band
-
-
-def compare_arms(loop: Loop) -> list[Difference]:
-    """Compare the band with the other arms on the second half of the items; [] without a band."""
-    if BAND not in loop.cells:
-        return []
-    second = ~loop.data.halves
-    losses = {name: np.array([cell.losses[second] for cell in cells])
-              for name, cells in loop.cells.items() if not name.startswith("cluster-")}  # fmt: skip
-    languages = [w for w, keep in zip(loop.data.item_languages, second, strict=True) if keep]
-    return compare(losses, languages, loop.data.weights[second], BAND)
-
-
-def summary_of(
-    loop: Loop, rules: SelectionRules, chosen: Chosen, verdicts: dict[str, FitConclusion | None],
-    differences: Sequence[Difference],
-) -> dict[str, Any]:  # fmt: skip
-    """Return what `loop.json` says."""
-    scores, second = loop.data.pool.number("entropy"), ~loop.data.halves
-    weights = loop.data.weights[second]
-    spent = {name: [cell.tokens for cell in cells] for name, cells in loop.cells.items()}
-    verdict, detectable = rule_verdict(differences, spent)
-    return {
-        "format": FORMAT,
-        "verdict": verdict,
-        "detectable_difference": round(detectable, 6) if math.isfinite(detectable) else None,
-        "band": list(rules.band or ()),
-        "band_records": len(chosen.kept),
-        "pool_records": len(loop.data.pool),
-        "evaluation_items": {"fit": int(loop.data.halves.sum()), "compare": int(second.sum())},
-        "reference": {k: loop.reference[k] for k in ("text", "chat", "pool", "uses")},
-        "clusters": [c.as_dict(n, scores) for n, c in enumerate(loop.clusters)],
-        "fits": {k: None if v is None else v.as_dict() for k, v in verdicts.items()},
-        "arms": {
-            name: {
-                "seeds": len(cells), "tokens": spent[name],
-                "loss": [round(float(np.average(c.losses[second], weights=weights)), 6)
-                         for c in cells],
-            }
-            for name, cells in sorted(loop.cells.items())
-        },
-        "differences": [row.as_dict() for row in differences],
-        "stability": stability(loop.data.pool, chosen, rules),
-        "ifd_median": _median(loop.data.pool.number("ifd")),
-        "versions": {name: version_of(name) for name in ("mind-sft-select", "mind-train",
-                                                         "mind-eval", "torch", "numpy")},
-    }  # fmt: skip
-
-
-def _median(values: Any) -> float | None:
-    known = values[~np.isnan(values)]
-    return round(float(np.median(known)), 4) if len(known) else None

@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mind_sft_select.loop.cells import TunedModel
 from mind_sft_select.loop.data import LoopData
 from mind_sft_select.loop.plan_file import LoopPlan
 from mind_sft_select.references import Reference
 from mind_sft_select.strata import Cluster
+
+BAND = "band"
+"""Name of the arm of the rule itself."""
 
 
 @dataclass
@@ -23,6 +28,8 @@ class Loop:
     reference: dict[str, Any]
     clusters: list[Cluster] = field(default_factory=list)
     cells: dict[str, list[TunedModel]] = field(default_factory=dict)
+    differentials: np.ndarray | None = None
+    """Of each record of the pool [N], once they were measured."""
 
     @property
     def own(self) -> Reference:
