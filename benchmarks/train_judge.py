@@ -30,7 +30,7 @@ from mind_clean.extractors.blocks import name_rules
 from mind_clean.extractors.blocks.block_features import features_of
 from mind_clean.extractors.blocks.element_rules import traits
 from mind_clean.extractors.blocks.judge import add_neighbours, best_choice
-from mind_clean.extractors.blocks.name_words import words_of
+from mind_clean.extractors.blocks.name_rules import words_of
 from mind_clean.extractors.blocks.page import HOME, NAME, OWNER, PARENT, TEXT_END
 from mind_clean.extractors.blocks.parse import read
 from mind_clean.extractors.blocks.select_blocks import choose

@@ -210,5 +210,5 @@ def test_a_library_is_old_only_if_what_its_loops_are_made_of_has_changed() -> No
     found = sources_of([token_ngrams])  # type: ignore[list-item]
     assert found == {"mind_core/text/token_ngrams.py", "mind_core/kernels/packed.py"}
     every = sources_of([k for k in KERNELS.values() if k.package == "mind_clean"])
-    assert {"mind_clean/extractors/blocks/element_words.py", "mind_core/kernels/utf8.py"} <= every
+    assert {"mind_clean/extractors/blocks/element_rules.py", "mind_core/kernels/utf8.py"} <= every
     assert not {name for name in every if name.startswith("mind_core/") and name.count("/") == 1}

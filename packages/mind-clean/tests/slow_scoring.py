@@ -6,8 +6,15 @@ from dataclasses import dataclass
 
 from slow_page import Page, Sums
 
-from mind_clean.extractors.blocks.element_words import FLOW, HEADINGS, LISTS, PARTS, words
-from mind_clean.extractors.blocks.page import BOILERPLATE, MAIN
+from mind_clean.extractors.blocks.element_rules import (
+    BOILERPLATE,
+    FLOW,
+    HEADINGS,
+    LISTS,
+    MAIN,
+    PARTS,
+    words,
+)
 
 _OF_PAGE = 0.4
 _LITTLE_ELSE = 600  # units

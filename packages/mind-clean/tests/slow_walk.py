@@ -9,10 +9,16 @@ from typing import Any
 from selectolax.lexbor import LexborHTMLParser
 from slow_page import Page
 
-from mind_clean.extractors.blocks.element_rules import plain_weight
-from mind_clean.extractors.blocks.element_words import CONTAINERS, HEADINGS, LEAVES, UNSEEN, words
+from mind_clean.extractors.blocks.element_rules import (
+    BOILERPLATE,
+    CONTAINERS,
+    HEADINGS,
+    LEAVES,
+    UNSEEN,
+    plain_weight,
+    words,
+)
 from mind_clean.extractors.blocks.name_rules import weighed_by
-from mind_clean.extractors.blocks.page import BOILERPLATE
 from mind_clean.extractors.bounds import bounded
 from mind_clean.extractors.line_breaks import WIDE
 from mind_clean.extractors.surrogates import encoded

@@ -8,7 +8,7 @@ import pytest
 
 from mind_clean.density import density, page_characters
 from mind_clean.extractors.blocks.extract import Blocks
-from mind_clean.extractors.blocks.name_words import BOILERPLATE_BY_NAME, MAIN_BY_NAME, weight
+from mind_clean.extractors.blocks.name_rules import BOILERPLATE_BY_NAME, MAIN_BY_NAME, weight
 from mind_clean.main_text import MainText
 from mind_core.testing import check_extractor
 

@@ -14,8 +14,7 @@ import slow_walk
 from slow_scoring import main_blocks
 from test_clean_fuzz import MUTATIONS, hostile
 
-from mind_clean.extractors.blocks.element_rules import NAMES, traits
-from mind_clean.extractors.blocks.element_words import HEADINGS
+from mind_clean.extractors.blocks.element_rules import HEADINGS, NAMES, traits
 from mind_clean.extractors.blocks.name_rules import _numbers
 from mind_clean.extractors.blocks.page import (
     END,

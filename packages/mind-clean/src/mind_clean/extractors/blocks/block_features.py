@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from mind_clean.extractors.blocks.element_rules import NUMBERS
-from mind_clean.extractors.blocks.page import (
+from mind_clean.extractors.blocks.block_scores import OF_LINKS, OF_UNITS, OF_VALUES, sums_of
+from mind_clean.extractors.blocks.element_rules import (
     BOILERPLATE,
     BOILERPLATE_BY_NAME,
+    MAIN,
+    NUMBERS,
+)
+from mind_clean.extractors.blocks.page import (
     END,
     FIRST,
     HOME,
@@ -17,7 +21,6 @@ from mind_clean.extractors.blocks.page import (
     KIND,
     LENGTH,
     LINES,
-    MAIN,
     NAME,
     OWNER,
     PARENT,
@@ -30,9 +33,8 @@ from mind_clean.extractors.blocks.page import (
     Kept,
     Rows,
     one_block,
+    sibling_kinds,
 )
-from mind_clean.extractors.blocks.prefix_sums import OF_LINKS, OF_UNITS, OF_VALUES, sums_of
-from mind_clean.extractors.blocks.sibling_kinds import sibling_kinds
 from mind_clean.extractors.blocks.text_features import (
     OF_TEXT,
     Features,

@@ -1,12 +1,12 @@
-"""How much a block looks like running text."""
+"""How much a block looks like running text, and sums of that over runs of blocks."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mind_clean.extractors.blocks.element_rules import NUMBERS
-from mind_clean.extractors.blocks.element_words import HEADINGS
+from mind_clean.extractors.blocks.element_rules import HEADINGS, NUMBERS
 from mind_clean.extractors.blocks.inline_text import white
+from mind_clean.extractors.blocks.page import KIND, SHARE, UNITS, VALUE, Figures, Kept, Rows
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
@@ -17,10 +17,11 @@ assert {NUMBERS[tag] for tag in HEADINGS} == set(range(_FIRST_HEADING, _LAST_HEA
 WHOLE = 1.5
 """What a letter of a long block with sentences is worth."""
 
-_LOOKED_AT = 2000
-_LONG = 80
-_SHORT = 25
-_LINKED = 0.6
+_MAX_CHARACTERS_SEARCHED = 2000
+_LONG_BLOCK_UNITS = 80
+_MIN_UNITS = 25
+_MAX_LINK_SHARE = 0.6
+_MIN_LINKED_SHARE = 0.6
 _STOPS = np.frombuffer(b",.;:!?", np.uint8)
 _AMP = np.uint8(ord("&"))
 _CLOSING = np.frombuffer(b"\"')", np.uint8)
@@ -32,22 +33,22 @@ def value_of(text: Bytes, at: int, end: int, kind: int, units: int, share: float
 
     Its text is `text[at:end]`, of so many units, a share of it in links.
     """
-    if units < _SHORT or share > _LINKED:
+    if units < _MIN_UNITS or share > _MAX_LINK_SHARE:
         return 0.0
     unlinked = units * (1 - share)
-    if kind >= _FIRST_HEADING and kind <= _LAST_HEADING:
+    if is_heading(kind):
         return unlinked * 0.1
     if kind == _PRE:
         return unlinked
     if not _has_sentence(text, at, end):
         return unlinked * 0.3
-    return unlinked * (WHOLE if units >= _LONG else 0.7)
+    return unlinked * (WHOLE if units >= _LONG_BLOCK_UNITS else 0.7)
 
 
 @kernel
 def _has_sentence(text: Bytes, at: int, end: int) -> bool:
     """Find a mark that ends a clause, and in Latin script stands at the end of a word."""
-    for _ in range(_LOOKED_AT):
+    for _ in range(_MAX_CHARACTERS_SEARCHED):
         if at >= end:
             return False
         byte = text[at]
@@ -88,3 +89,46 @@ def _is_wide_stop(first: np.uint8, second: np.uint8, third: np.uint8) -> bool:
     if first == 0xE3:
         return second == 0x80 and third in (0x82, 0x81)
     return first == 0xE2 and second == 0x80 and third == 0xA6  # type: ignore[no-any-return]
+
+
+_MAX_TEASER_UNITS = 500
+"""Of a list of other pages, for each linked heading."""
+
+OF_UNITS, OF_LINKS, OF_VALUES, OF_HEADINGS = range(4)
+"""Fields: units, units of links, values, and headings that are links."""
+
+
+@kernel
+def is_heading(kind: int) -> bool:
+    """Tell h1 to h6."""
+    return kind >= _FIRST_HEADING and kind <= _LAST_HEADING
+
+
+@kernel
+def sums_of(blocks: Rows, figures: Figures, kept: Kept) -> Figures:
+    """Return the sums of the kept blocks before each block, and before the end."""
+    sums = np.zeros((len(blocks) + 1, 4))
+    for block in range(len(blocks)):
+        for field in range(4):
+            sums[block + 1, field] = sums[block, field]
+        if kept[block]:
+            units, share = blocks[block, UNITS], figures[block, SHARE]
+            sums[block + 1, OF_UNITS] += units
+            sums[block + 1, OF_LINKS] += units * share
+            sums[block + 1, OF_VALUES] += figures[block, VALUE]
+            if share >= _MIN_LINKED_SHARE and is_heading(blocks[block, KIND]):
+                sums[block + 1, OF_HEADINGS] += 1
+    return sums
+
+
+@kernel
+def of(sums: Figures, start: int, end: int, field: int) -> float:
+    """Return one sum over the blocks start to end."""
+    return sums[end, field] - sums[start, field]  # type: ignore[no-any-return]
+
+
+@kernel
+def are_teasers(sums: Figures, start: int, end: int) -> bool:
+    """Tell whether the blocks list other pages: linked headings, a few words to each."""
+    headings = of(sums, start, end, OF_HEADINGS)
+    return headings >= 2 and of(sums, start, end, OF_UNITS) < _MAX_TEASER_UNITS * headings

@@ -11,19 +11,23 @@ from mind_clean.extractors.blocks.block_scores import value_of
 from mind_clean.extractors.blocks.element_index import (
     AFTER,
     CLOSED,
+    EMPTY_BLOCK,
     INNER,
     LAST,
+    LINE_BREAK,
     NUMBER,
     OPENED,
+    SET_APART,
     Outline,
     find,
+    meaning,
     skip_comment,
 )
 from mind_clean.extractors.blocks.element_index import IS_MAIN as SAYS_MAIN
 from mind_clean.extractors.blocks.element_index import NAME as NAMED
 from mind_clean.extractors.blocks.element_index import WEIGHT as WEIGHED
-from mind_clean.extractors.blocks.element_roles import EMPTY_BLOCK, LINE_BREAK, SET_APART, meaning
 from mind_clean.extractors.blocks.element_rules import (
+    BOILERPLATE,
     CONTAINER,
     HIDDEN_FROM_READERS,
     INLINE,
@@ -45,7 +49,6 @@ from mind_clean.extractors.blocks.inline_text import (
     visible,
 )
 from mind_clean.extractors.blocks.page import (
-    BOILERPLATE,
     ELEMENT,
     END,
     FIRST,

@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from mind_clean.extractors.blocks.element_rules import FLOWS, NUMBERS, PART
+from mind_clean.extractors.blocks.block_scores import (
+    OF_LINKS,
+    OF_UNITS,
+    OF_VALUES,
+    are_teasers,
+    is_heading,
+    of,
+    sums_of,
+)
+from mind_clean.extractors.blocks.element_rules import FLOWS, MAIN, NUMBERS, PART
 from mind_clean.extractors.blocks.page import (
     END,
     FIRST,
     HOME,
     KIND,
-    MAIN,
     NAME,
     PARENT,
     SHARE,
@@ -25,15 +33,6 @@ from mind_clean.extractors.blocks.page import (
     Figures,
     Kept,
     Rows,
-)
-from mind_clean.extractors.blocks.prefix_sums import (
-    OF_LINKS,
-    OF_UNITS,
-    OF_VALUES,
-    are_teasers,
-    is_heading,
-    of,
-    sums_of,
 )
 from mind_core.kernels.library import kernel
 

@@ -1,4 +1,8 @@
-"""What the attributes of an element say: its names, its weight, whether it is the main text."""
+"""What the attributes of an element say: its names, its weight, whether it is the main text.
+
+The words are those that sites use for the parts of a page in classes and ids; the idea is
+Readability's (Arc90, 2009).
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,89 @@ from itertools import islice
 
 import numpy as np
 
-from mind_clean.extractors.blocks.element_words import (
+from mind_clean.extractors.blocks.element_rules import (
+    BOILERPLATE,
+    BOILERPLATE_BY_NAME,
     BOILERPLATE_ELEMENTS,
     BOILERPLATE_ROLES,
+    MAIN,
     words,
 )
-from mind_clean.extractors.blocks.name_words import weight, words_of
-from mind_clean.extractors.blocks.page import BOILERPLATE, MAIN, Rows
+from mind_clean.extractors.blocks.page import Rows
 from mind_clean.extractors.blocks.text_features import Scores
 
+MAIN_BY_NAME = 1
+
+_BOILERPLATE_WORDS = words(
+    "nav navbar navi navigation navheader navfooter docnav menu sidebar sphinxsidebar sidenav "
+    "breadcrumb breadcrumbs breadcrumbtrail crumbs pagination pager paginator toolbar toolbox "
+    "toc masthead footer foot skip jump related relatedtopics recommend recommended "
+    "recommendation recommendations trending mostread outbrain taboola promo promos promoted "
+    "promotion share sharing sharebar social sociable follow bookmark bookmarks comment "
+    "comments commentlist disqus respond reply replies ad ads advert adverts advertisement "
+    "advertising sponsor sponsored sponsors newsletter newsletters subscribe subscription "
+    "signup login signin rss cookie cookies consent gdpr popup modal overlay lightbox tooltip "
+    "gallery galleries slideshow carousel slider byline tags tagcloud copyright printfriendly"
+)
+_MAIN_WORDS = words(
+    "article main content body post entry text story document chapter section page blog news"
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_MAX_NAME_WORDS = 4
+_MAX_NAMES_LENGTH = 500
+_MAX_KNOWN_NAMES = 50_000
+_SPEAKS_OF_OTHERS = words("with has have no without and show hide toggle is")
+"""Before a word for a part: the element has such a part, or has none (contentWithSidebar)."""
+
+
+def weight(names: str) -> int:
+    """Return the weight of an element by its classes and id, with blanks between them.
+
+    `BOILERPLATE_BY_NAME`, `MAIN_BY_NAME`, or 0 if they say nothing. A name of more than
+    four words is a heading made into an id, or made by a program: it says nothing of its place
+    ("sharing-with-a-single-developer").
+    """
+    found = 0
+    for name in names[:_MAX_NAMES_LENGTH].split():
+        one = _known_names.get(name)
+        if one is None:
+            if len(_known_names) > _MAX_KNOWN_NAMES:
+                _known_names.clear()
+            one = _known_names[name] = _weight_of(name)
+        if one == BOILERPLATE_BY_NAME:
+            return BOILERPLATE_BY_NAME
+        found = one or found
+    return found
+
+
+_known_names: dict[str, int] = {}
+
+
+def words_of(names: str) -> list[str]:
+    """Return the words of names in small letters: "postBody-left" has post, body and left."""
+    return [word.lower() for word in _WORD.findall(names)]
+
+
+def _weight_of(name: str) -> int:
+    parts = words_of(name)
+    if not _BOILERPLATE_WORDS.isdisjoint(parts) and _names_boilerplate(parts):
+        return BOILERPLATE_BY_NAME
+    return 0 if _MAIN_WORDS.isdisjoint(parts) else MAIN_BY_NAME
+
+
+def _names_boilerplate(parts: list[str]) -> bool:
+    if len(parts) > _MAX_NAME_WORDS:
+        return False
+    places = [place for place, word in enumerate(parts) if word in _BOILERPLATE_WORDS]
+    return any(not place or parts[place - 1] not in _SPEAKS_OF_OTHERS for place in places)
+
+
 _ATTRIBUTE = re.compile(r' (class|id|role|aria-hidden|itemprop)="([^"]*)"').findall
-_KEPT = 500
+_MAX_TAG_BYTES = 500
 """Start tags longer than this, in bytes, are not remembered."""
-_MOST = 20_000
-_LONGEST_NAMES = 300
-_HIGHEST = 120
+_MAX_KNOWN_TAGS = 20_000
+_MAX_SCORED_CHARACTERS = 300
+_MAX_SCORE = 120
 
 _NAMED_BY_CHANCE = words("blockquote dd dt figure center tr tbody thead tfoot body")
 
@@ -36,7 +108,7 @@ def weigh(start_tags: Sequence[bytes]) -> Rows:
     The weight of the element, the number of its names (class and id; the same names have the same
     number on one page), and whether it says that it is the main text.
     """
-    if len(_known) > _MOST or len(_numbers) > _MOST:
+    if len(_known) > _MAX_KNOWN_TAGS or len(_numbers) > _MAX_KNOWN_TAGS:
         _known.clear()
         _numbers.clear()
         _scored.clear()
@@ -62,10 +134,10 @@ def name_scores(table: Mapping[str, int]) -> Scores:
     if not _scored:
         _scored.append(0)
     for names in islice(_numbers, len(_scored) - 1, None):
-        words = set(words_of(names[:_LONGEST_NAMES]))
+        words = set(words_of(names[:_MAX_SCORED_CHARACTERS]))
         scores = (table[word] for word in words if word in table)
         most = sorted(scores, key=lambda score: (abs(score), score))[-3:]
-        _scored.append(max(-_HIGHEST, min(_HIGHEST, sum(most))) & 0xFF)
+        _scored.append(max(-_MAX_SCORE, min(_MAX_SCORE, sum(most))) & 0xFF)
     return np.frombuffer(bytes(_scored), np.int8)
 
 
@@ -78,7 +150,7 @@ def _weigh(start_tag: bytes) -> int:
     weight, names, is_main = weighed_by(tag, found)
     number = _numbers.setdefault(names, len(_numbers) + 1) if names else 0
     weighed = number << _NAME_SHIFT | is_main * _MAIN_BIT | weight - _LOWEST
-    if len(start_tag) <= _KEPT:
+    if len(start_tag) <= _MAX_TAG_BYTES:
         _known[start_tag] = weighed
     return weighed
 

@@ -7,16 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
-
-BOILERPLATE_BY_NAME = -1
-"""Stands beside the main text by its class or id, which may err."""
-
-BOILERPLATE = -2
-"""Stands beside the main text by its element or role."""
-
-MAIN = 2
-"""Is the main text by its element, role or property."""
 
 Rows = npt.NDArray[np.int64]
 Figures = npt.NDArray[np.float64]
@@ -59,3 +51,32 @@ def one_block() -> tuple[Rows, Rows, Figures, Rows]:
     containers, blocks = np.zeros((1, IS_MAIN + 1), np.int64), np.zeros((1, OWNER + 1), np.int64)
     containers[0, PARENT], containers[0, END] = -1, 1
     return containers, blocks, np.zeros((1, VALUE + 1)), np.zeros(1, np.int64)
+
+
+_SALT = np.uint64(0x9E3779B97F4A7C15)
+
+
+@kernel
+def sibling_kinds(containers: Rows) -> Rows:
+    """Return for each container the first one of its parent with its element and names."""
+    size = len(containers)
+    slots = 4
+    while slots < 2 * size:
+        slots *= 2
+    table, first = np.full(slots, np.int64(-1)), np.zeros(size, np.int64)
+    for i in range(size):
+        key = (containers[i, PARENT] * 1000003 + containers[i, TAG]) * 1000003 + containers[i, NAME]
+        slot = np.int64((np.uint64(key) * _SALT) >> np.uint64(20)) & (slots - 1)
+        while table[slot] >= 0:
+            other = table[slot]
+            if (
+                containers[other, PARENT] == containers[i, PARENT]
+                and containers[other, TAG] == containers[i, TAG]
+                and containers[other, NAME] == containers[i, NAME]
+            ):
+                break
+            slot = (slot + 1) & (slots - 1)
+        if table[slot] < 0:
+            table[slot] = i
+        first[i] = table[slot]
+    return first

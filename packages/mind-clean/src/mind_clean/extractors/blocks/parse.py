@@ -30,8 +30,7 @@ from mind_clean.extractors.blocks.element_index import (
     Outline,
     find_elements,
 )
-from mind_clean.extractors.blocks.element_rules import VERBATIMS, tags
-from mind_clean.extractors.blocks.element_words import words
+from mind_clean.extractors.blocks.element_rules import VERBATIMS, tags, words
 from mind_clean.extractors.blocks.inline_text import START
 from mind_clean.extractors.blocks.name_rules import weigh
 from mind_clean.extractors.blocks.page import Page

@@ -6,7 +6,7 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from mind_clean.extractors.blocks.element_words import words
+from mind_clean.extractors.blocks.element_rules import words
 from mind_clean.extractors.content.signs import INDENT, NUMBERED, put_first
 
 _LISTS = ("ol", "ul", "menu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selectolax.lexbor import LexborNode
 
-from mind_clean.extractors.blocks.element_words import words
+from mind_clean.extractors.blocks.element_rules import words
 
 _DEEPEST = 60
 _NAMED = {
