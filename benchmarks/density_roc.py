@@ -26,11 +26,11 @@ import numpy as np
 from selectolax.lexbor import LexborHTMLParser
 from train_judge import site_of
 
-from mind_clean.extractors.blocks.element_rules import traits
-from mind_clean.extractors.blocks.extract import Blocks, characters
+from mind_clean.extractors.blocks.element_rules import element_traits
+from mind_clean.extractors.blocks.extract import Blocks, count_characters
 from mind_clean.extractors.blocks.page import END, FIRST, UNITS, Page
-from mind_clean.extractors.blocks.parse import read
-from mind_clean.extractors.blocks.select_blocks import choose
+from mind_clean.extractors.blocks.parse import parse_page
+from mind_clean.extractors.blocks.select_blocks import choose_blocks
 from mind_clean.filters.running_text import RunningText
 from mind_clean.filters.text_density import TextDensity
 from mind_clean.main_text import MainText, visible_characters
@@ -75,13 +75,13 @@ def readings_of(html: str, steps: tuple[Step, ...]) -> Readings:
     for step in steps:
         record = step.call(record)
     kept = visible_characters(text)
-    page = read(html)
+    page = parse_page(html)
     assert page is not None and text.running_text is not None
     return {
         "density_of_page": kept / max(1, text.page_characters),
-        "density_of_body": kept / max(1, characters(page, html, "body")),
+        "density_of_body": kept / max(1, count_characters(page, html, "body")),
         "density_of_html": kept / len(html),
-        "density_of_container": _of_container(read(html)),
+        "density_of_container": _of_container(parse_page(html)),
         "after_cleaning": visible_characters(record["text"]) / kept,
         "characters": kept,
         "running_share_of_page": text.running_text / max(1, text.page_characters),
@@ -92,7 +92,7 @@ def readings_of(html: str, steps: tuple[Step, ...]) -> Readings:
 def _of_container(page: Page | None) -> float:
     """Return the share kept of the smallest container that holds most of what is kept."""
     assert page is not None
-    kept = choose(page.containers, page.blocks, page.figures, traits())
+    kept = choose_blocks(page.containers, page.blocks, page.scores, element_traits())
     units = page.blocks[:, UNITS]
     ours = np.concatenate([[0], np.cumsum(units * kept)])
     everything = np.concatenate([[0], np.cumsum(units)])

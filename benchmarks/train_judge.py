@@ -27,13 +27,13 @@ import numpy.typing as npt
 from judge_labels import shares_in_gold, tokens_of
 
 from mind_clean.extractors.blocks import name_rules
-from mind_clean.extractors.blocks.block_features import features_of
-from mind_clean.extractors.blocks.element_rules import traits
-from mind_clean.extractors.blocks.judge import add_neighbours, best_choice
-from mind_clean.extractors.blocks.name_rules import words_of
+from mind_clean.extractors.blocks.block_features import compute_features
+from mind_clean.extractors.blocks.element_rules import element_traits
+from mind_clean.extractors.blocks.judge import add_neighbours, choose_best
+from mind_clean.extractors.blocks.name_rules import split_names
 from mind_clean.extractors.blocks.page import HOME, NAME, OWNER, PARENT, TEXT_END
-from mind_clean.extractors.blocks.parse import read
-from mind_clean.extractors.blocks.select_blocks import choose
+from mind_clean.extractors.blocks.parse import parse_page
+from mind_clean.extractors.blocks.select_blocks import choose_blocks
 from mind_clean.extractors.blocks.text_features import BUCKETS, word_buckets
 from mind_core.stream import read_records
 
@@ -58,7 +58,7 @@ class Example:
     kind: str
     gold: str
     arrays: tuple[Array, Array, Array, Array]
-    """Containers, blocks, figures, text: what `features_of` takes."""
+    """Containers, blocks, figures, text: what `compute_features` takes."""
     texts: list[str]
     rules: Array
     right: Array
@@ -91,26 +91,26 @@ def examples(files: Sequence[Path]) -> Iterable[Example]:
     """Yield the pages of files that have any text."""
     working = np.empty(480, np.int64)
     for record in read_records(list(files)):
-        page = read(record["html"], pass_over=False)
+        page = parse_page(record["html"], skip_boilerplate=False)
         if page is None or not len(page.blocks):
             continue
-        arrays = tuple(np.array(a) for a in (page.containers, page.blocks, page.figures, page.text))
-        containers, blocks, figures, text = arrays
+        arrays = tuple(np.array(a) for a in (page.containers, page.blocks, page.scores, page.text))
+        containers, blocks, scores, text = arrays
         ends, data = blocks[:, TEXT_END].tolist(), text.tobytes()
         spans = list(zip([0, *ends], ends, strict=False))
         texts = [data[start:end].decode() for start, end in spans]
-        known = list(name_rules._numbers)
+        known = list(name_rules._name_numbers)
         numbers = {int(n) for n in (*containers[:, NAME], *blocks[:, OWNER]) if n}
         metadata = record.get("metadata") or {}
         yield Example(
             site=site_of(record.get("url") or "") or str(record["id"])[:12],
             kind=metadata.get("page_type") or f"{record.get('source')}-{record.get('lang')}",
             gold=record["gold"],
-            arrays=(containers, blocks, figures, text),
+            arrays=(containers, blocks, scores, text),
             texts=texts,
-            rules=choose(containers, blocks, figures, traits()),
+            rules=choose_blocks(containers, blocks, scores, element_traits()),
             right=np.array(shares_in_gold(texts, record["gold"])),
-            names={n: frozenset(words_of(known[n - 1][:300])) for n in numbers},
+            names={n: frozenset(split_names(known[n - 1][:300])) for n in numbers},
             buckets=[
                 np.unique(working[: word_buckets(text, start, end, working)])
                 for start, end in spans
@@ -173,7 +173,7 @@ def features(page: Example, names: dict[str, int], words: Array) -> Array:
     for number, found in page.names.items():
         most = sorted((names[w] for w in found if w in names), key=lambda s: (abs(s), s))[-3:]
         scores[number] = max(-HIGHEST, min(HIGHEST, sum(most)))
-    return features_of(*page.arrays, page.rules, scores, words)
+    return compute_features(*page.arrays, page.rules, scores, words)
 
 
 def fit(trees: int, rows: Sequence[Array], pages: Sequence[Example]) -> Any:
@@ -282,7 +282,7 @@ def main() -> None:
     for page in held:
         known = features(page, names, words)
         around = add_neighbours(*page.arrays[:2], known, answers(first, known))
-        learned = best_choice(page.arrays[1], answers(second, around))
+        learned = choose_best(page.arrays[1], answers(second, around))
         for kind in (page.kind, "all"):
             rows[kind].append(
                 (f1(page, page.rules), f1(page, learned), f1(page, page.right >= 0.5))

@@ -13,7 +13,7 @@ from mind_clean.extractors.blocks.element_rules import (
     LISTS,
     MAIN,
     PARTS,
-    words,
+    word_set,
 )
 
 _OF_PAGE = 0.4
@@ -252,7 +252,7 @@ _LIST = 0.6
 _LINK = 0.6
 _MAYBE_LINK = 0.85
 _LONG = 60  # units
-_TEASERS = words("div section ul ol article table td dl")
+_TEASERS = word_set("div section ul ol article table td dl")
 _SPARED = HEADINGS - {"h6"} | {"td", "dt", "dd"}
 
 

@@ -16,9 +16,9 @@ from mind_clean.extractors.blocks.element_rules import (
     LEAVES,
     UNSEEN,
     plain_weight,
-    words,
+    word_set,
 )
-from mind_clean.extractors.blocks.name_rules import weighed_by
+from mind_clean.extractors.blocks.name_rules import weigh_attributes
 from mind_clean.extractors.bounds import bounded
 from mind_clean.extractors.line_breaks import WIDE
 from mind_clean.extractors.surrogates import encoded
@@ -38,14 +38,14 @@ def is_hidden(attributes: dict[str, str | None]) -> bool:
 def _weigh(tag: str, attributes: dict[str, str | None]) -> tuple[int, str, bool]:
     if not attributes:
         return plain_weight(tag), "", tag == "main"
-    return weighed_by(tag, {name: value or "" for name, value in attributes.items()})
+    return weigh_attributes(tag, {name: value or "" for name, value in attributes.items()})
 
 
 _HARMLESS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
-_STRIPPED = sorted(words("script style noscript template svg select button iframe textarea"))
+_STRIPPED = sorted(word_set("script style noscript template svg select button iframe textarea"))
 _LITTLE = 300  # characters
 _MUCH = 0.5
-_HEADING_ANCHORS = words("¶ # § 🔗  ∞ ⚓")
+_HEADING_ANCHORS = word_set("¶ # § 🔗  ∞ ⚓")
 _TEXT, _UNSEEN, _INLINE, _SPAN, _LINK, _LEAF = range(-6, 0)
 _CONTAINER = 0
 _TEXT_ID = 2  # LXB_TAG__TEXT

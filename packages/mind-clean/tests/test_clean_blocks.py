@@ -8,7 +8,7 @@ import pytest
 
 from mind_clean.density import density, page_characters
 from mind_clean.extractors.blocks.extract import Blocks
-from mind_clean.extractors.blocks.name_rules import BOILERPLATE_BY_NAME, MAIN_BY_NAME, weight
+from mind_clean.extractors.blocks.name_rules import BOILERPLATE_BY_NAME, MAIN_BY_NAME, weigh_names
 from mind_clean.main_text import MainText
 from mind_core.testing import check_extractor
 
@@ -90,11 +90,14 @@ def test_names_that_mean_something_else_cost_nothing() -> None:
     assert main_text(f"<div class=contentWithSidebar><p>{EN * 5}</p></div>").count("Moon") == 5
     section = f"<section id=sharing-with-a-friend><h2>Sharing</h2><p>{EN}</p></section>"
     assert "Sharing" in main_text(f"<main><h1>Tides</h1><p>{EN * 5}</p>{section}</main>")
-    assert weight("contentWithSidebar") == MAIN_BY_NAME
+    assert weigh_names("contentWithSidebar") == MAIN_BY_NAME
     assert (
-        weight("post share-bar") == weight("relatedPosts") == weight("nav") == BOILERPLATE_BY_NAME
+        weigh_names("post share-bar")
+        == weigh_names("relatedPosts")
+        == weigh_names("nav")
+        == BOILERPLATE_BY_NAME
     )
-    assert weight("navy") == weight("downloads") == 0
+    assert weigh_names("navy") == weigh_names("downloads") == 0
 
 
 def test_a_page_of_links_is_its_links() -> None:

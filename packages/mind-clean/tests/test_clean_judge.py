@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mind_clean.extractors.blocks.block_features import FEATURES, features_of
+from mind_clean.extractors.blocks.block_features import FEATURES, compute_features
 from mind_clean.extractors.blocks.extract import CHOICES, Blocks
 from mind_clean.extractors.blocks.judge import (
-    AROUND,
+    NEIGHBOUR_FEATURES,
     add_neighbours,
-    best_choice,
+    choose_best,
     load_judge,
-    odds,
+    predict,
 )
-from mind_clean.extractors.blocks.name_rules import name_scores
+from mind_clean.extractors.blocks.name_rules import score_names
 from mind_clean.extractors.blocks.page import HOME, PARENT, UNITS
-from mind_clean.extractors.blocks.parse import read
+from mind_clean.extractors.blocks.parse import parse_page
 from mind_clean.extractors.blocks.text_features import BUCKETS, word_buckets
 
 WORDS = (
@@ -58,19 +58,19 @@ def test_a_choice_that_is_none_is_refused() -> None:
 
 
 def page_features() -> tuple[object, np.ndarray]:  # type: ignore[type-arg]
-    page = read(FORUM, pass_over=False)
+    page = parse_page(FORUM, skip_boilerplate=False)
     assert page is not None
     judge = load_judge()
     kept = np.ones(len(page.blocks), np.bool_)
-    arrays = page.containers.copy(), page.blocks.copy(), page.figures.copy(), page.text.copy()
-    return arrays, features_of(*arrays, kept, name_scores(judge.name_words), judge.word_scores)
+    arrays = page.containers.copy(), page.blocks.copy(), page.scores.copy(), page.text.copy()
+    return arrays, compute_features(*arrays, kept, score_names(judge.name_words), judge.word_scores)
 
 
 def test_trees_are_walked_as_they_were_trained() -> None:
     _, features = page_features()
     judge = load_judge()
     for trees, start, rows in ((judge.first, judge.starts[0], features),):
-        found = odds(rows, trees, start)
+        found = predict(rows, trees, start)
         for row, odd in zip(rows, found, strict=True):
             total = start
             for root in trees.roots:
@@ -88,7 +88,7 @@ def test_neighbours_and_kinds_are_those_of_plain_numpy() -> None:
     count = len(blocks)
     alone = np.linspace(0.05, 0.95, count)
     around = add_neighbours(containers, blocks, features, alone)
-    assert around.shape == (count, FEATURES + AROUND)
+    assert around.shape == (count, FEATURES + NEIGHBOUR_FEATURES)
     assert np.array_equal(around[:, :FEATURES], features)
     sizes = blocks[:, UNITS] + 1.0
     whole = (alone * sizes).sum() / sizes.sum()
@@ -124,7 +124,7 @@ def test_the_choice_has_the_best_expected_f1() -> None:
 
         order = [place for place in np.argsort(-likely) if likely[place] >= 0.25]
         best = max(expected(np.isin(np.arange(9), order[: n + 1])) for n in range(len(order)))
-        assert expected(best_choice(blocks, likely)) > best - 1e-3
+        assert expected(choose_best(blocks, likely)) > best - 1e-3
 
 
 def test_words_of_a_text_have_the_same_bucket_in_any_case() -> None:
@@ -150,8 +150,8 @@ def test_a_page_whose_text_waits_hidden_for_a_script_is_read() -> None:
 
 def test_a_page_of_which_nothing_is_likely_has_no_text() -> None:
     blocks = np.full((4, 7), 20, np.int64)
-    assert not best_choice(blocks, np.array([0.2, 0.05, 0.24, 0.01])).any()
-    assert best_choice(blocks, np.array([0.2, 0.3, 0.24, 0.01])).tolist() == [0, 1, 0, 0]
+    assert not choose_best(blocks, np.array([0.2, 0.05, 0.24, 0.01])).any()
+    assert choose_best(blocks, np.array([0.2, 0.3, 0.24, 0.01])).tolist() == [0, 1, 0, 0]
 
 
 def test_rules_judge_chinese_pages_and_fragments_and_the_judge_all_others() -> None:

@@ -14,8 +14,8 @@ import slow_walk
 from slow_scoring import main_blocks
 from test_clean_fuzz import MUTATIONS, hostile
 
-from mind_clean.extractors.blocks.element_rules import HEADINGS, NAMES, traits
-from mind_clean.extractors.blocks.name_rules import _numbers
+from mind_clean.extractors.blocks.element_rules import HEADINGS, NAMES, element_traits
+from mind_clean.extractors.blocks.name_rules import _name_numbers
 from mind_clean.extractors.blocks.page import (
     END,
     FIRST,
@@ -26,9 +26,9 @@ from mind_clean.extractors.blocks.page import (
     WEIGHT,
     Page,
 )
-from mind_clean.extractors.blocks.parse import _STRIPPED, _read
+from mind_clean.extractors.blocks.parse import _STRIPPED, _parse_once
 from mind_clean.extractors.blocks.render import render
-from mind_clean.extractors.blocks.select_blocks import choose
+from mind_clean.extractors.blocks.select_blocks import choose_blocks
 from mind_core.stream import read_records
 
 DATA = Path(__file__).parents[3] / "tests" / "data" / "pages"
@@ -52,18 +52,18 @@ BY_HAND = {
 
 def differing(html: str) -> list[str]:
     """Return what the two find differently: columns of blocks and containers, and the main text."""
-    page, plain = _read(html, True, _STRIPPED, None), slow_walk.read(html)
+    page, plain = _parse_once(html, True, _STRIPPED, None), slow_walk.read(html)
     if page is None:
         return ["texts"] if plain.texts else []
-    ours, numbers = as_lists(page), [_numbers[names] if names else 0 for names in plain.names]
+    ours, numbers = as_lists(page), [_name_numbers[names] if names else 0 for names in plain.names]
     theirs = replace(plain, names=numbers)
     found = [f.name for f in fields(plain) if getattr(ours, f.name) != getattr(theirs, f.name)]
     if found or not plain.texts:
         return found
-    kept = choose(page.containers, page.blocks, page.figures, traits())
+    kept = choose_blocks(page.containers, page.blocks, page.scores, element_traits())
     plainly = main_blocks(plain)
     for bullets in (True, False):
-        parts = page.containers, page.blocks, traits(), page.text, kept
+        parts = page.containers, page.blocks, element_traits(), page.text, kept
         text = render(*parts, bullets).tobytes().decode()
         if text != slow_scoring.render(plain, plainly, bullets):
             found.append("text")
@@ -74,7 +74,7 @@ def as_lists(page: Page) -> slow_page.Page:
     """Return a page of arrays as the plain walk has it; names become numbers in both."""
     columns = page.containers.T.tolist()
     kinds, homes, units, lengths, ends, lines, _ = page.blocks.T.tolist()
-    shares, values = page.figures.T.tolist()
+    shares, values = page.scores.T.tolist()
     text = page.text.tobytes()
     texts = [text[start:end].decode() for start, end in pairwise([0, *ends])]
     assert lengths == list(map(len, texts))

@@ -7,10 +7,12 @@ from mind_clean.main_text import MainText, visible_characters
 
 def page_characters(html: str, of: str = "page") -> int:
     """Count the visible characters of a page, its body or its source (see `DENSITY_OF`)."""
-    from mind_clean.extractors.blocks.extract import characters
-    from mind_clean.extractors.blocks.parse import read
+    from mind_clean.extractors.blocks.extract import count_characters
+    from mind_clean.extractors.blocks.parse import parse_page
 
-    return visible_characters(html) if of == "html" else characters(read(html), html, of)
+    return (
+        visible_characters(html) if of == "html" else count_characters(parse_page(html), html, of)
+    )
 
 
 def density(text: str, html: str) -> float:

@@ -19,9 +19,9 @@ from mind_clean.extractors.blocks.element_rules import (
     NESTS,
     NUMBERS,
     Tags,
-    hash_of_name,
-    number_of,
-    tags,
+    find_number,
+    hash_name_at,
+    load_tags,
 )
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
@@ -71,7 +71,7 @@ def bounded(page: bytes, harmless: int = MAX_DEPTH) -> bytes:
     tags_begun = count_of(data, _LESS)
     if tags_begun <= harmless or tags_begun - page.count(b"</") <= harmless:
         return page
-    return _flattened(page) if _depth(data, tags()) > MAX_DEPTH else page
+    return _flattened(page) if _depth(data, load_tags()) > MAX_DEPTH else page
 
 
 def _may_hold_a_long_tag(page: bytes) -> bool:
@@ -114,7 +114,7 @@ def _depth(data: Bytes, tags: Tags) -> int:
         start = at
         while at < len(data) and _is_letter(data[at]):
             at += 1
-        if at > start and tags.ends[number_of(hash_of_name(data, start, at), tags)] == NESTS:
+        if at > start and tags.ends[find_number(hash_name_at(data, start, at), tags)] == NESTS:
             level += -1 if ends else 1
             deepest = max(deepest, level)
     return deepest
@@ -129,7 +129,7 @@ def _is_letter(byte: np.uint8) -> bool:
 def _flattened(page: bytes) -> bytes:
     """Leave out the tags that open below the deepest allowed level."""
     depth = 0
-    ends = tags().ends
+    ends = load_tags().ends
 
     def keep(tag: re.Match[bytes]) -> bytes:
         nonlocal depth

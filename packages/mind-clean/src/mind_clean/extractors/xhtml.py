@@ -11,7 +11,13 @@ import re
 
 import numpy as np
 
-from mind_clean.extractors.blocks.element_rules import VOID, Tags, hash_of_name, number_of, tags
+from mind_clean.extractors.blocks.element_rules import (
+    VOID,
+    Tags,
+    find_number,
+    hash_name_at,
+    load_tags,
+)
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
@@ -25,10 +31,10 @@ def with_end_tags(page: bytes) -> bytes:
     if _SAYS_SO.search(page, 0, _LOOKED_AT) is None or b"/>" not in page:
         return page
     data = np.frombuffer(page, np.uint8)
-    if not _any_to_close(data, tags()):
+    if not _any_to_close(data, load_tags()):
         return page
     out = np.empty(2 * len(page), np.uint8)
-    return out[: _close_empty(data, tags(), out)].tobytes()
+    return out[: _close_empty(data, load_tags(), out)].tobytes()
 
 
 @kernel("b1(u1[], (u8[], i8[], i8[], i8[], i8[]))")
@@ -77,7 +83,7 @@ def _end_of_name(data: Bytes, start: int, end: int, tags: Tags) -> int:
         place += 1
     if place == start or data[start] < 65 or (data[place] > 32 and data[place] != _SLASH):
         return 0
-    void = tags.ends[number_of(hash_of_name(data, start, place), tags)] == VOID
+    void = tags.ends[find_number(hash_name_at(data, start, place), tags)] == VOID
     return 0 if void else place
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mind_clean.extractors.blocks.block_scores import OF_LINKS, OF_UNITS, OF_VALUES, sums_of
+from mind_clean.extractors.blocks.block_scores import OF_LINKS, OF_UNITS, OF_VALUES, prefix_sums
 from mind_clean.extractors.blocks.element_rules import (
     BOILERPLATE,
     BOILERPLATE_BY_NAME,
@@ -29,17 +29,17 @@ from mind_clean.extractors.blocks.page import (
     UNITS,
     VALUE,
     WEIGHT,
-    Figures,
+    Floats,
     Kept,
     Rows,
-    one_block,
-    sibling_kinds,
+    example_page,
+    find_sibling_kinds,
 )
 from mind_clean.extractors.blocks.text_features import (
     OF_TEXT,
     Features,
     Scores,
-    text_features,
+    write_text_features,
 )
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
@@ -60,10 +60,10 @@ FEATURES = 88
 """Where the groups of features begin, and how many there are."""
 
 
-def features_of(
+def compute_features(
     containers: Rows,
     blocks: Rows,
-    figures: Figures,
+    scores: Floats,
     text: Bytes,
     kept: Kept,
     name_scores: Scores,
@@ -75,22 +75,22 @@ def features_of(
     `word_scores` one for each bucket of hashed words.
     """
     out = np.zeros((len(blocks), FEATURES), np.float32)
-    _features_of(containers, blocks, figures, text, kept, name_scores, word_scores, out)
+    _compute_features(containers, blocks, scores, text, kept, name_scores, word_scores, out)
     return out
 
 
-def _one_page() -> tuple[Any, ...]:
-    """Return what `_features_of` takes, for a page of one block."""
+def _example() -> tuple[Any, ...]:
+    """Return what `_compute_features` takes, for a page of one block."""
     scores = np.zeros(1, np.int8), np.zeros(1 << 20, np.int8)
     rest = np.zeros(1, np.uint8), np.ones(1, np.bool_), *scores
-    return *one_block()[:3], *rest, np.zeros((1, FEATURES), np.float32)
+    return *example_page()[:3], *rest, np.zeros((1, FEATURES), np.float32)
 
 
-@kernel("void(i8[,], i8[,], f8[,], u1[], b1[], i1[], i1[], f4[,])", example=_one_page)
-def _features_of(
+@kernel("void(i8[,], i8[,], f8[,], u1[], b1[], i1[], i1[], f4[,])", example=_example)
+def _compute_features(
     containers: Rows,
     blocks: Rows,
-    figures: Figures,
+    scores: Floats,
     text: Bytes,
     kept: Kept,
     name_scores: Scores,
@@ -100,20 +100,20 @@ def _features_of(
     """Write the features of each block into zeros."""
     count = len(blocks)
     all_kept = np.ones(count, np.bool_)
-    sums = sums_of(blocks, figures, all_kept)
-    chosen = sums_of(blocks, figures, kept)
-    text_features(blocks, text, word_scores, out)
+    sums = prefix_sums(blocks, scores, all_kept)
+    chosen = prefix_sums(blocks, scores, kept)
+    write_text_features(blocks, text, word_scores, out)
     _place_features(containers, blocks, sums, chosen, name_scores, out)
     _repeat_features(containers, blocks, sums, chosen, out)
-    _neighbour_features(blocks, figures, kept, sums, chosen, out)
-    _page_features(blocks, figures, sums, chosen, out)
+    _neighbour_features(blocks, scores, kept, sums, chosen, out)
+    _page_features(blocks, scores, sums, chosen, out)
     for block in range(count):
         kind = blocks[block, KIND]
         out[block, OF_BLOCK] = _KIND_OF[kind]
         out[block, OF_BLOCK + 1] = blocks[block, UNITS]
         out[block, OF_BLOCK + 2] = blocks[block, LENGTH]
-        out[block, OF_BLOCK + 3] = figures[block, SHARE]
-        out[block, OF_BLOCK + 4] = figures[block, VALUE]
+        out[block, OF_BLOCK + 3] = scores[block, SHARE]
+        out[block, OF_BLOCK + 4] = scores[block, VALUE]
         out[block, OF_BLOCK + 5] = blocks[block, LINES]
         out[block, OF_BLOCK + 6] = kept[block]
         out[block, OF_BLOCK + 7] = name_scores[blocks[block, OWNER]]
@@ -123,13 +123,14 @@ def _features_of(
 def _place_features(
     containers: Rows,
     blocks: Rows,
-    sums: Figures,
-    chosen: Figures,
+    sums: Floats,
+    chosen: Floats,
     name_scores: Scores,
     out: Features,
 ) -> None:
     """Write what the containers around each block say."""
     size = len(containers)
+    # What is known of a container from those around it; parents come first, so that one pass does.
     inside = np.zeros((size, 12), np.float32)
     for i in range(size):
         parent = containers[i, PARENT]
@@ -179,11 +180,12 @@ def _place_features(
 
 @kernel
 def _repeat_features(
-    containers: Rows, blocks: Rows, sums: Figures, chosen: Figures, out: Features
+    containers: Rows, blocks: Rows, sums: Floats, chosen: Floats, out: Features
 ) -> None:
     """Write what is known of the largest group of like siblings that each block is in."""
     size = len(containers)
-    first = sibling_kinds(containers)
+    first = find_sibling_kinds(containers)
+    # Sums over each kind of siblings, in the row of its first member.
     members, total, links = np.zeros(size), np.zeros(size), np.zeros(size)
     values, taken = np.zeros(size), np.zeros(size)
     for i in range(size):
@@ -225,11 +227,11 @@ def _repeat_features(
 
 @kernel
 def _neighbour_features(
-    blocks: Rows, figures: Figures, kept: Kept, sums: Figures, chosen: Figures, out: Features
+    blocks: Rows, scores: Floats, kept: Kept, sums: Floats, chosen: Floats, out: Features
 ) -> None:
     """Write what stands before and after each block, and where the chosen text lies."""
     count = len(blocks)
-    first, last = count, -1
+    first, last = count, -1  # the first and the last block that the rules choose
     for block in range(count):
         if kept[block]:
             first, last = min(first, block), block
@@ -240,7 +242,7 @@ def _neighbour_features(
             other = block + distance
             if other >= 0 and other < count:
                 out[block, to] = blocks[other, UNITS]
-                out[block, to + 1] = figures[other, SHARE]
+                out[block, to + 1] = scores[other, SHARE]
                 out[block, to + 2] = _KIND_OF[blocks[other, KIND]]
             else:
                 out[block, to] = -1
@@ -260,7 +262,7 @@ def _neighbour_features(
 
 @kernel
 def _page_features(
-    blocks: Rows, figures: Figures, sums: Figures, chosen: Figures, out: Features
+    blocks: Rows, scores: Floats, sums: Floats, chosen: Floats, out: Features
 ) -> None:
     """Write what is the same for all blocks of a page."""
     count = len(blocks)
@@ -273,7 +275,7 @@ def _page_features(
         headings += units * (kind >= 2 and kind <= 7)
         items += units * (kind == 8)
         cells += units * (kind == 9 or kind == 10)
-        long += units * (units >= 200 and figures[block, SHARE] < 0.3)
+        long += units * (units >= 200 and scores[block, SHARE] < 0.3)
     for block in range(count):
         row = out[block]
         row[OF_PAGE] = count

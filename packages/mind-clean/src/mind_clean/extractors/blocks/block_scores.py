@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mind_clean.character_counts import white_space_size
 from mind_clean.extractors.blocks.element_rules import HEADINGS, NUMBERS
-from mind_clean.extractors.blocks.inline_text import white
-from mind_clean.extractors.blocks.page import KIND, SHARE, UNITS, VALUE, Figures, Kept, Rows
+from mind_clean.extractors.blocks.page import KIND, SHARE, UNITS, VALUE, Floats, Kept, Rows
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
@@ -14,7 +14,7 @@ _FIRST_HEADING, _LAST_HEADING = NUMBERS["h1"], NUMBERS["h6"]
 _PRE = NUMBERS["pre"]
 assert {NUMBERS[tag] for tag in HEADINGS} == set(range(_FIRST_HEADING, _LAST_HEADING + 1))
 
-WHOLE = 1.5
+MAX_VALUE_PER_UNIT = 1.5
 """What a letter of a long block with sentences is worth."""
 
 _MAX_CHARACTERS_SEARCHED = 2000
@@ -28,7 +28,7 @@ _CLOSING = np.frombuffer(b"\"')", np.uint8)
 
 
 @kernel
-def value_of(text: Bytes, at: int, end: int, kind: int, units: int, share: float) -> float:
+def score_block(text: Bytes, at: int, end: int, kind: int, units: int, share: float) -> float:
     """Return how much a block looks like running text: long, unlinked, with sentences.
 
     Its text is `text[at:end]`, of so many units, a share of it in links.
@@ -42,20 +42,21 @@ def value_of(text: Bytes, at: int, end: int, kind: int, units: int, share: float
         return unlinked
     if not _has_sentence(text, at, end):
         return unlinked * 0.3
-    return unlinked * (WHOLE if units >= _LONG_BLOCK_UNITS else 0.7)
+    return unlinked * (MAX_VALUE_PER_UNIT if units >= _LONG_BLOCK_UNITS else 0.7)
 
 
 @kernel
 def _has_sentence(text: Bytes, at: int, end: int) -> bool:
     """Find a mark that ends a clause, and in Latin script stands at the end of a word."""
-    for _ in range(_MAX_CHARACTERS_SEARCHED):
+    for _ in range(_MAX_CHARACTERS_SEARCHED):  # a block without one may be as long as its page
         if at >= end:
             return False
         byte = text[at]
         if byte < 0x80:
             at += 1
             for stop in _STOPS:
-                if byte == stop and (at >= end or _ends_a_word(text, at)):
+                # "3.14" and "v1.2" have a stop, and no sentence
+                if byte == stop and (at >= end or _is_end_of_word(text, at)):
                     return True
         elif byte < 0xE0:
             at += 2
@@ -69,9 +70,9 @@ def _has_sentence(text: Bytes, at: int, end: int) -> bool:
 
 
 @kernel
-def _ends_a_word(text: Bytes, at: int) -> bool:
+def _is_end_of_word(text: Bytes, at: int) -> bool:
     byte = text[at]
-    if byte != _AMP and white(text, at):
+    if byte != _AMP and white_space_size(text, at):
         return True
     for closing in _CLOSING:
         if byte == closing:
@@ -105,30 +106,31 @@ def is_heading(kind: int) -> bool:
 
 
 @kernel
-def sums_of(blocks: Rows, figures: Figures, kept: Kept) -> Figures:
+def prefix_sums(blocks: Rows, scores: Floats, kept: Kept) -> Floats:
     """Return the sums of the kept blocks before each block, and before the end."""
+    # Row b holds the sums of the blocks before b, so that any run costs one subtraction.
     sums = np.zeros((len(blocks) + 1, 4))
     for block in range(len(blocks)):
         for field in range(4):
             sums[block + 1, field] = sums[block, field]
         if kept[block]:
-            units, share = blocks[block, UNITS], figures[block, SHARE]
+            units, share = blocks[block, UNITS], scores[block, SHARE]
             sums[block + 1, OF_UNITS] += units
             sums[block + 1, OF_LINKS] += units * share
-            sums[block + 1, OF_VALUES] += figures[block, VALUE]
+            sums[block + 1, OF_VALUES] += scores[block, VALUE]
             if share >= _MIN_LINKED_SHARE and is_heading(blocks[block, KIND]):
                 sums[block + 1, OF_HEADINGS] += 1
     return sums
 
 
 @kernel
-def of(sums: Figures, start: int, end: int, field: int) -> float:
+def range_sum(sums: Floats, start: int, end: int, field: int) -> float:
     """Return one sum over the blocks start to end."""
     return sums[end, field] - sums[start, field]  # type: ignore[no-any-return]
 
 
 @kernel
-def are_teasers(sums: Figures, start: int, end: int) -> bool:
+def is_teaser_list(sums: Floats, start: int, end: int) -> bool:
     """Tell whether the blocks list other pages: linked headings, a few words to each."""
-    headings = of(sums, start, end, OF_HEADINGS)
-    return headings >= 2 and of(sums, start, end, OF_UNITS) < _MAX_TEASER_UNITS * headings
+    headings = range_sum(sums, start, end, OF_HEADINGS)
+    return headings >= 2 and range_sum(sums, start, end, OF_UNITS) < _MAX_TEASER_UNITS * headings

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from mind_clean.extractors.blocks import inline_text
-from mind_clean.extractors.blocks.block_scores import value_of
+from mind_clean.character_counts import count_trimmed, count_visible_source
+from mind_clean.extractors.blocks.block_scores import score_block
 from mind_clean.extractors.blocks.element_index import (
     AFTER,
     CLOSED,
@@ -17,11 +15,11 @@ from mind_clean.extractors.blocks.element_index import (
     LINE_BREAK,
     NUMBER,
     OPENED,
-    SET_APART,
-    Outline,
-    find,
-    meaning,
-    skip_comment,
+    SKIPPED_ELEMENT,
+    ElementIndex,
+    classify_element,
+    find_byte,
+    skip_markup,
 )
 from mind_clean.extractors.blocks.element_index import IS_MAIN as SAYS_MAIN
 from mind_clean.extractors.blocks.element_index import NAME as NAMED
@@ -39,14 +37,14 @@ from mind_clean.extractors.blocks.inline_text import (
     LENGTH,
     SEEN,
     START,
+    TEXT_FIELDS,
     TO,
-    begin,
-    finish,
-    put_break,
-    put_code,
-    put_running,
-    trimmed_length,
-    visible,
+    add_break,
+    add_code,
+    add_text,
+    begin_block,
+    finish_block,
+    has_line_feed,
 )
 from mind_clean.extractors.blocks.page import (
     ELEMENT,
@@ -65,223 +63,221 @@ from mind_clean.extractors.blocks.page import (
     UNITS,
     VALUE,
     WEIGHT,
-    Figures,
+    Floats,
     Rows,
 )
 from mind_clean.extractors.blocks.page import LENGTH as BLOCK_LENGTH
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, Offsets
 
-_BODY, _BR, _P, _PRE = (NUMBERS[name] for name in ("body", "br", "p", "pre"))
+_BODY, _PRE = NUMBERS["body"], NUMBERS["pre"]
 _LI, _TD, _TH = (NUMBERS[name] for name in ("li", "td", "th"))
-_LESS, _SLASH, _GREATER = (np.uint8(ord(c)) for c in "</>")
-_FEED = np.uint8(10)
+_LESS = np.uint8(ord("<"))
 _HAN_UNITS = 0.85  # of three bytes: about two and a half Latin letters
 
-BLOCKS, CONTAINERS, CHARACTERS, PASSED, PASSED_BY_NAME, _LINKS, _LINK, _CODE = range(
-    inline_text.FIELDS, inline_text.FIELDS + 8
-)
-"""Fields of the state beside those of `typeset`: blocks, containers and visible characters so far;
-of these apart by an element, and by a name; open links, characters of links in the block, open
-<pre>."""
-
-
-class Columns(NamedTuple):
-    """Hold what is found, and the working memory."""
-
-    containers: Rows
-    blocks: Rows
-    figures: Figures
-    state: Offsets
-    stack: Offsets
-    """For each open element its number in the outline, what it is, the kind around it, and the
-    names of the element of that kind."""
-
-
-def room_for(elements: int) -> Columns:
-    """Return columns with room for the containers and blocks of so many elements."""
-    return Columns(
-        np.empty((elements + 1, 8), np.int64),
-        np.empty((2 * elements + 2, 7), np.int64),
-        np.empty((2 * elements + 2, 2), np.float64),
-        np.zeros(inline_text.FIELDS + 8, np.int64),
-        np.empty((elements + 1, 4), np.int64),
-    )
+# Fields of the state of the page, after those of the block that `inline_text` keeps:
+BLOCKS = TEXT_FIELDS  # blocks so far
+CONTAINERS = TEXT_FIELDS + 1  # containers so far, without those that held nothing
+CHARACTERS = TEXT_FIELDS + 2  # visible characters so far, skipped ones with them
+SKIPPED = TEXT_FIELDS + 3  # of these in elements that are boilerplate by kind or role
+SKIPPED_BY_NAME = TEXT_FIELDS + 4  # of these in elements that are so by class or id
+_OPEN_LINKS = TEXT_FIELDS + 5  # how many links are open: a table in a link may hold another
+_LINK_CHARACTERS = TEXT_FIELDS + 6  # characters of the block that are text of links
+_OPEN_CODE = TEXT_FIELDS + 7  # how many <pre> are open
+STATE_FIELDS = TEXT_FIELDS + 8
 
 
 @kernel("void(u1[], i8[,], i8, b1, u1[], i8[,], i8[,], f8[,], i8[], i8[,])")
-def assemble(
+def build_blocks(
     data: Bytes,
-    outline: Outline,
+    index: ElementIndex,
     elements: int,
-    pass_over: bool,
+    skip_boilerplate: bool,
     out: Bytes,
     containers: Rows,
     blocks: Rows,
-    figures: Figures,
+    scores: Floats,
     state: Offsets,
     stack: Offsets,
 ) -> None:
     """Write the containers, the blocks and their texts.
 
-    With `pass_over`, what its weight sets apart is counted, not read, unless something in it is
-    hidden, which must not be counted.
+    With `skip_boilerplate`, elements of negative weight are counted, not read, unless something in
+    them is hidden, which must not be counted.
     """
-    state[:] = 0
-    state[CONTAINERS] = 1
-    containers[0] = 0
-    containers[0, TAG], containers[0, PARENT] = _BODY, -1
-    container, kind, depth, element, owner = 0, _BODY, 0, 1, 0
-    at, end = outline[0, INNER], outline[0, CLOSED]
+    _begin_page(containers, state)
+    container = 0  # the innermost open one
+    kind, owner = _BODY, 0  # the nearest block element around the text, and the number of its names
+    depth = 0  # of the stack
+    element = 1  # the next of the index that has not been met
+    at, end = index[0, INNER], index[0, CLOSED]
     while at < end or depth:
-        if depth and outline[stack[depth - 1, 0], CLOSED] <= at:
+        # Elements close before anything else happens at a place: an element without an end tag
+        # ends where its parent does.
+        if depth and index[stack[depth - 1, 0], CLOSED] <= at:
             depth -= 1
-            what = stack[depth, 1]
-            if what == LINK:
-                state[_LINKS] -= 1
-            elif what >= LEAF:
-                _flush(out, blocks, figures, state, kind, container, owner)
-                if what == LEAF:
-                    state[_CODE] -= kind == _PRE
+            meaning = stack[depth, 1]
+            if meaning == LINK:
+                state[_OPEN_LINKS] -= 1
+            elif meaning >= LEAF:
+                _end_block(out, blocks, scores, state, kind, container, owner)
+                if meaning == LEAF:
+                    state[_OPEN_CODE] -= kind == _PRE
                 else:
-                    container = _leave(containers, state, what)
+                    container = _close_container(containers, state, meaning)
                 kind, owner = stack[depth, 2], stack[depth, 3]
-            at = max(at, outline[stack[depth, 0], AFTER])
+            at = max(at, index[stack[depth, 0], AFTER])
         elif at >= end:
             break
         elif data[at] != _LESS:
-            stop = find(data, at, _LESS)
-            _put(data, at, stop, out, state)
+            stop = find_byte(data, at, _LESS)
+            _add_run(data, at, stop, out, state)
             at = stop
-        elif element >= elements or outline[element, OPENED] != at:
-            at = find(data, at, _GREATER) + 1 if data[at + 1] == _SLASH else skip_comment(data, at)
+        elif element >= elements or index[element, OPENED] != at:
+            at = skip_markup(data, at)
         else:
-            what = meaning(data, outline, element, pass_over)
-            if what == LINK:
-                state[_LINKS] += 1
-            elif what > INLINE or what in (EMPTY_BLOCK, SET_APART):
-                _flush(out, blocks, figures, state, kind, container, owner)
-            if what <= HIDDEN_FROM_READERS:
-                if what == LINE_BREAK:
-                    put_break(out, state, state[_CODE] > 0)
-                elif what == SET_APART:
-                    _count_apart(data, outline, element, state)
-                at = outline[element, AFTER]
-                element = outline[element, LAST] + 1
+            meaning = classify_element(data, index, element, skip_boilerplate)
+            if meaning == LINK:
+                state[_OPEN_LINKS] += 1
+            elif meaning > INLINE or meaning in (EMPTY_BLOCK, SKIPPED_ELEMENT):
+                _end_block(out, blocks, scores, state, kind, container, owner)
+            if meaning <= HIDDEN_FROM_READERS:
+                _skip_element(data, index, element, meaning, out, state)
+                at = index[element, AFTER]
+                element = index[element, LAST] + 1
                 continue
-            if what == CONTAINER:
-                what = _open(containers, outline, state, element, container)
-                container = what
-            elif outline[element, NUMBER] == _PRE:
-                state[_CODE] += 1
-            _push(stack, depth, element, what, kind, owner)
+            if meaning == CONTAINER:
+                meaning = _open_container(containers, index, state, element, container)
+                container = meaning
+            elif index[element, NUMBER] == _PRE:
+                state[_OPEN_CODE] += 1
+            _push_element(stack, depth, element, meaning, kind, owner)
             depth += 1
-            if what >= LEAF:
-                kind, owner = outline[element, NUMBER], outline[element, NAMED]
-            at = outline[element, INNER]
+            if meaning >= LEAF:
+                kind, owner = index[element, NUMBER], index[element, NAMED]
+            at = index[element, INNER]
             element += 1
-    _flush(out, blocks, figures, state, kind, container, owner)
+    _end_block(out, blocks, scores, state, kind, container, owner)
     containers[0, END] = state[BLOCKS]
 
 
 @kernel
-def _push(stack: Offsets, depth: int, element: int, what: int, kind: int, owner: int) -> None:
-    stack[depth, 0], stack[depth, 1] = element, what
+def _begin_page(containers: Rows, state: Offsets) -> None:
+    """Open the body, container 0."""
+    state[:] = 0
+    state[CONTAINERS] = 1
+    containers[0] = 0
+    containers[0, TAG], containers[0, PARENT] = _BODY, -1
+
+
+@kernel
+def _skip_element(
+    data: Bytes, index: ElementIndex, element: int, meaning: int, out: Bytes, state: Offsets
+) -> None:
+    """Take an element whose inside is not read: a line break, or counted boilerplate."""
+    if meaning == LINE_BREAK:
+        add_break(out, state, state[_OPEN_CODE] > 0)
+    elif meaning == SKIPPED_ELEMENT:
+        _count_skipped(data, index, element, state)
+
+
+@kernel
+def _push_element(
+    stack: Offsets, depth: int, element: int, meaning: int, kind: int, owner: int
+) -> None:
+    stack[depth, 0], stack[depth, 1] = element, meaning
     stack[depth, 2], stack[depth, 3] = kind, owner
 
 
 @kernel
-def _put(data: Bytes, at: int, end: int, out: Bytes, state: Offsets) -> None:
+def _add_run(data: Bytes, at: int, end: int, out: Bytes, state: Offsets) -> None:
     """Add a run of text to the block."""
-    if state[_CODE]:
-        put_code(data, at, end, out, state)
+    if state[_OPEN_CODE]:
+        add_code(data, at, end, out, state)
     else:
-        put_running(data, at, end, out, state)
-    if state[_LINKS]:
-        state[_LINK] += trimmed_length(data, at, end)
+        add_text(data, at, end, out, state)
+    if state[_OPEN_LINKS]:
+        state[_LINK_CHARACTERS] += count_trimmed(data, at, end)
 
 
 @kernel
-def _open(containers: Rows, outline: Outline, state: Offsets, element: int, container: int) -> int:
+def _open_container(
+    containers: Rows, index: ElementIndex, state: Offsets, element: int, container: int
+) -> int:
     """Open a container and return its number."""
     opened = state[CONTAINERS]
     containers[opened, ELEMENT], containers[opened, PARENT] = element, container
     containers[opened, FIRST], containers[opened, END] = state[BLOCKS], 0
     containers[opened, TAG], containers[opened, NAME] = (
-        outline[element, NUMBER],
-        outline[element, NAMED],
+        index[element, NUMBER],
+        index[element, NAMED],
     )
-    containers[opened, WEIGHT] = outline[element, WEIGHED]
-    containers[opened, IS_MAIN] = outline[element, SAYS_MAIN]
+    containers[opened, WEIGHT] = index[element, WEIGHED]
+    containers[opened, IS_MAIN] = index[element, SAYS_MAIN]
     state[CONTAINERS] += 1
     return opened  # type: ignore[no-any-return]
 
 
 @kernel
-def _leave(containers: Rows, state: Offsets, container: int) -> int:
+def _close_container(containers: Rows, state: Offsets, container: int) -> int:
     """Close a container and return the one around it; what holds nothing is forgotten."""
     containers[container, END] = state[BLOCKS]
     if containers[container, FIRST] < state[BLOCKS]:
         state[CHARACTERS] += containers[container, TAG] in (_LI, _TD, _TH)
-    elif container == state[CONTAINERS] - 1:
+    elif container == state[CONTAINERS] - 1:  # nothing was opened after it, so its row is free
         state[CONTAINERS] -= 1
     return containers[container, PARENT]  # type: ignore[no-any-return]
 
 
 @kernel
-def _flush(
+def _end_block(
     out: Bytes,
     blocks: Rows,
-    figures: Figures,
+    scores: Floats,
     state: Offsets,
     kind: int,
     container: int,
     owner: int,
 ) -> None:
     """Make what was put together a block of its own, if it holds any text."""
-    link, state[_LINK] = state[_LINK], 0
+    link, state[_LINK_CHARACTERS] = state[_LINK_CHARACTERS], 0
     if state[TO] > state[START]:
-        finish(out, state, state[_CODE] > 0)
+        finish_block(out, state, state[_OPEN_CODE] > 0)
     length = state[LENGTH]
     if length:
         block, size = state[BLOCKS], state[TO] - state[START]
         share = min(1.0, link / length) if link else 0.0
+        # As many bytes as characters is ASCII. Others are counted by bytes, which makes three
+        # bytes of Han two and a half letters without a table of scripts.
         units = length if size == length else int(size * _HAN_UNITS)
         blocks[block, KIND], blocks[block, HOME], blocks[block, UNITS] = kind, container, units
         blocks[block, BLOCK_LENGTH], blocks[block, TEXT_END] = length, state[TO]
         blocks[block, OWNER] = owner
-        blocks[block, LINES] = _has_lines(out, state[START], state[TO])
-        figures[block, SHARE] = share
-        figures[block, VALUE] = value_of(out, state[START], state[TO], kind, units, share)
+        blocks[block, LINES] = has_line_feed(out, state[START], state[TO])
+        scores[block, SHARE] = share
+        scores[block, VALUE] = score_block(out, state[START], state[TO], kind, units, share)
         state[CHARACTERS] += state[SEEN]
         state[BLOCKS] += 1
         state[START] = state[TO]
-    begin(state)
+    begin_block(state)
 
 
 @kernel
-def _has_lines(text: Bytes, start: int, end: int) -> bool:
-    while start < end and text[start] != _FEED:
-        start += 1
-    return start < end
-
-
-@kernel
-def _count_apart(data: Bytes, outline: Outline, element: int, state: Offsets) -> None:
+def _count_skipped(data: Bytes, index: ElementIndex, element: int, state: Offsets) -> None:
     """Count the characters of all the text in an element that are not white space."""
-    apart = outline[element, WEIGHED]
-    at, end, seen = outline[element, INNER], outline[element, CLOSED], 0
-    last = outline[element, LAST]
+    weight = index[element, WEIGHED]
+    at, end, seen = index[element, INNER], index[element, CLOSED], 0
+    last = index[element, LAST]
     element += 1
     while at < end:
         if data[at] != _LESS:
-            stop = find(data, at, _LESS)
-            seen += visible(data, at, stop)
+            stop = find_byte(data, at, _LESS)
+            seen += count_visible_source(data, at, stop)
             at = stop
-        elif element <= last and outline[element, OPENED] == at:
-            at = outline[element, INNER]
+        elif element <= last and index[element, OPENED] == at:
+            at = index[element, INNER]
             element += 1
         else:
-            at = find(data, at, _GREATER) + 1 if data[at + 1] == _SLASH else skip_comment(data, at)
+            at = skip_markup(data, at)
     state[CHARACTERS] += seen
-    state[PASSED if apart == BOILERPLATE else PASSED_BY_NAME] += seen
+    state[SKIPPED if weight == BOILERPLATE else SKIPPED_BY_NAME] += seen

@@ -12,21 +12,21 @@ from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
 BOILERPLATE_BY_NAME = -1
-"""Weight of an element that stands beside the main text by its class or id, which may err."""
+"""Weight of an element that is no main text by its class or id, which may err."""
 
 BOILERPLATE = -2
-"""Weight of an element that stands beside the main text by its kind or role."""
+"""Weight of an element that is no main text by its kind or role."""
 
 MAIN = 2
 """Weight of an element that is the main text by its kind, role or property."""
 
 
-def words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """Return the words of a text."""
     return frozenset(text.split())
 
 
-UNSEEN = words(
+UNSEEN = word_set(
     "script style noscript template svg iframe object embed applet canvas audio video map frame "
     "frameset noframes head meta link base title input select option optgroup textarea button "
     "datalist progress meter img area col colgroup param source track annotation annotation-xml "
@@ -34,45 +34,45 @@ UNSEEN = words(
 )
 """Not text of the page: code, form fields, media, and the reading aids above Han characters."""
 
-LEAVES = words("p h1 h2 h3 h4 h5 h6 pre figcaption caption legend summary address")
+LEAVES = word_set("p h1 h2 h3 h4 h5 h6 pre figcaption caption legend summary address")
 """Block elements that hold a run of text and nothing to choose between."""
 
-HEADINGS = words("h1 h2 h3 h4 h5 h6")
+HEADINGS = word_set("h1 h2 h3 h4 h5 h6")
 
-CONTAINERS = words(
+CONTAINERS = word_set(
     "div section article main header footer nav aside menu dialog form fieldset details center "
     "body blockquote figure hgroup search ul ol li dl dt dd table tbody thead tfoot tr td th"
 )
 
-FLOW = words("div section article main body td blockquote center form fieldset details dd li")
+FLOW = word_set("div section article main body td blockquote center form fieldset details dd li")
 """Elements whose own paragraphs speak for them as the place of the main text."""
 
-PARTS = words("table tbody thead tfoot tr ul ol dl li")
+PARTS = word_set("table tbody thead tfoot tr ul ol dl li")
 """Elements that are a part of the text or its frame, but never the place of all of it."""
 
-LISTS = words("ul ol dl table")
+LISTS = word_set("ul ol dl table")
 
-BOILERPLATE_ELEMENTS = words("nav footer aside menu dialog")
-"""Elements that stand beside the main text by their meaning."""
+BOILERPLATE_ELEMENTS = word_set("nav footer aside menu dialog")
+"""Elements that are no main text by their meaning."""
 
-BOILERPLATE_ROLES = words(
+BOILERPLATE_ROLES = word_set(
     "navigation banner contentinfo search complementary menu menubar dialog alert alertdialog "
     "toolbar tablist directory"
 )
 
 HIDDEN_FROM_READERS, INLINE, SPAN, LINK, LEAF, CONTAINER = range(-5, 1)
-"""What an element means to the walk."""
+"""What an element means to the extractor."""
 
-_VOID = words(
+_VOID = word_set(
     "area base basefont bgsound br col embed frame hr img input keygen link meta param source "
     "track wbr"
 )
 """Written without an end tag (HTML §13.3)."""
 
-_FLAT = words("dd dt li optgroup option p tbody td tfoot th thead tr script style")
+_FLAT = word_set("dd dt li optgroup option p tbody td tfoot th thead tr script style")
 """Their end tags may be left out (HTML §13.1.2.4), or they hold no elements."""
 
-VERBATIMS = words("xmp plaintext noembed")
+VERBATIMS = word_set("xmp plaintext noembed")
 """Written without entities, so that their text looks like tags."""
 
 NESTS, FLAT, VOID, VERBATIM = range(4)
@@ -86,10 +86,10 @@ _TRAITS = (
     (FLOW, FLOWS),
     (PARTS, PART),
     (LISTS, IS_LIST),
-    (words("div section ul ol article table td dl"), MAY_TEASE),
+    (word_set("div section ul ol article table td dl"), MAY_TEASE),
     (HEADINGS - {"h6"} | {"td", "dt", "dd"}, KEEPS_LINKS),
-    (words("li dt dd"), IS_ITEM),
-    (words("td th"), IS_CELL),
+    (word_set("li dt dd"), IS_ITEM),
+    (word_set("td th"), IS_CELL),
 )
 _SLOTS = 1024
 _BASIS, _PRIME = 0xCBF29CE484222325, 0x100000001B3
@@ -101,22 +101,22 @@ class Tags(NamedTuple):
 
     keys: npt.NDArray[np.uint64]
     numbers: npt.NDArray[np.int64]
-    means: npt.NDArray[np.int64]
+    meanings: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     """`NESTS`, `FLAT`, `VOID` or `VERBATIM`."""
     weights: npt.NDArray[np.int64]
     """Without attributes."""
 
 
-def name_hash(name: str) -> int:
-    """Return FNV-1a of a name in small letters, as the kernels reckon it."""
+def hash_name(name: str) -> int:
+    """Return FNV-1a of a name in small letters, as the kernels compute it."""
     value = _BASIS
     for byte in (letter | 32 for letter in name.encode()):
         value = ((value ^ byte) * _PRIME) & 0xFFFFFFFFFFFFFFFF
     return value
 
 
-def _meaning(tag: str) -> int:
+def _classify_tag(tag: str) -> int:
     if tag in UNSEEN:
         return HIDDEN_FROM_READERS
     if tag in LEAVES:
@@ -126,7 +126,7 @@ def _meaning(tag: str) -> int:
     return {"span": SPAN, "a": LINK}.get(tag, INLINE)
 
 
-def _ending(tag: str) -> int:
+def _end_rule(tag: str) -> int:
     if tag in _VOID:
         return VOID
     if tag in VERBATIMS:
@@ -149,12 +149,12 @@ NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
 
 @cache
-def tags(verbatim: bool = True) -> Tags:
-    """Return the table of all elements that mean something; if told so, none is `VERBATIM`."""
-    endings = [_ending(name) for name in NAMES]
+def load_tags(verbatim: bool = True) -> Tags:
+    """Return the table of all elements that mean something, without `VERBATIM` on request."""
+    endings = [_end_rule(name) for name in NAMES]
     keys, numbers = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
     for number, name in enumerate(NAMES[1:], 1):
-        key = name_hash(name)
+        key = hash_name(name)
         slot = key % _SLOTS
         while keys[slot]:
             slot = (slot + 1) % _SLOTS
@@ -162,21 +162,21 @@ def tags(verbatim: bool = True) -> Tags:
     return Tags(
         keys,
         numbers,
-        np.array([_meaning(name) for name in NAMES], np.int64),
+        np.array([_classify_tag(name) for name in NAMES], np.int64),
         np.array(endings if verbatim else [ending % VERBATIM for ending in endings], np.int64),
         np.array([plain_weight(name) for name in NAMES], np.int64),
     )
 
 
 @cache
-def traits() -> npt.NDArray[np.int64]:
+def element_traits() -> npt.NDArray[np.int64]:
     """Return what else each element is, by its number."""
     bits = [sum(bit for names, bit in _TRAITS if name in names) for name in NAMES]
     return np.array(bits, np.int64)
 
 
 @kernel
-def hash_of_name(data: Bytes, start: int, end: int) -> np.uint64:
+def hash_name_at(data: Bytes, start: int, end: int) -> np.uint64:
     """Return the hash of a name in letters of any size."""
     key = _START
     for place in range(start, end):
@@ -185,7 +185,7 @@ def hash_of_name(data: Bytes, start: int, end: int) -> np.uint64:
 
 
 @kernel
-def number_of(key: np.uint64, tags: Tags) -> int:
+def find_number(key: np.uint64, tags: Tags) -> int:
     """Return the number of an element from the hash of its name."""
     slots = len(tags.keys)
     slot = np.int64(key & np.uint64(slots - 1))

@@ -7,12 +7,12 @@ from itertools import compress, pairwise
 
 import numpy as np
 
-from mind_clean.extractors.blocks.block_scores import WHOLE
-from mind_clean.extractors.blocks.element_rules import traits
+from mind_clean.extractors.blocks.block_scores import MAX_VALUE_PER_UNIT
+from mind_clean.extractors.blocks.element_rules import element_traits
 from mind_clean.extractors.blocks.page import TEXT_END, UNITS, VALUE, Page
-from mind_clean.extractors.blocks.parse import read as parse
+from mind_clean.extractors.blocks.parse import parse_page as parse
 from mind_clean.extractors.blocks.render import render
-from mind_clean.extractors.blocks.select_blocks import choose, keep_all_but_boilerplate
+from mind_clean.extractors.blocks.select_blocks import choose_blocks, keep_all_but_boilerplate
 from mind_clean.extractors.content.rewrite import FORMATS, MATH, Rewriting
 from mind_clean.extractors.surrogates import encoded
 from mind_clean.letters import letters_of
@@ -55,35 +55,37 @@ class Blocks:
     def prepare(self) -> None:
         """Load the kernels before workers start."""
         self(_SAMPLE, None)
-        characters(parse(_SAMPLE), _SAMPLE, "body")
+        count_characters(parse(_SAMPLE), _SAMPLE, "body")
         letters_of(_SAMPLE)
 
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""
         learned = self.choice == "learned" or (self.choice == "auto" and not is_chinese(html))
         rewriting = Rewriting(self.format, self.math, self.tables, self.links)
-        page = parse(html, pass_over=not learned, rewrite=rewriting.tree)
+        page = parse(html, skip_boilerplate=not learned, rewrite=rewriting.tree)
         if page is None or not len(page.blocks):
             return None
-        kept = choose(page.containers, page.blocks, page.figures, traits())
-        if learned and (self.choice == "learned" or page.blocks[:, UNITS].sum() >= _LITTLE):
+        kept = choose_blocks(page.containers, page.blocks, page.scores, element_traits())
+        if learned and (
+            self.choice == "learned" or page.blocks[:, UNITS].sum() >= _MIN_LEARNED_UNITS
+        ):
             from mind_clean.extractors.blocks.judge import choose_learned
 
             kept = choose_learned(page, kept)
-        parts = page.containers, page.blocks, traits(), page.text, kept
+        parts = page.containers, page.blocks, element_traits(), page.text, kept
         text = rewriting.finish(render(*parts, self.list_bullets).tobytes())
         if not text.strip():
             return None
-        running = round(float(page.figures[kept, VALUE].sum()) / WHOLE)
-        return MainText(text, characters(page, html, self.density_of), running)
+        running = round(float(page.scores[kept, VALUE].sum()) / MAX_VALUE_PER_UNIT)
+        return MainText(text, count_characters(page, html, self.density_of), running)
 
 
 CHOICES = ("auto", "rules", "learned")
 
-_LITTLE = 600
+_MIN_LEARNED_UNITS = 600
 """Units: with less text it is a fragment or a shell, no page of a site."""
 
-_HAN_BYTES = 0.02
+_MIN_HAN_SHARE = 0.02
 """Of the source. Of 247 Chinese pages with gold text the least has 0.022, of 958 others with Latin
 script all but one have under 0.013."""
 
@@ -91,14 +93,14 @@ script all but one have under 0.013."""
 def is_chinese(html: str) -> bool:
     """Tell whether the Han characters of a page's source are more than those of a few names."""
     data = np.frombuffer(encoded(html), np.uint8)
-    return int(np.count_nonzero((data >= 0xE4) & (data <= 0xE9))) * 3 > _HAN_BYTES * len(data)
+    return int(np.count_nonzero((data >= 0xE4) & (data <= 0xE9))) * 3 > _MIN_HAN_SHARE * len(data)
 
 
 _SAMPLE = "<?xml><p>tea<i/>茶</p><nav>x</nav>" + "<br>" * 5000
 """A page that needs every kernel."""
 
 
-def characters(page: Page | None, html: str, of: str) -> int:
+def count_characters(page: Page | None, html: str, of: str) -> int:
     """Return the visible characters of which a density is a share (see `DENSITY_OF`)."""
     if of == "html":
         return visible_characters(html)
@@ -106,7 +108,7 @@ def characters(page: Page | None, html: str, of: str) -> int:
         return 0
     if of == "page":
         return page.characters
-    kept = keep_all_but_boilerplate(page.containers, page.blocks, page.figures)
+    kept = keep_all_but_boilerplate(page.containers, page.blocks, page.scores)
     text, ends = page.text.tobytes(), page.blocks[:, TEXT_END].tolist()
     texts = [text[start:end] for start, end in pairwise([0, *ends])]
     return visible_characters(b" ".join(compress(texts, kept.tolist())).decode())

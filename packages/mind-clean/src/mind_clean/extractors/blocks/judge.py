@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mind_clean.extractors.blocks.block_features import FEATURES, features_of
-from mind_clean.extractors.blocks.name_rules import name_scores
+from mind_clean.extractors.blocks.block_features import FEATURES, compute_features
+from mind_clean.extractors.blocks.name_rules import score_names
 from mind_clean.extractors.blocks.page import (
     END,
     FIRST,
@@ -25,7 +25,7 @@ from mind_clean.extractors.blocks.page import (
     PARENT,
     TAG,
     UNITS,
-    Figures,
+    Floats,
     Kept,
     Page,
     Rows,
@@ -34,8 +34,8 @@ from mind_clean.extractors.blocks.text_features import Features, Scores
 from mind_core.kernels.library import kernel
 
 WEIGHTS = Path(__file__).with_name("judge.npz")
-AROUND = 18
-"""Features that the second set of trees has beside those of the first."""
+NEIGHBOUR_FEATURES = 18
+"""Number of features that only the second set of trees has."""
 
 _STEPS, _LIMIT = 4096, 12.0
 _ODDS = 1.0 / (1.0 + np.exp(-np.linspace(-_LIMIT, _LIMIT, _STEPS + 1)))
@@ -43,7 +43,7 @@ _OFFSETS = np.array([-3, -2, -1, 1, 2, 3], np.int64)
 _REACHES = np.array([5, 15], np.int64)
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 _ROUNDS = 20
-_LEAST = 0.25
+_MIN_PROBABILITY = 0.25
 """What is less likely than this is no main text, even where nothing on the page is likelier."""
 
 
@@ -83,47 +83,48 @@ def load_judge(path: str = str(WEIGHTS)) -> Judge:
 def choose_learned(page: Page, kept: Kept) -> Kept:
     """Return for each block of a page whether it is main text; `kept` is what the rules say."""
     judge = load_judge()
-    page_is = page.containers, page.blocks, page.figures, page.text
-    features = features_of(*page_is, kept, name_scores(judge.name_words), judge.word_scores)
-    alone = odds(features, judge.first, judge.starts[0])
+    page_is = page.containers, page.blocks, page.scores, page.text
+    features = compute_features(*page_is, kept, score_names(judge.name_words), judge.word_scores)
+    alone = predict(features, judge.first, judge.starts[0])
     around = add_neighbours(page.containers, page.blocks, features, alone)
-    return best_choice(page.blocks, odds(around, judge.second, judge.starts[1]))
+    return choose_best(page.blocks, predict(around, judge.second, judge.starts[1]))
 
 
-def odds(features: Features, trees: Trees, start: float) -> Figures:
+def predict(features: Features, trees: Trees, start: float) -> Floats:
     """Return the probability of each row, float64, by trees over its features.
 
     The logistic function is looked up in a table between -12 and 12, so that no library's `exp`
     decides about a block.
     """
     out = np.empty(len(features))
-    _odds(features, *trees, start, _ODDS, out)
+    _predict(features, *trees, start, _ODDS, out)
     return out
 
 
 def _one_leaf() -> tuple[Any, ...]:
-    """Return what `_odds` takes, for one row and one tree that is a leaf."""
+    """Return what `_predict` takes, for one row and one tree that is a leaf."""
     one = [np.zeros(1, kind) for kind in (np.int32, np.int16, np.float32, np.int32)]
     one[1][0] = -1
     return np.zeros((1, 1), np.float32), *one, 0.0, _ODDS, np.zeros(1)
 
 
 @kernel("void(f4[,], i4[], i2[], f4[], i4[], f8, f8[], f8[])", example=_one_leaf)
-def _odds(
+def _predict(
     features: Features,
     roots: npt.NDArray[np.int32],
     splits: npt.NDArray[np.int16],
     thresholds: npt.NDArray[np.float32],
     rights: npt.NDArray[np.int32],
     start: float,
-    table: Figures,
-    out: Figures,
+    table: Floats,
+    out: Floats,
 ) -> None:
     """Write the probability of each row."""
     for row in range(len(features)):
         total = start
         for root in roots:
             node = np.int64(root)
+            # The left child is the next node, so a tree needs one index each and reads forward.
             while splits[node] >= 0:
                 if features[row, splits[node]] <= thresholds[node]:
                     node += 1
@@ -135,22 +136,24 @@ def _odds(
         out[row] = table[below] + (table[below + 1] - table[below]) * (place - below)
 
 
-def add_neighbours(containers: Rows, blocks: Rows, features: Features, alone: Figures) -> Features:
+def add_neighbours(containers: Rows, blocks: Rows, features: Features, alone: Floats) -> Features:
     """Return the features with the probabilities of the blocks around, and of the same kind."""
-    out = np.empty((len(blocks), FEATURES + AROUND), np.float32)
+    out = np.empty((len(blocks), FEATURES + NEIGHBOUR_FEATURES), np.float32)
     _add_neighbours(containers, blocks, features, np.ascontiguousarray(alone), out)
     return out
 
 
 @kernel("void(i8[,], i8[,], f4[,], f8[], f4[,])")
 def _add_neighbours(
-    containers: Rows, blocks: Rows, features: Features, alone: Figures, out: Features
+    containers: Rows, blocks: Rows, features: Features, alone: Floats, out: Features
 ) -> None:
     """Write the features and what is around each block."""
     count = len(blocks)
+    # Sums before each block, of its size and of size times probability: any mean over a run of
+    # blocks, around a block or in a container, is two subtractions.
     units, sums = np.zeros(count + 1), np.zeros(count + 1)
     for block in range(count):
-        size = blocks[block, UNITS] + 1.0
+        size = blocks[block, UNITS] + 1.0  # so that a block without letters counts
         units[block + 1] = units[block] + size
         sums[block + 1] = sums[block] + size * alone[block]
     for block in range(count):
@@ -179,7 +182,7 @@ def _add_neighbours(
 
 
 @kernel
-def _add_kinds(containers: Rows, blocks: Rows, alone: Figures, out: Features, to: int) -> None:
+def _add_kinds(containers: Rows, blocks: Rows, alone: Floats, out: Features, to: int) -> None:
     """Write the mean probability, and the number, of the blocks of a page that are marked alike.
 
     By their own element and names, then by those of their container.
@@ -212,36 +215,37 @@ def _add_kinds(containers: Rows, blocks: Rows, alone: Figures, out: Features, to
             out[block, to + 2 * way + 1] = members[slot]
 
 
-def best_choice(blocks: Rows, likely: Figures) -> Kept:
+def choose_best(blocks: Rows, probabilities: Floats) -> Kept:
     """Return the choice with the best expected F1: what is likelier than half of that F1.
 
     Lipton et al. 2014 (arXiv:1402.1892): the best threshold of a probability is F*/2. What is
-    less likely than `_LEAST` stays out, so that a page without a main text has none.
+    less likely than `_MIN_PROBABILITY` stays out, so that a page without a main text has none.
     """
     kept = np.zeros(len(blocks), np.bool_)
-    _best_choice(blocks, np.ascontiguousarray(likely), kept)
+    _choose_best(blocks, np.ascontiguousarray(probabilities), kept)
     return kept
 
 
 @kernel("void(i8[,], f8[], b1[])")
-def _best_choice(blocks: Rows, likely: Figures, kept: Kept) -> None:
+def _choose_best(blocks: Rows, probabilities: Floats, kept: Kept) -> None:
     """Write the choice."""
     count = len(blocks)
-    wanted = 0.0
+    wanted = 0.0  # the expected amount of main text: what recall is a share of
     for block in range(count):
-        wanted += likely[block] * (blocks[block, UNITS] + 2.0)
+        wanted += probabilities[block] * (blocks[block, UNITS] + 2.0)
+    # F1 / 2 is the best threshold and F1 depends on the threshold: a fixed point, in a few rounds.
     threshold = 0.5
     for _ in range(_ROUNDS):
         taken, right = 0.0, 0.0
         for block in range(count):
-            if likely[block] >= threshold:
+            if probabilities[block] >= threshold:
                 size = blocks[block, UNITS] + 2.0
                 taken += size
-                right += size * likely[block]
+                right += size * probabilities[block]
         better = right / max(1e-9, taken + wanted)
         if abs(better - threshold) < 1e-4:
             break
         threshold = better
-    threshold = max(threshold, _LEAST)
+    threshold = max(threshold, _MIN_PROBABILITY)
     for block in range(count):
-        kept[block] = likely[block] >= threshold
+        kept[block] = probabilities[block] >= threshold

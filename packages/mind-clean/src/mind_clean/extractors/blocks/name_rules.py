@@ -18,14 +18,14 @@ from mind_clean.extractors.blocks.element_rules import (
     BOILERPLATE_ELEMENTS,
     BOILERPLATE_ROLES,
     MAIN,
-    words,
+    word_set,
 )
 from mind_clean.extractors.blocks.page import Rows
 from mind_clean.extractors.blocks.text_features import Scores
 
 MAIN_BY_NAME = 1
 
-_BOILERPLATE_WORDS = words(
+_BOILERPLATE_WORDS = word_set(
     "nav navbar navi navigation navheader navfooter docnav menu sidebar sphinxsidebar sidenav "
     "breadcrumb breadcrumbs breadcrumbtrail crumbs pagination pager paginator toolbar toolbox "
     "toc masthead footer foot skip jump related relatedtopics recommend recommended "
@@ -36,18 +36,18 @@ _BOILERPLATE_WORDS = words(
     "signup login signin rss cookie cookies consent gdpr popup modal overlay lightbox tooltip "
     "gallery galleries slideshow carousel slider byline tags tagcloud copyright printfriendly"
 )
-_MAIN_WORDS = words(
+_MAIN_WORDS = word_set(
     "article main content body post entry text story document chapter section page blog news"
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _MAX_NAME_WORDS = 4
 _MAX_NAMES_LENGTH = 500
 _MAX_KNOWN_NAMES = 50_000
-_SPEAKS_OF_OTHERS = words("with has have no without and show hide toggle is")
+_SPEAKS_OF_OTHERS = word_set("with has have no without and show hide toggle is")
 """Before a word for a part: the element has such a part, or has none (contentWithSidebar)."""
 
 
-def weight(names: str) -> int:
+def weigh_names(names: str) -> int:
     """Return the weight of an element by its classes and id, with blanks between them.
 
     `BOILERPLATE_BY_NAME`, `MAIN_BY_NAME`, or 0 if they say nothing. A name of more than
@@ -60,7 +60,7 @@ def weight(names: str) -> int:
         if one is None:
             if len(_known_names) > _MAX_KNOWN_NAMES:
                 _known_names.clear()
-            one = _known_names[name] = _weight_of(name)
+            one = _known_names[name] = _weigh_name(name)
         if one == BOILERPLATE_BY_NAME:
             return BOILERPLATE_BY_NAME
         found = one or found
@@ -70,13 +70,13 @@ def weight(names: str) -> int:
 _known_names: dict[str, int] = {}
 
 
-def words_of(names: str) -> list[str]:
+def split_names(names: str) -> list[str]:
     """Return the words of names in small letters: "postBody-left" has post, body and left."""
     return [word.lower() for word in _WORD.findall(names)]
 
 
-def _weight_of(name: str) -> int:
-    parts = words_of(name)
+def _weigh_name(name: str) -> int:
+    parts = split_names(name)
     if not _BOILERPLATE_WORDS.isdisjoint(parts) and _names_boilerplate(parts):
         return BOILERPLATE_BY_NAME
     return 0 if _MAIN_WORDS.isdisjoint(parts) else MAIN_BY_NAME
@@ -85,6 +85,7 @@ def _weight_of(name: str) -> int:
 def _names_boilerplate(parts: list[str]) -> bool:
     if len(parts) > _MAX_NAME_WORDS:
         return False
+    # "has-sidebar" is the column next to a sidebar; "sidebar" and "left-sidebar" are one.
     places = [place for place, word in enumerate(parts) if word in _BOILERPLATE_WORDS]
     return any(not place or parts[place - 1] not in _SPEAKS_OF_OTHERS for place in places)
 
@@ -96,68 +97,70 @@ _MAX_KNOWN_TAGS = 20_000
 _MAX_SCORED_CHARACTERS = 300
 _MAX_SCORE = 120
 
-_NAMED_BY_CHANCE = words("blockquote dd dt figure center tr tbody thead tfoot body")
+_NAMED_BY_CHANCE = word_set("blockquote dd dt figure center tr tbody thead tfoot body")
 
-_LOWEST = BOILERPLATE - 1  # so that no tag says 0
+_WEIGHT_OFFSET = BOILERPLATE - 1  # so that no tag says 0
 _MAIN_BIT, _NAME_SHIFT = 8, 4
 
 
-def weigh(start_tags: Sequence[bytes]) -> Rows:
+def weigh_start_tags(start_tags: Sequence[bytes]) -> Rows:
     """Return what start tags say, as the parser writes them, a row for each.
 
     The weight of the element, the number of its names (class and id; the same names have the same
     number on one page), and whether it says that it is the main text.
     """
-    if len(_known) > _MAX_KNOWN_TAGS or len(_numbers) > _MAX_KNOWN_TAGS:
-        _known.clear()
-        _numbers.clear()
-        _scored.clear()
-    said = np.array([_known.get(tag) or _weigh(tag) for tag in start_tags], np.int64)
-    weights = (said & (_MAIN_BIT - 1)) + _LOWEST
-    return np.stack((weights, said >> _NAME_SHIFT, said & _MAIN_BIT > 0), 1)
+    if len(_known_tags) > _MAX_KNOWN_TAGS or len(_name_numbers) > _MAX_KNOWN_TAGS:
+        _known_tags.clear()
+        _name_numbers.clear()
+        _name_scores.clear()
+    weighed = np.array(
+        [_known_tags.get(tag) or _weigh_start_tag(tag) for tag in start_tags], np.int64
+    )
+    weights = (weighed & (_MAIN_BIT - 1)) + _WEIGHT_OFFSET
+    return np.stack((weights, weighed >> _NAME_SHIFT, weighed & _MAIN_BIT > 0), 1)
 
 
-_known: dict[bytes, int] = {}
+_known_tags: dict[bytes, int] = {}
 """What each start tag says in one number, so that the garbage collector has nothing to look at."""
 
-_numbers: dict[str, int] = {}
+_name_numbers: dict[str, int] = {}
 
-_scored = bytearray()
-"""The score of each names' number as an int8, as far as anybody has asked; 0 has none."""
+_name_scores = bytearray()
+"""The score of each names' number as an int8, as far as they were scored; 0 has none."""
 
 
-def name_scores(table: Mapping[str, int]) -> Scores:
+def score_names(table: Mapping[str, int]) -> Scores:
     """Return the score of each number of names, int8: what their words say by a table.
 
     Of more than three words that the table has, the three that say most count.
     """
-    if not _scored:
-        _scored.append(0)
-    for names in islice(_numbers, len(_scored) - 1, None):
-        words = set(words_of(names[:_MAX_SCORED_CHARACTERS]))
+    if not _name_scores:
+        _name_scores.append(0)
+    for names in islice(_name_numbers, len(_name_scores) - 1, None):
+        words = set(split_names(names[:_MAX_SCORED_CHARACTERS]))
         scores = (table[word] for word in words if word in table)
-        most = sorted(scores, key=lambda score: (abs(score), score))[-3:]
-        _scored.append(max(-_MAX_SCORE, min(_MAX_SCORE, sum(most))) & 0xFF)
-    return np.frombuffer(bytes(_scored), np.int8)
+        strongest = sorted(scores, key=lambda score: (abs(score), score))[-3:]
+        _name_scores.append(max(-_MAX_SCORE, min(_MAX_SCORE, sum(strongest))) & 0xFF)
+    return np.frombuffer(bytes(_name_scores), np.int8)
 
 
-def _weigh(start_tag: bytes) -> int:
+def _weigh_start_tag(start_tag: bytes) -> int:
     source = start_tag.decode()
     tag = source[1 : source.index(" ")]
     found = dict(_ATTRIBUTE(source))
     if "&" in source:
-        found = {name: _unescaped(value) for name, value in found.items()}
-    weight, names, is_main = weighed_by(tag, found)
-    number = _numbers.setdefault(names, len(_numbers) + 1) if names else 0
-    weighed = number << _NAME_SHIFT | is_main * _MAIN_BIT | weight - _LOWEST
+        found = {name: _unescape(value) for name, value in found.items()}
+    weight, names, is_main = weigh_attributes(tag, found)
+    number = _name_numbers.setdefault(names, len(_name_numbers) + 1) if names else 0
+    weighed = number << _NAME_SHIFT | is_main * _MAIN_BIT | weight - _WEIGHT_OFFSET
     if len(start_tag) <= _MAX_TAG_BYTES:
-        _known[start_tag] = weighed
+        _known_tags[start_tag] = weighed
     return weighed
 
 
-def weighed_by(tag: str, attributes: Mapping[str, str]) -> tuple[int, str, bool]:
+def weigh_attributes(tag: str, attributes: Mapping[str, str]) -> tuple[int, str, bool]:
     """Return the weight of an element, its names, and whether it says that it is the main text."""
-    names = _names(tag, attributes)
+    names = _join_names(tag, attributes)
     role = attributes.get("role")
     if (
         tag in BOILERPLATE_ELEMENTS
@@ -169,19 +172,21 @@ def weighed_by(tag: str, attributes: Mapping[str, str]) -> tuple[int, str, bool]
     is_body = attributes.get("itemprop") == "articleBody"
     if is_main or tag == "article" or role == "article" or is_body:
         return MAIN, names, is_main
-    weighed = weight(names) if names else 0
+    weighed = weigh_names(names) if names else 0
     return 0 if weighed < 0 and tag in _NAMED_BY_CHANCE else weighed, names, False
 
 
-def _names(tag: str, attributes: Mapping[str, str]) -> str:
+def _join_names(tag: str, attributes: Mapping[str, str]) -> str:
     """Return class and id; not the id of a section, which is made from its heading."""
     classes, identity = attributes.get("class", ""), attributes.get("id", "")
+    # Sphinx makes the id of a section from its heading: "sharing-with-a-friend" is no place for
+    # sharing buttons.
     if (tag == "section" or "section" in classes) and not identity.isalpha():
         return classes
     return f"{classes} {identity}".strip()
 
 
-def _unescaped(value: str) -> str:
+def _unescape(value: str) -> str:
     for entity, character in _ENTITIES:
         value = value.replace(entity, character)
     return value

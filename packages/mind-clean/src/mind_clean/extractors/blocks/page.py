@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.library import kernel
-from mind_core.kernels.packed import Bytes
+from mind_core.kernels.packed import Bytes, Offsets
 
 Rows = npt.NDArray[np.int64]
-Figures = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 Kept = npt.NDArray[np.bool_]
 """For each block whether it is still kept."""
 
@@ -26,7 +26,7 @@ Latin letters (a Chinese character counts two and a half) and in characters, whe
 in bytes, whether it holds more than one line, and the number of the names of that element."""
 
 SHARE, VALUE = range(2)
-"""Figures of a block: the share that is text of links to other pages, 0 to 1, and how much it looks
+"""Scores of a block: the share that is text of links to other pages, 0 to 1, and how much it looks
 like running text, in units."""
 
 
@@ -39,15 +39,38 @@ class Page(NamedTuple):
 
     containers: Rows
     blocks: Rows
-    figures: Figures
+    scores: Floats
     text: Bytes
     """The texts of all blocks, end to end, as UTF-8."""
     characters: int
     """Visible characters of all blocks, with the marks of list items and cells."""
 
 
-def one_block() -> tuple[Rows, Rows, Figures, Rows]:
-    """Return containers, blocks, figures and traits of a body with one block without text."""
+class Columns(NamedTuple):
+    """Hold what is found, and the working memory."""
+
+    containers: Rows
+    blocks: Rows
+    scores: Floats
+    state: Offsets
+    stack: Offsets
+    """For each open element its number in the outline, what it is, the kind around it, and the
+    names of the element of that kind."""
+
+
+def allocate_columns(elements: int, state_fields: int) -> Columns:
+    """Return columns with room for the containers and blocks of so many elements."""
+    return Columns(
+        np.empty((elements + 1, 8), np.int64),
+        np.empty((2 * elements + 2, 7), np.int64),
+        np.empty((2 * elements + 2, 2), np.float64),
+        np.zeros(state_fields, np.int64),
+        np.empty((elements + 1, 4), np.int64),
+    )
+
+
+def example_page() -> tuple[Rows, Rows, Floats, Rows]:
+    """Return containers, blocks, scores and traits of a body with one block without text."""
     containers, blocks = np.zeros((1, IS_MAIN + 1), np.int64), np.zeros((1, OWNER + 1), np.int64)
     containers[0, PARENT], containers[0, END] = -1, 1
     return containers, blocks, np.zeros((1, VALUE + 1)), np.zeros(1, np.int64)
@@ -57,7 +80,7 @@ _SALT = np.uint64(0x9E3779B97F4A7C15)
 
 
 @kernel
-def sibling_kinds(containers: Rows) -> Rows:
+def find_sibling_kinds(containers: Rows) -> Rows:
     """Return for each container the first one of its parent with its element and names."""
     size = len(containers)
     slots = 4

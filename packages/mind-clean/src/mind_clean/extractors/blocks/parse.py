@@ -16,10 +16,9 @@ from selectolax.lexbor import LexborHTMLParser
 from mind_clean.extractors.blocks.build_blocks import (
     BLOCKS,
     CHARACTERS,
-    PASSED_BY_NAME,
-    Columns,
-    assemble,
-    room_for,
+    SKIPPED_BY_NAME,
+    STATE_FIELDS,
+    build_blocks,
 )
 from mind_clean.extractors.blocks.element_index import (
     FIELDS,
@@ -27,13 +26,13 @@ from mind_clean.extractors.blocks.element_index import (
     IS_MAIN,
     OPENED,
     WEIGHT,
-    Outline,
+    ElementIndex,
     find_elements,
 )
-from mind_clean.extractors.blocks.element_rules import VERBATIMS, tags, words
+from mind_clean.extractors.blocks.element_rules import VERBATIMS, load_tags, word_set
 from mind_clean.extractors.blocks.inline_text import START
-from mind_clean.extractors.blocks.name_rules import weigh
-from mind_clean.extractors.blocks.page import Page
+from mind_clean.extractors.blocks.name_rules import weigh_start_tags
+from mind_clean.extractors.blocks.page import Columns, Page, allocate_columns
 from mind_clean.extractors.bounds import bounded, count_of, parsed
 from mind_clean.extractors.surrogates import encoded
 from mind_clean.extractors.xhtml import with_end_tags
@@ -42,52 +41,54 @@ from mind_core.kernels.packed import Bytes, Offsets
 Rewrite: TypeAlias = Callable[[LexborHTMLParser], None]
 """Changes the tree of a page before it is cut into blocks."""
 
-_HARMLESS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
+_MAX_OPEN_TAGS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
 _STRIPPED = sorted(
-    words("script style noscript template svg select button iframe textarea noframes")
+    word_set("script style noscript template svg select button iframe textarea noframes")
 )
-_LITTLE = 300  # characters
+_MIN_CHARACTERS = 300  # characters
 _NO_SCRIPT = re.compile("<noscript", re.IGNORECASE)
 _HIDDEN = re.compile(r"\shidden\b|display:\s*none", re.IGNORECASE)
 _NONE = re.compile(r"display:\s*none", re.IGNORECASE)
-_MUCH = 0.5
+_MAX_NAMED_SHARE = 0.5
 _LESS = np.uint8(ord("<"))
-_LARGE = 1 << 20
+_MAX_KEPT_ELEMENTS = 1 << 20
 """Buffers for more elements than this are given back after the page that needed them."""
 
 
 class Buffers(NamedTuple):
     """Hold the working memory of the kernels for pages of up to so many elements."""
 
-    outline: Outline
+    element_index: ElementIndex
     open_elements: Offsets
-    asking: Offsets
+    to_weigh: Offsets
     columns: Columns
 
 
-def read(html: str, pass_over: bool = True, rewrite: Rewrite | None = None) -> Page | None:
+def parse_page(
+    html: str, skip_boilerplate: bool = True, rewrite: Rewrite | None = None
+) -> Page | None:
     """Return the blocks of a page, or none if it has no body.
 
-    What is set apart is passed over unseen, but for its number of characters. If that leaves
-    little of the page, or if much of it is apart by a mere name, the page is read again with open
-    eyes. Without `pass_over` it is read so at once. What <noscript> holds, or else what is hidden,
-    is read only where the page has next to no text without it: forums of Discourse write their
-    posts in <noscript>, and servers that send a page in pieces (React) hide it until a script
-    puts it in its place.
+    Of boilerplate only the characters are counted. If that leaves little of the page, or if much
+    of it is boilerplate by a mere name, the page is read again with all its text; without
+    `skip_boilerplate` it is at once. What <noscript> holds, or else what is hidden, is read only
+    where the page has next to no text without it: forums of Discourse write their posts in
+    <noscript>, and servers that send a page in pieces (React) hide it until a script puts it in
+    its place.
     """
-    page = _read(html, pass_over, _STRIPPED, rewrite)
-    if page is not None and page.characters >= _LITTLE:
+    page = _parse_once(html, skip_boilerplate, _STRIPPED, rewrite)
+    if page is not None and page.characters >= _MIN_CHARACTERS:
         return page
     for others, shown, found in (
         ([tag for tag in _STRIPPED if tag != "noscript"], False, _NO_SCRIPT),
         (_STRIPPED, True, _HIDDEN),
     ):
         if found.search(html) is not None:
-            without = _read(html, pass_over, others, rewrite, shown)
-            if without is not None and without.characters >= _LITTLE:
+            without = _parse_once(html, skip_boilerplate, others, rewrite, shown)
+            if without is not None and without.characters >= _MIN_CHARACTERS:
                 return without
             page = None  # its arrays are the extractor's
-    return page if page is not None else _read(html, pass_over, _STRIPPED, rewrite)
+    return page if page is not None else _parse_once(html, skip_boilerplate, _STRIPPED, rewrite)
 
 
 def _show_hidden(tree: LexborHTMLParser) -> None:
@@ -99,14 +100,14 @@ def _show_hidden(tree: LexborHTMLParser) -> None:
             del node.attrs["style"]
 
 
-def _read(
+def _parse_once(
     html: str,
-    pass_over: bool,
+    skip_boilerplate: bool,
     stripped: list[str],
     rewrite: Rewrite | None,
     shown: bool = False,
 ) -> Page | None:
-    tree = parsed(LexborHTMLParser, bounded(with_end_tags(encoded(html)), _HARMLESS))
+    tree = parsed(LexborHTMLParser, bounded(with_end_tags(encoded(html)), _MAX_OPEN_TAGS))
     if tree.body is None:
         return None
     if rewrite is not None:
@@ -117,55 +118,57 @@ def _read(
     if "noscript" not in stripped:
         tree.unwrap_tags(["noscript"])
     source = (tree.body.html or "").encode()
-    data, buffers, elements, asked = _find(source)
+    data, buffers, elements, to_weigh_count = _index_elements(source)
     if elements < 0:
         tree.unwrap_tags(sorted(VERBATIMS))
         source = (tree.body.html or "").encode()
-        data, buffers, elements, asked = _find(source, verbatim=False)
+        data, buffers, elements, to_weigh_count = _index_elements(source, verbatim=False)
     del tree
-    _weigh(source, buffers.outline, buffers.asking[:asked])
+    _weigh_elements(source, buffers.element_index, buffers.to_weigh[:to_weigh_count])
     out, columns = np.empty(len(data), np.uint8), buffers.columns
-    assemble(data, buffers.outline, elements, pass_over, out, *columns)
-    characters, passed, by_name = columns.state[CHARACTERS : PASSED_BY_NAME + 1].tolist()
+    build_blocks(data, buffers.element_index, elements, skip_boilerplate, out, *columns)
+    characters, passed, by_name = columns.state[CHARACTERS : SKIPPED_BY_NAME + 1].tolist()
     seen = characters - passed - by_name
-    if passed + by_name and (seen < _LITTLE or by_name > _MUCH * (seen + by_name)):
-        assemble(data, buffers.outline, elements, False, out, *columns)
+    if passed + by_name and (
+        seen < _MIN_CHARACTERS or by_name > _MAX_NAMED_SHARE * (seen + by_name)
+    ):
+        build_blocks(data, buffers.element_index, elements, False, out, *columns)
     blocks, containers, characters = columns.state[BLOCKS : CHARACTERS + 1].tolist()
     return Page(
         columns.containers[:containers],
         columns.blocks[:blocks],
-        columns.figures[:blocks],
+        columns.scores[:blocks],
         out[: columns.state[START]],
         characters,
     )
 
 
-def _find(source: bytes, verbatim: bool = True) -> tuple[Bytes, Buffers, int, int]:
+def _index_elements(source: bytes, verbatim: bool = True) -> tuple[Bytes, Buffers, int, int]:
     """Return the source as an array, buffers with its elements, and the counts of the kernel."""
     data = np.frombuffer(source, np.uint8)
-    buffers = _room_for(count_of(data, _LESS) + 1)
-    return data, buffers, *find_elements(data, tags(verbatim), *buffers[:3])
+    buffers = _allocate_buffers(count_of(data, _LESS) + 1)
+    return data, buffers, *find_elements(data, load_tags(verbatim), *buffers[:3])
 
 
 _buffers: list[Buffers] = []
 
 
-def _room_for(elements: int) -> Buffers:
+def _allocate_buffers(elements: int) -> Buffers:
     """Return buffers for so many elements: the last ones if they will do."""
     if _buffers and elements <= len(_buffers[0].open_elements):
         return _buffers[0]
     size = 1 << max(12, (elements - 1).bit_length())
-    outline = np.empty((size + 1, FIELDS), np.int64)
+    index = np.empty((size + 1, FIELDS), np.int64)
     working = np.empty(size, np.int64), np.empty(size, np.int64)
-    made = Buffers(outline, *working, room_for(size))
-    if size <= _LARGE:
+    made = Buffers(index, *working, allocate_columns(size, STATE_FIELDS))
+    if size <= _MAX_KEPT_ELEMENTS:
         _buffers[:] = [made]
     return made
 
 
-def _weigh(source: bytes, outline: Outline, asking: Offsets) -> None:
+def _weigh_elements(source: bytes, index: ElementIndex, to_weigh: Offsets) -> None:
     """Write what the attributes of elements say."""
-    if len(asking):
-        places = outline[asking, OPENED : INNER + 1].tolist()
-        said = weigh([source[start:end] for start, end in places])
-        outline[asking, WEIGHT : IS_MAIN + 1] = said
+    if len(to_weigh):
+        places = index[to_weigh, OPENED : INNER + 1].tolist()
+        weighed = weigh_start_tags([source[start:end] for start, end in places])
+        index[to_weigh, WEIGHT : IS_MAIN + 1] = weighed

@@ -20,8 +20,8 @@ from mind_clean.extractors.blocks.page import (
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 
-_MOST_CELLS = 100
-_ONE_LINE = 200
+_MAX_CELLS = 100
+_MAX_CELL_CHARACTERS = 200
 """Cells with more text than this are columns of a layout rather than cells of a table."""
 
 _LI, _TR, _TABLE = (NUMBERS[tag] for tag in ("li", "tr", "table"))
@@ -56,9 +56,10 @@ def _render(
     out: Bytes,
 ) -> int:
     """Write the text; return its number of bytes."""
-    places = _places(containers, traits)
+    places = _find_places(containers, traits)
     simple = np.zeros(len(containers), np.int64)
-    to, before = 0, -1
+    to = 0  # where the next byte goes
+    before = -1  # the container of the last block that was written
     for block in range(len(blocks)):
         if not kept[block]:
             continue
@@ -66,24 +67,24 @@ def _render(
         item = places[home, _ITEM]
         new_item = before < 0 or item != places[before, _ITEM]
         if before >= 0:
-            to = _divide(containers, blocks, places, simple, before, home, out, to)
+            to = _write_separator(containers, blocks, places, simple, before, home, out, to)
         if list_bullets and new_item and item >= 0 and containers[item, TAG] == _LI:
-            to = _put(_BULLET, 0, len(_BULLET), out, to)
+            to = _copy_bytes(_BULLET, 0, len(_BULLET), out, to)
         start = blocks[block - 1, TEXT_END] if block else 0
-        to = _put(text, start, blocks[block, TEXT_END], out, to)
+        to = _copy_bytes(text, start, blocks[block, TEXT_END], out, to)
         before = home
     return to
 
 
 @kernel
-def _put(text: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
+def _copy_bytes(text: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
     for place in range(end - start):
         out[to + place] = text[start + place]
     return to + end - start
 
 
 @kernel
-def _divide(
+def _write_separator(
     containers: Rows,
     blocks: Rows,
     places: Rows,
@@ -96,31 +97,34 @@ def _divide(
     """Write what divides two blocks that follow each other, in these two containers."""
     row, item, whole = places[home, _ROW], places[home, _ITEM], places[home, _WHOLE]
     same_item = item == places[before, _ITEM]
+    # Most closely related first: a cell's paragraphs, cells of a row, lines of an item, items of a
+    # list or rows of a table; anything else is another paragraph.
     if row >= 0 and row == places[before, _ROW]:
         same_cell = places[home, _CELL] == places[before, _CELL]
         if same_cell or not _is_simple(containers, blocks, simple, row):
-            return _put(_FEEDS, 0, 1 if item >= 0 and not same_item else 2, out, to)
-        return _put(_BAR, 0, len(_BAR), out, to)
+            return _copy_bytes(_FEEDS, 0, 1 if item >= 0 and not same_item else 2, out, to)
+        return _copy_bytes(_BAR, 0, len(_BAR), out, to)
     if whole >= 0 and whole == places[before, _WHOLE]:
         if item >= 0 and same_item:
-            return _put(_FEEDS, 0, 1, out, to)
+            return _copy_bytes(_FEEDS, 0, 1, out, to)
         rows = row >= 0 and places[before, _ROW] >= 0
         if not rows or _is_simple(containers, blocks, simple, row):
-            return _put(_FEEDS, 0, 1, out, to)
-    return _put(_FEEDS, 0, 2, out, to)
+            return _copy_bytes(_FEEDS, 0, 1, out, to)
+    return _copy_bytes(_FEEDS, 0, 2, out, to)
 
 
 @kernel
 def _is_simple(containers: Rows, blocks: Rows, simple: Rows, row: int) -> bool:
     """Tell whether a row has one short line in each of its cells."""
+    # Looked at once for each row and remembered: each of its cells needs it.
     if simple[row] == _UNKNOWN:
         simple[row] = _SIMPLE
         start, end = containers[row, FIRST], containers[row, END]
-        if end - start > _MOST_CELLS:
+        if end - start > _MAX_CELLS:
             simple[row] = _NOT_SIMPLE
         else:
             for block in range(start, end):
-                if blocks[block, LENGTH] > _ONE_LINE or blocks[block, LINES]:
+                if blocks[block, LENGTH] > _MAX_CELL_CHARACTERS or blocks[block, LINES]:
                     simple[row] = _NOT_SIMPLE
                 for other in range(start, block):
                     if blocks[other, HOME] == blocks[block, HOME]:
@@ -129,7 +133,7 @@ def _is_simple(containers: Rows, blocks: Rows, simple: Rows, row: int) -> bool:
 
 
 @kernel
-def _places(containers: Rows, traits: Rows) -> Rows:
+def _find_places(containers: Rows, traits: Rows) -> Rows:
     """Return the place of each container, from that of the one around it."""
     places = np.full((len(containers), 4), np.int64(-1))
     for i in range(1, len(containers)):
@@ -139,7 +143,7 @@ def _places(containers: Rows, traits: Rows) -> Rows:
             places[i, field] = places[above, field]
         if bits & IS_ITEM:
             places[i, _ITEM] = i
-        elif tag == _TR:
+        elif tag == _TR:  # a table inside an item is laid out by its own rows
             places[i, _ITEM], places[i, _ROW], places[i, _CELL] = -1, i, -1
         elif bits & IS_CELL:
             places[i, _ITEM], places[i, _CELL] = -1, i

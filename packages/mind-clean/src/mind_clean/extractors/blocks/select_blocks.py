@@ -1,8 +1,7 @@
 """Choose the blocks of the main text.
 
-What stands beside it by what it is called goes first (navigation, comments, advertising …), then
-what the best container does not hold, then, inside the main text, lists of links to other pages
-and teasers of them.
+Boilerplate by element or name goes first (navigation, comments, advertising …), then what the best
+container does not hold, then, inside the main text, lists of links to other pages and teasers.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from mind_clean.extractors.blocks.block_scores import (
     OF_LINKS,
     OF_UNITS,
     OF_VALUES,
-    are_teasers,
     is_heading,
-    of,
-    sums_of,
+    is_teaser_list,
+    prefix_sums,
+    range_sum,
 )
 from mind_clean.extractors.blocks.element_rules import (
     BOILERPLATE,
@@ -40,10 +39,10 @@ from mind_clean.extractors.blocks.page import (
     UNITS,
     VALUE,
     WEIGHT,
-    Figures,
+    Floats,
     Kept,
     Rows,
-    one_block,
+    example_page,
 )
 from mind_core.kernels.library import kernel
 
@@ -56,8 +55,9 @@ _MIN_LEFT_SHARE = 0.1
 
 
 @kernel
-def main_element(containers: Rows, figures: Figures) -> int:
+def find_main_element(containers: Rows, scores: Floats) -> int:
     """Return the one <main> (or role) that holds the text of the page, or 0 for the body."""
+    # Several <main> in a row, as around teasers, say nothing about where the text is.
     first, last = 0, 0
     for i in range(1, len(containers)):
         if containers[i, IS_MAIN] and containers[i, FIRST] < containers[i, END]:
@@ -67,10 +67,10 @@ def main_element(containers: Rows, figures: Figures) -> int:
     if first == 0 or containers[last, FIRST] >= containers[first, END]:  # or several in a row
         return 0
     whole, inside = 0.0, 0.0
-    for block in range(len(figures)):
-        whole += figures[block, VALUE]
+    for block in range(len(scores)):
+        whole += scores[block, VALUE]
         if containers[first, FIRST] <= block < containers[first, END]:
-            inside += figures[block, VALUE]
+            inside += scores[block, VALUE]
     return first if inside >= _MIN_MAIN_SHARE * whole or whole - inside < _MAX_UNITS_OUTSIDE else 0
 
 
@@ -83,42 +83,44 @@ def drop_outside(containers: Rows, kept: Kept, container: int) -> None:
 
 @kernel
 def find_boilerplate(containers: Rows, main: int) -> Rows:
-    """Return the containers that their element, role, class or id sets apart."""
-    apart = np.empty(len(containers), np.int64)
+    """Return the containers that are boilerplate by their element, role, class or id."""
+    boilerplate = np.empty(len(containers), np.int64)
     count = 0
     for i in range(len(containers)):
         if containers[i, WEIGHT] < 0 and i != main:
-            apart[count] = i
+            boilerplate[count] = i
             count += 1
-    return apart[:count]
+    return boilerplate[:count]
 
 
 @kernel
 def drop_boilerplate(
-    containers: Rows, blocks: Rows, figures: Figures, kept: Kept, main: int, apart: Rows
+    containers: Rows, blocks: Rows, scores: Floats, kept: Kept, main: int, boilerplate: Rows
 ) -> None:
-    """Drop what is set apart.
+    """Drop boilerplate.
 
     What holds over a third of the running text of the page stays for now, and so do all of its kind
     together: then the name means something else (p.paywall, body > form).
     """
-    sums = sums_of(blocks, figures, kept)
-    all_of_it = of(sums, containers[main, FIRST], containers[main, END], OF_VALUES)
+    sums = prefix_sums(blocks, scores, kept)
+    all_of_it = range_sum(sums, containers[main, FIRST], containers[main, END], OF_VALUES)
+    # A hash table of kinds, an element with its names, and the value of all containers of a kind:
+    # eight paragraphs p.paywall hold the article together, none of them alone a third of it.
     slots = 2
-    while slots < 2 * len(apart) + 2:
+    while slots < 2 * len(boilerplate) + 2:
         slots *= 2
     kinds, of_a_kind = np.full(slots, np.int64(-1)), np.zeros(slots)
-    done = -1
-    for i in apart:
+    done = -1  # the end of the last one counted: what is inside it must not count twice
+    for i in boilerplate:
         if containers[i, FIRST] >= done:
-            value = of(sums, containers[i, FIRST], containers[i, END], OF_VALUES)
-            of_a_kind[_slot(kinds, containers, i)] += value
+            value = range_sum(sums, containers[i, FIRST], containers[i, END], OF_VALUES)
+            of_a_kind[_find_slot(kinds, containers, i)] += value
             done = containers[i, END]
-    for i in apart:
+    for i in boilerplate:
         start, end = containers[i, FIRST], containers[i, END]
-        value = of(sums, start, end, OF_VALUES)
-        of_its_kind = max(value, of_a_kind[_slot(kinds, containers, i)])
-        no_sentences = value < _MIN_VALUE_PER_UNIT * of(sums, start, end, OF_UNITS)
+        value = range_sum(sums, start, end, OF_VALUES)
+        of_its_kind = max(value, of_a_kind[_find_slot(kinds, containers, i)])
+        no_sentences = value < _MIN_VALUE_PER_UNIT * range_sum(sums, start, end, OF_UNITS)
         if of_its_kind <= _MAX_BOILERPLATE_SHARE * all_of_it or (
             no_sentences and containers[i, WEIGHT] == BOILERPLATE
         ):
@@ -126,7 +128,7 @@ def drop_boilerplate(
 
 
 @kernel
-def _slot(kinds: Rows, containers: Rows, container: int) -> int:
+def _find_slot(kinds: Rows, containers: Rows, container: int) -> int:
     """Return the place of a kind of container, an element and its names, in a table."""
     kind = containers[container, NAME] << 10 | containers[container, TAG]
     slot = (kind * 0x9E3779B1 >> 7) & (len(kinds) - 1)
@@ -138,27 +140,29 @@ def _slot(kinds: Rows, containers: Rows, container: int) -> int:
 
 @kernel
 def drop_boilerplate_from(
-    containers: Rows, blocks: Rows, figures: Figures, kept: Kept, apart: Rows, core: int
+    containers: Rows, blocks: Rows, scores: Floats, kept: Kept, boilerplate: Rows, container: int
 ) -> None:
-    """Drop what is named apart and was spared, once the main text is found, if enough is left."""
-    sums = sums_of(blocks, figures, kept)
-    start, end = containers[core, FIRST], containers[core, END]
-    found = of(sums, start, end, OF_VALUES)
+    """Drop boilerplate that was spared, once the main text is found, if enough text is left."""
+    sums = prefix_sums(blocks, scores, kept)
+    start, end = containers[container, FIRST], containers[container, END]
+    found = range_sum(sums, start, end, OF_VALUES)
     left = found
-    dropped = np.zeros(len(apart), np.bool_)
-    last_end = -1
-    for place in range(len(apart)):
-        first, after = containers[apart[place], FIRST], containers[apart[place], END]
+    dropped = np.zeros(len(boilerplate), np.bool_)
+    last_end = -1  # of the last dropped one: those inside it are dropped with it
+    for place in range(len(boilerplate)):
+        first, after = containers[boilerplate[place], FIRST], containers[boilerplate[place], END]
         if (first <= start and end <= after) or last_end >= after:
             continue
         dropped[place] = True
         last_end = after
         if start <= first and after <= end:
-            left -= of(sums, first, after, OF_VALUES)
+            left -= range_sum(sums, first, after, OF_VALUES)
     if left >= _MIN_LEFT_UNITS and left >= _MIN_LEFT_SHARE * found:
-        for place in range(len(apart)):
+        for place in range(len(boilerplate)):
             if dropped[place]:
-                kept[containers[apart[place], FIRST] : containers[apart[place], END]] = False
+                kept[
+                    containers[boilerplate[place], FIRST] : containers[boilerplate[place], END]
+                ] = False
 
 
 _MIN_INDEX_LINK_SHARE = 0.5
@@ -173,79 +177,91 @@ _MAX_TEASER_SHARE = 0.35
 def drop_links(
     containers: Rows,
     blocks: Rows,
-    figures: Figures,
+    scores: Floats,
     kept: Kept,
     traits: Rows,
     path: Rows,
 ) -> None:
     """Drop links that lead away; a page that is mostly links is an index and keeps them."""
-    sums = sums_of(blocks, figures, kept)
-    if of(sums, 0, len(kept), OF_LINKS) > _MIN_INDEX_LINK_SHARE * of(sums, 0, len(kept), OF_UNITS):
+    sums = prefix_sums(blocks, scores, kept)
+    if range_sum(sums, 0, len(kept), OF_LINKS) > _MIN_INDEX_LINK_SHARE * range_sum(
+        sums, 0, len(kept), OF_UNITS
+    ):
         return
     whole = path[0]
-    all_of_it = of(sums, containers[whole, FIRST], containers[whole, END], OF_VALUES)
+    all_of_it = range_sum(sums, containers[whole, FIRST], containers[whole, END], OF_VALUES)
     on_path = np.zeros(len(containers), np.bool_)
     on_path[path] = True
     in_list = np.zeros(len(kept), np.bool_)
+    # Lists of mostly plain items keep their links: those are terms, references, further reading.
     for i in range(len(containers)):
         start, end = containers[i, FIRST], containers[i, END]
         bits = traits[containers[i, TAG]]
         teases = end - start > 3 and bits & MAY_TEASE and not on_path[i]
-        if teases and are_teasers(sums, start, end):
-            if of(sums, start, end, OF_VALUES) < _MAX_TEASER_SHARE * all_of_it:
+        if teases and is_teaser_list(sums, start, end):
+            if range_sum(sums, start, end, OF_VALUES) < _MAX_TEASER_SHARE * all_of_it:
                 kept[start:end] = False
         elif bits & IS_LIST and end - start >= 3:
-            links, units = of(sums, start, end, OF_LINKS), of(sums, start, end, OF_UNITS)
+            links, units = (
+                range_sum(sums, start, end, OF_LINKS),
+                range_sum(sums, start, end, OF_UNITS),
+            )
             few = links <= _MAX_LIST_LINK_SHARE * units
             for block in range(start, end):
                 in_list[block] |= few
     for block in range(len(blocks)):
-        share = figures[block, SHARE]
+        share = scores[block, SHARE]
         if share >= _MIN_LINK_SHARE and not in_list[block]:
+            # a sentence with a long link in it is text; a short line that is a link is not
             long = blocks[block, UNITS] > _LONG_LINK_UNITS and share < _MIN_LONG_LINK_SHARE
             kept[block] = kept[block] and (long or traits[blocks[block, KIND]] & KEEPS_LINKS > 0)
 
 
-def choose(containers: Rows, blocks: Rows, figures: Figures, traits: Rows) -> Kept:
+def choose_blocks(containers: Rows, blocks: Rows, scores: Floats, traits: Rows) -> Kept:
     """Return for each block whether it is main text; there is at least one block."""
     kept = np.ones(len(blocks), np.bool_)
-    _choose(containers, blocks, figures, traits, kept)
+    _choose_blocks(containers, blocks, scores, traits, kept)
     return kept
 
 
-def keep_all_but_boilerplate(containers: Rows, blocks: Rows, figures: Figures) -> Kept:
-    """Return for each block whether it is not set apart."""
+def keep_all_but_boilerplate(containers: Rows, blocks: Rows, scores: Floats) -> Kept:
+    """Return for each block whether it is no boilerplate."""
     kept = np.ones(len(blocks), np.bool_)
-    _keep_all_but_boilerplate(containers, blocks, figures, kept)
+    _keep_all_but_boilerplate(containers, blocks, scores, kept)
     return kept
 
 
 @kernel(
-    "void(i8[,], i8[,], f8[,], i8[], b1[])", example=lambda: (*one_block(), np.ones(1, np.bool_))
+    "void(i8[,], i8[,], f8[,], i8[], b1[])", example=lambda: (*example_page(), np.ones(1, np.bool_))
 )
-def _choose(containers: Rows, blocks: Rows, figures: Figures, traits: Rows, kept: Kept) -> None:
+def _choose_blocks(
+    containers: Rows, blocks: Rows, scores: Floats, traits: Rows, kept: Kept
+) -> None:
     """Clear what is no main text from `kept`, where all is set."""
-    main = main_element(containers, figures)
+    main = find_main_element(containers, scores)
     drop_outside(containers, kept, main)
-    apart = find_boilerplate(containers, main)
-    if len(apart):
-        drop_boilerplate(containers, blocks, figures, kept, main, apart)
-    path = path_to_main_container(containers, blocks, figures, kept, traits, main, apart)
-    if is_unnamed_table_layout(containers, blocks, figures, kept, path):
+    boilerplate = find_boilerplate(containers, main)
+    if len(boilerplate):
+        drop_boilerplate(containers, blocks, scores, kept, main, boilerplate)
+    path = path_to_main_container(containers, blocks, scores, kept, traits, main, boilerplate)
+    # Pages of the nineties have neither names nor elements to choose by.
+    if is_unnamed_table_layout(containers, blocks, scores, kept, path):
         return
-    if len(apart):
-        drop_boilerplate_from(containers, blocks, figures, kept, apart, path[-1])
-    keep_related_siblings(containers, blocks, figures, kept, path)
-    drop_links(containers, blocks, figures, kept, traits, path)
+    if len(boilerplate):
+        drop_boilerplate_from(containers, blocks, scores, kept, boilerplate, path[-1])
+    keep_related_siblings(containers, blocks, scores, kept, path)
+    drop_links(containers, blocks, scores, kept, traits, path)
     _drop_last_headings(blocks, kept)
 
 
-@kernel("void(i8[,], i8[,], f8[,], b1[])", example=lambda: (*one_block()[:3], np.ones(1, np.bool_)))
-def _keep_all_but_boilerplate(containers: Rows, blocks: Rows, figures: Figures, kept: Kept) -> None:
-    """Clear what is set apart from `kept`, where all is set."""
-    apart = find_boilerplate(containers, 0)
-    if len(apart):
-        drop_boilerplate(containers, blocks, figures, kept, 0, apart)
+@kernel(
+    "void(i8[,], i8[,], f8[,], b1[])", example=lambda: (*example_page()[:3], np.ones(1, np.bool_))
+)
+def _keep_all_but_boilerplate(containers: Rows, blocks: Rows, scores: Floats, kept: Kept) -> None:
+    """Clear boilerplate from `kept`, where all is set."""
+    boilerplate = find_boilerplate(containers, 0)
+    if len(boilerplate):
+        drop_boilerplate(containers, blocks, scores, kept, 0, boilerplate)
 
 
 @kernel

@@ -22,7 +22,7 @@ BUCKETS = 8192
 _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _SALT = np.uint64(0x9E3779B97F4A7C15)
 _BUCKET_MASK = np.uint64(BUCKETS - 1)
-_LONGEST_SCORED = 240
+_MAX_SCORED_BYTES = 240
 """Bytes: of longer texts only the words at the beginning have a score."""
 
 
@@ -33,15 +33,17 @@ def word_buckets(text: Bytes, start: int, end: int, buckets: Offsets) -> int:
     A word is a run of letters and digits, in small letters and with 0 for each digit; of Chinese,
     pairs of characters are taken. The first word's bucket comes first.
     """
-    found, at = 0, start
-    end = min(end, start + _LONGEST_SCORED)
-    before, word, in_word, most = _BASIS, _BASIS, False, len(buckets) - 2
-    while at < end and found < most:
+    found, at = 0, start  # `found`: buckets written so far
+    end = min(end, start + _MAX_SCORED_BYTES)
+    before = _BASIS  # the hash of the word, or of the Chinese character, before
+    word, in_word = _BASIS, False  # the hash of the word that is being read (FNV-1a)
+    max_found = len(buckets) - 2  # a word writes two
+    while at < end and found < max_found:
         byte = text[at]
         letter, step = False, 1
         if byte < 0x80:
             if byte >= 48 and byte <= 57:
-                byte, letter = np.uint8(48), True
+                byte, letter = np.uint8(48), True  # years, dates and times of one form are one word
             elif byte >= 65 and byte <= 90:
                 byte, letter = byte | np.uint8(32), True
             else:
@@ -78,15 +80,17 @@ def _bucket(key: np.uint64) -> int:
 
 
 @kernel
-def text_features(blocks: Rows, text: Bytes, word_scores: Scores, out: Features) -> None:
+def write_text_features(blocks: Rows, text: Bytes, word_scores: Scores, out: Features) -> None:
     """Write what the characters and words of each block say."""
     count = len(blocks)
     slots = 4
     while slots < 2 * count:
         slots *= 2
+    # A hash table of the texts of the page: what it repeats word for word ("Reply", "Share") is
+    # seldom its main text.
     keys, times = np.zeros(slots, np.uint64), np.zeros(slots, np.int64)
     slot_of = np.zeros(count, np.int64)
-    buckets = np.empty(2 * _LONGEST_SCORED, np.int64)
+    buckets = np.empty(2 * _MAX_SCORED_BYTES, np.int64)
     start = 0
     for block in range(count):
         end = blocks[block, TEXT_END]

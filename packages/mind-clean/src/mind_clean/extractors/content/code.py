@@ -6,7 +6,7 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from mind_clean.extractors.blocks.element_rules import words
+from mind_clean.extractors.blocks.element_rules import word_set
 from mind_clean.extractors.content.signs import Replacing, element
 
 _LISTINGS = "pre, td.blob-code, td.code, .syntaxhighlighter, .crayon-table"
@@ -18,7 +18,7 @@ _GUTTERS = (
     ".codeLineNumber, .CodeMirror-linenumber"
 )
 _CELLS = "td.code, td.blob-code, td.rouge-code, td.hljs-ln-code, td.crayon-code, td.lntd pre"
-_LINES = words("div li p tr ol ul table tbody")
+_LINES = word_set("div li p tr ol ul table tbody")
 _NUMBERS = re.compile(r"[\d\s.:|•]*")
 _NUMBERED = re.compile(r"[ \t]*(\d+)(?:[.:|]?(?:[ \t]|$)|[.:|])(.*)", re.DOTALL)
 _MIN_LINES = 3

@@ -6,11 +6,11 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from mind_clean.extractors.blocks.element_rules import words
+from mind_clean.extractors.blocks.element_rules import word_set
 from mind_clean.extractors.content.signs import INDENT, NUMBERED, put_first
 
 _LISTS = ("ol", "ul", "menu")
-_INLINE = words(
+_INLINE = word_set(
     "-text a b i em strong span code q s u tt kbd samp var cite abbr mark small sub sup time font "
     "dfn ins del bdi bdo big label img br wbr"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selectolax.lexbor import LexborNode
 
-from mind_clean.extractors.blocks.element_rules import words
+from mind_clean.extractors.blocks.element_rules import word_set
 
 _DEEPEST = 60
 _NAMED = {
@@ -24,7 +24,7 @@ _NAMED = {
 }  # fmt: skip
 _PLAIN = {"−": "-", "\u2061": "", "\u2062": "", "\u2063": ",", "\u2064": "+", "\u00a0": " ",
           "′": "'", "∗": "*", "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#"}  # fmt: skip
-_FUNCTIONS = words(
+_FUNCTIONS = word_set(
     "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln lg exp lim max min sup inf "
     "det dim gcd ker arg"
 )
