@@ -54,6 +54,7 @@ def register_filters() -> Offers[Filter]:
     """Offer the filters that ship with the tool."""
     return {
         "running_text": "mind_clean.filters.running_text:RunningText",
+        "garbled": "mind_clean.filters.garbled:Garbled",
         "text_density": "mind_clean.filters.text_density:TextDensity",
         "han_count": "mind_clean.filters.han_count:HanCount",
         "contamination": "mind_clean.filters.contamination:Contamination",

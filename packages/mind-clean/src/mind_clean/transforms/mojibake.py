@@ -1,8 +1,9 @@
 """Repair text that was decoded with the wrong character set.
 
-UTF-8 read as Latin-1 or Windows-1252 (â€™, ä¸­æ–‡) is mended by ftfy, GBK read as Latin-1 (ÖÐ¹ú)
-here; both only where a cheap look finds what such mistakes leave, and line by line, so that a whole
-page does not pay for one bad quotation. Quotes, full-width characters and Chinese punctuation stay.
+UTF-8 read as Latin-1 or Windows-1252 (â€™, ä¸­æ–‡) is mended by ftfy, short runs of GBK read as
+Latin-1 (ÖÐ¹ú) here, what East Asian charsets are involved in by `misread_east_asian`; only where a
+cheap look finds what such mistakes leave, and line by line, so that a whole page does not pay for
+one bad quotation. Quotes, full-width characters and Chinese punctuation stay.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from mind_clean.annotations import with_text
+from mind_clean.transforms import misread_east_asian
 from mind_clean.transforms.cleanup_flag_bits import LATIN_1
 from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
@@ -38,7 +40,7 @@ _LONGEST_LINE = 100_000
 
 @dataclass(frozen=True)
 class Mojibake:
-    """Repair UTF-8 and GBK that were read as Latin-1; leave quotes and full-width forms alone."""
+    """Repair text read in the wrong charset: UTF-8, GBK, Big5, Shift_JIS; leave quotes alone."""
 
     def prepare(self) -> None:
         """Load the kernel before workers start."""
@@ -51,7 +53,10 @@ class Mojibake:
 
 def repaired(text: str) -> str:
     """Return the text with its damaged lines repaired."""
-    if text.isascii() or not cleanup_flags(text) & LATIN_1:
+    if text.isascii():
+        return text
+    text = misread_east_asian.mended(text)
+    if not cleanup_flags(text) & LATIN_1:
         return text
     if not (_SUSPECT.search(text) or _GBK_RUN.search(text)):
         return text
