@@ -84,6 +84,10 @@ class ByteLevelTokenizer(Tokenizer):
         rows = np.array(merges, np.int64).reshape(-1, 4)
         return Gpt2Cuts(added), Merges(rows, byte_ids, byte_ids)
 
+    def loops(self) -> tuple[Gpt2Cuts, Merges]:
+        """Return what cuts and what merges, in loops of our own."""
+        return self._loops
+
     @cached_property
     def _plain(self) -> dict[str, Any]:
         """Return the file without control tokens: no text can forge one. Others move up."""

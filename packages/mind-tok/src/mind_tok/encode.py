@@ -29,6 +29,7 @@ from mind_tok.chat_template_ids import TemplateEncoder
 from mind_tok.document_batch import DocumentBatch, Group, GroupNames
 from mind_tok.sampling import hashes64
 from mind_tok.shard_writer import id_type
+from mind_tok.subword_sampling import SubwordSampling
 from mind_tok.tokenizer import Tokenizer
 
 TOOL = "mind-tok"
@@ -59,6 +60,8 @@ class Encoder:
     seed: int = 0
     template: TemplateEncoder | None = None
     """Conversations are written by this template, not in MindLLM's form."""
+    sampling: SubwordSampling | None = None
+    """Texts are cut by chance."""
 
     def encode(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], EncodedDocuments]:
         """Return the records of a batch and their documents; bad and empty go to the outcome."""
@@ -86,7 +89,11 @@ class Encoder:
             else:
                 outcome.reject(record, TOOL, STEP, "empty_text")
         encoded = [text.encode() for text in texts]
-        ids, ends = self.tokenizer.encode_flat(texts, self.tokenizer.end_id, encoded)
+        keys = hashes64(encoded, self.seed)
+        if self.sampling is None:
+            ids, ends = self.tokenizer.encode_flat(texts, self.tokenizer.end_id, encoded)
+        else:
+            ids, ends = self.sampling.encode_flat(self.tokenizer, texts, encoded, keys)
         sizes = [len(data) for data in encoded]
         names = GroupNames()
         groups = self._groups(records, encoded, names)
@@ -98,7 +105,7 @@ class Encoder:
             np.array(groups, np.int64),
             names.all(),
         )
-        return records, EncodedDocuments(block, hashes64(encoded, self.seed))
+        return records, EncodedDocuments(block, keys)
 
     def _chats(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], EncodedDocuments]:
         records: list[Record] = []

@@ -179,6 +179,7 @@ def shard_writer(
             "validation": options.validation,
             "seed": encoder.seed,
             **_template_settings(encoder),
+            **_sampling_settings(encoder),
         },
         emit=options.emit,
     )
@@ -190,6 +191,12 @@ def _template_settings(encoder: Encoder) -> dict[str, Any]:
     template = encoder.template.template
     digest = hashlib.sha256(template.source.encode()).hexdigest()
     return {"chat_template": template.name, "chat_template_sha256": digest}
+
+
+def _sampling_settings(encoder: Encoder) -> dict[str, Any]:
+    if encoder.sampling is None:
+        return {}
+    return {"dropout": encoder.sampling.share, "dropout_seed": encoder.sampling.seed}
 
 
 def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:

@@ -27,6 +27,7 @@ from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
 
 if TYPE_CHECKING:
     from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe
+    from mind_tok.bpe.tables import Merges
 
 MODEL = "tokenizer.model"
 SPACE = "\u2581"
@@ -81,6 +82,11 @@ class SentencePieceTokenizer(Tokenizer):
             rows = [np.append(row, np.int32(end_id)) for row in rows]
         ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
         return np.concatenate([np.empty(0, np.int32), *rows]), ends
+
+    def loops(self) -> tuple[Any, Merges] | None:
+        """Return what cuts and what merges, in loops of our own; None for unigram."""
+        self.warm_up()
+        return None if self._fast is None else (self._fast.cuts, self._fast.merges)
 
     def warm_up(self) -> None:
         """Make the tables of the loops for BPE, and load them; unigram stays with SentencePiece."""

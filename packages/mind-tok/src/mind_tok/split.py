@@ -46,6 +46,11 @@ def check_share(share: float) -> None:
         )
 
 
+def lowest(share: float) -> int:
+    """Return the number below which the 64-bit hashes of such a share lie."""
+    return int(share * 2**64)
+
+
 class Splitter(Generic[T]):
     """Give each document to train or validation: the lowest `share` of hashes goes to validation.
 
@@ -60,7 +65,7 @@ class Splitter(Generic[T]):
         check_share(share)
         self.share = share
         self.min_documents = min_documents
-        self._below = int(share * 2**64)
+        self._below = lowest(share)
         self._groups: dict[Hashable, _Group] = {}
         self._held: dict[int, _HeldBack[T]] = {}
         self._trained = bytearray(1 << (_SEEN_BITS - 3))

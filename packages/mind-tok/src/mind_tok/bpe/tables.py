@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mind_core.kernels.library import kernel
 from mind_tok.bpe.arrays import I32, I64, U8
+from mind_tok.bpe.dropout import MODULUS, encode_dropped
 from mind_tok.bpe.merge_loop import encode_segments
 from mind_tok.bpe.word_cache import FEW_IDS, LONG_WORDS, MIX, SHORT_WORDS
 
@@ -45,6 +46,22 @@ class Merges:
         encode_segments(
             data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.merges,
             self._short, self._long, out, ends,
+        )  # fmt: skip
+        return out[: ends[-1] if len(ends) else 0], ends
+
+    def dropped(
+        self, data: U8, segments: I64, texts: I64, special: I32, end_id: int, share: float,
+        seeds: I64,
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:  # fmt: skip
+        """Return ids as a call does, each merge left out with probability `share`.
+
+        `seeds`, (texts,), are from 1 to 2³¹ - 2.
+        """
+        out = np.empty(len(data) + len(texts), np.int32)
+        ends = np.empty(len(texts), np.int64)
+        encode_dropped(
+            data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.merges,
+            int(share * MODULUS), seeds, out, ends,
         )  # fmt: skip
         return out[: ends[-1] if len(ends) else 0], ends
 

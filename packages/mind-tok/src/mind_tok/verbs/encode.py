@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -22,6 +22,7 @@ EXAMPLES = [
     "mind-tok encode selected.jsonl.zst --chat -t tokenizer -o chat-shards",
     "mind-tok encode chats.jsonl.zst --chat --chat-template chatml -t qwen -o chat-shards",
     "mind-tok encode distinct.jsonl.zst -t tokenizer --emit megatron,olmo -o shards",
+    "mind-tok encode distinct.jsonl.zst -t tokenizer --dropout 0.1 --dropout-seed 2 -o epoch-2",
     "mind-tok encode texts/ -t tokenizer --into job -j 8    # killed, it goes on; job/shards",
     "mind-tok encode in.jsonl.zst -t tokenizer | zstdcat | jq -c .ids | head",
 ]
@@ -57,6 +58,19 @@ ShardTokens = Annotated[
     int,
     typer.Option("--shard-tokens", metavar="N", min=1, help="Tokens in a shard, at most."),
 ]
+Dropout = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(
+        "--dropout",
+        metavar="SHARE",
+        help="Cut texts by chance: BPE dropout, merges left out with this probability (0.1).",
+        show_default=False,
+    ),
+]
+DropoutSeed = Annotated[
+    int,
+    typer.Option("--dropout-seed", metavar="N", help="With --dropout: another number, other cuts."),
+]
 Emit = Annotated[
     str,
     typer.Option(
@@ -69,9 +83,9 @@ Emit = Annotated[
 
 
 @stream_command(
-    "tokenizer inputs _fields output chat chat_template validation shard_tokens emit seed "
-    "jobs level quiet dry_run summary rejects limit into from_list task_size engine address "
-    "retries shard plan_only skip_bad plugin progress",
+    "tokenizer inputs _fields output chat chat_template validation shard_tokens emit dropout "
+    "dropout_seed seed jobs level quiet dry_run summary rejects limit into from_list task_size "
+    "engine address retries shard plan_only skip_bad plugin progress",
 )
 def encode(
     shared: SharedOptions,
@@ -82,6 +96,8 @@ def encode(
     validation: Validation = 0.01,
     shard_tokens: ShardTokens = 1 << 28,
     emit: Emit = "",
+    dropout: Dropout = None,
+    dropout_seed: DropoutSeed = 0,
 ) -> None:
     """Read the options, then encode into a folder or the stream, or print the plan."""
     if shared.job_values["into"] is None:
@@ -104,6 +120,9 @@ def encode(
         shards=output is not None,
     )  # fmt: skip
     check_share(validation)
+    if dropout is not None:
+        held_out = validation if output is not None else 0.0
+        encoder = _with_dropout(encoder, dropout, dropout_seed, held_out)
     if shared.dry_run:
         if job is None:
             check_paths(shared.stream, output)
@@ -121,6 +140,18 @@ def encode(
     else:
         wanted = pipeline.EncodeOptions(output, validation, shard_tokens, emit)
         pipeline.encode_shards(encoder, wanted, shared.stream, plugins)
+
+
+def _with_dropout(encoder: Encoder, share: float, seed: int, validation: float) -> Encoder:
+    """Return an encoder that cuts texts by chance, but those that are held out."""
+    from mind_tok.split import lowest
+    from mind_tok.subword_sampling import SubwordSampling
+
+    if encoder.chat:
+        raise UsageError("--dropout is for texts, and does not go with --chat")
+    sampling = SubwordSampling(share, seed, lowest(validation))
+    sampling.check(encoder.tokenizer)
+    return replace(encoder, sampling=sampling)
 
 
 def _encoder(
