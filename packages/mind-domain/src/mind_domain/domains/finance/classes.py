@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from fractions import Fraction
 
 from mind_core.errors import MindError, UsageError
 
@@ -83,8 +82,9 @@ def _check(values: Sequence[float], classes: int, what: str) -> None:
 
 
 def _number(text: str, what: str) -> float:
+    above, _, below = text.partition("/")
     try:
-        value = float(Fraction(text.strip()))
+        value = float(above) / float(below or 1)
     except (ValueError, ZeroDivisionError):
         value = math.nan
     if not math.isfinite(value):
