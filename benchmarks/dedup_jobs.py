@@ -41,7 +41,7 @@ def main() -> None:
         largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
         paths = [each.path for each in plan.inputs]
         alone = cost_of(["mind-dedup", *paths, "-o", str(one), "--allow", "-q"])
-        outputs = [job / f"output/{task.name}.jsonl.zst" for task in plan.told]
+        outputs = [job / f"output/{task.name}.jsonl.zst" for task in plan.summary_tasks]
         summary = json.loads((job / "summary.json").read_bytes())
         size = summary["bytes_in"] / 1e6
         same = _digest(outputs) == _digest([one])

@@ -41,7 +41,7 @@ from mind_core.text.languages import language_of_text
 
 ENOUGH, SHORT = 800, 300
 """Characters of a gold text."""
-_MOST_OF_IT = 0.75
+_MIN_SHARE = 0.75
 Readings = dict[str, float]
 CLEANING = ("mojibake", "markup", "unicode", "emoji", "whitespace", "repeated_phrases")
 
@@ -98,7 +98,7 @@ def _of_container(page: Page | None) -> float:
     everything = np.concatenate([[0], np.cumsum(units)])
     held = [(ours[c[END]] - ours[c[FIRST]], everything[c[END]] - everything[c[FIRST]])
             for c in page.containers]  # fmt: skip
-    mine, whole = min((h for h in held if h[0] >= _MOST_OF_IT * ours[-1]), key=lambda h: h[1])
+    mine, whole = min((h for h in held if h[0] >= _MIN_SHARE * ours[-1]), key=lambda h: h[1])
     return float(mine / max(1, whole))
 
 

@@ -48,11 +48,11 @@ def compare(folder: Path, root: Path, items: int) -> None:
     from mind_eval.benchmarks.benchmark import benchmark_folder
     from mind_eval.builtins import FOLDER
     from mind_eval.distributed import Ranks
-    from mind_eval.eval_results import EvalResults
     from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.models.model import open_model
     from mind_eval.prompts.sources import benchmark_task
     from mind_eval.response_cache import ResponseCache
+    from mind_eval.results import EvalResults
     from mind_eval.runner import RequestRunner
 
     model = open_model(str(folder))

@@ -134,7 +134,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 def test_the_job_keeps_what_one_process_keeps(job: Job) -> None:
     plan = read_plan(job.folder / "right/plan.json")
-    found = [job.folder / f"right/output/{task.name}.jsonl.zst" for task in plan.told]
+    found = [job.folder / f"right/output/{task.name}.jsonl.zst" for task in plan.summary_tasks]
     kept = b"".join(batch.data for path in found for batch in read_lines(path))
     one = b"".join(batch.data for batch in read_lines(job.folder / "one.jsonl.zst"))
     assert kept == one and 20 <= kept.count(b"\n") < INPUTS * 40 - 20

@@ -298,7 +298,7 @@ def _half_is_enough() -> None:
             return True
 
     def partial(folder: TaskFolder, plan: Any, *_: Any) -> dict[str, Any]:
-        keep = [t for t in plan.told if folder.done_file(t.number).exists()]
+        keep = [t for t in plan.summary_tasks if folder.done_file(t.number).exists()]
         files = {n: told for t in keep for n, told in
                  json.loads(folder.done_file(t.number).read_bytes())["files"].items()}  # fmt: skip
         told = {"format": "mind-tasks", "job": plan.job, "in": 40 * len(keep), "files": files}
@@ -344,7 +344,7 @@ def second_results(job: Job, out: Path, patch: Patch) -> None:
         plan = read_plan(folder.plan)
         with folder.attempt(0) as attempt:
             (attempt.path / "other").write_bytes(b"other")
-            name = f"output/{plan.told[0].name}.jsonl.zst"
+            name = f"output/{plan.summary_tasks[0].name}.jsonl.zst"
             before = (out / name).read_bytes()
             made = commit.TaskResult({name: attempt.path / "other"})
             with pytest.raises(MindError):

@@ -15,7 +15,7 @@ import pytest
 from mind_core import cli, new_plugin
 from mind_core.component import kind_of
 from mind_core.errors import MindError, UsageError
-from mind_core.plugin_directory import directory, not_installed
+from mind_core.listing import listed_plugins, not_installed
 from mind_dedup.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -87,7 +87,7 @@ def test_the_directory_lists_what_ships(capsys: pytest.CaptureFixture[str]) -> N
         project = tomllib.loads(path.read_text("utf-8"))["project"]
         (group,) = project["entry-points"]
         found.append((project["name"], group.replace("_", "-"), project["description"]))
-    assert [tuple(one) for one in directory()] == found
+    assert [tuple(one) for one in listed_plugins()] == found
     page = (ROOT / "docs" / "plugins" / "list.zh.md").read_text("utf-8")
     assert all(f"pip install {name}" in page for name, _, _ in found)
     with pytest.raises(SystemExit):

@@ -14,7 +14,7 @@ import typer
 from mind_core import MindError, cli
 from mind_core.command_tree import command_tree
 from mind_core.errors import did_you_mean
-from mind_core.render.table import width
+from mind_core.render.terminal import width
 from mind_core.translation import users_catalogue
 from mind_core.translation.catalogue import PLACE, Catalogue, read_po, wanted_languages
 from mind_core.translation.extract import help_texts, messages, untranslated

@@ -180,7 +180,7 @@ def pictures(folder: Path, payload: str) -> Path:
     from mind_core.render.chart import Line
     from mind_core.render.pictures import Panel, line_picture
     from mind_domain.ratings.show import plot_ratings
-    from mind_tok.plot import as_svg
+    from mind_tok.table import as_svg
 
     row = {"language": "zh" + payload, "tokens_per_character": 1.5}
     report = {"models": [{"model": payload, "low": 1.0, "high": 3.0, "rating": 2.0}],

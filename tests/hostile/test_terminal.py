@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mind_core.errors import MindError
-from mind_core.terminal import printable, printable_line
+from mind_core.render.terminal import printable, printable_line
 from mind_core.testing import ToolResult, run_tool
 
 TITLE, CLEAR, C1, BIDI = "\x1b]0;owned\x07", "\x1b[2J", "\x9b2J", "\u202egnp.exe"

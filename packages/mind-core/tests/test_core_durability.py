@@ -19,9 +19,9 @@ from mind_core.kernels import build, library
 from mind_core.kernels.signatures import parse_signature
 from mind_core.locks import take_lock
 from mind_core.stdout import reserved_stdout
+from mind_core.tasks import ATTEMPTS, FAILED, WORK
 from mind_core.tasks.commit import TaskResult, commit
 from mind_core.tasks.folder import TaskFolder
-from mind_core.tasks.names import ATTEMPTS, FAILED, WORK
 from mind_core.tasks.plan import PlannedTask
 from mind_core.tasks.status import _clock_of_disk
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from made.numbers import ANSWER
 from mind_core.kernels.library import kernel
-from mind_core.kernels.loads import load_word
+from mind_core.kernels.packed import load_word
 
 class Pair(NamedTuple):
     left: np.ndarray
@@ -69,7 +69,7 @@ USE = """
 import sys
 import numpy as np
 from made.loops import Pair, copied, ends, holds, scaled, squares, word
-from mind_core.kernels.registry import loops_of
+from mind_core.kernels import loops_of
 out, codes = np.zeros(3), np.zeros((2, 3), np.uint8)
 answer = scaled(np.arange(3.0), 2.5, out)
 copied(np.array([1, 2], np.uint8), codes, True)

@@ -48,7 +48,7 @@ SPECS = module(
 
 @hookimpl(specname="register_filters")
 def _filters():
-    return {"length": Length, "lazy": "mind_core.reasons:Reason", "gone": "no_such_module:Thing"}
+    return {"length": Length, "lazy": "mind_core.records:Reason", "gone": "no_such_module:Thing"}
 
 
 BUILTINS = module("builtins", register_filters=_filters)

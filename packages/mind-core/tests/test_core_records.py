@@ -6,8 +6,7 @@ import pytest
 
 from mind_core import Reason
 from mind_core.errors import BadRecord, MindError, UsageError, did_you_mean
-from mind_core.reasons import describe
-from mind_core.records import annotate, annotation, decode, encode, text_of
+from mind_core.records import annotate, annotation, decode, describe, encode, text_of
 from mind_core.text.languages import language_of, language_of_text
 from mind_core.text.scripts import count_han
 

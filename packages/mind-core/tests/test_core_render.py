@@ -10,7 +10,7 @@ import pytest
 from mind_core.render.chart import Line, histogram, line_chart, smooth, thin_out
 from mind_core.render.pictures import Panel, bar_picture, line_picture
 from mind_core.render.svg import ticks
-from mind_core.render.table import align_columns, width
+from mind_core.render.terminal import align_columns, width
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>x</script>"

@@ -24,7 +24,7 @@ from mind_core.tasks import versions
 from mind_core.tasks.commit import NotDeterministic, TaskResult, commit
 from mind_core.tasks.folder import TaskFolder
 from mind_core.tasks.inputs import find_files, stems
-from mind_core.tasks.merge import counts_of, told_by
+from mind_core.tasks.merge import comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions, parse_shard, parse_size
 from mind_core.tasks.plan import PlannedStage, read_plan
 from mind_core.tasks.ranges import ByteRange, InputChanged, batches_of_range, cut_file, open_range
@@ -51,7 +51,7 @@ def upper(context: TaskContext) -> TaskResult:
     summary.kept, summary.rejected["empty"] = len(kept), len(dropped)
     write_records(output, kept)
     write_records(rejects, dropped)
-    told = told_by(summary)
+    told = comparable_summary(summary)
     (context.scratch / "summary.json").write_bytes(as_json(told))
     name = context.task.name
     return TaskResult(
@@ -77,7 +77,7 @@ def a_tool(work: Callable[[TaskContext], TaskResult] = upper, **settings: Any) -
 
 
 def lines_of(folder: Path) -> Iterator[Any]:
-    for one in read_plan(folder / "plan.json").told:
+    for one in read_plan(folder / "plan.json").summary_tasks:
         yield from read_records([folder / "output" / f"{one.name}.jsonl.zst"])
 
 

@@ -4,10 +4,8 @@ import pytest
 
 from mind_core.errors import UsageError
 from mind_core.testing import check_signature
-from mind_dedup.signatures.exact import Exact
+from mind_dedup.signatures.exact import Exact, Normalized, Url
 from mind_dedup.signatures.minhash import MinHash
-from mind_dedup.signatures.normalized import Normalized
-from mind_dedup.signatures.url import Url
 
 POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
 PAGE = "How to install the program: unpack the archive, read the notes, and run the installer."

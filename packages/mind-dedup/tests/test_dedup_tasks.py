@@ -81,7 +81,7 @@ def content(paths: Sequence[Path]) -> bytes:
 
 def outputs(job: Path, kind: str = "output") -> list[Path]:
     """Return the files of a kind in the order of the plan."""
-    return [job / kind / f"{t.name}.jsonl.zst" for t in read_plan(job / "plan.json").told]
+    return [job / kind / f"{t.name}.jsonl.zst" for t in read_plan(job / "plan.json").summary_tasks]
 
 
 def compare(names: Sequence[str], job: str, options: Sequence[str], cut: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from mind_core.errors import MindError, UsageError
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_dedup.index_columns import for_index, shortened
-from mind_dedup.loops.sketches import HEAD, LEAST_BITS, write_sketches
+from mind_dedup.loops.sketches import HEAD, MIN_BITS, write_sketches
 from mind_dedup.shingles import shingle_sets_of
 from mind_dedup.store import RecordBlock
 
@@ -87,7 +87,7 @@ def test_a_sketch_holds_facts_and_counts_and_short_sets_stay_as_they_are() -> No
     short, long = "abc def ghi jkl mno pqr 7", f"{words(1, 500)} 五百三十二年 NASA"
     sets = shingle_sets_of([short, long])
     ends = sets.offsets[1:]
-    out = np.empty(len(sets.flat) + 2 * (HEAD + LEAST_BITS // 32), np.uint32)
+    out = np.empty(len(sets.flat) + 2 * (HEAD + MIN_BITS // 32), np.uint32)
     found = np.empty(2, np.int64)
     assert write_sketches(sets.flat, ends, out, found) == found[1]
     assert out[: found[0]].tolist() == sets[0].tolist()

@@ -4,10 +4,10 @@ import pytest
 
 from mind_domain import Verdict
 from mind_domain.answers import parse_answer
+from mind_domain.domains.finance.classes import WORDS
 from mind_domain.domains.finance.finance import Finance
-from mind_domain.domains.finance.wording import WORDS
-from mind_domain.judges.exact import Exact
-from mind_domain.story_keys import story_key
+from mind_domain.judges.offline import Exact
+from mind_domain.near_copies import story_key
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from mind_core.testing import run_tool
 from mind_eval.conform.checks import Check, close, conform_table, equal
-from mind_eval.conform.runs import run_checks
+from mind_eval.conform.published import run_checks
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 

@@ -15,11 +15,11 @@ from mind_eval.builtins import FOLDER
 from mind_eval.compare import compare, notes
 from mind_eval.gate_names import check_names, heldout_languages
 from mind_eval.gates import metrics_of, parse_gate
-from mind_eval.intervals import interval
 from mind_eval.metrics.tasks import averages, mean_and_error, measure_task
 from mind_eval.options import RunOptions
 from mind_eval.prompts.spec import read_spec
 from mind_eval.report.scores import scores_section
+from mind_eval.significance import interval
 from mind_eval.suites import suite_recipe
 from mind_eval.table import scores_table
 

@@ -16,8 +16,8 @@ from mind_eval.benchmarks.layouts.law import scored_answer
 from mind_eval.builtins import FOLDER
 from mind_eval.conform.lawbench import lawbench_checks
 from mind_eval.metrics.exams import calculation, letters_named
+from mind_eval.metrics.extract import with_digits
 from mind_eval.metrics.law import TASKS, labels_of, lawbench, rule_of
-from mind_eval.metrics.numerals import with_digits
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 STAGES = ["盗窃", "诈骗", "抢劫"]

@@ -9,7 +9,7 @@ import pytest
 
 from mind_core import MindError
 from mind_core.errors import UsageError
-from mind_eval.conform.formulas import read_pairs
+from mind_eval.conform.published import read_pairs
 from mind_eval.metrics.items import is_right
 from mind_eval.metrics.latex.comparisons import comparison
 from mind_eval.metrics.latex.equality import same

@@ -89,11 +89,11 @@ def compared(tmp_path_factory: pytest.TempPathFactory, gpt_neo_folder: Path) -> 
     """Run all tasks both ways over one folder."""
     from mind_eval.distributed import Ranks
     from mind_eval.encoding import PromptEncoder
-    from mind_eval.eval_results import EvalResults
     from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.models.model import open_model
     from mind_eval.prompts.sources import benchmark_task
     from mind_eval.response_cache import ResponseCache
+    from mind_eval.results import EvalResults
     from mind_eval.runner import RequestRunner
 
     base = tmp_path_factory.mktemp("parity")

@@ -17,7 +17,7 @@ from mind_eval.benchmarks.benchmark import benchmark_folder
 from mind_eval.builtins import FOLDER
 from mind_eval.metrics.likelihoods import pair_metrics, small_metrics
 from mind_eval.results import read_items, read_scores
-from mind_eval.signal import NO_SIGNAL, detectable_between, has_signal
+from mind_eval.significance import NO_SIGNAL, detectable_between, has_signal
 from mind_eval.suites import suite_recipe
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "benchmarks"

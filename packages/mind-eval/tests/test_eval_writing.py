@@ -319,11 +319,11 @@ def test_lm_eval_runs_our_written_tasks_with_our_metrics(
     from mind_eval.benchmarks.benchmark import benchmark_folder
     from mind_eval.builtins import FOLDER
     from mind_eval.distributed import Ranks
-    from mind_eval.eval_results import EvalResults
     from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.lm import MindLM
     from mind_eval.prompts.sources import benchmark_task
     from mind_eval.response_cache import ResponseCache
+    from mind_eval.results import EvalResults
     from mind_eval.runner import RequestRunner
 
     root = flores_root(gsm_root(tmp_path))

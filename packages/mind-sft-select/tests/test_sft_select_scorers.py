@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from mind_core import Record
 from mind_core.errors import UsageError
 from mind_core.testing import run_tool
-from mind_sft_select.scorers.entropy import Entropy
-from mind_sft_select.scorers.length import Length
+from mind_sft_select.scorers.entropy import Entropy, Length
 from mind_sft_select.scoring.answer_model import model_of, windows
 from mind_tok.chat import encode_chat
 

@@ -16,7 +16,7 @@ from mind_core.stream import Batch
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
 from mind_tok.chat import UnsuitableChat
-from mind_tok.chat_template import BUILT_IN, FOLDER, ChatTemplate, load_template, told_by
+from mind_tok.chat_template import BUILT_IN, FOLDER, ChatTemplate, load_template, template_inputs
 from mind_tok.chat_template_ids import TemplateEncoder, control_tokens
 from mind_tok.encode import Encoder, ToStream
 from mind_tok.huggingface import HuggingFaceTokenizer
@@ -68,7 +68,7 @@ def encoder(tokenizer: Tokenizer, source: str) -> TemplateEncoder:
 
 def made(by: TemplateEncoder, record: Record) -> tuple[str, list[int], str]:
     """Return the text, the ids, and the text that is learnt."""
-    [(_, told)] = told_by(record, "in.jsonl:7")
+    [(_, told)] = template_inputs(record, "in.jsonl:7")
     rendered = by.rendered(told, record, "in.jsonl:7")
     [found] = by.encode([rendered])
     return rendered.text, found.ids.tolist(), "".join(rendered.text[b:e] for b, e in rendered.spans)
@@ -102,7 +102,7 @@ def test_ids_and_masks_are_those_of_transformers(
         return_assistant_tokens_mask=True,
     )  # fmt: skip
     by = encoder(foreign, source)
-    _, told = told_by(record)[0]
+    _, told = template_inputs(record)[0]
     [found] = by.encode([by.rendered(told, record, "x")])
     assert found.ids.tolist() == wanted["input_ids"]
     assert found.mask.tolist() == wanted["assistant_masks"]
@@ -124,7 +124,7 @@ def test_prefixes_find_what_marks_say(name: str, foreign: HuggingFaceTokenizer) 
 def test_a_tokenizer_of_our_own_writes_a_template(tokenizer: Tokenizer) -> None:
     source = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
     by = encoder(tokenizer, source + "{% if add_generation_prompt %}assistant: {% endif %}")
-    _, told = told_by(said("What flows?", "The river."))[0]
+    _, told = template_inputs(said("What flows?", "The river."))[0]
     [found] = by.encode([by.rendered(told, {}, "x")])
     learnt = [i for i, on in zip(found.ids.tolist(), found.mask.tolist(), strict=True) if on]
     assert tokenizer.decode(found.ids.tolist()) == "user: What flows?\nassistant: The river.\n"

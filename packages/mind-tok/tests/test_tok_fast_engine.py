@@ -114,7 +114,7 @@ def test_an_engine_that_differs_is_not_taken(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_few_texts_do_not_wait_for_it() -> None:
     asked: list[int] = []
-    engine = fast.EngineWhenMuch(lambda: asked.append(1), 100)
+    engine = fast.EngineForLargeInput(lambda: asked.append(1), 100)
     assert engine.after(60) is None and asked == []
     engine.after(60)
     engine.after(60)

@@ -17,9 +17,8 @@ from mind_core.progress import Progress
 from mind_train import loss_scale
 from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
-from mind_train.counters import Counters
 from mind_train.device import OTHERS, DeviceConfig, choose_device, table_peak
-from mind_train.loss_scale import LossScale
+from mind_train.loss_scale import Counters, LossScale
 from mind_train.pipeline import prepare_pretrain, train
 from mind_train.trainer import Trainer
 

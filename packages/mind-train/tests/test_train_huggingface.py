@@ -24,7 +24,7 @@ from mind_train.config import effective_recipe
 from mind_train.data import stack
 from mind_train.export.folder import export
 from mind_train.huggingface import folder as foreign
-from mind_train.huggingface.template import template_of
+from mind_train.huggingface.parent import template_of
 from mind_train.jobs import Job, prepare_sft
 from mind_train.loss_module import LossModule, recompute_blocks
 from mind_train.pipeline import train

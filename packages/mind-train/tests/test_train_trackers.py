@@ -213,7 +213,7 @@ def test_what_is_wrong_with_a_tracker_is_said_before_the_run(
     from importlib.util import find_spec
 
     monkeypatch.setattr(
-        "mind_train.trackers.packages.find_spec",
+        "mind_train.trackers.scalars.find_spec",
         lambda name: None if name == "trackio" else find_spec(name),
     )
     monkeypatch.setitem(sys.modules, "trackio", None)

@@ -16,9 +16,8 @@ from mind_clean.two_pass import TwoPassComponent
 from mind_core import Reason, Record
 from mind_core.component_calls import failure, not_finite, wrong_reason
 from mind_core.errors import BadRecord, ComponentError
-from mind_core.reasons import describe
 from mind_core.record_limits import SECONDS, OverLimit, RecordClock, TooSlow
-from mind_core.records import annotation, encode
+from mind_core.records import annotation, describe, encode
 from mind_core.records import field as field_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch

@@ -26,9 +26,9 @@ from mind_core.recipe import Recipe
 from mind_core.runner import ALL, StreamOptions, run_passes
 from mind_core.stream import Batch, read_batches
 from mind_core.summary import Summary
+from mind_core.tasks import OUTPUT, REJECTS, SUMMARIES, WORK
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.merge import counts_of, told_by
-from mind_core.tasks.names import OUTPUT, REJECTS, SUMMARIES, WORK
+from mind_core.tasks.merge import comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage
 from mind_core.tasks.run import TaskTool, run_job
@@ -202,7 +202,7 @@ class CleanTasks:
             batches = self._batches(context, walk, stack)
             only = cleaning.walk(walk, before, counting)
             run_passes(summary, [only], options, finish, batches=batches)
-        told = told_by(summary)
+        told = comparable_summary(summary)
         return told if not walk else _chained(_earlier(context, walk, "json"), told)
 
     def _batches(self, context: TaskContext, walk: int, stack: ExitStack) -> Iterator[Batch]:

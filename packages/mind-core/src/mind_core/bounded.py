@@ -48,6 +48,7 @@ class Bounds:
         self.total -= bytes_
         if self.total < 0:
             raise _too_much(position, "more than the bytes that are read of such files, 1 GiB")
+        # A bomb has a ratio of a million; what people pack has one of 100 at most.
         if became > max(_FREE, self.ratio * packed):
             raise _too_much(position, f"more than {self.ratio:,} times its {packed:,} bytes")
 
@@ -60,6 +61,7 @@ def read_packed(path: str | Path, bounds: Bounds | None = None) -> bytes:
     bounds = bounds or Bounds()
     try:
         with Path(path).open("rb") as file:
+            # One more than allowed, so that a file that grows while it is read is noticed too.
             data = file.read(bounds.total + 1)
     except OSError as error:
         raise MindError(f"cannot read {path}", cause=error.strerror, hint="check it") from None

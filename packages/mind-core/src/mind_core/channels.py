@@ -46,9 +46,11 @@ class Channel:
     def send(self, data: bytes) -> None:
         """Hand over what `packed` made; raise `OSError` if the other side is gone."""
         if self.fits(data):
+            # Slots take turns: while one is read the other can be written.
             self.out[self.sent % SLOTS][: len(data)] = data
             self.connection.send_bytes(len(data).to_bytes(8, "little"))
         else:
+            # An empty message says that the object itself comes through the pipe.
             self.connection.send_bytes(b"")
             self.connection.send_bytes(data)
         self.sent += 1
@@ -80,6 +82,7 @@ def channel_pair(context: Any) -> tuple[Channel, Channel]:
     ours, theirs = context.Pipe()
     if context.get_start_method() != "fork":  # only a forked process shares memory by itself
         return Channel(ours), Channel(theirs)
+    # Anonymous memory that a forked worker inherits: no name, and nothing to remove after a kill.
     one = tuple(mmap.mmap(-1, SLOT_BYTES) for _ in range(SLOTS))
     other = tuple(mmap.mmap(-1, SLOT_BYTES) for _ in range(SLOTS))
     return Channel(ours, one, other), Channel(theirs, other, one)

@@ -21,8 +21,8 @@ from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
 from mind_core.listing import components, directory, installed
 from mind_core.plugins import Plugins
 from mind_core.progress import log
+from mind_core.render.terminal import printable
 from mind_core.summary import version_of
-from mind_core.terminal import printable
 
 if TYPE_CHECKING:
     from mind_core.translation.catalogue import Catalogue

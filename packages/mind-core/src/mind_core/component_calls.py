@@ -101,13 +101,13 @@ def finite_number(value: object) -> float:
     return number
 
 
-_DEEPEST = 255
+_MAX_DEPTH = 255
 
 
 def _not_finite_at(value: Any, depth: int) -> str | None:
     if isinstance(value, float):
         return None if math.isfinite(value) else f": {value}"
-    if depth > _DEEPEST:  # what orjson refuses to write
+    if depth > _MAX_DEPTH:  # what orjson refuses to write
         return None
     if isinstance(value, dict):
         pairs = value.items()

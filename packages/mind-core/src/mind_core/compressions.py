@@ -72,6 +72,7 @@ def content_of(source: BinaryIO, name: str) -> Iterator[bytes]:
 
     Raises `MindError` for one that is cut, damaged or of zero bytes.
     """
+    # A pipe may give fewer bytes at first than the longest magic number has.
     start = _read_at_least(source, _LONGEST_MAGIC)
     if not start:
         raise MindError(
@@ -118,6 +119,7 @@ def _gunzip(source: ByteSource, name: str) -> Iterator[bytes]:
     member = None
     data = b""
     while data or (data := source.read(zstd_frames.INPUT_CHUNK)):
+        # Members follow each other, as `cat a.gz b.gz` makes them (RFC 1952 §2.2).
         member = member or zlib.decompressobj(wbits=31)
         try:
             content = member.decompress(data, AT_ONCE)
@@ -127,6 +129,7 @@ def _gunzip(source: ByteSource, name: str) -> Iterator[bytes]:
             ) from None
         if content:
             yield content
+        # What did not fit into 1 MiB of output is asked for in the next turn.
         data = member.unconsumed_tail
         if member.eof:
             data, member = member.unused_data, None
@@ -143,6 +146,7 @@ def _inflate(source: ByteSource, name: str, kind: _Kind) -> Iterator[bytes]:
             data = data or source.read(zstd_frames.INPUT_CHUNK)
             if not data:
                 break
+            # xz pads streams with zeros, of which a chunk may consist altogether.
             if stream is None and not (data := data.lstrip(kind.padding)):
                 continue
         stream = stream or kind.new()

@@ -17,7 +17,7 @@ import orjson
 
 from mind_core.direct import cannot_write, descriptor_of, is_direct, write_directly
 from mind_core.errors import MindError
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 
 MANIFEST = "manifest.json"
 MAKERS = {
@@ -57,7 +57,10 @@ def atomic_file(
             yield file
             file.flush()
             os.fchmod(file.fileno(), 0o600 if private else _mode_for(path))
+            # Before the rename: after a power cut some systems keep the new name and not what it
+            # names.
             os.fsync(file.fileno())
+        # rename(2) is atomic: a reader sees the old file or the new one.
         partial.replace(path)
         sync_folder(path.parent)
     except BrokenPipeError:
@@ -156,9 +159,9 @@ def as_json(value: Any) -> bytes:
     )
 
 
-def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
+def read_json(path: str | Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """Read a JSON file; raise `MindError` if it is missing, no regular file, or not JSON."""
-    data = read_whole(path, most)
+    data = read_whole(path, max_bytes)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:

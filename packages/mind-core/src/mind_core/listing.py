@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any, NamedTuple
 
 import orjson
 
 from mind_core.errors import MindError
-from mind_core.plugin_directory import not_installed
 from mind_core.plugins import Plugins
 
 
@@ -82,3 +83,35 @@ def _as_text(rows: list[dict[str, Any]], *, components: bool) -> str:
             hooks = ", ".join(row["hooks"]) or row.get("error", "")
             lines.append(f"{row['name']} {row['version']}  {row['status']}  {hooks}")
     return "\n".join(lines) + "\n"
+
+
+FILE = "plugin_directory.tsv"
+
+
+class ListedPlugin(NamedTuple):
+    """One line of the directory: the package, the tool that it is for, what it is."""
+
+    name: str
+    tool: str
+    summary: str
+
+
+def listed_plugins() -> list[ListedPlugin]:
+    """Return the plugins of the project, by name."""
+    text = resources.files("mind_core").joinpath(FILE).read_text("utf-8")
+    return [ListedPlugin(*line.split("\t")) for line in text.splitlines()]
+
+
+def not_installed(tool: str) -> list[ListedPlugin]:
+    """Return those for a tool, or for all of them, that are not here."""
+    return [
+        one for one in listed_plugins() if one.tool in (tool, "mind-core") and not _is_here(one)
+    ]
+
+
+def _is_here(one: ListedPlugin) -> bool:
+    try:
+        distribution(one.name)
+    except PackageNotFoundError:
+        return False
+    return True

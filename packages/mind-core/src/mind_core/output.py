@@ -59,7 +59,7 @@ class Output:
         self.thread = ChunkThread(self._compress) if threaded else None
 
     def write(self, block: bytes) -> None:
-        """Take whole lines."""
+        """Take whole lines of records, to be compressed into the output."""
         self.write_all((block,))
 
     def write_all(self, blocks: Sequence[bytes]) -> None:
@@ -70,6 +70,8 @@ class Output:
         self.bytes += size
         if self._size >= _CHUNK:
             data = b"".join(self._waiting)
+            # Whole chunks alone: zstd's output depends on how its input is divided, and that must
+            # not depend on the number of workers.
             cut = len(data) - len(data) % _CHUNK
             view = memoryview(data)
             for start in range(0, cut, _CHUNK):
@@ -81,6 +83,7 @@ class Output:
         self._pass_on(b"".join(self._waiting))
         self._waiting, self._size = [], 0
         if self.thread is not None:
+            # What waits there belongs into the frame before its end.
             self.thread.finish()
         if self._frame is not None:
             self.file.write(self._frame.flush())
@@ -101,6 +104,8 @@ class Output:
         out = self._frame.compress(data) if self._frame is not None else data
         if out:
             self.file.write(out)
+            # Plain lines are for a person or a tool that looks at once; a compressor has its own
+            # buffer.
             if self._frame is None:
                 self.file.flush()
 
@@ -180,6 +185,8 @@ def _compressor(compression: str, level: int) -> Compressor:
         case "gzip":
             import zlib
 
+            # 31 is 15 bits of window and a gzip header, whose time is 0: the same bytes at any
+            # time.
             return zlib.compressobj(level, wbits=31)
         case "bzip2":
             import bz2
@@ -189,6 +196,7 @@ def _compressor(compression: str, level: int) -> Compressor:
             import lzma
 
             return lzma.LZMACompressor(check=lzma.CHECK_CRC64, preset=level)
+    # The checksum lets a reader notice damage that still parses.
     return zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
 
 
@@ -216,6 +224,7 @@ def check_distinct(inputs: Sequence[str | Path], *paths: str | Path | None) -> N
             "rejects and summaries do not go to stdout", hint="give a file; stdout is records"
         )
     sources = [*(inputs or ["-"]), *source_files()]
+    # By inode, as a link, a hard link and /dev/fd/N are names of the same file.
     read = {_identity(0 if str(item) == "-" else item, is_input=True) for item in sources}
     taken: set[object] = set()
     for path in given:
@@ -243,6 +252,8 @@ def _identity(item: str | Path | int, *, is_input: bool = False) -> object:
         found = os.stat(item)  # noqa: PTH116 - a descriptor, or a path
     except OSError:
         return None if isinstance(item, int) else os.path.realpath(item)
+    # Terminals and /dev/null may be input and output at once; a pipe that is both would wait for
+    # itself.
     if stat.S_ISREG(found.st_mode) or (stat.S_ISFIFO(found.st_mode) and not is_input):
         return found.st_dev, found.st_ino
     return None

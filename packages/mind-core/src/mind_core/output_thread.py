@@ -21,6 +21,7 @@ class ChunkThread:
 
     def __init__(self, write: Callable[[Chunk], None]) -> None:
         self._call = write
+        # Bounded: a disk that is slower than the tool holds the tool up, not the memory.
         self._queue: queue.Queue[Chunk | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -52,6 +53,8 @@ class ChunkThread:
 
     def _run(self) -> None:
         while (chunk := self._queue.get()) is not None:
+            # After an error chunks are taken and dropped, so that `put` never waits for a dead
+            # thread.
             if self._error is None:
                 try:
                     self._call(chunk)

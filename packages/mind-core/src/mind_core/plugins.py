@@ -1,7 +1,7 @@
 """Load plugins, list what they offer, and set aside what is broken.
 
-Built-ins register through the same door as third parties. Third parties are loaded only when a name
-is asked for that no built-in has, or when everything is listed: installing a plugin never changes a
+Built-ins register through the same hooks as third parties, which are loaded only when a name is
+asked for that no built-in has, or when everything is listed: installing a plugin never changes a
 result, and never slows a start that does not use it.
 """
 

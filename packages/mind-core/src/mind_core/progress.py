@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
-from mind_core.terminal import printable, printable_line
+from mind_core.render.terminal import printable, printable_line
 
 _SECONDS_BETWEEN = 0.2
 
@@ -100,3 +103,34 @@ def duration(seconds: float) -> str:
     if minutes < 120:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+T = TypeVar("T")
+
+_SECONDS_BETWEEN = 0.1
+
+
+def run_with_progress(progress: Progress, message: str, call: Callable[[], T]) -> T:
+    """Return what `call` returns, showing the message with the time it takes.
+
+    Python handles Ctrl-C between its own instructions only, so the call gets a thread of its own;
+    an interrupted one ends with the process.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:
+            errors.append(error)
+
+    started = time.monotonic()
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_SECONDS_BETWEEN)
+        progress.show(f"{message}, {duration(time.monotonic() - started)}")
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -57,12 +57,14 @@ class RecordClock:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        # Python runs signal handlers in the main thread alone.
         self._works = bool(seconds) and threading.current_thread() is threading.main_thread()
         self._inside = self._late = False
         self._before: Any = None
 
     def __enter__(self) -> RecordClock:
         if self._works:
+            # SIGPROF counts CPU time of the process: a machine under load makes no record too slow.
             self._before = signal.signal(signal.SIGPROF, self._ring)
         return self
 
@@ -79,6 +81,8 @@ class RecordClock:
     def start(self) -> None:
         """Begin with a record."""
         if self._works:
+            # Again and again, as a component may swallow the first exception in an `except:` of its
+            # own.
             signal.setitimer(signal.ITIMER_PROF, self.seconds, _AGAIN)
         self._late = False
 

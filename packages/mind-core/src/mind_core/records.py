@@ -122,3 +122,33 @@ def _unreadable(line: bytes, position: str, cause: str) -> BadRecord:
             error.hint = f"`iconv -f gb18030 -t utf-8 {position.rpartition(':')[0] or 'FILE'} | …`"
         return error
     return BadRecord("not_json", position, line, cause=cause)
+
+
+class Reason(str):
+    """A reason to drop a record: a snake_case word that may carry its value and threshold.
+
+    It is a plain string wherever a string is wanted; `--rejects` and `--mark` also write the rest.
+    """
+
+    __slots__ = ("threshold", "value")
+
+    value: Any
+    threshold: Any
+
+    def __new__(cls, word: str, value: Any = None, threshold: Any = None) -> Reason:
+        """Make a reason from its word, the measured value and the bound."""
+        reason = super().__new__(cls, word)
+        reason.value = value
+        reason.threshold = threshold
+        return reason
+
+
+def describe(reason: str) -> dict[str, Any]:
+    """Return a reason as JSON values; what it does not carry is left out."""
+    described: dict[str, Any] = {"reason": str(reason)}
+    if isinstance(reason, Reason):
+        if reason.value is not None:
+            described["value"] = reason.value
+        if reason.threshold is not None:
+            described["threshold"] = reason.threshold
+    return described

@@ -20,8 +20,7 @@ from mind_core.files import atomic_file, check_file
 from mind_core.output import AnyOutput, check_distinct, check_format, is_stdout, open_output
 from mind_core.parallel import engine_for
 from mind_core.progress import Progress, log
-from mind_core.reasons import describe
-from mind_core.records import Record, annotate, decode, encode
+from mind_core.records import Record, annotate, decode, describe, encode
 from mind_core.spool import Spool
 from mind_core.stream import Batch, InputShare, check_inputs, read_batches
 from mind_core.summary import Summary
@@ -107,14 +106,14 @@ Finish = Callable[[Summary], None]
 
 @dataclass(frozen=True)
 class Pass:
-    """One walk over the whole stream; what it keeps waits on disk for the next one."""
+    """One pass over the whole stream; what it keeps waits on disk for the next one."""
 
     work: Callable[[], Work]
-    """Asked for when the walk begins, so that it can know what the walk before has found."""
+    """Asked for when the pass begins, so that it can know what the pass before has found."""
 
     finalize: Finalize | None = None
-    name: str = "the walk before"
-    """What records are said to be after, where a later walk names a position."""
+    name: str = "the pass before"
+    """What records are said to be after, where a later pass names a position."""
 
 
 def check_stream(options: StreamOptions, *more: Path | None, passes_on: bool = True) -> None:
@@ -143,7 +142,7 @@ def run_stream(
     passes_on: bool = True,
     batches: Iterator[Batch] | None = None,
 ) -> Summary:
-    """Run a stream from its inputs to its outputs in one walk; see `run_passes`."""
+    """Run a stream from its inputs to its outputs in one pass; see `run_passes`."""
     only = Pass(lambda: work, finalize)
     return run_passes(summary, [only], options, finish, passes_on=passes_on, batches=batches)
 
@@ -186,13 +185,13 @@ def run_passes(
             else None
         )
         told = stack.enter_context(atomic_file(options.summary)) if options.summary else None
-        for number, walk in enumerate(passes, 1):
+        for number, each in enumerate(passes, 1):
             last = number == len(passes)
             target = output if last else stack.enter_context(Spool())
             seen = 0
-            for outcome in engine_for(options.jobs).map(walk.work(), batches):
-                if walk.finalize is not None:
-                    outcome = walk.finalize(outcome)
+            for outcome in engine_for(options.jobs).map(each.work(), batches):
+                if each.finalize is not None:
+                    outcome = each.finalize(outcome)
                 _write_bad(outcome, summary, options, rejects)
                 if target is not None:
                     target.write_all(outcome.kept)
@@ -202,11 +201,11 @@ def run_passes(
                 _count(summary, outcome, is_first=number == 1, is_last=last)
                 progress.count(
                     seen,
-                    "records" if len(passes) == 1 else f"records, walk {number}",
+                    "records" if len(passes) == 1 else f"records, pass {number}",
                     read.share if read is not None and number == 1 else None,
                 )
             if isinstance(target, Spool):
-                batches = target.batches(f"after {walk.name}")
+                batches = target.batches(f"after {each.name}")
         summary.check()
         summary.bytes_out = output.bytes if output is not None else 0
         if finish is not None:

@@ -1,4 +1,4 @@
-"""Lines that wait on disk between two walks over a stream."""
+"""Lines that wait on disk between two passes over a stream."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Spool:
 
 def _cannot_wait(error: OSError) -> MindError:
     return MindError(
-        f"cannot write to {tempfile.gettempdir()}, where records wait for the second walk",
+        f"cannot write to {tempfile.gettempdir()}, where records wait for the second pass",
         cause=error.strerror,
         hint=f"{full_disk_hint(error)}; TMPDIR=/another/folder lets them wait elsewhere",
     )

@@ -19,16 +19,16 @@ class ReservedStdout:
     closed = False
 
     def write(self, text: str) -> NoReturn:
-        """Refuse."""
+        """Refuse: stdout carries records, and nothing else may be printed there."""
         raise RuntimeError(f"{PRINTED} ({text[:40]!r})" if text.strip() else PRINTED)
 
     def writelines(self, *_: object) -> NoReturn:
-        """Refuse."""
+        """Refuse: stdout carries records, and nothing else may be printed there."""
         raise RuntimeError(PRINTED)
 
     @property
     def buffer(self) -> NoReturn:
-        """Refuse."""
+        """Refuse: stdout carries records, and nothing else may be printed there."""
         raise RuntimeError(PRINTED)
 
     def flush(self) -> None:
@@ -43,7 +43,7 @@ class ReservedStdout:
         return False
 
     def writable(self) -> bool:
-        """Return false."""
+        """Return false: stdout carries records."""
         return False
 
 

@@ -30,6 +30,8 @@ __all__ = [
     "open_input", "read_batches", "read_lines", "read_records", "widen_pipe",
 ]  # fmt: skip
 
+# Linux gives a pipe 64 KiB: two tools of a chain would wake each other for every few lines. 1 MiB
+# is the most that an unprivileged process may ask for.
 PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
@@ -44,6 +46,7 @@ class InputShare:
     @property
     def share(self) -> float | None:
         """Return 0 to 1, None for what has no size: stdin, a pipe."""
+        # A size of 0 is also what a growing or special file has: then there is no share to show.
         if not self._sizes or not all(self._sizes):
             return None
         return self.read / sum(size or 0 for size in self._sizes)
@@ -77,6 +80,7 @@ def read_batches(
     columns = given_columns()
     for number, item in enumerate(files_of(inputs or ["-"])):
         with open_input(item) as (source, name):
+            # None says that the name and the first bytes are of no table: then it is lines.
             batches = rows_in(source, name, columns, batch_bytes)
             if batches is None:
                 batches = renamed(batches_of(source, name, batch_bytes=batch_bytes), columns)
@@ -95,6 +99,7 @@ def read_lines(item: str | Path) -> Iterator[Batch]:
 
 def renamed(batches: Iterator[Batch], columns: Renaming) -> Iterator[Batch]:
     """Yield batches with the fields of their records called as `--field` says."""
+    # Without --field nothing is split: the second line passes all batches on as they are.
     for batch in batches if columns else ():
         yield replace(batch, data=b"\n".join(map(columns.renamed_line, batch.data.split(b"\n"))))
     yield from batches
@@ -137,6 +142,8 @@ def check_inputs(inputs: Sequence[str | Path]) -> None:
         if Path(item).is_dir() or not os.access(item, os.R_OK):
             raise missing(item, "there is no such file, or it may not be read")
         found = Path(item).stat()
+        # By device and inode: two names of one file are one file. A pipe may well be named twice,
+        # as each reader gets other lines of it.
         if stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) in seen:
             raise UsageError(
                 f"{item} is given twice",
@@ -188,6 +195,8 @@ def _whole_lines(chunks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[in
     Yields blocks of whole lines, each with the number of its first line. A line over `LINE_LIMIT`
     becomes a refused one (`batches.refused`): one bad record, and the memory stays bounded.
     """
+    # Chunks wait unjoined until a batch is full: joining at each would copy a long line again and
+    # again.
     waiting: list[bytes | memoryview] = []
     size = since_line_feed = 0
     line = 1
@@ -195,11 +204,13 @@ def _whole_lines(chunks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[in
     for chunk in chunks:
         if at_start:
             chunk, at_start = chunk.removeprefix(BOM), False
+        # The rest of a refused line is dropped as it comes, so that memory stays bounded.
         if too_long:
             if (feed := chunk.find(b"\n")) < 0:
                 continue
             chunk, too_long = chunk[feed + 1 :], False
         cut = chunk.rfind(b"\n") + 1
+        # Bytes of the line in progress, which may have begun chunks ago.
         since_line_feed = len(chunk) - cut if cut else since_line_feed + len(chunk)
         if since_line_feed > LINE_LIMIT:
             cause = f"no line feed within {LINE_LIMIT >> 20} MiB"
@@ -211,8 +222,10 @@ def _whole_lines(chunks: Iterable[bytes], batch_bytes: int) -> Iterator[tuple[in
             continue
         waiting.append(chunk)
         size += len(chunk)
+        # At least one line is whole: else the batch grows until the line ends, up to LINE_LIMIT.
         if size >= batch_bytes and size > since_line_feed:
             if cut:
+                # A view, so that the part that goes is copied once, by the join.
                 waiting[-1] = memoryview(chunk)[:cut]
                 block, rest = b"".join(waiting), chunk[cut:]
             else:

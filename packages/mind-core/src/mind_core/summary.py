@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.files import as_json, atomic_file
-from mind_core.kernels.registry import loops_of
+from mind_core.kernels import loops_of
 from mind_core.progress import duration
 
 

@@ -153,16 +153,18 @@ def copy_files(source: str | Path, target: str | Path) -> None:
             raise MindError(f"{path} is no regular file", hint=_HINT)
 
 
-def count(values: object, name: str, what: str, most: int | None = None) -> int:
+def count(values: object, name: str, what: str, maximum: int | None = None) -> int:
     """Return a count that a file gives under a name; raise `MindError` for what is none.
 
-    `most` is what fits: derive it from a size that was looked at, never from the file's own words.
+    `maximum` is what fits: derive it from a size that was measured, never from the file's words.
     """
     value = values.get(name) if isinstance(values, Mapping) else None
     if type(value) is not int or value < 0:
         raise MindError(f"{what}: {name} is {value!r:.80}, and no count", hint=_HINT)
-    if most is not None and value > most:
-        raise MindError(f"{what}: {name} is {value:,}", cause=f"at most {most:,} fit", hint=_HINT)
+    if maximum is not None and value > maximum:
+        raise MindError(
+            f"{what}: {name} is {value:,}", cause=f"at most {maximum:,} fit", hint=_HINT
+        )
     return value
 
 

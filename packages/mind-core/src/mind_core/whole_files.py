@@ -12,18 +12,18 @@ from pathlib import Path
 
 from mind_core.errors import MindError
 
-MOST_JSON = 1 << 26
+MAX_JSON_BYTES = 1 << 26
 """Bytes of a description (JSON, TOML, YAML): parsed, it takes some ten times as much."""
 
-MOST = 1 << 28
+MAX_BYTES = 1 << 28
 """Bytes of a vocabulary or an index that is read as a whole; the largest known is a ninth of it."""
 
 
-def read_whole(path: str | Path, most: int = MOST) -> bytes:
+def read_whole(path: str | Path, max_bytes: int = MAX_BYTES) -> bytes:
     """Return the bytes of a regular file, or of a link to one.
 
     Raises `MindError` for a file that cannot be read, is a pipe, a device or a folder, or holds
-    more than `most` bytes, before any of it is read.
+    more than `max_bytes` bytes, before any of it is read.
     """
     try:
         # A pipe without a writer would wait for one.
@@ -32,15 +32,15 @@ def read_whole(path: str | Path, most: int = MOST) -> bytes:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise MindError(f"cannot read {path}", cause="it is no regular file")
-            if found.st_size > most:
-                raise _too_large(path, found.st_size, most)
-            data = file.read(most + 1)
+            if found.st_size > max_bytes:
+                raise _too_large(path, found.st_size, max_bytes)
+            data = file.read(max_bytes + 1)
     except OSError as error:
         raise MindError(
             f"cannot read {path}", cause=error.strerror, hint="check the path"
         ) from None
-    if len(data) > most:  # it grew meanwhile
-        raise _too_large(path, len(data), most)
+    if len(data) > max_bytes:  # it grew meanwhile
+        raise _too_large(path, len(data), max_bytes)
     return data
 
 
@@ -49,9 +49,9 @@ def index_bound(data: Path) -> int:
     return (1 << 20) + 20 * data.stat().st_size
 
 
-def _too_large(path: str | Path, size: int, most: int) -> MindError:
+def _too_large(path: str | Path, size: int, max_bytes: int) -> MindError:
     return MindError(
         f"{path} is too large to be read: {size:,} bytes",
-        cause=f"at most {most:,} are read of such a file",
+        cause=f"at most {max_bytes:,} are read of such a file",
         hint="take the folder from a source that you trust, or make it again",
     )

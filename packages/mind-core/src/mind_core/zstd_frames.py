@@ -1,7 +1,7 @@
 """Decompress zstd within bounds, and notice a stream that was cut.
 
 python-zstandard either accepts a truncated stream in silence or inflates a whole chunk of input at
-once, however large it grows. So this module walks the frames itself: frame header, then the three
+once, however large it grows. So this module reads the frames itself: frame header, then the three
 bytes before every block (RFC 8878 §3.1), and hands whole runs of blocks to the decompressor. A
 block inflates to at most 128 KiB, so a run of 8 inflates to at most 1 MiB, whatever a hostile file
 says.
@@ -54,6 +54,7 @@ def decompress(source: ByteSource, name: str) -> Iterator[bytes]:
     window over `WINDOW_LIMIT` bytes.
     """
     window = _Window(source, name)
+    # Frames follow each other freely: `cat a.zst b.zst` is a stream (RFC 8878 §3).
     while window.fill(4):
         magic = window.take(4)
         if int.from_bytes(magic, "little") in SKIPPABLE_MAGIC:
@@ -106,6 +107,7 @@ class _Window:
             more = self.source.read(max(INPUT_CHUNK, size - self.left()))
             if not more:
                 return False
+            # What was taken goes when more is read, so the buffer holds little more than one block.
             self.buffer, self.start = self.buffer[self.start :] + more, 0
         return True
 
@@ -119,6 +121,7 @@ class _Window:
 
 
 def _skip_frame(window: _Window) -> None:
+    # Four bytes of length, then as many that mean nothing to us (RFC 8878 §3.1.2).
     left = int.from_bytes(window.take(4), "little")
     while left:
         left -= len(window.take(min(left, INPUT_CHUNK)))
@@ -132,12 +135,15 @@ def _frame(window: _Window, magic: bytes) -> Iterator[bytes]:
     while not last:
         block_header = window.take(3)
         fields = int.from_bytes(block_header, "little")
+        # Bit 0: the last block; bits 1 and 2: its type; the rest: its size (RFC 8878 §3.1.1.2).
         last, kind, size = bool(fields & 1), (fields >> 1) & 3, fields >> 3
         if kind == _RESERVED_BLOCK:
             raise _damaged(window, "reserved block type")
+        # A block of one repeated byte is one byte long; its size says how often.
         run += (block_header, window.take(1 if kind == _RLE_BLOCK else size))
         if last and has_checksum:
             run.append(window.take(4))
+        # Two pieces a block. Handing over one at a time costs a call for each 128 KiB.
         if last or len(run) >= 2 * BLOCKS_AT_ONCE:
             try:
                 data = decompressor.decompress(b"".join(run))
@@ -154,14 +160,17 @@ def _frame_header(window: _Window) -> tuple[bytes, bool]:
     descriptor = window.take(1)
     flags = descriptor[0]
     single_segment = bool(flags & 0x20)
+    # 0 stands for one byte in a frame of a single segment (RFC 8878 §3.1.1.1.1).
     content_size_bytes = _CONTENT_SIZE_BYTES[flags >> 6] or int(single_segment)
     rest = window.take(
         int(not single_segment) + _DICTIONARY_ID_BYTES[flags & 3] + content_size_bytes
     )
     if single_segment:
         size = int.from_bytes(rest[len(rest) - content_size_bytes :], "little")
+        # Two bytes start at 256, as one byte says what is less.
         size += 256 if content_size_bytes == 2 else 0
     else:
+        # The window's size as a float of five and three bits (RFC 8878 §3.1.1.1.2).
         exponent, mantissa = rest[0] >> 3, rest[0] & 7
         size = (1 << (10 + exponent)) * (8 + mantissa) // 8
     if size > WINDOW_LIMIT:

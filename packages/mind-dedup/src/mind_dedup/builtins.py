@@ -1,4 +1,4 @@
-"""What mind-dedup brings along, registered through the door that plugins use."""
+"""What mind-dedup brings along, registered through the hooks that plugins use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def register_signatures() -> Offers[Signature]:
     """Offer the signatures that ship."""
     return {
         "exact": "mind_dedup.signatures.exact:Exact",
-        "normalized": "mind_dedup.signatures.normalized:Normalized",
-        "url": "mind_dedup.signatures.url:Url",
+        "normalized": "mind_dedup.signatures.exact:Normalized",
+        "url": "mind_dedup.signatures.exact:Url",
         "minhash": "mind_dedup.signatures.minhash:MinHash",
     }
 

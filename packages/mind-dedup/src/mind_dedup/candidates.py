@@ -57,7 +57,7 @@ class CandidateBatch(NamedTuple):
     """Whether the rows of the batch are candidates for each other."""
 
     records_per_key: int
-    most_compared: int
+    max_compared: int
 
 
 class Decisions(NamedTuple):
@@ -86,6 +86,7 @@ class Decisions(NamedTuple):
 
 def verify_candidates(case: CandidateBatch) -> Decisions:
     """Return what becomes of each row of a batch."""
+    # Keys that decide are 64 bits wide, and the loop takes 32: within a batch numbers do.
     case = _numbered(case) if case.measure is Measure.COMMON else case
     rows, keys = len(case.set_ends), len(case.keys)
     verdicts = Decisions.none(rows, keys)
@@ -93,6 +94,7 @@ def verify_candidates(case: CandidateBatch) -> Decisions:
     if not case.within:
         sharing = sharing[:0]
     edges = np.arange(rows + 1)
+    # Scratch of the loop by candidate: kept records first, then the rows of this batch.
     everyone = len(case.known_set_ends) + rows
     loops.verify_candidates(
         np.searchsorted(case.key_rows[case.places], edges),
@@ -111,7 +113,7 @@ def verify_candidates(case: CandidateBatch) -> Decisions:
         list(Measure).index(case.measure),
         case.verified,
         case.records_per_key,
-        case.most_compared,
+        case.max_compared,
         verdicts.partners,
         verdicts.similarities,
         verdicts.same_text,

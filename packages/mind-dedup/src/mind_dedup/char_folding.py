@@ -79,6 +79,7 @@ def tables() -> Tables:
         part[part == PART_OF_WORD] = TOKEN
     # A half-width kana and its full-width twin are one character, so they are of one kind.
     kinds[folded != np.arange(TABLE_SIZE)] = kinds[folded[folded != np.arange(TABLE_SIZE)]]
+    # + 1, so that no character has the value 0, which is a separator's.
     values = finalize(folded + np.uint64(1))
     values[(kinds == SEPARATOR) | (kinds == INVISIBLE)] = 0
     return Tables(kinds, values, _symbols(), _marks())
@@ -106,6 +107,7 @@ def _symbols() -> Hashes:
     found = np.zeros(TABLE_SIZE, np.uint64)
     for begin, end in ((0x20, 0x2C00), (0xFE00, 0x10000), (0x1D400, 0x1F000)):
         for code in range(begin, end):
+            # The true minus sign and the hyphen are one operator.
             folded = unicodedata.normalize("NFKC", chr(code)).replace("\u2212", "-")
             is_symbol = folded in OPERATORS if len(folded) == 1 else False
             if is_symbol or (len(folded) == 1 and unicodedata.category(folded) == "Sm"):

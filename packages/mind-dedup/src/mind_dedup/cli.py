@@ -1,4 +1,4 @@
-"""The door of mind-dedup: options → recipe → pipeline."""
+"""The command line of mind-dedup: options → recipe → pipeline."""
 
 from __future__ import annotations
 
@@ -236,4 +236,4 @@ def main() -> None:
             cli.run(other_apps()[jobs_of.STATUS], f"{TOOL} {jobs_of.STATUS}", sys.argv[2:])
         cli.run(app, TOOL)
     finally:
-        gc.freeze()  # at the exit Python would walk through all that is about to go
+        gc.freeze()  # at the exit Python would visit all objects that are about to go

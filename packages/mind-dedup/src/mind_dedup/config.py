@@ -198,13 +198,15 @@ def _first_option(component: Component, value: str) -> dict[str, Any]:
 
 def _guard(recipe: Recipe, allow: bool) -> Guard:
     values = recipe.values["guard"]
-    share, least, most = (values[n] for n in ("max_removed", "min_documents", "max_cluster"))
+    share, min_documents, max_cluster = (
+        values[n] for n in ("max_removed", "min_documents", "max_cluster")
+    )
     if isinstance(share, bool) or not isinstance(share, (int, float)):
         raise UsageError(
             f"recipe {recipe.name}: [guard] wants max_removed as a share, not {share!r}"
         )
     _check_type(recipe, "guard", values, min_documents=int, max_cluster=int)
-    return Guard(float(share), least, most, allow)
+    return Guard(float(share), min_documents, max_cluster, allow)
 
 
 def _check_type(recipe: Recipe, table: str, values: Mapping[str, Any], **wanted: type) -> None:

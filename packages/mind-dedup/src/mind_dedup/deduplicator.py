@@ -80,13 +80,17 @@ class Deduplicator:
         """Return the match of each row that goes, None for one that stays, and remember those."""
         self.size.seen += prints.bytes
         index = self._index()
+        # The table answers by 16 bits of a key, so some answers are accidents: `have_keys` looks at
+        # the keys.
         places, numbers = index.find(prints.keys)
         unique, known = _distinct(numbers, len(self.store))
+        # Only records that share a key are fetched: the others lie packed, perhaps on disk.
         gathered = self.store.gather(unique.tolist())
         real = have_keys(gathered.keys, gathered.key_ends, known, prints.keys[places])
         rows = prints.key_rows()
         verdicts = self._verdicts(prints, rows, places[real], known[real], gathered)
         matches, keep, row_numbers = self._matches(prints, verdicts, unique)
+        # The common case in one loop; stores of plugins, and 64-bit members, take the plain way.
         if type(self.store) is Store and prints.sets.dtype == np.uint32:
             first = len(self.store)
             block, keys, records = compact(prints, keep, verdicts.crowded, first)
@@ -128,6 +132,8 @@ class Deduplicator:
     ) -> tuple[list[Match | None], npt.NDArray[np.bool_], IntArray]:
         """Return the matches, which rows stay, and the number of each that does."""
         keep = verdicts.partners < 0
+        # Rows that stay are numbered on from the records of earlier batches, whatever the batches
+        # are.
         row_numbers = len(self.store) + np.cumsum(keep) - 1
         matches: list[Match | None] = [None] * len(prints)
         gone = np.flatnonzero(~keep)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize
-from mind_dedup.loops.sketches import HEAD, LEAST_BITS, write_sketches
+from mind_dedup.loops.sketches import HEAD, MIN_BITS, write_sketches
 from mind_dedup.store import RecordBlock, Remote
 
 EXACT, SKETCHED = "exact", "sketched"
@@ -54,7 +54,7 @@ def for_index(block: RecordBlock, sets: str) -> RecordBlock:
     if sets == EXACT:
         return block._replace(keys=short)
     ends = np.asarray(block.set_ends[:], np.int64)
-    room = len(members) + len(ends) * (HEAD + LEAST_BITS // 32)
+    room = len(members) + len(ends) * (HEAD + MIN_BITS // 32)
     out, out_ends = np.empty(room, np.uint32), np.empty(len(ends), np.int64)
     size = write_sketches(members, ends, out, out_ends)
     return block._replace(keys=short, sets=out[:size], set_ends=out_ends.astype(np.uint32))

@@ -18,7 +18,7 @@ _TELLS = 8_000_000
 _SAMPLE = 1 << 19
 """Bytes of the first input, from which it is told how much a packed byte holds."""
 
-_MOST_TIMES = 20
+_MAX_TIMES = 20
 
 
 @dataclass
@@ -55,10 +55,10 @@ def _unpacked(start: bytes) -> int:
     try:
         if start.startswith(zstd_frames.MAGIC):
             reader = zstandard.ZstdDecompressor().stream_reader(BytesIO(start))
-            while size < _MOST_TIMES * len(start) and (content := reader.read(1 << 20)):
+            while size < _MAX_TIMES * len(start) and (content := reader.read(1 << 20)):
                 size += len(content)
         else:
-            size += len(zlib.decompressobj(wbits=31).decompress(start, _MOST_TIMES * len(start)))
+            size += len(zlib.decompressobj(wbits=31).decompress(start, _MAX_TIMES * len(start)))
     except (zlib.error, zstandard.ZstdError):  # it is told by who reads all of it
         pass
     return size

@@ -24,7 +24,7 @@ from mind_dedup.loops.json_strings import (
 _PADDING = 16
 """Line feeds behind the data, so that a loop may look so far ahead."""
 
-_SHORTEST = len(b'{"text":""}')
+_MIN_LINE_BYTES = len(b'{"text":""}')
 
 _room = np.empty(0, np.uint8)
 
@@ -50,9 +50,9 @@ def scan_lines(data: bytes, unknown: str) -> ScannedLines | None:
     if not data.endswith(b"\n"):
         data += b"\n"
     codes = _padded(data)
-    most = len(data) // _SHORTEST + 2
-    out, ends = np.empty(len(codes), np.uint8), np.empty(most, np.int64)
-    spans, composes = np.empty(6 * most, np.int64), np.empty(most, np.bool_)
+    max_rows = len(data) // _MIN_LINE_BYTES + 2
+    out, ends = np.empty(len(codes), np.uint8), np.empty(max_rows, np.int64)
+    spans, composes = np.empty(6 * max_rows, np.int64), np.empty(max_rows, np.bool_)
     rows = scan(codes, len(data), _CLASSES, composing(), out, ends, spans, composes)
     if rows < 0:
         return None

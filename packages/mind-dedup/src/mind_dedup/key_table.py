@@ -68,6 +68,8 @@ class KeyTable:
 
         A place occurs once per record that seems to have its key; places ascend.
         """
+        # Nearly always enough; a second look with the exact number costs less than always making
+        # room for all.
         room = 2 * len(keys) + 1024
         maybe = np.empty(len(keys) + 1, np.int64)
         while True:
@@ -108,11 +110,12 @@ class KeyTable:
         slots = len(self._tags)
         if size > FULL * slots:
             step = 2.0 if slots < 1 << 20 else GROWTH
+            # The old arrays go before the new ones come: the two never lie beside each other.
             self._tags, self._numbers = np.zeros(0, np.uint16), np.zeros(0, np.uint32)
             foreseen = int(self.foreseen / FULL)
             ahead = max(min(int(AMPLE * foreseen), SMALL), min(int(SURELY * foreseen), 2 * slots))
-            least = int(size / FULL) + 1
-            self._make(max(min(max(int(slots * step), ahead), MAX_SLOTS), least))
+            min_slots = int(size / FULL) + 1
+            self._make(max(min(max(int(slots * step), ahead), MAX_SLOTS), min_slots))
         self._size = size
         for keys, records in self.records():
             self._enter(keys, records)

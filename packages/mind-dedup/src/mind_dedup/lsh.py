@@ -41,6 +41,6 @@ def bands_for(threshold: float, slots: int) -> tuple[int, int]:
         false = (1 - missed_below.mean(axis=1)) * threshold
         missed = missed_above.mean(axis=1) * (1 - threshold)
         errors = (1 - WEIGHT_OF_MISSES) * false + WEIGHT_OF_MISSES * missed
-        least = int(errors.argmin())
-        best = min(best, (float(errors[least]), least + 1, rows))
+        index = int(errors.argmin())
+        best = min(best, (float(errors[index]), index + 1, rows))
     return best[1], best[2]

@@ -1,4 +1,4 @@
-"""The corridor: recipe → components; batches → prints in the workers → decisions in order."""
+"""A run: recipe → components; batches → fingerprints in the workers → decisions in order."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _tally(plan: DedupConfig, options: StreamOptions, job: Job, stack: ExitStack
 def _passes(
     tally: RemovalCounts, options: StreamOptions, job: Job, table: ClusterTable | None
 ) -> list[Pass]:
-    """Return one walk if records can be settled as they come, else two."""
+    """Return one pass if records can be settled as they come, else two."""
     plan = tally.plan
     want_rejects = options.rejects is not None
     work: Work
@@ -162,7 +162,7 @@ def _passes(
         if job.restore:
             work = Restoring(work, frozenset(map(str, job.restore)))
         return [
-            Pass(lambda: work, passages.collect, "the first walk"),
+            Pass(lambda: work, passages.collect, "the first pass"),
             Pass(passages.second, passages.emit),
         ]
     policy = None if plan.streams else plan.policy
@@ -185,7 +185,7 @@ def _passes(
     )
     kind = TwoPassUnits if cuts else TwoPass
     review = kind(tally, job.mark, want_rejects, table, chunked)
-    return [Pass(lambda: work, review.collect, "the first walk"), Pass(review.second, review.emit)]
+    return [Pass(lambda: work, review.collect, "the first pass"), Pass(review.second, review.emit)]
 
 
 def _check(plan: DedupConfig, job: Job) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from mind_core.files import atomic_file
-from mind_core.render.table import align_columns
+from mind_core.render.terminal import align_columns
 from mind_dedup.pool_facts import HeldItem, PoolRecord
 
 _EXAMPLES = 3
@@ -40,7 +40,7 @@ class PoolSet:
     answers: array[int] = field(default_factory=lambda: array("Q"))
 
     def add(self, record: PoolRecord) -> None:
-        """Count a record."""
+        """Count a record of the pool: its lengths, language and turns."""
         self.records += 1
         self.layouts[record.layout] += 1
         self.languages[record.language] += 1
@@ -103,7 +103,7 @@ class PoolReport:
             self.sets[own].between[other] += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report."""
+        """Return the report on the pool of records as JSON values."""
         sets = self.sets.values()
         return {
             "records": sum(one.records for one in sets),

@@ -19,7 +19,7 @@ from mind_core.kernels.hashing import Hashes, finalize
 from mind_core.kernels.packed import Packed, pack
 from mind_dedup.char_folding import nfc, tables
 from mind_dedup.loops.shingles import SHINGLE_TOKENS, fill_shingle_sets
-from mind_dedup.loops.sorting import MOST_BUCKETS
+from mind_dedup.loops.sorting import MAX_BUCKETS
 from mind_dedup.loops.symbols import BLOCK
 
 TOKENS_PER_SYMBOL = 12
@@ -76,6 +76,7 @@ def shingle_sets(
     """
     kinds, values, symbol_values, marks = tables()
     texts = len(packed.offsets) - 1
+    # A byte is a token at most, and a token may be followed by a fact.
     longest = 2 * int(np.diff(packed.offsets).max(initial=0)) + 2
     offsets = np.zeros(texts + 1, np.int64)
     flat = np.empty(2 * len(packed.data) + texts, np.uint32)
@@ -83,8 +84,9 @@ def shingle_sets(
         packed.data, packed.offsets, kinds, values, POWERS, PLACES,
         symbol_values, marks, TOKENS_PER_SYMBOL if symbols else 0, int(facts), whole,
         np.empty(longest, np.uint64), np.empty(longest, np.uint32), np.empty(longest, np.uint32),
-        np.empty(MOST_BUCKETS + 1, np.uint32), flat, offsets,
+        np.empty(MAX_BUCKETS + 1, np.uint32), flat, offsets,
     )  # fmt: skip
+    # A copy, so that the array of twice the text's size can go.
     return ShingleSets(flat[:size].copy(), offsets)
 
 

@@ -1,4 +1,4 @@
-"""One walk: what stays is passed on as it came, what goes is rejected, in order."""
+"""One pass: what stays is passed on as it came, what goes is rejected, in order."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 import orjson
 
 from mind_core.progress import log
-from mind_core.reasons import Reason
-from mind_core.records import Record, annotate, encode
+from mind_core.records import Reason, Record, annotate, encode
 from mind_core.runner import BatchResult
 from mind_dedup.clusters import Sizes
 from mind_dedup.columns import IntArray, LineSpans, counts_of, picked
@@ -99,7 +98,7 @@ class RemovalCounts:
             lambda number: orjson.loads(self.id_of(number)),
         )
 
-    def told(self, match: Match) -> dict[str, Any]:
+    def match_notes(self, match: Match) -> dict[str, Any]:
         """Return what records say of a match: the one that stays, where it is, the similarity."""
         more: dict[str, Any] = {"duplicate_of": orjson.loads(match.kept_id)}
         if (position := self.positions.of(match.number)) is not None:
@@ -116,7 +115,9 @@ class RemovalCounts:
 
     def reject(self, outcome: BatchResult, record: Record, match: Match, **more: Any) -> None:
         """Reject a record for a match."""
-        outcome.reject(record, TOOL, self.plan.name, self.reason(match), **self.told(match), **more)
+        outcome.reject(
+            record, TOOL, self.plan.name, self.reason(match), **self.match_notes(match), **more
+        )
 
     def reason(self, match: Match) -> str:
         """Return the reason with its measurement, if there was one."""

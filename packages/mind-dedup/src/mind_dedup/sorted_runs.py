@@ -52,6 +52,7 @@ class SortedRuns:
         order = np.argsort(keys)
         columns: list[Remote] = []
         first = int(numbers.min(initial=1 << 62)) if len(numbers) else 0
+        # Numbers relative to the run's first fit into 32 bits: 12 bytes an entry, not 16.
         both: tuple[Any, Any] = keys[order], (numbers[order] - first).astype(np.uint32)
         try:
             for column in both:
@@ -68,6 +69,7 @@ class SortedRuns:
 
     def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return which places of `keys` have which records, in the order of the places."""
+        # Both sides sorted: a run is read once from end to end, and nothing is searched for.
         order = np.argsort(keys, kind="stable")
         wanted = keys[order]
         places: list[IntArray] = [np.zeros(0, np.int64)]

@@ -202,7 +202,7 @@ class Store:
         return StoredRecords(keys, np.cumsum(key_sizes), sets, np.cumsum(set_sizes)), names
 
     def block_start(self, number: int) -> int:
-        """Return the first record of the block that holds a record."""
+        """Return the first record of the block of kept records that holds a record."""
         return self._firsts[bisect_right(self._firsts, number) - 1]
 
     def sizes(self) -> Iterator[tuple[int, int, int]]:

@@ -1,7 +1,7 @@
-"""Two walks: all records are compared before the first is written, best first if a policy says so.
+"""Two passes: all records are compared before the first is written, best first if a policy says so.
 
-The first walk takes the prints and lets the lines wait on disk. Then all is decided; the second
-walk writes, and knows of each record the size of its cluster.
+The first pass takes the prints and lets the lines wait on disk. Then all is decided; the second
+pass writes, and knows of each record the size of its cluster.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ROWS_AT_ONCE = 1024
 
 
 def pass_lines(batch: Batch) -> BatchResult:
-    """Hand the lines of the second walk over; they are records, the first walk has seen to that."""
+    """Hand the lines of the second pass over; they are records, the first pass has seen to that."""
     outcome = BatchResult()
     outcome.payload = [line for _, line in batch.lines()]
     outcome.records_in = len(outcome.payload)
@@ -38,7 +38,7 @@ def pass_lines(batch: Batch) -> BatchResult:
 
 @dataclass
 class TwoPass:
-    """Hold what the first walk finds and the second walk needs."""
+    """Hold what the first pass finds and the second pass needs."""
 
     tally: RemovalCounts
     mark: bool
@@ -62,7 +62,7 @@ class TwoPass:
         """Of all rows: where they came from."""
 
     def collect(self, outcome: BatchResult) -> BatchResult:
-        """Settle a batch of the first walk: decide if that can be, and let the lines pass."""
+        """Settle a batch of the first pass: decide if that can be, and let the lines pass."""
         prints: Fingerprints = outcome.payload
         outcome.payload = None
         keep_lines(outcome, prints.lines, np.arange(len(prints)))
@@ -88,7 +88,7 @@ class TwoPass:
                 self._sources.append(number)
 
     def second(self) -> Callable[[Batch], BatchResult]:
-        """Decide what is not decided yet; return the work of the second walk."""
+        """Decide what is not decided yet; return the work of the second pass."""
         self.settle()
         return pass_lines
 
@@ -113,7 +113,7 @@ class TwoPass:
         return row, number, self.tally.sizes.of(number)
 
     def emit(self, outcome: BatchResult) -> BatchResult:
-        """Settle a batch of the second walk: write what became of its records."""
+        """Settle a batch of the second pass: write what became of its records."""
         lines: list[bytes] = outcome.payload
         outcome.payload = None
         plan = self.tally.plan
@@ -143,7 +143,7 @@ class TwoPass:
         match = self.match(row, number)
         if self.mark:
             notes: dict[str, Any] = {"signature": self.tally.plan.name, "reason": match.reason}
-            notes |= {**self.tally.told(match), "cluster_size": size}
+            notes |= {**self.tally.match_notes(match), "cluster_size": size}
             marked(outcome, line, self.tally.plan, match.reason, notes)
         else:
             record = orjson.loads(line) if self.want_rejects else {}
@@ -166,7 +166,7 @@ class TwoPass:
     def member(self, record: Record, text: Any, row: int, number: int, size: int) -> dict[str, Any]:
         """Return the line of the table of clusters for a row."""
         match = self.match(row, number)
-        told = self.tally.told(match) if match.reason else {}
+        told = self.tally.match_notes(match) if match.reason else {}
         return {
             "cluster": orjson.loads(match.kept_id),
             "cluster_at": self.tally.positions.of(number),

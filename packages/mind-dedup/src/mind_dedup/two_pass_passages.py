@@ -1,4 +1,4 @@
-"""Two walks for passages: all runs of tokens are counted before the first text is shortened."""
+"""Two passes for passages: all runs of tokens are counted before the first text is shortened."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REASON = "repeated_passage"
 
 
 class PassageCounts(NamedTuple):
-    """Hold what the first walk makes of a batch: hashes by part, and what records are named by."""
+    """Hold what the first pass makes of a batch: hashes by part, and what records are named by."""
 
     hashes: Hashes
     ends: IntArray
@@ -38,7 +38,7 @@ class PassageCounts(NamedTuple):
 
 @dataclass
 class PassageCounter:
-    """Work on a batch of the first walk: hash the runs of its texts."""
+    """Work on a batch of the first pass: hash the runs of its texts."""
 
     size: int
 
@@ -86,7 +86,7 @@ class FoundPassages(NamedTuple):
 
 @dataclass
 class PassageFinder:
-    """Work on a batch of the second walk: find the runs that repeat."""
+    """Work on a batch of the second pass: find the runs that repeat."""
 
     size: int
     repeated: RepeatedHashes
@@ -106,7 +106,7 @@ class PassageFinder:
 
 @dataclass
 class TwoPassPassages:
-    """Hold what the first walk counts and the second walk needs."""
+    """Hold what the first pass counts and the second pass needs."""
 
     tally: RemovalCounts
     mark: bool
@@ -123,7 +123,7 @@ class TwoPassPassages:
         self.tally.id_of = self._id_of
 
     def collect(self, outcome: BatchResult) -> BatchResult:
-        """Settle a batch of the first walk: count its runs, and let its lines pass."""
+        """Settle a batch of the first pass: count its runs, and let its lines pass."""
         counted: PassageCounts = outcome.payload
         outcome.payload = None
         outcome.details["runs"] += len(counted.hashes)
@@ -140,7 +140,7 @@ class TwoPassPassages:
         return outcome
 
     def second(self) -> Callable[[Batch], BatchResult]:
-        """See which runs repeat; return the work of the second walk."""
+        """See which runs repeat; return the work of the second pass."""
         rule = self.tally.plan.units
         repeated = RepeatedHashes(self._waiting.repeated(rule.copies))
         self._owners = np.full(len(repeated.hashes), -1, np.int64)
@@ -148,7 +148,7 @@ class TwoPassPassages:
         return PassageFinder(rule.tokens, repeated)
 
     def emit(self, outcome: BatchResult) -> BatchResult:
-        """Settle a batch of the second walk: shorten its texts."""
+        """Settle a batch of the second pass: shorten its texts."""
         found: FoundPassages = outcome.payload
         outcome.payload = None
         shorten = UnitRemover(self.tally, self.mark, self.want_rejects)

@@ -1,4 +1,4 @@
-"""Two walks for paragraphs or lines: all are compared before the first text is shortened."""
+"""Two passes for paragraphs or lines: all are compared before the first text is shortened."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mind_dedup.units import UnitRemover, Units, spans_of
 
 @dataclass
 class SecondSplit:
-    """Work on a batch of the second walk: see where the units are, as in the first."""
+    """Work on a batch of the second pass: see where the units are, as in the first."""
 
     unit: str
-    least: int
+    min_width: int
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Return the outcome with each line and the places of its units as its payload."""
         outcome = BatchResult()
         outcome.payload = [
-            (line, list(spans_of(orjson.loads(line)["text"], self.unit, self.least)))
+            (line, list(spans_of(orjson.loads(line)["text"], self.unit, self.min_width)))
             for _, line in batch.lines()
         ]
         outcome.records_in = len(outcome.payload)
@@ -34,10 +34,10 @@ class SecondSplit:
 
 @dataclass
 class TwoPassUnits(TwoPass):
-    """Hold what the first walk finds of units and the second walk needs."""
+    """Hold what the first pass finds of units and the second pass needs."""
 
     def collect(self, outcome: BatchResult) -> BatchResult:
-        """Settle a batch of the first walk: take its units, and let its lines pass."""
+        """Settle a batch of the first pass: take its units, and let its lines pass."""
         units: Units = outcome.payload
         outcome.payload = None
         outcome.kept += [line + b"\n" for line in units.lines]
@@ -46,12 +46,12 @@ class TwoPassUnits(TwoPass):
         return outcome
 
     def second(self) -> Callable[[Batch], BatchResult]:
-        """Decide what is not decided yet; return the work of the second walk."""
+        """Decide what is not decided yet; return the work of the second pass."""
         self.settle()
         return SecondSplit(self.tally.plan.unit, self.tally.plan.min_characters)
 
     def emit(self, outcome: BatchResult) -> BatchResult:
-        """Settle a batch of the second walk: shorten its texts."""
+        """Settle a batch of the second pass: shorten its texts."""
         lines: list[tuple[bytes, list[tuple[int, int]]]] = outcome.payload
         outcome.payload = None
         rule = self.tally.plan.units

@@ -26,7 +26,7 @@ class UnitRule:
     """Say which units are compared, and which of those that repeat go."""
 
     unit: str
-    least: int
+    min_width: int
     copies: int = 2
     """So many copies a unit has, or none of it goes."""
 
@@ -41,7 +41,7 @@ class UnitRule:
 
     @property
     def needs_all(self) -> bool:
-        """Say whether all copies have to be seen before the first is settled."""
+        """Say whether all copies of a unit have to be seen before the first is decided about."""
         return self.copies > 2 or not self.first
 
     def without_headings(self, text: str, found: Found) -> Found:

@@ -11,8 +11,7 @@ import numpy as np
 import orjson
 
 from mind_core.errors import BadRecord
-from mind_core.reasons import describe
-from mind_core.records import Record, annotate, encode, text_of
+from mind_core.records import Record, annotate, describe, encode, text_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.columns import counts_of
@@ -36,11 +35,11 @@ class Units(NamedTuple):
     spans: list[list[tuple[int, int]]]
 
 
-def spans_of(text: str, unit: str, least: int) -> Iterator[tuple[int, int]]:
-    """Yield where the units of a width of `least` or more are, with the break that follows."""
+def spans_of(text: str, unit: str, min_width: int) -> Iterator[tuple[int, int]]:
+    """Yield where the units of a width of `min_width` or more are, with the break that follows."""
     begin = 0
     for end in [*(match.end() for match in _ENDS[unit].finditer(text)), len(text)]:
-        if width_of(text[begin:end].strip()) >= max(least, 1):
+        if width_of(text[begin:end].strip()) >= max(min_width, 1):
             yield begin, end
         begin = end
 
@@ -51,7 +50,7 @@ class FingerprintUnits:
 
     take: FingerprintBatch
     unit: str
-    least: int
+    min_width: int
 
     def __call__(self, batch: Batch) -> BatchResult:
         """Return the batch's outcome with `Units` as its payload."""
@@ -69,7 +68,7 @@ class FingerprintUnits:
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
-            own = list(spans_of(text, self.unit, self.least))
+            own = list(spans_of(text, self.unit, self.min_width))
             lines.append(line)
             spans.append(own)
             identity, source = names_of(record, batch, number)
@@ -109,7 +108,7 @@ class UnitRemover:
             return
         outcome.details["units_removed" if not self.mark else "units_marked"] += len(found)
         if self.mark:
-            spans = [[*span, self.tally.told(match)] for span, match in found]
+            spans = [[*span, self.tally.match_notes(match)] for span, match in found]
             annotate(record, "dedup", signature=self.tally.plan.name, spans=spans)
             outcome.keep(encode(record))
             outcome.marked[f"{self.tally.plan.name}.{self.tally.plan.unit}"] += 1
@@ -136,7 +135,7 @@ class UnitRemover:
         lost["text"] = text
         annotate(
             lost, "rejected", tool=TOOL, step=self.tally.plan.name, unit=self.tally.plan.unit,
-            **describe(self.tally.reason(match)), **self.tally.told(match),
+            **describe(self.tally.reason(match)), **self.tally.match_notes(match),
         )  # fmt: skip
         outcome.rejects.append(encode(lost))
 

@@ -33,7 +33,7 @@ def verify_candidates(case: CandidateBatch) -> Decisions:
         counts, same_text = candidates.of(row)
         own = _member(case.sets, case.set_ends, row)
         by_rank = ((-shared, one) for one, shared in counts.items())
-        for _, one in nsmallest(case.most_compared, by_rank):
+        for _, one in nsmallest(case.max_compared, by_rank):
             similarity = _similarity(case, own, one)
             if not case.verified:
                 similarity = 1.0 if one in same_text else -1.0

@@ -1,4 +1,4 @@
-"""What is plugged into mind-domain already, through the same door as everybody's."""
+"""What mind-domain offers by itself, registered through the hooks that plugins use."""
 
 from mind_core import Offers
 from mind_domain.domain import AnyDomain, Judge
@@ -20,7 +20,7 @@ def register_domains() -> Offers[AnyDomain]:
 def register_judges() -> Offers[Judge | RankingJudge]:
     """Offer the judges that ship."""
     return {
-        "exact": "mind_domain.judges.exact:Exact",
+        "exact": "mind_domain.judges.offline:Exact",
         "tsv": "mind_domain.judges.offline:SheetJudge",
         "rankings": "mind_domain.judges.offline:RankingsJudge",
         "nll": "mind_domain.judges.nll:NllJudge",

@@ -1,11 +1,11 @@
-"""The door of mind-domain: from raw records to a rated domain model, one verb a step."""
+"""The command line of mind-domain: from raw records to a rated domain model, one verb a step."""
 
 from __future__ import annotations
 
 from mind_core import cli
 from mind_domain.commands import dated_texts, dialogues, evaluation, prompts, ratings
-from mind_domain.commands.shared import load_plugins
 from mind_domain.domain import TOOL
+from mind_domain.options import load_plugins
 
 app = cli.new_app()
 

@@ -13,8 +13,7 @@ from typing import Any
 from mind_core import Reason, Record
 from mind_core.output import check_distinct, open_output, write_records
 from mind_core.progress import Progress, log
-from mind_core.reasons import describe
-from mind_core.records import annotate, annotation, encode
+from mind_core.records import annotate, annotation, describe, encode
 from mind_core.runner import StreamOptions
 from mind_core.summary import Summary
 from mind_domain.answers import parse_answer

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mind_core.text.scripts import HAN
-from mind_domain.story_keys import strip_noise
 
 SHINGLE = 3
 _WORD = re.compile(f"[{HAN}]|[^\\W{HAN}]+")
@@ -110,3 +109,30 @@ def _join(
 def _prefix(size: int, threshold: float) -> int:
     """Return how many of a set's rarest grams one of a similar set must be among."""
     return size - math.ceil(threshold * size - 1e-9) + 1 if size else 0
+
+
+_RETWEET = re.compile(r"^\s*(?:rt|mt|via)\s+(?:@\s?\w+|AT_USER)\s*:?\s*", re.IGNORECASE)
+_NOISE = re.compile(
+    r"https?://\S+|\bURL\b"  # addresses, as they are and as data sets mask them
+    r"|@\w+|\bAT_USER\b"  # who is spoken to
+    r"|\$\s?[A-Za-z][\w.]*(?:\s/\s\w+)?"  # cashtags: the same story is sent to many shares
+    r"|[\d.,:%]+"  # numbers and times; marks alone would go as separators
+)
+_SEPARATORS = re.compile(r"[\W_]+")
+
+
+def strip_noise(text: str) -> str:
+    """Return a text without marks of passing on (RT @user:), addresses, tickers and numbers."""
+    plain = unicodedata.normalize("NFKC", text)
+    while (shorter := _RETWEET.sub("", plain)) != plain:
+        plain = shorter
+    return _NOISE.sub(" ", plain)
+
+
+def story_key(text: str) -> str:
+    """Reduce a text to its words: no RT marks, addresses, cashtags, numbers, marks, case or widths.
+
+    A text of which no word is left is its own key, so that two charts without words are no copies.
+    """
+    key = _SEPARATORS.sub(" ", strip_noise(text)).strip().casefold()
+    return key or text

@@ -1,4 +1,4 @@
-"""The corridor: one function for each verb, from plain options to a finished result."""
+"""One function for each verb, from plain options to a finished result."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def run_read(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions
 def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOptions) -> Summary:
     """Label a stream of dated texts; kept are those with a label, in the order they came.
 
-    Where edges between classes are fitted, the stream is walked twice: returns first, then classes.
+    Where edges between classes are fitted, the stream is read twice: returns first, then classes.
     """
     from mind_domain.labelling import ChangeClassifier, RecordLabeller, StoryDeduplicator
 

@@ -16,8 +16,7 @@ from mind_core.errors import UsageError
 from mind_core.files import atomic_file, atomic_folder, sha256_file, write_manifest
 from mind_core.output import check_distinct, open_output, write_records
 from mind_core.progress import log
-from mind_core.reasons import describe
-from mind_core.records import annotate, annotation, encode
+from mind_core.records import annotate, annotation, describe, encode
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.summary import Summary

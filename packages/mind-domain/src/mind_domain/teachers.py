@@ -103,10 +103,12 @@ class Endpoint:
 
     @property
     def name(self) -> str:
+        """Return address and model: what the teacher's answers are kept under."""
         return f"{self.address}#{self.model}"
 
     @property
     def parallel(self) -> bool:
+        """Return true: a server answers several requests at once."""
         return True
 
     def write(self, messages: Sequence[Mapping[str, str]], decoding: Decoding) -> Reply:
@@ -233,10 +235,12 @@ class LocalCheckpoint:
 
     @property
     def name(self) -> str:
+        """Return fingerprint and step: what the checkpoint's answers are kept under."""
         return f"checkpoint {self.checkpoint.fingerprint} at step {self.checkpoint.step}"
 
     @property
     def parallel(self) -> bool:
+        """Return false: one model in this process answers one conversation after another."""
         return False
 
     def write(self, messages: Sequence[Mapping[str, str]], decoding: Decoding) -> Reply:

@@ -123,6 +123,8 @@ def plan(
         for batch in _batches(bounded, batch_tokens):
             units.append(PrefixBatch(prefix, tuple(batch)))
         for row in deep:
+            # At a multiple of STEP, where prefixes are looked for; the last token of the context
+            # stays in the row, as its state predicts.
             own = row.context[: (len(row.context) - 1) // STEP * STEP]
             for batch in _batches(_cut(row), batch_tokens):
                 units.append(PrefixBatch(own, tuple(batch)))
@@ -134,6 +136,8 @@ def shares(units: Sequence[PrefixBatch], ranks: int) -> list[list[PrefixBatch]]:
     total, done = sum(unit.cost for unit in units), 0
     parts: list[list[PrefixBatch]] = [[] for _ in range(ranks)]
     for unit in units:
+        # A unit goes to the rank in whose share its middle lies, so all ranks cut alike without
+        # talking.
         middle = done + unit.cost // 2
         parts[min(ranks - 1, middle * ranks // max(1, total))].append(unit)
         done += unit.cost
@@ -149,6 +153,7 @@ def _rows(sequences: Sequence[ScoredSequence], share: bool) -> list[ContextGroup
     by_context: dict[Ids, dict[Ids, list[int]]] = {}
     for index, sequence in enumerate(sequences):
         assert 0 < sequence.scored < len(sequence.tokens), "something to read and to predict"
+        # Answers to one question share their context to the token; what differs is the tail.
         context = sequence.context
         tail = sequence.tokens[len(context) : -1]
         by_context.setdefault(context, {}).setdefault(tail, []).append(index)
@@ -202,6 +207,8 @@ def _trees(row: ContextGroup, context: int, max_width: int) -> Iterator[ContextG
     """Cut the branches of one row, in their order, into trees; see `_bounded`."""
     tree, width = ContextGroup(row.context, (), row.members), context
     for tail, members in row.branches.items():
+        # Another branch adds its square and twice its product with those that are there; a tree of
+        # its own would read the context again.
         pairs = 2 * len(tail) * (width - context) - context * context
         if tree.branches and (width + len(tail) > max_width or pairs > context * PAIRS):
             yield _plain(tree)
@@ -220,6 +227,7 @@ def _groups(
     rows: list[ContextGroup], share: bool, min_saved: int
 ) -> list[tuple[Ids, list[ContextGroup]]]:
     """Group rows by the prefix that is worth a pass of its own; the rest have none."""
+    # Sorted by tokens, rows that begin alike stand together.
     rows = sorted(rows, key=lambda row: row.read)
     if not share or len(rows) < 2:
         return [((), rows)] if rows else []
@@ -242,6 +250,7 @@ def _batches(rows: list[ContextGroup], batch_tokens: int) -> list[list[ContextGr
     """
     batches: list[list[ContextGroup]] = []
     width = 0
+    # Widest first, so the first row of a batch says how wide all are padded.
     for row in sorted(rows, key=lambda row: (-row.width, row.read)):
         if batches and (len(batches[-1]) + 1) * width <= batch_tokens:
             batches[-1].append(row)

@@ -1,4 +1,4 @@
-"""What mind-eval offers by itself, through the door that plugins use."""
+"""What mind-eval offers by itself, through the hooks that plugins use."""
 
 from __future__ import annotations
 

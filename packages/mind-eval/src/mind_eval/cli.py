@@ -1,4 +1,4 @@
-"""The door of mind-eval: options in, scores out. Imports nothing heavy."""
+"""The command line of mind-eval: options in, scores out. Imports nothing heavy."""
 
 from __future__ import annotations
 

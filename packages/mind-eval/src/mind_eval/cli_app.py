@@ -1,4 +1,4 @@
-"""The front door that all verbs of mind-eval hang on. Imports nothing heavy."""
+"""The typer app that all verbs of mind-eval register with. Imports nothing heavy."""
 
 from __future__ import annotations
 

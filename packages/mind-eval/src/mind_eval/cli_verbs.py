@@ -70,7 +70,7 @@ def conform_command(
     from dataclasses import asdict
 
     from mind_eval.conform.checks import conform_table
-    from mind_eval.conform.runs import run_checks
+    from mind_eval.conform.published import run_checks
 
     checks = run_checks(data_root, external)
     if json:

@@ -12,8 +12,7 @@ from mind_core import Record
 from mind_core.errors import UsageError
 from mind_eval.power import detectable, least_one_sided
 from mind_eval.results import read_items, read_scores
-from mind_eval.signal import Z_POWER
-from mind_eval.significance import Z_LEVEL, holm, mcnemar, paired_bootstrap, paired_means
+from mind_eval.significance import Z_LEVEL, Z_POWER, holm, mcnemar, paired_bootstrap, paired_means
 from mind_eval.table import aligned
 
 METRICS = (

@@ -19,7 +19,6 @@ from mind_core import Record
 from mind_core.recipe import Recipe
 from mind_eval.benchmarks.benchmark import Benchmark, Data
 from mind_eval.contamination import columns, dirty_shares, pieces_of, training_texts
-from mind_eval.eval_results import EvalResults
 from mind_eval.metrics.items import FORMULAS, SPBLEU, check_metrics, item_metrics
 from mind_eval.metrics.likelihoods import SMALL
 from mind_eval.metrics.tasks import measure_task
@@ -34,7 +33,7 @@ from mind_eval.prompts.spec import (
     with_limit,
 )
 from mind_eval.response_cache import Answer
-from mind_eval.results import SHOWN_CHARACTERS
+from mind_eval.results import SHOWN_CHARACTERS, EvalResults
 from mind_eval.runner import CachedInstance, RequestRunner
 from mind_eval.suites import SPM, chat_of, limits_of, math_of, small_of, spm_of
 

@@ -12,7 +12,7 @@ from mind_core.errors import UsageError, did_you_mean
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_core.text.languages import language_of
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, names_file
 from mind_eval.gates import CUT, Gate
 from mind_eval.options import RunOptions
@@ -107,7 +107,7 @@ def _task_name(path: Path) -> str:
     """Read the name of a task out of its YAML, without running the functions that it names."""
     check_task_file(path)
     try:
-        config: Any = yaml.load(read_whole(path, MOST_JSON).decode("utf-8"), Loader=_NamesOnly)
+        config: Any = yaml.load(read_whole(path, MAX_JSON_BYTES).decode("utf-8"), Loader=_NamesOnly)
     except (yaml.YAMLError, UnicodeDecodeError):
         return ""
     return str(config.get("task", "")) if isinstance(config, dict) else ""

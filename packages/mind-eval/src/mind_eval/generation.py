@@ -16,9 +16,8 @@ from mind_eval.batching import MIN_SAVED_GENERATING, Ids, ScoredSequence, plan
 from mind_eval.finite import NotFiniteError
 from mind_eval.models.model import Model
 from mind_eval.models.network import Past
-from mind_eval.response_cache import WrittenText
+from mind_eval.response_cache import WrittenText, trimmed
 from mind_eval.scoring import BATCH_TOKENS
-from mind_eval.stops import trimmed
 
 ROWS = 64
 """Prompts of a batch at most: more are hardly faster, and a kill loses no more than a batch."""
@@ -60,11 +59,13 @@ def generation_plan(
 
     The cut depends on the prompts alone. `packs` says whether a batch may hold several lengths.
     """
+    # A prompt is planned as a sequence of which one token is predicted: its context is the prompt.
     sequences = [ScoredSequence((*one.tokens, 0), 1) for one in wanted]
     batches = []
     for unit in plan(sequences, 1 << 40, share=share, min_saved=MIN_SAVED_GENERATING):
         start = len(unit.prefix)
         members = list(dict.fromkeys(index for row in unit.rows for index in row.members))
+        # Prompts of about one length together: a batch is as wide as its longest.
         members.sort(key=lambda index: len(wanted[index].tokens))
         batch: list[int] = []
         for index in members:
@@ -110,6 +111,7 @@ class Generator:
         while waiting:
             live = self._stage(waiting.pop(0), wanted, rows, whole, step)
             sizes = {i: len(wanted[i].tokens) - len(batch.prefix) + len(rows[i]) for i in live}
+            # Most rows have ended by now; those that go on are put together anew.
             waiting += self._cut(live, sizes, wanted)
         decode = self.model.tokenizer.decode
         texts = ((i, trimmed(decode(rows[i]), wanted[i].stops)) for i in batch.members)
@@ -192,6 +194,7 @@ class Generator:
         reach = max((len(stop.encode()) for stop in one.stops), default=0)
         if not reach:
             return False
+        # Decoding the whole text at each token would take a square of its length.
         text = self.model.tokenizer.decode(generated[-reach - TAIL :])
         return any(stop in text for stop in one.stops if stop)
 

@@ -65,7 +65,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
 
     @property
     def tokenizer_name(self) -> str:
-        """Identify the tokenizer."""
+        """Identify the tokenizer, for the caches of lm-eval."""
         return self.model.tokenizer.sha256
 
     def tok_encode(
@@ -77,7 +77,7 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
         return list(self.encoder.encode(string))
 
     def tok_decode(self, tokens: Sequence[int]) -> str:
-        """Decode token ids."""
+        """Decode token ids to text, as lm-eval asks for it."""
         return self.model.tokenizer.decode(list(tokens))
 
     def loglikelihood(self, requests: list[Any], **_: Any) -> list[Any]:

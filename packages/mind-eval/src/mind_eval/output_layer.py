@@ -28,6 +28,7 @@ class Head:
     def logits(self, hidden: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """Give logits [N, stop - start] in fp32 after hidden states [N, D]."""
         weight = self.weight[start:stop]
+        # Logits in fp32 after a product in the weights' type, as transformers computes the loss.
         made = hidden.to(weight.dtype) @ weight.t()
         if self.bias is not None:
             made = made + self.bias[start:stop]
@@ -49,6 +50,7 @@ def score_targets(
         block = hidden[first : first + ROWS_AT_ONCE]
         inside = ((rows >= first) & (rows < first + len(block))).nonzero().squeeze(1)
         here, wanted = rows[inside] - first, targets[inside]
+        # Carried from chunk to chunk: log-sum-exp, largest logit and its place.
         total = torch.full((len(block),), -torch.inf, device=block.device)
         highest = total.clone()
         best = torch.zeros(len(block), dtype=torch.long, device=block.device)
@@ -65,6 +67,7 @@ def score_targets(
             better = top > highest
             highest, best = top.where(better, highest), place.where(better, best)
             rest = logits.sub_(top[:, None]).exp_().sum(dim=1)  # in place: logits are done with
+            # log(Σ exp x) of two chunks from the logs of both, without overflow.
             total = torch.logaddexp(total, rest.log() + top)
         logprobs[inside.cpu()] = (chosen - total[here]).cpu()
         greedy[inside.cpu()] = (best[here] == wanted).cpu()

@@ -1,4 +1,4 @@
-"""The corridor of `run`: model → held-out text → benchmarks → tasks → scores."""
+"""The steps of `run`: model → held-out text → benchmarks → tasks → scores."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from mind_eval.suites import chat_of, check_limit, make_benchmarks, small_of
 
 if TYPE_CHECKING:
     from mind_eval.distributed import Ranks
-    from mind_eval.eval_results import EvalResults
     from mind_eval.models.endpoint import Endpoint
     from mind_eval.models.model import Model
+    from mind_eval.results import EvalResults
 
 __all__ = ["RunOptions", "describe_run", "run_scores"]
 
@@ -188,12 +188,12 @@ def _benchmarks(
     ranks: Ranks,
     progress: Progress,
 ) -> EvalResults:
-    from mind_eval.eval_results import EvalResults
     from mind_eval.evaluation import open_benchmark, run_benchmark
     from mind_eval.models.chat_layouts import layout_for
     from mind_eval.models.model import Model
     from mind_eval.rescoring import note_items, note_run
     from mind_eval.response_cache import ResponseCache
+    from mind_eval.results import EvalResults
     from mind_eval.runner import RequestRunner
 
     outcome, layout = EvalResults(), layout_for(model, chat_of(recipe))

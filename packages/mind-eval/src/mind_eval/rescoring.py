@@ -15,7 +15,6 @@ from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
 from mind_core.stream import read_records
 from mind_eval.contamination import check_training
-from mind_eval.eval_results import EvalResults
 from mind_eval.evaluation import (
     LoadedBenchmark,
     Lost,
@@ -32,7 +31,7 @@ from mind_eval.models.model import Model
 from mind_eval.options import RunOptions
 from mind_eval.prompts.builder import Instance
 from mind_eval.response_cache import Answer, read_answers
-from mind_eval.results import enter_outcome, versions, write_scores
+from mind_eval.results import EvalResults, enter_outcome, versions, write_scores
 from mind_eval.runner import CachedInstance
 from mind_eval.suites import MATH, METRICS, SPM, chat_of, make_benchmarks, math_of, spm_of
 

@@ -132,3 +132,9 @@ def _line(key: str, answer: Answer) -> bytes:
     if isinstance(answer, str):
         return orjson.dumps({"key": key, "text": str(answer), "cut": answer.cut}) + b"\n"
     return orjson.dumps({"key": key, "nats": answer[0], "greedy": answer[1]}) + b"\n"
+
+
+def trimmed(text: str, stops: Sequence[str]) -> str:
+    """Cut a text before the first stop string in it."""
+    ends = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
+    return text[: min(ends)] if ends else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,11 @@ from mind_core.summary import version_of
 from mind_core.untrusted import as_written
 from mind_eval.finite import check_read_items, check_read_scores
 from mind_eval.metrics.likelihoods import LOWER_IS_BETTER, SMALL
-from mind_eval.metrics.tasks import averages
+from mind_eval.metrics.tasks import TaskMetrics, averages
 from mind_eval.suites import averages_of, small_of
 
 if TYPE_CHECKING:
     from mind_core.recipe import Recipe
-    from mind_eval.eval_results import EvalResults
 
 FORMAT = "mind-scores"
 SCORES = "scores.json"
@@ -173,3 +173,28 @@ def plain(value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return value.item()
     return str(value)
+
+
+@dataclass
+class EvalResults:
+    """What became of all benchmarks."""
+
+    results: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, TaskMetrics] = field(default_factory=dict)
+    configs: dict[str, Any] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    bad: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    submissions: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    pieces: list[list[str]] = field(default_factory=list)
+    """Of each record, the texts that could stand in training."""
+    contamination: dict[str, Any] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of each benchmark, replies of a server that are no answers, by kind."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Tell whether anything was set aside."""
+        return bool(self.failed or any(self.bad.values()))

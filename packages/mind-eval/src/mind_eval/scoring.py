@@ -89,6 +89,7 @@ class PrefixScorer:
         self, unit: PrefixBatch, sequences: Sequence[ScoredSequence]
     ) -> list[tuple[int, TokenScores]]:
         """Score the sequences of one unit: (index, answer) each."""
+        # Units come in the order of their prefixes: each prefix is read once.
         self._enter(unit.prefix)
         gathered = _HiddenStates(sequences)
         if self.network.packs:
@@ -104,6 +105,7 @@ class PrefixScorer:
             trees = [PrefixTree(row.read[start:], tuple(row.branches)) for row in rows]
             # Nothing is predicted after a context but by its last token.
             firsts = [len(row.context) - 1 - start for row in rows]
+            # Of the last layer only these states are computed at all: see `PackedCache.last`.
             widths = [row.width - start for row in rows]
             hidden = self.network.packed(trees, self.past, _ends(firsts, widths))
             self.tokens += sum(widths)
@@ -114,6 +116,8 @@ class PrefixScorer:
                     gathered.add(index, hidden[first : first + gathered.scored(index)])
                 place += len(tree.trunk) - unread
                 for tail, members in row.branches.items():
+                    # The context's last state predicts the first token of each branch, the branch's
+                    # own the others.
                     states = torch.cat((hidden[first, None], hidden[place : place + len(tail)]))
                     for index in members:
                         gathered.add(index, states)
@@ -158,6 +162,7 @@ class PrefixScorer:
     ) -> tuple[Tensor, Past | None]:
         """Read rows, padded, after what is past: hidden states [B, T, D]."""
         width = max(map(len, rows))
+        # On the right, where a causal model's earlier tokens do not look.
         ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])  # (B, T)
         self.tokens += ids.numel()
         return self.network.hidden(ids, past, keep)
@@ -207,6 +212,7 @@ class _HiddenStates:
 
     def add(self, index: int, hidden: Tensor) -> None:
         """Add the states [scored, D] that predict the tokens of a sequence."""
+        # By the memory: answers that share their first token share the very state.
         key = hidden.data_ptr(), len(hidden)
         start = self.places.setdefault(key, self.size)
         if start == self.size:

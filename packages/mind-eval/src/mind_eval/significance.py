@@ -9,8 +9,9 @@ find is in `power`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import comb
+from typing import Any
 
 DRAWS = 10_000
 LEVEL = 0.95
@@ -73,3 +74,50 @@ def wilson(value: float, items: int) -> tuple[float, float]:
     middle = (value + z2 / (2 * items)) / (1 + z2 / items)
     half = Z_LEVEL * math.sqrt(value * (1 - value) / items + z2 / (4 * items**2)) / (1 + z2 / items)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+SHARES = (
+    "acc", "acc_norm", "acc_bytes", "acc_mean", "acc_slln", "exact_match", "exact_match_flexible",
+    "accuracy_from_text", "regex",
+)  # fmt: skip
+"""Metrics that are shares of items, right or wrong."""
+
+
+def interval(run: Mapping[str, Any], task: str) -> tuple[float, float, float] | None:
+    """Give a run's headline on a task with its 95 % interval; None if it has none.
+
+    Wilson's interval for a share of items, a normal one for averages of subjects and for BLEU.
+    """
+    headline = run.get("headlines", {}).get(task)
+    if headline is None or headline["value"] is None:
+        return None
+    value, items = headline["value"], run["n-samples"][task]["effective"]
+    if headline["average"] == "items" and headline["metric"] in SHARES:
+        return value, *wilson(value, items)
+    error = headline["stderr"] or 0.0
+    return value, max(0.0, value - Z_LEVEL * error), value + Z_LEVEL * error
+
+
+Z_POWER = 0.841621
+"""Normal quantile of 0.8."""
+
+WITH_CHANCE = ("acc", "acc_norm", "acc_bytes", "acc_mean", "acc_slln", "probability")
+NO_SIGNAL = "no signal at this size"
+
+
+def chance_of(metric: str, about: Mapping[str, Any]) -> float | None:
+    """Give what guessing gives for a metric; None where there is no such line."""
+    chance = about.get("chance") if metric in WITH_CHANCE else None
+    return chance if isinstance(chance, (int, float)) else None
+
+
+def has_signal(value: float, error: float | None, chance: float | None) -> bool | None:
+    """Tell whether a figure differs from chance; None where that cannot be said."""
+    if chance is None or error is None:
+        return None
+    return abs(value - chance) > Z_LEVEL * error
+
+
+def detectable_between(error: float | None) -> float | None:
+    """Return the difference of two independent runs that so many items would show."""
+    return None if error is None else (Z_LEVEL + Z_POWER) * math.sqrt(2) * error

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mind_core.render.table import align_columns
-from mind_eval.intervals import interval
+from mind_core.render.terminal import align_columns
 from mind_eval.models.endpoint import REFUSALS
-from mind_eval.signal import NO_SIGNAL, chance_of, detectable_between, has_signal
+from mind_eval.significance import NO_SIGNAL, chance_of, detectable_between, has_signal, interval
 
 SHOWN = (
     "acc", "acc_norm", "acc_mean", "acc_slln", "probability", "bits_per_byte", "margin",

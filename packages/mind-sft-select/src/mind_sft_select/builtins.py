@@ -1,4 +1,4 @@
-"""What mind-sft-select offers by itself, through the door that plugins use."""
+"""What mind-sft-select offers by itself, through the hooks that plugins use."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def register_scorers() -> Offers[Scorer]:
     return {
         "differential": "mind_sft_select.scorers.differential:Differential",
         "entropy": "mind_sft_select.scorers.entropy:Entropy",
-        "length": "mind_sft_select.scorers.length:Length",
+        "length": "mind_sft_select.scorers.entropy:Length",
     }

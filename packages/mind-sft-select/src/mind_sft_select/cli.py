@@ -1,4 +1,4 @@
-"""The door of mind-sft-select: one file for each command in `commands/`."""
+"""The command line of mind-sft-select: one file for each command in `commands/`."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class DocumentLosses:
     tokens: dict[str, list[float]]
 
     def add(self, language: str, sums: AnswerSums) -> None:
-        """Take one document."""
+        """Take the loss of one held-out document into its language's mean."""
         for key in (language, ALL):
             self.nats.setdefault(key, []).append(sums.nats + sums.end_nats)
             self.tokens.setdefault(key, []).append(float(sums.tokens + sums.ends))

@@ -15,8 +15,7 @@ from mind_core.chats import read_chat_batches
 from mind_core.errors import UsageError
 from mind_core.files import atomic_folder, write_manifest
 from mind_core.output import write_records
-from mind_core.reasons import describe
-from mind_core.records import annotate, encode
+from mind_core.records import annotate, describe, encode
 from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import read_records
 from mind_core.summary import Summary

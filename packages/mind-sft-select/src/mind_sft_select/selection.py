@@ -10,8 +10,7 @@ from typing import Any
 
 from mind_core import Reason
 from mind_core.errors import BadRecord
-from mind_core.reasons import describe
-from mind_core.records import annotate, encode
+from mind_core.records import annotate, describe, encode
 from mind_core.runner import BatchResult
 from mind_sft_select.bands import Band
 from mind_sft_select.clusters import Clusters

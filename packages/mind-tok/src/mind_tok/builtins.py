@@ -1,4 +1,4 @@
-"""What is plugged into mind-tok already, through the same door as everything else."""
+"""What mind-tok offers by itself, registered through the hooks that plugins use."""
 
 from __future__ import annotations
 

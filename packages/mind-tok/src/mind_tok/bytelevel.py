@@ -19,10 +19,16 @@ from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
 from mind_core.summary import version_of
 from mind_core.untrusted import inside
 from mind_core.whole_files import read_whole
-from mind_tok.bytelevel_file import ByteLevelFile, read_bytelevel, token_bytes
-from mind_tok.fast_engine import EngineWhenMuch, fast_engine, with_ends
+from mind_tok.bytelevel_file import (
+    REPLACED,
+    ByteLevelFile,
+    read_bytelevel,
+    read_replaced,
+    token_bytes,
+    write_replaced,
+)
+from mind_tok.fast_engine import EngineForLargeInput, fast_engine, with_ends
 from mind_tok.surrogates import packed
-from mind_tok.token_replacements import REPLACED, read_replaced, write_replaced
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
 
 if TYPE_CHECKING:
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
 FILE = "tokenizer.json"
 
-_MUCH = 1 << 23
+_MIN_LARGE_BYTES = 1 << 23
 """Bytes that the loops encode while the faster library would be loaded."""
 
 
@@ -113,7 +119,7 @@ class ByteLevelTokenizer(Tokenizer):
         return ids
 
     @cached_property
-    def _engine(self) -> EngineWhenMuch:
+    def _engine(self) -> EngineForLargeInput:
         """Return the faster library, for much text, if it is there and gives what the loops do."""
 
         def by_loops(texts: Sequence[str]) -> list[Sequence[int]]:
@@ -123,7 +129,7 @@ class ByteLevelTokenizer(Tokenizer):
             where = {new: old for old, new in enumerate(self._ids.tolist())}
             return [[where[i] for i in row.tolist()] for row in np.split(flat, ends[:-1])]
 
-        return EngineWhenMuch(lambda: fast_engine(self._plain, by_loops), _MUCH)
+        return EngineForLargeInput(lambda: fast_engine(self._plain, by_loops), _MIN_LARGE_BYTES)
 
     def warm_up(self) -> None:
         """Load the faster library, or make the tables of the loops and load their code."""

@@ -170,7 +170,7 @@ def _token(value: Any) -> str:
     return str(value.get("content", "")) if isinstance(value, dict) else str(value or "")
 
 
-def told_by(record: Record, position: str = "record") -> list[tuple[Record, TemplateInput]]:
+def template_inputs(record: Record, position: str = "record") -> list[tuple[Record, TemplateInput]]:
     """Return the conversations of a record as templates take them, up to the last answer.
 
     `messages` pass with all their fields (tool calls, reasoning, tools of the record), text parts

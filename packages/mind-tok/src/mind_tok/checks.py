@@ -1,15 +1,17 @@
-"""What is checked before any work: inputs that cannot be read, results that are there already."""
+"""The files and folders that a user names: checked before any work, described in manifests."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mind_core.errors import UsageError
+from mind_core.files import sha256_file
 from mind_core.runner import StreamOptions, check_stream
 
-_MUCH = 1 << 20
+_MIN_LARGE_BYTES = 1 << 20
 """Bytes of a compressed input."""
 
 
@@ -29,7 +31,10 @@ def check_paths(stream: StreamOptions, folder: Path | None) -> None:
 
 def is_much(inputs: Sequence[str]) -> bool:
     """Return whether the input is worth getting ready for: stdin may be, a small file is not."""
-    return any(str(item) == "-" or Path(item).stat().st_size >= _MUCH for item in inputs or ["-"])
+    return any(
+        str(item) == "-" or Path(item).stat().st_size >= _MIN_LARGE_BYTES
+        for item in inputs or ["-"]
+    )
 
 
 def refuse_existing(folder: Path) -> None:
@@ -38,3 +43,20 @@ def refuse_existing(folder: Path) -> None:
         raise UsageError(
             f"{folder} exists", hint="give another folder with -o, or remove this one first"
         )
+
+
+def describe_inputs(inputs: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """Return name, size and SHA-256 of each input file; stdin has a name only.
+
+    Folders are left out of the names, so that the same files give the same manifest anywhere.
+    """
+    described: list[dict[str, Any]] = []
+    for item in inputs or ["-"]:
+        path = Path(item)
+        if str(item) == "-" or not path.is_file():
+            described.append({"name": "stdin" if str(item) == "-" else path.name})
+        else:
+            described.append(
+                {"name": path.name, "size": path.stat().st_size, "sha256": sha256_file(path)}
+            )
+    return described

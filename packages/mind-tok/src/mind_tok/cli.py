@@ -1,4 +1,4 @@
-"""The door of mind-tok: one file for each verb in `verbs/`, all behind the same front door."""
+"""The command line of mind-tok: one file for each verb in `verbs/`, with the shared options."""
 
 from __future__ import annotations
 

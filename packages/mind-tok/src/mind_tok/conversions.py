@@ -1,4 +1,4 @@
-"""The corridor of `extend` and `convert`: tokenizers and shards from one form into another."""
+"""The runs of `extend` and `convert`: tokenizers and shards from one form into another."""
 
 from __future__ import annotations
 

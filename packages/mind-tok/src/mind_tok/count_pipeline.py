@@ -1,4 +1,4 @@
-"""The corridor of `count`: records, or files of counts, to one file of counts."""
+"""The run of `count`: from records, or files of counts, to one file of counts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 from mind_core.errors import UsageError
 from mind_core.output import check_distinct, open_output
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress, log
+from mind_core.progress import Progress, log, run_with_progress
 from mind_core.runner import BatchResult, StreamOptions, check_stream, run_stream
 from mind_core.summary import Summary
-from mind_tok.background import run_with_progress
 from mind_tok.checks import check_paths
 from mind_tok.counting import (
     CUTS,

@@ -24,7 +24,7 @@ from mind_tok.chat import (
     trainable,
     trained_text,
 )
-from mind_tok.chat_template import told_by
+from mind_tok.chat_template import template_inputs
 from mind_tok.chat_template_ids import TemplateEncoder
 from mind_tok.document_batch import DocumentBatch, Group, GroupNames
 from mind_tok.sampling import hashes64
@@ -155,7 +155,7 @@ class Encoder:
         rendered = []
         for position, line, record in outcome.records(batch):
             try:
-                found = told_by(record, position)
+                found = template_inputs(record, position)
                 outcome.records_in += len(found) - 1
                 for made, told in found:
                     try:
@@ -193,7 +193,7 @@ class Encoder:
     ) -> list[int]:
         """Return the number of each record's source and language."""
         known = [_known_language(record) for record in records]
-        if self.chat or sum(map(len, texts)) < _FEW_BYTES:
+        if self.chat or sum(map(len, texts)) < _MIN_LOOP_BYTES:
             languages = [
                 language_of({**record, "text": text.decode()})
                 for record, text in zip(records, texts, strict=True)
@@ -227,7 +227,7 @@ def _known_language(record: Record) -> Any:
     return annotation(record, "clean").get("language")
 
 
-_FEW_BYTES = 1 << 18
+_MIN_LOOP_BYTES = 1 << 18
 """Below, telling languages one by one is quicker than loading the loop that tells many."""
 
 

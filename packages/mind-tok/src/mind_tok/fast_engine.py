@@ -27,7 +27,7 @@ GIGATOKEN, TOKENIZERS = "gigatoken", "tokenizers"
 MAX_GROWTH = 1 << 30
 """Bytes by which a process may grow before the tokenizer, with all it has kept, is made anew."""
 
-_MOST_ADDED = 1000
+_MAX_ADDED = 1000
 """Added tokens that are tried."""
 
 _CHECK_EVERY = 1 << 24
@@ -102,7 +102,7 @@ def _right_engine(
     try:
         engine = FastEngine(orjson.dumps(content).decode())
         added = [row["content"] for row in content.get("added_tokens") or ()]
-        probes = [*PROBES, *(f"a{text} {text}b\n" for text in added[:_MOST_ADDED])]
+        probes = [*PROBES, *(f"a{text} {text}b\n" for text in added[:_MAX_ADDED])]
         ids, ends = engine.encode(probes)
     except BaseException as error:  # a panic of Rust's is no Exception
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -112,7 +112,7 @@ def _right_engine(
     return engine if found == [list(row) for row in reference(probes)] else None
 
 
-class EngineWhenMuch:
+class EngineForLargeInput:
     """Make an engine once there is much text: that takes seconds, which few texts do not."""
 
     def __init__(self, make: Callable[[], FastEngine | None], after: int) -> None:

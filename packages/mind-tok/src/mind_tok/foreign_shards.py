@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.untrusted import as_written
+from mind_tok.checks import describe_inputs
 from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.emit import datatrove, megatron, olmo
-from mind_tok.provenance import describe_inputs
 from mind_tok.shard_file import MASK
 from mind_tok.shard_writer import ShardWriter, id_type
 from mind_tok.tokenizer import Tokenizer

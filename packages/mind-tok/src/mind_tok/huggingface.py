@@ -23,7 +23,7 @@ from mind_core.summary import version_of
 from mind_core.untrusted import inside
 from mind_core.whole_files import read_whole
 from mind_tok.bytelevel_file import token_bytes
-from mind_tok.fast_engine import EngineWhenMuch, FastEngine, fast_engine, with_ends
+from mind_tok.fast_engine import EngineForLargeInput, FastEngine, fast_engine, with_ends
 from mind_tok.surrogates import refuse_surrogates
 from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
 from mind_tok.tokenizer_bounds import check_tokenizer
@@ -36,7 +36,7 @@ ENDS = (END, "</s>", "<eos>", "<|end_of_text|>", "<|eos|>", "<｜end▁of▁sent
 """What the end of a document is called in well-known models."""
 
 
-_MUCH = 1 << 18
+_MIN_LARGE_BYTES = 1 << 18
 """Characters that the library encodes while the faster one would be loaded."""
 
 
@@ -103,13 +103,13 @@ class HuggingFaceTokenizer(Tokenizer):
         return self._full
 
     @cached_property
-    def _engine(self) -> EngineWhenMuch:
+    def _engine(self) -> EngineForLargeInput:
         """Return the faster library, for much text, if it is there and gives the same."""
 
         def make() -> FastEngine | None:
             return fast_engine(orjson.loads(self._plain.to_str()), self._rows)
 
-        return EngineWhenMuch(make, _MUCH)
+        return EngineForLargeInput(make, _MIN_LARGE_BYTES)
 
     def _rows(self, texts: Sequence[str]) -> list[Sequence[int]]:
         with calling("the tokenizers library", "this tokenizer.json"):
@@ -117,7 +117,7 @@ class HuggingFaceTokenizer(Tokenizer):
         return [row.ids for row in rows]
 
     def warm_up(self) -> None:
-        """Load what encodes."""
+        """Load the library that encodes faster, before worker processes are made."""
         if self._engine.now() is None:
             self._rows([" "])
 

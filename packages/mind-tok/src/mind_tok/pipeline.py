@@ -1,4 +1,4 @@
-"""The corridor: each verb from its options to its result."""
+"""The run of each verb, from its options to its result."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from mind_core.errors import BadRecord, GateError
 from mind_core.files import atomic_file, atomic_folder
 from mind_core.output import check_distinct, open_output
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress, log
+from mind_core.progress import Progress, log, run_with_progress
 from mind_core.records import encode, text_of
 from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_core.text.languages import language_of
-from mind_tok.background import run_with_progress
-from mind_tok.checks import check_paths, is_much, refuse_existing
+from mind_tok.checks import check_paths, describe_inputs, is_much, refuse_existing
 from mind_tok.decode import TokenDecoder, shard_records
 from mind_tok.emit import find_emitters
 from mind_tok.encode import TOOL, Encoder, ToShards, ToStream, source_of
 from mind_tok.inspect import BatchStats, TokenizerInspector, report
-from mind_tok.provenance import describe_inputs
 from mind_tok.sampling import Sample, record_key
 from mind_tok.shard_writer import SHARD_TOKENS, ShardWriter
 from mind_tok.split import Splitter

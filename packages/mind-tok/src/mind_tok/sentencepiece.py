@@ -34,7 +34,7 @@ SPACE = "\u2581"
 """SentencePiece's stand-in for a space. Decoding makes every one of them a space again, so one that
 is really in a text has to travel as its bytes."""
 
-FEW_BYTES = 1 << 20
+MIN_LOOP_BYTES = 1 << 20
 """UTF-8 bytes from which on a tokenizer gets its own loops ready: that takes about a second, and
 SentencePiece encodes as much in less."""
 
@@ -70,10 +70,10 @@ class SentencePieceTokenizer(Tokenizer):
         end_id: int = -1,
         encoded: Sequence[bytes] | None = None,
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the ids of all texts end to end; BPE in loops of its own from `FEW_BYTES` on."""
+        """Return the ids of all texts end to end; BPE by loops from `MIN_LOOP_BYTES` on."""
         data, offsets = packed(texts, encoded)
         self._encoded += int(offsets[-1])
-        if self._encoded > FEW_BYTES:
+        if self._encoded > MIN_LOOP_BYTES:
             self.warm_up()
         if self._fast is not None:
             return self._fast(data, offsets, end_id)

@@ -16,8 +16,7 @@ from mind_core.files import atomic_folder, write_manifest
 from mind_core.summary import version_of
 from mind_tok.document_batch import DocumentBatch, Group
 from mind_tok.emit import described, find_emitters
-from mind_tok.emit.written import ClosedShard
-from mind_tok.shard_file import GROUPS, MASK, ShardFile
+from mind_tok.shard_file import GROUPS, MASK, ClosedShard, ShardFile
 from mind_tok.tokenizer import Tokenizer
 
 FORMAT = "mind-shards"

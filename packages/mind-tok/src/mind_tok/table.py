@@ -1,4 +1,4 @@
-"""Show what `inspect` found as a table for people."""
+"""What `inspect` found, as a table and as a picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
-from mind_core.render.table import align_columns
+from mind_core.render.pictures import bar_picture
+from mind_core.render.terminal import align_columns
+from mind_core.safe_html import Safe
 
 _COLUMNS = (
     ("language", "language", ""),
@@ -113,3 +115,24 @@ def _round_trip(found: dict[str, Any]) -> list[str]:
         f"  text     {first['text']!r}",
         f"  decoded  {first['decoded']!r}",
     ]
+
+
+def as_svg(names: Sequence[str], reports: Sequence[dict[str, Any]]) -> Safe:
+    """Return bars of tokens per character: for each language one of each tokenizer.
+
+    A language that some tokenizer has no figure for is left out.
+    """
+    groups = []
+    for row in reports[0]["languages"]:
+        values = [_figure(report, row["language"]) for report in reports]
+        if None not in values:
+            groups.append((row["language"], list(zip(names, values, strict=True))))
+    return bar_picture("Tokens per character (fewer is better)", groups)
+
+
+def _figure(report: dict[str, Any], language: str) -> float | None:
+    for row in report["languages"]:
+        if row["language"] == language:
+            value: float | None = row["tokens_per_character"]
+            return value
+    return None

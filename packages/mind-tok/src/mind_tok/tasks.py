@@ -1,7 +1,7 @@
 """Encoding as tasks over files: each range is encoded by itself, then all are packed into shards.
 
 Which document is held out for validation depends on all before it, and where a shard ends too. So a
-task of the first stage leaves ids and hashes, and the one task of the second walks through them in
+task of the first stage leaves ids and hashes, and the one task of the second goes through them in
 the order of the inputs, as one process does through what its workers made.
 """
 
@@ -21,9 +21,9 @@ from mind_core.plugins import Plugins
 from mind_core.runner import ALL, BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
+from mind_core.tasks import REJECTS, SUMMARIES, WORK
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.merge import counts_of, told_by
-from mind_core.tasks.names import REJECTS, SUMMARIES, WORK
+from mind_core.tasks.merge import comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage, read_plan
 from mind_core.tasks.run import TaskTool, run_job
@@ -118,7 +118,7 @@ class EncodeTasks:
                 summary, ToShards(self.encoder), stream, settle, passes_on=False,
                 batches=self._batches(context),
             )  # fmt: skip
-        told = told_by(summary)
+        told = comparable_summary(summary)
         (context.scratch / "summary.json").write_bytes(as_json(told))
         name = context.task.name
         files = {
@@ -136,7 +136,7 @@ class EncodeTasks:
         return checked_batches(read_chat_batches([source.path]), source.path, source.name, range_)
 
     def _pack(self, context: TaskContext) -> TaskResult:
-        """Walk through all documents in order, as one process does, and fill the shard folder."""
+        """Go through all documents in order, as one process does, and fill the shard folder."""
         plan = read_plan(context.job_folder / "plan.json")
         inputs = [
             {"name": Path(one.name).name, "size": one.size, "sha256": one.sha256}
@@ -146,7 +146,7 @@ class EncodeTasks:
         writer = shard_writer(self.encoder, replace(self.options, output=folder), inputs)
         filler = SplitWriter(writer, Splitter(self.options.validation))
         with writer:
-            for task in plan.told:
+            for task in plan.summary_tasks:
                 left = inside(context.job_folder, f"{WORK}/{task.name}.documents")
                 for documents in read_documents(left):
                     filler.settle(BatchResult(payload=documents))

@@ -40,12 +40,12 @@ class RandomDataset:
         return 1 << 20
 
     def row(self, number: int) -> Example:
-        """Draw a row."""
+        """Draw a row of random tokens, from its number alone."""
         ids = np.random.default_rng(number).integers(0, self.vocab, self.sequence + 1)
         return Example(ids, np.zeros_like(ids))
 
     def notes(self) -> list[str]:
-        """Say nothing."""
+        """Say nothing: no token of a benchmark is left over."""
         return []
 
 

@@ -1,4 +1,4 @@
-"""What mind-train offers by itself, through the door that plugins use."""
+"""What mind-train offers by itself, through the hooks that plugins use."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def register_schedules() -> Offers[Schedule]:
 def register_trackers() -> Offers[Tracker]:
     """Offer TensorBoard's files, and trackio where it is installed."""
     return {
-        "tensorboard": "mind_train.trackers.tensorboard:TensorBoard",
+        "tensorboard": "mind_train.trackers.event_file:TensorBoard",
         "trackio": "mind_train.trackers.trackio:Trackio",
     }

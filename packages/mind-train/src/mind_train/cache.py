@@ -83,7 +83,7 @@ def template_shards(
     Gives the shard folder, and the chat template that was used.
     """
     from mind_train.huggingface.folder import read_tokenizer
-    from mind_train.huggingface.template import template_of
+    from mind_train.huggingface.parent import template_of
 
     theirs, ours = read_tokenizer(folder)
     used = template_of(theirs, ours, template)

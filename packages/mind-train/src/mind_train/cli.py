@@ -6,7 +6,7 @@ from mind_core import cli
 from mind_train.commands import (
     average,
     bench,
-    curriculum,
+    designs,
     exchange,
     experiment,
     mixture,
@@ -17,8 +17,6 @@ from mind_train.commands import (
     scaling,
     serve,
     sft,
-    sources,
-    transfer,
 )
 from mind_train.commands.shared import TOOL, plugins_of
 
@@ -31,29 +29,24 @@ cli.add_global_options(
     [module.EXAMPLES[0] for module in (pretrain, sft, sample)]
     + ["mind-train plan --set model.preset=mindllm-3b --vocab 125700", plot.EXAMPLES[0]],
 )
-for module, command in (
-    (pretrain, pretrain.pretrain),
-    (sft, sft.sft),
-    (sample, sample.sample),
-    (serve, serve.serve),
-    (plan, plan.plan),
-    (bench, bench.bench),
-    (plot, plot.plot),
-    (scaling, scaling.scaling),
-    (experiment, experiment.experiment),
-    (sources, sources.sources),
-    (curriculum, curriculum.curriculum),
-    (transfer, transfer.transfer),
-    (mixture, mixture.mixture),
-    (average, average.average),
+for command, what, examples, cost in (
+    (pretrain.pretrain, pretrain.WHAT, pretrain.EXAMPLES, pretrain.COST),
+    (sft.sft, sft.WHAT, sft.EXAMPLES, sft.COST),
+    (sample.sample, sample.WHAT, sample.EXAMPLES, sample.COST),
+    (serve.serve, serve.WHAT, serve.EXAMPLES, serve.COST),
+    (plan.plan, plan.WHAT, plan.EXAMPLES, plan.COST),
+    (bench.bench, bench.WHAT, bench.EXAMPLES, bench.COST),
+    (plot.plot, plot.WHAT, plot.EXAMPLES, plot.COST),
+    (scaling.scaling, scaling.WHAT, scaling.EXAMPLES, scaling.COST),
+    (experiment.experiment, experiment.WHAT, experiment.EXAMPLES, experiment.COST),
+    (designs.sources, designs.SOURCES_WHAT, designs.SOURCES_EXAMPLES, designs.COST),
+    (designs.curriculum, designs.CURRICULUM_WHAT, designs.CURRICULUM_EXAMPLES, designs.COST),
+    (designs.transfer, designs.TRANSFER_WHAT, designs.TRANSFER_EXAMPLES, designs.COST),
+    (mixture.mixture, mixture.WHAT, mixture.EXAMPLES, mixture.COST),
+    (average.average, average.WHAT, average.EXAMPLES, average.COST),
+    (exchange.export, exchange.EXPORT_WHAT, exchange.EXPORT_EXAMPLES, exchange.EXPORT_COST),
 ):
-    app.command(help=cli.help_text(module.WHAT, module.EXAMPLES), epilog=cli.epilog(module.COST))(
-        command
-    )
-app.command(
-    help=cli.help_text(exchange.EXPORT_WHAT, exchange.EXPORT_EXAMPLES),
-    epilog=cli.epilog(exchange.EXPORT_COST),
-)(exchange.export)
+    app.command(help=cli.help_text(what, examples), epilog=cli.epilog(cost))(command)
 app.command(
     "import",
     help=cli.help_text(exchange.IMPORT_WHAT, exchange.IMPORT_EXAMPLES),

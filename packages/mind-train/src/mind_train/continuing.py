@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mind_core.errors import MindError, UsageError
 from mind_core.files import read_json
 from mind_core.recipe import Recipe
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_train.run_folder import INPUTS, RECIPE, all_differences, read_recipe
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def base_recipe(spec: str, run: Path | None) -> tuple[str, dict[str, Any]]:
             f"{folder} is no run, nor a checkpoint in one: {path} is missing",
             hint="name a run folder of `mind-train pretrain`, with @STEP for one of its steps",
         )
-    values = tomllib.loads(read_whole(path, MOST_JSON).decode("utf-8"))
+    values = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
     values.pop("model", None)
     if "phase" in values:
         values["train"]["steps"] = 0  # the phases say it, also where they are changed

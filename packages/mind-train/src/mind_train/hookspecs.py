@@ -57,7 +57,7 @@ class Tracker(Protocol):
     """
 
     def start(self, run: TrackedRun) -> None:
-        """Begin."""
+        """Begin to track a run: at each start of a process, and after each rewind."""
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Take one line of metrics.jsonl; ``mind_train.scalars`` gives its numbers."""

@@ -56,7 +56,7 @@ class Job:
 
     @property
     def total(self) -> int:
-        """Count the steps."""
+        """Count the optimizer steps of the training job."""
         return self.mixture.steps
 
 

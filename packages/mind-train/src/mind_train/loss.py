@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mind_train.models.cpu import is_on
 from mind_train.models.cpu.embedding import gradient_of
-from mind_train.models.cpu.heap import make_room
 from mind_train.models.cpu.matmul import is_plain, product
-from mind_train.models.cpu.switch import is_on
+from mind_train.models.cpu.memory_saving_ops import make_room
 from mind_train.models.language_model import LanguageModel
 
 CHUNK = 1024
@@ -37,8 +37,8 @@ def chunk_rows(vocab: int, device: str = "cpu") -> int:
     """
     on_gpu = device != "cpu"
     room = (gpu_memory() // SHARE // 4 if on_gpu else SCORES) // vocab
-    most = 16_384 if on_gpu else 4_096
-    return min(max(1 << max(room.bit_length() - 1, 0), SMALLEST), most)
+    max_rows = 16_384 if on_gpu else 4_096
+    return min(max(1 << max(room.bit_length() - 1, 0), SMALLEST), max_rows)
 
 
 @cache
@@ -56,6 +56,7 @@ def half_head(head: Tensor, dtype: torch.dtype) -> Tensor:
     not even one of 8), and parameter, states and checkpoints have V rows as before.
     """
     vocab, dim = head.shape
+    # Nothing is added where the head is not copied anyway: its own rows stay as they are.
     extra = -vocab % ALIGNED
     if head.dtype == dtype or not extra:
         return head.to(dtype)
@@ -80,6 +81,7 @@ class _HeadLoss(torch.autograd.Function):
         direct: bool,
     ) -> Tensor:
         """Compute the loss of hidden [N, D], head [V, D], targets [N]; keep both gradients."""
+        # Autograd sees none of this: both gradients are made by hand below.
         weight, vocab = half_head(head.detach(), hidden.dtype), head.shape[0]
         plain = is_plain(hidden, head)
         d_hidden = torch.empty_like(hidden)
@@ -90,7 +92,9 @@ class _HeadLoss(torch.autograd.Function):
             h = hidden[start : start + chunk]  # (C, D)
             target = targets[start : start + chunk, None]  # (C, 1)
             scores = product(h, weight) if plain else (h @ weight.t()).float()  # (C, V)
+            # The zero rows that were added to the head must have no share of the softmax.
             scores[:, vocab:] = -math.inf
+            # Taken off before exp, which overflows in fp32 from 89 on.
             largest = scores.amax(dim=1, keepdim=True)
             chosen = scores.gather(1, target)
             p = scores.sub_(largest).exp_()
@@ -102,6 +106,8 @@ class _HeadLoss(torch.autograd.Function):
             p.scatter_add_(1, target, p.new_full((1, 1), -scale).expand_as(target))
             p = p.to(hidden.dtype)
             d_hidden[start : start + chunk] = product(p, weight.t()) if plain else p @ weight
+            # The head's gradient is D · V numbers and a third of the head's work: with a frozen one
+            # it is left out.
             if frozen:
                 pass
             elif d_head.dtype == p.dtype:
@@ -109,6 +115,8 @@ class _HeadLoss(torch.autograd.Function):
             else:
                 d_head += (p.t() @ h)[:vocab]
             del scores, p  # or two chunks of scores would be held while the next is computed
+        # Kept as plain attributes: backward scales them in place, which autograd forbids for what
+        # was saved with save_for_backward.
         ctx.gradients = (d_hidden, None if direct or frozen else d_head)
         return total * scale
 
@@ -145,6 +153,8 @@ def head_loss(
     wanted = targets.reshape(-1)
     if mask is not None:
         valid = mask.reshape(-1)
+        # Questions of a conversation, and padding: the head, which is most of a small model's work,
+        # never sees them.
         rows, wanted = rows[valid], wanted[valid]
     device = hidden.device.type
     if torch.is_autocast_enabled(device):
@@ -170,6 +180,7 @@ def row_losses(hidden: Tensor, head: Tensor, targets: Tensor, chunk: int = 0) ->
     for start in range(0, hidden.shape[0], chunk):
         scores = (hidden[start : start + chunk] @ weight.t()).float()[:, :vocab]  # (C, V)
         target = targets[start : start + chunk, None]
+        # logsumexp is stable by itself; nothing has to be kept for a gradient here.
         chosen = scores.gather(1, target).squeeze(1)
         losses[start : start + chunk] = torch.logsumexp(scores, dim=1) - chosen
     return losses

@@ -30,6 +30,7 @@ class MovingAverage:
     @torch.no_grad()
     def update(self, number: int) -> None:
         """Move towards the weights after their update ``number``, counted from 1."""
+        # TensorFlow's ExponentialMovingAverage has the same warm-up by the number of updates.
         weight = 1.0 - min(self.decay, (1.0 + number) / (10.0 + number))
         for name, average in self.weights.items():
             average.lerp_(self.source[name].detach(), weight)
@@ -38,6 +39,8 @@ class MovingAverage:
     @torch.no_grad()
     def in_place(self) -> Iterator[None]:
         """Have the averages in the weights' place while the block runs."""
+        # Copied rather than exchanged: optimizers and compiled blocks hold on to the tensors
+        # themselves.
         own = {name: w.detach().clone() for name, w in self.source.items()}
         self._copy(self.weights)
         try:

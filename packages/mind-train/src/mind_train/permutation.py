@@ -8,6 +8,8 @@ its index without replaying anything.
 from __future__ import annotations
 
 _MASK = (1 << 64) - 1
+# Four make a Feistel network a pseudo-random permutation (Luby & Rackoff 1988); a half of a few
+# bits needs some more.
 _ROUNDS = 6
 
 
@@ -26,8 +28,10 @@ def permuted(index: int, n: int, key: int) -> int:
     Rogaway 2002): at most four tries on average.
     """
     assert 0 <= index < n
+    # Two halves of equal width, so the domain is a power of four: at most four times n.
     half = max(1, ((n - 1).bit_length() + 1) // 2)
     low = (1 << half) - 1
+    # Cycle walking: a number beyond n is encrypted again, which stays a permutation of those below.
     while True:
         left, right = index >> half, index & low
         for turn in range(_ROUNDS):
@@ -39,5 +43,6 @@ def permuted(index: int, n: int, key: int) -> int:
 
 def row_of(index: int, n: int, seed: int) -> int:
     """Give the row (0 … n-1) that training reads at ``index`` (0, 1, 2 … without end)."""
+    # Each epoch has a key of its own, so no two have the same order.
     epoch, place = divmod(index, n)
     return permuted(place, n, splitmix(splitmix(seed & _MASK) ^ epoch))

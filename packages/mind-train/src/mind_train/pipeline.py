@@ -1,4 +1,4 @@
-"""The corridor of `pretrain` and `sft`: train, save and finish a checked job."""
+"""The run of `pretrain` and `sft`: train, save and finish a checked job."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from mind_train.checkpoint import (
     read_config,
 )
 from mind_train.components import TOOL
-from mind_train.counters import Counters
 from mind_train.distributed import ProcessGroup, process_group
 from mind_train.hookspecs import TrackedRun
 from mind_train.huggingface import folder
 from mind_train.huggingface.model import HuggingFaceModel
 from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
+from mind_train.loss_scale import Counters
 from mind_train.metrics import (
     METRICS,
     Metrics,
     NoMetrics,
     TrackedMetrics,
+    describe,
     read_metrics,
     rewind,
 )
@@ -48,7 +49,6 @@ from mind_train.state import unpack_state
 from mind_train.tensor_file import open_tensors
 from mind_train.trackers.tracking import Tracking
 from mind_train.trainer import Trainer
-from mind_train.wording import describe
 
 __all__ = ["Job", "plan_lines", "prepare_pretrain", "prepare_sft", "train"]
 

@@ -26,7 +26,7 @@ from mind_core.files import (
 )
 from mind_core.locks import take_lock
 from mind_core.recipe import Recipe
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_train.train_options import DataOptions, TrainOptions, defaults_of
 
 RECIPE = "recipe.toml"
@@ -115,7 +115,7 @@ def read_recipe(run: Path) -> dict[str, Any]:
 
     So a run that an earlier version has begun goes on with this one.
     """
-    return _with_defaults(tomllib.loads(read_whole(run / RECIPE, MOST_JSON).decode("utf-8")))
+    return _with_defaults(tomllib.loads(read_whole(run / RECIPE, MAX_JSON_BYTES).decode("utf-8")))
 
 
 def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:

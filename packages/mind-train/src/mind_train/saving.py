@@ -95,6 +95,7 @@ class HostCopy:
         """Give copies [of ``kind``] of tensors; a rank that is not the first only gathers."""
         copies: dict[str, Tensor] = {}
         for name, tensor in tensors.items():
+            # Of a DTensor: gathers all parts, on every rank, though one alone keeps them.
             full = getattr(tensor, "full_tensor", None)
             source: Tensor = (tensor if full is None else full()).detach()
             if not first:
@@ -102,10 +103,13 @@ class HostCopy:
             key = f"{kind} {name}"
             kept = self._kept.get(key)
             if kept is None or kept.shape != source.shape or kept.dtype != source.dtype:
+                # Pinned memory is copied to without the GPU waiting; making it is slow, so it is
+                # kept from save to save.
                 kept = torch.empty(source.shape, dtype=source.dtype, pin_memory=source.is_cuda)
                 self._kept[key] = kept
             copies[name] = kept.copy_(source, non_blocking=True)
         if torch.cuda.is_available():
+            # The copies run beside the host: the next step may not change what is still being read.
             torch.cuda.synchronize()
         return copies
 
@@ -118,6 +122,7 @@ class Saver:
         self._copy = HostCopy()
         self._threads: ThreadPoolExecutor | None = None
         if job.settings.train.save_async:
+            # One thread, so that saves are written in the order of their steps.
             self._threads = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[None] | None = None
 

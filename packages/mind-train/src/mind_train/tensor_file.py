@@ -42,9 +42,9 @@ def check_sizes(fields: object, files: Sequence[Path], where: Path) -> None:
     """
     if not isinstance(fields, Mapping):
         raise MindError(f"{where} describes no model", hint="fetch the folder again")
-    tensors, most = 0, _ANY_SIZE
+    tensors, max_bytes = 0, _ANY_SIZE
     for path in files:
-        most = max(most, path.stat().st_size)
+        max_bytes = max(max_bytes, path.stat().st_size)
         with open_tensors(path) as file:
             tensors += len(list(file.keys()))
     waiting = list(fields.items())
@@ -54,10 +54,11 @@ def check_sizes(fields: object, files: Sequence[Path], where: Path) -> None:
             waiting += value.items()
         elif isinstance(value, list):
             waiting += [(name, one) for one in value]
-        elif isinstance(value, int) and value > (tensors if _is_of_layers(name) else most):
+        # A width of a billion would be allotted before the first missing tensor is noticed.
+        elif isinstance(value, int) and value > (tensors if _is_of_layers(name) else max_bytes):
             raise MindError(
                 f"{where}: {name} is {value:,}",
-                cause=f"its weights have {tensors:,} tensors in {most:,} bytes",
+                cause=f"its weights have {tensors:,} tensors in {max_bytes:,} bytes",
                 hint="it does not belong to these weights, or is damaged",
             )
 
@@ -85,7 +86,10 @@ def write_tensors(path: Path | None, tensors: Mapping[str, Tensor]) -> None:
             f"{odd[0]} is of type {tensors[odd[0]].dtype}, which a checkpoint cannot hold",
             hint="the types are " + ", ".join(str(kind) for kind in KINDS),
         )
+    # The order of safetensors' own writer: the same tensors give the same bytes, by whichever of
+    # the two.
     names = sorted(tensors, key=lambda name: (ORDER.index(KINDS[tensors[name].dtype]), name))
+    # Gathering is a collective call: a rank that left it out would leave the others waiting.
     if path is None:
         for name in names:
             whole(tensors[name])
@@ -112,6 +116,8 @@ def header(tensors: Mapping[str, Tensor]) -> bytes:
         }
         begin = end
     head = orjson.dumps(described)
+    # Blanks are allowed behind the JSON; data that begins at a multiple of 8 can be mapped as it
+    # is.
     return head + b" " * (-len(head) % 8)
 
 

@@ -19,7 +19,6 @@ from mind_core import MindError
 from mind_core.progress import Progress, duration, log
 from mind_train.components import TOOL
 from mind_train.config import Settings
-from mind_train.counters import Counters
 from mind_train.data import Batch, stack
 from mind_train.device import DeviceConfig, micro_batch
 from mind_train.distributed import ProcessGroup
@@ -29,16 +28,15 @@ from mind_train.flops import flops
 from mind_train.held_out import HeldOutSet
 from mind_train.interrupt import StepSaver, Stop, StopAsked, TrainingInterrupted
 from mind_train.loss_module import LossModule, compile_blocks, recompute_blocks, wrap
-from mind_train.loss_scale import LossScale
-from mind_train.metrics import Metrics
+from mind_train.loss_scale import Counters, LossScale
+from mind_train.metrics import Metrics, describe, in_words
 from mind_train.mixture import Mixture
-from mind_train.models.cpu.switch import cpu_kernels
+from mind_train.models.cpu import cpu_kernels
 from mind_train.models.language_model import LanguageModel
 from mind_train.moving_average import MovingAverage
 from mind_train.rates import Rates
 from mind_train.rewinding import RewindAsked
 from mind_train.spike_detector import SpikeDetector
-from mind_train.wording import describe, in_words
 
 PEAK = "peak_lr"
 IN_VAIN = 8  # steps one after the other that are not finite: the weights are, or all rows

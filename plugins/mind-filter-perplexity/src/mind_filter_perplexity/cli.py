@@ -72,7 +72,7 @@ def tune_command(
     if keep is None and not bad:
         raise UsageError("without bad texts it is not known where a bound lies", hint="--keep 0.95")
     from mind_core.files import atomic_folder, check_folder, write_manifest
-    from mind_core.render.table import align_columns
+    from mind_core.render.terminal import align_columns
     from mind_filter_perplexity import thresholds
     from mind_filter_perplexity.scoring import MEASURES, open_model
 

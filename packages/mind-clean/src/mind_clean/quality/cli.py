@@ -76,7 +76,7 @@ def train(
     from mind_clean.quality.model_file import LABELS, write_model
     from mind_clean.quality.report import page, shown
     from mind_core.files import atomic_folder, check_folder, sha256_file, write_manifest
-    from mind_core.render.table import align_columns
+    from mind_core.render.terminal import align_columns
     from mind_core.summary import version_of
 
     if keep is not None and not 0 < keep < 1:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mind_core.reasons import Reason
+from mind_core.records import Reason
 
 Message = dict[str, str]
 

@@ -12,8 +12,7 @@ from mind_core.chats.messages import ChatError, Message
 from mind_core.chats.residue import clean_answer, clean_question
 from mind_core.errors import BadRecord, UsageError
 from mind_core.plugins import Plugins
-from mind_core.reasons import Reason
-from mind_core.records import Record
+from mind_core.records import Reason, Record
 from mind_core.records import encode as encode_record
 
 AUTO = "auto"

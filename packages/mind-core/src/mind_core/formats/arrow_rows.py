@@ -17,7 +17,7 @@ from mind_core.batches import LINE_LIMIT, Batch, batched, refused
 from mind_core.columns import Renaming
 from mind_core.errors import BadRecord, MindError
 from mind_core.formats.arrow_values import UnsupportedValue, converter
-from mind_core.formats.needing import needs_pyarrow
+from mind_core.formats.names import needs_pyarrow
 from mind_core.formats.schema import json_columns
 
 if TYPE_CHECKING:

@@ -1,8 +1,12 @@
-"""What the name of a file says about its format and its compression."""
+"""What a file's name says of its format and compression, and what a format needs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from mind_core.errors import MindError
 
 COMPRESSIONS = {
     ".zst": "zstd", ".zstd": "zstd", ".gz": "gzip", ".bz2": "bzip2", ".xz": "xz",
@@ -26,3 +30,16 @@ def table_kind(name: str | Path) -> str:
         kind = TABLES.get(Path(path.stem).suffix.lower(), "")
         kind = "" if kind in ("parquet", "arrow") else kind
     return kind
+
+
+@contextmanager
+def needs_pyarrow(path: str | Path, what: str) -> Iterator[None]:
+    """Turn a missing pyarrow into an error that says how to get it."""
+    try:
+        yield
+    except ImportError as error:
+        raise MindError(
+            f"{path} is {what}, which needs pyarrow",
+            cause=error,
+            hint="pip install 'mind-core[parquet]', or pip install pyarrow",
+        ) from None

@@ -18,7 +18,7 @@ import zstandard
 
 from mind_core import zstd_frames
 from mind_core.errors import MindError, UsageError
-from mind_core.formats.needing import needs_pyarrow
+from mind_core.formats.names import needs_pyarrow
 from mind_core.formats.schema import Schema
 from mind_core.records import Record
 
@@ -59,7 +59,7 @@ class TableOutput:
         self._waiting = _Waiting()
 
     def write(self, block: bytes) -> None:
-        """Take whole lines."""
+        """Take whole lines of records, which become rows when the table is closed."""
         self.write_all((block,))
 
     def write_all(self, blocks: Sequence[bytes]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.errors import MindError
-from mind_core.kernels.loads import INTRINSIC
+from mind_core.kernels.packed import INTRINSIC
 from mind_core.kernels.private_files import is_private, user_cache
 from mind_core.kernels.signatures import ArrayType
 from mind_core.kernels.sources import CompilableLoop, sources_hash, sources_of

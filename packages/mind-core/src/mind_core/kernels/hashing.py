@@ -15,6 +15,7 @@ _SHIFT = np.uint64(33)
 
 def finalize(values: Hashes) -> Hashes:
     """Return new values, each spread over all its 64 bits."""
+    # The first step makes a new array, the others work in it.
     values = values ^ (values >> _SHIFT)
     values *= _FIRST
     values ^= values >> _SHIFT

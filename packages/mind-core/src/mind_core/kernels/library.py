@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from mind_core.errors import MindError, UsageError
-from mind_core.kernels.registry import PACKAGES
+from mind_core.kernels import PACKAGES
 from mind_core.kernels.signatures import ArrayType, LoopSignature, check_array, parse_signature
 from mind_core.kernels.sources import folder_of, sources_hash
 

@@ -84,7 +84,7 @@ def sources_of(kernels: Sequence[CompilableLoop]) -> set[str]:
 
 _NO_CODE = {
     f"mind_core.kernels.{name}"
-    for name in ("library", "build", "compiler", "signatures", "registry", "private_files")
+    for name in ("library", "build", "compiler", "signatures", "private_files")
 }
 """Modules beside the loops: neither they nor what they import changes any of them."""
 

@@ -1,6 +1,8 @@
-"""From UTF-8 to code points, in a kernel's own buffer."""
+"""From UTF-8 to code points, one at a place or a whole text into a kernel's own buffer."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ def decode(data: Bytes, into: CodePoints) -> int:
     count = 0
     while place < len(data):
         lead = np.uint32(data[place])
+        # Continuation bytes are not checked: what comes here was encoded by Python.
         if lead < 0x80:
             into[count] = lead
             place += 1
@@ -43,3 +46,19 @@ def decode(data: Bytes, into: CodePoints) -> int:
             place += 4
         count += 1
     return count
+
+
+@kernel
+def character(data: Bytes, at: int) -> tuple[int, int]:
+    """Return the code point that begins at a place of valid UTF-8, and its length in bytes."""
+    lead: Any = np.int64(data[at])
+    if lead < 0x80:
+        return lead, 1
+    second: Any = np.int64(data[at + 1]) & 0x3F
+    if lead < 0xE0:
+        return (lead & 0x1F) << 6 | second, 2
+    third: Any = np.int64(data[at + 2]) & 0x3F
+    if lead < 0xF0:
+        return (lead & 0x0F) << 12 | second << 6 | third, 3
+    fourth: Any = np.int64(data[at + 3]) & 0x3F
+    return (lead & 0x07) << 18 | second << 12 | third << 6 | fourth, 4

@@ -54,8 +54,11 @@ def commit(
     Raises `NotDeterministic` if the task was done before with another result.
     """
     described = {name: _made_safe(path) for name, path in sorted(result.files.items())}
+    # link(2) fails where the name is taken, so of two attempts one alone gives each name; rename(2)
+    # would replace what the first one made.
     for name, path in result.files.items():
         _link(path, path_in(folder.path, name), described[name]["sha256"])
+    # The done file may be found after a power cut only if all that it names is found too.
     for parent in sorted(_folders_of(described)):
         _sync_names(folder.path / parent)
     record = {
@@ -104,6 +107,7 @@ def _say_done(
         link_into_place(told, target, sha256)
     except NotDeterministic:
         before = read_json(target)
+        # Host, process and seconds differ between two attempts; files and counts may not.
         if not isinstance(before, dict) or {key: before.get(key) for key in record} != record:
             raise NotDeterministic(
                 f"task {task} was done before with another result",
@@ -139,6 +143,7 @@ def _link(path: Path, target: Path, sha256: str) -> None:
         make_folder(target.parent)
         os.link(path, target)
     except FileExistsError:
+        # The other attempt was faster. With the same bytes that is as good as our own.
         _check_same(target, sha256)
     except OSError as error:
         if error.errno in _NO_LINKS:

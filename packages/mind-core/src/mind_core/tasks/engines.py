@@ -16,7 +16,7 @@ from mind_core.errors import MindError
 
 
 @dataclass(frozen=True)
-class Ended:
+class AttemptResult:
     """How an attempt at a task ended."""
 
     task: int
@@ -40,23 +40,23 @@ class TaskEngine(Protocol):
         """Return whether another task can be begun now."""
 
     def begin(self, task: int) -> None:
-        """Begin a task."""
+        """Begin a task of the job, by its number in the plan."""
 
-    def wait(self, seconds: float) -> list[Ended]:
+    def wait(self, seconds: float) -> list[AttemptResult]:
         """Return the tasks that have ended, after so many seconds at most."""
 
 
-def attempted(execute: Execute, task: int) -> Ended:
+def attempted(execute: Execute, task: int) -> AttemptResult:
     """Do a task and return how it ended, whatever was raised."""
     try:
         execute(task)
     except MindError as error:
-        return Ended(task, error)
+        return AttemptResult(task, error)
     except OSError as error:
-        told = MindError("the system refused", cause=error, hint=full_disk_hint(error))
-        return Ended(task, told)
+        failure = MindError("the system refused", cause=error, hint=full_disk_hint(error))
+        return AttemptResult(task, failure)
     except BaseException as error:  # sys.exit in a component too must be told
         trace = "".join(traceback.format_exception(error))
-        told = MindError(f"a task failed with {type(error).__name__}: {error}", cause=trace)
-        return Ended(task, told)
-    return Ended(task)
+        failure = MindError(f"a task failed with {type(error).__name__}: {error}", cause=trace)
+        return AttemptResult(task, failure)
+    return AttemptResult(task)

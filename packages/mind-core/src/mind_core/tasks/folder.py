@@ -15,7 +15,7 @@ from typing import Any
 from mind_core.direct import cannot_write
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, make_folder, read_json, write_json
-from mind_core.tasks.names import ATTEMPTS, DONE, FAILED, PLAN, WORK
+from mind_core.tasks import ATTEMPTS, DONE, FAILED, PLAN, WORK
 from mind_core.untrusted import as_written, path_in
 
 _DIGITS = 6

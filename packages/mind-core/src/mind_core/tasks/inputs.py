@@ -14,9 +14,9 @@ from mind_core.errors import MindError, UsageError
 from mind_core.files import MANIFEST, read_json
 from mind_core.foreign import missing
 from mind_core.progress import log
-from mind_core.tasks.names import FORMAT, OUTPUT, PLAN
+from mind_core.tasks import FORMAT, OUTPUT, PLAN
 from mind_core.untrusted import as_written, check_leads_inside, inside
-from mind_core.whole_files import MOST
+from mind_core.whole_files import MAX_BYTES
 
 CONTENTS = (
     ".jsonl", ".json", ".ndjson", ".warc", ".wet", ".parquet", ".arrow", ".csv", ".tsv",
@@ -71,12 +71,14 @@ def _listed(path: Path) -> Iterable[str]:
     """Return the names in a list, one a line."""
     try:
         if str(path) == "-":
-            data = sys.stdin.buffer.read(MOST + 1)
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with path.open("rb") as file:
-                data = file.read(MOST + 1)
-        if len(data) > MOST:
-            raise MindError(f"{path} is too long for a list of names", cause=f"over {MOST:,} bytes")
+                data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise MindError(
+                f"{path} is too long for a list of names", cause=f"over {MAX_BYTES:,} bytes"
+            )
         lines = data.decode("utf-8").split("\n")
     except OSError as error:
         raise MindError(f"cannot read {path}", cause=error.strerror, hint="check it") from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mind_core.parallel import PackedWork, WorkerDied, start_method
-from mind_core.tasks.engines import Ended, Execute, attempted
+from mind_core.tasks.engines import AttemptResult, Execute, attempted
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -65,24 +65,24 @@ class LocalEngine:
         except OSError:
             return  # it is dead, which `wait` will see
 
-    def wait(self, seconds: float) -> list[Ended]:
+    def wait(self, seconds: float) -> list[AttemptResult]:
         """Return what ended; a process that died ended its task."""
         from multiprocessing.connection import wait
 
         busy = {w.connection: w for w in self._workers if w.task is not None}
         return [self._ended(busy[one]) for one in wait(list(busy), seconds)]  # type: ignore[index]
 
-    def _ended(self, worker: _Worker) -> Ended:
+    def _ended(self, worker: _Worker) -> AttemptResult:
         task = worker.task
         assert task is not None
         worker.task = None
         try:
-            ended: Ended = worker.connection.recv()
+            ended: AttemptResult = worker.connection.recv()
         except (EOFError, OSError):
             worker.process.join(_SECONDS_TO_END)
             self._workers.remove(worker)
             worker.connection.close()
-            return Ended(task, WorkerDied(worker.process.exitcode))
+            return AttemptResult(task, WorkerDied(worker.process.exitcode))
         return ended
 
     def _start(self) -> _Worker:

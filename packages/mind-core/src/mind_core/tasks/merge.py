@@ -10,9 +10,9 @@ from typing import Any
 from mind_core.errors import MindError
 from mind_core.files import as_json, read_json
 from mind_core.summary import Summary
+from mind_core.tasks import FORMAT, SUMMARIES, SUMMARY, WORK
 from mind_core.tasks.commit import link_into_place, write_safely
 from mind_core.tasks.folder import TaskFolder
-from mind_core.tasks.names import FORMAT, SUMMARIES, SUMMARY, WORK
 from mind_core.tasks.plan import PlannedTask, TaskPlan
 from mind_core.untrusted import as_written, inside, path_in
 
@@ -23,7 +23,7 @@ MergeDetails = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 """Add up the `details` of the summaries of a job's tasks, in their order."""
 
 
-def told_by(summary: Summary) -> dict[str, Any]:
+def comparable_summary(summary: Summary) -> dict[str, Any]:
     """Return a task's summary without what differs between two runs of it.
 
     That is its seconds, and whether the process had used compiled loops by then.
@@ -63,7 +63,7 @@ def merge(
     """
     files: dict[str, Any] = {}
     totals: Counter[str] = Counter()
-    told = {task.number for task in plan.told}
+    told = {task.number for task in plan.summary_tasks}
     for task in plan.tasks:
         record = read_json(folder.done_file(task.number))
         with as_written(folder.done_file(task.number)):
@@ -104,7 +104,7 @@ def merge(
 
 def added_up(folder: TaskFolder, plan: TaskPlan, details: MergeDetails) -> dict[str, Any]:
     """Return the summary of the job: what its tasks counted, added up."""
-    names = [f"{SUMMARIES}/{task.name}.json" for task in plan.told]
+    names = [f"{SUMMARIES}/{task.name}.json" for task in plan.summary_tasks]
     summaries = [read_json(inside(folder.path, name)) for name in names]
     with as_written(folder.path / SUMMARIES):
         total = dict(summaries[0])

@@ -12,6 +12,8 @@ import typer
 
 from mind_core.errors import DONE, UsageError, did_you_mean
 from mind_core.runner import StreamOptions
+from mind_core.tasks.engines import Execute, TaskEngine
+from mind_core.tasks.local_engine import LocalEngine
 
 ENGINES = ("local", "ray")
 TASK_BYTES = 1 << 28
@@ -182,3 +184,18 @@ def status_command(folder: StatusFolder, json: Annotated[
     found = status_of(TaskFolder(folder))
     write_out(as_json(found.as_dict()).decode() if json else "\n".join(found.lines()) + "\n")
     raise typer.Exit(DONE)
+
+
+def engine_for_tasks(
+    name: str, address: str | None, at_once: int, cores: int, execute: Execute
+) -> TaskEngine:
+    """Return an engine by name; `cores` is what a task may use. Raises `UsageError`."""
+    if name == "local":
+        if address is not None:
+            raise UsageError("--address is of another engine", hint="add --engine ray")
+        return LocalEngine(at_once, execute)
+    if name != "ray":
+        raise UsageError(f"there is no engine {name!r}", hint=f"known: {', '.join(ENGINES)}")
+    from mind_core.tasks.ray_engine import RayEngine
+
+    return RayEngine(address, cores, execute)

@@ -15,8 +15,8 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_core.progress import Progress
+from mind_core.tasks import FORMAT
 from mind_core.tasks.inputs import FoundFile, stems
-from mind_core.tasks.names import FORMAT
 from mind_core.tasks.plan_checks import check_plan
 from mind_core.tasks.ranges import ByteRange, cut_file
 from mind_core.tasks.tables import is_table
@@ -93,7 +93,7 @@ class TaskPlan:
         return [task for task in self.tasks if task.stage == stage.name]
 
     @property
-    def told(self) -> list[PlannedTask]:
+    def summary_tasks(self) -> list[PlannedTask]:
         """Return the tasks whose summaries are those of the job: of the last stage over inputs."""
         return self.of_stage([stage for stage in self.stages if stage.tasks is None][-1])
 
@@ -197,7 +197,7 @@ def make_plan(
         cuts.setdefault(known.inputs[source].path, []).append(range_)
     done = 0
 
-    def told(size: int) -> None:
+    def count_read(size: int) -> None:
         nonlocal done
         done += size
         progress.show(f"planning: {done / 1e6:,.0f} MB read")
@@ -212,7 +212,7 @@ def make_plan(
             file.path,
             found.st_size,
             draft.task_bytes,
-            told=told,
+            on_read=count_read,
             lines=lines and not is_table(file.path),
         )
         return PlannedInput(file.name, found.st_size, sha256, file.path, found.st_mtime_ns), ranges

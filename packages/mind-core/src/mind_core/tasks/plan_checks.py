@@ -7,7 +7,7 @@ from typing import Any
 
 from mind_core.untrusted import path_in
 
-MOST_TASKS = 1 << 20
+MAX_TASKS = 1 << 20
 """Tasks of a stage that is not cut by the inputs; those that are have a line each in the plan."""
 
 
@@ -25,7 +25,7 @@ def check_plan(plan: Mapping[str, Any]) -> None:
     if None not in counts:
         raise ValueError("no stage reads the inputs")
     for tasks in counts:
-        if tasks is not None and not _is_count(tasks, 1, MOST_TASKS):
+        if tasks is not None and not _is_count(tasks, 1, MAX_TASKS):
             raise ValueError(f"a stage has {tasks!r:.40} tasks")
     for one in inputs:
         if not isinstance(one["path"], str) or not _is_count(one["size"]):
@@ -39,5 +39,5 @@ def check_plan(plan: Mapping[str, Any]) -> None:
             raise ValueError(f"a range of input {source} does not lie within it")
 
 
-def _is_count(value: object, least: int = 0, most: int = 1 << 62) -> bool:
-    return type(value) is int and least <= value <= most
+def _is_count(value: object, minimum: int = 0, maximum: int = 1 << 62) -> bool:
+    return type(value) is int and minimum <= value <= maximum

@@ -42,7 +42,7 @@ class ByteRange:
 
 @dataclass
 class _Cutter:
-    """Take the bytes of a file in order; close a range wherever told."""
+    """Take the bytes of a file in order; close a range wherever asked."""
 
     ranges: list[ByteRange]
     start: int = 0
@@ -61,13 +61,14 @@ class _Cutter:
 
 
 def cut_file(
-    path: str, size: int, max_bytes: int, *, lines: bool, told: Callable[[int], None]
+    path: str, size: int, max_bytes: int, *, lines: bool, on_read: Callable[[int], None]
 ) -> tuple[str, list[ByteRange]]:
     """Return the SHA-256 of a file and its ranges, each of about `max_bytes` or one line more.
 
     Cut are plain files of lines, after a line feed, and zstd files of several frames, after a frame
     that ends with one. All else is one range: a single frame and gzip have no place to begin in.
-    `lines` says whether the reader of the job takes lines; `told` hears how many bytes were read.
+    `lines` says whether the reader of the job takes lines; `on_read` gets the size of what was
+    read.
     """
     cutter = _Cutter([])
     try:
@@ -75,13 +76,13 @@ def cut_file(
             start = file.read(1 << 10)
             file.seek(0)
             if size > max_bytes and lines and _is_plain(start):
-                _cut_plain(file, max_bytes, cutter, told)
+                _cut_plain(file, max_bytes, cutter, on_read)
             elif size > max_bytes and lines and start.startswith(zstd_frames.MAGIC):
-                _cut_frames(file, path, max_bytes, cutter, told)
+                _cut_frames(file, path, max_bytes, cutter, on_read)
             else:
                 while data := file.read(_AT_ONCE):
                     cutter.take(data)
-                    told(len(data))
+                    on_read(len(data))
             end = file.tell()
     except OSError as error:
         raise missing(path, error.strerror) from None
@@ -100,11 +101,11 @@ def _is_plain(start: bytes) -> bool:
 
 
 def _cut_plain(
-    file: BinaryIO, max_bytes: int, cutter: _Cutter, told: Callable[[int], None]
+    file: BinaryIO, max_bytes: int, cutter: _Cutter, on_read: Callable[[int], None]
 ) -> None:
     position, line = 0, 1
     while data := file.read(_AT_ONCE):
-        told(len(data))
+        on_read(len(data))
         view, taken = memoryview(data), 0
         while True:
             wanted = max(taken, cutter.start + max_bytes - position - 1)
@@ -123,14 +124,14 @@ def _cut_plain(
 class _WatchedSource:
     """A source that hands what is read to the cutter, once it is known where it belongs."""
 
-    def __init__(self, file: BinaryIO, told: Callable[[int], None]) -> None:
-        self.file, self.told = file, told
+    def __init__(self, file: BinaryIO, on_read: Callable[[int], None]) -> None:
+        self.file, self.on_read = file, on_read
         self.waiting, self.position = bytearray(), 0
 
     def read(self, size: int, /) -> bytes:
         data = self.file.read(size)
         self.waiting += data
-        self.told(len(data))
+        self.on_read(len(data))
         return data
 
     def pass_on(self, cutter: _Cutter, stop: int) -> None:
@@ -142,9 +143,9 @@ class _WatchedSource:
 
 
 def _cut_frames(
-    file: BinaryIO, name: str, max_bytes: int, cutter: _Cutter, told: Callable[[int], None]
+    file: BinaryIO, name: str, max_bytes: int, cutter: _Cutter, on_read: Callable[[int], None]
 ) -> None:
-    watched, line = _WatchedSource(file, told), 1
+    watched, line = _WatchedSource(file, on_read), 1
     try:
         for stop, line_feeds, last in zstd_frames.frame_ends(watched, name):
             watched.pass_on(cutter, stop)
@@ -152,7 +153,7 @@ def _cut_frames(
             if last == b"\n" and stop - cutter.start >= max_bytes:
                 cutter.close(stop, line)
     except MindError:
-        # Damage is told by the task that reads it, as without a plan.
+        # Damage is reported by the task that reads it, as without a plan.
         while watched.read(_AT_ONCE):
             pass
     watched.pass_on(cutter, file.tell())
@@ -199,7 +200,7 @@ class RangeReader(io.RawIOBase):
 def open_range(path: str, name: str, range_: ByteRange, size: int) -> Iterator[BinaryIO]:
     """Open a range of a file of `size` bytes for reading; when done, check that it is the plan's.
 
-    An error within the block is told as `InputChanged` if that is what it comes from.
+    An error within the block is raised as `InputChanged` if that is what it comes from.
     """
     try:
         file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed below

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mind_core.errors import MindError
 from mind_core.parallel import PackedWork
-from mind_core.tasks.engines import Ended, Execute, attempted
+from mind_core.tasks.engines import AttemptResult, Execute, attempted
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -71,18 +71,18 @@ class RayEngine:
         """Give a task to Ray."""
         self._running[self._remote(self._work, task)] = task
 
-    def wait(self, seconds: float) -> list[Ended]:
-        """Return what ended."""
+    def wait(self, seconds: float) -> list[AttemptResult]:
+        """Return how the tasks of the job that have ended on the cluster ended."""
         ready, _ = self.ray.wait(list(self._running), num_returns=1, timeout=seconds)
         return [self._ended(reference) for reference in ready]
 
-    def _ended(self, reference: Any) -> Ended:
+    def _ended(self, reference: Any) -> AttemptResult:
         task = self._running.pop(reference)
         try:
-            ended: Ended = self.ray.get(reference)
+            ended: AttemptResult = self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
             first = str(error).strip().splitlines()
-            return Ended(
+            return AttemptResult(
                 task,
                 MindError(
                     f"Ray lost the task: {type(error).__name__}",
@@ -93,7 +93,7 @@ class RayEngine:
         return ended
 
 
-def _do(work: PackedWork, task: int) -> Ended:
+def _do(work: PackedWork, task: int) -> AttemptResult:
     """Do a task in a worker of Ray."""
     execute = _unpacked.get(work.work)
     if execute is None:

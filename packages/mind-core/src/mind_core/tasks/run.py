@@ -14,14 +14,13 @@ import orjson
 from mind_core.errors import BadRecord, MindError, UsageError
 from mind_core.files import make_folder, read_json
 from mind_core.progress import Progress, duration, log
+from mind_core.tasks import DONE, OUTPUT, SUMMARY
 from mind_core.tasks.commit import NotDeterministic, link_into_place, write_safely
-from mind_core.tasks.engine_choice import engine_for_tasks
 from mind_core.tasks.engines import TaskEngine
 from mind_core.tasks.folder import TaskFolder
 from mind_core.tasks.inputs import find_files
 from mind_core.tasks.merge import MergeDetails, merge, missing_files
-from mind_core.tasks.names import DONE, OUTPUT, SUMMARY
-from mind_core.tasks.options import TaskOptions
+from mind_core.tasks.options import TaskOptions, engine_for_tasks
 from mind_core.tasks.plan import (
     PlannedStage,
     PlannedTask,

@@ -22,7 +22,7 @@ Owners = npt.NDArray[np.uint32]
 
 _BITS_PER_NGRAM = 16
 _NGRAMS_PER_HEAD = 4
-_LEAST_BITS = 1 << 16
+_MIN_BITS = 1 << 16
 _NONE = np.empty(0, np.uint64)
 _NO_HEADS = np.zeros(1, np.uint32)
 _NO_BITS = np.empty(0, np.uint8)
@@ -65,16 +65,19 @@ class NgramIndex:
             parts.append(self._ngrams_of(texts))
             self._ends = np.append(self._ends, self.texts)
         hashes, counts, owners = (np.concatenate(column) for column in zip(*parts, strict=True))
+        # Stable, so that of equal hashes the first text keeps the n-gram.
         order = np.argsort(hashes, kind="stable")
         hashes, counts, owners = hashes[order], counts[order], owners[order]
         heads = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
         if max_texts is not None and len(heads):
+            # How many texts hold an n-gram is a sum over the sources that hold it.
             heads = heads[np.add.reduceat(counts, heads) <= max_texts]
         self.hashes: Hashes = hashes[heads]
         self.owners = owners[heads]
         self.ngrams_of_text = np.bincount(self.owners, minlength=self.texts).astype(np.uint32)
         self.bits = _bit_table(self.hashes)
         self.heads = _head_table(self.hashes)
+        # Kept from text to text: making arrays of a page's size costs more than most look-ups.
         self._scratch = _scratch(1 << 16)
 
     @property
@@ -96,6 +99,7 @@ class NgramIndex:
         good = np.flatnonzero((hits >= min_hits) & (shares >= min_share))
         if not len(good):
             return None
+        # The largest share; of equal ones the most hits; of those the last.
         best = good[np.lexsort((hits[good], shares[good]))[-1]]
         at = first[inverse == best].min()
         ngram = bytes(data[starts[at] : ends[at]]).decode("utf-8", "replace")
@@ -133,7 +137,9 @@ class NgramIndex:
         written, _ = token_ngrams(data, self.n, _NONE, _NO_HEADS, _NO_BITS, found, starts, past)
         owner = np.searchsorted(ends, starts[:written], side="right")
         _, once = np.unique(
-            found[:written] ^ (owner.astype(np.uint64) * _TEXT_MIX), return_index=True
+            # One hash of n-gram and text, so that an n-gram counts once in each text.
+            found[:written] ^ (owner.astype(np.uint64) * _TEXT_MIX),
+            return_index=True,
         )
         once.sort()
         hashes, first, counts = np.unique(found[once], return_index=True, return_counts=True)
@@ -145,6 +151,7 @@ class NgramIndex:
 
 def _joined(texts: Iterable[str]) -> tuple[Bytes, Offsets]:
     """Return all texts with a NUL after each, and where each ends."""
+    # A NUL breaks runs: no n-gram reaches from one text into the next.
     parts = [encode(fold_rare(text).replace("\0", " ")) + b"\0" for text in texts]
     ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
     return np.frombuffer(b"".join(parts), np.uint8), ends
@@ -156,7 +163,8 @@ def _scratch(size: int) -> tuple[Hashes, Offsets, Offsets]:
 
 def _bit_table(hashes: Hashes) -> Bytes:
     """Return a bit for each low part of a hash that occurs."""
-    size = max(_LEAST_BITS, 1 << (len(hashes) * _BITS_PER_NGRAM - 1).bit_length())
+    # 16 bits an n-gram: one look-up in 16 passes that should not, at most.
+    size = max(_MIN_BITS, 1 << (len(hashes) * _BITS_PER_NGRAM - 1).bit_length())
     places = hashes & np.uint64(size - 1)
     bits = np.zeros(size, np.bool_)
     bits[places.astype(np.int64)] = True
@@ -166,5 +174,7 @@ def _bit_table(hashes: Hashes) -> Bytes:
 def _head_table(hashes: Hashes) -> Heads:
     """Return where the hashes of each high part begin, about four to a part, and their end."""
     parts = max(1, len(hashes) // _NGRAMS_PER_HEAD)
+    # Scaling instead of a remainder keeps the order, so each part is one stretch of the sorted
+    # list.
     high = (hashes >> np.uint64(32)) * np.uint64(parts) >> np.uint64(32)
     return np.searchsorted(high, np.arange(parts + 1, dtype=np.uint64)).astype(np.uint32)

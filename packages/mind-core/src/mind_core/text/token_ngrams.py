@@ -83,8 +83,11 @@ def token_ngrams(
     known, the hash of every run is written. The outputs hold as many entries as `data` has bytes.
     Returns how many were written, and how many runs there are.
     """
+    # The last n tokens and where they begin: what leaves the run is subtracted from the rolling
+    # hash.
     ring, begins = np.zeros(n, np.uint64), np.zeros(n, np.int64)
     highest = np.uint64(1)
+    # base^n is the weight of the token that leaves.
     for _ in range(n):
         highest *= _BASE
     size = len(data)
@@ -92,11 +95,13 @@ def token_ngrams(
     written = total = count = slot = position = begin = 0
     inside = False
     while position <= size:
+        # A blank behind the end closes the word with which a text ends.
         code, width = _decoded(data, position) if position < size else (32, 1)
         kind = _kind(code)
         if kind == _WORD:
             if not inside:
                 inside, begin, word = True, position, _FIRST
+            # FNV-1a over code points, folded: case and width do not count.
             word = (word ^ np.uint64(code)) * _STEP
             position += width
             continue
@@ -120,6 +125,7 @@ def token_ngrams(
         inside = False
         if kind == _BREAK:
             count, rolling = 0, np.uint64(0)
+            # No run goes across a break.
             ring[:] = 0
         position += width
     return written, total
@@ -130,9 +136,11 @@ def _place(value: np.uint64, known: Hashes, heads: Heads, bits: Bytes) -> int:
     """Return where a hash stands among the known ones; -1 if nowhere, 0 if none is known."""
     if len(known) == 0:
         return 0
+    # A Bloom filter with one hash rules out most runs with one load.
     bit = value & np.uint64(len(bits) * 8 - 1)
     if not bits[bit >> np.uint64(3)] >> np.uint8(bit & _SEVEN) & 1:
         return -1
+    # Hashes are uniform: their upper half says nearly where they stand in the sorted list.
     high_part = (value >> _HALF) * np.uint64(len(heads) - 1) >> _HALF
     for place in range(heads[high_part], heads[high_part + np.uint64(1)]):
         if known[place] == value:

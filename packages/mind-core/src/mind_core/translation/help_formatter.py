@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from mind_core.render.table import width
+from mind_core.render.terminal import width
 from mind_core.translation.catalogue import Catalogue
 
 # typer keeps click to itself; its public Context is the way to the class above it.

@@ -15,7 +15,7 @@ from mind_core.records import Record
 
 @dataclass(frozen=True)
 class First:
-    """Keep the copy that comes first; the only policy that needs no second walk."""
+    """Keep the copy that comes first; the only policy that needs no second pass."""
 
     streams: ClassVar[bool] = True
 

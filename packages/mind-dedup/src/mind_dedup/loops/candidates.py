@@ -23,6 +23,7 @@ def has_key(
     """Say of each match whether the known record has the key; `real` is all false before."""
     for match in range(len(known)):
         one = known[match]
+        # Keys of record i end at known_key_ends[i]; the first record begins at 0.
         begin = known_key_ends[one - 1] if one > 0 else 0
         for place in range(begin, known_key_ends[one]):
             if known_keys[place] == keys[match]:
@@ -39,7 +40,9 @@ def groups(keys: Hashes, table: IntArray, first: IntArray, several: Flags, place
     """
     mask = np.uint64(len(table) - 1)
     for place in range(np.uint64(len(keys))):
+        # Keys are hashes already: some of their bits are as good as another hash of them.
         slot = (keys[place] >> np.uint64(17)) & mask
+        # Linear probing; an entry is a place + 1, so that 0 is an empty slot.
         while table[slot] != 0 and keys[np.uint64(table[slot] - 1)] != keys[place]:
             slot = (slot + np.uint64(1)) & mask
         if table[slot] == 0:
@@ -52,6 +55,8 @@ def groups(keys: Hashes, table: IntArray, first: IntArray, several: Flags, place
             several[place] = True
     count = np.uint64(0)
     for place in range(np.uint64(len(keys))):
+        # Written at every place and counted where it is one: no branch that a processor could guess
+        # wrong.
         places[count] = place
         count += np.uint64(several[place])
     return int(count)
@@ -78,7 +83,7 @@ def verify_candidates(
     measure: int,
     verified: bool,
     records_per_key: int,
-    most_compared: int,
+    max_compared: int,
     partners: IntArray,
     similarities: npt.NDArray[np.float64],
     same_texts: Flags,
@@ -99,6 +104,7 @@ def verify_candidates(
     """
     known = len(known_set_ends)
     rows = len(set_ends)
+    # Keys of very many records (a licence) say little, and comparing all would take square time.
     for at in range(len(known_places)):
         holders[known_places[at]] += 1
     for place in range(len(crowded)):
@@ -106,6 +112,7 @@ def verify_candidates(
     for row in range(rows):
         if known_edges[row] == known_edges[row + 1] and shared_edges[row] == shared_edges[row + 1]:
             continue
+        # The last key of a row is the hash of its exact text.
         last_place = key_ends[row] - 1
         size = 0
         for at in range(known_edges[row], known_edges[row + 1]):
@@ -117,6 +124,7 @@ def verify_candidates(
             if known_places[at] == last_place:
                 same[one] = True
         for at in range(shared_edges[row], shared_edges[row + 1]):
+            # A linked list a key, from its newest kept row back.
             entry = newest[shared_groups[at]]
             while entry >= 0:
                 one = known + _row_of(shared_edges, entry)
@@ -127,15 +135,17 @@ def verify_candidates(
                 if shared_places[at] == last_place:
                     same[one] = True
                 entry = before[entry]
+        # The likeliest first, as only some are compared.
         _rank(touched[:size], counts)
         partners[row], similarities[row] = _first_that_holds(
-            touched[:size], row, known, most_compared, sets, set_ends,
+            touched[:size], row, known, max_compared, sets, set_ends,
             known_sets, known_set_ends, same, threshold, labels, measure, verified,
         )  # fmt: skip
         same_texts[row] = partners[row] >= 0 and same[partners[row]]
         for at in range(size):
             counts[touched[at]] = 0
             same[touched[at]] = False
+        # Only rows that stay are compared with later ones.
         if partners[row] < 0:
             for at in range(shared_edges[row], shared_edges[row + 1]):
                 group, place = shared_groups[at], shared_places[at]
@@ -154,6 +164,8 @@ def _rank(touched: IntArray, counts: IntArray) -> None:
     size = np.uint64(len(touched))
     if size > np.uint64(1):
         for at in range(size):
+            # Count and number in one integer, so that one sort does for both: 20 bits of count,
+            # inverted, above 40 bits of number.
             touched[at] += (np.int64(1 << 20) - counts[touched[at]]) << np.int64(40)
         if size <= SMALL:
             insertion_sort(touched, size)
@@ -168,7 +180,7 @@ def _first_that_holds(
     ranked: IntArray,
     row: int,
     known: int,
-    most_compared: int,
+    max_compared: int,
     sets: Set,
     set_ends: IntArray,
     known_sets: Set,
@@ -180,9 +192,12 @@ def _first_that_holds(
     verified: bool,
 ) -> tuple[int, float]:
     """Return the first candidate that is similar enough and its similarity, or -1 and 0."""
+    # Views, not copies: sets lie end to end.
     own = sets[set_ends[row - 1] if row > 0 else 0 : set_ends[row]]
-    for at in range(min(len(ranked), most_compared)):
+    for at in range(min(len(ranked), max_compared)):
         one = ranked[at]
+        # Without verification the first candidate counts as it is; -1 stands for a similarity that
+        # nobody has computed.
         if not verified:
             return one, 1.0 if same[one] else -1.0
         if one < known:
@@ -191,6 +206,7 @@ def _first_that_holds(
         else:
             begin = set_ends[one - known - 1] if one > known else 0
             other = sets[begin : set_ends[one - known]]
+        # Large sets are kept as bits (`sketches`), from which similarity is estimated.
         if one < known and is_sketch(other):
             similarity = sketch_similarity(own, other, threshold, labels, measure == 1)
         else:

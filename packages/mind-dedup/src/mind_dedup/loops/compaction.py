@@ -43,6 +43,7 @@ def keep(
             for at in range(key, key_end):
                 kept_keys[count] = keys[at]
                 records[count] = np.int64(row) + first
+                # A crowded key is written over by the next one: it is left out without a branch.
                 count += np.uint64(crowded[at] ^ True)
             for at in range(member, set_end):
                 kept_sets[size + at - member] = sets[at]
@@ -50,6 +51,7 @@ def keep(
             kept_key_ends[row] = count
             kept_set_ends[row] = size
             row += _ONE
+        # Where the next row begins, whether this one stays or not.
         key, member = key_end, set_end
     return int(count)
 

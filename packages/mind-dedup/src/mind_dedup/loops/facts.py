@@ -19,7 +19,7 @@ LETTERS, CHARACTERS, FACT = np.uint32(1), np.uint32(2), np.uint32(3)
 LONGEST_STATUTE = 1 << 14
 """Tokens up to which a text with articles has its facts compared."""
 
-FEW_ARTICLES = 3
+MIN_ARTICLES = 3
 _CAPITALS_OF = 4
 """Words in capitals say nothing where more than one word in so many is in capitals."""
 
@@ -39,6 +39,7 @@ def has_facts(data: Bytes, begin: int, end: int, tokens: int) -> bool:
         return True
     if tokens > LONGEST_STATUTE:
         return False
+    # 第 and 条 are looked for by their bytes: nearly every position fails at the first one.
     articles = 0
     for at in range(begin, end - 2):  # 第 is E7 AC AC
         if data[at] == 0xE7 and data[at + 1] == 0xAC and data[at + 2] == 0xAC:
@@ -48,7 +49,7 @@ def has_facts(data: Bytes, begin: int, end: int, tokens: int) -> bool:
                 if data[ahead] == 0xE6 and (simplified or traditional):
                     articles += 1
                     break
-    return articles >= FEW_ARTICLES
+    return articles >= MIN_ARTICLES
 
 
 @kernel
@@ -60,6 +61,9 @@ def find_facts(
     These are runs of digits (1,000 is 1000), Chinese numerals of an ordinal or before a unit, and
     words in capitals, unless many are.
     """
+    # State of one text: `number` and `digits` of the run of digits before `at`, `chinese` and `run`
+    # of the run of numerals, `single` whether that is 一 alone, `ordinal` whether 第 or 之 stood
+    # before it, `word`, `letters` and `upper` of the word in progress.
     found, last = np.uint64(0), np.uint64(len(kinds) - 1)
     number, digits, chinese, run, before = np.uint64(0), 0, np.uint64(0), 0, np.uint8(0)
     single, ordinal, words, capitals, letters, upper = False, False, 0, 0, 0, 0
@@ -67,6 +71,7 @@ def find_facts(
     at, stop = np.uint64(begin), np.uint64(end)
     top = np.uint64(len(facts))  # words in capitals, from the end backwards
     while at <= stop:
+        # A line feed behind the end closes the number, numeral or word with which a text ends.
         code = np.uint64(0x0A)
         here = at
         if at < stop:
@@ -79,6 +84,7 @@ def find_facts(
             continue
         digit = _digit(code)
         if digit >= 0:
+            # digit + 1, so that leading zeros count: 007 is not 7.
             number = finalize_one(number + np.uint64(digit + 1) * _SEED)
             digits += 1
         elif digits > 0 and not (code == np.uint64(0x2C) and _thousands(data, here, stop)):
@@ -90,6 +96,7 @@ def find_facts(
                 ordinal = before & ORDINAL != 0
             chinese = finalize_one(chinese + code * _SEED)
             run += 1
+            # 一 before a counter mostly means "a": 一个 says no number, 三个 does.
             single = run == 1 and code == _SINGLE_ONE
         else:
             counted = mark & UNIT != 0 and not (single and mark & COUNTER != 0)
@@ -102,14 +109,17 @@ def find_facts(
             word = finalize_one(word + values[code] * _SEED)
             letters += 1
             upper += int(np.uint64(0x41) <= code <= np.uint64(0x5A))
+            # Digits belong to the word, but G20 has as many capitals as letters.
             letters -= int(digit >= 0)
         elif word != np.uint64(0):
             words += 1
+            # One capital alone begins a sentence.
             if upper > 1 and upper == letters:
                 top -= _ONE
                 capitals += 1
                 facts[top] = finalize_one(word + _CAPITALS)
             word, letters, upper = np.uint64(0), 0, 0
+    # In a text that shouts all along capitals distinguish nothing.
     if capitals * _CAPITALS_OF <= words:
         found = _append(facts, found, top, capitals)
     heap_sort(facts, found)
@@ -156,6 +166,7 @@ def write_facts(facts: Hashes, count: int, members: npt.NDArray[np.uint32], size
     """Write sorted facts behind `size` members, a repeated one as another; return their end."""
     times = np.uint64(0)
     for place in range(count):
+        # The second 2020 of a text is another fact than the first, so that sets count repetitions.
         times = times + _ONE if place > 0 and facts[place] == facts[place - 1] else np.uint64(0)
         value = finalize_one(facts[place] + times * _SEED)
         members[size] = np.uint32(value >> np.uint64(32)) | FACT

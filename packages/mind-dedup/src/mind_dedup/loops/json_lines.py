@@ -21,7 +21,7 @@ _ONE, _ESCAPED, _COMPOSING = np.uint64(1), np.uint64(ESCAPED), np.uint64(COMPOSI
 _QUOTE, _COLON, _COMMA, _FEED = np.uint8(0x22), np.uint8(0x3A), np.uint8(0x2C), np.uint8(0x0A)
 _OPEN, _CLOSE, _MINUS = np.uint8(0x7B), np.uint8(0x7D), np.uint8(0x2D)
 _NO_KEY, _ID, _TEXT, _SOURCE = 0, 1, 2, 3
-_LONGEST_ID = np.uint64(18)
+_MAX_ID_DIGITS = np.uint64(18)
 """Digits of a number that is surely written as it was read."""
 
 
@@ -43,6 +43,7 @@ def scan(
     none. Texts go to `out`, and `composes` says which have characters that may not be in composed
     form.
     """
+    # State: where the next line is read from, where the next text is written to, records so far.
     at, place, records = np.uint64(0), np.uint64(0), 0
     stop = np.uint64(size)
     while at < stop:
@@ -52,12 +53,14 @@ def scan(
             at += _ONE
             continue
         row = np.uint64(records)
+        # A view of the record's six numbers; 0 and 0 stand for what it does not have.
         own = spans[row * np.uint64(6) : row * np.uint64(6) + np.uint64(6)]
         own[:] = 0
         at, place, flags = _record(data, at, classes, composing, out, place, own)
         if at == UNUSUAL:
             return -1
         at = after_blanks(data, at)
+        # Blanks may follow an object, and nothing else.
         if data[at] != _FEED:
             return -1
         own[0], own[1] = begin, at
@@ -79,6 +82,7 @@ def _record(
     own: IntArray,
 ) -> tuple[np.uint64, np.uint64, np.uint64]:
     """Read one object; return where it ends, where its text ends in `out`, and the text's flags."""
+    # Kernels have no exceptions: a place that no file can have says it.
     failed = (UNUSUAL, place, np.uint64(0))
     if data[at] != _OPEN:
         return failed
@@ -89,7 +93,9 @@ def _record(
         if data[at] != _QUOTE:
             return failed
         begin = at + _ONE
+        # A key is written where the next text may go, and written over: nothing reads it there.
         at, _, flags = string(data, begin, classes, composing, out, text_end)
+        # "\u0069d" is the key id, too: whoever writes keys so is left to orjson.
         if at == UNUSUAL or flags & _ESCAPED:
             return failed
         key = _key(data, begin, at - _ONE)
@@ -99,6 +105,7 @@ def _record(
         at = after_blanks(data, at + _ONE)
         begin = at
         if key == _TEXT:
+            # Of equal keys orjson takes the last one; such lines are left to it.
             if has_text or data[at] != _QUOTE:
                 return failed
             at, text_end, text_flags = string(data, at + _ONE, classes, composing, out, place)
@@ -109,6 +116,8 @@ def _record(
                 return failed
             if key != _NO_KEY:
                 seen = has_id if key == _ID else has_source
+                # Ids and sources are kept as they stand in the line, so they must mean what they
+                # look like.
                 if seen or flags & _ESCAPED:
                     return failed
                 if key == _ID:
@@ -117,6 +126,7 @@ def _record(
                         return failed
                 else:
                     has_source = True
+                    # A source that is no string counts as none.
                     if data[begin] == _QUOTE:
                         own[4], own[5] = begin + _ONE, at - _ONE
         if at == UNUSUAL:
@@ -162,12 +172,15 @@ def _key(data: Bytes, begin: np.uint64, end: np.uint64) -> int:
 def _noted_id(data: Bytes, begin: np.uint64, end: np.uint64, own: IntArray) -> bool:
     """Note an id that is a string, a whole number or a truth value; false for an odd number."""
     first = data[begin]
+    # t and f begin true and false; null is left as no id.
     if first == _QUOTE or first == 0x74 or first == 0x66:
         own[2], own[3] = begin, end
+    # -0 is read as 0: numbers whose text may change are left to orjson.
     elif first == _MINUS:
         return False
     elif first >= 0x30 and first <= 0x39:
-        if end - begin > _LONGEST_ID:
+        # Beyond 64 bits orjson reads a float, which it writes otherwise.
+        if end - begin > _MAX_ID_DIGITS:
             return False
         for at in range(begin, end):
             if data[at] < 0x30 or data[at] > 0x39:
@@ -189,6 +202,7 @@ def group(data: Bytes, spans: IntArray, rows: int, table: IntArray, first: IntAr
         if end == np.uint64(0):
             first[row] = -1
             continue
+        # FNV-1a over the bytes of the source.
         mixed = np.uint64(0xCBF29CE484222325)
         for at in range(begin, end):
             mixed = (mixed ^ np.uint64(data[at])) * np.uint64(0x100000001B3)

@@ -40,6 +40,7 @@ def string(
     """
     flags = np.uint64(0)
     while True:
+        # Eight bytes at a time as long as all are plain ASCII.
         if data[at] < 0x80:
             plain = _plain(data, at, out, place)
             at += plain
@@ -52,7 +53,9 @@ def string(
             one, two = np.uint64(data[at + _ONE]), np.uint64(data[at + _TWO])
             code = ((np.uint64(lead) & np.uint64(0x0F)) << _SIX | (one & _LOW)) << _SIX
             code |= two & _LOW
+            # U+D800 to U+DFFF share the upper five bits 11011.
             surrogate = (code >> np.uint64(11)) == np.uint64(0x1B)
+            # Overlong forms and lone surrogates are no UTF-8 (RFC 3629 §3).
             if (one >> _SIX) != _TWO or (two >> _SIX) != _TWO or code < 0x800 or surrogate:
                 return UNUSUAL, place, flags
             flags |= np.uint64(composing[code])
@@ -74,6 +77,7 @@ def string(
             code = _four(data, at)
             if code == UNUSUAL:
                 return UNUSUAL, place, flags
+            # One entry stands for all code points behind the table.
             flags |= np.uint64(composing[min(code, np.uint64(len(composing) - 1))])
             for step in range(np.uint64(4)):
                 out[place + step] = data[at + step]
@@ -142,6 +146,7 @@ def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
     elif mark == 0x75:
         code = _hexadecimal(data, at + _ONE)
         at += np.uint64(4)
+        # A low surrogate may only follow a high one.
         if code == UNUSUAL or np.uint64(0xDC00) <= code < np.uint64(0xE000):
             return UNUSUAL, code
         if np.uint64(0xD800) <= code < np.uint64(0xDC00):
@@ -150,6 +155,7 @@ def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
             second = _hexadecimal(data, at + _THREE)
             if second < np.uint64(0xDC00) or second >= np.uint64(0xE000):
                 return UNUSUAL, code
+            # Two escapes are one character beyond U+FFFF (RFC 8259 §7).
             code = (code - np.uint64(0xD800)) << np.uint64(10) | (second - np.uint64(0xDC00))
             code += np.uint64(0x10000)
             at += _SIX
@@ -167,6 +173,7 @@ def _hexadecimal(data: Bytes, at: np.uint64) -> np.uint64:
         if np.uint64(0x30) <= digit <= np.uint64(0x39):
             digit -= np.uint64(0x30)
         else:
+            # Lower case: a to f and A to F are one range.
             digit |= np.uint64(0x20)
             if digit < np.uint64(0x61) or digit > np.uint64(0x66):
                 return UNUSUAL

@@ -11,8 +11,8 @@ from mind_dedup.loops.json_strings import UNUSUAL, string
 Bytes = npt.NDArray[np.uint8]
 
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-_DEEPEST = 60
-_MOST_DIGITS, _MOST_EXPONENT = 100, 2
+_MAX_DEPTH = 60
+_MAX_DIGITS, _MAX_EXPONENT = 100, 2
 """Of a number that surely is finite."""
 
 
@@ -44,8 +44,9 @@ def after_value(
         opened = first == 0x7B or first == 0x5B
         if opened:
             depth += 1
-            if depth > _DEEPEST:
+            if depth > _MAX_DEPTH:
                 return UNUSUAL, flags
+            # One bit a level, so 60 levels fit into a word; deeper ones are left to orjson.
             objects = objects << _ONE | np.uint64(first == 0x7B)
             at = after_blanks(data, at + _ONE)
             opened = data[at] != first + 2  # the bracket that closes it comes two characters later
@@ -55,6 +56,7 @@ def after_value(
             at = _after_plain(data, at)
         if at == UNUSUAL:
             return UNUSUAL, flags
+        # A value is over, or an empty bracket closes at once.
         if not opened:
             at, depth, objects = _closed(data, at, depth, objects)
             if at == UNUSUAL or depth == 0:
@@ -108,6 +110,7 @@ def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
     begin = at
     if first == 0x2D:
         at += _ONE
+    # RFC 8259 §6: no leading zeros.
     if data[at] == 0x30:
         at += _ONE
     elif not (0x31 <= data[at] <= 0x39):
@@ -118,7 +121,8 @@ def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
         if not (0x30 <= data[at + _ONE] <= 0x39):
             return UNUSUAL
         at = _after_digits(data, at + _ONE)
-    if at - begin > np.uint64(_MOST_DIGITS):
+    # A number like 1e999 is infinite, which orjson refuses.
+    if at - begin > np.uint64(_MAX_DIGITS):
         return UNUSUAL
     if data[at] == 0x65 or data[at] == 0x45:
         at += _ONE
@@ -126,7 +130,7 @@ def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
             at += _ONE
         digits = at
         at = _after_digits(data, at)
-        if at == digits or at - digits > np.uint64(_MOST_EXPONENT):
+        if at == digits or at - digits > np.uint64(_MAX_EXPONENT):
             return UNUSUAL
     return at
 

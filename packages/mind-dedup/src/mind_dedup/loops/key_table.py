@@ -31,8 +31,11 @@ _FILL = np.uint8(OVERFLOWN - 1)
 @kernel
 def _buckets(key: np.uint64, buckets: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Return the two buckets of a key."""
+    # Multiplying and shifting maps the upper half to a page without a division (Lemire 2016). Both
+    # buckets lie in one page of 1,024 slots, so that one page of memory holds them.
     page = ((key >> np.uint64(32)) * (buckets // _BUCKETS)) >> np.uint64(32)
     within = _BUCKETS - _ONE
+    # Bits 0 to 15 are the tag, which therefore says nothing that the bucket has said.
     one = page * _BUCKETS + ((key >> np.uint64(16)) & within)
     other = page * _BUCKETS + ((key >> np.uint64(22)) & within)
     return one, other
@@ -57,11 +60,13 @@ def find(
     buckets, size = np.uint64(len(fills)), np.uint64(len(keys))
     count, seen = np.uint64(0), np.uint64(0)
     for key in range(size):
+        # The result must be used somewhere (`seen`), or the compiler would drop the loads.
         if key % _AT_ONCE == np.uint64(0):
             seen |= _touched(words, keys, np.uint64(key), size, buckets)
         one, other = _buckets(keys[key], buckets)
         tags_alike = (keys[key] & np.uint64(0xFFFF)) * _EACH
         hits = _hits(words, one, tags_alike) | _hits(words, other, tags_alike)
+        # Written always and counted if needed: which keys have a hit cannot be foretold.
         maybe[count] = key
         count += np.uint64((hits != np.uint64(0)) | (fills[one] >= OVERFLOWN))
     maybe[size] = seen
@@ -70,9 +75,13 @@ def find(
         place = np.uint64(maybe[at])
         one, other = _buckets(keys[place], buckets)
         tag = np.uint16(keys[place] & np.uint64(0xFFFF))
+        # A tag of 16 bits is alike by chance for one slot in 65,536: `candidates.has_key` looks at
+        # the key itself afterwards.
         found = _note(tags, held, fills, one, tag, place, places, numbers, found)
         if other != one:
             found = _note(tags, held, fills, other, tag, place, places, numbers, found)
+        # Overflow goes from the first bucket on to the next that is not full; looking stops there
+        # too.
         bucket, looks_on = one, fills[one] >= OVERFLOWN
         while looks_on:
             bucket = bucket + _ONE if bucket + _ONE < buckets else np.uint64(0)
@@ -121,6 +130,7 @@ def _note(
     found: int,
 ) -> int:
     """Note the records in one bucket that have the tag; return how many are noted in all."""
+    # Slots are filled in order, so those behind the fill hold nothing.
     begin = bucket * _SLOTS
     for slot in range(begin, begin + np.uint64(fills[bucket] & _FILL)):
         if tags[slot] == tag:
@@ -141,8 +151,11 @@ def insert(
         if place % _AT_ONCE == np.uint64(0):
             seen |= _touched(words, keys, np.uint64(place), size, buckets)
         one, other = _buckets(keys[place], buckets)
+        # The emptier of two choices: the fullest of n buckets then exceeds the mean by log log n
+        # instead of log n (Azar et al. 1999).
         bucket = one if (fills[one] & _FILL) <= (fills[other] & _FILL) else other
         if (fills[bucket] & _FILL) == BUCKET:
+            # Marked at the first bucket, which is where a look-up begins.
             fills[one] |= np.uint8(OVERFLOWN)
             bucket = one
             while (fills[bucket] & _FILL) == BUCKET:

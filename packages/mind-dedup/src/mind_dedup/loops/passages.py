@@ -40,6 +40,8 @@ def passage_windows(
     `data[begins[i] : begins[i + 1]]`; `row_ends` says where its runs end. Returns their number.
     `starts`, `stops`, `words` and `gaps` are scratch, one entry for each byte of the longest text.
     """
+    # Rabin-Karp (1987), twice with other bases: two texts of equal 64-bit hash are told from equal
+    # ones by the second. base^(n-2) is the weight of the oldest of n - 1 tokens.
     highest, other_highest = np.uint64(1), np.uint64(1)
     for _ in range(size - 2):
         highest *= _BASE
@@ -49,6 +51,8 @@ def passage_windows(
         begin = begins[text]
         count = _tokens(data, begin, begins[text + 1], kinds, starts, stops, words, gaps)
         rolling, other = np.uint64(0), np.uint64(0)  # of the tokens before, with what follows each
+        # The last token of a run is hashed without what follows it; those before it with their
+        # gaps. So a run is the same whatever stands behind it.
         for place in range(count):
             first = place - size + 1
             if first >= 0:
@@ -58,6 +62,7 @@ def passage_windows(
                 lasts[written] = stops[place] - begin
                 written += 1
                 old = finalize_one(words[first] + gaps[first])
+                # Modulo 2^64, where subtraction undoes addition exactly.
                 rolling -= old * highest
                 other -= finalize_one(old ^ _SALT) * other_highest
             new = finalize_one(words[place] + gaps[place])
@@ -86,6 +91,7 @@ def _tokens(
     hashed = _FIRST
     last = len(kinds) - 1
     while at < end:
+        # FNV-1a over the bytes of a token, and over what lies between two tokens.
         code, width = _decoded(data, at)
         kind = int(kinds[min(code, last)])
         if inside and kind != _PART_OF_WORD and kind != _INVISIBLE:
@@ -100,6 +106,7 @@ def _tokens(
         for step in range(width):
             hashed = (hashed ^ np.uint64(data[at + step])) * _STEP
         at += width
+        # A character of Chinese is a token by itself, and is closed at once.
         if kind == _TOKEN:
             stops[count - 1], words[count - 1] = at, finalize_one(hashed)
             hashed = _FIRST

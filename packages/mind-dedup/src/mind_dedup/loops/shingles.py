@@ -55,6 +55,8 @@ def fill_shingle_sets(
     """Write the sets of all texts end to end; return their size. See `shingles.shingle_sets`."""
     at = 0
     for text in range(len(begins) - 1):
+        # `salt` sets texts of mathematics and code apart whose symbols differ: sets with other
+        # salts share nothing.
         begin, end, salt = begins[text], begins[text + 1], np.uint64(0)
         found = _tokens(data, begin, end, kinds, values, powers, tokens)
         facts = compare_facts > 0 and found > 0 and has_facts(data, begin, end, found)
@@ -66,6 +68,8 @@ def fill_shingle_sets(
                 )
                 facts = False
         if found == 0:
+            # A text without a token is compared as a whole: its one member is the hash of its
+            # bytes.
             flat[at] = np.uint32(whole[text] >> np.uint64(32)) & ~KIND
             at += 1
         else:
@@ -93,10 +97,13 @@ def _tokens(
     A token is written at each character and counts if the word ends there: where words end cannot
     be foretold, and a wrong guess costs more than all the rest.
     """
+    # State: tokens written, hash of the word in progress (a polynomial in `powers`), its length.
     found, word, length = np.uint64(0), np.uint64(0), np.uint64(0)
     at, stop = np.uint64(begin), np.uint64(end)
     last = np.uint64(len(kinds) - 1)
     while at < stop:
+        # Runs of ASCII have a loop of their own, where a character is one load and no kind; it may
+        # not reach the limit of a word's length.
         if length < _BLOCK - _RUN:
             at, found, word, length = _ascii(
                 data, at, min(at + _RUN, stop), values, powers, tokens, found, word, length
@@ -126,6 +133,7 @@ def _tokens(
             continue
         inside = kind & _ONE  # PART_OF_WORD
         mask = np.uint64(0) - inside
+        # Written at each character, counted only where a word ends (see above).
         tokens[found] = word & WORD
         found += np.uint64(length > np.uint64(0)) & (inside ^ _ONE)
         if length == _BLOCK:  # a word longer than a block goes on as another token
@@ -135,6 +143,7 @@ def _tokens(
         value = values[code]
         word = (word + value * powers[length]) & mask
         length = (length + _ONE) & mask
+        # The lowest bit marks a token of one character, from which a shingle's kind is made.
         tokens[found] = value | _ONE
         found += kind >> _ONE  # TOKEN
     tokens[found] = word & WORD
@@ -179,16 +188,20 @@ def _shingles(
     """
     if found < SHINGLE_TOKENS:
         total = salt
+        # Weights by position, so that the order of tokens counts.
         for place in range(found):
             total += tokens[place] * places[place]
         shingles[0] = np.uint32(finalize_one(total) >> np.uint64(32)) & ~KIND
         return 1
+    # In registers: the compiler cannot know that no store below changes `places`.
     first, second, third, fourth, fifth = places[0], places[1], places[2], places[3], places[4]
     size = found - SHINGLE_TOKENS + 1
     for row in range(np.uint64(size)):
         total = salt + tokens[row] * first + tokens[row + _ONE] * second
         total += tokens[row + _TWO] * third + tokens[row + _THREE] * fourth
         total += tokens[row + np.uint64(4)] * fifth
+        # The lowest bits say of which script a token is: their and is 1 if all five are characters,
+        # their or is 0 if all are words.
         every, some = tokens[row] & tokens[row + _ONE], tokens[row] | tokens[row + _ONE]
         every &= tokens[row + _TWO] & tokens[row + _THREE] & tokens[row + _FOUR]
         some |= tokens[row + _TWO] | tokens[row + _THREE] | tokens[row + _FOUR]

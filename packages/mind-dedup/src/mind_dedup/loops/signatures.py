@@ -35,6 +35,8 @@ def fill_band_keys(
     stride: int,
 ) -> int:
     """Write the band keys of each set, `stride` apart; see `signing.write_keys`."""
+    # One permutation hashing (Li, Owen & Zhang 2012): one hash of a member says its bin, by the
+    # upper bits, and its value; the least of each bin is a slot of the signature.
     slots = np.uint64(1 << bits)
     shift = np.uint32(32 - bits)
     for text in range(np.uint64(len(offsets) - 1)):
@@ -43,15 +45,19 @@ def fill_band_keys(
         begin, end = np.uint64(offsets[text]), np.uint64(offsets[text + _ONE])
         for back in range(end - begin):  # a set is sorted: the last one to be written is the least
             value = flat[end - _ONE - np.uint64(back)]
+            # Facts decide at the verification alone: as members of the signature they would part
+            # pages whose dates differ.
             if value & KIND == FACT:
                 continue
             slot = np.uint64(value >> shift)
             found[slot] = value
             full[slot] = np.uint32(1)
+        # Short texts leave bins empty; two empty ones would count as equal (Shrivastava 2017).
         _densify(found, full, asked, order, rank, empty, nearest)
         slot, at = np.uint64(0), np.uint64(text) * np.uint64(stride)
         for band in range(np.uint64(len(seeds))):
             total = seeds[band]
+            # Two slots of 32 bits in one multiplication (a multilinear hash of the band).
             for pair in range(np.uint64(rows // 2)):
                 high = np.uint64(found[slot + _ONE]) << np.uint64(32)
                 total += (np.uint64(found[slot]) | high) * factors[pair]
@@ -84,16 +90,18 @@ def _densify(
         empty[left] = np.uint32(each)
         left += np.uint64(full[each] ^ np.uint32(1))
     taken = slots - left
-    plot_curve = np.uint64(0)
-    while left > np.uint64(0) and plot_curve < np.uint64(len(asked)):
+    # `asked` holds for each draw which bin every slot asks: fixed, so that two texts ask alike.
+    draw = np.uint64(0)
+    while left > np.uint64(0) and draw < np.uint64(len(asked)):
         asking, left = left, np.uint64(0)
         for place in range(asking):
             slot = np.uint64(empty[place])
-            donor = np.uint64(asked[plot_curve + slot])
+            donor = np.uint64(asked[draw + slot])
             found[slot] = found[donor]
             empty[left] = np.uint32(slot)
             left += np.uint64(full[donor] ^ np.uint32(1))
-        plot_curve += slots
+        draw += slots
+    # Where many are full a step or two finds one; where few are, one round over all slots is less.
     if left <= _TWO * taken:  # few steps lead to the next full slot
         for place in range(left):
             slot = np.uint64(empty[place])
@@ -113,6 +121,7 @@ def _next_full(full: Slots, order: IntArray, nearest: IntArray) -> None:
     """Note for each place of the shuffled order which full slot comes next, going round."""
     slots = np.uint64(len(full))
     following = np.int64(0)
+    # The second round gives the last places what comes first, as the order goes round.
     for _ in range(2):
         for back in range(slots):
             place = slots - _ONE - np.uint64(back)

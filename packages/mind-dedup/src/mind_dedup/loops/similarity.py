@@ -13,7 +13,7 @@ Set = npt.NDArray[np.uint32]
 _CONTAINMENT, _COMMON = 1, 2
 """Places of the measures in `candidates.Measure`; the members of `_COMMON` are of no kind."""
 
-_MOST_MEMBERS = 2 * LONGEST_STATUTE
+_MAX_MEMBERS = 2 * LONGEST_STATUTE
 """Sets of more have no facts."""
 
 _PURE = 0.9
@@ -28,23 +28,29 @@ def similarity_of(own: Set, other: Set, threshold: float, labels: float, measure
     `labels`; never if each has facts, numbers or words in capitals, that the other has not.
     """
     own_facts = other_facts = 0
-    if measure != _COMMON and max(len(own), len(other)) <= _MOST_MEMBERS:
+    # Facts of very long texts are not written at all (`facts.has_facts`), so none have to be
+    # counted.
+    if measure != _COMMON and max(len(own), len(other)) <= _MAX_MEMBERS:
         own_facts, other_facts = _count(own, FACT), _count(other, FACT)
     ours, theirs = len(own) - own_facts, len(other) - other_facts
-    least = threshold
+    lowest = threshold
     if labels > 0.0 and labels < threshold and measure != _CONTAINMENT:
-        least = labels
+        lowest = labels
+    # Jaccard's index is at most the ratio of the sizes: most candidates go here, before any member
+    # is read.
     small, large = min(ours, theirs), max(ours, theirs)
-    if small / (ours if measure == _CONTAINMENT else large) < least:
+    if small / (ours if measure == _CONTAINMENT else large) < lowest:
         return 0.0
     common, common_facts = _common(own, other, own_facts > 0 and other_facts > 0)
+    # Each has a number that the other lacks. Where only one has some more it may still be a cut
+    # copy.
     if own_facts > common_facts and other_facts > common_facts:
         return 0.0
     shared = common - common_facts
     similarity = shared / (ours if measure == _CONTAINMENT else ours + theirs - shared)
     if similarity >= threshold:
         return similarity
-    if similarity < least:
+    if similarity < lowest:
         return 0.0
     if _labels_differ(own, other) or _labels_differ(other, own):
         return similarity
@@ -63,6 +69,7 @@ def _count(members: Set, kind: np.uint32) -> int:
 def _common(own: Set, other: Set, facts: bool) -> tuple[int, int]:
     """Return how many members two sets have in common, and how many of those are facts."""
     one = other_one = common = common_facts = 0
+    # A merge of two sorted sets.
     while one < len(own) and other_one < len(other):
         if own[one] == other[other_one]:
             common += 1

@@ -19,7 +19,7 @@ Ends = npt.NDArray[np.int64]
 
 HEAD = 4
 _MARK, _HIGH, _LOW = np.uint32(0xFFFF0000), np.uint32(0xFFFF0000), np.uint32(0xFFFF)
-LEAST_BITS = 1024
+MIN_BITS = 1024
 """Of a sketch. An estimate is off by 0.02 at a similarity of 0.8 (standard deviation)."""
 
 _PURE = 0.9
@@ -42,7 +42,9 @@ def write_sketches(sets: Set, ends: Ends, out: Set, out_ends: Ends) -> int:
             letters += int(kind == LETTERS)
             characters += int(kind == CHARACTERS)
         shingles = end - begin - facts
-        words = max(LEAST_BITS, shingles + shingles // 4 * 3) // 32
+        # Some 1.75 bits a shingle, of which about 0.43 are set: 1 - exp(-1 / 1.75).
+        words = max(MIN_BITS, shingles + shingles // 4 * 3) // 32
+        # Of a short text the set itself is shorter, and exact.
         if HEAD + facts + words >= end - begin or facts >= 0xFFFF:
             for place in range(begin, end):
                 out[at] = sets[place]
@@ -71,9 +73,9 @@ def write_sketches(sets: Set, ends: Ends, out: Set, out_ends: Ends) -> int:
 @kernel
 def is_sketch(members: Set) -> bool:
     """Say whether what stands for a set is a sketch, and whole."""
-    if len(members) < HEAD + LEAST_BITS // 32 or members[0] & _HIGH != _MARK:
+    if len(members) < HEAD + MIN_BITS // 32 or members[0] & _HIGH != _MARK:
         return False
-    return len(members) >= HEAD + LEAST_BITS // 32 + int(members[0] & _LOW)
+    return len(members) >= HEAD + MIN_BITS // 32 + int(members[0] & _LOW)
 
 
 @kernel
@@ -90,6 +92,7 @@ def sketch_similarity(
     for word in bits:
         left = word
         while left:
+            # Takes the lowest set bit away, so the loop runs once a bit.
             left &= left - np.uint32(1)
             filled += 1
     chance = filled / (32.0 * len(bits))
@@ -100,6 +103,7 @@ def sketch_similarity(
         sizes[kind] += 1
         if member & KIND == FACT:
             own_facts += 1
+            # Facts are kept exactly, and both lists are sorted: a merge.
             while at < facts and sketch[HEAD + at] < member:
                 at += 1
             common_facts += int(at < facts and sketch[HEAD + at] == member)
@@ -115,6 +119,8 @@ def sketch_similarity(
     shared = 0.0
     common = np.zeros(4)
     for kind in range(3):
+        # Of n members c are shared, and of the others a share `chance` hits a bit by accident: hits
+        # = c + (n - c) chance, solved for c.
         seen = (hits[kind] - chance * sizes[kind]) / max(1.0 - chance, 1e-9)
         common[kind] = min(max(seen, 0.0), min(sizes[kind], theirs[kind]))
         shared += common[kind]
@@ -146,5 +152,6 @@ def _is_translated(page: Ends, copy: Ends, common: npt.NDArray[np.float64], kind
 @kernel
 def _bit(member: np.uint32, words: int) -> int:
     """Return the bit of a member among those of so many words."""
+    # Mixed again: within a set of one page's shingles the low bits of members are their kinds.
     spread = finalize_one(np.uint64(member)) >> _HALF
     return int(spread * np.uint64(32 * words) >> _HALF)

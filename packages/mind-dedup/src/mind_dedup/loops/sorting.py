@@ -16,7 +16,7 @@ SMALL = np.uint64(24)
 _LARGE = np.uint64(64)
 """So many in one bucket are no chance: they are sorted in a way that nobody can slow down."""
 
-MOST_BUCKETS = 1 << 16
+MAX_BUCKETS = 1 << 16
 Values = npt.NDArray[np.uint32]
 
 
@@ -39,6 +39,7 @@ def sorted_distinct(
         insertion_sort(sorting, rows)
     last = np.uint64(at)
     out[last] = sorting[0]
+    # Equal values are neighbours now; each is written, and counted only if it differs.
     for row in range(_ONE, rows):
         last += np.uint64(sorting[row] != out[last])
         out[last] = sorting[row]
@@ -48,23 +49,26 @@ def sorted_distinct(
 @kernel
 def _by_bucket(values: Values, rows: np.uint64, ends: Values, sorting: Values) -> np.uint64:
     """Lay values down by their upper bits, one in two buckets or so; return the most in one."""
+    # Members are hashes, so their upper bits spread evenly: two values a bucket or fewer on
+    # average.
     buckets, shift = np.uint64(256), np.uint32(24)
-    while buckets < np.uint64(2) * rows and buckets < np.uint64(MOST_BUCKETS):
+    while buckets < np.uint64(2) * rows and buckets < np.uint64(MAX_BUCKETS):
         buckets <<= _ONE
         shift -= np.uint32(1)
     for bucket in range(buckets + _ONE):
         ends[bucket] = np.uint32(0)
     for row in range(rows):
         ends[np.uint64(values[row] >> shift) + _ONE] += np.uint32(1)
-    most = np.uint32(0)
+    fullest = np.uint32(0)
     for bucket in range(buckets):
-        most = max(most, ends[bucket + _ONE])
+        fullest = max(fullest, ends[bucket + _ONE])
+        # From counts to the place where each bucket begins.
         ends[bucket + _ONE] += ends[bucket]
     for row in range(rows):
         own = np.uint64(values[row] >> shift)
         sorting[np.uint64(ends[own])] = values[row]
         ends[own] += np.uint32(1)
-    return np.uint64(most)
+    return np.uint64(fullest)
 
 
 @kernel
@@ -82,6 +86,7 @@ def insertion_sort(values: npt.NDArray[Any], rows: np.uint64) -> None:
 @kernel
 def heap_sort(values: npt.NDArray[Any], rows: np.uint64) -> None:
     """Sort the first values in place, however they lie."""
+    # Heap first, from the last parent back (Floyd 1964).
     for back in range(rows // np.uint64(2)):
         _sink(values, rows // np.uint64(2) - _ONE - np.uint64(back), rows)
     for back in range(_ONE, rows):

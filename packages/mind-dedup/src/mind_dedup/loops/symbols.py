@@ -46,12 +46,15 @@ def operators(data: Bytes, begin: int, end: int) -> int:
                 last = data[at + 2]
                 count += int(last == 0x8B or last == 0x8D or 0x9C <= last <= 0x9E)
             continue
+        # a to z: most bytes, and none of them counts.
         if code >= 0x61 and code < 0x7B:
             continue
         if code == 0x2D or code == 0x2F or code == 0x2A:  # - / *
             before = data[at - 1] if at > begin else np.uint8(0x0A)
             after = data[at + 1] if at + 1 < end else np.uint8(0x0A)
+            # well-known, 2024-11-30 and and/or are words, a - b is a difference.
             joins = _is_word(before) and _is_word(after)
+            # An item of a list begins its line.
             bullet = before == 0x0A and after == 0x20
             rule = before == code or after == code
             if rule and code == 0x2D:  # "--" joins points; a longer run is a rule, " -- " a dash
@@ -119,6 +122,7 @@ def symbol_tokens(
     """
     found, word, length = np.uint64(0), np.uint64(0), np.uint64(0)
     at, stop, last = np.uint64(begin), np.uint64(end), np.uint64(len(kinds) - 1)
+    # Sums do not depend on the order: the same formula set another way is the same.
     salt, everything, digits, tex = np.uint64(0), np.uint64(0), False, False
     while at < stop:
         code, at = code_at(data, at)
@@ -151,6 +155,7 @@ def symbol_tokens(
             salt += finalize_one(symbols[code] & WORD)
             everything += finalize_one(symbols[code] & WORD)
         else:
+            # A backslash or a dollar sign.
             tex = tex or code == np.uint64(0x5C) or code == np.uint64(0x24)
     if length > np.uint64(0):
         tokens[found] = word & WORD

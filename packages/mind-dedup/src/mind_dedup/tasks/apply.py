@@ -11,13 +11,13 @@ import numpy as np
 import orjson
 
 from mind_core.files import as_json
-from mind_core.reasons import Reason
+from mind_core.records import Reason
 from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
+from mind_core.tasks import OUTPUT, REJECTS, SUMMARIES
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.merge import counts_of, told_by
-from mind_core.tasks.names import OUTPUT, REJECTS, SUMMARIES
+from mind_core.tasks.merge import comparable_summary, counts_of
 from mind_core.tasks.task import TaskContext
 from mind_dedup.clusters import weight_of
 from mind_dedup.config import DedupConfig
@@ -138,7 +138,7 @@ def apply(settings: DedupSettings, context: TaskContext) -> TaskResult:
         for part in (files.of_range(name, "rejects.zst"), scratch / "gone"):
             file.write(part.read_bytes())
     facts = facts_of(files, name)
-    told = told_by(summary)
+    told = comparable_summary(summary)
     told |= {key: facts["summary"][key] for key in ("in", "bytes_in", "bad")}
     told["details"] = _details(settings, applying, facts["sources"])
     (scratch / "summary.json").write_bytes(as_json(told))

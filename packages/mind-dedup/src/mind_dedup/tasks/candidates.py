@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from mind_core.parallel import engine_for
 from mind_core.stream import Batch
+from mind_core.tasks import WORK
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.names import WORK
 from mind_core.tasks.task import TaskContext
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.tasks.pairs import PARTS, RECORDS, groups_name
@@ -75,7 +75,7 @@ class _Waiting:
             self.write()
 
     def write(self) -> None:
-        """Write what waits."""
+        """Write the candidate pairs that wait in memory to their files."""
         for part, waiting in sorted(self._held.items()):
             for data in waiting:
                 self.writer.add(part, data)

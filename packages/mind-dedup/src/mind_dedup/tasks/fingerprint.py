@@ -13,7 +13,7 @@ from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.merge import counts_of, told_by
+from mind_core.tasks.merge import comparable_summary, counts_of
 from mind_core.tasks.task import TaskContext
 from mind_dedup.columns import counts_of as counts_by_name
 from mind_dedup.fingerprint_batch import FingerprintBatch
@@ -82,7 +82,7 @@ def fingerprint(settings: DedupSettings, context: TaskContext) -> TaskResult:
     run_stream(summary, work, stream, settle, passes_on=False, batches=batches)
     writer.close()
     np.array(bad, np.int64).tofile(scratch / "bad")
-    told = told_by(summary)
+    told = comparable_summary(summary)
     facts = {"rows": writer.rows, "summary": told, "sources": dict(sorted(sources.items()))}
     (scratch / "facts.json").write_bytes(as_json(facts))
     named = RangeFiles(context.task.name).named

@@ -18,7 +18,7 @@ from mind_dedup.tasks.key_runs import parts_of
 from mind_dedup.tasks.sections import IntArray
 
 _AT_ONCE = 1 << 22
-"""Records that are looked at in one step of a walk over all."""
+"""Records that are looked at in one step of a pass over all."""
 
 _ROOT = -1
 """Stands for the root of a group, once all are united."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mind_core.tasks import WORK
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.names import WORK
 from mind_core.tasks.task import TaskContext
 from mind_dedup.tasks.groups import Forest, parts_of_groups
 from mind_dedup.tasks.key_runs import pairs_of_part
@@ -58,8 +58,8 @@ def groups(settings: DedupSettings, context: TaskContext) -> TaskResult:
     return TaskResult(named, {"records": grouped, "groups": roots})
 
 
-def _unite(forest: Forest, files: WorkFiles, part: int, most: int) -> None:
+def _unite(forest: Forest, files: WorkFiles, part: int, pairs_at_once: int) -> None:
     path = files.work(pairs_name(part))
-    for begin in range(0, path.stat().st_size, 16 * most):
-        found = np.fromfile(path, np.int64, 2 * most, offset=begin)
+    for begin in range(0, path.stat().st_size, 16 * pairs_at_once):
+        found = np.fromfile(path, np.int64, 2 * pairs_at_once, offset=begin)
         forest.unite(found.reshape(-1, 2))

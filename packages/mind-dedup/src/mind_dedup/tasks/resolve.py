@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 import orjson
 import zstandard
 
+from mind_core.tasks import WORK
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.names import WORK
 from mind_core.tasks.task import TaskContext
 from mind_dedup.deduplicator import Deduplicator
 from mind_dedup.guard import SummaryBySource
@@ -39,7 +39,7 @@ def verdicts_name(part: int) -> str:
 
 
 @dataclass
-class _Walked:
+class _ReadRecords:
     """Which rows of which ranges were given to the decider, in this order."""
 
     places: list[int] = field(default_factory=list)
@@ -51,19 +51,19 @@ def resolve(settings: DedupSettings, context: TaskContext) -> TaskResult:
     """Decide about the groups of one part; write what becomes of each record, range by range."""
     files, part = work_files(context.job_folder), context.task.place
     review = _review(settings, files, part)
-    walked = _Walked()
+    read = _ReadRecords()
     for place, printed in _printed(files, part):
         review.take(printed.prints)
-        walked.places.append(place)
-        walked.rows.append(printed.rows)
-        walked.sources += printed.prints.sources
+        read.places.append(place)
+        read.rows.append(printed.rows)
+        read.sources += printed.prints.sources
     review.settle()
     path = context.scratch / "verdicts"
     compressor = zstandard.ZstdCompressor(_LEVEL)
     with SectionWriter(path) as writer:
-        for place, lines in _verdicts(review, walked):
+        for place, lines in _verdicts(review, read):
             writer.add(place, compressor.compress(b"".join(lines)))
-    counts = {"records": len(walked.sources), "kept": len(review.tally.decider.store)}
+    counts = {"records": len(read.sources), "kept": len(review.tally.decider.store)}
     name = f"{WORK}/{verdicts_name(part)}"
     return TaskResult({name: path, f"{name}{INDEX}": path.with_name(path.name + INDEX)}, counts)
 
@@ -88,14 +88,14 @@ def _review(settings: DedupSettings, files: WorkFiles, part: int) -> TwoPass:
     return TwoPass(tally, settings.mark, want_rejects=False, chunked=chunked)
 
 
-def _verdicts(review: TwoPass, walked: _Walked) -> Iterator[tuple[int, list[bytes]]]:
+def _verdicts(review: TwoPass, read: _ReadRecords) -> Iterator[tuple[int, list[bytes]]]:
     """Yield of each section that was read its range, and a line for each record that has copies.
 
     Of one that stays: row, size of its cluster, id. Of one that goes also reason, similarity,
     what its record says of the match, and source.
     """
-    sources = iter(walked.sources)
-    for place, rows in zip(walked.places, walked.rows, strict=True):
+    sources = iter(read.sources)
+    for place, rows in zip(read.places, read.rows, strict=True):
         lines = []
         for row in rows.tolist():
             own, number, size = review.next_row()
@@ -104,7 +104,7 @@ def _verdicts(review: TwoPass, walked: _Walked) -> Iterator[tuple[int, list[byte
             if review.goes(own):
                 match = review.match(own, number)
                 told = [row, size, None, match.reason, match.similarity,
-                        review.tally.told(match), source]  # fmt: skip
+                        review.tally.match_notes(match), source]  # fmt: skip
             elif size > 1:
                 told = [row, size, orjson.loads(review.tally.id_of(number))]
             else:

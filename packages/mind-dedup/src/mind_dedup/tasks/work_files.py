@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mind_core.files import read_json
-from mind_core.tasks.names import PLAN, WORK
+from mind_core.tasks import PLAN, WORK
 from mind_core.tasks.plan import PlannedTask, TaskPlan, read_plan
 from mind_core.tasks.task import Identity, identity_of
 from mind_dedup.tasks.key_runs import KeyFiles
@@ -41,7 +41,7 @@ class WorkFiles:
     @cached_property
     def ranges(self) -> list[PlannedTask]:
         """Return a task for each range, in the order of the inputs."""
-        return self.plan.told
+        return self.plan.summary_tasks
 
     @cached_property
     def firsts(self) -> IntArray:

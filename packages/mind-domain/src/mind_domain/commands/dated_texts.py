@@ -11,7 +11,7 @@ from mind_core import cli
 from mind_core.runner import check_stream
 from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
-from mind_domain.commands.shared import load_plugins
+from mind_domain.options import load_plugins
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ import typer
 from mind_core import cli
 from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
-from mind_domain.commands.shared import load_plugins, require_log, require_one_of
+from mind_domain.options import load_plugins, require_log, require_one_of
 
 LENGTHS = ("answer", "dialogue")
 
@@ -113,7 +113,7 @@ def answer(
     max_requests: domain_options.MaxRequests = 0,
     max_total_tokens: domain_options.MaxTotalTokens = 0,
 ) -> None:
-    """Let models reply."""
+    """Let models reply to conversations, for judges to rank."""
     models = [(name, str(place)) for name, place in domain_options.parse_places(model, "--model")]
     require_log([place for _, place in models], log)
     shared.require_input()
@@ -157,7 +157,7 @@ def judge(
     max_requests: domain_options.MaxRequests = 0,
     max_total_tokens: domain_options.MaxTotalTokens = 0,
 ) -> None:
-    """Rank replies."""
+    """Let a judge rank the replies of several models."""
     require_one_of("--language", language, domain_options.LANGUAGES)
     from mind_domain import pipeline
     from mind_domain.domain import DialogueDomain

@@ -10,7 +10,7 @@ import typer
 from mind_core import cli
 from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
-from mind_domain.commands.shared import load_plugins, require_one_of
+from mind_domain.options import load_plugins, require_one_of
 
 
 def register(app: typer.Typer) -> None:

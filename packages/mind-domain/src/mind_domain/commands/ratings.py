@@ -9,7 +9,7 @@ import typer
 
 from mind_core import cli
 from mind_core.stream_command import SharedOptions, stream_command
-from mind_domain.commands.shared import require_one_of
+from mind_domain.options import require_one_of
 
 MODELS = ("bradley-terry", "davidson", "plackett-luce")
 

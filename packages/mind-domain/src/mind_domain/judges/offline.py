@@ -1,4 +1,4 @@
-"""Judges without a model: a sheet that a person fills, and rankings made elsewhere."""
+"""Judges without a model: equality with the reference, a sheet for a person, other rankings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,24 @@ from mind_core import MindError, Reason
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
 from mind_core.stream import read_records
+from mind_domain.answers import normalize_answer
+from mind_domain.domain import Verdict
 from mind_domain.judges.trial import Groups, Trial, parse_ranking
 from mind_domain.ratings.ballots import Ballot, read_ballot
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Give 1 for an answer whose last line is that of the reference, else 0."""
+
+    def __call__(self, question: str, answer: str, reference: str) -> Verdict:  # noqa: ARG002 - part of a judge
+        """Compare without case, width and surrounding marks."""
+        given = normalize_answer(answer)
+        if not given:
+            return Verdict(0.0, "empty")
+        same = given == normalize_answer(reference)
+        return Verdict(1.0, "right") if same else Verdict(0.0, "wrong")
+
 
 HEADER = ("question_id", "repeat", "ranking", "question", "reference")
 

@@ -44,7 +44,7 @@ from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
 from mind_core.records import encode
 from mind_core.untrusted import inside
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_eval.benchmarks.rows import AT, BAD, Row, read_rows
 
 RULES = "benchmark.toml"
@@ -211,7 +211,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
     """Read and check a folder's `benchmark.toml`; raise `MindError` for what is wrong in it."""
     path = folder / RULES
     try:
-        rules = tomllib.loads(read_whole(path, MOST_JSON).decode("utf-8"))
+        rules = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MindError(f"{path} is not TOML", cause=error) from None
     for name in ("shipped", "authors", "measure", "categories"):

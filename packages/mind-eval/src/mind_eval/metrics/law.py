@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from mind_core import MindError
-from mind_eval.metrics.numerals import with_digits
+from mind_eval.metrics.extract import with_digits
 from mind_eval.metrics.written import longest_common
 
 Scored = tuple[float, bool]

@@ -16,8 +16,7 @@ import orjson
 from mind_core import MindError
 from mind_eval.models.http_requests import QUOTED, post
 from mind_eval.prompts.chat import ChatPrompt
-from mind_eval.response_cache import WrittenText
-from mind_eval.stops import trimmed
+from mind_eval.response_cache import WrittenText, trimmed
 
 COMPLETIONS, CHAT = "completions", "chat"
 APIS = (COMPLETIONS, CHAT)

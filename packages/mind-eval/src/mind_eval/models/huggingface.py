@@ -182,7 +182,7 @@ class FolderTokenizer:
         return ids[: len(ids) - self._behind] if self._behind else ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Encode several texts."""
+        """Return the token ids of several texts, by the folder's own tokenizer."""
         return [self.encode(text) for text in texts]
 
     @property
@@ -195,7 +195,7 @@ class FolderTokenizer:
         return found | {str(one): number for number, one in added.items() if one.special}
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Decode token ids."""
+        """Return the text of token ids, by the folder's own tokenizer."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
 

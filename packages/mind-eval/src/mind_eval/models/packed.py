@@ -46,14 +46,17 @@ class PackedTreeCache(PackedCache):
             for part, first, stop, depth in _runs(tree):
                 depths[row, first:stop] = torch.arange(depth, depth + stop - first)
                 self.parts[row, first:stop] = part
+        # A branch's positions go on where the trunk ends, each as if it stood there alone.
         self.depths = depths + start
         steps = torch.arange(self.width)
         real = (steps < torch.tensor(sizes)[:, None]).flatten()
         self.places = real.nonzero().squeeze(1).to(device)  # (N,) packed → padded
+        # Padding takes the first token: any will do, as nothing looks at it.
         back = torch.zeros(len(real), dtype=torch.long)
         back[real] = torch.arange(len(self.places))
         self.back = back.to(device)  # (R · T,) padded → packed
         super().__init__(self.depths.flatten()[real].to(device))
+        # Made once a window: all layers share them.
         self._masks: dict[int, tuple[Tensor | None, Tensor | None]] = {}
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,6 +77,8 @@ class PackedTreeCache(PackedCache):
                     *rows, attn_mask=mask, is_causal=mask is None, scale=scale
                 )
             )
+        # Two parts: keys of the own row, then those of the prefix, which lie once in memory for
+        # all.
         own = partial_attention(rows[0], rows[1], rows[2], scale, mask, causal=mask is None)
         mine = self._packed(own[0]), self._packed(own[1][..., None])[..., 0]
         return behind(mine, q, self.past.keys[self.layer], self.past.values[self.layer], far, scale)
@@ -107,6 +112,7 @@ class PackedTreeCache(PackedCache):
             far: Tensor | None = None
             if window:
                 near = torch.arange(max(0, start + 1 - window), start, device=like.device)
+                # Only the last keys of a prefix can be in a window; those before are not even read.
                 far = hiding(self.positions[:, None] - near < window, like)[None, None]
             self._masks[window] = own, far
         return self._masks[window]
@@ -117,6 +123,7 @@ class PackedTreeCache(PackedCache):
         seen = (steps[:, None] >= steps)[None]
         if self.branched:
             mine, theirs = self.parts[:, :, None], self.parts[:, None, :]
+            # The trunk is seen by all, a branch by itself alone.
             seen = seen & ((theirs == 0) | (theirs == mine))
         if window:
             seen = seen & (self.depths[:, :, None] - self.depths[:, None, :] < window)

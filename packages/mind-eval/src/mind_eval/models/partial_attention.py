@@ -30,6 +30,7 @@ def partial_attention(
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     if q.device.type != "cpu":
         return written_out(q, k, v, scale, mask, causal=causal)
+    # The public function does not give the sums, without which two parts cannot be joined.
     mixed, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         q, k, v, 0.0, causal, attn_mask=mask, scale=scale
     )
@@ -40,6 +41,7 @@ def written_out(
     q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None, *, causal: bool
 ) -> Part:
     """Compute the same by plain products, where torch has no kernel that gives the sums."""
+    # Softmax in fp32, whatever the type of the weights.
     scores = (q @ k.transpose(-1, -2)).float() * scale
     if causal:
         mask = hiding(torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), scores)
@@ -71,5 +73,6 @@ def behind(
     if not keys.shape[2]:
         return own[0]
     mixed, total = partial_attention(q, keys, values, scale, far)
+    # exp(a) / (exp(a) + exp(b)) is the sigmoid of a - b: no exponential can overflow.
     share = torch.sigmoid(own[1] - total).unsqueeze(-1).to(mixed.dtype)
     return torch.lerp(mixed, own[0], share)

@@ -40,6 +40,7 @@ class RaggedCache(PackedCache):
         """Put k, v [B, H, 1, d] of one layer where each row ends."""
         self.layer = layer
         rows = torch.arange(len(k), device=k.device)
+        # Each row at a place of its own: a scatter of one token a row.
         self.keys[layer][rows, :, self.sizes] = k[:, :, 0]
         self.values[layer][rows, :, self.sizes] = v[:, :, 0]
         return k, v
@@ -52,6 +53,8 @@ class RaggedCache(PackedCache):
         if self.past is None:
             return own[0]
         past = self.past.keys[self.layer], self.past.values[self.layer]
+        # The past is one row and its keys are shared: all rows' queries go there as one row of B
+        # queries.
         turned = own[0].transpose(0, 2), own[1].transpose(0, 2)  # all rows as one: [1, H, B, d]
         return behind(turned, q.transpose(0, 2), *past, far, scale).transpose(0, 2)
 
@@ -83,6 +86,7 @@ class RaggedCache(PackedCache):
                 last = int(self.positions.min()) + 1 - window
                 near = torch.arange(min(max(0, last), self.start), self.start, device=like.device)
                 far = hiding(self.positions - near < window, like)[None, None]  # (1, 1, B, P)
+            # Without a mask the kernel takes the quicker way.
             mask = None if bool(seen.all()) else hiding(seen[:, None, None], like)
             self._masks[window] = width, mask, far
         return self._masks[window]
@@ -91,6 +95,7 @@ class RaggedCache(PackedCache):
 def _with_room(held: Tensor, room: int) -> Tensor:
     """Copy [B, H, T, d] into a tensor with room for more tokens."""
     rows, heads, width, size = held.shape
+    # Zeros, as masked keys still enter the product: NaN left in memory would spread.
     made = held.new_zeros((rows, heads, max(room, width), size))
     made[:, :, :width] = held
     return made

@@ -12,9 +12,8 @@ from typing import Any
 from mind_core import MindError
 from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.chat import ChatLayout
-from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import Shots
-from mind_eval.prompts.spec import LOGLIKELIHOOD, MULTIPLE_CHOICE, Spec
+from mind_eval.prompts.spec import LOGLIKELIHOOD, MULTIPLE_CHOICE, PromptNotes, Spec
 from mind_eval.prompts.templates import FAULTS, render
 
 Fits = Callable[[str, int], bool]

@@ -7,8 +7,10 @@ is for `--task`, which goes through lm-eval.
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import yaml  # type: ignore[import-untyped]  # it has no types
 from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
 from mind_core.untrusted import inside
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_eval.benchmarks.benchmark import FOLDER, Benchmark, check_task_file, imported
 from mind_eval.benchmarks.rows import Row
 from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, FieldTemplate
@@ -135,7 +137,7 @@ def read_config(path: Path, depth: int = 0) -> dict[str, Any]:
     """Read a YAML file with what it includes."""
     check_task_file(path)
     try:
-        config = yaml.safe_load(read_whole(path, MOST_JSON).decode("utf-8"))
+        config = yaml.safe_load(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MindError(
             f"{path} cannot be read as a task",
@@ -226,3 +228,36 @@ def check_forms(forms: Mapping[str, Any], form: str, name: str) -> None:
     """Raise `UsageError` for a form that a benchmark does not have."""
     if form not in forms:
         raise UsageError(f"{name} has no form {form!r}", hint=f"known: {', '.join(forms)}")
+
+
+NO_POOL = "none"
+
+
+@dataclass
+class PromptNotes:
+    """Count the shots that were kept, the prompts that do not fit even without, and chance."""
+
+    asked: int = 0
+    kept: Counter[int] = field(default_factory=Counter)
+    overlong: list[str] = field(default_factory=list)
+    chances: list[float] = field(default_factory=list)
+    pool: str = NO_POOL
+    order: str = ""
+
+    @property
+    def chance(self) -> float | None:
+        """Give the accuracy of guessing, mean over items; None where nothing is chosen."""
+        return math.fsum(self.chances) / len(self.chances) if self.chances else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the notes as JSON values; `kept` maps a number of shots to the items with it."""
+        items = self.kept.total()
+        return {
+            "asked": self.asked,
+            "kept": {str(number): count for number, count in sorted(self.kept.items())},
+            "kept_mean": sum(n * c for n, c in self.kept.items()) / items if items else None,
+            "overlong_without_shots": len(self.overlong),
+            "overlong_items": self.overlong[:20],
+            "pool": self.pool,
+            "order": self.order,
+        }

@@ -12,9 +12,8 @@ from lm_eval.api.task import ConfigurableTask
 
 from mind_core import MindError
 from mind_eval.benchmarks.rows import Row
-from mind_eval.prompts.notes import PromptNotes
 from mind_eval.prompts.shots import FIRST, Doc, Shots
-from mind_eval.prompts.spec import NEW_TOKENS
+from mind_eval.prompts.spec import NEW_TOKENS, PromptNotes
 from mind_eval.prompts.templates import FAULTS, render, sandbox_lm_eval, with_templates
 
 sandbox_lm_eval()

@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]  # it has no types
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.untrusted import inside
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 
 ALLOW = "--allow-task-code"
 _DEEPEST = 10
@@ -47,7 +47,7 @@ def check_task_data(path: Path) -> None:
 
 def _check(path: Path, depth: int) -> None:
     try:
-        config = yaml.load(read_whole(path, MOST_JSON), _DataOnly)
+        config = yaml.load(read_whole(path, MAX_JSON_BYTES), _DataOnly)
     except _Code as error:
         raise _code(path, str(error)) from None
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:

@@ -15,13 +15,12 @@ from mind_core.render.intervals import Dot, Row, interval_chart, legend
 from mind_core.safe_html import Safe, joined, markup
 from mind_core.untrusted import as_written
 from mind_eval.compare import GRADED, compare
-from mind_eval.intervals import SHARES, interval
 from mind_eval.report.curves import COLOURS, language_name
 from mind_eval.report.items import browser_section
 from mind_eval.report.page import Figure, Section, number, render, table
 from mind_eval.report.words import say, written_in
 from mind_eval.results import SCORES, read_items, read_scores
-from mind_eval.signal import NO_SIGNAL, chance_of, has_signal
+from mind_eval.significance import NO_SIGNAL, SHARES, chance_of, has_signal, interval
 
 Scores = Mapping[str, Any]
 LEVEL = 0.05

@@ -10,13 +10,12 @@ from typing import Any
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, read_json
 from mind_core.untrusted import as_written
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_eval.report.curves import curves_section, language_name, last_losses
 from mind_eval.report.funnel import Stage, funnel_section, read_stages
 from mind_eval.report.page import Figure, Section, render
-from mind_eval.report.samples import read_samples, samples_section
 from mind_eval.report.scores import domain_section, read_all_scores, scores_section
-from mind_eval.report.selection import selection_section
+from mind_eval.report.selection import read_samples, samples_section, selection_section
 from mind_eval.report.tokenizer import tokenizer_section
 from mind_eval.report.words import say, written_in
 
@@ -104,7 +103,7 @@ def _recipe(training: Path) -> dict[str, Any]:
     """Return the recipe of a training run; fine-tuning takes its model from a checkpoint."""
     path = training / "recipe.toml"
     return (
-        tomllib.loads(read_whole(path, MOST_JSON).decode("utf-8"))
+        tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
         if path.exists()
         else {"model": {}}
     )

@@ -1,11 +1,13 @@
-"""Show which instructions were selected: how far each lies above the model's own entropy."""
+"""What the run chose to learn from, and what it writes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mind_core.records import Record, annotation
 from mind_core.render.chart import Line, histogram
+from mind_core.safe_html import joined, markup
 from mind_core.stream import read_records
 from mind_core.text.languages import language_of_text
 from mind_eval.report.curves import COLOURS, language_name
@@ -50,3 +52,29 @@ def _language(record: Record) -> str:
     if not isinstance(messages, list):
         return "und"
     return language_of_text("".join(str(message.get("content", "")) for message in messages))
+
+
+def read_samples(run: Path) -> list[Record]:
+    """Return the samples of a run folder: every `*samples.jsonl` of `mind-train sample --json`."""
+    paths = sorted(run.glob("*samples.jsonl"))
+    return list(read_records(paths)) if paths else []
+
+
+def samples_section(samples: Sequence[Record]) -> Section | None:
+    """Return the section with prompts in bold and their continuations."""
+    if not samples:
+        return None
+    body = joined(
+        markup(
+            '<div class="sample"><b>{}</b>{}</div>',
+            sample["prompt"],
+            str(sample["text"]).removeprefix(str(sample["prompt"])),
+        )
+        for sample in samples
+    )
+    return Section(
+        "samples",
+        say("What it writes"),
+        body,
+        say("lead.samples"),
+    )

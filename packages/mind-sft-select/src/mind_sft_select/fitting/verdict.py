@@ -100,19 +100,19 @@ def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -
     effect_interval = _interval(effects)
     best = fit(curve, x, means[None])
     effect = float(np.ptp(best.fitted[0]))
-    least = SMALLEST * abs(float(means.mean())) if smallest is None else smallest
+    smallest_effect = SMALLEST * abs(float(means.mean())) if smallest is None else smallest
     p_effect, p_rising, p_falling = _tests(means, spread, rng)
     slope = fit("linear", x, means[None]).fitted[0]
     peak = float(best.peak[0])
-    evidence = Evidence(p_effect, max(p_rising, p_falling), effect_interval[1], least)
+    evidence = Evidence(p_effect, max(p_rising, p_falling), effect_interval[1], smallest_effect)
     name = _name(x, peak, interval, table, curve, evidence)
     if name == EDGE:
         peak = math.inf if slope[-1] > slope[0] else -math.inf
     return FitConclusion(
         name, curve, peak if math.isfinite(peak) else None, interval,
         (round(interval[0], 3), round(interval[1], 3)) if name == PEAK else None,
-        effect, effect_interval, least, p_effect, p_rising, p_falling, table, noise,
-        _needed(cells, noise, interval, effect, least) if name == CANNOT_TELL else None,
+        effect, effect_interval, smallest_effect, p_effect, p_rising, p_falling, table, noise,
+        _needed(cells, noise, interval, effect, smallest_effect) if name == CANNOT_TELL else None,
         [float(v) for v in sign * best.fitted[0]],
     )  # fmt: skip
 
@@ -196,7 +196,7 @@ class Evidence:
     p_effect: float
     p_monotone: float
     largest: float
-    least: float
+    smallest_effect: float
 
 
 def _name(
@@ -225,13 +225,13 @@ def _name(
         and not inside
     ):
         return EDGE
-    if evidence.largest < evidence.least:
+    if evidence.largest < evidence.smallest_effect:
         return NO_EFFECT
     return CANNOT_TELL
 
 
 def _needed(
-    cells: Cells, noise: Noise, interval: tuple[float, float], effect: float, least: float
+    cells: Cells, noise: Noise, interval: tuple[float, float], effect: float, smallest_effect: float
 ) -> dict[str, int]:
     """Return the clusters, seeds and items that would make the interval half of the range wide.
 
@@ -246,7 +246,7 @@ def _needed(
         wanted = now * min(1.0, (0.5 * span / width) ** 2)
     else:
         # A parabola of this height has its vertex within a quarter of the range at 95 %.
-        wanted = (max(effect, least) / 16) ** 2
+        wanted = (max(effect, smallest_effect) / 16) ** 2
     options = [
         (c * s * math.sqrt(i), c, s, i)
         for c in {clusters, *(k for k in (8, 10, 12, 16, 20) if k > clusters)}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mind_core.errors import UsageError
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_sft_select.scoring.sums import AnswerSums, ChatSums
 from mind_sft_select.scoring.templates import Answer, ConversationTemplate, EncodedChat
 
@@ -39,7 +39,7 @@ def check_model(name: str) -> None:
     from mind_train.checkpoint import find_checkpoint
 
     config = Path(name) / "config.json"
-    if not (config.is_file() and b'"model_type"' in read_whole(config, MOST_JSON)):
+    if not (config.is_file() and b'"model_type"' in read_whole(config, MAX_JSON_BYTES)):
         find_checkpoint(Path(name))
 
 

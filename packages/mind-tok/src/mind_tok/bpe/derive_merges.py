@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.library import kernel
-from mind_tok.bpe.arrays import I32, I64, U8
+from mind_tok.bpe import I32, I64, U8
 
 _PRIME = 0x100000001B3
 """Of FNV-1a, for 64 bits."""
@@ -35,6 +35,7 @@ def find_splits(data: U8, offsets: I64, table: I32, rows: I64) -> int:
     count = 0
     for entry in range(len(offsets) - 1):
         start, end = offsets[entry], offsets[entry + 1]
+        # Cuts inside a character find nothing, as no entry ends there: UTF-8 synchronises itself.
         for cut in range(start + 1, end):
             left = table[place_of(data, start, cut, offsets, table)]
             if left >= 0:
@@ -48,11 +49,12 @@ def find_splits(data: U8, offsets: I64, table: I32, rows: I64) -> int:
 @kernel
 def place_of(data: U8, start: int, end: int, offsets: I64, table: I32) -> int:
     """Return the place in the table where these bytes are, or would be put."""
-    h = np.int64(end - start)
+    # FNV-1a, begun with the length.
+    mixed = np.int64(end - start)
     for i in range(start, end):
-        h = (h ^ np.int64(data[i])) * _PRIME
+        mixed = (mixed ^ np.int64(data[i])) * _PRIME
     mask = len(table) - 1
-    place: Any = (h ^ (h >> 32)) & mask
+    place: Any = (mixed ^ (mixed >> 32)) & mask
     while table[place] >= 0:
         first = offsets[table[place]]
         if offsets[table[place] + 1] - first == end - start:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from mind_core.kernels.library import kernel
-from mind_tok.bpe.arrays import I32, I64, U8
-from mind_tok.bpe.characters import character
+from mind_core.kernels.utf8 import character
+from mind_tok.bpe import I32, I64, U8
 from mind_tok.bpe.merge_loop import NONE, pair_value
 
 LONGEST = 256

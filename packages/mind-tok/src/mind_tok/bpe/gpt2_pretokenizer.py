@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.library import kernel
-from mind_tok.bpe.arrays import I32, I64, U8
-from mind_tok.bpe.characters import character
+from mind_core.kernels.utf8 import character
+from mind_tok.bpe import I32, I64, U8
 from mind_tok.bpe.tries import Trie, longest_in_trie
 
 OTHER, LETTER, NUMBER, WHITE = 0, 1, 2, 3
@@ -61,6 +61,7 @@ def cut_gpt2(
             stop: Any = at
             found: Any = -1
             length: Any = 0
+            # `may_begin` rules out nearly every byte before the trie is asked.
             while stop < end:
                 if may_begin[data[stop]]:
                     found, length = longest_in_trie(
@@ -91,6 +92,8 @@ def next_cut(data: U8, at: int, end: int, kinds: U8) -> int:
             return at + 1 + contraction
     kind, start = kinds[code], at
     if code == _BLANK and at + 1 < end:
+        # ` ?` of the pattern: one blank belongs to the run that follows it, unless that is white
+        # space.
         code, length = character(data, at + 1)
         if kinds[code] != WHITE:
             kind, start = kinds[code], at + 1
@@ -113,20 +116,21 @@ def contracted(data: U8, at: int, end: int) -> int:
     """Return the length of what follows an apostrophe in a contraction, or 0."""
     if at >= end:
         return 0
-    a = data[at]
-    if a == 0x73 or a == 0x74 or a == 0x6D or a == 0x64:  # 's 't 'm 'd
+    first = data[at]
+    if first == 0x73 or first == 0x74 or first == 0x6D or first == 0x64:  # 's 't 'm 'd
         return 1
     if at + 1 >= end:
         return 0
-    b = data[at + 1]
-    if (a == 0x72 or a == 0x76) and b == 0x65:  # 're 've
+    second = data[at + 1]
+    if (first == 0x72 or first == 0x76) and second == 0x65:  # 're 've
         return 2
-    return 2 if a == 0x6C and b == 0x6C else 0  # 'll
+    return 2 if first == 0x6C and second == 0x6C else 0  # 'll
 
 
 @cache
 def kinds() -> npt.NDArray[np.uint8]:
     """Return what each code point is to the pattern, by Unicode 16 as in tokenizers 0.23."""
+    # A table of all code points: 1 MB, and one load a character.
     table = np.zeros(0x110000, np.uint8)
     rows = resources.files("mind_tok.bpe").joinpath("unicode16.txt").read_text("ascii")
     for row in rows.splitlines()[1:]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from mind_core.kernels.library import kernel
-from mind_tok.bpe.arrays import I32, I64, U8
-from mind_tok.bpe.characters import character
+from mind_core.kernels.utf8 import character
+from mind_tok.bpe import I32, I64, U8
 from mind_tok.bpe.word_cache import (
     LONG_BYTES,
     MIX,
@@ -37,10 +37,12 @@ def pair_value(left: int, right: int, merges: I64) -> int:
     """Return `rank << 32 | merged symbol` of two symbols, or NONE."""
     if left < 0 or right < 0:
         return NONE
+    # Both symbols in one number; the table is open-addressed and at most half full
+    # (`tables.hashed`).
     key = np.int64(left) << np.int64(32) | np.int64(right)
-    h = key * MIX
+    mixed = key * MIX
     mask = len(merges) - 1
-    at = (h ^ (h >> 29)) & mask
+    at = (mixed ^ (mixed >> 29)) & mask
     while merges[at, 0] != -1:
         if merges[at, 0] == key:
             found: Any = merges[at, 1]
@@ -62,12 +64,15 @@ def merge_short(symbols: I32, count: int, pairs: I64, merges: I64) -> int:
                 best, at = pairs[i], i
         if best == NONE:
             break
+        # The merged symbol takes the left one's place, and all behind it move up by one: with at
+        # most 40 symbols that is cheaper than a list of links.
         symbols[at] = best & 0x7FFFFFFF
         count -= 1
         for i in range(at + 1, count):
             symbols[i] = symbols[i + 1]
         for i in range(at + 1, count - 1):
             pairs[i] = pairs[i + 1]
+        # Only the two pairs beside the merged symbol are new.
         if at > 0:
             pairs[at - 1] = pair_value(symbols[at - 1], symbols[at], merges)
         if at + 1 < count:
@@ -116,8 +121,11 @@ def merge_long(symbols: I32, count: int, merges: I64) -> int:
     Needs about 32 bytes for each symbol. The heap holds `rank << 32 | place`; what it holds may be
     out of date, so each is looked up again.
     """
+    # A doubly linked list over places: a merge takes the right neighbour out without moving others.
     after = np.arange(1, count + 1).astype(np.int32)
     before = np.arange(-1, count - 1).astype(np.int32)
+    # Each merge enters two pairs at most, and there are count - 1 merges and as many pairs at
+    # first.
     heap = np.empty(3 * count, np.int64)
     size = 0
     for i in range(count - 1):
@@ -129,9 +137,11 @@ def merge_long(symbols: I32, count: int, merges: I64) -> int:
         size = heap_pop(heap, size)
         left = item & 0x7FFFFFFF
         right = after[left]
+        # -2 marks a symbol that was merged into its left neighbour: the entry is out of date.
         if symbols[left] == -2 or right >= count:
             continue
         value = pair_value(symbols[left], symbols[right], merges)
+        # The pair at this place is another one by now, which has an entry of its own.
         if value == NONE or value >> 32 != item >> 32:
             continue
         symbols[left] = value & 0x7FFFFFFF
@@ -164,6 +174,7 @@ def segment_ids(
     `symbols_of` gives the id of a code point, or of a byte if it has 256 entries. A code point with
     -1 has no entry and is written in bytes; it is always a segment of its own.
     """
+    # Byte-level BPE starts from bytes, SentencePiece from characters.
     bytewise = len(symbols_of) == 256
     if end - start > len(room):
         room = np.empty(end - start, np.int32)
@@ -178,6 +189,7 @@ def segment_ids(
             whole = whole and room[count] >= 0
             at += length
         count += 1
+    # Byte fallback: a character without an entry is one token for each of its bytes.
     if not whole and count == 1:
         for i in range(start, end):
             out[filled] = byte_ids[data[i]]
@@ -201,9 +213,10 @@ def encode_segments(
 
     `segments` are the ends of segments in `data`, text t has those below `texts[t]`; `special`
     holds an id for a segment that is a token by itself, else -1; `end_id` follows each text unless
-    it is negative. `short` and `long` are caches. `out` has room for `FEW_IDS` ids more than there
-    can be.
+    it is negative. `short` and `long` are caches. `out` has room for `MAX_SHORT_IDS` ids more
+    than there can be.
     """
+    # Scratch for one segment, made once; a longer segment makes its own.
     room, pairs = np.empty(4096, np.int32), np.empty(SHORT, np.int64)
     wide = len(symbols_of) > 256
     filled: Any = 0
@@ -229,6 +242,7 @@ def encode_segments(
             else:
                 line: Any = 0
                 after: Any = filled
+                # `after == filled` stands for "not in the cache": no segment has no ids.
                 if end - start <= SHORT_BYTES:
                     line = find_short(data, start, end, short)
                     if line >= 0:
@@ -259,6 +273,7 @@ def rarer_ids(
         if place >= 0:
             return take_long(long, place, out, filled)
     after = segment_ids(data, start, end, symbols_of, byte_ids, merges, room, pairs, out, filled)
+    # Only now: a line was given up for this segment, but its ids were not known before.
     if line < 0:
         keep_short(short, -1 - line, out, filled, after)
     if place < 0:

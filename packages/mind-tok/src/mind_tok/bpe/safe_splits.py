@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.library import kernel
-from mind_tok.bpe.arrays import I32, I64, U8
-from mind_tok.bpe.characters import character
+from mind_core.kernels.utf8 import character
+from mind_tok.bpe import I32, I64, U8
 
 CODE_POINTS = 0x110000
 BITS_A_PAIR = 64
@@ -38,13 +38,17 @@ class PairCuts:
         self.symbols_of = symbols_of
         codes = np.frombuffer("".join(entries).encode("utf-32-le"), "<u4").astype(np.int64)
         letters = np.unique(codes)
+        # Characters of entries get small numbers, so that two fit into one hash; 0 is any other
+        # one.
         self.numbers = np.zeros(CODE_POINTS, np.int32)
         self.numbers[letters] = np.arange(1, len(letters) + 1)
         meet = np.ones(len(codes), np.bool_)
+        # The last character of an entry and the first of the next do not stand side by side.
         meet[np.cumsum([len(entry) for entry in entries], dtype=np.int64) - 1] = False
         pairs = np.unique(codes[meet] << 32 | np.append(codes[1:], 0)[meet])
         first, second = pairs >> 32, pairs & 0xFFFFFFFF
         self.bits = _bits_of_pairs(self.numbers[first], self.numbers[second])
+        # Pairs of ASCII exactly, one bit each: most of English, without a hash.
         self.ascii_pairs = np.zeros((0x80, 2), np.int64)
         ascii_only = first | second < 0x80
         np.bitwise_or.at(
@@ -52,6 +56,7 @@ class PairCuts:
             (first[ascii_only], second[ascii_only] >> 6),
             np.int64(1) << (second[ascii_only] & 63),
         )
+        # The longest first: `frozen_at` takes the first that fits.
         rows = sorted(frozen, key=lambda item: (-len(item[0]), item[0]))
         self.frozen = np.frombuffer(b"".join(data for data, _ in rows) or b"\0", np.uint8)
         self.frozen_ends = np.cumsum([len(data) for data, _ in rows], dtype=np.int64)
@@ -123,11 +128,14 @@ def cut_pairs(
                     second: Any = np.int64(numbers[code])
                     mixed = first * _FIRST + second * _SECOND
                     place = (mixed ^ (mixed >> 31)) & mask
+                    # A Bloom filter with one hash: a false bit joins two segments, and their ids
+                    # stay what they are.
                     meet = np.int64(bits[place >> 3]) >> (place & 7) & (first > 0) & (second > 0)
                 if not meet:
                     segments[count], special[count] = at, alone
                     count += 1
                     start = at
+            # A segment of one character with an entry needs neither cache nor merge.
             alone = symbols_of[code] if at == start else -1
             before = code
             at += length

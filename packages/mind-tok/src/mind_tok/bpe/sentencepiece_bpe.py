@@ -32,6 +32,7 @@ class SentencePieceBpe:
     def __init__(self, model: ModelFile) -> None:
         """Make the tables; `why_not(model)` must have been None."""
         numbers = [i for i, piece in enumerate(model.pieces) if piece.kind == NORMAL]
+        # Loops read the text as it is: the model's ▁ is a space there.
         texts = [model.pieces[i].text.replace(SPACE, " ") for i in numbers]
         ids = np.array(numbers, np.int64)
         frozen = [
@@ -47,6 +48,7 @@ class SentencePieceBpe:
         byte_ids = np.full(256, -1, np.int32)
         for i, piece in enumerate(model.pieces):
             if piece.kind == BYTE:
+                # Written <0xE4> in the model.
                 byte_ids[int(piece.text[3:5], 16)] = i
         left, right, whole = splits([text.encode() for text in texts]).T
         # The higher the score, the earlier it merges.

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.library import kernel
-from mind_tok.bpe.arrays import I32, I64, U8
+from mind_tok.bpe import I32, I64, U8
 from mind_tok.bpe.dropout import MODULUS, encode_dropped
 from mind_tok.bpe.merge_loop import encode_segments
-from mind_tok.bpe.word_cache import FEW_IDS, LONG_WORDS, MIX, SHORT_WORDS
+from mind_tok.bpe.word_cache import LONG_WORDS, MAX_SHORT_IDS, MIX, SHORT_WORDS
 
 SHORT_LINES = 1 << 16
 LONG_PLACES = 1 << 14
@@ -34,6 +34,7 @@ class Merges:
         self.merges = hashed(merges[:, 0] << 32 | merges[:, 1], merges[:, 2] << 32 | merges[:, 3])
         self.symbols_of = symbols_of
         self.byte_ids = byte_ids
+        # Aligned to the processor's lines: a place that straddles two would cost two loads.
         self._short = _in_lines(SHORT_LINES, SHORT_WORDS)
         self._long = _in_lines(LONG_PLACES, LONG_WORDS)
 
@@ -41,7 +42,8 @@ class Merges:
         self, data: U8, segments: I64, texts: I64, special: I32, end_id: int = -1
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Return all ids, and where each text's end; `end_id` follows each text if it is given."""
-        out = np.empty(len(data) + len(texts) + FEW_IDS, np.int32)
+        # No text has more ids than bytes, and an end; the cache writes a few in advance.
+        out = np.empty(len(data) + len(texts) + MAX_SHORT_IDS, np.int32)
         ends = np.empty(len(texts), np.int64)
         encode_segments(
             data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.merges,
@@ -89,8 +91,10 @@ def fill_table(keys: I64, values: I64, table: I64) -> None:
     """Put keys and values into the table."""
     mask = len(table) - 1
     for i in range(len(keys)):
-        h = keys[i] * MIX
-        at = (h ^ (h >> 29)) & mask
+        mixed = keys[i] * MIX
+        at = (mixed ^ (mixed >> 29)) & mask
+        # The first of equal keys stays: with several splits of one entry the lower rank comes
+        # first.
         while table[at, 0] != -1 and table[at, 0] != keys[i]:
             at = (at + 1) & mask
         if table[at, 0] == -1:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.library import kernel
-from mind_tok.bpe.arrays import I32, I64, U8
+from mind_tok.bpe import I32, I64, U8
 
 _MIX = 0x1E3779B97F4A7C15
 
@@ -18,6 +18,7 @@ class Trie:
     """Hold strings with their ids: an open-addressed table from (node, byte) to node."""
 
     def __init__(self, strings: Mapping[bytes, int]) -> None:
+        # node << 8 | byte in one number: a step of the trie is one key of the table.
         steps: dict[int, int] = {}
         ids = [-1]
         for data, number in sorted(strings.items()):
@@ -50,8 +51,8 @@ def fill_trie(steps: I64, targets: I32, keys: I64, nodes: I32) -> None:
     """Put the steps into the table."""
     mask = len(keys) - 1
     for i in range(len(steps)):
-        h = steps[i] * _MIX
-        at = (h ^ (h >> 29)) & mask
+        mixed = steps[i] * _MIX
+        at = (mixed ^ (mixed >> 29)) & mask
         while keys[at] != -1:
             at = (at + 1) & mask
         keys[at], nodes[at] = steps[i], targets[i]
@@ -68,13 +69,14 @@ def longest_in_trie(
     length = 0
     for i in range(at, end):
         key = np.int64(node) << 8 | np.int64(data[i])
-        h = key * _MIX
-        place = (h ^ (h >> 29)) & mask
+        mixed = key * _MIX
+        place = (mixed ^ (mixed >> 29)) & mask
         while keys[place] != -1 and keys[place] != key:
             place = (place + 1) & mask
         if keys[place] == -1:
             break
         node = nodes[place]
+        # The longest so far; a longer one may still follow.
         if ids[node] >= 0:
             best, length = ids[node], i + 1 - at
     return best, length

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 
 from mind_core.kernels.library import kernel
-from mind_core.kernels.loads import load_word
-from mind_tok.bpe.arrays import I32, I64, U8
+from mind_core.kernels.packed import load_word
+from mind_tok.bpe import I32, I64, U8
 
 MIX = 0x1E3779B97F4A7C15
 
 SHORT_BYTES = 15
-FEW_IDS = 4
+MAX_SHORT_IDS = 4
 SHORT_WORDS = 8
 """Words of a line: two places of two words of key, the last byte of which is the length, and two of
-ids, two in a word; -1 is none. A place whose ids are all -1 has more than `FEW_IDS`."""
+ids, two in a word; -1 is none. A place whose ids are all -1 has more than `MAX_SHORT_IDS`."""
 
 LONG_BYTES = 23
-MANY_IDS = 8
+MAX_LONG_IDS = 8
 LONG_WORDS = 8
 """Words of a place: three of key, one for the number of ids, four of ids."""
 
@@ -38,6 +38,8 @@ def part_of_key(data: U8, at: int, end: int) -> int:
     count = min(end - at, 8)
     if count <= 0:
         return 0
+    # One load of eight bytes, of which those beyond the segment are masked; only at the end of the
+    # data are bytes taken one by one.
     if at + 8 <= len(data):
         return load_word(data, at) & _LOW[count]  # type: ignore[no-any-return]
     word = np.int64(0)
@@ -53,9 +55,12 @@ def find_short(data: U8, start: int, end: int, lines: I64) -> int:
     A new one takes the place of the one of two that was used longer ago; its ids are to be kept.
     """
     first = part_of_key(data, start, end)
+    # The length stands in the byte that a word of at most 15 bytes leaves free: so "a" and "a\0"
+    # differ.
     second: Any = part_of_key(data, start + 8, end) | np.int64(end - start) << 56
-    h: Any = (first * MIX ^ second) * MIX
-    line: Any = (h ^ (h >> 32)) & (len(lines) - 1)
+    mixed: Any = (first * MIX ^ second) * MIX
+    # Multiplication carries upwards only, so the upper bits are mixed best and come down here.
+    line: Any = (mixed ^ (mixed >> 32)) & (len(lines) - 1)
     if lines[line, 0] == first and lines[line, 1] == second:
         return line  # type: ignore[no-any-return]
     return bring_to_front(lines, line, first, second)
@@ -68,6 +73,8 @@ def bring_to_front(lines: I64, line: int, first: int, second: int) -> int:
     A function of its own, so that the way to a key in front is short enough to be taken in whole.
     """
     found = lines[line, 4] == first and lines[line, 5] == second
+    # The place used longer ago: its ids move to the front with its key, or are written over by the
+    # caller.
     two, more = lines[line, 6], lines[line, 7]
     for i in range(4):
         lines[line, 4 + i] = lines[line, i]
@@ -78,7 +85,8 @@ def bring_to_front(lines: I64, line: int, first: int, second: int) -> int:
 @kernel
 def keep_short(lines: I64, line: int, out: I32, start: int, end: int) -> None:
     """Put the ids of a segment, `out[start:end]`, in front of its line."""
-    count = end - start if end - start <= FEW_IDS else 0
+    count = end - start if end - start <= MAX_SHORT_IDS else 0
+    # Four ids in two words: fewer loads, and a line of 64 bytes holds two segments.
     none = np.int64(-1)
     first = np.int64(out[start]) if count > 0 else none
     second = np.int64(out[start + 1]) if count > 1 else none
@@ -92,9 +100,10 @@ def keep_short(lines: I64, line: int, out: I32, start: int, end: int) -> None:
 def take_short(lines: I64, line: int, out: I32, filled: int) -> int:
     """Put the ids in front of a line into `out`; return where it is filled up to.
 
-    Writes up to `FEW_IDS` places. Nothing is filled if there are more than that.
+    Writes up to `MAX_SHORT_IDS` places. Nothing is filled if there are more than that.
     """
     two, more = lines[line, 2], lines[line, 3]
+    # The cast keeps the sign, so that -1, no id, stays negative.
     first: Any = np.int32(two)
     second: Any = np.int32(two >> 32)
     third: Any = np.int32(more)
@@ -111,21 +120,23 @@ def find_long(data: U8, start: int, end: int, places: I64) -> int:
 
     Two places belong together; a new one takes that of the one that was used longer ago.
     """
-    w0 = part_of_key(data, start, end)
-    w1 = part_of_key(data, start + 8, end)
-    w2 = part_of_key(data, start + 16, end) | np.int64(end - start) << 56
-    h: Any = (w0 * MIX ^ w1) * MIX ^ w2
-    h = (h ^ (h >> 31)) * MIX
-    at: Any = 2 * ((h ^ (h >> 29)) & (len(places) // 2 - 1))
-    if places[at, 0] == w0 and places[at, 1] == w1 and places[at, 2] == w2:
+    head = part_of_key(data, start, end)
+    middle = part_of_key(data, start + 8, end)
+    tail = part_of_key(data, start + 16, end) | np.int64(end - start) << 56
+    mixed: Any = (head * MIX ^ middle) * MIX ^ tail
+    mixed = (mixed ^ (mixed >> 31)) * MIX
+    at: Any = 2 * ((mixed ^ (mixed >> 29)) & (len(places) // 2 - 1))
+    if places[at, 0] == head and places[at, 1] == middle and places[at, 2] == tail:
         return at  # type: ignore[no-any-return]
-    if places[at + 1, 0] == w0 and places[at + 1, 1] == w1 and places[at + 1, 2] == w2:
+    if places[at + 1, 0] == head and places[at + 1, 1] == middle and places[at + 1, 2] == tail:
         for i in range(LONG_WORDS):
             places[at, i], places[at + 1, i] = places[at + 1, i], places[at, i]
         return at  # type: ignore[no-any-return]
+    # The older of two places falls out; its neighbour becomes the older one.
     for i in range(LONG_WORDS):
         places[at + 1, i] = places[at, i]
-    places[at, 0], places[at, 1], places[at, 2] = w0, w1, w2
+    places[at, 0], places[at, 1], places[at, 2] = head, middle, tail
+    # Without ids yet: nothing is taken from it before `keep_long`.
     places[at, 3] = 0
     return -1 - at  # type: ignore[no-any-return]
 
@@ -133,7 +144,7 @@ def find_long(data: U8, start: int, end: int, places: I64) -> int:
 @kernel
 def keep_long(places: I64, at: int, out: I32, start: int, end: int) -> None:
     """Put the ids of a segment, `out[start:end]`, into its place, unless they are too many."""
-    if end - start > MANY_IDS:
+    if end - start > MAX_LONG_IDS:
         places[at, 2] = 0  # no segment has a length of 0
         return
     places[at, 3] = end - start
@@ -146,6 +157,8 @@ def keep_long(places: I64, at: int, out: I32, start: int, end: int) -> None:
 def take_long(places: I64, at: int, out: I32, filled: int) -> int:
     """Put the ids of a place into `out`, and one more maybe; return where it is filled up to."""
     count: Any = places[at, 3]
+    # Two ids at a time: with an odd count one more is written than counted, which `out` has room
+    # for.
     for i in range(0, count, 2):
         two = places[at, 4 + i // 2]
         out[filled + i], out[filled + i + 1] = two & 0xFFFFFFFF, two >> 32

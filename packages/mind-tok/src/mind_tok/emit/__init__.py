@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_core.errors import UsageError, did_you_mean
-from mind_tok.emit.written import Emitter
+from mind_tok.shard_file import Emitter
 
 
 def emitters() -> Mapping[str, Emitter]:

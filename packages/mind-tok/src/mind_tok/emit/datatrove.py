@@ -12,7 +12,7 @@ import numpy as np
 from mind_core import MindError
 from mind_core.files import atomic_file
 from mind_core.whole_files import index_bound, read_whole
-from mind_tok.emit.written import ClosedShard, link
+from mind_tok.shard_file import ClosedShard, link
 
 
 def emit(shard: ClosedShard) -> list[Path]:

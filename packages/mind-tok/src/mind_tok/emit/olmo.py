@@ -15,7 +15,7 @@ import numpy as np
 from mind_core import MindError
 from mind_core.bounded import read_packed
 from mind_core.files import atomic_file
-from mind_tok.emit.written import ClosedShard, link
+from mind_tok.shard_file import ClosedShard, link
 
 
 def emit(shard: ClosedShard) -> list[Path]:

@@ -10,7 +10,7 @@ import typer
 from mind_core import cli
 from mind_core.errors import UsageError
 from mind_core.stream_command import SharedOptions, stream_command
-from mind_tok.options import NewFolder, TokenizerFolder
+from mind_tok.verbs import NewFolder, TokenizerFolder
 
 if TYPE_CHECKING:
     from mind_tok.encode import Encoder

@@ -9,7 +9,7 @@ import typer
 
 from mind_core import options
 from mind_core.errors import UsageError
-from mind_tok.options import NewFolder
+from mind_tok.verbs import NewFolder
 
 WHAT = "Add the tokens of a Chinese SentencePiece model to a byte-level BPE such as GPT-2's."
 EXAMPLES = [

@@ -56,8 +56,7 @@ def inspect(
     from mind_tok import pipeline
     from mind_tok.convert import read_any
     from mind_tok.loading import make_plugins
-    from mind_tok.plot import as_svg
-    from mind_tok.table import as_comparison, as_json, as_table
+    from mind_tok.table import as_comparison, as_json, as_svg, as_table
 
     plugins = make_plugins(shared.plugin_files)
     stream = replace(shared.stream, quiet=True)  # the table has it all

@@ -10,7 +10,7 @@ import typer
 from mind_core import options
 from mind_core.errors import UsageError
 from mind_core.progress import log
-from mind_tok.options import NewFolder
+from mind_tok.verbs import NewFolder
 
 WHAT = "Put shard folders of one tokenizer together."
 EXAMPLES = [

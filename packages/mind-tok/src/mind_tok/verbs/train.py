@@ -10,7 +10,7 @@ import typer
 from mind_core import cli
 from mind_core.errors import UsageError
 from mind_core.stream_command import SharedOptions, stream_command
-from mind_tok.options import NewFolder
+from mind_tok.verbs import NewFolder
 
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins

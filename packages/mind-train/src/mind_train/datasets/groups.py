@@ -29,6 +29,8 @@ class GroupIndex:
                 self.blocks.append((number, first))
                 begins, ends, of = self.documents(len(self.blocks) - 1)
                 sums = np.zeros(groups, dtype=np.int64)
+                # add.at, because a group occurs many times in a block: `sums[of] +=` would count
+                # the last alone.
                 np.add.at(sums, of, ends - begins)
                 counts.append(sums)
         self.counts: Ids = np.array(counts, dtype=np.int64).reshape(-1, groups)  # (blocks, groups)
@@ -58,6 +60,7 @@ class GroupDataset:
     ) -> None:
         self.sequence, self.index = sequence, index
         self.chosen: Flags = np.isin(np.arange(index.counts.shape[1]), list(groups))
+        # Where each block ends in the stream of the chosen groups: a row is found by bisection.
         self.ends: Ids = np.cumsum(index.counts[:, self.chosen].sum(axis=1))  # (blocks,)
         self.tokens = int(self.ends[-1]) if len(self.ends) else 0
         self.count = max(self.tokens - 1, 0) // sequence
@@ -84,6 +87,7 @@ class GroupDataset:
 
     def _parts(self, begin: int) -> Iterator[Ids]:
         """Yield what documents hold from a place in the stream on, mapped."""
+        # side="right" passes blocks that hold nothing of these groups: they end where they begin.
         first = int(np.searchsorted(self.ends, begin, side="right"))
         for block in range(first, len(self.ends)):
             skip = begin - (int(self.ends[block - 1]) if block else 0) if block == first else 0
@@ -93,6 +97,7 @@ class GroupDataset:
             begins, ends = begins[mine], ends[mine]
             inside = np.cumsum(ends - begins)
             for i in range(int(np.searchsorted(inside, skip, side="right")), len(ends)):
+                # Only the first document is entered in its middle.
                 into = max(skip - (int(inside[i - 1]) if i else 0), 0)
                 if begins[i] + into < ends[i]:
                     yield shard.ids[int(begins[i]) + into : int(ends[i])]

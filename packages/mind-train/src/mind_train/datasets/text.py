@@ -22,6 +22,7 @@ class TextDataset:
         sizes = [len(s.ids) for s in self.shards]
         self.starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         self.tokens = int(self.starts[-1])
+        # Windows share a token at their borders, so n rows take n · T + 1.
         self.count = (self.tokens - 1) // sequence
         if self.count < 1:
             raise MindError(
@@ -36,6 +37,7 @@ class TextDataset:
         """Read window ``number``: T+1 tokens from number · T on, across shard borders."""
         begin = number * self.sequence
         end = begin + self.sequence + 1
+        # The shard that holds a token; empty shards start where the next one does, and are passed.
         place = int(np.searchsorted(self.starts, begin, side="right")) - 1
         ids, documents, seen = [], [], 0
         while begin < end:
@@ -45,6 +47,8 @@ class TextDataset:
             # As wide and unsigned as the ends themselves: else numpy would copy all of them.
             at = np.arange(begin - offset, stop - offset, dtype=np.uint64)
             numbers = np.searchsorted(shard.ends, at, side="right")
+            # Counted from the row's first document on, and over shards: attention asks only whether
+            # two tokens are of the same one.
             documents.append(numbers - numbers[:1] + seen)
             seen = int(documents[-1][-1]) + 1
             begin, place = stop, place + 1

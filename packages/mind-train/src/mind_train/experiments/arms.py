@@ -45,7 +45,7 @@ class Corpus:
 
     @property
     def sources(self) -> list[str]:
-        """Name the sources."""
+        """Name the sources of the corpus that arms are made of."""
         return sorted(self.tokens)
 
     def of(self, source: str) -> int:

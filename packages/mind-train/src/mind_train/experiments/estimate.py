@@ -12,7 +12,7 @@ from mind_core.files import make_folder, read_json, write_json
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.recipe import Recipe
-from mind_core.render.table import align_columns
+from mind_core.render.terminal import align_columns
 from mind_train.bench import bench
 from mind_train.components import TOOL
 from mind_train.experiments.cell import Cell

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.errors import MindError
-from mind_core.render.table import align_columns
+from mind_core.render.terminal import align_columns
 from mind_train.data import DocumentIndex
 from mind_train.experiments.effects import (
     document_error_of,

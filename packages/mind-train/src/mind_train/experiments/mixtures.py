@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.errors import MindError
-from mind_core.render.table import align_columns
+from mind_core.render.terminal import align_columns
 from mind_train.experiments.arms import Arm
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.cells import cells_of_arms, corpus_at

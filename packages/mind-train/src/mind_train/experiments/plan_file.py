@@ -18,7 +18,7 @@ import orjson
 from mind_core.errors import MindError, UsageError
 from mind_core.files import note_source
 from mind_core.untrusted import as_written
-from mind_core.whole_files import MOST_JSON, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_train.train_options import check_keys
 
 KINDS = ("grid", "scaling", "rate", "sources", "curriculum", "transfer", "mixture")
@@ -104,7 +104,7 @@ def read_plan(path: Path, kind: str | None = None) -> Plan:
     """
     note_source(path)
     try:
-        values = tomllib.loads(read_whole(path, MOST_JSON).decode("utf-8"))
+        values = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MindError(f"{path} is not TOML", cause=error, hint="correct it") from None
     with as_written(path, "docs/reproduce.md shows a plan"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mind_core.render.table import align_columns
+from mind_core.render.terminal import align_columns
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.plan_file import Plan
 from mind_train.experiments.results import gather
@@ -48,7 +48,10 @@ class RateRule:
 
 
 def rule_of(best: Sequence[BestRate]) -> RateRule | None:
-    """Return the rule of the two smallest sizes with a best rate inside their grids."""
+    """Return how the best learning rate falls with the size, from the two smallest sizes.
+
+    Sizes whose best rate is at the edge of their grid say nothing.
+    """
     inside = sorted((one for one in best if not one.is_edge), key=lambda one: one.parameters)
     if len(inside) < 2:
         return None

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.errors import MindError
-from mind_core.render.table import align_columns
+from mind_core.render.terminal import align_columns
 from mind_train.experiments.mixture_laws import FITTERS
 from mind_train.experiments.outcomes import spearman
 from mind_train.experiments.run_table import table_rows

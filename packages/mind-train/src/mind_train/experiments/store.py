@@ -43,7 +43,7 @@ class CellStore:
         return (self.cell(cell) / RECORDS).exists()
 
     def state(self, cell: Cell) -> str:
-        """Return "finished", "failed", "begun" or "missing"."""
+        """Return how far a run of an experiment is: finished, failed, begun or missing."""
         folder = self.cell(cell)
         for name, state in ((RECORDS, "finished"), (FAILED, "failed"), ("run", "begun")):
             if (folder / name).exists():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mind_core.render.table import align_columns
+from mind_core.render.terminal import align_columns
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.effects import forgetting, tokens_to_half
 from mind_train.experiments.outcomes import LEVEL, Outcome, quantile

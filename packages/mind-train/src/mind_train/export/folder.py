@@ -23,8 +23,8 @@ from mind_core.progress import log
 from mind_core.special_tokens import PAD
 from mind_core.untrusted import as_written, check_links, copy_files
 from mind_tok import Tokenizer, load_tokenizer
+from mind_tok.bytelevel_file import REPLACED
 from mind_tok.to_huggingface import save_for_huggingface
-from mind_tok.token_replacements import REPLACED
 from mind_train.checkpoint import (
     MODEL,
     TOKENIZER,

@@ -16,7 +16,7 @@ from mind_core import MindError
 from mind_core.files import MANIFEST, read_json, sha256_file
 from mind_core.special_tokens import END
 from mind_core.untrusted import check_links
-from mind_core.whole_files import MOST, read_whole
+from mind_core.whole_files import MAX_BYTES, read_whole
 from mind_tok.huggingface import HuggingFaceTokenizer
 from mind_tok.tokenizer_bounds import check_tokenizer
 from mind_train.huggingface.fetching import refuse_fetching
@@ -153,7 +153,7 @@ def tokenizer_loader(folder: Path) -> Any:
     """Return the class of transformers that reads a folder's tokenizer as it was saved."""
     transformers = imported("transformers")
     if (folder / TOKENIZER_FILE).is_file():
-        check_tokenizer(read_json(folder / TOKENIZER_FILE, MOST))
+        check_tokenizer(read_json(folder / TOKENIZER_FILE, MAX_BYTES))
     path = folder / TOKENIZER_CONFIG
     described = read_json(path) if path.is_file() else None
     if isinstance(described, dict) and described.get("tokenizer_class") in PLAIN:

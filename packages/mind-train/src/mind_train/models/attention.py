@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mind_train.models.cpu import is_on
 from mind_train.models.cpu.attention_blocks import attend_by_blocks, kept_keys, suits_blocks
-from mind_train.models.cpu.switch import is_on
 from mind_train.models.kernels import packed_attention, packed_kernel, row_starts, suits
 
 
@@ -30,6 +30,8 @@ class Cache:
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
+        # Allotted once for the longest text: a tensor that grew with each token would be copied at
+        # each, which is a square of the text's length in all.
         self.keys = [torch.empty(shape, device=device, dtype=dtype) for _ in range(layers)]
         self.values = [torch.empty(shape, device=device, dtype=dtype) for _ in range(layers)]
         self.room = shape[2]
@@ -40,6 +42,8 @@ class Cache:
 
         ``length`` moves only with ``advance``, after the last layer.
         """
+        # All layers write at the same place, so the length may not move before the last one has
+        # written.
         end = self.length + k.shape[2]
         assert end <= self.room, "the cache is full"
         self.keys[layer][:, :, self.length : end] = k
@@ -83,6 +87,7 @@ class AttentionContext:
         self.cached = cache is not None
         self.packed = cache if isinstance(cache, PackedCache) else None
         self.rows = ids.shape[0]
+        # A mask for each window: GPT-Neo's layers alternate between two, MindLLM's share one.
         self._masks: dict[int, Tensor] = {}
         self._starts: Tensor | None = None
 
@@ -94,6 +99,8 @@ class AttentionContext:
         if self.packed is not None or self.queries == 1:
             return
         kind = self.device.type
+        # Under autocast q, k and v arrive in half precision although the weights are fp32; the
+        # choice of a kernel goes by what arrives.
         half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype
         if not self.cached and suits(self.device, half) and packed_kernel() is not None:
             self.starts()
@@ -118,6 +125,7 @@ class AttentionContext:
             return steps
         fresh = torch.ones_like(self.documents, dtype=torch.bool)
         fresh[:, 1:] = self.documents[:, 1:] != self.documents[:, :-1]
+        # The largest start so far is that of the document in which a token stands.
         begins = torch.where(fresh, steps, torch.zeros_like(steps))
         return steps - begins.cummax(dim=1).values
 
@@ -137,6 +145,8 @@ class AttentionContext:
         """
         keys = self.start + self.queries
         windowed = 0 < window < keys
+        # Keys of a cache come first, and `is_causal` aligns its triangle at the upper left corner:
+        # with them the newest query would see the oldest key alone, so there a mask is made.
         if self.documents is None and not windowed and self.start == 0:
             return None
         if window not in self._masks:
@@ -148,6 +158,7 @@ class AttentionContext:
             if windowed:
                 mask &= distance < window
             if self.documents is not None:
+                # A square of the row's length, but boolean, and one for all layers and heads.
                 same = self.documents[:, :, None] == self.documents[:, None, :]  # (B, T, S)
                 mask = (mask & same)[:, None]
             self._masks[window] = mask
@@ -169,12 +180,14 @@ def self_attend(
     With ``values`` [B, T, H, d] apart, qkv is q and k alone. ``scale`` None is 1/√d.
     """
     B, T, parts, H, d = qkv.shape
+    # By blocks q, k and v are read in the projection's own layout, without three transposed copies.
     if parts == 3 and cache is None and scope.documents is None and suits_blocks(qkv, window):
         return attend_by_blocks(qkv, window, d**-0.5 if scale is None else scale)
     q, k, *rest = qkv.transpose(1, 3).unbind(2)  # (B, H, T, d) each
     v = rest[0] if values is None else values.transpose(1, 2)
     if cache is not None:
         k, v = cache.extend(layer, k, v)
+    # SDPA wants heads before positions; the projection of the output wants them side by side again.
     mixed = attend(q, k, v, scope, window=window, scale=scale)
     return mixed.transpose(1, 2).reshape(B, T, H * d)
 
@@ -229,6 +242,7 @@ def attend(
     if scope.packed is not None:
         return scope.packed.attend(q, k, v, window, scale)
     if q.shape[2] == 1:  # one new token: every cached key is in its past
+        # A slice does here what a mask would, and what lies outside of the window is not even read.
         if 0 < window < k.shape[2]:
             k, v = k[:, :, -window:], v[:, :, -window:]
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
@@ -244,5 +258,7 @@ def attend(
 
 def mean_keys(sequence: int, window: int = 0) -> float:
     """Count the keys that the queries of a causal row see on average; ``window`` 0 is none."""
+    # Query i of the first `seen` sees i + 1 keys and each later one `seen`: a full rectangle less
+    # the triangle at its beginning.
     seen = min(window, sequence) if window else sequence
     return seen - seen * (seen - 1) / (2 * sequence)

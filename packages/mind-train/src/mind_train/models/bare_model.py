@@ -42,6 +42,7 @@ class _Undrawn(TorchFunctionMode):
 
 def build_bare(config: Config) -> LanguageModel:
     """Build a model without weights on the meta device; for real if its code needs numbers."""
+    # A model that needs real numbers has drawn some before it failed on the meta device.
     state = torch.get_rng_state()
     try:
         with torch.device("meta"), _Undrawn():

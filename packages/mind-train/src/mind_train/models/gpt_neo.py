@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mind_train.models.attention import AttentionContext, Cache, mean_keys, self_attend
-from mind_train.models.checks import check_sizes
+from mind_train.models.contract import check_sizes
 from mind_train.models.cpu.embedding import Embedding
 from mind_train.models.cpu.matmul import Linear
 from mind_train.models.cpu.memory_saving_ops import activate_down
@@ -85,6 +85,8 @@ class Block(nn.Module):
     @torch.no_grad()
     def _initialise(self, config: GPTNeoConfig) -> None:
         """Draw Mesh-TensorFlow's initialisation: σ(score) = 1 for inputs of unit variance."""
+        # The missing 1/√d_head of the scores is in σ(q), so that scores start at σ = 1 at any
+        # width.
         std = {
             "q": (config.dim * (config.dim // config.heads)) ** -0.5,
             "k": config.dim**-0.5,
@@ -104,7 +106,9 @@ class Block(nn.Module):
         """Map [B, T, D] → [B, T, D]."""
         B, T, D = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(B, T, 3, self.heads, D // self.heads)
+        # Scale 1, where other models have 1/√d_head: the weights of Hugging Face's port expect it.
         mixed = self_attend(qkv, scope, layer, cache, window=self.window, scale=1.0)
+        # Behind attention every step is by token: what nobody reads after the last layer goes here.
         x = scope.wanted(layer, x) + self.o(scope.wanted(layer, mixed))
         return x + activate_down(self.up(self.ffn_norm(x)), self.down, gated=False, gelu="tanh")
 
@@ -131,7 +135,9 @@ class GPTNeo(LanguageModel):
         nn.init.normal_(self.embedding.weight, std=0.02)
         nn.init.normal_(self.positions.weight, std=0.01)
         self.blocks = nn.ModuleList(
-            Block(config, config.window if layer % 2 else 0) for layer in range(config.layers)
+            # Even layers see all, odd ones the window: `attention_types` of the released models.
+            Block(config, config.window if layer % 2 else 0)
+            for layer in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim, config.eps)
 
@@ -141,6 +147,7 @@ class GPTNeo(LanguageModel):
         """Compute hidden states [B, T, D] of ids [B, T]; positions restart with each document."""
         scope = AttentionContext(ids, documents, cache)
         x = self.embedding(ids) + self.positions(scope.positions())  # (B, T, D)
+        # Both masks are made before the first block: recomputed and compiled blocks may only read.
         scope.prepare([0, self.config.window], x.dtype)
         for layer, block in enumerate(self.blocks):
             x = block(x, scope, layer, cache)

@@ -47,6 +47,7 @@ def choose_kernel() -> Kernel | None:
     for adapter, (module, name, needed) in zip((_torch_varlen, _flash_attn), PLACES, strict=True):
         try:
             found = signature(getattr(import_module(module), name)).parameters
+        # signature() of a function in C raises ValueError, of something else TypeError.
         except (ImportError, AttributeError, TypeError, ValueError, OSError):
             continue  # OSError: a flash-attn that was built for another torch
         if needed <= found.keys():
@@ -79,12 +80,15 @@ def row_starts(documents: Tensor | None, batch: int, length: int, device: torch.
     With documents S is rounded up to a multiple of 64 (the rest are empty sequences at the end), so
     that the kernels see few different shapes.
     """
+    # int32, as both kernels take nothing else for places.
     rows = torch.arange(0, (batch + 1) * length, length, dtype=torch.int32, device=device)
     if documents is None:
         return rows
+    # The first token of a row begins a document whatever stood before it in the batch.
     fresh = torch.ones_like(documents, dtype=torch.bool)
     fresh[:, 1:] = documents[:, 1:] != documents[:, :-1]
     starts = fresh.flatten().nonzero().flatten().to(torch.int32)
+    # A kernel that is compiled or tuned for each shape would be so at nearly every batch.
     room = -(-len(starts) // 64) * 64 + 1
     padding = starts.new_full((room - len(starts),), batch * length)
     padded = torch.cat((starts, padding))
@@ -99,6 +103,7 @@ def packed_attention(
     """Attend inside each sequence: q, k, v [B, H, T, d] → [B, H, T, d]; ``window`` 0 is none."""
     B, H, T, d = q.shape
     flat = [t.transpose(1, 2).reshape(B * T, H, d) for t in (q, k, v)]
+    # Keys before and after a query: the window counts the query's own key, and -1 is no bound.
     sides = (window - 1, 0) if 0 < window < T else (-1, 0)
     out = kernel(flat[0], flat[1], flat[2], starts, T, scale, sides)
     return out.view(B, T, H, d).transpose(1, 2)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from mind_train.models.attention import AttentionContext, Cache, mean_keys, self_attend
-from mind_train.models.checks import check_choice, check_sizes
+from mind_train.models.contract import check_choice, check_sizes
 from mind_train.models.cpu.embedding import Embedding
 from mind_train.models.cpu.matmul import Linear
 from mind_train.models.cpu.memory_saving_ops import rotated
@@ -88,6 +88,7 @@ class MindLLMConfig:
     @property
     def deepnorm(self) -> tuple[float, float]:
         """Give (α, β): the explicit numbers where set, the preset's formula elsewhere."""
+        # The rules of Wang et al. 2022 for a decoder alone, and of GLM-130B (Zeng et al. 2022).
         depth = 2.0 * self.layers
         alpha, beta = (
             (depth**0.25, (4.0 * depth) ** -0.25)
@@ -102,6 +103,8 @@ class MindLLMConfig:
     @property
     def highest_rate(self) -> float:
         """Give the peak learning rate above which a post-norm model of this depth may collapse."""
+        # Eight layers with a peak of 1e-3 learned nothing from step 80 on (docs/decisions.md,
+        # 2026-11).
         return 1e-3 if self.layers <= 4 else 5e-4
 
     def build(self) -> MindLLM:
@@ -115,6 +118,8 @@ class Attention(nn.Module):
     def __init__(self, config: MindLLMConfig) -> None:
         super().__init__()
         self.heads = config.heads
+        # One product reads the input once. The initialisation and Muon still take q, k and v for
+        # matrices of their own, by `matrices`.
         self.qkv = Linear(config.dim, 3 * config.dim, bias=False)
         self.o = Linear(config.dim, config.dim, bias=False)
 
@@ -130,6 +135,8 @@ class Attention(nn.Module):
         """Map [B, T, D] → [B, T, D]; cos and sin are [T, 1, 1, d_head]."""
         B, T, D = x.shape
         qkv = self.qkv(x).view(B, T, 3, self.heads, D // self.heads)
+        # The projection's output is overwritten: nothing else reads it, and its gradient needs the
+        # rotated values alone.
         turned, values = rotated(qkv, cos, sin)
         mixed = self_attend(turned, scope, layer, cache, values=values)
         out: Tensor = self.o(scope.wanted(layer, mixed))
@@ -152,6 +159,8 @@ class Block(nn.Module):
         self.ffn_norm = RMSNorm(config.dim, config.eps)
         with torch.no_grad():
             for name, weight in self.matrices().items():
+                # β damps what is added to the residual stream; q and k only say how sharp attention
+                # is.
                 xavier_normal(weight, 1.0 if name in ("q", "k") else beta)
 
     def forward(
@@ -189,6 +198,7 @@ class MindLLM(LanguageModel):
         nn.init.normal_(self.embedding.weight, std=std)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         cos, sin = rope_table(config.context, config.dim // config.heads, config.rope_base)
+        # Not saved: a checkpoint would hold what its configuration says already.
         self.register_buffer("cos", cos[:, None, None], persistent=False)  # (T, 1, 1, d_head)
         self.register_buffer("sin", sin[:, None, None], persistent=False)
 
@@ -201,6 +211,8 @@ class MindLLM(LanguageModel):
         in a packed row does not matter.
         """
         scope = AttentionContext(ids, documents, cache)
+        # Behind a cache positions go on where its keys end; a packed cache says for each token
+        # where it stands.
         at: Tensor | slice = slice(scope.start, scope.start + scope.queries)
         if scope.packed is not None:
             at = scope.positions()
@@ -209,6 +221,7 @@ class MindLLM(LanguageModel):
         scope.prepare([0], x.dtype)
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, scope, layer, cache)
+        # Once, after all layers have written at the old length.
         if cache is not None:
             cache.advance(scope.queries)
         return x

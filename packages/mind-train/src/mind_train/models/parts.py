@@ -36,9 +36,11 @@ def rope_table(length: int, d_head: int, base: float) -> tuple[Tensor, Tensor]:
     weights wait on the meta device has its real table.
     """
     settle_vector_functions()
+    # In double precision: near position 2,047 the angles that fp32 knows are 1e-4 apart.
     rates = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64, device="cpu") / d_head)
     angles = torch.outer(torch.arange(length, dtype=torch.float64, device="cpu"), rates)
     cos, sin = angles.cos().float(), angles.sin().float()
+    # Both halves of a pair turn by one angle, so the table is written twice, the sines signed.
     return torch.cat((cos, cos), dim=1), torch.cat((-sin, sin), dim=1)
 
 
@@ -57,6 +59,7 @@ class GeGLU(nn.Module):
 
     def matrices(self) -> dict[str, Tensor]:
         """Name the three matrices; gate and up are views of one parameter."""
+        # Views, not copies: what is drawn into them or made orthogonal is the parameter itself.
         gate, up = self.gate_up.weight.chunk(2)
         return {"gate": gate, "up": up, "down": self.down.weight}
 

@@ -37,6 +37,8 @@ def build_model(config: Config) -> LanguageModel:
             f"{name}.build() gives a {type(made).__name__}, not a torch.nn.Module", hint=CONTRACT
         )
     takes = _arguments(made)
+    # LanguageModel's own new_cache holds ids only and reads the text again: it is a fallback and no
+    # cache.
     own_cache = getattr(type(made), "new_cache", None) not in (None, LanguageModel.new_cache)
     if isinstance(made, LanguageModel) and "documents" in takes and "cache" in takes and own_cache:
         model: LanguageModel = made
@@ -56,6 +58,7 @@ def author_errors(what: str) -> Iterator[None]:
     except MindError:
         raise
     except Exception as error:
+        # The last frame of the author's own file: what torch did below it tells them nothing.
         frames = [f for f in extract_tb(error.__traceback__)[1:] if "torch" not in f.filename]
         at = f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         raise MindError(
@@ -210,6 +213,7 @@ def _table_name(module: nn.Module, vocab: int) -> str:
     tables = {n: m for n, m in module.named_modules() if isinstance(m, nn.Embedding)}
     if "embedding" in tables:
         return "embedding"
+    # Positions and segments are tables too; only the one with a row for each token can be the head.
     fitting = [name for name, table in tables.items() if table.num_embeddings == vocab]
     return fitting[0] if len(fitting) == 1 else ""
 

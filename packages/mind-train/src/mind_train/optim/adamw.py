@@ -17,12 +17,14 @@ def decayed(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     Norm gains, biases and embeddings (so also a tied head) do not decay; frozen ones are in
     neither.
     """
+    # By identity, so that a head tied to the embedding is found once and does not decay either.
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     decay: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for p in model.parameters():
         if not p.requires_grad:
             continue
+        # Vectors are gains and biases: pulling them to zero is not what decay is meant for.
         (decay if p.ndim >= 2 and id(p) not in embeddings else rest).append(p)
     return decay, rest
 
@@ -52,4 +54,5 @@ class AdamW:
             {"params": rest, "weight_decay": 0.0},
         ]
         adam = {"lr": self.lr, "betas": (self.beta1, self.beta2), "eps": self.eps}
+        # A model of vectors alone has no matrices.
         return FusedAdamW([group for group in groups if group["params"]], adam)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 def _unmarked(name: str) -> Callable[..., Any]:
     method = getattr(torch.optim.Optimizer, name)
+    # functools.wraps leaves the function under a decorator in `__wrapped__`.
     plain: Callable[..., Any] = getattr(method, "__wrapped__", method)
     return plain
 
@@ -64,12 +65,14 @@ class FusedAdamW(OptimizerBase):
             if not chosen:
                 continue
             steps = [state["step"] for state in states]
+            # Before the update: Adam's bias correction divides by 1 - β^t with t counted from 1.
             torch._foreach_add_(steps, 1)
             torch._fused_adamw_(
                 chosen,
                 [p.grad for p in chosen],
                 [state["exp_avg"] for state in states],
                 [state["exp_avg_sq"] for state in states],
+                # No maxima of second moments: those are AMSGrad's.
                 [],
                 steps,
                 lr=group["lr"],
@@ -84,6 +87,7 @@ class FusedAdamW(OptimizerBase):
     def _state(self, p: Tensor) -> dict[str, Any]:
         state: dict[str, Any] = self.state[p]
         if not state:
+            # Where the parameter is, as the kernel reads it there.
             state["step"] = torch.zeros((), device=p.device)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(p), torch.zeros_like(p)
         return state

@@ -19,6 +19,8 @@ from mind_core import MindError
 from mind_train.optim.adamw import decayed
 from mind_train.optim.fused_adamw import OptimizerBase
 
+# Jordan et al. 2024: a quintic that is steepest at 0 among those that keep values within about 0.3
+# of 1; it does not converge to 1, and need not.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 STEPS = 5
 
@@ -26,10 +28,14 @@ STEPS = 5
 def orthogonal(matrix: Tensor) -> Tensor:
     """Bring the singular values of a matrix [rows, columns] near 1 (quintic Newton-Schulz)."""
     a, b, c = COEFFICIENTS
+    # The Gram matrix of the shorter side is the smaller one.
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.t() if tall else matrix
     if x.device.type == "cuda":
+        # The iteration forgives the rounding, and a GPU's matrix units take it; a CPU would gain
+        # nothing.
         x = x.bfloat16()
+    # By the Frobenius norm all singular values are at most 1, where the iteration holds.
     x = x / (x.norm() + 1e-7)
     for _ in range(STEPS):
         gram = x @ x.t()
@@ -64,7 +70,10 @@ class MuonAdamW(OptimizerBase):
         assert p.grad is not None
         momentum = state["momentum"].lerp_(p.grad, 1 - group["momentum"])
         wanted = p.grad.lerp(momentum, group["momentum"])  # Nesterov's look ahead
+        # Decoupled, as in AdamW: the decay is no part of the gradient, so it is not made
+        # orthogonal.
         p.mul_(1 - group["lr"] * group["weight_decay"])
+        # q, k and v side by side would share singular values that none of them has.
         rows = p.chunk(group["parts"])
         for part, move in zip(rows, wanted.chunk(group["parts"]), strict=True):
             scale = 0.2 * max(part.shape) ** 0.5
@@ -109,6 +118,7 @@ class Muon:
     def __call__(self, model: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer over a model's parameters; refuse a sharded model."""
         matrices, rest = decayed(model)
+        # FSDP's parameters are DTensors, of which a process holds some rows.
         if any(hasattr(p, "placements") for p in matrices):
             raise MindError(
                 "muon needs whole matrices, FSDP cuts them", hint="--set train.parallel=ddp"
@@ -134,6 +144,7 @@ def fused_parts(model: nn.Module) -> dict[int, int]:
         named = getattr(module, "matrices", None)
         if named is None:
             continue
+        # A view is of the parameter in whose memory it begins.
         views = [view.data_ptr() for view in named().values()]
         for p in module.parameters():
             end = p.data_ptr() + p.numel() * p.element_size()

@@ -30,11 +30,14 @@ class Schedule(ABC):
 
     def __call__(self, step: int, total: int) -> float:
         """Give the factor on the peak rate at a step (1 … total)."""
+        # One option for both: nobody warms up over less than a step.
         warmup = self.warmup * total if self.warmup < 1 else self.warmup
         if step < warmup:
             return step / warmup
+        # The only step is the first and the last: at the floor it would learn nothing.
         if total == 1:
             return self.shape(0.0)
+        # The last step is at the floor exactly; a phase that was made longer stays there.
         return self.shape(min((step - warmup) / max(total - warmup, 1.0), 1.0))
 
     @abstractmethod
@@ -47,7 +50,7 @@ class Constant(Schedule):
     """Stay at the peak rate after the warm-up."""
 
     def shape(self, done: float) -> float:  # noqa: ARG002
-        """Stay at 1."""
+        """Stay at the peak learning rate: a factor of 1."""
         return 1.0
 
 
@@ -95,5 +98,6 @@ class WarmupStableDecay(Constant):
         """
         if self.decay * total < 1.0 or total == 1:
             return super().__call__(step, total)
+        # 1 where the decay begins, 0 at the last step.
         left = (total - step) / (self.decay * total)
         return min(super().__call__(step, total), self.floor + (1.0 - self.floor) * min(left, 1.0))

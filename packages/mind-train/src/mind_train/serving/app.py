@@ -41,7 +41,7 @@ class Server:
         self.max_new, self.engine, self.begun = max_new, engine, int(time.time())
 
     def app(self) -> Starlette:
-        """Make the application."""
+        """Make the Starlette application of the OpenAI-compatible server."""
         return Starlette(
             routes=[
                 Route("/", self.page),

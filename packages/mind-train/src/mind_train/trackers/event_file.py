@@ -9,9 +9,11 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mind_train.hookspecs import TrackedRun
 from mind_train.trackers.scalars import scalars
 
 _POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
@@ -78,3 +80,26 @@ class EventFile:
         )  # fmt: skip
         with self.path.open("ab") as file:
             file.write(record)
+
+
+FOLDER = "tensorboard"
+
+
+@dataclass
+class TensorBoard:
+    """Write event files into the folder ``tensorboard`` of the run; needs no package."""
+
+    _file: EventFile | None = field(default=None, init=False, repr=False)
+
+    def start(self, run: TrackedRun) -> None:
+        """Begin a file; of a run that goes on, at the step after the last one done."""
+        self._file = EventFile(run.folder / FOLDER, run.step + 1 if run.step else 0)
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Write one line's numbers as one event."""
+        assert self._file is not None
+        self._file.add(line)
+
+    def finish(self) -> None:
+        """End; each event was written when it came."""
+        self._file = None

@@ -1,9 +1,12 @@
-"""A metrics line as flat numbers, as every tracker wants them."""
+"""What trackers share: the numbers of a metrics line, and the packages that they need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
+
+from mind_core import MindError
 
 
 def scalars(line: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -16,3 +19,12 @@ def scalars(line: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, fl
             yield from scalars(value, f"{prefix}{key}/")
         elif isinstance(value, int | float) and key != "step":
             yield f"{prefix}{key}", float(value)
+
+
+def require_package(package: str, extra: str) -> None:
+    """Raise MindError, with the command that installs it, where a package is not there."""
+    if find_spec(package) is None:
+        raise MindError(
+            f"the tracker {extra!r} needs the package {package}",
+            hint=f"pip install 'mind-train[{extra}]', or leave it out of the recipe's [[tracker]]",
+        )

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mind_train.hookspecs import TrackedRun
-from mind_train.trackers.packages import require_package
-from mind_train.trackers.scalars import scalars
+from mind_train.trackers.scalars import require_package, scalars
 
 
 @dataclass
@@ -50,5 +49,5 @@ class Trackio:
         self._run.log(dict(scalars(line)), step=int(line["step"]))
 
     def finish(self) -> None:
-        """Have everything written."""
+        """Have trackio write all metrics of the run that it holds."""
         self._run.finish()

@@ -17,18 +17,20 @@ from mind_domain.domain import NOTES, Label
 from mind_domain.domains.finance import sources
 from mind_domain.domains.finance.classes import (
     LABELS,
+    OTHER_WORDS,
+    WORDS,
     class_of,
     edges_of,
     fit_edges,
     quantiles_of,
+    question_of,
 )
 from mind_domain.domains.finance.prices import PriceTable, read_prices
 from mind_domain.domains.finance.returns import RETURNS, ReturnRule, measure_movement
 from mind_domain.domains.finance.sessions import ENTRIES
 from mind_domain.domains.finance.tickers import TickerIndex
 from mind_domain.domains.finance.timestamps import MIDNIGHT, load_zone, read_timestamp
-from mind_domain.domains.finance.wording import OTHER_WORDS, WORDS, question_of
-from mind_domain.story_keys import story_key
+from mind_domain.near_copies import story_key
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from mind_core import Reason, Record
 from mind_core.records import text_of
 from mind_domain.domain import Label
-from mind_domain.story_keys import story_key
+from mind_domain.near_copies import story_key
 
 WORDS = {
     "en": {"positive": "positive", "neutral": "neutral", "negative": "negative"},

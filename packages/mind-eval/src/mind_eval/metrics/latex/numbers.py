@@ -35,7 +35,7 @@ def made(real: Fraction, imaginary: Fraction, *parts: Number) -> Number:
 
 
 def times(a: Number, b: Number) -> Number:
-    """Multiply two numbers."""
+    """Multiply two numbers of a LaTeX answer, exactly."""
     return made(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re, a, b)
 
 

@@ -20,18 +20,20 @@ from mind_train.models.cpu.matmul import is_plain
 
 BLOCK = 128  # queries
 SHORTEST = 512  # rows, in tokens
-MOST_KEYS = 512  # that a query sees
+MAX_KEYS = 512  # that a query sees
 
 
 def suits_blocks(qkv: Tensor, window: int) -> bool:
     """Tell whether to mix qkv [B, T, 3, H, d] by blocks; ``window`` 0 is none."""
+    # What blocks gain is gained in the backward pass.
     trains = torch.is_grad_enabled() and is_plain(qkv, qkv)
     return trains and kept_keys(qkv.shape[1], window) > 0
 
 
 def kept_keys(length: int, window: int) -> float:
     """Count the probabilities that a query leaves for the backward pass, in each head."""
-    if length < SHORTEST or min(length, window or length) > MOST_KEYS:
+    # Memory grows by the keys of a query: with more than these, computing them again is worth it.
+    if length < SHORTEST or min(length, window or length) > MAX_KEYS:
         return 0.0
     kept: int = sum(
         (rows.stop - rows.start) * (keys.stop - keys.start)
@@ -55,6 +57,7 @@ def _blocks(length: int, window: int) -> Iterator[tuple[slice, slice]]:
     """Yield the queries of each block, and the keys that they see."""
     for start in range(0, length, BLOCK):
         end = min(start + BLOCK, length)
+        # The first query of a block sees the farthest key, the last one the nearest to the end.
         yield slice(start, end), slice(max(0, start - window + 1), end)
 
 
@@ -77,10 +80,12 @@ class _Mix(torch.autograd.Function):
         """Compute [B, T, H d]; keep q, k, v, the result and the probabilities of each block."""
         B, T, _, H, d = qkv.shape
         q, k, v = (_heads(part) for part in qkv.unbind(2))
+        # Every query is in exactly one block, so every row of it will be written.
         out = torch.empty_like(q)
         kept = []
         for rows, keys in _blocks(T, window):
             n, m = rows.stop - rows.start, keys.stop - keys.start
+            # Written by the product, hidden, normalised and kept in this one tensor.
             p = q.new_empty((B * H, n, m))
             torch.baddbmm(p, q[:, rows], k[:, keys].transpose(1, 2), beta=0, alpha=scale, out=p)
             _hide(p, rows.start - keys.start, window)
@@ -98,7 +103,10 @@ class _Mix(torch.autograd.Function):
         B, T, D = gradients[0].shape
         d = q.shape[2]
         g = _heads(gradients[0].view(B, T, D // d, d))
+        # A query belongs to one block, but a key to all whose queries see it: those are sums.
         dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        # The softmax's gradient is p · (dp - Σ p dp), and that sum is g · out, which needs no pass
+        # over the keys.
         shift = (g * out).sum(-1, keepdim=True)  # Σ p dp of each query (Dao et al. 2022)
         for p, (rows, keys) in zip(kept, _blocks(T, ctx.window), strict=True):
             dv[:, keys].baddbmm_(p.transpose(1, 2), g[:, rows])
@@ -107,4 +115,5 @@ class _Mix(torch.autograd.Function):
             torch.baddbmm(dq[:, rows], ds, k[:, keys], beta=0, alpha=ctx.scale, out=dq[:, rows])
             dk[:, keys].baddbmm_(ds.transpose(1, 2), q[:, rows], alpha=ctx.scale)
         parts = [x.view(B, -1, T, d).transpose(1, 2) for x in (dq, dk, dv)]
+        # In the projection's layout, so that its own gradient is one product too.
         return torch.stack(parts, dim=2), None, None

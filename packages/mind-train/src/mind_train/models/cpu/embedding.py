@@ -41,6 +41,8 @@ class _Lookup(torch.autograd.Function):
     def forward(ctx: Any, ids: Tensor, weight: Tensor, gradient: Tensor) -> Tensor:
         """Look up [..., D]; keep the ids."""
         ctx.save_for_backward(ids)
+        # Kept on the context and not saved as a tensor: it is written to, and autograd would take
+        # that for a change of what it has saved.
         ctx.gradient = gradient
         return weight[ids]
 
@@ -49,6 +51,8 @@ class _Lookup(torch.autograd.Function):
         """Add each vector's gradient to its row."""
         (ids,) = ctx.saved_tensors
         g = gradients[0].reshape(-1, ctx.gradient.shape[1]).to(ctx.gradient.dtype)
+        # One token may stand in the batch many times; index_add_ sums, where an assignment would
+        # keep the last.
         ctx.gradient.index_add_(0, ids.flatten(), g)
         ctx.gradient = None
         return None, None, None

@@ -16,13 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mind_train.models.cpu.switch import is_on
+from mind_train.models.cpu import is_on
 
 
 @cache
 def has_fast_products() -> bool:
     """Tell whether oneDNN's product is there and the processor is one on which it is faster."""
     return (
+        # The operator is private in torch: where it is missing, the BLAS does all three products.
         bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         and torch.backends.cpu.get_cpu_capability() == "AVX512"
@@ -56,6 +57,7 @@ def weight_gradient(g: Tensor, x: Tensor, owner: Tensor | None) -> Tensor | None
     The owner is the parameter itself, as recomputed blocks save copies of it.
     """
     if owner is None:
+        # Autograd adds what is given back, which costs a second matrix of the weight's size.
         return g.t() @ x
     if owner.grad is None:
         owner.grad = g.t() @ x
@@ -71,6 +73,8 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, direct: bool) -> Tensor:
         """Compute y; keep x and W."""
         ctx.save_for_backward(x, weight)
+        # Past autograd: hooks on the parameter (DDP's, FSDP's) would not see this gradient, so
+        # `direct` is for one process alone.
         ctx.owner = weight if direct else None
         return product(x, weight, bias)
 
@@ -80,6 +84,7 @@ class _Product(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
         g = gradients[0].reshape(-1, weight.shape[0])  # (N, out)
+        # A transposed view: oneDNN packs the matrix for itself and needs no copy in another order.
         dx = product(g, weight.t()).view(x.shape) if wants_x else None
         rows = x.reshape(-1, x.shape[-1])
         dw = weight_gradient(g, rows, ctx.owner) if wants_weight else None
@@ -94,6 +99,8 @@ def is_plain(x: Tensor, weight: Tensor) -> bool:
         and x.dtype == weight.dtype == torch.float32
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
+        # A sharded parameter (DTensor) or a quantised one is a subclass, and has operators of its
+        # own.
         and type(weight.data) is Tensor
     )
 

@@ -8,6 +8,10 @@ autocast, torch.compile) torch's own way is taken; ``train.recompute`` saves mor
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,6 +23,8 @@ from mind_train.models.cpu.matmul import Linear, is_plain, product, weight_gradi
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the pairs of x [..., d_head] by the table's angles (broadcast over heads)."""
+    # Half-split pairing: rolling by half a head puts x_{i+d/2} beside x_i, and the table's sines
+    # have the sign that the second half needs.
     return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
@@ -63,6 +69,8 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         """Normalise [..., D]."""
+        # r is one number a vector: it is cheap to keep, and x̂ = x · r is made again for the
+        # gradient.
         r = x.square().mean(-1, keepdim=True).add_(eps).rsqrt_()
         ctx.save_for_backward(x, r, weight)
         return (x * r).mul_(weight)
@@ -72,6 +80,7 @@ class _RMSNorm(torch.autograd.Function):
         """Compute dx = r · (g w - x̂ · mean(g w x̂)) and dw = Σ g x̂, where x̂ = x · r."""
         x, r, weight = ctx.saved_tensors
         g = gradients[0]
+        # The derivative of x · r has a part through r, by which the mean over the vector comes in.
         normed = x * r
         dw = (g * normed).flatten(0, -2).sum(0)
         dx = g * weight
@@ -103,6 +112,7 @@ class _Down(torch.autograd.Function):
         """Compute [..., D] of x [..., F], or [..., 2F] if gated."""
         ctx.save_for_backward(x, weight)
         ctx.gated, ctx.gelu, ctx.owner = gated, gelu, weight if direct else None
+        # act(x) is as wide as the layer, and is let go here.
         return product(activate(x, gated, gelu), weight, bias)
 
     @staticmethod
@@ -114,13 +124,18 @@ class _Down(torch.autograd.Function):
         rows = x.reshape(-1, x.shape[-1])
         if ctx.gated:
             gate, up = rows.chunk(2, dim=-1)
+            # Made again from x: one pass over memory, where keeping it would cost as much as x
+            # itself.
             active = F.gelu(gate, approximate=ctx.gelu)
             dx = torch.empty_like(rows)
             d_gate, d_up = dx.chunk(2, dim=-1)
+            # Into one buffer in the layout of x, so that no two halves have to be joined
+            # afterwards.
             torch.mul(d, active, out=d_up)
             torch.ops.aten.gelu_backward.grad_input(
                 d.mul_(up), gate, approximate=ctx.gelu, grad_input=d_gate
             )
+            # From here it is the input of the matrix, of which dW is made.
             active.mul_(up)
         else:
             active = F.gelu(rows, approximate=ctx.gelu)
@@ -147,3 +162,22 @@ def activate_down(x: Tensor, down: Linear, gated: bool, gelu: str) -> Tensor:
         return out
     whole: Tensor = down(activate(x, gated, gelu))
     return whole
+
+
+LARGE = 32 << 20  # bytes; less is not worth the call
+
+
+@cache
+def _trimmer() -> Callable[[int], Any] | None:
+    """Find glibc's ``malloc_trim``; None with another C library."""
+    if sys.platform != "linux":
+        return None
+    trim: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim
+
+
+def make_room(size: int) -> None:
+    """Return free pages to the system where ``size`` bytes on the heap are going to be taken."""
+    trim = _trimmer() if size >= LARGE else None
+    if trim is not None:
+        trim(0)
