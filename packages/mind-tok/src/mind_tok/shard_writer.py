@@ -117,12 +117,14 @@ class ShardWriter:
         if not len(block):
             return
         self._check(block)
+        # Checked before: a wide id cut to 16 bits would be another token in silence.
         ids = block.ids.astype(self.dtype, copy=False)
         numbers = np.array([self._group(group) for group in block.names], GROUPS)
         first = 0
         while first < len(block):
             shard = self._open.get(split) or self._next_shard(split)
             last = first + self._fitting(shard, block.ends, first)
+            # Not even one document fits into what is left of the open shard.
             if last == first:
                 self._next_shard(split)
                 continue
@@ -134,12 +136,15 @@ class ShardWriter:
         """Return how many documents from the first on go into a shard; one always fits alone."""
         start = int(ends[first - 1]) if first else 0
         room = self.shard_tokens - shard.tokens
+        # A document is never cut: readers find it whole in one file.
         fitting = int(np.searchsorted(ends[first:], start + room, side="right"))
         return fitting or (0 if shard.documents else 1)
 
     def _count(self, block: DocumentBatch, split: str) -> None:
         documents = np.bincount(block.groups, minlength=len(block.names))
         tokens = np.zeros(len(block.names), np.int64)
+        # add.at, as a group occurs many times: `tokens[groups] +=` would count its last document
+        # alone.
         np.add.at(tokens, block.groups, block.lengths)
         sizes = np.zeros(len(block.names), np.int64)
         np.add.at(sizes, block.groups, block.sizes)

@@ -81,6 +81,8 @@ class Splitter(Generic[T]):
         if not self.share:
             return np.zeros(len(keys), np.bool_)
         counts = np.bincount(groups, minlength=len(names)).tolist()
+        # A group without validation may hold its lowest text back, which is a matter of one
+        # document after the other.
         present = [(self._groups.get(names[i]), count) for i, count in enumerate(counts) if count]
         if not all(at is not None and at.has_validation for at, _ in present):
             return None
@@ -90,6 +92,8 @@ class Splitter(Generic[T]):
             assert at is not None
             at.documents += count
         chosen = keys < np.uint64(self._below)
+        # The highest bits of the hash: its lowest `share` goes to validation, so these are spread
+        # evenly.
         bits = keys[~chosen] >> np.uint64(64 - _SEEN_BITS)
         marks = np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8)
         np.bitwise_or.at(np.frombuffer(self._trained, np.uint8), bits >> np.uint64(3), marks)
@@ -107,12 +111,16 @@ class Splitter(Generic[T]):
             return
         at = self._groups.setdefault(group, _Group())
         at.documents += 1
+        # By the hash of the text alone: no count, no order, and the same for any cut of the input.
         if key < self._below:
             at.has_validation = True
             yield VALIDATION, document
             yield from self._let_go(group, at)
             return
+        # The lowest hash of a group is the one that a larger share would have taken first.
         lower = not at.has_validation and (at.lowest is None or key < at.lowest)
+        # A copy of a held text waits with it, wherever it comes from; a text in training stays
+        # there.
         if key not in self._held and not (lower and not self._is_trained(key)):
             yield self._train(key, document)
             return

@@ -35,6 +35,7 @@ class SplitWriter:
         """Place all documents of one batch."""
         documents: EncodedDocuments = outcome.payload
         block = documents.block
+        # Groups are numbered when they are met, not when their documents are written: some wait.
         self.writer.meet(block.names)
         chosen = self.splitter.place_all(block.names, block.groups, documents.keys)
         if chosen is not None:
@@ -62,6 +63,7 @@ class SplitWriter:
         if placed.block is block:
             self._waiting[split].append(placed.number)
             return
+        # What was passed on before it keeps its place before it.
         self._flush(block, split)
         self.writer.add_block(placed.block.take([placed.number]), split)
 

@@ -52,6 +52,7 @@ class Batch:
         """Leave out what stands behind the last target of all rows: no document goes on there."""
         if self.mask is None:
             return self
+        # Columns that count in some row; padding behind them costs as much as text.
         used = self.mask.any(0).nonzero()
         last = int(used[-1]) + 1 if len(used) else 1
         documents = None if self.documents is None else self.documents[:, :last]
@@ -97,6 +98,7 @@ class DocumentIndex:
 
     def read(self, number: int) -> tuple[Ids, Flags | None]:
         """Read one document's ids and, in chat shards, its mask."""
+        # The shard whose first document is not after it.
         place = int(np.searchsorted(self.first, number, side="right")) - 1
         shard = self.shards[place]
         inside = number - int(self.first[place])
@@ -112,6 +114,8 @@ def stack(rows: list[Example], *, documents: bool, vocab: int) -> Batch:
     Raises MindError for an id that is not below ``vocab``.
     """
     ids = np.stack([row.ids for row in rows])
+    # On a GPU an id beyond the table is an assertion of the driver, after which the process is
+    # lost.
     if (largest := int(ids.max())) >= vocab:
         raise MindError(
             f"the shards hold token {largest:,}, beyond the model's vocabulary of {vocab:,}",

@@ -91,10 +91,13 @@ class _Row:
         if rules.repetition != 1.0:
             seen = torch.tensor(sorted({*self.tokens, *written.ids}))
             scores = logits[seen]
+            # Keskar et al. 2019 (CTRL), and as transformers does for negative scores: always away
+            # from the token.
             factor = torch.where(scores > 0, 1.0 / rules.repetition, rules.repetition)
             chosen_from = logits.clone()
             chosen_from[seen] = scores * factor
         if 0 < rules.top_k < len(chosen_from):
+            # Tokens that tie with the last one stay too.
             least = chosen_from.topk(rules.top_k).values[-1]
             chosen_from = chosen_from.masked_fill(chosen_from < least, -torch.inf)
         token = choose(chosen_from, rules.temperature, rules.top_p, self.chooser)
@@ -103,6 +106,7 @@ class _Row:
         written.ids.append(token)
         self.tokens.append(token)
         if rules.logprobs >= 0:
+            # Of the model's own scores, before temperature, penalties and cuts.
             shares = logits.log_softmax(dim=0)
             best = shares.topk(rules.logprobs) if rules.logprobs else None
             likeliest = [] if best is None else list(
@@ -116,6 +120,7 @@ class _Row:
         text = self.words.decode(self.written.ids)
         if self._stopped(text):
             return self._end(STOP)
+        # A character of several tokens decodes to U+FFFD until it is whole.
         sure = text.rstrip(PARTIAL)
         return self._show(sure[: len(sure) - self.held] if self.held else sure)
 
@@ -155,6 +160,8 @@ def write_together(
     cache = model.new_cache(len(rows), context)
     fresh = [row.tokens for row in rows]
     while True:
+        # Keys are of positions, which cannot be moved: the half that stays is read again from
+        # position 0.
         if cache.length + len(fresh[0]) > context:
             fresh = [row.tokens[-max(1, context // 2) :] for row in rows]
             cache = model.new_cache(len(rows), context)

@@ -52,6 +52,7 @@ class ProcessGroup:
         """Add up numbers over all ranks."""
         if self.size == 1:
             return list(values)
+        # In double precision: counts of tokens are beyond what fp32 holds exactly.
         summed = torch.tensor(values, dtype=torch.float64, device=device)
         dist.all_reduce(summed)
         return [float(x) for x in summed.tolist()]
@@ -106,6 +107,7 @@ def first_does(name: str, work: Callable[[], str]) -> str:
         return work()
     store, key = _store(), f"mind-train/{name}"
     if not world.first:
+        # Asked again and again, as a blocking get has a time limit, and encoding a corpus has none.
         while not store.check([key]):
             time.sleep(0.2)
         answer = orjson.loads(store.get(key))

@@ -77,6 +77,7 @@ def evaluate(
         for held_out in sets:
             score = score_set(module, model, held_out, batch, documents, machine, world, between)
             groups[held_out.name] = score.as_dict()
+            # Sums of nats and tokens, not means of means: a large source counts for what it is.
             languages.setdefault(held_out.language, Score()).add(score)
             everything.add(score)
     finally:
@@ -117,6 +118,7 @@ def score_set(
             0, len(rows), machine.device
         )
         with machine.precision():
+            # Summed in double precision: a set has millions of small numbers.
             nats = module(part, None).cpu().double().numpy()
         if mine >= len(firsts):
             continue

@@ -71,6 +71,7 @@ def choose(documents: DocumentIndex, group: int, tokens: int) -> list[int]:
 
     Where each one alone is larger than the budget, the shortest is taken.
     """
+    # By a hash of the number: the first documents of a file are often of one kind.
     numbers = sorted((int(d) for d in np.flatnonzero(documents.groups == group)), key=splitmix)
     chosen, taken = [], 0
     for number in numbers:
@@ -89,6 +90,7 @@ def windows(
     Each token is predicted once.
     """
     texts = [documents.read(number)[0] for number in chosen]
+    # The end token stands before the first document as it does between documents in training.
     ids = np.concatenate([np.array([end_id], dtype=np.int64), *texts])
     places = np.concatenate([[0], *(np.full(len(t), i) for i, t in enumerate(texts))])
     is_text = np.ones(len(ids), dtype=np.bool_)

@@ -33,6 +33,7 @@ class LossModule(nn.Module):
                 module.direct = True
         head = self.model.head
         for module in self.model.modules():
+            # Only a tied table has two gradients to be added; another one's is autograd's to make.
             if isinstance(module, Embedding) and module.weight is head:
                 module.direct = self.direct = True
 
@@ -67,6 +68,7 @@ def wrap(step: LossModule, world: ProcessGroup, mode: str, device: torch.device)
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(device.type, (world.size,))
+    # Block by block: the weights of one are gathered while the one before computes.
     for block in blocks_of(step.model):
         fully_shard(block, mesh=mesh)
     fully_shard(step, mesh=mesh)
@@ -100,6 +102,7 @@ def recompute_blocks(model: LanguageModel) -> None:
     """Keep only each block's input for the backward pass, and compute the rest again there."""
     from torch.utils.checkpoint import checkpoint
 
+    # Saving the generator's state costs a copy from the GPU at each block.
     ours = type(model).__module__.startswith("mind_train.models") and not isinstance(
         model, PlainModule
     )

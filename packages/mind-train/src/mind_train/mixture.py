@@ -51,6 +51,8 @@ class Phase:
         if self.order == UNIFORM:
             return fair_counts(rows, self.weights)
         counts, left = [], rows
+        # One source after the other, by the shares of the phase as it was planned: a run that was
+        # cut short goes on as if it had never been.
         for whole in fair_counts((self.planned or self.steps) * self.batch, self.weights):
             counts.append(min(whole, left))
             left -= counts[-1]
@@ -60,9 +62,12 @@ class Phase:
 def fair_counts(rows: int, weights: Sequence[int]) -> list[int]:
     """Count each source's rows among the first ``rows`` in the order of their times; exact."""
     total = sum(weights)
+    # Each share to the nearest row; the sum may then be off by as many rows as half the sources.
     counts = [(2 * rows * w + total) // (2 * total) for w in weights]
     active = [i for i, w in enumerate(weights) if w]
     while sum(counts) < rows:  # at most half as many turns as there are sources
+        # Fractions, since two sources may stand at the same time exactly, and floats would decide
+        # by noise.
         i = min(active, key=lambda i: (Fraction(2 * counts[i] + 1, 2 * weights[i]), i))
         counts[i] += 1
     while sum(counts) > rows:
@@ -205,9 +210,11 @@ def resolve(shares: dict[str, float], groups: Sequence[str]) -> dict[str, list[i
 def as_weights(shares: dict[str, float], names: Sequence[str]) -> tuple[int, ...]:
     """Give whole weights for the named sources; shares are relative to their sum."""
     whole = sum(Fraction(share) for share in shares.values())
+    # Whole numbers, so that the order of rows is exact arithmetic on any machine.
     return tuple(round(Fraction(shares.get(name, 0)) / whole * UNIT) for name in names)
 
 
 def source_seed(seed: int, name: str) -> int:
     """Key the order inside a source; by its name, so that other sources do not change it."""
+    # crc32 and not hash(), which differs from process to process.
     return seed if name == ALL else seed ^ (zlib.crc32(name.encode()) << 32)

@@ -41,6 +41,8 @@ def pack_state(
             name = f"{names[id(p)]}:{key}"
             if isinstance(value, Tensor):
                 tensors[name] = value.detach()
+                # Counts and factors: a kernel may want them beside the parameter or on the host,
+                # and says so nowhere.
                 if value.shape != p.shape and p.device.type != CPU:
                     places[name] = CPU if value.device.type == CPU else BESIDE
             else:
@@ -89,6 +91,7 @@ def unpack_state(
                 hint="check which checkpoint was meant",
             )
         number, p = numbers[parameter]
+        # One at a time, so that a large state is never in memory twice.
         value = saved.get_tensor(name) if name in kept else values[name]
         state.setdefault(number, {})[key] = like(value, p)
         wanted.append((name, p, key))
