@@ -54,16 +54,18 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Check that help texts and component tables in the docs are what the tools print."""
+    """Check that the docs and man pages have the help that the tools print."""
     session.run(
         "cog", "-I", "docs", "--check", "--diff", *map(str, sorted(Path("docs").rglob("*.md")))
     )
+    session.run("python", "-m", "mind_core.man_pages", "--check", "packages")
 
 
 @nox.session(name="docs-update", default=False)
 def docs_update(session: nox.Session) -> None:
-    """Rewrite what the docs quote from the tools."""
+    """Rewrite what the docs quote from the tools, and their man pages."""
     session.run("cog", "-I", "docs", "-r", *map(str, sorted(Path("docs").rglob("*.md"))))
+    session.run("python", "-m", "mind_core.man_pages", "packages")
 
 
 @nox.session(default=False)

@@ -131,7 +131,7 @@ def test_help_is_chinese_where_the_locale_says_so(
     shown = capsys.readouterr().out
     assert shown.startswith("用法：mind-clean [选项] [FILE]...")
     assert "  --limit N                   只读前 N 条记录。  [x>=0]\n" in shown
-    assert "选项：\n" in shown and "[默认：records]" in shown
+    assert "选项：\n" in shown and "[默认：10.0；x>=0.0]" in shown
     prose = [line for line in shown.splitlines() if not line.startswith("    ")]
     assert max(map(width, prose)) <= 80
     assert not [line for line in prose if line.strip().startswith(tuple("，。、；："))]

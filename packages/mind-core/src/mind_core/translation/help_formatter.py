@@ -41,6 +41,22 @@ def paragraphs(text: str) -> Iterator[tuple[bool, str]]:
         yield as_it_stands, part[2:] if as_it_stands else " ".join(part.split())
 
 
+def option_help(text: str, say: Callable[[str], str]) -> str:
+    """Return the help of an option, and what typer adds to it: default, range, required."""
+    said, _, extra = (
+        text.removesuffix("]").rpartition("[") if text.endswith("]") else (text, "", "")
+    )
+    if not extra or (said and not said.endswith("  ")):
+        return say(" ".join(text.split()))
+    added = say("; ").join(_added(one, say) for one in extra.split("; "))
+    return f"{say(' '.join(said.split()))}  [{added}]".strip()
+
+
+def _added(text: str, say: Callable[[str], str]) -> str:
+    name, sign, value = text.partition(": ")
+    return say(f"{name}: {{value}}").replace("{value}", value) if sign else say(text)
+
+
 class _TranslatedHelp(_English):  # type: ignore[misc]
     """Write what typer's own formatter does, each text by the catalogue."""
 
@@ -74,7 +90,7 @@ class _TranslatedHelp(_English):  # type: ignore[misc]
         rows = list(rows)
         column = min(max(width(first) for first, _ in rows), col_max) + col_spacing
         for first, second in rows:
-            lines = wrap(self._help(second), max(self.width - column - 2, 10))
+            lines = wrap(option_help(second, self.say), max(self.width - column - 2, 10))
             head = " " * self.current_indent + first
             fits = width(first) <= column - col_spacing
             self.write(head + (" " * (column - width(first)) if fits and lines else ""))
@@ -85,20 +101,6 @@ class _TranslatedHelp(_English):  # type: ignore[misc]
             self.write("\n")
             for line in rest:
                 self.write(" " * (column + self.current_indent) + line + "\n")
-
-    def _help(self, text: str) -> str:
-        """Return the help of an option, and what typer adds to it: default, range, required."""
-        said, _, extra = (
-            text.removesuffix("]").rpartition("[") if text.endswith("]") else (text, "", "")
-        )
-        if not extra or (said and not said.endswith("  ")):
-            return self.say(" ".join(text.split()))
-        added = "；".join(self._added(one) for one in extra.split("; "))
-        return f"{self.say(' '.join(said.split()))}  [{added}]".strip()
-
-    def _added(self, text: str) -> str:
-        name, sign, value = text.partition(": ")
-        return self.say(f"{name}: {{value}}").replace("{value}", value) if sign else self.say(text)
 
     def _example(self, line: str) -> str:
         command, sign, comment = line.partition(COMMENT)
