@@ -83,6 +83,34 @@ def test_a_link_is_not_followed(copy_of: Spoil, kind: str, tmp_path: Path) -> No
         opened(kind, folder)
 
 
+@pytest.mark.hostile("a link in the place of a file")
+def test_the_tokenizer_of_shards_is_no_link(copy_of: Spoil, tmp_path: Path) -> None:
+    """Training copies it into each checkpoint."""
+    folder = copy_of("shards")
+    (folder / "tokenizer").rename(tmp_path / "moved")
+    (folder / "tokenizer").symlink_to("../moved")
+    with pytest.raises(MindError, match="link"):
+        opened("shards", folder)
+
+
+@pytest.mark.hostile("a link in a run's folder, through which a file would be written or emptied")
+@pytest.mark.parametrize("name", ["metrics.jsonl", "metrics.csv", "tensorboard", "checkpoints"])
+def test_a_run_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    """A run that went on through such a link replaced what it led to."""
+    from mind_train.run_folder import only_one
+
+    run = tmp_path / "run"
+    run.mkdir()
+    for file in ("recipe.toml", "inputs.json"):
+        (run / file).write_text("")
+    (tmp_path / "secret").write_text("a private key")
+    with only_one(run):
+        pass
+    (run / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(MindError, match="leads out"), only_one(run):
+        pass
+
+
 @pytest.mark.hostile("a link that is copied into a checkpoint")
 def test_a_link_in_a_tokenizer_is_not_copied(copy_of: Spoil, tmp_path: Path) -> None:
     import torch

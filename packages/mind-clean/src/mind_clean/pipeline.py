@@ -62,7 +62,9 @@ def run_clean(
             with atomic_file(clean.report) as file:
                 file.write(page(summary, cleaning.funnel, cleaning.names).encode())
 
-    batches = batches_as(clean.read_as, options.inputs, plugins, clean.archives)
+    batches = batches_as(
+        clean.read_as, options.inputs, plugins, clean.archives, clean.record_seconds
+    )
     run_passes(summary, cleaning.passes(), options, finish, batches=batches)
     if summary.records_in and not summary.kept:
         most = "".join(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from mind_core.errors import BAD_REASONS
+
 BATCH_BYTES = 1 << 20
 LINE_LIMIT = 1 << 26
 """64 MiB. A longer line is refused: one record would fill the memory of every tool of a chain."""
@@ -63,11 +65,17 @@ def refused(reason: str, cause: str, row: bytes) -> bytes:
 
 
 def refusal(line: bytes) -> tuple[str, str, bytes] | None:
-    """Return reason, cause and row of a line that `refused` made, None for any other."""
+    """Return reason, cause and row of a line that `refused` made, None for any other.
+
+    An input may hold such a line too: it is a bad record in any case, of a reason that is known.
+    """
     if not line.startswith(_REFUSED):
         return None
     try:
-        reason, cause, row = orjson.loads(line[len(_REFUSED) :])
+        told = orjson.loads(line[len(_REFUSED) :])
     except ValueError:
         return None
-    return reason, cause, row.encode()
+    if not isinstance(told, list) or len(told) != 3 or not all(isinstance(s, str) for s in told):
+        return None
+    reason, cause, row = told
+    return (reason, cause, row.encode()) if reason in BAD_REASONS else None

@@ -112,7 +112,10 @@ def zip_members(
 
 
 def read_member(archive: zipfile.ZipFile, name: str, position: str, bounds: Bounds) -> bytes:
-    """Return one file of an open zip file, within the bounds."""
+    """Return one file of an open zip file, within the bounds; each reading counts as a member."""
+    bounds.members -= 1
+    if bounds.members < 0:
+        raise _too_much(position, "more members than are read of such files, 10,000")
     try:
         member = archive.getinfo(name)
     except KeyError as error:

@@ -12,6 +12,15 @@ GATE = 3
 INTERRUPTED = 130
 
 QUOTE_CHARACTERS = 80
+MAX_CHARACTERS = 1 << 14
+"""Of a message for people: a name or a value in a file can be as long as the file."""
+
+
+def shortened(text: str) -> str:
+    """Return a message, cut where it is longer than anybody reads."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    return f"{text[:MAX_CHARACTERS]}… ({len(text):,} characters)"
 
 
 class MindError(Exception):
@@ -42,7 +51,7 @@ class MindError(Exception):
             lines.append(f"  {say('cause: ')}{say(self.cause)}")
         if self.hint:
             lines.append(f"  {say('hint: ')}{say(self.hint)}")
-        return lines
+        return list(map(shortened, lines))
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross from worker processes; Exception's own pickling would drop the keywords.

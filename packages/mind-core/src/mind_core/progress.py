@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
+from mind_core.errors import shortened
 from mind_core.render.terminal import printable, printable_line
 
 _SECONDS_BETWEEN = 0.2
@@ -30,7 +31,7 @@ def may_paint(choice: bool | None = None) -> bool:
 
 def log(tool: str, message: str) -> None:
     """Write one line for people to stderr, prefixed with the tool's name."""
-    sys.stderr.write(f"{tool}: {printable(message)}\n")
+    sys.stderr.write(f"{tool}: {printable(shortened(message))}\n")
     sys.stderr.flush()
 
 

@@ -141,6 +141,7 @@ def copy_files(source: str | Path, target: str | Path) -> None:
     Raises `MindError` for a link, a device or a pipe: what it leads to is no part of the folder.
     """
     source, target = Path(source), Path(target)
+    _refuse_link(source)
     target.mkdir()
     for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
         path = source / entry.name

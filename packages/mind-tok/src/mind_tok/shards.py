@@ -20,7 +20,7 @@ from mind_core import MindError
 from mind_core.errors import did_you_mean
 from mind_core.files import read_manifest, sha256_file
 from mind_core.plugins import Plugins
-from mind_core.untrusted import inside
+from mind_core.untrusted import inside, path_in
 from mind_tok.document_batch import Group
 from mind_tok.loading import load_tokenizer
 from mind_tok.shard_file import ENDS, GROUPS, MASK, SIZES
@@ -96,6 +96,7 @@ class ShardSet:
                 hint=did_you_mean(split, SPLITS) or f"splits: {', '.join(SPLITS)}",
             )
         manifest = read_manifest(folder, format=FORMAT)
+        path_in(folder, TOKENIZER)  # which checkpoints will hold a copy of
         if manifest.get("version") != VERSION:
             raise MindError(
                 f"{folder} is of version {manifest.get('version')!r}, known is {VERSION}",
@@ -151,7 +152,7 @@ class ShardSet:
 
     def load_tokenizer(self, plugins: Plugins | None = None) -> Tokenizer:
         """Load the tokenizer that the folder carries."""
-        return load_tokenizer(self.folder / TOKENIZER, plugins)
+        return load_tokenizer(path_in(self.folder, TOKENIZER), plugins)
 
     def document(self, shard: int, number: int) -> Document:
         """Return one document by the index of its shard and its number in there."""

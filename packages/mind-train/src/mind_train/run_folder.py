@@ -26,6 +26,7 @@ from mind_core.files import (
 )
 from mind_core.locks import take_lock
 from mind_core.recipe import Recipe
+from mind_core.untrusted import check_leads_inside
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_train.train_options import DataOptions, TrainOptions, defaults_of
 
@@ -58,10 +59,13 @@ Difference = tuple[str, Any, Any]
 def only_one(run: Path) -> Iterator[None]:
     """Make a run folder if there is none, and keep a second process out of it.
 
-    Raises MindError if one is at work in it, or if it is somebody's folder of other things.
+    Raises MindError if one is at work in it, if it is somebody's folder of other things, or if a
+    link in it leads out of it.
     """
     _refuse_foreign(run)
     make_folder(run)
+    # What a run writes and removes stays in its folder, whoever the folder is from.
+    check_leads_inside(run, [*run.glob("*"), *run.glob("*/*")])
     with open_lock(run / LOCK) as lock:
         if not take_lock(lock):
             raise MindError(

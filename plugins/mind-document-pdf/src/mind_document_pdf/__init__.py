@@ -97,8 +97,13 @@ def _key(line: str) -> str:
 
 def _read(path: Path) -> tuple[list[list[str]], Record]:
     """Return the lines of each page, and title and author where the file has them."""
+    import logging
+
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
+
+    # What it says of a damaged file repeats bytes of it, on the terminal as they are.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
     if path.stat().st_size > LARGEST:
         raise ValueError(f"it has more than {LARGEST >> 20} MiB: split it")

@@ -22,6 +22,9 @@ _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _PAGES = ("application/xhtml+xml", "text/html")
 _DC = "{http://purl.org/dc/elements/1.1/}"
+_LARGEST_XML = 1 << 24
+"""Bytes of a container or package: parsed, it takes some hundred times as much."""
+
 _FONT_CODINGS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
 
@@ -62,6 +65,10 @@ class Epub:
 
 def _xml(data: bytes) -> ElementTree.Element:
     """Parse XML without entities of its own, which could grow without a bound."""
+    if len(data) > _LARGEST_XML:
+        raise ValueError(
+            f"its XML has {len(data) >> 20} MiB, at most {_LARGEST_XML >> 20} are read"
+        )
     if b"<!ENTITY" in data:
         raise ValueError("its XML declares entities")
     try:
@@ -85,7 +92,8 @@ def _book(package: ElementTree.Element) -> Record:
 
 
 def _chapters(package: ElementTree.Element, folder: str) -> Iterator[str]:
-    """Yield the pages of the spine; the table of contents and what stands beside are left out."""
+    """Yield the pages of the spine, each once; the contents and what stands beside are left out."""
+    seen: set[str] = set()
     items = {e.get("id"): e for e in package.iter() if _is(e, "item")}
     for reference in (e for e in package.iter() if _is(e, "itemref")):
         item = items.get(reference.get("idref"))
@@ -93,7 +101,10 @@ def _chapters(package: ElementTree.Element, folder: str) -> Iterator[str]:
             continue
         if item.get("media-type") not in _PAGES or "nav" in (item.get("properties") or "").split():
             continue
-        yield posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
+        name = posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
+        if name not in seen:
+            seen.add(name)
+            yield name
 
 
 def _protected(

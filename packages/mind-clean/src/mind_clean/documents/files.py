@@ -13,12 +13,18 @@ from mind_core.component_calls import is_interrupt
 from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_core.plugins import Plugins
 from mind_core.progress import log
+from mind_core.record_limits import SECONDS, RecordClock, TooSlow, memory_limit
 from mind_core.records import encode
 from mind_core.untrusted import check_leads_inside
 
 HOOK = "register_documents"
 DAMAGED = "damaged_document"
 _PROVIDERS = {"pdf": "mind-document-pdf"}
+_RECORDS = 6
+"""A document may take the time of so many records, and that of one more for each MiB."""
+
+_MEMORY = 2 << 30
+"""Bytes that reading a document may add to this process: libraries take them at will."""
 
 
 def files_in(plugins: Plugins, inputs: Sequence[str]) -> tuple[str, ...]:
@@ -58,24 +64,32 @@ def files_in(plugins: Plugins, inputs: Sequence[str]) -> tuple[str, ...]:
 
 
 def file_batches(
-    plugins: Plugins, files: Sequence[str], batch_bytes: int = BATCH_BYTES
+    plugins: Plugins,
+    files: Sequence[str],
+    batch_bytes: int = BATCH_BYTES,
+    seconds: float = SECONDS,
 ) -> Iterator[Batch]:
     """Yield the chapters of each file as lines of records; a position is "FILE:chapter".
 
-    One that is damaged, protected or too long is a bad record (`--skip-bad`).
+    One that is damaged, protected or too long is a bad record (`--skip-bad`), as is one that takes
+    too much time or memory; `seconds` is the time of one record, 0 is no limit.
     """
     readers: dict[str, DocumentReader] = {}
     for name in files:
         ending = _ending(Path(name))
         if ending not in readers:
             readers[ending] = plugins.make(HOOK, ending)
-        yield from batched(_lines(readers[ending], name), name, batch_bytes=batch_bytes)
+        lines = _lines(readers[ending], name, seconds)
+        yield from batched(lines, name, batch_bytes=batch_bytes)
 
 
-def _lines(read: DocumentReader, name: str) -> Iterator[bytes]:
+def _lines(read: DocumentReader, name: str, seconds: float) -> Iterator[bytes]:
     try:
-        for number, record in enumerate(read(Path(name)), 1):
+        found = within_limits(iter(read(Path(name))), Path(name), seconds)
+        for number, record in enumerate(found, 1):
             yield _line(record, name, number)
+    except GeneratorExit:
+        raise
     except OSError as error:
         if error.errno is not None:
             cause = error.strerror
@@ -85,9 +99,26 @@ def _lines(read: DocumentReader, name: str) -> Iterator[bytes]:
         if is_interrupt(error):
             raise
         cause = error.message if isinstance(error, MindError) else str(error)
-        if not isinstance(error, (MindError, ValueError)):
+        if isinstance(error, TooSlow):
+            cause = "it takes too long to be read, more than --record-seconds allows for its size"
+        elif not isinstance(error, (MindError, ValueError)):
             cause = f"{type(error).__name__}: {cause}"
         yield refused(DAMAGED, cause, name.encode())
+
+
+def within_limits(records: Iterator[Record], path: Path, seconds: float) -> Iterator[Record]:
+    """Yield what a reader yields; raise `TooSlow` or `MemoryError` for what takes too much.
+
+    Only in the main thread, where signals arrive; elsewhere nothing is limited.
+    """
+    limit = seconds * (_RECORDS + path.stat().st_size / 2**20)
+    while True:
+        with memory_limit(_MEMORY), RecordClock(limit) as clock:
+            clock.start()
+            record = clock.call(next, records, None)
+        if record is None:
+            return
+        yield record
 
 
 def _line(record: Record, name: str, number: int) -> bytes:

@@ -13,7 +13,7 @@ from mind_core import Record
 
 LARGEST = 1 << 26
 _FRONT_MATTER = re.compile(r"---\n(.{0,20000}?)\n(?:---|\.\.\.)\n", re.DOTALL)
-_HEADING = re.compile(r"^# +(.+?)[ #]*$", re.MULTILINE)
+_HEADING = re.compile(r"^# ++(\S.*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Markdown:
         if (front := _FRONT_MATTER.match(text)) is not None:
             notes["front_matter"] = front[1]
             text = text[front.end() :].lstrip("\n")
-        if (title := _HEADING.search(text)) is not None:
-            notes["title"] = title[1]
+        if (heading := _HEADING.search(text)) and (title := heading[1].rstrip(" #")):
+            notes["title"] = title
         yield {"text": text, "metadata": notes}
 
 

@@ -11,6 +11,7 @@ from mind_clean.readers.shapes import SHAPES
 from mind_core import Record
 from mind_core.columns import Renaming
 from mind_core.plugins import Plugins
+from mind_core.record_limits import SECONDS
 from mind_core.stream import Batch
 
 if TYPE_CHECKING:
@@ -37,13 +38,20 @@ READERS: Mapping[str, Reader | None] = {
 
 
 def batches_as(
-    name: str, inputs: Sequence[str], plugins: Plugins | None = None, archives: str = ""
+    name: str,
+    inputs: Sequence[str],
+    plugins: Plugins | None = None,
+    archives: str = "",
+    seconds: float = SECONDS,
 ) -> Iterator[Batch] | None:
-    """Return the batches of inputs that are no records yet, or None for those that are."""
+    """Return the batches of inputs that are no records yet, or None for those that are.
+
+    `seconds` is the time of one record, which documents are held to as well.
+    """
     if name == FILES and plugins is not None:
         from mind_clean.documents.files import file_batches
 
-        return file_batches(plugins, inputs)
+        return file_batches(plugins, inputs, seconds=seconds)
     if name == CDX:
         from mind_clean.readers.cdx import read_cdx
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mind_core.untrusted import as_written
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.measures import bits_per_byte
 from mind_train.experiments.plan_file import HELD_OUT_BYTES, Plan
-from mind_train.experiments.store import CellStore
+from mind_train.experiments.store import AGAIN, CellStore
 
 Floats = npt.NDArray[np.float64]
 SPIKE_SPREADS = 5.0
@@ -96,12 +97,14 @@ def gather(plan: Plan, cells: Sequence[Cell], store: CellStore, size: str | None
         if state != "finished":
             missing.setdefault(cell.arm, []).append(cell.seed)
             continue
-        scores = _scores(store.documents(cell))
+        with as_written(store.cell(cell), AGAIN):
+            scores = _scores(store.documents(cell))
         odd = [name for name, (_, ids) in scores.items() if documents.setdefault(name, ids) != ids]
         if odd:
             results.left_out.append(f"{what} was scored on other documents of {', '.join(odd)}")
             continue
-        _take(results, cell, store.records(cell, plan.name), scores)
+        with as_written(store.cell(cell), AGAIN):
+            _take(results, cell, store.records(cell, plan.name), scores)
     _drop_spikes(results)
     if missing:
         named = (f"{arm} (seed {', '.join(map(str, seeds))})" for arm, seeds in missing.items())
@@ -129,7 +132,7 @@ def _scores(lines: list[dict[str, Any]]) -> dict[str, tuple[Scores, tuple[tuple[
     return {
         name: (
             Scores(
-                np.array([one["nats"] for one in some]),
+                np.array([one["nats"] for one in some], dtype=float),
                 np.array([one["bytes"] for one in some], dtype=float),
             ),
             tuple((one["document"], one["bytes"]) for one in some),
@@ -151,9 +154,9 @@ def _take(
     for record in records:
         if "measure" in record:
             place = (record["measure"], record["source"])
-            values.setdefault(place, []).append((record["tokens"], record["value"]))
+            values.setdefault(place, []).append((int(record["tokens"]), float(record["value"])))
         elif record["documents"] == "some":
-            point = (record["tokens"], record["bits_per_byte"])
+            point = (int(record["tokens"]), float(record["bits_per_byte"]))
             curves.setdefault(record["source"], []).append(point)
     results.curves[key] = {name: sorted(points) for name, points in curves.items()}
     results.values[key] = {name: sorted(points) for name, points in values.items()}

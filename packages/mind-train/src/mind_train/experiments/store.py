@@ -19,6 +19,7 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_core.files import atomic_file, make_folder, open_lock, read_json, write_json
+from mind_core.untrusted import as_written
 from mind_core.whole_files import read_whole
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.plan_file import Plan
@@ -26,6 +27,8 @@ from mind_train.experiments.plan_file import Plan
 RECORDS, DOCUMENTS, FAILED, ABOUT, LOCK = (
     "records.jsonl", "documents.jsonl", "failed.json", "cell.json", ".lock",
 )  # fmt: skip
+
+AGAIN = "remove the cell's folder and run the plan"
 
 
 class CellStore:
@@ -52,8 +55,9 @@ class CellStore:
 
     def cause(self, cell: Cell) -> str:
         """Return why a failed cell has failed."""
-        found: dict[str, Any] = read_json(self.cell(cell) / FAILED)
-        return str(found["cause"])
+        path = self.cell(cell) / FAILED
+        with as_written(path, AGAIN):
+            return str(read_json(path)["cause"])
 
     @contextmanager
     def hold(self, cell: Cell) -> Iterator[bool]:
@@ -106,7 +110,9 @@ class CellStore:
         path = self.folder / "plans" / f"{plan.name}.json"
         if not path.exists():
             return False
-        known = read_json(path)
+        with as_written(path, AGAIN):
+            told = read_json(path)
+            known = {name: str(told[name]) for name in ("shards", "prediction_sha256", "sha256")}
         if known["shards"] != shards:
             raise MindError(
                 f"plan {plan.name!r} was begun on other shards",
@@ -131,8 +137,9 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     try:
         if not path.exists():
             raise MindError(f"{path} is missing", hint="mind-train experiment run PLAN")
-        return [orjson.loads(line) for line in read_whole(path).splitlines()]
+        lines = [orjson.loads(line) for line in read_whole(path).splitlines()]
     except orjson.JSONDecodeError as error:
-        raise MindError(
-            f"{path} is damaged", cause=error, hint="remove the cell's folder and run the plan"
-        ) from None
+        raise MindError(f"{path} is damaged", cause=error, hint=AGAIN) from None
+    if not all(isinstance(line, dict) for line in lines):
+        raise MindError(f"{path} is damaged", cause="a line is no object", hint=AGAIN)
+    return lines

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from mind_core.render.terminal import align_columns
+from mind_core.untrusted import as_written
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.effects import forgetting, tokens_to_half
 from mind_train.experiments.outcomes import LEVEL, Outcome, quantile
 from mind_train.experiments.plan_file import Plan
 from mind_train.experiments.results import Results, seed_spread
-from mind_train.experiments.store import CellStore
+from mind_train.experiments.store import AGAIN, CellStore
 
 
 def status_text(plan: Plan, cells: Sequence[Cell], store: CellStore) -> str:
@@ -61,7 +63,8 @@ def runs_csv(plan: Plan, cells: Sequence[Cell], store: CellStore) -> str:
         if cell.arm.endswith(" trunk") or not store.is_finished(cell):
             continue
         last = [r for r in store.records(cell, plan.name) if r.get("documents") == "all"]
-        loss = float(np.mean([record["bits_per_byte"] for record in last]))
+        with as_written(store.cell(cell), AGAIN):
+            loss = statistics.fmean([record["bits_per_byte"] for record in last])
         sizes = cell.sizes
         lines.append(
             f"{cell.size} {cell.tokens} seed {cell.seed},{sizes['body_and_head']},"

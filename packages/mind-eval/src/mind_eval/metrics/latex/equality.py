@@ -87,7 +87,7 @@ def _signs(a: str, b: str, depth: int) -> bool | None:
         if text.count("\\pm") > 1 or "\\mp" in text:
             return False
         both = [text.replace("\\pm", sign) for sign in ("+", "-")] if "\\pm" in text else [text]
-        lists.append(", ".join(re.sub(r"^(\s*(?:\w+\s*=)?\s*)\+", r"\1", one) for one in both))
+        lists.append(", ".join(re.sub(r"^(\s*+(?:\w++\s*+=\s*+)?)\+", r"\1", one) for one in both))
     return _same(lists[0], lists[1], depth + 1)
 
 
