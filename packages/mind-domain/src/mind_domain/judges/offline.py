@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from mind_core import MindError, Reason
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
 from mind_core.stream import read_records
+from mind_core.untrusted import as_written
+from mind_core.whole_files import read_whole
 from mind_domain.answers import normalize_answer
 from mind_domain.domain import Verdict
 from mind_domain.judges.trial import Groups, Trial, parse_ranking
@@ -40,8 +43,6 @@ def write_sheet(path: Path, trials: Sequence[Trial]) -> None:
     Columns: question_id, repeat, ranking, question, reference, then the replies A, B, …; tabs
     between them, line feeds inside a cell are kept by quotes, as spreadsheets write and read them.
     """
-    import io
-
     most = max(len(trial.names) for trial in trials)
     text = io.StringIO(newline="")
     sheet = csv.writer(text, delimiter="\t", lineterminator="\n")
@@ -81,8 +82,9 @@ class SheetJudge:
     def rows(self) -> dict[tuple[str, str], str]:
         """The ranking by question and repeat."""
         found: dict[tuple[str, str], str] = {}
-        with Path(self.file).open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
+        with as_written(self.file, "write the sheet as UTF-8, its cells separated by tabs"):
+            text = read_whole(self.file).decode("utf-8-sig")
+            for row in _sheet_rows(text):
                 key = (str(row.get("question_id")).removeprefix("'"), str(row.get("repeat")))
                 if key in found:
                     raise MindError(f"{self.file}: question {key[0]}, repeat {key[1]} comes twice")
@@ -95,6 +97,13 @@ class SheetJudge:
         if text is None:
             return Reason("not_in_sheet")
         return parse_ranking(text, len(trial.names)) if text.strip() else Reason("not_filled")
+
+
+def _sheet_rows(text: str) -> Iterator[dict[str, str]]:
+    try:
+        yield from csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import read_manifest
 from mind_core.stream import read_records
+from mind_core.whole_files import read_whole
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -20,8 +22,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises `MindError` for a table without rows.
     """
     if path.suffix == ".csv":
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [_numbers(row) for row in csv.DictReader(file)]
+        try:
+            text = io.StringIO(read_whole(path).decode("utf-8-sig"), newline="")
+            rows = [_numbers(row) for row in csv.DictReader(text)]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise MindError(f"{path} is no CSV in UTF-8", cause=error) from None
     else:
         rows = list(read_records([path]))
     if not rows:
@@ -35,7 +40,7 @@ def _numbers(row: Mapping[str, str]) -> dict[str, Any]:
         if name in made:
             try:
                 made[name] = float(made[name])
-            except ValueError:
+            except (ValueError, TypeError):  # a row that is too short
                 made[name] = math.nan
     return made
 

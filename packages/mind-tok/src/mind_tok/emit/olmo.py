@@ -35,7 +35,10 @@ def read(path: Path, id_bytes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return ids (tokens,) and cumulative ends (documents,); the file does not say how wide."""
     name = path.name.removesuffix(".npy") + ".csv.gz"
     table = read_packed(path.with_name(name))
-    rows = list(csv.reader(io.StringIO(table.decode("ascii"))))
+    try:
+        rows = list(csv.reader(io.StringIO(table.decode("ascii"))))
+    except csv.Error as error:
+        raise MindError(f"{path.with_name(name)} is no table", cause=error) from None
     starts = np.array([int(row[0]) for row in rows], np.int64)
     ends = np.array([int(row[1]) for row in rows], np.int64)
     if len(starts) and (starts[0] != 0 or (starts[1:] != ends[:-1]).any()):

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -144,7 +145,14 @@ def table_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
         return
     lines.seek(0)
     rows = csv.reader(lines)
-    header = next(rows, [])
+    try:
+        yield from _csv_rows(rows, path)
+    except csv.Error as error:
+        raise MindError(f"{path}, line {rows.line_num} is no row of CSV", cause=error) from None
+
+
+def _csv_rows(rows: Any, path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    header: list[str] = next(rows, [])
     for cells in rows:
         if not cells:
             continue

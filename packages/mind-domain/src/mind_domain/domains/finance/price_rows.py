@@ -96,7 +96,10 @@ def _csv_cells(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     cause=error,
                     hint=f"convert it first: iconv -f GB18030 -t UTF-8 {path}",
                 ) from None
-            cells = next(csv.reader([text]), [])
+            try:
+                cells = next(csv.reader([text]), [])
+            except csv.Error as error:
+                raise MindError(f"{position}: no row of a table", cause=error) from None
             if header is None:
                 header = cells
                 yield position, {name: name for name in cells}

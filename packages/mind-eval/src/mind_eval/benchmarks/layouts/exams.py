@@ -240,8 +240,11 @@ def _official_shots(path: Place) -> list[Row]:
 
 def _examples(path: Place, sets: Sequence[str]) -> Iterator[tuple[str, int, Row]]:
     """Yield the official examples of some sets: the set's name, a number, the example."""
-    table = list(csv.reader(io.StringIO(read_text(path), newline="")))
-    for column, name in enumerate(table[0]):
+    try:
+        table = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise MindError(f"{path} is no CSV", cause=error) from None
+    for column, name in enumerate(table[0] if table else []):
         if name not in sets:
             continue
         for number, cells in enumerate(table[1::2], 1):
