@@ -296,14 +296,14 @@ def test_what_has_no_place_to_begin_in_is_one_task(tmp_path: Path) -> None:
     ):  # fmt: skip
         path = tmp_path / name
         path.write_bytes(content)
-        _, ranges = cut_file(str(path), len(content), 10, lines=True, told=lambda _: None)
+        _, ranges = cut_file(str(path), len(content), 10, lines=True, on_read=lambda _: None)
         assert [(one.start, one.stop) for one in ranges] == [(0, len(content))], name
 
 
 def test_a_range_says_if_it_is_not_what_was_planned(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2}\n')
-    _, ranges = cut_file(str(path), 18, 9, lines=True, told=lambda _: None)
+    _, ranges = cut_file(str(path), 18, 9, lines=True, on_read=lambda _: None)
     assert [(one.start, one.first_line) for one in ranges] == [(0, 1), (9, 2)]
 
     def read(range_: ByteRange) -> list[str]:

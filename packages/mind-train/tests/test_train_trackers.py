@@ -18,7 +18,7 @@ from mind_train.components import load_plugins
 from mind_train.config import effective_recipe
 from mind_train.pipeline import prepare_pretrain, train
 from mind_train.trackers import tracking
-from mind_train.trackers.scalars import scalars
+from mind_train.trackers.tracking import scalars
 
 Change = Callable[..., list[str]]
 
@@ -213,7 +213,7 @@ def test_what_is_wrong_with_a_tracker_is_said_before_the_run(
     from importlib.util import find_spec
 
     monkeypatch.setattr(
-        "mind_train.trackers.scalars.find_spec",
+        "mind_train.trackers.tracking.find_spec",
         lambda name: None if name == "trackio" else find_spec(name),
     )
     monkeypatch.setitem(sys.modules, "trackio", None)

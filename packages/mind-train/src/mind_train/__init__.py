@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mind_train.hookspecs import TrackedRun, hookimpl
     from mind_train.loss import token_losses
     from mind_train.models.language_model import Config, LanguageModel
-    from mind_train.trackers.scalars import scalars
+    from mind_train.trackers.tracking import scalars
 
 __all__ = [
     "Checkpoint",
@@ -31,7 +31,7 @@ _HOMES = {
     "load_checkpoint": "mind_train.checkpoint",
     "hookimpl": "mind_train.hookspecs",
     "TrackedRun": "mind_train.hookspecs",
-    "scalars": "mind_train.trackers.scalars",
+    "scalars": "mind_train.trackers.tracking",
     "token_losses": "mind_train.loss",
     "Config": "mind_train.models.language_model",
     "LanguageModel": "mind_train.models.language_model",

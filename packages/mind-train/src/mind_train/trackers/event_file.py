@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_train.hookspecs import TrackedRun
-from mind_train.trackers.scalars import scalars
+from mind_train.trackers.tracking import scalars
 
 _POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mind_train.hookspecs import TrackedRun
-from mind_train.trackers.scalars import require_package, scalars
+from mind_train.trackers.tracking import require_package, scalars
 
 
 @dataclass
