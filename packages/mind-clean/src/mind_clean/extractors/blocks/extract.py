@@ -8,7 +8,14 @@ from itertools import compress, pairwise
 import numpy as np
 
 from mind_clean.extractors.blocks.block_scores import MAX_VALUE_PER_UNIT
+from mind_clean.extractors.blocks.chinese_lines import drop_boilerplate_lines
 from mind_clean.extractors.blocks.element_rules import element_traits
+from mind_clean.extractors.blocks.named_parts import (
+    AUTO,
+    CHOICES_OF_PARTS,
+    choose_comments,
+    choose_title,
+)
 from mind_clean.extractors.blocks.page import TEXT_END, UNITS, VALUE, Page
 from mind_clean.extractors.blocks.parse import parse_page as parse
 from mind_clean.extractors.blocks.render import render
@@ -41,11 +48,16 @@ class Blocks:
     """"text", a line for each row, or "markdown"."""
     links: bool = True
     """Whether Markdown keeps the addresses of links."""
+    title: str = "auto"
+    """The title of the page above its text: "keep", "drop", or "auto", as it was judged."""
+    comments: str = "auto"
+    """The same of the comments of readers, where they are named so."""
 
     def __post_init__(self) -> None:
         """Refuse a word that means nothing."""
         check_density_of(self.density_of)
-        known = (("choice", CHOICES), ("format", FORMATS), ("math", MATH), ("tables", FORMATS))
+        known = (("choice", CHOICES), ("format", FORMATS), ("math", MATH), ("tables", FORMATS),
+                 ("title", CHOICES_OF_PARTS), ("comments", CHOICES_OF_PARTS))  # fmt: skip
         for name, values in known:
             if getattr(self, name) not in values:
                 raise ValueError(
@@ -60,7 +72,8 @@ class Blocks:
 
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""
-        learned = self.choice == "learned" or (self.choice == "auto" and not is_chinese(html))
+        chinese = is_chinese(html)
+        learned = self.choice == "learned" or (self.choice == "auto" and not chinese)
         rewriting = Rewriting(self.format, self.math, self.tables, self.links)
         page = parse(html, skip_boilerplate=not learned, rewrite=rewriting.tree)
         if page is None or not len(page.blocks):
@@ -72,6 +85,12 @@ class Blocks:
             from mind_clean.extractors.blocks.judge import choose_learned
 
             kept = choose_learned(page, kept)
+        if chinese:
+            kept = drop_boilerplate_lines(page, kept)
+        if self.title != AUTO:
+            kept = choose_title(page, kept, html, self.title)
+        if self.comments != AUTO:
+            kept = choose_comments(page, kept, self.comments)
         parts = page.containers, page.blocks, element_traits(), page.text, kept
         text = rewriting.finish(render(*parts, self.list_bullets).tobytes())
         if not text.strip():

@@ -144,6 +144,15 @@ def score_names(table: Mapping[str, int]) -> Scores:
     return np.frombuffer(bytes(_name_scores), np.int8)
 
 
+def numbers_of_names(words: frozenset[str]) -> list[int]:
+    """Return the numbers of the names that have one of the words."""
+    return [
+        number
+        for names, number in _name_numbers.items()
+        if not words.isdisjoint(split_names(names))
+    ]
+
+
 def _weigh_start_tag(start_tag: bytes) -> int:
     source = start_tag.decode()
     tag = source[1 : source.index(" ")]
