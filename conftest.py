@@ -7,6 +7,7 @@ then be repeated, and a busy machine fails nothing. Others are drawn with
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -50,10 +51,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage among modules and tests, of which none becomes garbage, now or later."""
+    gc.disable()
+    answer = yield
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    starts.environment = dict(os.environ)
+    return answer
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Start tools by themselves in tests that are marked so."""
+    """Start tools by themselves in tests that are marked so; take back what a test sets.
+
+    Tools and libraries set variables when they run or are imported in a test's process. Those that
+    start after that would find others than the servers of forks did, and be no forks any more.
+    """
     starts.fresh = item.get_closest_marker("fresh_process") is not None
-    return (yield)
+    before = dict(os.environ)
+    answer = yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+    return answer
 
 
 @pytest.fixture(scope="session")

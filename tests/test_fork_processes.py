@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,31 @@ def test_a_script_beside_the_interpreter_is_its_tool(both: Any, command: list[st
     script = Path(sys.executable).parent / "mind-clean"
     true, fork = both([script, *command[3:]], "kept")
     assert (true[0], true[1]) == (fork[0], fork[1]) and true[0] == 0
+
+
+def test_what_a_test_sets_is_there_while_it_runs() -> None:
+    """The next one, in the same file and so in the same process, does not find it."""
+    os.environ["OMP_WAIT_POLICY_OF_A_TEST"] = "PASSIVE"
+    os.environ["HOME_BEFORE"], os.environ["HOME"] = os.environ.get("HOME", ""), "/nowhere"
+
+
+def test_what_a_test_sets_is_taken_back() -> None:
+    """A tool that ran in this process sets variables: with them no later one could be a fork."""
+    assert os.environ.keys().isdisjoint({"OMP_WAIT_POLICY_OF_A_TEST", "HOME_BEFORE"})
+    assert os.environ.get("HOME") != "/nowhere"
+
+
+def test_what_libraries_set_when_they_are_imported_stops_no_fork(
+    both: Any, command: list[str | Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KMP_INIT_AT_FORK", "FALSE")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/tmp/torchinductor")
+    assert both(command, "kept")[1][0] == 0
+
+
+def test_a_server_with_all_libraries_has_one_thread(tool_path: Callable[[str], str]) -> None:
+    """Else it is not used, and each run of mind-eval imports lm-eval."""
+    assert "mind-forks-" in tool_path("heavy").split(":")[0]
 
 
 def test_a_program_of_a_test_is_one(both: Any, tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ class Starts:
 
     def __init__(self) -> None:
         self.fresh = False
+        self.environment: dict[str, str] | None = None
+        """The variables outside of all tests, if they are known."""
         self.counts = {"light": 0, "heavy": 0}
         self.servers: dict[str, Server] = {}
         self.forks = 0
@@ -120,7 +122,7 @@ class Starts:
         if request is None or self._early(weight):
             return _true_start(*given)
         if weight not in self.servers:
-            self.servers[weight] = Server(weight)
+            self.servers[weight] = Server(weight, self.environment)
         server = self.servers[weight]
         if not server.suits(request["environment"]):
             return _true_start(*given)
@@ -140,7 +142,9 @@ class Starts:
             return scripts
         key = weight if environment is None else f"{weight} {sorted(environment.items())}"
         if key not in self.servers:
-            self.servers[key] = Server(weight, environment)
+            self.servers[key] = Server(weight, environment or self.environment)
+        if not self.servers[key].sound:
+            return scripts
         return f"{self.servers[key].folder / 'bin'}:{scripts}"
 
     def _early(self, weight: str) -> bool:

@@ -17,6 +17,7 @@ import sys
 from typing import Any, NoReturn
 
 READ_WHILE_RUNNING = ("PYTEST_", "MIND_", "COLUMNS", "MY_KEY")
+SET_BY_IMPORTS = ("TORCHINDUCTOR_CACHE_DIR", "KMP_", "HF_XET_")  # of torch, sklearn, lm-eval
 READ_AT_START = ("MIND_LOOPS", "MIND_BUILD_SECONDS", "MIND_START_METHOD")
 OF_THE_SHELL = ("PATH", "PWD", "OLDPWD", "SHLVL", "_")
 PASSED_ON = (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP)
@@ -27,7 +28,7 @@ def changed_at_start(mine: dict[str, str], theirs: dict[str, str]) -> set[str]:
     changed = {name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)}
     return {
         name for name in changed
-        if name in READ_AT_START or not name.startswith(READ_WHILE_RUNNING)
+        if name in READ_AT_START or not name.startswith((*READ_WHILE_RUNNING, *SET_BY_IMPORTS))
     }  # fmt: skip
 
 

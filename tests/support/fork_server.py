@@ -30,8 +30,14 @@ from typing import Any
 
 LIGHT = ("mind_core", "mind_clean", "mind_dedup", "mind_tok")
 HEAVY = (*LIGHT, "mind_domain", "mind_sft_select", "mind_train", "mind_eval")
-LEFT_OUT = ("__main__", "lm", "lm_tasks", "prompts", "build", "conform")
-"""Modules that a tool's own run hardly needs: lm-eval, which starts a thread, and compilers."""
+LEFT_OUT = ("__main__", "build", "conform")
+"""Modules that a tool's own run hardly needs: compilers, and what others published."""
+
+READ_AT_IMPORT = {
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # else pyarrow starts a thread
+    "HF_DATASETS_OFFLINE": "1", "HF_EVALUATE_OFFLINE": "1", "TQDM_DISABLE": "1",
+}  # fmt: skip
+"""What mind-eval sets before it imports lm-eval, and what lets lm-eval be imported here."""
 
 ASKED = ("fast_engine", "jinja_environment")
 """Modules that keep what a variable says, or what is not a table."""
@@ -211,6 +217,7 @@ def run(module: str) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.update(READ_AT_IMPORT)
     preload(HEAVY if sys.argv[3] == "heavy" else LIGHT)
     fill_tables()
     line, scripts = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
