@@ -37,7 +37,7 @@ from mind_core.tasks.plan import read_plan
 from mind_core.tasks.ranges import RangeReader
 from mind_core.tasks.task import TaskRunner
 
-FAULTS = int(os.environ.get("MIND_FAULTS", "40"))
+FAULTS = int(os.environ.get("MIND_FAULTS", "22"))  # each point twice
 INPUTS, TASKS, WORKERS = 3, 7, 2
 POINTS = {
     "plan": "mind_core.tasks.run:make_plan",

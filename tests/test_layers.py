@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from mind_core import cli
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {path.name.replace("-", "_"): path for path in sorted((ROOT / "packages").iterdir())}
@@ -39,10 +43,30 @@ SOURCES = [
 ]
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """Return what the checks look at in a file, wherever it stands in it."""
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.Call)
+    return [node for node in ast.walk(tree_of(path)) if isinstance(node, kinds)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget() -> Iterator[None]:
+    """Give the trees' memory back."""
+    yield
+    nodes_of.cache_clear()
+    tree_of.cache_clear()
+
+
 def imports_of(path: Path) -> set[str]:
     """Return the top-level names of everything that a file imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -74,7 +98,7 @@ def modules_of(package: str) -> dict[str, Path]:
 def imported_modules(path: Path, known: Collection[str]) -> set[str]:
     """Return which modules a file imports: at its top, in a function or for types alike."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
@@ -117,9 +141,8 @@ def functions() -> list[tuple[str, int]]:
     for path in SOURCES:
         if "tests" in path.parts:
             continue
-        text = path.read_text("utf-8")
-        lines = text.splitlines()
-        for node in ast.walk(ast.parse(text)):
+        lines = path.read_text("utf-8").splitlines()
+        for node in nodes_of(path):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 body = lines[node.body[0].lineno - 1 : node.end_lineno]
                 length = sum(not line.lstrip().startswith("#") for line in body)
@@ -138,7 +161,7 @@ def test_functions_take_few_parameters() -> None:
     for path in SOURCES:
         if {"tests", "commands", "verbs", "loops"} & set(path.parts) or path.stem == "cli":
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path):
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 continue
             ours = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
@@ -154,7 +177,7 @@ def test_a_class_name_is_one_idea() -> None:
     packages: dict[str, set[str]] = {}
     for package in ARROWS:
         for path in modules_of(package).values():
-            for node in ast.parse(path.read_text("utf-8")).body:
+            for node in tree_of(path).body:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     packages.setdefault(node.name, set()).add(package)
     _, _, listed = (ROOT / "docs/glossary.md").read_text("utf-8").partition("## One class name")
@@ -168,7 +191,7 @@ def test_no_bare_print_in_the_tools() -> None:
     for path in SOURCES:
         if "tests" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes_of(path):
             called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             assert not (called and node.func.id == "print"), f"{path}:{node.lineno}"
 
@@ -178,7 +201,7 @@ def test_public_names_have_docstrings() -> None:
     for path in SOURCES:
         if "tests" in path.parts:
             continue
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = tree_of(path)
         if not ast.get_docstring(tree) and path.stem not in {"__main__"}:
             missing.append(f"{path}: the module")
         for node in tree.body:
@@ -218,24 +241,28 @@ def test_questions_import_nothing_heavy(package: str, question: str) -> None:
     assert not loaded & HEAVY, f"{package} {question} imports {sorted(loaded & HEAVY)}"
 
 
-def verbs_of(package: str) -> list[str]:
-    """Return a tool's verbs, read from its help."""
-    done = subprocess.run(
-        [sys.executable, "-m", package, "--help"], capture_output=True, text=True, check=True
-    )
-    _, _, commands = done.stdout.partition("\nCommands:\n")
-    return re.findall(r"^  (\S+)", commands.split("\n\n")[0], re.MULTILINE)
+@pytest.fixture
+def help_of(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return what prints a help in this process: seventy times, so a process each takes long."""
+
+    def ask(package: str, *arguments: str) -> str:
+        app = importlib.import_module(f"{package}.cli").app
+        with pytest.raises(SystemExit) as ended:
+            cli.run(app, package.replace("_", "-"), arguments)
+        out, err = capsys.readouterr()
+        assert ended.value.code == 0 and "Traceback" not in err
+        return out
+
+    return ask
 
 
 @pytest.mark.parametrize("package", TOOLS)
-def test_every_help_teaches(package: str) -> None:
+def test_every_help_teaches(package: str, help_of: Callable[..., str]) -> None:
     """Each command says what it does, shows examples, and ends with exit codes."""
-    for verb in [[], *([verb] for verb in verbs_of(package))]:
+    _, _, commands = help_of(package, "--help").partition("\nCommands:\n")
+    verbs = re.findall(r"^  (\S+)", commands.split("\n\n")[0], re.MULTILINE)
+    for verb in [[], *([verb] for verb in verbs)]:
         for flag in ("-h", "--help"):
-            done = subprocess.run(
-                [sys.executable, "-m", package, *verb, flag],
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
+            told = help_of(package, *verb, flag)
             for part in ("Usage: ", "Examples:", "Exit codes:"):
-                assert part in done.stdout, f"{package} {verb}: no {part}"
-            assert "Traceback" not in done.stderr
+                assert part in told, f"{package} {verb}: no {part}"

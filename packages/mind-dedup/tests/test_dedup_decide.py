@@ -96,8 +96,9 @@ def test_templated_pages_with_their_own_facts_survive(language: str) -> None:
     assert kept(texts) == texts
 
 
-def test_ten_thousand_templated_pages_survive() -> None:
-    texts = templated(10_000, "han")
+@pytest.mark.parametrize("count", [2500, pytest.param(10_000, marks=pytest.mark.long)])
+def test_thousands_of_templated_pages_survive(count: int) -> None:
+    texts = templated(count, "han")
     signature = MinHash()
     decider, take = Deduplicator(signature), FingerprintBatch(signature)
     for begin in range(0, len(texts), 500):

@@ -86,7 +86,8 @@ def batch_of(texts: Sequence[str], first: int = 0) -> Batch:
     ids=lambda signature: f"{signature.slots}-{signature.bands}",
 )
 def test_prints_are_the_same(signature: MinHash) -> None:
-    batch = batch_of(odd_texts())
+    # The sets do not depend on the signature: other ones see every fourth text.
+    batch = batch_of(odd_texts()[:: 1 if signature == MinHash() else 4])
     fast, plain = (
         FingerprintBatch(signature)(batch).payload,
         reference_fingerprints(batch, signature),
