@@ -31,10 +31,15 @@ starts = Starts()
 LONGEST = {
     name: place
     for place, name in enumerate(
-        ("test_reproduce", "test_faults", "test_docs", "test_cases", "test_clean_pipeline")
+        (
+            "test_reproduce", "test_core_library", "test_faults", "test_pipes",
+            "test_sft_select_fit", "test_dedup_redis", "test_plugin_conduct",
+            "test_train_distributed", "test_train_resume", "test_docs", "test_dedup_tasks",
+            "test_scaling", "test_tok_bytelevel",
+        )
     )
-}
-"""Test files that take longest, the longest first."""
+}  # fmt: skip
+"""Test files that take longest, as a whole run's `--junit-xml` tells, the longest first."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -58,6 +58,7 @@ def test_an_external_that_is_no_folder_is_told(tmp_path: Path) -> None:
     assert done.code == 2 and "is no folder" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the full benchmarks are not on this machine")
 def test_every_claim_holds_on_the_authors_files() -> None:
     checks: list[Check] = run_checks(SHARED / "benchmarks", SHARED / "external")
