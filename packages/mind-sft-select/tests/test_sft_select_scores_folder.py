@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from mind_core import Reason
 from mind_core.errors import MindError, UsageError
 from mind_core.files import MANIFEST, PARTIAL
-from mind_sft_select.scoring.scores_folder import ScoresFolder
+from mind_core.runner import BatchResult
+from mind_sft_select.instructions import Instruction
+from mind_sft_select.score_stream import ScoreStep
+from mind_sft_select.scoring.scores_folder import ScoresFolder, key_of
 
 IDENTITY = {"model": "m"}
 ROWS = [{"key": "a", "score": 1.0}, {"key": "b", "score": 2.0}]
@@ -51,3 +57,30 @@ def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another model"):
         ScoresFolder(tmp_path, {"model": "n"})
     assert json.loads((tmp_path / MANIFEST).read_text())["version"] == 1
+
+
+def test_what_a_shard_gave_no_score_is_rejected_or_bad_and_none_is_lost(tmp_path: Path) -> None:
+    reasons = (None, "too_long", "not_finite", "no_answer")
+    given = [
+        Instruction(f"in:{n}", {"id": n, "messages": [{"role": "user", "content": str(n)}]},
+                    Reason("no_answer") if reason == "no_answer" else None)
+        for n, reason in enumerate(reasons, 1)
+    ]  # fmt: skip
+    sums = {"turns": [[6.0, 2, 0.0, 1, 9]], "prompt_tokens": 5, "question_language": "en"}
+    rows = [
+        {"key": key_of(one.record["messages"]), "language": "en", "answer_bytes": 9,
+         **(sums if reason is None else {"reason": reason})}
+        for one, reason in zip(given, reasons, strict=True)
+    ]  # fmt: skip
+    folder = ScoresFolder(tmp_path / "scores", IDENTITY)
+    folder.write(0, rows)
+    model: Any = SimpleNamespace(model=SimpleNamespace(named="run/05-model", fingerprint="f" * 64))
+    step = ScoreStep(model, folder)
+    outcome = step(BatchResult(payload=given))
+    assert [json.loads(line)["id"] for line in outcome.kept] == [1]
+    assert outcome.rejected == {"score.too_long": 1, "score.no_answer": 1}
+    [(error, line)] = outcome.bad
+    assert (error.reason, json.loads(line)["id"]) == ("not_finite", 3)
+    assert "in:3" in error.message and "record 3 under run/05-model" in str(error.cause)
+    assert step.lengths == {"scored": [9], "too_long": [9]} and step.number == 1
+    assert (step.details()["reused"], step.details()["languages"]["en"]["records"]) == (4, 1)

@@ -46,8 +46,13 @@ def test_shares_are_kept_by_the_language_that_has_least() -> None:
     for i in range(30):
         sample.offer(hash64(b"z%d" % i, 0), "十个".encode(), "zh")
     sample.texts()
-    assert sample.drawn["zh"]["bytes"] == 180
-    assert sample.drawn["en"]["bytes"] == 60
+    assert sample.drawn == {
+        "zh": {"documents": 30, "bytes": 180},
+        "en": {"documents": 6, "bytes": 60},
+    }
+    assert sample.as_dict() == {
+        "limit_bytes": 1000, "shares": {"en": 0.25, "zh": 0.75}, "languages": sample.drawn
+    }  # fmt: skip
 
 
 def test_a_share_without_text_is_an_error() -> None:
