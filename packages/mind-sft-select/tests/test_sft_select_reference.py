@@ -20,7 +20,7 @@ from mind_sft_select.references import ALL, _from_scores, read_reference
 from mind_sft_select.scorers.entropy import Entropy
 from mind_sft_select.scoring.answer_model import AnswerModel, model_of
 from mind_sft_select.scoring.run import ScoreOptions, run_scores
-from mind_sft_select.scoring.templates import ConversationTemplate
+from mind_sft_select.scoring.templates import Answer, ConversationTemplate, EncodedChat
 from mind_sft_select.selecting import _texts_of
 
 TEXTS: list[Record] = [{"text": text} for text in (
@@ -127,3 +127,23 @@ def test_a_reference_of_mind_eval_has_the_languages_that_it_measured(tmp_path: P
 )  # fmt: skip
 def test_an_item_is_known_by_what_it_asks(record: Record, texts: list[str]) -> None:
     assert _texts_of(record) == texts
+
+
+@pytest.mark.parametrize("wrong", [3, 4])
+def test_a_text_that_is_none_is_named_by_its_number_behind_the_first_batch_too(
+    scorer: AnswerModel, model_folder: Path, monkeypatch: pytest.MonkeyPatch, wrong: int
+) -> None:
+    monkeypatch.setattr("mind_sft_select.reference_measure.AT_ONCE", 2)
+    monkeypatch.setattr("mind_sft_select.scorers.entropy.TEXTS_AT_ONCE", 2)
+    rows = [{"text": "水"}] * (wrong - 1) + [{"id": "x"}]
+    for measure in (
+        lambda: measure_texts(scorer, rows), lambda: Entropy(model=str(model_folder)).own(rows)
+    ):  # fmt: skip
+        with pytest.raises(MindError, match=f"reference record {wrong}\\b"):
+            measure()
+
+
+def test_a_prompt_is_what_no_answer_and_no_end_of_one_is() -> None:
+    chat = EncodedChat(list(range(20)), [Answer(3, 5, 9), Answer(9, 9, 0), Answer(12, 19, 30)])
+    assert chat.prompt_tokens == 20 - 3 - 1 - 8
+    assert EncodedChat([1, 2], []).prompt_tokens == 2
