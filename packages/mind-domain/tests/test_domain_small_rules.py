@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mind_core import MindError, Reason, Record
@@ -13,6 +14,9 @@ from mind_domain.commands.shared import require_log, require_one_of
 from mind_domain.domains.dialogues import read_dialogue
 from mind_domain.domains.finance.classes import class_of, edges_of, fit_edges, quantiles_of
 from mind_domain.domains.finance.price_rows import _day, _is_empty, _number
+from mind_domain.ratings.ballots import Ballot
+from mind_domain.ratings.games import gather_games
+from mind_domain.ratings.rating import RatingRule, _strengths
 from mind_domain.requests import _Pace
 from mind_domain.split_files import Cuts
 
@@ -133,3 +137,16 @@ def test_a_split_needs_a_day_and_its_sides_in_order() -> None:
     for cuts in (Cuts(), Cuts("2021-06-01", fractions="0.8,0.2")):
         with pytest.raises(UsageError, match="one of the two"):
             cuts.check()
+
+
+@pytest.mark.parametrize("model", ["bradley-terry", "davidson"])
+def test_draws_without_a_prior_have_a_thousandth_so_that_each_has_strengths(model: str) -> None:
+    ballots = [
+        Ballot(f"q{n}", (("a",), ("b",)) if n % 3 else (("b",), ("a",))) for n in range(6)
+    ]  # fmt: skip
+    games = gather_games(ballots)
+    whole, drawn = _strengths(ballots, games, RatingRule(model, prior=0.0, draws=60))
+    alike, same = _strengths(ballots, games, RatingRule(model, prior=1e-3, draws=60))
+    assert drawn.tolist() == same.tolist() and drawn.shape == (60, 2)
+    assert np.isfinite(drawn).all() and whole.tolist() != alike.tolist()
+    assert _strengths(ballots, games, RatingRule(model, draws=0))[1].shape == (0, 2)
