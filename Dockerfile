@@ -12,11 +12,11 @@ ARG TORCH=cpu
 ARG TORCH_INDEX=
 COPY constraints.txt /tmp/constraints.txt
 COPY --from=wheels /wheels /wheels
-RUN if [ "$TORCH" = cuda ]; then sed -i '/^torch==/d' /tmp/constraints.txt && pip install --no-cache-dir torch; \
+RUN if [ "$TORCH" = cuda ]; then pip install --no-cache-dir -c /tmp/constraints.txt torch; \
     else pip install --no-cache-dir -c /tmp/constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch; fi \
     && pip install --no-cache-dir -c /tmp/constraints.txt /wheels/*.whl pyarrow \
     && rm -rf /wheels /tmp/constraints.txt
-RUN useradd --create-home mind
-USER mind
+RUN useradd --create-home --uid 1000 mind
+USER 1000
 WORKDIR /data
 CMD ["mind-clean", "--help"]

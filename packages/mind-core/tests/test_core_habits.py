@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mind_core import options, progress
+from mind_core import cli, options, progress
 from mind_core.errors import MindError, UsageError
 from mind_core.foreign import missing
 from mind_core.output import write_records
@@ -122,3 +122,13 @@ def test_the_time_left_is_reckoned_from_the_share(monkeypatch: pytest.MonkeyPatc
 def test_an_address_is_still_told(tmp_path: Path) -> None:
     assert isinstance(missing("https://example.org/a.zst", None), MindError)
     assert "curl" in str(missing("https://example.org/a.zst", None).hint)
+
+
+@pytest.mark.parametrize("flag", ["-v", "-V"])
+def test_who_asks_for_a_version_or_for_more_words_is_told(
+    flag: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = pytest.importorskip("mind_clean.cli").app
+    assert cli._run(app, "mind-clean", [flag]) == 2
+    said = capfd.readouterr().err
+    assert "`mind-clean --version`" in said and "--progress" in said

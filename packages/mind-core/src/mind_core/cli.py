@@ -184,6 +184,8 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     except _ClickUsageError as error:
         path = error.ctx.command_path if error.ctx is not None else tool
         message, hint = error.format_message(), f"`{path} --help` shows the usage"
+        if message.startswith(("No such option: -v", "No such option: -V")):
+            hint = f"`{tool} --version` prints the versions; the live line comes with --progress"
         for name in QUESTIONS:
             if message in (f"No such command '{name}'.", f"No such command '{name[:-1]}'."):
                 hint = f"`{tool} --{name}`"
