@@ -20,7 +20,7 @@ LOOP_TESTS = sorted(
     for name in (
         "dedup_kernels", "dedup_scanning", "dedup_decide", "dedup_shingles", "clean_parse",
         "clean_judge", "clean_text_stats", "clean_character_counts", "core_ngrams",
-        "clean_phrases", "tok_fast_bpe", "tok_bytelevel",
+        "clean_phrases", "tok_fast_bpe", "tok_bytelevel", "tok_dropout",
     )
     for file in Path("packages").glob(f"*/tests/test_{name}.py")
 )  # fmt: skip
@@ -28,9 +28,10 @@ BENCHMARKS = sorted(
     set(Path("benchmarks").glob("*.py"))
     - {
         Path(f"benchmarks/{name}.py")
-        for name in ("measuring", "shipped", "eval_parity", "tok_compare", "weights")
+        for name in ("measuring", "shipped", "eval_parity", "tok_compare", "tok_exact", "tok_gguf",
+                     "weights")
     }
-)
+)  # fmt: skip
 
 
 def _install(session: nox.Session, *wanted: str) -> None:
