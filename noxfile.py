@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tomllib
 from pathlib import Path
 
 import nox
@@ -71,9 +73,22 @@ def docs_update(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def site(session: nox.Session) -> None:
-    """Build the site into dist/site; a link that leads nowhere is an error."""
+    """Build the site into dist/site/VERSION beside the versions there; a dead link is an error."""
     _install(session, "mkdocs-material>=9.6,<10", "jieba>=0.42.1")
-    session.run("mkdocs", "build", "--strict", env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    version = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+    folder = DIST / "site"
+    session.run(
+        "mkdocs", "build", "--strict", "--site-dir", str(folder / version),
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )  # fmt: skip
+    # What the theme's list of versions reads, the newest first; the front page leads to that one.
+    found = [path.parent.name for path in folder.glob("*/index.html")]
+    found.sort(key=lambda name: [int(part) for part in re.findall(r"\d+", name)], reverse=True)
+    rows = [{"version": name, "title": name, "aliases": []} for name in found]
+    (folder / "versions.json").write_text(json.dumps(rows) + "\n")
+    (folder / "index.html").write_text(
+        f'<!doctype html><meta http-equiv="refresh" content="0; url={found[0]}/index.html">\n'
+    )
 
 
 @nox.session

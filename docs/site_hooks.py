@@ -89,18 +89,16 @@ def menu(pages: list[str]) -> list[dict[str, Any]]:
 
 def options_page() -> str:
     """Return the shared options: which tools have each, and what it does."""
-    import typer
+    from mind_core.command_tree import command_tree
 
     rows: dict[str, tuple[str, list[str]]] = {}
     for tool in TOOLS:
-        app = importlib.import_module(f"{tool.replace('-', '_')}.cli").app
-        root = typer.main.get_command(app)
-        for verb, command in [("", root), *sorted(getattr(root, "commands", {}).items())]:
+        for called, command in command_tree(tool):
             for parameter in command.params:
                 if getattr(parameter, "help", None) and parameter.opts[0].startswith("-"):
                     name = ", ".join(sorted(parameter.opts, key=len))
                     entry = rows.setdefault(f"{name}\0{parameter.help}", (name, []))
-                    entry[1].append(f"{tool} {verb}".strip())
+                    entry[1].append(called)
     lines = ["# Options", "", "Every option of every tool, from the code.", "",
              "| option | what it does | of |", "|---|---|---|"]  # fmt: skip
     for key in sorted(rows, key=lambda key: key.lstrip("-").lower()):
