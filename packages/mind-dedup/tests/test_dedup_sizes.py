@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import zstandard
 
-from mind_core.testing import run_tool
+from mind_core import cli
+from mind_dedup.cli import app
 from mind_dedup.input_size import _TELLS, InputSize, _unpacked, expected_bytes
 from mind_dedup.keep.policies import Newest, quality_of
 from mind_dedup.passages import joined
@@ -74,10 +75,16 @@ def test_spans_that_touch_are_one_and_keep_their_first_run() -> None:
     assert joined(np.zeros(0, np.int64), np.zeros(0, np.int64)) == []
 
 
-def test_a_run_without_verification_says_so_and_no_other() -> None:
-    rows = [{"id": str(n), "text": "水 " * 30 + str(n)} for n in range(2)]
-    for arguments, warned in (([], False), (["--unverified"], True),
-                              (["--signature", "url", "--unverified"], False)):  # fmt: skip
-        done = run_tool("mind-dedup", ["--allow", *arguments], rows)
-        assert done.code == 0, done.stderr
-        assert ("warning: unverified" in done.stderr) is warned, arguments
+@pytest.mark.parametrize(
+    ("arguments", "warned"),
+    [([], False), (["--unverified"], True), (["--signature", "url", "--unverified"], False)],
+)
+def test_a_run_without_verification_says_so_and_no_other(
+    arguments: list[str], warned: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "in.jsonl.zst"
+    empty.write_bytes(zstandard.compress(b""))
+    with pytest.raises(SystemExit) as ended:
+        cli.run(app, "mind-dedup", [str(empty), "-o", str(tmp_path / "out"), *arguments])
+    shown = capsys.readouterr().err
+    assert (ended.value.code, "warning: unverified" in shown) == (0, warned), shown

@@ -10,10 +10,10 @@ import pytest
 
 from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
-from mind_domain.commands.shared import require_log, require_one_of
 from mind_domain.domains.dialogues import read_dialogue
 from mind_domain.domains.finance.classes import class_of, edges_of, fit_edges, quantiles_of
 from mind_domain.domains.finance.price_rows import _day, _is_empty, _number
+from mind_domain.options import require_log, require_one_of
 from mind_domain.ratings.ballots import Ballot
 from mind_domain.ratings.games import gather_games
 from mind_domain.ratings.rating import RatingRule, _strengths

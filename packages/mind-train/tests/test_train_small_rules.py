@@ -14,10 +14,10 @@ from mind_core import MindError
 from mind_train.checkpoint import CONFIG, read_config
 from mind_train.experiments.outcomes import Effect, spearman, two_sided
 from mind_train.experiments.regmix import _number
+from mind_train.metrics import describe, in_words
 from mind_train.models.gpt_neo import GPTNeoConfig
 from mind_train.models.mindllm import MindLLMConfig
 from mind_train.references.runs import ReferenceRun
-from mind_train.wording import describe, in_words
 
 
 @pytest.mark.parametrize(
