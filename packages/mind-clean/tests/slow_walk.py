@@ -19,9 +19,8 @@ from mind_clean.extractors.blocks.element_rules import (
     word_set,
 )
 from mind_clean.extractors.blocks.name_rules import weigh_attributes
-from mind_clean.extractors.bounds import bounded
-from mind_clean.extractors.line_breaks import WIDE
-from mind_clean.extractors.surrogates import encoded
+from mind_clean.extractors.bounds import bounded, encode_page
+from mind_clean.extractors.wide_characters import WIDE
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import visible_characters
 
@@ -74,7 +73,7 @@ def _meanings() -> dict[int, tuple[int, str]]:
 
 def read(html: str) -> Page:
     """Return the blocks of a page."""
-    tree = LexborHTMLParser(bounded(with_end_tags(encoded(html)), _HARMLESS))
+    tree = LexborHTMLParser(bounded(with_end_tags(encode_page(html)), _HARMLESS))
     body = tree.body
     if body is None:
         return Page()

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from mind_clean.character_counts import count_classes, count_visible
-from mind_clean.letters import Letters, _classes, letters_of
+from mind_clean.letters import LetterCounts, _classes, count_letters
 
 EVERYTHING = "".join(map(chr, range(0x110000)))
 
@@ -26,6 +26,6 @@ def test_letters_are_counted_as_by_a_table() -> None:
     for text in texts:
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         classes = _classes().take(points, mode="clip")
-        expected = np.bincount(classes, minlength=len(Letters._fields)).tolist()
-        assert count_classes(text, _classes(), len(Letters._fields)).tolist() == expected
-        assert list(letters_of(text)) == expected
+        expected = np.bincount(classes, minlength=len(LetterCounts._fields)).tolist()
+        assert count_classes(text, _classes(), len(LetterCounts._fields)).tolist() == expected
+        assert list(count_letters(text)) == expected

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mind_clean.letters import _SIZE, Letters, _classes
-from mind_clean.variant_sets import variant_sets
+from mind_clean.letters import _SIZE, LetterCounts, _classes, variant_sets
 
 
 def encoded_by(charset: str) -> set[str]:
@@ -20,11 +19,11 @@ def test_variants_are_what_one_character_set_alone_has() -> None:
 
 def test_letters_are_those_of_str() -> None:
     table = _classes()
-    named = {name: number for number, name in enumerate(Letters._fields)}
-    figures, unassigned = table == named["figures"], table == named["unassigned_han"]
-    alphabetic = (table > 0) & ~figures & ~unassigned
+    named = {name: number for number, name in enumerate(LetterCounts._fields)}
+    numerals, unassigned = table == named["numerals"], table == named["unassigned_han"]
+    alphabetic = (table > 0) & ~numerals & ~unassigned
     everything = list(map(chr, range(_SIZE)))
     assert alphabetic[:-1].tolist() == [c.isalpha() for c in everything]
     alone = [c.isalnum() and not (c.isalpha() or c.isdecimal()) for c in everything]
-    assert (figures | unassigned)[:-1][alone].all()
-    assert not figures[:-1][~np.array(alone)].any()
+    assert (numerals | unassigned)[:-1][alone].all()
+    assert not numerals[:-1][~np.array(alone)].any()

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from mind_clean.contamination.index import index_for
-from mind_clean.filters.contamination import Contamination
+from mind_clean.filters.contamination import Contamination, load_index
 from mind_core.errors import UsageError
 from mind_core.testing import check_filter, run_tool
 from mind_core.text.benchmark_files import benchmark_files, read_texts
@@ -108,7 +107,7 @@ def test_every_shape_of_benchmark_file_is_read(tmp_path: Path) -> None:
     files = benchmark_files([str(tmp_path)])
     assert [path.name[0] for path in files] == list("abcdefghi")
     for path in files:
-        index = index_for((str(path),), (), 13, 10)
+        index = load_index((str(path),), (), 13, 10)
         for question in QUESTIONS[:2]:
             overlap = index.overlap(question, 3, 0.7)
             assert overlap is not None, path
@@ -178,4 +177,4 @@ def test_workers_share_one_index_and_give_the_same(tmp_path: Path) -> None:
     assert results[0].code == 0, results[0].stderr
     assert results[0].stdout == results[1].stdout
     assert len(results[0].records) == 20
-    index_for.cache_clear()
+    load_index.cache_clear()

@@ -13,10 +13,9 @@ from typer.testing import CliRunner
 from mind_clean.cli import app
 from mind_clean.filters.han_count import HanCount
 from mind_clean.filters.language import Language
-from mind_clean.filters.repeated_phrase_share import RepeatedPhraseShare
+from mind_clean.filters.phrase_shares import RepeatedPhraseShare, SitePhraseShare
 from mind_clean.filters.running_text import RunningText
 from mind_clean.filters.sensitive_words import SensitiveWords
-from mind_clean.filters.site_phrase_share import SitePhraseShare
 from mind_clean.filters.text_density import TextDensity
 from mind_clean.filters.url import Url
 from mind_clean.transforms.emoji import without_emoji

@@ -9,9 +9,9 @@ import pytest
 
 from mind_clean.density import density, page_characters
 from mind_clean.extractors.bounds import MAX_DEPTH, bounded
-from mind_clean.extractors.line_breaks import join_han_lines
 from mind_clean.extractors.resiliparse import Resiliparse
 from mind_clean.extractors.trafilatura import Trafilatura, library
+from mind_clean.extractors.wide_characters import join_han_lines
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import MainText, visible_characters
 from mind_core.errors import UsageError

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from mind_clean.pipeline import Cleaning, CleanOptions, make_plugins
+from mind_clean.pipeline import CleanOptions, CleanPasses, make_plugins
 from mind_clean.steps import effective_recipe, make_steps
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch, read_records
@@ -93,7 +93,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 def walk_of(*without: str) -> Callable[[Batch], BatchResult]:
     plugins = make_plugins()
     recipe = effective_recipe(plugins, without=without)
-    (only,) = Cleaning(make_steps(plugins, recipe), CleanOptions()).passes()
+    (only,) = CleanPasses(make_steps(plugins, recipe), CleanOptions()).passes()
     return only.work()
 
 

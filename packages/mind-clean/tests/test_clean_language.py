@@ -19,9 +19,8 @@ from mind_clean.filters.language import Language
 from mind_clean.filters.url import Url
 from mind_clean.hans_hant import language_by_script
 from mind_clean.language_models import detect
-from mind_clean.letters import letters_of
-from mind_clean.transforms.detect_language import DetectLanguage
-from mind_clean.transforms.script import Script
+from mind_clean.letters import count_letters
+from mind_clean.transforms.language import DetectLanguage, Script
 from mind_core.testing import ODD_TEXTS, check_filter, check_transform
 from mind_core.text.languages import language_of, language_of_text
 from mind_core.text.scripts import count_han
@@ -148,17 +147,17 @@ def test_detection_needs_no_network() -> None:
 
 @given(st.one_of(st.text(max_size=40), st.text("aé½Ⅷ_1\U0002fa1e一国國かア한ы。", max_size=9)))
 def test_letters_are_those_of_the_core(text: str) -> None:
-    letters = letters_of(text)
+    letters = count_letters(text)
     assert letters.chinese == count_han(text)
     assert language_by_script(letters) == language_of_text(text)
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
 def test_letters_of_odd_texts(text: str) -> None:
-    assert letters_of(text).chinese == count_han(text)
-    assert language_by_script(letters_of(text)) == language_of_text(text)
-    assert sum(letters_of(text)) == len(text)
-    assert letters_of(text).alphabetic == sum(map(str.isalpha, text))
+    assert count_letters(text).chinese == count_han(text)
+    assert language_by_script(count_letters(text)) == language_of_text(text)
+    assert sum(count_letters(text)) == len(text)
+    assert count_letters(text).alphabetic == sum(map(str.isalpha, text))
 
 
 def test_url() -> None:

@@ -13,10 +13,10 @@ import pytest
 from mind_clean.filters.quality import Quality
 from mind_clean.quality import training
 from mind_clean.quality.cli import train
+from mind_clean.quality.folder import one_line
 from mind_clean.quality.model_check import check_model
 from mind_clean.quality.model_file import LABELS, features_of, write_model
 from mind_clean.quality.report import curve
-from mind_clean.quality.words import one_line
 from mind_core.errors import MindError, UsageError
 from mind_core.output import write_records
 

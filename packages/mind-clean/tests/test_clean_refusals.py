@@ -15,7 +15,7 @@ from mind_clean.html_bytes import PAGE_TYPES, page_of
 from mind_clean.lexicon import read_lexicon
 from mind_clean.pii_rules.id_number import is_id_number
 from mind_clean.pipeline import make_plugins, run_clean
-from mind_clean.transforms.detect_language import DetectLanguage
+from mind_clean.transforms.language import DetectLanguage
 from mind_core import Reason
 from mind_core.errors import UsageError
 from mind_core.recipe import Recipe

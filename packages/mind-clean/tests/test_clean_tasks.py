@@ -204,7 +204,7 @@ def test_counts_do_not_begin_anew_at_2_to_the_32() -> None:
 
 def test_which_sources_are_named_does_not_depend_on_how_records_are_parted() -> None:
     """A thousand sources are named, those met first; a part does not know which these are."""
-    whole, parts = Funnel(), [Funnel(most_sources=None) for _ in range(3)]
+    whole, parts = Funnel(), [Funnel(max_sources=None) for _ in range(3)]
     for number in range(1600):
         record = {"source": f"s{number * 7 % 1300}", "text": "a"}
         whole.add(record, "kept")

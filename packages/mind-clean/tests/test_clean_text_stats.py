@@ -40,7 +40,7 @@ mixed = st.lists(pieces, max_size=30).flatmap(
 def check(text: str) -> None:
     """Compare all measures of a text with plain Python's."""
     found = measured(text)
-    assert found.surface._asdict() == surface(text)
+    assert found.line_stats._asdict() == surface(text)
     full = [line for line in text.split("\n") if line.strip()]
     for most in (0, 3, 30, 254):
         assert found.lines_up_to(most) == sum(len(line) <= most for line in full)
@@ -78,13 +78,13 @@ def test_chinese_is_cut_as_jieba_cuts_it(text: str) -> None:
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
 def test_odd_texts(text: str) -> None:
     check(text[:5000])
-    assert measured(text).surface.characters == len(text)
+    assert measured(text).line_stats.characters == len(text)
     assert measured(text).repeated("zh") == repeated_grams(measured(text).word_list("zh"))
 
 
 def test_real_texts_of_both_languages() -> None:
     for identity, _, text in REAL[::3]:
-        assert measured(text).surface._asdict() == surface(text), identity
+        assert measured(text).line_stats._asdict() == surface(text), identity
         check(text[:20_000])
 
 
@@ -113,10 +113,10 @@ def test_measures_may_be_asked_in_any_order() -> None:
     """Words and lines share working memory; whoever comes later must not read the other's."""
     text = "A line of words.\nA line of words.\n\n我们的一行。\n我们的一行。" * 3
     forward, backward = measured(text), None
-    forward_answers = (forward.surface, forward.words("en"), forward.repeated("zh"))
+    forward_answers = (forward.line_stats, forward.words("en"), forward.repeated("zh"))
     measured("other")
     backward = measured(text)
-    answers = (backward.repeated("zh"), backward.words("en"), backward.surface)
+    answers = (backward.repeated("zh"), backward.words("en"), backward.line_stats)
     assert forward_answers == answers[::-1]
     assert isinstance(backward, TextStats)
 

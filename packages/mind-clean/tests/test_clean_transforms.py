@@ -9,11 +9,11 @@ import pytest
 
 from mind_clean.annotations import annotated
 from mind_clean.hans_hant import script_of
+from mind_clean.letters import variant_sets
 from mind_clean.transforms.emoji import Emoji, without_emoji
-from mind_clean.transforms.script import Script
+from mind_clean.transforms.language import Script
 from mind_clean.transforms.unicode import MAX_COMBINING, Unicode, normalised
 from mind_clean.transforms.whitespace import Whitespace
-from mind_clean.variant_sets import variant_sets
 from mind_core import Record
 from mind_core.testing import ODD_TEXTS, check_transform
 

@@ -1,4 +1,4 @@
-"""What a worker does with a batch: every record through the steps of one walk."""
+"""What a worker does with a batch: every record through the steps of one pass."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ MARKS = "marks"
 
 @dataclass
 class BatchStats:
-    """What a walk tells besides lines: how records ended, and the keys that were asked for."""
+    """What a pass returns besides lines: how records ended, and the keys to be counted."""
 
-    funnel: Funnel = field(default_factory=lambda: Funnel(most_sources=None))
+    funnel: Funnel = field(default_factory=lambda: Funnel(max_sources=None))
     keys: list[Keys] = field(default_factory=list)
 
 
@@ -41,7 +41,7 @@ class BatchStats:
 class CleanBatch:
     """Take every record of a batch through the steps until one drops it.
 
-    After the steps, `counting` gives the keys of each record that is left; a walk with it is not
+    After the steps, `counting` gives the keys of each record that is left; a pass with it is not
     the last, so nothing has ended there for those records.
     """
 
@@ -59,15 +59,15 @@ class CleanBatch:
             for position, line, record in outcome.records(batch):
                 clock.start()
                 try:
-                    self._walk(record, position, line, outcome, clock)
+                    self._run_steps(record, position, line, outcome, clock)
                 except BadRecord as error:
                     outcome.bad.append((error, line))
         return outcome
 
-    def _walk(
+    def _run_steps(
         self, came: Record, position: str, line: bytes, outcome: BatchResult, clock: RecordClock
     ) -> None:
-        walked: BatchStats = outcome.payload
+        stats: BatchStats = outcome.payload
         record = came if self.read is None else self.read(came, position, line)
         for step in self.steps:
             before, text = record, str(record.get("text"))
@@ -88,12 +88,12 @@ class CleanBatch:
                 return
         if self.counting is not None:
             try:
-                walked.keys.append(self._keys(self.counting, record, position, line, clock))
+                stats.keys.append(self._keys(self.counting, record, position, line, clock))
             except OverLimit as over:
                 self._set_aside(self.counting, record, over, position, line, outcome)
                 return
         else:
-            walked.funnel.add(record, KEPT)
+            stats.funnel.add(record, KEPT)
         outcome.keep(line if record is came else _encodable(record, position, line))
 
     def _drop(
@@ -107,8 +107,8 @@ class CleanBatch:
     ) -> None:
         _encodable(record, position, line)
         outcome.reject(record, "mind-clean", step.name, reason)
-        walked: BatchStats = outcome.payload
-        walked.funnel.add(record, step.name, reason, outcome.rejects[-1])
+        stats: BatchStats = outcome.payload
+        stats.funnel.add(record, step.name, reason, outcome.rejects[-1])
 
     def _set_aside(
         self,
@@ -129,9 +129,9 @@ class CleanBatch:
             record = self._without_text(record)
         outcome.marked[f"{step.name}.{reason}"] += 1
         record = _marked(record, step.name, reason)
-        walked: BatchStats = outcome.payload
+        stats: BatchStats = outcome.payload
         if self.counting is None:
-            walked.funnel.add(record, KEPT)
+            stats.funnel.add(record, KEPT)
         outcome.keep(_encodable(record, position, line))
 
     def _take(

@@ -1,4 +1,4 @@
-"""What is plugged already, through the same door as everybody else's plugins."""
+"""The built-in components, offered by the same hooks as those of plugins."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def register_documents() -> Offers[DocumentReader]:
         "txt": "mind_clean.documents.texts:PlainText",
         "md": "mind_clean.documents.texts:Markdown",
         "markdown": "mind_clean.documents.texts:Markdown",
-        "html": "mind_clean.documents.pages:Page",
-        "htm": "mind_clean.documents.pages:Page",
-        "xhtml": "mind_clean.documents.pages:Page",
+        "html": "mind_clean.documents.texts:Page",
+        "htm": "mind_clean.documents.texts:Page",
+        "xhtml": "mind_clean.documents.texts:Page",
         "epub": "mind_clean.documents.epub:Epub",
     }
 
@@ -39,8 +39,8 @@ def register_transforms() -> Offers[Transform]:
         "unicode": "mind_clean.transforms.unicode:Unicode",
         "emoji": "mind_clean.transforms.emoji:Emoji",
         "whitespace": "mind_clean.transforms.whitespace:Whitespace",
-        "script": "mind_clean.transforms.script:Script",
-        "detect_language": "mind_clean.transforms.detect_language:DetectLanguage",
+        "script": "mind_clean.transforms.language:Script",
+        "detect_language": "mind_clean.transforms.language:DetectLanguage",
         "c4_lines": "mind_clean.transforms.c4_lines:C4Lines",
         "pii": "mind_clean.transforms.pii:Pii",
         "mask_sensitive_words": "mind_clean.transforms.mask_sensitive_words:MaskSensitiveWords",
@@ -67,6 +67,6 @@ def register_filters() -> Offers[Filter]:
         "fineweb": "mind_clean.filters.fineweb:Fineweb",
         "fineweb2_zh": "mind_clean.filters.fineweb2_zh:Fineweb2Zh",
         "quality": "mind_clean.filters.quality:Quality",
-        "repeated_phrase_share": "mind_clean.filters.repeated_phrase_share:RepeatedPhraseShare",
-        "site_phrase_share": "mind_clean.filters.site_phrase_share:SitePhraseShare",
+        "repeated_phrase_share": "mind_clean.filters.phrase_shares:RepeatedPhraseShare",
+        "site_phrase_share": "mind_clean.filters.phrase_shares:SitePhraseShare",
     }

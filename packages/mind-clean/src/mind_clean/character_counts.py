@@ -161,7 +161,8 @@ def count_visible_source(data: Bytes, at: int, end: int) -> int:
 @kernel
 def count_trimmed(data: Bytes, at: int, end: int) -> int:
     """Count the characters of a run of the source, less the white space at both its ends."""
-    length, trimmed = 0, 0
+    length = 0  # characters so far, without white space before the first one to be seen
+    trimmed = 0  # those up to the last one to be seen
     while at < end:
         byte = data[at]
         if is_plain(byte):

@@ -109,14 +109,14 @@ def _weighed(data: bytes, found: DecodedPage, bonus: float = _BONUS) -> DecodedP
         return found
     if not _HIGH.search(data):
         return found
-    best, most = found, plausibility(found.text) + bonus
+    best, best_worth = found, plausibility(found.text) + bonus
     for charset in _CHINESE:
         if charset == found.charset:
             continue
         other = _replaced(data, charset)
         worth = plausibility(other.text)
-        if worth > most and worth > 0 and other.undecodable <= _FEW * max(1, len(other.text)):
-            best, most = other, worth
+        if worth > best_worth and worth > 0 and other.undecodable <= _FEW * max(1, len(other.text)):
+            best, best_worth = other, worth
     return best
 
 

@@ -1,4 +1,4 @@
-"""The door of mind-clean: options → recipe → pipeline."""
+"""The command line of mind-clean: options → recipe → pipeline."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def clean(
         plugins, shared.recipe, step or (), shared.assignments, shared.mark, without=without or ()
     )
     if shared.print_recipe:
-        from mind_clean.plan import recipe_text
+        from mind_clean.steps import recipe_text
 
         write_out(recipe_text(plugins, effective))
         return
@@ -171,10 +171,10 @@ def clean(
 
         _check_records(read_as)
         if shared.dry_run:
-            from mind_clean.plan import plan
+            from mind_clean.steps import list_steps
 
             find_files(job.inputs, job.from_list, TOOL)
-            write_out(plan(plugins, effective))
+            write_out(list_steps(plugins, effective))
         else:
             run_clean_job(
                 plugins, effective, job, made, level=stream.level, skip_bad=stream.skip_bad
@@ -182,10 +182,10 @@ def clean(
         return
     stream = replace(stream, inputs=_inputs(plugins, read_as, stream.inputs))
     if shared.dry_run:
-        from mind_clean.plan import plan
+        from mind_clean.steps import list_steps
 
         check_stream(stream, report)
-        write_out(plan(plugins, effective))
+        write_out(list_steps(plugins, effective))
         return
     shared.require_input()
     run_clean(plugins, effective, stream, made)

@@ -42,7 +42,7 @@ class Funnel:
     records: Counter[End] = field(default_factory=Counter)
     characters: Counter[End] = field(default_factory=Counter)
     samples: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
-    most_sources: int | None = MAX_SOURCES
+    max_sources: int | None = MAX_SOURCES
     """None for a part of a whole, as which sources are the first is known of the whole alone."""
     _sources: set[str] = field(default_factory=set)
 
@@ -91,7 +91,7 @@ class Funnel:
 
     def _source(self, source: str) -> str:
         if source not in self._sources:
-            if self.most_sources is not None and len(self._sources) >= self.most_sources:
+            if self.max_sources is not None and len(self._sources) >= self.max_sources:
                 return OTHER
             self._sources.add(source)
         return source

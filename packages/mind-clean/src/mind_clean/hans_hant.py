@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mind_clean.annotations import TOOL
-from mind_clean.deferred_loops import DeferredLoops
-from mind_clean.letters import Letters, letters_of
+from mind_clean.deferred import DeferredLoops
+from mind_clean.letters import LetterCounts, count_letters
 from mind_core import Record
 from mind_core.records import annotation
 from mind_core.text import languages
@@ -13,7 +13,7 @@ from mind_core.text.languages import HAN_SHARE_OF_CHINESE
 _loop = DeferredLoops()
 
 
-def language_by_script(letters: Letters) -> str:
+def language_by_script(letters: LetterCounts) -> str:
     """Return "zh", "en" or "und" by the share of Chinese characters.
 
     It is what `mind_core.text.languages.language_of_text` says of the text.
@@ -33,7 +33,7 @@ def language_of(record: Record) -> str:
         return languages.language_of(record)
     if not _loop.are_worth_loading(text):
         return languages.language_of_text(text)
-    return language_by_script(letters_of(text))
+    return language_by_script(count_letters(text))
 
 
 def script_of(text: str, language: str) -> str:
@@ -42,7 +42,7 @@ def script_of(text: str, language: str) -> str:
     Chinese is Hans or Hant by majority, Hani if its characters belong to both; other text is Latn
     if most letters are Latin, Jpan and Kore for these languages, else Zyyy.
     """
-    letters = letters_of(text)
+    letters = count_letters(text)
     if language == "zh":
         if letters.simplified == letters.traditional:
             return "Hani"

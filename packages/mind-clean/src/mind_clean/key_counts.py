@@ -1,4 +1,4 @@
-"""Exact counts of 64-bit keys in bounded memory: what one walk over a stream tells the next.
+"""Exact counts of 64-bit keys in bounded memory: what one pass over a stream hands to the next.
 
 Keys wait in a buffer; a full buffer is sorted and counted to a run; runs that fill half of the
 budget go to a temporary file. At the end the runs are merged, a range of keys at a time. Two
@@ -79,7 +79,7 @@ class KeyCounter:
         found: list[FrequentKeys] = []
         held = 0
         for keys, counts in self._ranges():
-            found.append(_at_least(keys, counts, min_count))
+            found.append(_with_min_count(keys, counts, min_count))
             held += len(found[-1]) * _BYTES_PER_KEY
             if self._spilled and held > self.budget:
                 raise MindError(
@@ -214,6 +214,6 @@ def _merged(runs: list[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:
     return keys[starts], np.minimum(sums, np.iinfo(np.uint32).max).astype(np.uint32)
 
 
-def _at_least(keys: Keys, counts: Counts, min_count: int) -> FrequentKeys:
+def _with_min_count(keys: Keys, counts: Counts, min_count: int) -> FrequentKeys:
     enough = counts >= min_count
     return FrequentKeys(keys[enough], counts[enough])

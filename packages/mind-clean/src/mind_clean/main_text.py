@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import re
 
-from mind_clean.deferred_loops import DeferredLoops
+from mind_clean.deferred import DeferredLoops
 
 DENSITY_OF = ("page", "body", "html")
-"""What a density is a share of: all the text of a page; that without what is set apart by element,
+"""What a density is a share of: all the text of a page; that without boilerplate by element,
 role or name (navigation, footers, comments …); the source."""
 
 _loop = DeferredLoops()

@@ -1,4 +1,4 @@
-"""The corridor: each record walks through the steps until one drops it."""
+"""The steps of a recipe as passes over a stream: each record goes on until a step drops it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_clean(
     """Clean a stream by a recipe and return the summary of the run."""
     check_stream(options, clean.report)
     summary = Summary("mind-clean", recipe=recipe.values)
-    cleaning = Cleaning(make_steps(plugins, recipe), clean)
+    cleaning = CleanPasses(make_steps(plugins, recipe), clean)
     summary.components = plugins.used()
 
     def finish(summary: Summary) -> None:
@@ -75,10 +75,10 @@ def run_clean(
 
 
 @dataclass
-class Cleaning:
-    """The walks that a list of steps takes, and what they have found so far.
+class CleanPasses:
+    """The passes over a stream that a list of steps takes, and what they have found so far.
 
-    A step of two passes ends a walk: its keys are counted there, and the next walk begins with it.
+    A two-pass step ends a pass: its keys are counted there, and the next pass begins with it.
     """
 
     steps: Sequence[Step]
@@ -92,29 +92,31 @@ class Cleaning:
 
     @property
     def counted(self) -> list[int]:
-        """Return the places of the steps that take two passes: each ends a walk."""
+        """Return the indices of the two-pass steps: each ends a pass."""
         return [n for n, step in enumerate(self.steps) if isinstance(step.call, TwoPassComponent)]
 
     def passes(self) -> list[Pass]:
-        """Return the walks over the stream, in order."""
-        countings = [Counting.of(self.steps[place]) for place in self.counted]
+        """Return the passes over the stream, in order."""
+        counters = [StepKeyCounter.of(self.steps[place]) for place in self.counted]
         return [
-            self.walk(number, before, counting)
+            self.make_pass(number, before, counting)
             for number, (before, counting) in enumerate(
-                zip([None, *countings], [*countings, None], strict=True)
+                zip([None, *counters], [*counters, None], strict=True)
             )
         ]
 
-    def walk(self, number: int, before: KnownCounts | None, counting: Counting | None) -> Pass:
-        """Return a walk: what was counted for its first step, and what is counted for the next."""
+    def make_pass(
+        self, number: int, before: CountSource | None, counting: StepKeyCounter | None
+    ) -> Pass:
+        """Return a pass, with the counts for its first step and the counter for the next one's."""
         counted = self.counted
         start, end = [0, *counted][number], [*counted, len(self.steps)][number]
         return self._pass(start, end, before, counting)
 
     def _pass(
-        self, start: int, end: int, before: KnownCounts | None, counting: Counting | None
+        self, start: int, end: int, before: CountSource | None, counting: StepKeyCounter | None
     ) -> Pass:
-        """Return the walk from one step to the one before another, for which it counts."""
+        """Return the pass over the steps `start` to `end`, which counts keys for step `end`."""
 
         def work() -> CleanBatch:
             steps = list(self.steps[start:end])
@@ -131,25 +133,25 @@ class Cleaning:
                 record_seconds=self.options.record_seconds,
             )
 
-        def settle(outcome: BatchResult) -> BatchResult:
-            walked: BatchStats = outcome.payload
-            self.funnel.merge(walked.funnel)
+        def finalize(outcome: BatchResult) -> BatchResult:
+            stats: BatchStats = outcome.payload
+            self.funnel.merge(stats.funnel)
             if counting is not None:
-                counting.add(walked.keys)
+                counting.add(stats.keys)
             outcome.payload = None
             return outcome
 
-        return Pass(work, settle, name="" if counting is None else counting.step.name)
+        return Pass(work, finalize, name="" if counting is None else counting.step.name)
 
 
-class KnownCounts(Protocol):
+class CountSource(Protocol):
     """What knows the counts that a step of two passes wants."""
 
     def with_counts(self) -> Step:
         """Return the step, now that the counts are known."""
 
 
-class Counting:
+class StepKeyCounter:
     """Count the keys of a step of two passes."""
 
     def __init__(self, step: Step, component: TwoPassComponent) -> None:
@@ -160,7 +162,7 @@ class Counting:
         self.counter = KeyCounter(bytes_of(self.component.memory))
 
     @classmethod
-    def of(cls, step: Step) -> Counting:
+    def of(cls, step: Step) -> StepKeyCounter:
         """Return what counts for a step of two passes."""
         assert isinstance(step.call, TwoPassComponent)
         return cls(step, step.call)
@@ -174,10 +176,10 @@ class Counting:
 
     def with_counts(self) -> Step:
         """Return the step, now that the counts are known."""
-        return informed(self.step, self.counter.table(self.component.min_count))
+        return step_with_counts(self.step, self.counter.table(self.component.min_count))
 
 
-def informed(step: Step, table: FrequentKeys) -> Step:
+def step_with_counts(step: Step, table: FrequentKeys) -> Step:
     """Return a step of two passes that knows its counts."""
     assert isinstance(step.call, TwoPassComponent)
     try:

@@ -1,4 +1,4 @@
-"""From a recipe to the steps that run."""
+"""From a recipe to the steps that run, and what --print-recipe and --dry-run show of them."""
 
 from __future__ import annotations
 
@@ -104,6 +104,25 @@ def make_steps(plugins: Plugins, recipe: Recipe) -> tuple[Step, ...]:
         component = plugins.find(HOOKS[kind], name)
         made.append(Step(kind, name, f"{component.plugin} {component.version}", call))
     return tuple(made)
+
+
+def recipe_text(plugins: Plugins, recipe: Recipe) -> str:
+    """Return the recipe as TOML that can be fed back, after the versions of its components."""
+    make_steps(plugins, recipe)
+    used = [f"# {name}: {version}\n" for name, version in plugins.used().items()]
+    return "".join(used) + "\n" + recipe.to_toml()
+
+
+def list_steps(plugins: Plugins, recipe: Recipe) -> str:
+    """Return one line per step: number, kind, name, options, and who brings it."""
+    make_steps(plugins, recipe)
+    used = plugins.used()
+    return "".join(
+        f"{number}. {kind} {name}"
+        + "".join(f" {option}={value!r}" for option, value in options.items())
+        + f"  ({used[name]})\n"
+        for number, (kind, name, options) in enumerate(recipe.steps(KINDS), 1)
+    )
 
 
 def _picked(plugins: Plugins, recipe: Recipe, wanted: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Cleaning as tasks over files: each range of an input is a task, and a survey comes before.
 
-A recipe without steps of two passes is one stage. With one, there are three: `survey` walks over
+A recipe without steps of two passes is one stage. With one, there are three: `survey` reads
 each range up to that step and counts its keys, `count` adds up the counts of all ranges, `clean`
 goes on where the survey ended. So a task ends with what one process over all inputs would make.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mind_clean.funnel import Funnel
-from mind_clean.pipeline import Cleaning, CleanOptions, Counting, informed
+from mind_clean.pipeline import CleanOptions, CleanPasses, StepKeyCounter, step_with_counts
 from mind_clean.readers import task_batches
 from mind_clean.steps import Step, make_steps
 from mind_core.columns import Renaming, given_columns
@@ -100,9 +100,9 @@ class CleanTasks:
         """Return the stages: a survey and its counts for each step of two passes, then the rest."""
         surveys = len(self._cleaning().counted)
         stages = []
-        for walk in range(surveys):
-            stages += [PlannedStage(_name(SURVEY, walk, surveys)),
-                       PlannedStage(_name(COUNT, walk, surveys), tasks=1)]  # fmt: skip
+        for pass_number in range(surveys):
+            stages += [PlannedStage(_name(SURVEY, pass_number, surveys)),
+                       PlannedStage(_name(COUNT, pass_number, surveys), tasks=1)]  # fmt: skip
         return (*stages, PlannedStage(CLEAN))
 
     def __call__(self, context: TaskContext) -> TaskResult:
@@ -129,104 +129,105 @@ class CleanTasks:
                 hint="look at them in the rejects; allow more with --skip-bad, in another folder",
             )
 
-    def _survey(self, context: TaskContext, walk: int) -> TaskResult:
+    def _survey(self, context: TaskContext, pass_number: int) -> TaskResult:
         cleaning = self._cleaning()
-        counting = Counting.of(self.steps[cleaning.counted[walk]])
+        counting = StepKeyCounter.of(self.steps[cleaning.counted[pass_number]])
         options = self._stream(context, _SURVEY_LEVEL)
-        summary = self._walk(context, cleaning, walk, options, counting)
+        summary = self._run_pass(context, cleaning, pass_number, options, counting)
         keys = context.scratch / _KEYS
         counting.counter.write(keys)
-        told = context.scratch / "summary.json"
-        told.write_bytes(as_json(summary))
-        stem = f"{WORK}/{walk}/{context.task.name}"
+        summary_file = context.scratch / "summary.json"
+        summary_file.write_bytes(as_json(summary))
+        stem = f"{WORK}/{pass_number}/{context.task.name}"
         files = {
             f"{stem}.jsonl.zst": _path(options.output),
             f"{stem}.rejects.zst": _path(options.rejects),
-            f"{stem}.json": told,
+            f"{stem}.json": summary_file,
             f"{stem}.keys": keys.with_name("keys.keys"),
             f"{stem}.counts": keys.with_name("keys.counts"),
         }
         return TaskResult(files, counts_of(summary))
 
-    def _count(self, context: TaskContext, walk: int) -> TaskResult:
+    def _count(self, context: TaskContext, pass_number: int) -> TaskResult:
         from mind_clean.key_counts import read_counted, write_table
 
-        counting = Counting.of(self.steps[self._cleaning().counted[walk]])
-        for path in sorted((context.job_folder / WORK / str(walk)).rglob("*.counts")):
+        counting = StepKeyCounter.of(self.steps[self._cleaning().counted[pass_number]])
+        for path in sorted((context.job_folder / WORK / str(pass_number)).rglob("*.counts")):
             counted = read_counted(path.with_suffix(""))
             counting.counter.add_counted(counted.keys, counted.counts)
         table = context.scratch / _KEYS
         write_table(counting.counter.table(counting.component.min_count), table)
-        stem = f"{WORK}/{COUNT}/{walk}"
+        stem = f"{WORK}/{COUNT}/{pass_number}"
         return TaskResult({
             f"{stem}.keys": table.with_name("keys.keys"),
             f"{stem}.counts": table.with_name("keys.counts"),
         })  # fmt: skip
 
-    def _clean(self, context: TaskContext, walk: int) -> TaskResult:
+    def _clean(self, context: TaskContext, pass_number: int) -> TaskResult:
         options = self._stream(context, self.level)
-        summary = self._walk(context, self._cleaning(), walk, options, None)
-        rejects = self._all_rejects(context, walk, _path(options.rejects))
-        told = context.scratch / "summary.json"
-        told.write_bytes(as_json(summary))
+        summary = self._run_pass(context, self._cleaning(), pass_number, options, None)
+        rejects = self._all_rejects(context, pass_number, _path(options.rejects))
+        summary_file = context.scratch / "summary.json"
+        summary_file.write_bytes(as_json(summary))
         suffix = "jsonl" if self.level == 0 else "jsonl.zst"
         name = context.task.name
         files = {
             f"{OUTPUT}/{name}.{suffix}": _path(options.output),
             f"{REJECTS}/{name}.jsonl.zst": rejects,
-            f"{SUMMARIES}/{name}.json": told,
+            f"{SUMMARIES}/{name}.json": summary_file,
         }
         return TaskResult(files, counts_of(summary))
 
-    def _walk(
+    def _run_pass(
         self,
         context: TaskContext,
-        cleaning: Cleaning,
-        walk: int,
+        cleaning: CleanPasses,
+        pass_number: int,
         options: StreamOptions,
-        counting: Counting | None,
+        counting: StepKeyCounter | None,
     ) -> dict[str, Any]:
-        """Take one walk over a range, or over what the walk before left of it."""
-        before = None if not walk else _JobCounts(
-            self.steps[cleaning.counted[walk - 1]], context.job_folder / WORK / COUNT,
-            str(walk - 1),
+        """Run one pass over a range, or over what the pass before left of it."""
+        before = None if not pass_number else _JobCounts(
+            self.steps[cleaning.counted[pass_number - 1]], context.job_folder / WORK / COUNT,
+            str(pass_number - 1),
         )  # fmt: skip
         summary = Summary("mind-clean", recipe=self.recipe)
         summary.components = self.components
 
         def finish(summary: Summary) -> None:
             rows = cleaning.funnel.rows_as_met()
-            summary.details["funnel"] = [{"walk": walk, **row} for row in rows]
+            summary.details["funnel"] = [{"walk": pass_number, **row} for row in rows]
 
         with ExitStack() as stack:
-            batches = self._batches(context, walk, stack)
-            only = cleaning.walk(walk, before, counting)
+            batches = self._batches(context, pass_number, stack)
+            only = cleaning.make_pass(pass_number, before, counting)
             run_passes(summary, [only], options, finish, batches=batches)
-        told = comparable_summary(summary)
-        return told if not walk else _chained(_earlier(context, walk, "json"), told)
+        answer = comparable_summary(summary)
+        if not pass_number:
+            return answer
+        return _chained(_earlier(context, pass_number, "json"), answer)
 
-    def _batches(self, context: TaskContext, walk: int, stack: ExitStack) -> Iterator[Batch]:
-        if walk:
-            path = _path_of(context, walk - 1, "jsonl.zst")
-            name = (
-                f"{context.task.name} after {self.steps[self._cleaning().counted[walk - 1]].name}"
-            )
+    def _batches(self, context: TaskContext, pass_number: int, stack: ExitStack) -> Iterator[Batch]:
+        if pass_number:
+            path = _path_of(context, pass_number - 1, "jsonl.zst")
+            step = self.steps[self._cleaning().counted[pass_number - 1]]
+            name = f"{context.task.name} after {step.name}"
             return (replace(batch, name=name) for batch in read_batches([path]))
         how = self.options
         return task_batches(how.read_as, context, self.columns, stack, how.archives)
 
-    def _all_rejects(self, context: TaskContext, walk: int, last: Path) -> Path:
-        """Return the rejects of all walks as one stream: frames follow each other in a file."""
-        if not walk:
+    def _all_rejects(self, context: TaskContext, pass_number: int, last: Path) -> Path:
+        """Return the rejects of all passes as one stream: frames follow each other in a file."""
+        if not pass_number:
             return last
         joined = context.scratch / "all-rejects.zst"
         with joined.open("wb") as file:
-            for part in [*(_path_of(context, n, "rejects.zst") for n in range(walk)), last]:
+            for part in [*(_path_of(context, n, "rejects.zst") for n in range(pass_number)), last]:
                 file.write(part.read_bytes())
         return joined
 
-    def _cleaning(self) -> Cleaning:
-        return Cleaning(self.steps, self.options, Funnel(most_sources=None))
+    def _cleaning(self) -> CleanPasses:
+        return CleanPasses(self.steps, self.options, Funnel(max_sources=None))
 
     def _stream(self, context: TaskContext, level: int | None) -> StreamOptions:
         return StreamOptions(
@@ -252,7 +253,7 @@ class _JobCounts:
         """Return the step, now that the counts are known."""
         from mind_clean.key_counts import read_counted
 
-        return informed(self.step, read_counted(self.folder / self.name))
+        return step_with_counts(self.step, read_counted(self.folder / self.name))
 
 
 def added_details(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -268,7 +269,7 @@ def added_details(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _chained(first: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary of two walks over the same records: what came in, and what is left."""
+    """Return the summary of two passes over the same records: what came in, and what is left."""
     total = {**then, "in": first["in"], "bytes_in": first["bytes_in"]}
     for name in ("rejected", "marked", "bad"):
         total[name] = dict(sorted((Counter(first[name]) + Counter(then[name])).items()))
@@ -279,13 +280,13 @@ def _chained(first: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
     return total
 
 
-def _earlier(context: TaskContext, walk: int, suffix: str) -> dict[str, Any]:
-    found: dict[str, Any] = read_json(_path_of(context, walk - 1, suffix))
+def _earlier(context: TaskContext, pass_number: int, suffix: str) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(_path_of(context, pass_number - 1, suffix))
     return found
 
 
-def _path_of(context: TaskContext, walk: int, suffix: str) -> Path:
-    return context.job_folder / WORK / str(walk) / f"{context.task.name}.{suffix}"
+def _path_of(context: TaskContext, pass_number: int, suffix: str) -> Path:
+    return context.job_folder / WORK / str(pass_number) / f"{context.task.name}.{suffix}"
 
 
 def _path(path: Path | None) -> Path:
@@ -293,5 +294,5 @@ def _path(path: Path | None) -> Path:
     return path
 
 
-def _name(stage: str, walk: int, walks: int) -> str:
-    return stage if walks == 1 else f"{stage}-{walk + 1}"
+def _name(stage: str, pass_number: int, pass_count: int) -> str:
+    return stage if pass_count == 1 else f"{stage}-{pass_number + 1}"

@@ -1,4 +1,4 @@
-"""Components that must have seen everything before they can judge anything.
+"""Components that read the whole stream before they change or drop a record.
 
 Most components look at one record. One that asks "how often does this line stand on the pages of
 its site?" looks at all of them first: `collect_keys` gives the keys of each record, they are
@@ -22,7 +22,7 @@ class TwoPassComponent(Protocol):
 
     @property
     def min_count(self) -> int:
-        """How often a key must occur to be told about."""
+        """How often a key must occur to be in the counts."""
 
     @property
     def memory(self) -> str:

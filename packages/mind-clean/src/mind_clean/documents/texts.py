@@ -1,7 +1,8 @@
-"""Plain text and Markdown: a record each, whatever charset they are in."""
+"""Plain text, Markdown and saved web pages: a record each, whatever charset they are in."""
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,15 @@ class Markdown:
         if (heading := _HEADING.search(text)) and (title := heading[1].rstrip(" #")):
             notes["title"] = title
         yield {"text": text, "metadata": notes}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Read a file of HTML as a page, which the recipe's extractor takes the text of."""
+
+    def __call__(self, path: Path) -> Iterator[Record]:
+        """Yield the page as it is."""
+        yield {"html_base64": base64.b64encode(bounded_bytes(path)).decode("ascii")}
 
 
 def _text_of(path: Path) -> tuple[str, Record]:

@@ -58,6 +58,14 @@ def parsed(parse: Callable[[T], Tree], page: T) -> Tree:
         raise TooLarge from error
 
 
+def encode_page(html: str) -> bytes:
+    """Return a page as UTF-8, without lone surrogates: JSON brings none, but a plugin can."""
+    try:
+        return html.encode()
+    except UnicodeEncodeError:
+        return html.encode("utf-8", "replace")
+
+
 def bounded(page: bytes, harmless: int = MAX_DEPTH) -> bytes:
     """Return the page with nesting and attributes cut; the same object if it is within bounds.
 

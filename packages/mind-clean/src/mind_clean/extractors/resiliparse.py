@@ -8,10 +8,12 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from mind_clean.density import page_characters
-from mind_clean.extractors.bounds import bounded, parsed
-from mind_clean.extractors.line_breaks import join_han_lines
-from mind_clean.extractors.single_characters import protect, restore
-from mind_clean.extractors.surrogates import encoded
+from mind_clean.extractors.bounds import bounded, encode_page, parsed
+from mind_clean.extractors.wide_characters import (
+    join_han_lines,
+    protect_single_characters,
+    restore_single_characters,
+)
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import (
     MainText,
@@ -44,7 +46,7 @@ class Resiliparse:
             list_bullets=self.list_bullets,
             alt_texts=self.alt_texts,
         )
-        text = restore(text)
+        text = restore_single_characters(text)
         if not text.strip():
             return None
         if self.density_of != "page":
@@ -54,11 +56,11 @@ class Resiliparse:
 
 def parse(html: str) -> HTMLTree:
     """Parse a page, hostile ones too; Chinese lines that the source breaks are joined."""
-    html = protect(join_han_lines(with_end_tags(encoded(html)).decode()))
+    html = protect_single_characters(join_han_lines(with_end_tags(encode_page(html)).decode()))
     return parsed(HTMLTree.parse, bounded(html.encode()).decode())
 
 
 def whole_text(tree: HTMLTree) -> str:
     """Return all the visible text of a page."""
     text: str = extract_plain_text(tree, main_content=False, list_bullets=True, alt_texts=False)
-    return restore(text)
+    return restore_single_characters(text)

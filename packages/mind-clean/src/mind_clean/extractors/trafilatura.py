@@ -9,9 +9,8 @@ from functools import cache
 from typing import Any
 
 from mind_clean.density import page_characters
-from mind_clean.extractors.bounds import bounded
-from mind_clean.extractors.line_breaks import join_han_lines
-from mind_clean.extractors.surrogates import encoded
+from mind_clean.extractors.bounds import bounded, encode_page
+from mind_clean.extractors.wide_characters import join_han_lines
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_clean.main_text import MainText, check_density_of
 from mind_core.errors import UsageError
@@ -48,7 +47,7 @@ class Trafilatura:
 
     def __call__(self, html: str, url: str | None) -> MainText | None:
         """Return the main text with the page's count of visible characters."""
-        page = join_han_lines(with_end_tags(encoded(html)).decode())
+        page = join_han_lines(with_end_tags(encode_page(html)).decode())
         page = bounded(page.encode()).decode().replace("\0", "")
         text = library().extract(
             page,

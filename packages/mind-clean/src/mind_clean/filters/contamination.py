@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from mind_core import Reason, Record
 from mind_core.errors import UsageError
+
+if TYPE_CHECKING:  # a run without benchmarks need not wait for numpy
+    from mind_core.text.ngrams import NgramIndex
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,23 @@ class Contamination:
         }
         return Reason("contaminated", value, {"hits": self.min_hits, "share": self.min_share})
 
-    def _index(self) -> Any:
-        from mind_clean.contamination.index import index_for
+    def _index(self) -> NgramIndex:
+        return load_index(self.against, self.fields, self.n, self.max_texts)
 
-        return index_for(self.against, self.fields, self.n, self.max_texts)
+
+@lru_cache(maxsize=2)
+def load_index(
+    against: tuple[str, ...], fields: tuple[str, ...], n: int, max_texts: int
+) -> NgramIndex:
+    """Return the index of some files, made once a process; forked workers share it."""
+    from mind_core.text.benchmark_files import benchmark_files, read_texts
+    from mind_core.text.ngrams import NgramIndex
+
+    files = benchmark_files(against)
+    index = NgramIndex(((str(path), read_texts(path, fields)) for path in files), n, max_texts)
+    if not len(index.hashes):
+        raise UsageError(
+            f"no run of {n} tokens in the benchmark files",
+            hint="check `against` and `fields`, or take a smaller `n`",
+        )
+    return index

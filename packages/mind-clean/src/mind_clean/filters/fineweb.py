@@ -56,19 +56,19 @@ class Fineweb:
 
     def _broken(self, text: str, language: str) -> Iterator[Reason]:
         measures = measures_of(text)
-        surface = measures.surface
-        if not surface.full_lines:
+        line_stats = measures.line_stats
+        if not line_stats.full_lines:
             yield Reason("no_text")
             return
-        rate = surface.ended_lines / surface.full_lines
+        rate = line_stats.ended_lines / line_stats.full_lines
         if below(rate, self.min_ended_lines):
             yield Reason("few_ended_lines", round(rate, 4), self.min_ended_lines)
-        rate = measures.lines_up_to(self.short_line) / surface.full_lines
+        rate = measures.lines_up_to(self.short_line) / line_stats.full_lines
         if above(rate, self.max_short_lines):
             yield Reason("many_short_lines", round(rate, 4), self.max_short_lines)
-        rate = surface.repeated_line_characters / (surface.characters - surface.feeds)
+        rate = line_stats.repeated_line_characters / (line_stats.characters - line_stats.feeds)
         if above(rate, self.max_repeated_characters):
             yield Reason("repeated_lines", round(rate, 4), self.max_repeated_characters)
-        rate = share(surface.feeds, measures.words(language).words)
+        rate = share(line_stats.feeds, measures.words(language).words)
         if above(rate, self.max_feeds_per_word):
             yield Reason("many_line_feeds", round(rate, 4), self.max_feeds_per_word)

@@ -75,17 +75,17 @@ class GopherQuality:
             yield Reason("short_words", round(mean, 4), self.min_mean_word_length)
         if above(mean, self.max_mean_word_length):
             yield Reason("long_words", round(mean, 4), self.max_mean_word_length)
-        surface = measures.surface
-        rate = share(surface.hashes, words)
+        line_stats = measures.line_stats
+        rate = share(line_stats.hashes, words)
         if above(rate, self.max_hashes_per_word):
             yield Reason("many_hashes", round(rate, 4), self.max_hashes_per_word)
-        rate = share(surface.ellipses, words)
+        rate = share(line_stats.ellipses, words)
         if above(rate, self.max_ellipses_per_word):
             yield Reason("many_ellipses", round(rate, 4), self.max_ellipses_per_word)
-        rate = share(surface.bullet_lines, surface.lines)
+        rate = share(line_stats.bullet_lines, line_stats.lines)
         if above(rate, self.max_bullet_lines):
             yield Reason("many_bullet_lines", round(rate, 4), self.max_bullet_lines)
-        rate = share(surface.ellipsis_lines, surface.lines)
+        rate = share(line_stats.ellipsis_lines, line_stats.lines)
         if above(rate, self.max_ellipsis_lines):
             yield Reason("many_ellipsis_lines", round(rate, 4), self.max_ellipsis_lines)
         rate = share(with_letter, words if self.marks_are_words else real)

@@ -65,19 +65,19 @@ class GopherRepetition:
 
     def _broken(self, text: str, language: str) -> Iterator[Reason]:
         measures = measures_of(text)
-        surface = measures.surface
+        line_stats = measures.line_stats
         for name, part, whole in (
-            ("repeated_paragraphs", surface.repeated_paragraphs, surface.paragraphs),
-            ("repeated_paragraph_characters", surface.repeated_paragraph_characters, len(text)),
-            ("repeated_lines", surface.repeated_pieces, surface.pieces),
-            ("repeated_line_characters", surface.repeated_piece_characters, len(text)),
+            ("repeated_paragraphs", line_stats.repeated_paragraphs, line_stats.paragraphs),
+            ("repeated_paragraph_characters", line_stats.repeated_paragraph_characters, len(text)),
+            ("repeated_lines", line_stats.repeated_pieces, line_stats.pieces),
+            ("repeated_line_characters", line_stats.repeated_piece_characters, len(text)),
         ):
-            most = getattr(self, name)
-            if above(share(part, whole), most):
-                yield Reason(name, round(share(part, whole), 4), most)
+            max_share = getattr(self, name)
+            if above(share(part, whole), max_share):
+                yield Reason(name, round(share(part, whole), 4), max_share)
         repeated = measures.repeated(language)
         for n in range(2, 11):
             name = f"top_{n}_gram" if n <= 4 else f"repeated_{n}_grams"
-            most = getattr(self, name)
-            if above(share(repeated[n], len(text)), most):
-                yield Reason(name, round(share(repeated[n], len(text)), 4), most)
+            max_share = getattr(self, name)
+            if above(share(repeated[n], len(text)), max_share):
+                yield Reason(name, round(share(repeated[n], len(text)), 4), max_share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mind_clean.hans_hant import language_of
-from mind_clean.letters import letters_of
+from mind_clean.letters import count_letters
 from mind_core import Reason, Record
 
 PAGES = ("text", "declared", "either")
@@ -33,7 +33,7 @@ class HanCount:
         """Return "few_han", or None; other languages always pass."""
         if not self._is_chinese(record):
             return None
-        count = letters_of(record["text"]).chinese
+        count = count_letters(record["text"]).chinese
         return None if count >= self.min else Reason("few_han", count, self.min)
 
     def _is_chinese(self, record: Record) -> bool:

@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mind_clean.quality.folder import read_folder
+from mind_clean.quality.folder import SEGMENTS, one_line, read_folder
 from mind_clean.quality.model_check import check_model
-from mind_clean.quality.words import SEGMENTS, one_line
 from mind_core import MindError, Reason, Record
 from mind_core.text.languages import language_of
 
@@ -92,10 +91,10 @@ def _load(path: str, label: str, segment: str) -> _Model:
     sample = 0
     file = Path(path)
     if file.is_dir():
-        told = read_folder(file)
-        file, label = told.model, label or told.label
-        segment, thresholds = segment or told.segment, told.thresholds
-        sample = told.sample
+        trained = read_folder(file)
+        file, label = trained.model, label or trained.label
+        segment, thresholds = segment or trained.segment, trained.thresholds
+        sample = trained.sample
     check_model(file)
     import fasttext
 

@@ -41,5 +41,5 @@ class RunningText:
         if not isinstance(letters, int | float):
             return None
         is_dense = isinstance(density, int | float) and density >= self.dense
-        least = min(self.min, self.min_of_dense) if is_dense else self.min
-        return None if letters >= least else Reason("little_text", letters, least)
+        min_letters = min(self.min, self.min_of_dense) if is_dense else self.min
+        return None if letters >= min_letters else Reason("little_text", letters, min_letters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mind_clean.patterns import compiled
+from mind_clean.deferred import compile_once
 
 _LOCAL = r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}"
 _AT = (
@@ -43,10 +43,10 @@ _SIGNS = (
 def find_disguised(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of disguised addresses, and of those of hosts in Chinese."""
     if any(sign in text for sign in _SIGNS):
-        for match in compiled(_WITH_AT, re.IGNORECASE).finditer(text, low, high):
+        for match in compile_once(_WITH_AT, re.IGNORECASE).finditer(text, low, high):
             yield match.span()
     if text.isascii() or "@" not in text:
         return
     for pattern in (_SWAPPED, _CHINESE_HOST):
-        for match in compiled(pattern).finditer(text, low, high):
+        for match in compile_once(pattern).finditer(text, low, high):
             yield match.span()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mind_clean.patterns import compiled
+from mind_clean.deferred import compile_once
 from mind_clean.pii_rules.context_words import (
     HANDSET,
     HONG_KONG_HANDSET,
@@ -44,12 +44,12 @@ _UK_DIGITS = range(10, 14)
 
 def find_overseas_ids(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of identity numbers of Hong Kong and Taiwan."""
-    for match in compiled(_HONG_KONG).finditer(text, low, high):
+    for match in compile_once(_HONG_KONG).finditer(text, low, high):
         check = match[4] or match[5]
         known = match[3] or cue_before(text, match.start(), OVERSEAS_ID)
         if known and hong_kong_check(match[1] + match[2]) == check:
             yield match.span()
-    for match in compiled(_TAIWAN).finditer(text, low, high):
+    for match in compile_once(_TAIWAN).finditer(text, low, high):
         if cue_before(text, match.start(), OVERSEAS_ID) and is_taiwan_id(match[0]):
             yield match.span()
 
@@ -77,7 +77,7 @@ def is_taiwan_id(number: str) -> bool:
 
 def find_overseas_mobiles(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of mobile numbers of Hong Kong, Macao and Taiwan."""
-    for match in compiled(_MOBILE_OVERSEAS).finditer(text, low, high):
+    for match in compile_once(_MOBILE_OVERSEAS).finditer(text, low, high):
         start = match.start()
         if match["tw"] and match["gap"] != "-" and not cue_before(text, start, HANDSET):
             continue
@@ -88,12 +88,12 @@ def find_overseas_mobiles(text: str, low: int, high: int) -> Iterator[tuple[int,
 
 def find_us_phones(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of telephone numbers of North America, written in groups."""
-    for match in compiled(_US).finditer(text, low, high):
+    for match in compile_once(_US).finditer(text, low, high):
         yield match.span()
 
 
 def find_uk_phones(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of telephone numbers of the United Kingdom, written in groups."""
-    for match in compiled(_UK).finditer(text, low, high):
+    for match in compile_once(_UK).finditer(text, low, high):
         if len(_LONG_DIGITS.findall(match[0])) in _UK_DIGITS:
             yield match.span()

@@ -85,7 +85,7 @@ def train(
     check_folder(output)
     parts, again = training.deal(_texts(good), _texts(bad), sample)
     trained = training.train(parts, keep)
-    rows = training.figures(trained)
+    rows = training.metric_rows(trained)
     with atomic_folder(output) as folder:
         with (folder / MODEL).open("wb") as file:
             write_model(file, trained.counts, trained.weights, training.BUCKET)

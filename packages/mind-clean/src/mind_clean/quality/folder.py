@@ -1,7 +1,8 @@
-"""The folder that `mind-clean quality train` makes: model, manifest, report."""
+"""The folder that `mind-clean quality train` makes, and the form in which models read a text."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,10 @@ from mind_core.files import read_manifest, sha256_file
 FORMAT = "mind-quality"
 MODEL = "model.bin"
 REPORT = "report.html"
+
+SEGMENTS = ("none", "characters")
+_HAN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_BLANKS = re.compile(r"[\s\0]+")
 
 
 class QualityModel(NamedTuple):
@@ -31,7 +36,7 @@ def read_folder(folder: Path) -> QualityModel:
         thresholds = {str(k): float(v) for k, v in manifest["thresholds"].items()}
         if not all(0 <= value <= 1 for value in [*thresholds.values(), thresholds["all"]]):
             raise ValueError("a threshold is no share")
-        told = QualityModel(
+        model_info = QualityModel(
             model,
             str(manifest["label"]),
             str(manifest["segment"]),
@@ -43,4 +48,16 @@ def read_folder(folder: Path) -> QualityModel:
         raise MindError(f"{folder}: damaged manifest", cause=error, hint="train it again") from None
     if not model.is_file() or sha256_file(model) != wanted:
         raise MindError(f"{model} is not the file that was trained", hint="train it again")
-    return told
+    return model_info
+
+
+def one_line(text: str, segment: str, sample: int = 0) -> str:
+    """Return a text in one line: as it is ("none"), or in small letters with blanks around Han.
+
+    `sample` is how many characters of it are looked at, from its beginning; 0 is all.
+    """
+    if sample:
+        text = text[:sample]
+    if segment == "characters":
+        text = _HAN.sub(r" \g<0> ", text.lower())
+    return _BLANKS.sub(" ", text).strip()

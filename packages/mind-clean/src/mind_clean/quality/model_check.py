@@ -65,7 +65,7 @@ def check_model(path: Path) -> None:
 
 
 class _Reader:
-    """One walk through a file."""
+    """One pass through a file."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self.data, self.at = data, 0
@@ -107,7 +107,7 @@ class _Reader:
         return _Sizes(dim, words, labels, bucket, pruned, loss)
 
     def _entries(self, sizes: _Sizes) -> None:
-        """Walk over words and labels: each ends with a zero byte, its count and its kind."""
+        """Check words and labels: each ends with a zero byte, its count and its kind."""
         data, at, total = self.data, self.at, 0
         for number in range(sizes.words + sizes.labels):
             end = data.find(b"\0", at)
@@ -123,7 +123,7 @@ class _Reader:
         self.at = at
 
     def _pruned(self, pairs: int) -> int:
-        """Walk over pairs of old and new rows of n-grams; return how many rows they need."""
+        """Check pairs of old and new rows of n-grams; return how many rows they need."""
         raw = self._bytes(8 * pairs)
         new = [pair[1] for pair in struct.iter_unpack("<ii", raw)]
         if new and min(new) < 0:
@@ -135,7 +135,7 @@ class _Reader:
         self._pass(4 * rows * dim)
 
     def _codes(self, rows: int, dim: int, *, at_least: bool = False) -> None:
-        """Walk over a quantised matrix: codes, their centroids, and maybe those of norms."""
+        """Check a quantised matrix: codes, their centroids, and maybe those of norms."""
         norms = self._flag()
         rows = self._shape(rows, dim, at_least)
         (size,) = self._take(struct.Struct("<i"))
@@ -150,7 +150,7 @@ class _Reader:
             self._quantizer(1)
 
     def _quantizer(self, dim: int) -> int:
-        """Walk over centroids; return in how many parts a row is cut."""
+        """Check centroids; return in how many parts a row is cut."""
         said, parts, width, last = self._take(struct.Struct("<4i"))
         fits = said == dim and 0 < width <= dim and parts == -(-dim // width)
         if not fits or last != (dim % width or width):

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mind_clean.quality.folder import one_line
 from mind_clean.quality.model_file import EOS, features_of
-from mind_clean.quality.words import one_line
 from mind_core.errors import MindError
 from mind_core.text.languages import language_of_text
 
@@ -111,7 +111,7 @@ def train(parts: dict[str, Texts], keep: float | None = None) -> TrainedModel:
     return TrainedModel(counts, weights, best[1], thresholds, scores)
 
 
-def figures(trained: TrainedModel) -> list[dict[str, Any]]:
+def metric_rows(trained: TrainedModel) -> list[dict[str, Any]]:
     """Return, for each language, what the thresholds do to the texts of the third part."""
     rows = []
     for name, (good, bad) in trained.scores.items():

@@ -20,6 +20,8 @@ def _best_path(
 
     A character that begins no word counts as a word of frequency 1.
     """
+    # jieba's `calc`: `scores[i]` is the best log-probability of the text from i on, so the run is
+    # read backwards; of equal paths the one whose first word is longer wins, as in jieba.
     scores[end] = 0.0
     for place in range(end - 1, start - 1, -1):
         point = text[place]
@@ -60,7 +62,7 @@ def _cut_run(
     starts: Numbers, stops: Numbers, count: int,
 ) -> int:  # fmt: skip
     """Write the words along the best path; runs of single characters go to the model."""
-    single = start
+    single = start  # where the run of single characters before `place` begins
     place = start
     while place < end:
         cut = next_cut[place]

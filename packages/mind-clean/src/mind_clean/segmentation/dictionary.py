@@ -1,4 +1,4 @@
-"""jieba's words in a tree that kernels walk, and its model of unknown words."""
+"""jieba's words in a tree that compiled loops follow, and its model of unknown words."""
 
 from __future__ import annotations
 

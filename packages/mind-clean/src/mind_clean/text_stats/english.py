@@ -59,16 +59,16 @@ def _cut_middle(
     starts: Numbers, stops: Numbers, count: int,
 ) -> int:  # fmt: skip
     """Write the words of a chunk without its ends; return how many words there are now."""
-    first = start
+    first = start  # of the word that is being read
     place = start
-    asked = False
+    is_checked = False  # an address is only looked for once something would be cut out of it
     while place < end:
         length = infix_length(text, start, place, end, table)
         if length == 0:
             place += 1
             continue
-        if not asked:
-            asked = True
+        if not is_checked:
+            is_checked = True
             if is_address(text, start, end, table):
                 break
         if place > first:
@@ -116,7 +116,7 @@ def _chunk(
 ) -> int:  # fmt: skip
     """Write the words of a chunk between white space; return how many words there are now."""
     number = _known(text, start, end, longest, letters, ends, slots, pieces)
-    suffixes = 0
+    suffixes = 0  # taken off the end so far: they are written last, in the order of the text
     while number < 0 and start < end:
         front = prefix_length(text, start, end, table)
         if front:

@@ -21,7 +21,7 @@ _FEED, _STOP, _ELLIPSIS = np.uint32(10), np.uint32(46), np.uint32(0x2026)
 _BULLET, _HYPHEN, _HASH = np.uint32(0x2022), np.uint32(45), np.uint32(35)
 
 
-class Surface(NamedTuple):
+class LineStats(NamedTuple):
     """Hold the counts of a text; the field's place is the kernel's."""
 
     characters: int

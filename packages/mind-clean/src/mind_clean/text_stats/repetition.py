@@ -47,6 +47,8 @@ def _name_words(
     up_to: Hashes, powers: Hashes, slots: Numbers,
 ) -> None:  # fmt: skip
     """Give each word the number of the first that is the same."""
+    # Numbers stand for words from here on: equal ones are compared in one step. A slot holds the
+    # number of a word plus one, 0 is free; hashes may collide, so texts are compared.
     mask = clear(slots, words)
     for word in range(words):
         start, end = starts[word], stops[word]
@@ -72,6 +74,8 @@ def _lengthen(
     slots: Numbers,
 ) -> int:  # fmt: skip
     """Name the n-grams after the (n-1)-grams; return the first that is most frequent, or -1."""
+    # An n-gram is its first n-1 words, which have a number already, and one word more: two numbers
+    # are compared however long it is, and no hash decides.
     mask = clear(slots, words)
     best = -1
     for word in range(words - n + 1):
@@ -122,8 +126,8 @@ def _hash_up_to(
 ) -> None:  # fmt: skip
     """Sum up lengths and hashes of the words before each word: any run's are a step away."""
     sizes[0], up_to[0] = 0, np.uint64(0)
-    characters = 0
-    value = np.uint64(0)
+    characters = 0  # so far, without what stands between the words
+    value = np.uint64(0)  # their rolling hash (Rabin and Karp), modulo 2^64
     for word in range(words):
         for place in range(starts[word], stops[word]):
             value = value * _BASE + np.uint64(text[place]) + _ONE
@@ -152,6 +156,7 @@ def _came_before(
                 seen = _same(text, starts, stops, word, other, size)
             slot = (slot + _ONE) & mask
         if seen:
+            # Gopher's measure: a repeated n-gram counts once, and the next begins behind it.
             repeated += size
             word += n
         else:

@@ -16,7 +16,7 @@ from mind_clean.segmentation.dictionary import load_dictionary
 from mind_clean.text_stats.buffers import Buffers, room_for
 from mind_clean.text_stats.char_classes import table
 from mind_clean.text_stats.english import cut_table, english_words
-from mind_clean.text_stats.line_stats import LENGTHS, Surface, count_characters, count_pieces
+from mind_clean.text_stats.line_stats import LENGTHS, LineStats, count_characters, count_pieces
 from mind_clean.text_stats.repetition import count_repeated
 from mind_clean.text_stats.word_table import WordTable
 from mind_clean.text_stats.words import count_known, count_words
@@ -44,18 +44,18 @@ class TextStats:
         self._buffers = buffers
         self._length = length
         self._cut_as: str | None = None
-        self._surface: tuple[Surface, np.ndarray] | None = None
+        self._line_stats: tuple[LineStats, np.ndarray] | None = None
         self._words: dict[str, WordCounts] = {}
         self._repeated: dict[str, list[int]] = {}
 
     @property
-    def surface(self) -> Surface:
+    def line_stats(self) -> LineStats:
         """Return the counts of characters, lines and paragraphs."""
-        return self._take_surface()[0]
+        return self._take_line_stats()[0]
 
     def lines_up_to(self, characters: int) -> int:
         """Count the lines that are not blank and have at most so many characters (below 255)."""
-        return int(self._take_surface()[1][: characters + 1].sum())
+        return int(self._take_line_stats()[1][: characters + 1].sum())
 
     def words(self, language: str) -> WordCounts:
         """Return the counts over the words, cut as the language's are: "zh", or else English."""
@@ -95,16 +95,16 @@ class TextStats:
             self._repeated[language] = counts.tolist()
         return self._repeated[language]
 
-    def _take_surface(self) -> tuple[Surface, np.ndarray]:
-        if self._surface is None:
+    def _take_line_stats(self) -> tuple[LineStats, np.ndarray]:
+        if self._line_stats is None:
             b = self._buffers
-            counts = np.zeros(len(Surface._fields), np.int64)
+            counts = np.zeros(len(LineStats._fields), np.int64)
             lengths = np.zeros(LENGTHS, np.int64)
             count_characters(b.text, self._length, table(), counts)
             # Into other buffers than the words, so that these need not be cut again.
             count_pieces(b.text, self._length, table(), counts, lengths, b.longer, b.often, b.slots)
-            self._surface = Surface(*counts.tolist()), lengths
-        return self._surface
+            self._line_stats = LineStats(*counts.tolist()), lengths
+        return self._line_stats
 
     def _cut(self, language: str) -> int:
         """Cut the text into words, unless it was the last thing that was done; count them."""

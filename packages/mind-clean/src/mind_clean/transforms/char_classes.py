@@ -1,10 +1,18 @@
-"""Classes of characters that the steps of format cleaning look for."""
+"""Classes of characters that the steps of format cleaning look for, and their flags."""
 
 from __future__ import annotations
 
 import re
 
 from mind_core.text.scripts import HAN
+
+HAS_EMOJI, HAS_OTHER_BLANKS, HAS_WHITESPACE, HAS_CJK_SPACES, HAS_CONTROL, HAS_LATIN_1 = (
+    1 << bit for bit in range(6)
+)
+"""Flags of a text, for what it may have that a step would change: emoji or their modifiers; blanks
+other than space, tab and U+3000; blanks at the end of a line, in a run, or mixed before one, and
+superfluous line feeds; a blank that two Chinese characters or marks enclose; what cannot be seen,
+and other ends of lines; U+0080 to U+00FF."""
 
 EMOJI_PICTURES = (
     "\u231a\u231b\u23e9-\u23ec\u23f0\u23f3\u25fd\u25fe\u2614\u2615\u2639\u263a\u2648-\u2653"

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_clean.transforms import char_classes
-from mind_clean.transforms.cleanup_flag_bits import (
-    CJK_SPACES,
-    CONTROL,
-    EMOJI,
-    LATIN_1,
-    OTHER_BLANKS,
-    WHITESPACE,
+from mind_clean.transforms.char_classes import (
+    HAS_CJK_SPACES,
+    HAS_CONTROL,
+    HAS_EMOJI,
+    HAS_LATIN_1,
+    HAS_OTHER_BLANKS,
+    HAS_WHITESPACE,
 )
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes, encode
@@ -39,22 +39,26 @@ def _classes() -> Classes:
     classes = np.zeros(_SIZE, np.uint8)
     everything = "".join(map(chr, range(_SIZE)))
     for pattern, flag in (
-        (char_classes.EMOJI_PRESENT, EMOJI),
-        (char_classes.OTHER_BLANKS, OTHER_BLANKS),
-        (char_classes.UNWANTED, CONTROL),
+        (char_classes.EMOJI_PRESENT, HAS_EMOJI),
+        (char_classes.OTHER_BLANKS, HAS_OTHER_BLANKS),
+        (char_classes.UNWANTED, HAS_CONTROL),
         (char_classes.WIDE, int(_WIDE_CLASS)),
     ):
         classes[[found.start() for found in pattern.finditer(everything)]] |= flag
-    classes[0x80:0x100] |= LATIN_1
+    classes[0x80:0x100] |= HAS_LATIN_1
     return classes
 
 
 @kernel("i8(u1[], u1[])")
 def _flags(data: Bytes, classes: Classes) -> int:
     flags, at, size = 0, 0, len(data)
-    where, indent, feeds, blanks, wide = _START, 0, 0, 0, False
+    where = _START  # at the start of a line, in its indent, or inside
+    indent = 0  # the blank that the line is indented with; 0 if with none
+    feeds = 0  # line feeds in a row
+    blanks = 0  # blanks in a row
+    wide = False  # whether the character before them is wide
     if size and data[0] == _FEED:
-        flags |= WHITESPACE
+        flags |= HAS_WHITESPACE
     while at < size:
         byte = data[at]
         point = int(byte)
@@ -67,12 +71,12 @@ def _flags(data: Bytes, classes: Classes) -> int:
             point = (point & 15) << 12 | (int(data[at + 1]) & 63) << 6 | int(data[at + 2]) & 63
             at += 3
         else:
-            point = _SIZE
+            point = _SIZE  # beyond the table: its second byte tells what it is
             at += 4
         if point == _FEED:
             feeds += 1
             if blanks or feeds > 2:
-                flags |= WHITESPACE
+                flags |= HAS_WHITESPACE
             where, blanks, wide = _START, 0, False
             continue
         feeds = 0
@@ -81,9 +85,9 @@ def _flags(data: Bytes, classes: Classes) -> int:
                 where, indent = _INDENT, point
             if where == _INDENT:
                 if point != indent or point == _IDEOGRAPHIC:
-                    flags |= WHITESPACE
+                    flags |= HAS_WHITESPACE
             elif blanks and not indent:
-                flags |= WHITESPACE
+                flags |= HAS_WHITESPACE
             blanks += 1
             continue
         if where == _START:
@@ -94,12 +98,12 @@ def _flags(data: Bytes, classes: Classes) -> int:
             is_wide = kind & _WIDE_CLASS > 0
         else:
             four = data[at - 3]
-            flags |= EMOJI if byte == 0xF0 and four == 0x9F else 0
-            flags |= CONTROL if byte == 0xF3 else 0
+            flags |= HAS_EMOJI if byte == 0xF0 and four == 0x9F else 0
+            flags |= HAS_CONTROL if byte == 0xF3 else 0
             is_wide = byte == 0xF0 and (four >= 0xA0 and four <= 0xB1)
         if blanks == 1 and wide and is_wide and where == _INSIDE:
-            flags |= CJK_SPACES
+            flags |= HAS_CJK_SPACES
         where, blanks, wide = _INSIDE, 0, is_wide
-    if blanks or feeds:
-        flags |= WHITESPACE
+    if blanks or feeds:  # at the end of the text
+        flags |= HAS_WHITESPACE
     return flags

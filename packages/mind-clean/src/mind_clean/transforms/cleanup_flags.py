@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mind_clean.deferred_loops import DeferredLoops
+from mind_clean.deferred import DeferredLoops
 
 ALL = -1
 

@@ -13,9 +13,13 @@ import re
 from dataclasses import dataclass
 
 from mind_clean.annotations import with_text
-from mind_clean.patterns import compiled
-from mind_clean.transforms.char_classes import EMOJI_MODIFIERS, EMOJI_PICTURES, EMOJI_PRESENT
-from mind_clean.transforms.cleanup_flag_bits import EMOJI
+from mind_clean.deferred import compile_once
+from mind_clean.transforms.char_classes import (
+    EMOJI_MODIFIERS,
+    EMOJI_PICTURES,
+    EMOJI_PRESENT,
+    HAS_EMOJI,
+)
 from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 
@@ -47,8 +51,8 @@ class Emoji:
 
 def without_emoji(text: str) -> str:
     """Return the text without emoji; one between two Latin words leaves a space."""
-    if text.isascii() or not cleanup_flags(text) & EMOJI or EMOJI_PRESENT.search(text) is None:
+    if text.isascii() or not cleanup_flags(text) & HAS_EMOJI or EMOJI_PRESENT.search(text) is None:
         return text
     text = _KEYCAP.sub(r"\1", text)
-    text = compiled(_BETWEEN_WORDS).sub(" ", text)
-    return _STRAY.sub("", compiled(_SEQUENCE).sub("", text))
+    text = compile_once(_BETWEEN_WORDS).sub(" ", text)
+    return _STRAY.sub("", compile_once(_SEQUENCE).sub("", text))

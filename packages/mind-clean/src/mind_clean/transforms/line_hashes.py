@@ -136,8 +136,10 @@ def _key_of(
     text: CodePoints, start: int, end: int, value: np.uint64, bits: Table, several: Table
 ) -> np.uint64:
     """Return the key of a piece, 0 if it is no phrase."""
-    han, words, letters = 0, 0, 0
-    after_digit = False
+    han = 0  # Chinese characters so far
+    words = 0  # words of two letters and more that follow each other
+    letters = 0  # of the word that is being read
+    after_digit = False  # a number is one 0, whatever it is: "page 3 of 12" is one line of a site
     for place in range(start, end):
         point = text[place]
         known = bits[point] if point < _SIZE else point
@@ -147,7 +149,9 @@ def _key_of(
             if letters == 2:
                 words += 1
         else:
-            if letters == 1 and words < 3:
+            if (
+                letters == 1 and words < 3
+            ):  # three in a row make a phrase; a single letter parts them
                 words = 0
             letters = 0
         if known & _SPACE:

@@ -15,7 +15,7 @@ from typing import Any
 
 from mind_clean.annotations import with_text
 from mind_clean.transforms import misread_east_asian
-from mind_clean.transforms.cleanup_flag_bits import LATIN_1
+from mind_clean.transforms.char_classes import HAS_LATIN_1
 from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 
@@ -56,7 +56,7 @@ def repaired(text: str) -> str:
     if text.isascii():
         return text
     text = misread_east_asian.mended(text)
-    if not cleanup_flags(text) & LATIN_1:
+    if not cleanup_flags(text) & HAS_LATIN_1:
         return text
     if not (_SUSPECT.search(text) or _GBK_RUN.search(text)):
         return text

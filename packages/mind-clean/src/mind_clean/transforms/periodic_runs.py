@@ -64,6 +64,8 @@ def find_runs(text: CodePoints, shortest: int, longest: int, times: int, found: 
     """
     count = 0
     for period in range(shortest, longest + 1):
+        # A run of so many places that equal those a period further on must hold a group of four in
+        # any stretch of `step` places, so that only every `step`-th group is looked at.
         needed = (times - 1) * period
         step = needed - _GROUP + 1
         places = len(text) - period
@@ -88,5 +90,5 @@ def find_runs(text: CodePoints, shortest: int, longest: int, times: int, found: 
                     found[count, 1] = end + period
                     found[count, 2] = period
                 count += 1
-            at = (end // step + 1) * step
+            at = (end // step + 1) * step  # the next group after the run; it is not read again
     return count

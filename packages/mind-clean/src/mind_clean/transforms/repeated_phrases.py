@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mind_clean.annotations import annotated
-from mind_clean.patterns import compiled
+from mind_clean.deferred import compile_once
 from mind_core import Record
 from mind_core.text.scripts import HAN
 
@@ -95,7 +95,7 @@ def _is_phrase(unit: str) -> bool:
     """
     if (unit + unit).find(unit, 1) < len(unit):
         return False
-    if len(set(compiled(_HAN).findall(unit))) >= 2:
+    if len(set(compile_once(_HAN).findall(unit))) >= 2:
         return True
     words = _WORD.findall(unit * 3)[1:-1]
     return len({word for word in words if len(word) > 1 and word.isalpha()}) >= 2

@@ -33,7 +33,7 @@ _BLANK_LINES = re.compile("\n{3,}")
 class SitePhrases:
     """Remove lines repeated across the pages of one site; note what share of the page that was.
 
-    Takes two walks over the stream: the first counts, exactly, in at most `memory` (more goes to a
+    Takes two passes over the stream: the first counts, exactly, in at most `memory` (more goes to a
     temporary file), while the records wait on disk. `unit = "phrase"` also cuts at the ends of
     sentences and at | · ›. `spare` lists sites to leave alone. The share is noted as
     `metadata.mind.clean.site_share`, by which `site_phrase_share` can drop the page; with
@@ -68,7 +68,7 @@ class SitePhrases:
 
     @property
     def min_count(self) -> int:
-        """A phrase must stand on so many pages to be told about."""
+        """A phrase must stand on so many pages to be in the counts."""
         return self.min_pages
 
     def prepare(self) -> None:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from mind_clean.annotations import with_text
-from mind_clean.patterns import compiled
-from mind_clean.transforms.char_classes import INVISIBLE, UNWANTED
-from mind_clean.transforms.cleanup_flag_bits import CONTROL
+from mind_clean.deferred import compile_once
+from mind_clean.transforms.char_classes import HAS_CONTROL, INVISIBLE, UNWANTED
 from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 
@@ -52,9 +51,9 @@ class Unicode:
 
 def normalised(text: str) -> str:
     """Return the text in NFC without what cannot be seen."""
-    if cleanup_flags(text) & CONTROL and UNWANTED.search(text):
+    if cleanup_flags(text) & HAS_CONTROL and UNWANTED.search(text):
         text = _LINE_ENDS.sub("\n", _TERMINAL_CODES.sub("", text))
-        text = compiled(_INVISIBLE).sub("", text)
+        text = compile_once(_INVISIBLE).sub("", text)
     if text.isascii():
         return text
     if "\u200c" in text or "\u200d" in text:

@@ -6,15 +6,21 @@ import re
 from dataclasses import dataclass
 
 from mind_clean.annotations import with_text
-from mind_clean.patterns import compiled
-from mind_clean.transforms import cleanup_flag_bits as flags
-from mind_clean.transforms.char_classes import CJK_PUNCTUATION, OTHER_BLANKS, WIDE
+from mind_clean.deferred import compile_once
+from mind_clean.transforms.char_classes import (
+    CJK_PUNCTUATION,
+    HAS_CJK_SPACES,
+    HAS_OTHER_BLANKS,
+    HAS_WHITESPACE,
+    OTHER_BLANKS,
+    WIDE,
+)
 from mind_clean.transforms.cleanup_flags import cleanup_flags
 from mind_core import Record
 from mind_core.text.scripts import HAN
 
 IDEOGRAPHIC = "\u3000"
-_UNTIDY = flags.OTHER_BLANKS | flags.WHITESPACE | flags.CJK_SPACES
+_UNTIDY = HAS_OTHER_BLANKS | HAS_WHITESPACE | HAS_CJK_SPACES
 _BLANKS = f" \t{IDEOGRAPHIC}"
 _RUN = re.compile(f"[{_BLANKS}]{{2,}}")
 # Each begins with the blank itself, so that the scan leaps from blank to blank.
@@ -51,9 +57,9 @@ class Whitespace:
             text = OTHER_BLANKS.sub(" ", text)
         text = "\n".join([_line(line) for line in text.split("\n")])
         if WIDE.search(text):
-            text = compiled(_AT_PUNCTUATION).sub("", text)
+            text = compile_once(_AT_PUNCTUATION).sub("", text)
             if self.between_han:
-                text = compiled(_BETWEEN_HAN).sub(_after_numbering, text)
+                text = compile_once(_BETWEEN_HAN).sub(_after_numbering, text)
         return _BLANK_LINES.sub("\n\n", text).strip("\n")
 
 

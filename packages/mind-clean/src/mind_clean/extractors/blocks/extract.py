@@ -20,9 +20,9 @@ from mind_clean.extractors.blocks.page import TEXT_END, UNITS, VALUE, Page
 from mind_clean.extractors.blocks.parse import parse_page as parse
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.select_blocks import choose_blocks, keep_all_but_boilerplate
+from mind_clean.extractors.bounds import encode_page
 from mind_clean.extractors.content.rewrite import FORMATS, MATH, Rewriting
-from mind_clean.extractors.surrogates import encoded
-from mind_clean.letters import letters_of
+from mind_clean.letters import count_letters
 from mind_clean.main_text import (
     MainText,
     check_density_of,
@@ -68,7 +68,7 @@ class Blocks:
         """Load the kernels before workers start."""
         self(_SAMPLE, None)
         count_characters(parse(_SAMPLE), _SAMPLE, "body")
-        letters_of(_SAMPLE)
+        count_letters(_SAMPLE)
 
     def __call__(self, html: str, url: str | None) -> MainText | None:  # noqa: ARG002
         """Return the main text with the page's count of visible characters."""
@@ -111,7 +111,7 @@ script all but one have under 0.013."""
 
 def is_chinese(html: str) -> bool:
     """Tell whether the Han characters of a page's source are more than those of a few names."""
-    data = np.frombuffer(encoded(html), np.uint8)
+    data = np.frombuffer(encode_page(html), np.uint8)
     return int(np.count_nonzero((data >= 0xE4) & (data <= 0xE9))) * 3 > _MIN_HAN_SHARE * len(data)
 
 

@@ -33,8 +33,7 @@ from mind_clean.extractors.blocks.element_rules import VERBATIMS, load_tags, wor
 from mind_clean.extractors.blocks.inline_text import START
 from mind_clean.extractors.blocks.name_rules import weigh_start_tags
 from mind_clean.extractors.blocks.page import Columns, Page, allocate_columns
-from mind_clean.extractors.bounds import bounded, count_of, parsed
-from mind_clean.extractors.surrogates import encoded
+from mind_clean.extractors.bounds import bounded, count_of, encode_page, parsed
 from mind_clean.extractors.xhtml import with_end_tags
 from mind_core.kernels.packed import Bytes, Offsets
 
@@ -107,7 +106,7 @@ def _parse_once(
     rewrite: Rewrite | None,
     shown: bool = False,
 ) -> Page | None:
-    tree = parsed(LexborHTMLParser, bounded(with_end_tags(encoded(html)), _MAX_OPEN_TAGS))
+    tree = parsed(LexborHTMLParser, bounded(with_end_tags(encode_page(html)), _MAX_OPEN_TAGS))
     if tree.body is None:
         return None
     if rewrite is not None:

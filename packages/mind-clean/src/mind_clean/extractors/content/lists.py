@@ -15,7 +15,7 @@ _INLINE = word_set(
     "dfn ins del bdi bdo big label img br wbr"
 )
 _DEEPEST = 8
-_LEAST_LEAD, _LEAST_BESIDE = 6, 2
+_LEAST_LEAD, _MIN_PARAGRAPHS = 6, 2
 _TEASING = re.compile(
     "related|read (?:more|next|also)|you (?:may|might)|more (?:from|on|stories)|recommended|"
     "popular|share|follow us|categories|tags|archives|latest|相关|推荐|推薦|热门|熱門|更多|最新|"
@@ -52,8 +52,8 @@ def keep_listed_links(tree: LexborHTMLParser) -> None:
         if not (said.endswith((":", "：")) and len(said) >= _LEAST_LEAD) or _TEASING.search(said):
             continue
         parent = announced.parent
-        beside = parent.iter(include_text=False) if parent is not None else ()
-        if sum(node.tag == "p" for node in beside) >= _LEAST_BESIDE:
+        siblings = parent.iter(include_text=False) if parent is not None else ()
+        if sum(node.tag == "p" for node in siblings) >= _MIN_PARAGRAPHS:
             announced.unwrap_tags(["a"])
 
 

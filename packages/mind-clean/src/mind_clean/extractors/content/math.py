@@ -28,7 +28,7 @@ _IMAGE = re.compile(
     r"\b(?:latex|mwe-math|math|tex|equation|formula)\b|mwe-math|codecogs|latex\.php"
 )
 _TEX = re.compile(r"\\[a-zA-Z]+|[\^_]|[a-zA-Z0-9]\s*[=<>+]\s*\S")
-_LONGEST = 5000
+_MAX_FORMULA_CHARACTERS = 5000
 
 
 def write_formulas(tree: LexborHTMLParser, kind: str) -> None:
@@ -53,7 +53,7 @@ def write_formulas(tree: LexborHTMLParser, kind: str) -> None:
     for image in tree.css(_IMAGES):
         alt = (image.attributes.get("alt") or "").strip()
         said = f"{classes_of(image)} {(image.attributes.get('src') or '')[:500].lower()}"
-        if 0 < len(alt) <= _LONGEST and _IMAGE.search(said) and _TEX.search(alt):
+        if 0 < len(alt) <= _MAX_FORMULA_CHARACTERS and _IMAGE.search(said) and _TEX.search(alt):
             _replace(replacing, image, alt, "display" in classes_of(image), kind)
 
 

@@ -13,7 +13,7 @@ _REFERENCE = re.compile(r"\[.*|[*†‡§¶#]+|\(\d+\)|注\d*|.*[\]］〕]", re.
 _NOTE = re.compile(r"reference|footnote|noteref|fn-|cite", re.I)
 _SIMPLE = re.compile(r"[+\-−–±]?[\w.,′'∞∗*]+[+\-−–]?|[+\-−]")
 _FRACTION = re.compile(r"\s*[⁄/∕]\s*")
-_LONGEST = 40
+_MAX_CHARACTERS = 40
 
 
 def write_raised(tree: LexborHTMLParser) -> None:
@@ -24,7 +24,7 @@ def write_raised(tree: LexborHTMLParser) -> None:
     replacing = Replacing()
     for node in replacing.alive(tree.css("sup, sub")):
         text = " ".join((node.text(deep=True) or "").split())
-        if not text or len(text) > _LONGEST or _is_reference(node, text):
+        if not text or len(text) > _MAX_CHARACTERS or _is_reference(node, text):
             continue
         if node.tag == "sup" and _is_fraction(node, text, replacing):
             continue

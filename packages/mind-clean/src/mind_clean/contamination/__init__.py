@@ -1,1 +1,0 @@
-"""Which runs of tokens of a text also stand in benchmark files."""
