@@ -193,7 +193,7 @@ def _read_folder(folder: Path, plugins: Plugins | None) -> tuple[str, Form, Any,
     check_sizes(theirs, _weight_files(folder), folder / CONFIG)
     try:
         config = form.read_config(theirs)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise MindError(
             f"{folder / CONFIG} does not describe a model", cause=repr(error),
             hint="it should be as transformers wrote it",
