@@ -238,3 +238,17 @@ def test_recipe_and_plugin_files_are_inputs(
     for path in (recipe, plugin):
         with pytest.raises(UsageError, match="is input and output"):
             check_distinct((), tmp_path / "out", path)
+
+
+def test_a_file_of_an_input_folder_is_not_replaced(tmp_path: Path) -> None:
+    run, beside = tmp_path / "run", tmp_path / "beside.jsonl"
+    (run / "inner").mkdir(parents=True)
+    for path in (run / "metrics.jsonl", run / "inner" / "manifest.json", run / "a.svg", beside):
+        path.write_text("{}")
+    (tmp_path / "link").symlink_to(run)
+    for name in ("run/metrics.jsonl", "run/inner/manifest.json", "link/metrics.jsonl"):
+        for given in (run, tmp_path / "link"):
+            with pytest.raises(UsageError, match="is a file of the input folder"):
+                check_distinct([given], tmp_path / name)
+    # New files, pictures that are made again, and files elsewhere may be written.
+    check_distinct([run], run / "new.json", run / "a.svg", beside)

@@ -215,8 +215,8 @@ def write_records(
 def check_distinct(inputs: Sequence[str | Path], *paths: str | Path | None) -> None:
     """Raise `UsageError` if two outputs are one file, or an output is an input, by any name.
 
-    The recipe and the plugin files of this run are inputs too.
-    Only the first output may be "-", which is stdout.
+    The recipe and the plugin files of this run are inputs too, and so is what a folder holds but
+    for pages and pictures, which are made anew. Only the first output may be "-", which is stdout.
     """
     given = [path for path in paths if path is not None]
     if any(str(path) == "-" for path in paths[1:]):
@@ -234,11 +234,32 @@ def check_distinct(inputs: Sequence[str | Path], *paths: str | Path | None) -> N
             continue
         if identity in read:
             raise UsageError(f"{name} is input and output", hint="give the output another name")
+        if holder := _folder_of(path, sources):
+            raise UsageError(
+                f"{name} is a file of the input folder {holder}",
+                hint="give the output another name: it would take the place of what is read",
+            )
         if identity in taken:
             raise UsageError(
                 f"two outputs have the same name: {path}", hint="give each its own file"
             )
         taken.add(identity)
+
+
+MADE_ANEW = frozenset({".svg", ".html", ".png", ".pdf", ".md"})
+"""Suffixes of pages and pictures: no tool reads them, so they may stand in a folder that is read,
+and be written again."""
+
+
+def _folder_of(output: str | Path, sources: Sequence[str | Path]) -> str | Path | None:
+    """Return the input folder whose file an output would replace."""
+    path = Path(os.path.realpath(output))
+    if not path.is_file() or path.suffix.lower() in MADE_ANEW:
+        return None
+    for item in sources:
+        if Path(item).is_dir() and path.is_relative_to(os.path.realpath(item)):
+            return item
+    return None
 
 
 def is_stdout(path: str | Path | None) -> bool:

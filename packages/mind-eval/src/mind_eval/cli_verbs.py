@@ -136,12 +136,14 @@ def forgetting_command(
     json: options.Json = False,
 ) -> None:
     """Compare two scores folders, print, and write the page."""
+    from mind_core.output import check_distinct
     from mind_eval.forgetting import forgetting, forgetting_table
     from mind_eval.report.forgetting import write_forgetting
     from mind_eval.report.words import LANGUAGES
 
     if language not in LANGUAGES:
         raise UsageError(f"there is no --language {language!r}", hint="en or zh")
+    check_distinct([before, after], output)
     rows = forgetting(before, after)
     if output is not None:
         write_forgetting(rows, (before.name, after.name), output, title, language)
@@ -178,6 +180,7 @@ def report_command(
     ] = "en",
 ) -> None:
     """Write the page of a run folder."""
+    from mind_core.output import check_distinct
     from mind_core.progress import log
     from mind_eval.report.comparison import are_scores, write_runs
     from mind_eval.report.run_report import write_report
@@ -185,6 +188,7 @@ def report_command(
 
     if language not in LANGUAGES:
         raise UsageError(f"there is no --language {language!r}", hint="en or zh")
+    check_distinct(folders, output)
     if len(folders) > 1 or are_scores(folders):
         headings = write_runs(folders, output, title or "Scores side by side", language)
     else:

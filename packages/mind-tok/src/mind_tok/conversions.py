@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mind_core.errors import UsageError
+from mind_core.output import check_distinct
 from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.whole_files import read_whole
@@ -54,6 +55,7 @@ def convert(
     if to == HUGGINGFACE:
         save_for_huggingface(tokenizer, output, _template(tokenizer, source, chat_template))
     elif to == GGUF:
+        check_distinct([source], output)
         template = _template(tokenizer, source, chat_template)
         if save_as_gguf(tokenizer, output, source.name, template).composes and not quiet:
             log(TOOL, "llama.cpp does not compose characters (NFC): such texts get other ids there")

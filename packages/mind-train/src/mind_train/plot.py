@@ -12,6 +12,7 @@ from pathlib import Path
 from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
+from mind_core.output import check_distinct
 from mind_core.progress import log
 from mind_core.render.chart import Line, smooth, thin_out
 from mind_core.render.pictures import Panel, line_picture
@@ -34,6 +35,7 @@ def plot(
     With a ``reference`` (see ``references/runs.py``) its curves are drawn beside those of one run,
     and where the run stands among them is said on stderr.
     """
+    check_distinct(runs, output)
     panels: list[Panel] = []
     if reference is not None:
         from mind_train.references.charts import panels_beside

@@ -57,6 +57,7 @@ def score(
     predictions: domain_options.Predictions = None,
 ) -> None:
     """Score a checkpoint and show the result."""
+    from mind_core.output import check_distinct
     from mind_domain import pipeline
     from mind_domain.evaluation import EvaluationOptions, run_score
 
@@ -68,6 +69,7 @@ def score(
     plugins = load_plugins(shared.plugin_files)
     effective = pipeline.recipe_for(plugins, domain, shared.recipe, {}, shared.assignments)
     shared.require_input()
+    check_distinct([model, *shared.stream.inputs], output, predictions)
     how = EvaluationOptions(
         model,
         domain,

@@ -9,6 +9,7 @@ from typing import Any
 from mind_core import MindError, Reason
 from mind_core.errors import BadRecord
 from mind_core.files import atomic_file, write_json
+from mind_core.output import check_distinct
 from mind_core.progress import log
 from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
@@ -43,6 +44,7 @@ def run_elo(
     rule: RatingRule, options: StreamOptions, output: Path | None, plot: Path | None
 ) -> dict[str, Any]:
     """Rate the models of a stream of verdicts; write JSON and a plot if they are asked for."""
+    check_distinct(options.inputs, output, plot)
     ballots: list[Ballot] = []
 
     def hold(outcome: BatchResult) -> BatchResult:

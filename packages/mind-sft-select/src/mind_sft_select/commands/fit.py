@@ -53,11 +53,13 @@ def fit(
 ) -> None:
     """Fit and judge a table of cells."""
     from mind_core.files import as_json, write_json
+    from mind_core.output import check_distinct
     from mind_sft_select.fitting.cells import make_cells
     from mind_sft_select.fitting.inputs import read_rows, with_items
     from mind_sft_select.fitting.report import fit_lines
     from mind_sft_select.fitting.verdict import judge_curve
 
+    check_distinct([table], output)
     rows = list(with_items(read_rows(table), metric, table.parent))
     cells = make_cells(rows, higher)
     found = judge_curve(cells, smallest=smallest, seed=seed)

@@ -49,6 +49,7 @@ def reference(
 ) -> None:
     """Measure and write a reference."""
     from mind_core.files import as_json, write_json
+    from mind_core.output import check_distinct
     from mind_core.stream import check_inputs, read_records
     from mind_sft_select.reference_measure import (
         FORMAT,
@@ -61,6 +62,7 @@ def reference(
     from mind_sft_select.scoring.run import ScoreOptions, open_answer_model
 
     check_choice("--use", use, KINDS)
+    check_distinct([model, *(text or []), *(pool or [])], output)
     check_model(model)
     if not text and not pool:
         raise UsageError("nothing to measure", hint="--text HELDOUT.jsonl.zst, --pool SCORED.zst")

@@ -53,6 +53,7 @@ def inspect(
     """Read the options, then print a table or JSON."""
     shared.require_input()
     from mind_core.files import atomic_file
+    from mind_core.output import check_distinct
     from mind_tok import pipeline
     from mind_tok.convert import read_any
     from mind_tok.loading import make_plugins
@@ -60,6 +61,7 @@ def inspect(
 
     plugins = make_plugins(shared.plugin_files)
     stream = replace(shared.stream, quiet=True)  # the table has it all
+    check_distinct([*stream.inputs, *tokenizer], plot)
     names = [path.name or str(path) for path in tokenizer]
     found = pipeline.inspect([read_any(t, plugins) for t in tokenizer], top, stream, plugins)
     if shared.json:

@@ -106,6 +106,9 @@ class ExperimentOptions:
         if self.figure is None:
             cli.write_out(figure)
             return
+        from mind_core.output import check_distinct
+
+        check_distinct([item for item in (self.plan, self.store) if item], self.figure)
         with atomic_file(self.figure) as file:
             file.write(figure.encode())
 

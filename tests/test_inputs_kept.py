@@ -1,0 +1,41 @@
+"""No command writes over what it reads: a file by its name, or a file of a folder."""
+
+from pathlib import Path
+
+import pytest
+
+from mind_core.testing import run_tool
+
+FOLDER, FILE = "is a file of the input folder", "is input and output"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("mind-train plot run -o run/metrics.jsonl", FOLDER),
+        ("mind-eval report run -o run/scores.json", FOLDER),
+        ("mind-eval report run other -o other/scores.json", FOLDER),
+        ("mind-eval forgetting run other -o run/scores.json", FOLDER),
+        ("mind-tok inspect -t run text.jsonl --plot run/manifest.json", FOLDER),
+        ("mind-tok inspect -t run text.jsonl --plot text.jsonl", FILE),
+        ("mind-domain elo text.jsonl --plot text.jsonl", FILE),
+        ("mind-domain elo text.jsonl -o text.jsonl", FILE),
+        ("mind-domain score --model run text.jsonl -o text.jsonl", FILE),
+        ("mind-domain score --model run text.jsonl -o run/metrics.jsonl", FOLDER),
+        ("mind-sft-select fit text.jsonl -o text.jsonl", FILE),
+        ("mind-sft-select reference --model run --text text.jsonl -o text.jsonl", FILE),
+    ],
+)
+def test_a_command_does_not_write_over_what_it_reads(
+    command: str, message: str, tmp_path: Path
+) -> None:
+    for folder in ("run", "other"):
+        (tmp_path / folder).mkdir()
+        for name in ("metrics.jsonl", "scores.json", "manifest.json"):
+            (tmp_path / folder / name).write_text("{}\n")
+    (tmp_path / "text.jsonl").write_text('{"text": "a"}\n')
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
+    tool, *arguments = command.split()
+    done = run_tool(tool, arguments, folder=tmp_path)
+    assert (done.code, message in done.stderr) == (2, True), done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
