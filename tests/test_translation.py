@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import random
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from mind_core.command_tree import command_tree
 from mind_core.errors import did_you_mean
 from mind_core.render.terminal import width
 from mind_core.translation import users_catalogue
-from mind_core.translation.catalogue import PLACE, Catalogue, read_po, wanted_languages
+from mind_core.translation.catalogue import PLACE, Catalogue, _values, read_po, wanted_languages
 from mind_core.translation.extract import help_texts, messages, untranslated
 from mind_core.translation.help_formatter import wrap
 
@@ -197,3 +199,24 @@ def test_messages_are_found_in_sources(tmp_path: Path) -> None:
         'raise MindError(f"no {path.name} in {1 + 1}", hint="give " "another")\n', "utf-8"
     )
     assert list(messages(tmp_path)) == ["no {path} in {value_d}", "give another"]
+
+
+def test_placeholders_are_found_as_a_lazy_pattern_finds_them() -> None:
+    rng = random.Random(3)
+    for _ in range(4000):
+        literals = ["".join(rng.choices("ab ", k=rng.randint(0, 2))) for _ in range(4)]
+        key = "{x}".join(literals[:2]) + "{y}" + literals[2] + "{z}" + literals[3]
+        text = "".join(rng.choices("ab ", k=rng.randint(0, 12)))
+        match = re.fullmatch("(.+?)".join(map(re.escape, literals)), text, re.DOTALL)
+        wanted = (
+            None if match is None else dict(zip(("{x}", "{y}", "{z}"), match.groups(), strict=True))
+        )
+        assert _values(key, literals, text) == wanted, (key, text)
+
+
+def test_a_long_text_is_looked_up_at_once() -> None:
+    catalogue = Catalogue({"{w} a {x} b {y} c {z} d": "{w}{x}{y}{z}"}, "zh")
+    text = "- c -" + " a " * 2000 + " b " * 2000 + "- d"
+    started = time.process_time()
+    assert catalogue(text) == text
+    assert time.process_time() - started < 1

@@ -16,11 +16,12 @@ from mind_core.stream import Batch
 from mind_core.testing import run_tool
 from mind_tok import Tokenizer
 from mind_tok.chat import UnsuitableChat
-from mind_tok.chat_template import BUILT_IN, FOLDER, ChatTemplate, load_template, template_inputs
+from mind_tok.chat_template import BUILT_IN, FOLDER, ChatTemplate, load_template
 from mind_tok.chat_template_ids import TemplateEncoder, control_tokens
 from mind_tok.encode import Encoder, ToStream
 from mind_tok.huggingface import HuggingFaceTokenizer
 from mind_tok.shards import ShardSet
+from mind_tok.template_inputs import template_inputs
 
 SPECIAL = [
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|begin_of_text|>", "<|start_header_id|>",

@@ -108,7 +108,7 @@ def duration(seconds: float) -> str:
 
 T = TypeVar("T")
 
-_SECONDS_BETWEEN = 0.1
+_SECONDS_OF_A_WAIT = 0.1
 
 
 def run_with_progress(progress: Progress, message: str, call: Callable[[], T]) -> T:
@@ -130,7 +130,7 @@ def run_with_progress(progress: Progress, message: str, call: Callable[[], T]) -
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     while thread.is_alive():
-        thread.join(_SECONDS_BETWEEN)
+        thread.join(_SECONDS_OF_A_WAIT)
         progress.show(f"{message}, {duration(time.monotonic() - started)}")
     if errors:
         raise errors[0]

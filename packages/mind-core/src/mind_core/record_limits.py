@@ -105,6 +105,16 @@ class RecordClock:
             raise TooSlow
 
 
+def limited(work: Callable[[], R], seconds: float, memory: int) -> R:
+    """Return what `work` gives within so many CPU seconds and more bytes of address space.
+
+    Raises `TooSlow`, or what Python and libraries raise for want of memory (`MemoryError`).
+    """
+    with memory_limit(memory), RecordClock(seconds) as clock:
+        clock.start()
+        return clock.call(work)
+
+
 @contextmanager
 def memory_limit(more: int) -> Iterator[None]:
     """Let this process take at most so many more bytes of address space in this block.

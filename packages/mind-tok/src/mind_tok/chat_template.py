@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from mind_core import MindError, Record
-from mind_core.chats import ChatFormat
-from mind_core.chats.messages import ROLES, text_content
-from mind_core.errors import BadRecord, UsageError
-from mind_core.records import encode as encode_record
-from mind_tok.chat import UnsuitableChat
+from mind_core import MindError
+from mind_core.errors import UsageError
+from mind_core.record_limits import TooSlow, limited
 
 FOLDER = Path(__file__).parent / "chat_templates"
 BUILT_IN = ("chatml", "llama3", "qwen")
@@ -25,9 +22,23 @@ MINDLLM = "mindllm"
 _GENERATION = re.compile(r"\{%[-+]?\s*generation\s*[-+]?%\}")
 _FIRST_MARK = 0xF0000
 _LONGEST = 1 << 20
-_READER = ChatFormat()
+MAX_SECONDS, MAX_MEMORY = 10.0, 1 << 29
+"""CPU seconds and bytes for a conversation: the sandbox bounds `range` alone, not loops within
+loops, nor what `'%1000000000d' % 1` takes, which is computed when a template is compiled."""
 
 Messages = Sequence[Mapping[str, Any]]
+
+
+_FAULTS = (
+    TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError, SyntaxError
+)  # fmt: skip
+"""What a template may end in beside Jinja's own errors: it came with a tokenizer of others."""
+
+_Made = TypeVar("_Made")
+
+
+class CostlyTemplate(MindError):
+    """Report a template that takes more than a conversation may: the run ends, not the record."""
 
 
 class LostText(MindError):
@@ -39,15 +50,6 @@ class RenderedConversation(NamedTuple):
 
     text: str
     spans: list[tuple[int, int]]
-
-
-class TemplateInput(NamedTuple):
-    """What of a record goes into a template."""
-
-    messages: list[dict[str, Any]]
-    tools: Any
-    cut: int
-    """Messages behind the last answer, which are left out."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,22 @@ class ChatTemplate:
         rendered again for each answer's beginning and end, and has to be stable for that. Raises
         `MindError` for what the template refuses, or does not say word for word.
         """
+        return self.limited(lambda: self._rendered(messages, tools))
+
+    def limited(self, work: Callable[[], _Made]) -> _Made:
+        """Return what `work` gives; raise `CostlyTemplate` if it takes too much."""
+        try:
+            return limited(work, MAX_SECONDS, MAX_MEMORY)
+        except (TooSlow, MemoryError) as error:
+            raise CostlyTemplate(
+                f"template {self.name} takes too much for one conversation",
+                cause=f"more than {MAX_SECONDS:g} CPU seconds"
+                if isinstance(error, TooSlow)
+                else f"more than {MAX_MEMORY >> 20} MiB",
+                hint="look at its loops, or take another template",
+            ) from None
+
+    def _rendered(self, messages: Messages, tools: Any) -> RenderedConversation:
         if _GENERATION.search(self.source):
             first, last = _unused_marks(messages, tools)
             marked = self._text(messages, tools, False, (first, last))
@@ -83,7 +101,7 @@ class ChatTemplate:
 
     def prompt(self, messages: Messages) -> str:
         """Return the text after which the model answers; raise `MindError` if it is refused."""
-        return self._text(messages, None, True)
+        return self.limited(lambda: self._text(messages, None, True))
 
     def _by_prefixes(self, messages: Messages, tools: Any, text: str) -> Iterator[tuple[int, int]]:
         for place, message in enumerate(messages):
@@ -107,7 +125,7 @@ class ChatTemplate:
                 messages=messages, tools=tools, documents=None, add_generation_prompt=prompt,
                 bos_token=self.bos_token, eos_token=self.eos_token, mind_marks=marks,
             )  # fmt: skip
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, OverflowError) as error:
+        except (jinja2.TemplateError, *_FAULTS) as error:
             raise MindError(f"template {self.name}: {error}") from None
         if (size := len(text)) > _LONGEST + 4 * len(repr(messages)):
             raise MindError(f"template {self.name} makes {size:,} characters of a conversation")
@@ -160,81 +178,14 @@ def _from_file(path: Path) -> ChatTemplate:
     template = ChatTemplate(path.name, source, bos, eos)
     jinja2 = _jinja()
     try:
-        _compiled(source)
-    except jinja2.TemplateError as error:
+        template.limited(lambda: _compiled(source))
+    except (jinja2.TemplateError, *_FAULTS) as error:
         raise UsageError(f"{path} is no template: {error}") from None
     return template
 
 
 def _token(value: Any) -> str:
     return str(value.get("content", "")) if isinstance(value, dict) else str(value or "")
-
-
-def template_inputs(record: Record, position: str = "record") -> list[tuple[Record, TemplateInput]]:
-    """Return the conversations of a record as templates take them, up to the last answer.
-
-    `messages` pass with all their fields (tool calls, reasoning, tools of the record), text parts
-    joined; other layouts are read by `mind_core.chats`. Raises `UnsuitableChat` for parts that are
-    no text and for a conversation without an answer, `BadRecord` for no conversation at all.
-    """
-    rows = record.get("messages")
-    if not (
-        isinstance(rows, list) and all(isinstance(row, dict) and "role" in row for row in rows)
-    ):
-        found = []
-        for made, conversation in _READER.records(record, position):
-            if conversation.reason is not None:
-                raise UnsuitableChat(
-                    conversation.reason, position, encode_record(record), cause=conversation.cause
-                )
-            messages: list[dict[str, Any]] = [dict(row) for row in conversation.messages]
-            found.append((made, _answered(messages, None, record, position)))
-        return [(record, found[0][1])] if len(found) == 1 else found
-    plain = [_plain(row, record, position) for row in rows]
-    return [(record, _answered(plain, record.get("tools"), record, position))]
-
-
-def _plain(row: Mapping[str, Any], record: Record, position: str) -> dict[str, Any]:
-    """Return a message with its role by the usual name and its content as one text."""
-    content, called = row.get("content"), row.get("tool_calls") or row.get("function_call")
-    role = ROLES.get(str(row["role"]).lower(), row["role"])
-    if role not in ("user", "assistant", "system", "tool"):
-        line = encode_record(record)
-        raise BadRecord("wrong_type", position, line, cause=f"unknown role {role!r}")
-    if isinstance(content, list):
-        from mind_core.chats.messages import ChatError
-
-        try:
-            content = text_content(content)
-        except ChatError as error:
-            raise UnsuitableChat(
-                error.reason, position, encode_record(record), cause=error.cause
-            ) from None
-    if content is None and not called:
-        raise UnsuitableChat("null_content", position, encode_record(record), cause="says nothing")
-    if content is not None and not isinstance(content, str):
-        raise BadRecord(
-            "wrong_type", position, encode_record(record), cause="'content' must be a string"
-        )
-    return {
-        **{k: v for k, v in row.items() if v is not None},
-        "role": role,
-        "content": content or "",
-    }
-
-
-def _answered(
-    messages: list[dict[str, Any]], tools: Any, record: Record, position: str
-) -> TemplateInput:
-    last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=-1)
-    kept = messages[: last + 1]
-    answers = [m for m in kept if m["role"] == "assistant"]
-    said = [bool(m["content"].strip() or m.get("tool_calls")) for m in answers]
-    if not all(said) or not said:
-        reason = "empty_answer" if any(said) else "no_answer"
-        cause = "one of its answers is blank" if any(said) else "nothing in it is an answer"
-        raise UnsuitableChat(reason, position, encode_record(record), cause=cause)
-    return TemplateInput(kept, tools, len(messages) - len(kept))
 
 
 def _said(messages: Messages) -> Iterator[str]:

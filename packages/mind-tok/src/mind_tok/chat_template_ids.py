@@ -16,12 +16,13 @@ from mind_core.records import encode as encode_record
 from mind_tok.chat import UnsuitableChat
 from mind_tok.chat_template import (
     ChatTemplate,
+    CostlyTemplate,
     LostText,
     RenderedConversation,
-    TemplateInput,
     strings_of,
 )
 from mind_tok.huggingface import HuggingFaceTokenizer
+from mind_tok.template_inputs import TemplateInput
 from mind_tok.tokenizer import Tokenizer
 
 
@@ -67,6 +68,8 @@ class TemplateEncoder:
                 raise UnsuitableChat("control_token", position, encode_record(record), cause=cause)
         try:
             return self.template.render(told.messages, told.tools)
+        except CostlyTemplate:
+            raise
         except MindError as error:
             reason = "template_leaves_out" if isinstance(error, LostText) else "template_refuses"
             raise UnsuitableChat(

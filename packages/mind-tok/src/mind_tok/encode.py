@@ -24,12 +24,12 @@ from mind_tok.chat import (
     trainable,
     trained_text,
 )
-from mind_tok.chat_template import template_inputs
 from mind_tok.chat_template_ids import TemplateEncoder
 from mind_tok.document_batch import DocumentBatch, Group, GroupNames
 from mind_tok.sampling import hashes64
 from mind_tok.shard_writer import id_type
 from mind_tok.subword_sampling import SubwordSampling
+from mind_tok.template_inputs import template_inputs
 from mind_tok.tokenizer import Tokenizer
 
 TOOL = "mind-tok"

@@ -135,10 +135,17 @@ class Catalogue:
 
 def _values(key: str, literals: list[str], text: str) -> dict[str, str] | None:
     """Return what the placeholders of a message stand for in a text that is made of it."""
-    if not text.startswith(literals[0]) or not text.endswith(literals[-1]):
+    first, *middle, last = literals
+    if not text.startswith(first) or not text.endswith(last):
         return None
-    if any(literal not in text for literal in literals):
+    # What "(.+?)" between the literals would find; a pattern of many tries them over and over.
+    values, start = [], len(first)
+    for literal in middle:
+        end = text.find(literal, start + 1)
+        if end < 0:
+            return None
+        values.append(text[start:end])
+        start = end + len(literal)
+    if (end := len(text) - len(last)) <= start:
         return None
-    pattern = "(.+?)".join(map(re.escape, literals))
-    match = re.fullmatch(pattern, text, re.DOTALL)
-    return None if match is None else dict(zip(PLACE.findall(key), match.groups(), strict=True))
+    return dict(zip(PLACE.findall(key), [*values, text[start:end]], strict=True))

@@ -19,7 +19,7 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mind_core.record_limits import RecordClock, TooSlow, memory_limit
+from mind_core.record_limits import TooSlow, limited
 
 TEXT, TARGET, CHOICES = "doc_to_text", "doc_to_target", "doc_to_choice"
 MAX_TEXT = 1 << 24
@@ -89,9 +89,7 @@ def within_limits(work: Callable[[], T]) -> T:
     The sandbox bounds `range` alone; `'x' * 10**10` and loops within loops are allowed in it.
     """
     try:
-        with memory_limit(MAX_MEMORY), RecordClock(MAX_SECONDS) as clock:
-            clock.start()
-            made = clock.call(work)
+        made = limited(work, MAX_SECONDS, MAX_MEMORY)
     except (TooSlow, MemoryError, OverflowError) as error:
         raise SecurityError(f"the template takes more than a prompt may ({error!r})") from None
     if isinstance(made, str) and len(made) > MAX_TEXT:
