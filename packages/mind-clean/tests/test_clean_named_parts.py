@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mind_clean.extractors.blocks.extract import Blocks
@@ -109,3 +111,33 @@ def test_options_are_one_of_their_words() -> None:
         Blocks(title="no")
     with pytest.raises(ValueError, match="comments is 'all'"):
         Blocks(comments="all")
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<ul><li>登录名</li><li>密码形式说明</li><li>用户名</li><li>用户家目录</li></ul>",
+        "<ul><li>打开文件</li><li>打印</li><li>另存为新文件</li></ul>",
+        "<table><tr><th>软件包</th><th>大小</th><th>字体</th></tr>"
+        "<tr><td>xsane</td><td>2339</td><td>扫描仪前段</td></tr>"
+        "<tr><td>键</td><td>Ctrl+C</td><td>复制</td></tr></table>",
+    ],
+)
+def test_cells_and_items_beside_others_stay(inside: str) -> None:
+    text = extracted(f"<div>{BODY}{inside}{BODY.replace('茶', '花')}</div>")
+    for word in re.sub("<[^>]*>", " ", inside).split():
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "下一章介绍炒茶的火候。", "版权所有者可以许可他人行使前款规定的权利。", "返回列表的长度。",
+        "关于我们提出的方法，见附录二。", "扫描仪需要先预热五分钟。",
+        "请输入用户名和密码，再按回车键。",
+        "推荐给初学者的是第三种办法。", "(c) 采茶的时间", "密码形式说明", "字体注释",
+    ],
+)  # fmt: skip
+def test_short_lines_of_the_text_stay(line: str) -> None:
+    text = extracted(f"<div>{BODY}<p>{line}</p>{BODY.replace('茶', '花')}</div>")
+    assert line in text

@@ -13,6 +13,10 @@ from mind_clean.extractors.blocks.element_rules import NUMBERS
 from mind_clean.extractors.blocks.page import KIND, TEXT_END, UNITS, VALUE, Kept, Page
 
 _HEADINGS = tuple(NUMBERS[f"h{level}"] for level in range(1, 7))
+_ITEMS = frozenset(NUMBERS[name] for name in ("td", "th", "li", "dd", "dt") if name in NUMBERS)
+"""Cells and items. Beside one that says something they belong to a table or a list of the text:
+`Ctrl+C | 复制`, `登录名, 密码, 用户家目录`."""
+
 _MAX_CHARACTERS = 60
 _EDGE = 6
 """Kept blocks at the start and at the end of the main text."""
@@ -24,17 +28,20 @@ _AROUND = " \t\n\u00a0\u3000[]【】（）()〔〕<>《》|｜·•:：→>＞»
 """Marks around a line, which are taken off before it is looked at."""
 
 _ANYWHERE = re.compile(
-    r"(?:(?:微信|手机|用手机)?扫(?:一扫|码|描).{0,30}|(?:分享|转发|推荐)(?:到|至|给|:|：).{0,30}|"
-    r"(?:字号|字体|字体大小)[:：大中小超\s\[\]【】+\-]*.{0,12}|打印(?:本页|本文|文章|此页)?|"
+    r"(?:(?:微信|手机|用手机)?扫(?:一扫|码).{0,30}|扫描.{0,12}(?:二维码|公众号|关注).{0,12}|"
+    r"(?:分享|转发)(?:到|至|给)[:：]?.{0,20}|(?:分享|转发)[:：].{0,30}|"
+    r"(?:字号|字体|字体大小)[:：大中小超特\s\[\]【】+\-]*|打印(?:本页|本文|文章|此页)?|"
     r"关闭(?:本页|窗口|此页)?|(?:打印|关闭|收藏|复制|纠错|投诉|顶部|返回|窗口|"
-    r"本页|此页|本文|网页|链接|地址|推荐|给朋友|\s|[\[\]【】|｜])+|"
-    r"返回(?:顶部|首页|列表|上一页|目录).{0,10}|[上下]一[篇页章条则][:：]?.{0,50}|"
+    r"本页|此页|本文|网页|链接|地址|推荐|给朋友|\s|[\[\]【】｜|])+|"
+    r"返回(?:顶部|首页|列表|上一页|目录)|[上下]一[篇页章条则](?:[:：].{0,50})?|"
     r"(?:我要|发表|查看|网友|最新|精彩|热门)?评论(?:\(\d+\)|\d+条?)?|我(?:要|来)(?:说两句|评论|纠错|留言)|"
     r"您是(?:本文|本站|本页|本帖)?第.{0,12}(?:个|位).{0,10}|(?:主题|帖子|该帖)已(?:经)?关闭.{0,20}|"
     r"(?:阅读|浏览|点击|访问|人气|回复|点击率|阅读数|浏览量|访问量|点击数)(?:次数|量|数)?[:：]\s*\d+.{0,12}|"
-    r"请输入.{0,12}(?:用户名|密码|验证码).{0,20}|(?:用户名|密码|验证码|忘记密码|没有注册).{0,12}|"
-    r"(?:网站|站点)(?:地图|声明|导航).{0,30}|(?:关于我们|联系我们|广告服务|招聘信息|诚聘英才|法律声明).{0,50}|"
-    r".{0,30}(?:ICP|icp)[备证].{0,40}|.{0,20}公网?安备.{0,40}|(?:版权所有|Copyright|©|\(c\)).{0,55}|"
+    r"请输入(?:您的|你的)?(?:用户名|密码|验证码)|(?:用户名|密码|验证码|忘记密码|没有注册)[:：?？]?|"
+    r"(?:网站|站点)(?:地图|声明|导航)(?:[\s|｜·/—-].{0,30})?|"
+    r"(?:关于我们|联系我们|广告服务|招聘信息|诚聘英才|法律声明)(?:[\s|｜·/—-].{0,50})?|"
+    r".{0,30}(?:ICP|icp)[备证].{0,40}|.{0,20}公网?安备.{0,40}|"
+    r"版权所有(?![者人权]).{0,55}|(?:Copyright\b|©).{0,55}|"
     r"(?:首页|当前位置|您(?:现在)?的?位置|您所在的位置)[:：\s>＞»›/].{0,55}|Trackback|引用通告.{0,30}|"
     r"(?:点击|关注|长按).{0,12}(?:二维码|公众号|公号|微信号|阅读原文).{0,20})",
     re.IGNORECASE,
@@ -64,7 +71,8 @@ def drop_boilerplate_lines(page: Page, kept: Kept) -> Kept:
     stays = kept.copy()
     first_edge, last_edge = chosen[:_EDGE], set(chosen[-_EDGE:])
     edges = last_edge.union(first_edge)
-    for block in chosen:
+    dropped: dict[int, int] = {}  # block to its place among the chosen
+    for place, block in enumerate(chosen):
         start = ends[block - 1] if block else 0
         if ends[block] - start > 3 * _MAX_CHARACTERS:
             continue
@@ -75,12 +83,21 @@ def drop_boilerplate_lines(page: Page, kept: Kept) -> Kept:
         if not heads and (
             _ANYWHERE.fullmatch(line) or (block in edges and _BYLINE.fullmatch(line))
         ):
-            stays[block] = False
+            dropped[block] = place
         elif _TAIL.fullmatch(line) and _is_lesser(page, kept, block):
             stays[block:] = False
             break
+    for block, place in dropped.items():
+        beside = [one for one in chosen[max(place - 1, 0) : place + 2] if one not in dropped]
+        stays[block] = _is_item_beside(page, block, beside)
     units = page.blocks[:, UNITS]
     return stays if units[stays].sum() > 0 else kept
+
+
+def _is_item_beside(page: Page, block: int, beside: list[int]) -> bool:
+    """Tell whether a cell or an item stands next to one of its kind that says something."""
+    kind = page.blocks[block, KIND]
+    return kind in _ITEMS and any(page.blocks[one, KIND] == kind for one in beside)
 
 
 def _is_lesser(page: Page, kept: Kept, block: int) -> bool:
