@@ -118,6 +118,7 @@ def test_options_are_one_of_their_words() -> None:
     [
         "<ul><li>登录名</li><li>密码形式说明</li><li>用户名</li><li>用户家目录</li></ul>",
         "<ul><li>打开文件</li><li>打印</li><li>另存为新文件</li></ul>",
+        "<ul><li><p>远程存储访问</p></li><li><p>复制</p></li><li><p>跟踪历史</p></li></ul>",
         "<table><tr><th>软件包</th><th>大小</th><th>字体</th></tr>"
         "<tr><td>xsane</td><td>2339</td><td>扫描仪前段</td></tr>"
         "<tr><td>键</td><td>Ctrl+C</td><td>复制</td></tr></table>",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from mind_clean.extractors.blocks.element_rules import NUMBERS
-from mind_clean.extractors.blocks.page import KIND, TEXT_END, UNITS, VALUE, Kept, Page
+from mind_clean.extractors.blocks.page import HOME, KIND, TAG, TEXT_END, UNITS, VALUE, Kept, Page
 
 _HEADINGS = tuple(NUMBERS[f"h{level}"] for level in range(1, 7))
 _ITEMS = frozenset(NUMBERS[name] for name in ("td", "th", "li", "dd", "dt") if name in NUMBERS)
@@ -96,8 +96,15 @@ def drop_boilerplate_lines(page: Page, kept: Kept) -> Kept:
 
 def _is_item_beside(page: Page, block: int, beside: list[int]) -> bool:
     """Tell whether a cell or an item stands next to one of its kind that says something."""
-    kind = page.blocks[block, KIND]
-    return kind in _ITEMS and any(page.blocks[one, KIND] == kind for one in beside)
+    item = _item(page, block)
+    return item >= 0 and any(_item(page, one) == item for one in beside)
+
+
+def _item(page: Page, block: int) -> int:
+    """Return the number of the cell's or item's element that a block is in; -1 for none."""
+    kind = int(page.blocks[block, KIND])
+    around = int(page.containers[page.blocks[block, HOME], TAG])  # <li><p>…</p></li>
+    return kind if kind in _ITEMS else around if around in _ITEMS else -1
 
 
 def _is_lesser(page: Page, kept: Kept, block: int) -> bool:
