@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -262,7 +263,7 @@ def test_what_is_private(tmp_path: Path) -> None:
     assert is_private(folder / "code") and not is_private(folder)
     (folder / "link").symlink_to("/dev/null")
     assert not is_private(folder / "link")
-    if os.geteuid() == 0:
+    with contextlib.suppress(OSError):  # not root, or a root that knows no other user (unshare -r)
         os.chown(folder / "code", 12345, -1)
         assert not is_private(folder / "code")
 
