@@ -170,3 +170,13 @@ def test_a_benchmark_names_no_reader_of_another_package(folder: Path, reader: st
 
     with pytest.raises(UsageError):
         imported(reader, folder)
+
+
+@pytest.mark.hostile("a key that is no text")
+@pytest.mark.parametrize("key", ["1", "2026-11-30", "~", "true", ".nan", "[a]", "{a: b}", "1.5"])
+def test_a_key_that_is_no_text_is_named(key: str, tmp_path: Path) -> None:
+    from mind_eval.prompts.spec import read_spec
+
+    (tmp_path / "sums.yaml").write_text(f"{key}: x\n{TASK}")
+    with pytest.raises(MindError, match=r"sums\.yaml"):
+        read_spec(tmp_path / "sums.yaml", "sums")

@@ -160,7 +160,10 @@ def _rebuild(
     return error
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean …?" with the known names close to a name; empty if none is."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return "did you mean …?" with the known names close to a name; empty if none is.
+
+    In YAML a key may be a number, a date or nothing: it is compared as it is written.
+    """
+    close = difflib.get_close_matches(str(name), list(known), n=3, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else ""
