@@ -20,7 +20,7 @@ from mind_core.direct import full_disk_hint
 from mind_core.errors import DONE, INTERRUPTED, USAGE, MindError, UsageError
 from mind_core.listing import components, directory, installed
 from mind_core.plugins import Plugins
-from mind_core.progress import log
+from mind_core.progress import log, speak
 from mind_core.render.terminal import printable
 from mind_core.summary import version_of
 
@@ -238,6 +238,7 @@ def _stand_in_for_closed_streams() -> None:
 def speak_users_language(tool: str) -> None:
     """Let help and errors of this process come in the language that the locale asks for."""
     _say.clear()
+    speak(None)
     if all(os.environ.get(name, "C") in _ENGLISH for name in ("LC_ALL", "LC_MESSAGES", "LANG")):
         return  # so that no one pays for what he does not use
     from mind_core.translation import users_catalogue
@@ -248,6 +249,7 @@ def speak_users_language(tool: str) -> None:
 
         show_help_in(catalogue)
         _say.append(catalogue)
+        speak(lambda text: catalogue.with_imported()(text))
 
 
 _ENGLISH = ("", "C", "POSIX", "C.UTF-8", "en_US.UTF-8")

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from mind_core.errors import shortened
-from mind_core.render.terminal import printable, printable_line
+from mind_core.render.terminal import printable, printable_line, width
 
 _SECONDS_BETWEEN = 0.2
 
@@ -29,9 +29,28 @@ def may_paint(choice: bool | None = None) -> bool:
         return False
 
 
+_speaker: list[Callable[[str], str]] = []
+"""What gives a line in the user's language, if that is not English."""
+
+
+def speak(say: Callable[[str], str] | None) -> None:
+    """Let lines for people come as `say` gives them; None is English again."""
+    _speaker[:] = [] if say is None else [say]
+
+
+def said(text: str, **values: str) -> str:
+    """Return a line, or a part of one, in the user's language.
+
+    Values take the places of their names, {N}: in capitals, so that a part as short as "{N} in" is
+    looked up as it stands, and is no pattern for whole messages.
+    """
+    shown = _speaker[0](text) if _speaker else text
+    return shown.format(**values) if values else shown
+
+
 def log(tool: str, message: str) -> None:
     """Write one line for people to stderr, prefixed with the tool's name."""
-    sys.stderr.write(f"{tool}: {printable(shortened(message))}\n")
+    sys.stderr.write(f"{tool}: {printable(said(shortened(message)))}\n")
     sys.stderr.flush()
 
 
@@ -68,10 +87,11 @@ class Progress:
         if now - self._last < (_SECONDS_BETWEEN if self.in_place else 10.0):
             return
         self._last = now
-        line = f"{self.tool}: {printable_line(message)}"
+        line = f"{self.tool}: {printable_line(said(message))}"
         if self.in_place:
-            sys.stderr.write("\r" + line.ljust(self._width))
-            self._width = len(line)
+            columns = width(line)
+            sys.stderr.write("\r" + line + " " * (self._width - columns))
+            self._width = columns
         else:
             sys.stderr.write(line + "\n")
         sys.stderr.flush()
@@ -79,12 +99,12 @@ class Progress:
     def count(self, done: int, what: str = "records", share: float | None = None) -> None:
         """Show a count with its rate, and where the share of all is known, it and the time left."""
         seconds = max(time.monotonic() - self.started, 1e-6)
-        rest = ""
+        parts = [f"{done:,} {said(what)}", f"{done / seconds:,.0f}/s"]
         if share is not None:
-            rest = f", {min(share, 1.0):.0%}"
+            parts.append(f"{min(share, 1.0):.0%}")
             if 0.01 <= share < 1.0 and seconds > 1.0:
-                rest += f", {duration(seconds / share * (1 - share))} left"
-        self.show(f"{done:,} {what}, {done / seconds:,.0f}/s{rest}")
+                parts.append(said("{N} left", N=duration(seconds / share * (1 - share))))
+        self.show(said(", ").join(parts))
 
     def clear(self) -> None:
         """Wipe the line, so that what follows starts on a clean one."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from mind_core.files import as_json, atomic_file
 from mind_core.kernels import loops_of
-from mind_core.progress import duration
+from mind_core.progress import duration, said
 
 
 @dataclass
@@ -41,11 +41,8 @@ class Summary:
 
     def line(self) -> str:
         """Return the one line for people, without the tool's name."""
-        share = f" ({self.kept / self.records_in:.1%})" if self.records_in else ""
-        bad = f", {self.bad.total():,} bad" if self.bad else ""
-        seconds = duration(time.monotonic() - self.started)
-        note = f"; {self.note}" if self.note else ""
-        return f"{self.records_in:,} in, {self.kept:,} kept{share}{bad}, {seconds}{note}"
+        seconds = time.monotonic() - self.started
+        return counts_line(self.records_in, self.kept, self.bad.total(), seconds, self.note)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values. `seconds` is the only value that varies."""
@@ -78,6 +75,15 @@ class Summary:
         """Write the summary as JSON, atomically; a file that exists is of a run that succeeded."""
         with atomic_file(path) as file:
             file.write(self.as_json())
+
+
+def counts_line(records_in: int, kept: int, bad: int, seconds: float, note: str = "") -> str:
+    """Return the line for people about what became of records, in the user's language."""
+    share = f" ({kept / records_in:.1%})" if records_in else ""
+    parts = [said("{N} in", N=f"{records_in:,}"), said("{N} kept", N=f"{kept:,}") + share]
+    parts += [said("{N} bad", N=f"{bad:,}")] if bad else []
+    line = said(", ").join([*parts, duration(seconds)])
+    return f"{line}{said('; ')}{said(note)}" if note else line
 
 
 def version_of(distribution: str) -> str:

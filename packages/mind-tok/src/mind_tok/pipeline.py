@@ -16,7 +16,7 @@ from mind_core.errors import BadRecord, GateError
 from mind_core.files import atomic_file, atomic_folder
 from mind_core.output import check_distinct, open_output
 from mind_core.plugins import Plugins
-from mind_core.progress import Progress, log, run_with_progress
+from mind_core.progress import Progress, log, run_with_progress, said
 from mind_core.records import encode, text_of
 from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
@@ -144,7 +144,8 @@ def encode_shards(
         refuse_existing(options.output)
         writer.finish()
         summary.details["counts"] = writer.counts
-        summary.note = f"{_tokens(writer.counts)} in {options.output}{_cut(summary)}"
+        told = {"WHAT": _tokens(writer.counts), "PLACE": str(options.output)}
+        summary.note = said("{WHAT} in {PLACE}", **told) + _cut(summary)
 
     if is_much(stream.inputs):
         encoder.warm_up()
@@ -296,5 +297,6 @@ def _tokens(counts: Mapping[str, Any]) -> str:
     parts = []
     for split, sources in counts.items():
         rows = [count for languages in sources.values() for count in languages.values()]
-        parts.append(f"{sum(row['tokens'] for row in rows):,} {split} tokens")
-    return ", ".join(parts) or "no tokens"
+        count = f"{sum(row['tokens'] for row in rows):,}"
+        parts.append(said("{N} {SPLIT} tokens", N=count, SPLIT=split))
+    return said(", ").join(parts) or said("no tokens")

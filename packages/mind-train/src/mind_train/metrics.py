@@ -13,6 +13,7 @@ import orjson
 
 from mind_core import MindError
 from mind_core.files import atomic_file
+from mind_core.progress import said
 from mind_train.finite import not_finite
 from mind_train.trackers.tracking import Tracking
 
@@ -145,10 +146,11 @@ def rewind(path: Path, step: int) -> None:
 def in_words(line: dict[str, Any]) -> str:
     """Put a step's line into words, for the live line."""
     if "tokens_per_second" not in line:
-        return "passed over"
-    mfu = "" if line["mfu"] is None else f", MFU {line['mfu']:.0%}"
-    loss = f"loss {line['loss']:.3f}" if "loss" in line else str(line["cause"])
-    return f"{loss}, {line['tokens_per_second']:,.0f} tokens/s{mfu}"
+        return said("passed over")
+    loss = said("loss {N}", N=f"{line['loss']:.3f}") if "loss" in line else str(line["cause"])
+    parts = [loss, said("{N} tokens/s", N=f"{line['tokens_per_second']:,.0f}")]
+    parts += [] if line["mfu"] is None else [f"MFU {line['mfu']:.0%}"]
+    return said(", ").join(parts)
 
 
 def describe(result: dict[str, Any]) -> str:

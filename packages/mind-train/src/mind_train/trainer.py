@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mind_core import MindError
-from mind_core.progress import Progress, duration, log
+from mind_core.progress import Progress, duration, log, said
 from mind_train.components import TOOL
 from mind_train.config import Settings
 from mind_train.data import Batch, stack
@@ -124,7 +124,13 @@ class Trainer:
             done = counters.step - first
             left = (time.monotonic() - begun) / done * (self.total - counters.step)
             progress.show(
-                f"step {counters.step:,}/{self.total:,}, {in_words(line)}, {duration(left)} left"
+                said(", ").join(
+                    [
+                        said("step {N}/{ALL}", N=f"{counters.step:,}", ALL=f"{self.total:,}"),
+                        in_words(line),
+                        said("{N} left", N=duration(left)),
+                    ]
+                )
             )
             if self._is_measured(counters.step):
                 progress.clear()

@@ -13,7 +13,8 @@ import orjson
 
 from mind_core.errors import BadRecord, MindError, UsageError
 from mind_core.files import make_folder, read_json
-from mind_core.progress import Progress, duration, log
+from mind_core.progress import Progress, duration, log, said
+from mind_core.summary import counts_line
 from mind_core.tasks import DONE, OUTPUT, SUMMARY
 from mind_core.tasks.commit import NotDeterministic, link_into_place, write_safely
 from mind_core.tasks.engines import TaskEngine
@@ -86,10 +87,8 @@ def run_job(tool: TaskTool, options: TaskOptions) -> dict[str, Any] | None:
         folder.tidy(all_of_them=True)
     summary: dict[str, Any] = read_json(inside(folder.path, SUMMARY))
     if not options.quiet:
-        share = f" ({summary['kept'] / summary['in']:.1%})" if summary["in"] else ""
-        bad = f", {sum(summary['bad'].values()):,} bad" if summary["bad"] else ""
-        seconds = duration(time.monotonic() - progress.started)
-        log(tool.name, f"{summary['in']:,} in, {summary['kept']:,} kept{share}{bad}, {seconds}")
+        bad, seconds = sum(summary["bad"].values()), time.monotonic() - progress.started
+        log(tool.name, counts_line(summary["in"], summary["kept"], bad, seconds))
     return summary
 
 
@@ -239,13 +238,14 @@ class _Shown:
 
     def show(self, failed: int) -> None:
         seconds = max(time.monotonic() - self.started, 1e-6)
-        line = f"{self.tasks[0].stage}: {self.done:,} of {len(self.tasks):,} tasks"
-        line += f", {failed:,} failed" if failed else ""
+        of = {"N": f"{self.done:,}", "ALL": f"{len(self.tasks):,}"}
+        parts = [f"{self.tasks[0].stage}: " + said("{N} of {ALL} tasks", **of)]
+        parts += [said("{N} failed", N=f"{failed:,}")] if failed else []
         if self.bytes:
             left = sum(map(_size_of, self.tasks)) - self.bytes
-            line += f", {self.bytes / seconds / 1e6:,.1f} MB/s"
-            line += f", {duration(left / (self.bytes / seconds))} left"
-        self.progress.show(line)
+            parts.append(f"{self.bytes / seconds / 1e6:,.1f} MB/s")
+            parts.append(said("{N} left", N=duration(left / (self.bytes / seconds))))
+        self.progress.show(said(", ").join(parts))
 
 
 def _size_of(task: PlannedTask) -> int:

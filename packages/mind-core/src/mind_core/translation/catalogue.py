@@ -86,6 +86,8 @@ class Catalogue:
     def __init__(self, entries: Mapping[str, str], language: str) -> None:
         self.entries = dict(entries)
         self.language = language
+        self._imported: list[str] = []
+        self._latest: Catalogue | None = None
 
     @cached_property
     def _patterns(self) -> list[tuple[str, list[str]]]:
@@ -113,7 +115,9 @@ class Catalogue:
     def with_imported(self) -> Catalogue:
         """Return the catalogue of all packages that are imported by now: errors come from any."""
         packages = sorted(name for name in sys.modules if re.fullmatch("mind_[a-z_]+", name))
-        return Catalogue.of(self.language, packages) or self
+        if packages != self._imported:
+            self._imported, self._latest = packages, Catalogue.of(self.language, packages)
+        return self._latest or self
 
     def __call__(self, text: str, depth: int = 2) -> str:
         """Return what is shown for a text, as it stands or by a message with placeholders.

@@ -19,6 +19,9 @@ from mind_core.translation.catalogue import PLACE, Catalogue
 from mind_core.translation.help_formatter import COMMENT, paragraphs
 
 ERRORS = ("MindError", "UsageError", "GateError", "Refusal")
+LINES = {"log": 1, "run_with_progress": 1, "said": 0, "show": 0, "count": 1}
+"""Functions that write a line for people, and which of their arguments is the line."""
+
 LANGUAGE = "zh_CN"
 
 
@@ -40,21 +43,30 @@ def help_texts(command: Any) -> Iterator[str]:
 
 
 def messages(folder: Path) -> dict[str, str]:
-    """Return the messages and hints of errors in the sources of a folder, with their places.
+    """Return what the sources of a folder say to people, with the places.
 
+    That is the messages, causes and hints of errors, lines of `log`, and parts of the live line.
     Values are placeholders, named after the variable where they are one.
     """
     found: dict[str, str] = {}
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in ERRORS:
-                continue
-            words = node.args[:1] + [k.value for k in node.keywords if k.arg in ("hint", "cause")]
-            for word in words:
+            for word in _spoken(node):
                 text = template(word)
                 if text and PLACE.sub("", text).strip():
                     found.setdefault(text, f"{path.relative_to(folder)}:{word.lineno}")
     return found
+
+
+def _spoken(node: ast.AST) -> list[ast.expr]:
+    """Return the arguments of a call that people read: of an error, of a line for them."""
+    if not isinstance(node, ast.Call):
+        return []
+    called = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+    if called in ERRORS:
+        return node.args[:1] + [k.value for k in node.keywords if k.arg in ("hint", "cause")]
+    at = LINES.get(called)
+    return [] if at is None else node.args[at : at + 1]
 
 
 def template(node: ast.expr) -> str:
