@@ -378,6 +378,7 @@ def test_nll_ranks_by_the_reference(models: dict[str, Path], tmp_path: Path) -> 
     assert done.code == 0, done.stderr
     verdicts = list(read_records([tmp_path / "v.zst"]))
     assert all(one["ranking"] == [["good"], ["bad"]] for one in verdicts)
+    assert all(one["bits_per_byte"]["good"] < one["bits_per_byte"]["bad"] for one in verdicts)
     talks = [{"id": record["id"], "messages": taught(record)} for record in RECORDS]
     write_records(tmp_path / "talks.zst", talks)  # nobody replied: the last answer is the reference
     again = run_tool(
@@ -470,6 +471,43 @@ def test_rationales_are_kept_if_they_lead_to_the_label(server: Any, tmp_path: Pa
     assert marks == ["Task: label", "Task: reasons", "Task: label", "Task: reasons", "Task: label"]
     only = run_tool("mind-domain", ["sft", "--cot", "only", "mixed.zst"], folder=tmp_path)
     assert ("3 in, 2 kept" in only.stderr, len(only.records)) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    ("verb", "rejected"),
+    [
+        ("answer --model m={good} --max-tokens 1", {}),
+        ("bucket --tokenizer t={tokenizer} --edges 0-19", {"bucket.outside": 1}),
+        ("distil --teacher {good} --max-tokens 40 --language en", {"distil.disagrees": 3}),
+        ("judge --judge nll --set nll.models=a={good},b={bad}", {}),
+        ("score --model {good} --language en", {}),
+    ],
+)
+def test_all_that_is_not_kept_is_counted_and_written_aside(
+    models: dict[str, Path], tmp_path: Path, verb: str, rejected: dict[str, int]
+) -> None:
+    rows = [{**labelled(n, "rise"), "messages": taught(labelled(n, "rise"))} for n in range(3)]
+    rows[2]["messages"][1]["content"] *= 9
+    if "distil" in verb or "score" in verb:
+        rows = [{**labelled(n, "rise"), "text": f"{TEXTS['fall'][0]} {n // 3}"} for n in range(3)]
+    lines = [json.dumps(row) for row in rows]
+    (tmp_path / "in.jsonl").write_text("\n".join([lines[0], '{"torn', *lines[1:], '{"a": 1}', ""]))
+    places = {**models, "tokenizer": models["good"].parent / "tokenizer"}
+    done = run_tool(
+        "mind-domain",
+        [*verb.format(**places).split(), "in.jsonl", "--skip-bad", "all", "--rejects", "no.zst",
+         "--summary", "s.json", "-o", "out"],
+        folder=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert (summary["in"], summary["bad"].pop("not_json"), summary["bad"]) == (
+        5, 1, {"missing_field": 1},
+    )  # fmt: skip
+    assert summary["rejected"] == rejected
+    aside = [one["metadata"]["mind"]["rejected"] for one in read_records([tmp_path / "no.zst"])]
+    assert [one["step"] for one in aside[:2]] == ["read", "read"]
+    assert len(aside) == summary["in"] - summary["kept"]
 
 
 @pytest.mark.parametrize(

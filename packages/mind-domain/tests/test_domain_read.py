@@ -58,7 +58,23 @@ def test_fields_by_name(tmp_path: Path) -> None:
         tmp_path, "a.csv", text.encode(), *options, "--time-format", "%d.%m.%Y %H:%M"
     )
     assert code == 0
-    assert records[0]["created"] == "2021-01-07T18:24:00-05:00"
+    assert records[0]["created"] == "2021-01-07T18:24:00"
+
+
+@pytest.mark.parametrize(
+    ("options", "created"),
+    [
+        ([], "2021-01-07T18:24:00"),
+        (["--set", "finance.exchange=XSHG"], "2021-01-07T18:24:00+08:00"),
+        (["--set", "finance.timezone=America/New_York"], "2021-01-07T18:24:00-05:00"),
+    ],
+)
+def test_a_time_without_an_offset_gets_none_that_nobody_named(
+    tmp_path: Path, options: list[str], created: str
+) -> None:
+    data = b'{"text": "a", "created": "2021-01-07 18:24:00", "ticker": "600519"}\n'
+    _, records, _ = read(tmp_path, "a.jsonl", data, *options)
+    assert records[0]["created"] == created
 
 
 def test_what_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
@@ -83,7 +99,7 @@ def test_many_stamps_at_midnight_are_told(tmp_path: Path) -> None:
     assert "3 of 10 times are exactly midnight" in read(tmp_path, "b.jsonl", data(3))[2]
     _, records, stderr = read(tmp_path, "c.jsonl", data(3), "--midnight", "time")
     assert "exactly midnight" not in stderr
-    assert records[0]["created"] == "2014-01-02T00:00:00-05:00"
+    assert records[0]["created"] == "2014-01-02T00:00:00"
 
 
 @pytest.mark.parametrize(

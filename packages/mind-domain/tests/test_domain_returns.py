@@ -110,7 +110,7 @@ def test_a_hole_is_no_day_of_trading(tmp_path: Path) -> None:
         ("600001", 10.0, 11.0, True), ("600001", 10.0, 9.0, True), ("600001", 10.0, 10.5, True),
         ("600001", 10.0, 10.8, False), ("600001", 3.33, 3.66, True), ("688001", 10.0, 12.0, True),
         ("688001", 10.0, 11.0, False), ("300001", 10.0, 12.0, True), ("830001", 10.0, 13.0, True),
-        ("AAPL", 10.0, 11.0, False),
+        ("AAPL", 10.0, 11.0, False), ("1", 10.0, 11.0, True),
     ],
 )  # fmt: skip
 def test_limits_by_board(
@@ -194,6 +194,24 @@ def poison(series: object, table: PriceTable, now: int) -> object:
 )
 def test_tickers(value: object, wanted: str, rules: tuple[str, ...]) -> None:
     assert TickerIndex.of(["000001", "AAPL", "600000.SH"]).find(value) == (wanted, rules)
+
+
+@pytest.mark.parametrize(
+    ("value", "file", "wanted"),
+    [
+        ("000001.SZ", "1", "1"), (" 000001", "1", "1"), ("sz000001", "1", "1"), (1, "1", "1"),
+        ("00700", "0700.HK", "0700.HK"), ("0700.HK", "00700", "00700"), ("hk00700", "700", "700"),
+    ],
+)  # fmt: skip
+def test_zeros_that_a_table_lost_or_has_fewer_of(value: object, file: str, wanted: str) -> None:
+    found = TickerIndex.of(["AAPL", file]).find(value)
+    assert not isinstance(found, Reason)
+    assert found[0] == wanted
+
+
+def test_zeros_do_not_join_what_a_file_holds_twice() -> None:
+    found = TickerIndex.of(["1", "000001"]).find("000001.SZ")
+    assert (found, getattr(found, "threshold", "")) == ("ambiguous_ticker", "000001, 1")
 
 
 @pytest.mark.parametrize(

@@ -238,10 +238,10 @@ def _write_bad(
             raise error
         summary.bad[error.reason] += 1
         if rejects is not None:
-            rejects.write(encode(_bad_line(error, line, summary.tool)))
+            rejects.write(encode(bad_line(error, line, summary.tool)))
 
 
-def _bad_line(error: BadRecord, line: bytes, tool: str) -> Record:
+def bad_line(error: BadRecord, line: bytes, tool: str) -> Record:
     """Return a record that carries a line which was none: as text, or in base64 if it is not."""
     position = error.message.rsplit(": ", 1)[0]
     if (row := refusal(line)) is not None:

@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from mind_core import MindError, Record
+from mind_core import MindError, Reason, Record
 from mind_core.errors import BadRecord
 from mind_core.output import check_distinct, write_records
 from mind_core.progress import Progress, log
 from mind_core.records import encode
 from mind_core.runner import StreamOptions
-from mind_core.summary import Summary
 from mind_domain.domain import TOOL
-from mind_domain.reading import read_all
+from mind_domain.reading import WholeSummary, read_all
 from mind_domain.requests import Limits, Request, answer_all, open_log
 from mind_domain.teachers import Decoding, open_writer
 from mind_tok.chat import messages_of
@@ -46,7 +44,7 @@ def read_question(record: Record, position: str) -> Dialogue:
     return Dialogue(str(key), tuple(messages[: last + 1]), behind[0] if behind else None)
 
 
-def read_questions(options: StreamOptions) -> tuple[list[Dialogue], Summary]:
+def read_questions(options: StreamOptions) -> tuple[list[Dialogue], WholeSummary]:
     """Read all conversations; two with one id are refused."""
     dialogues, read = read_all(read_question, options)
     if not dialogues:
@@ -70,7 +68,7 @@ def run_answer(
     limits: Limits,
     log_file: Path | None,
     options: StreamOptions,
-) -> dict[str, Any]:
+) -> WholeSummary:
     """Let every model answer every question; the output is written when all replies are in.
 
     A reply that a server held back, or cut before its first word, is no reply: it is counted
@@ -78,7 +76,7 @@ def run_answer(
     model that says nothing of its own accord has replied; that is counted as `empty`.
     """
     check_distinct(options.inputs, options.output, options.rejects, options.summary, log_file)
-    dialogues, read = read_questions(options)
+    dialogues, summary = read_questions(options)
     writers = {name: open_writer(place) for name, place in models}
     known = {writer.name: writer for writer in writers.values()}
     requests = {
@@ -95,34 +93,37 @@ def run_answer(
     refused: Counter[str] = Counter()
     for one in dialogues:
         replies = {name: found[one.key, name] for name, _ in models}
-        reasons = [_refusal(reply.finish, reply.text) for reply in replies.values()]
-        if any(reasons):
-            refused.update(reason for reason in reasons if reason)
-            counts["left_out"] += 1
+        record: Record = {
+            "question_id": one.key,
+            "messages": list(one.messages),
+            "reference": one.reference,
+            "replies": {name: reply.text for name, reply in replies.items()},
+            "finish": {name: reply.finish for name, reply in replies.items()},
+            "writers": {name: writers[name].name for name, _ in models},
+            "decoding": asdict(decoding),
+        }
+        reasons = {name: _refusal(reply.finish, reply.text) for name, reply in replies.items()}
+        if missing := {name: reason for name, reason in reasons.items() if reason}:
+            refused.update(missing.values())
+            name, reason = next(iter(missing.items()))
+            summary.reject(record, "answer", Reason(reason, name))
             continue
-        kept.append(
-            {
-                "question_id": one.key,
-                "messages": list(one.messages),
-                "reference": one.reference,
-                "replies": {name: reply.text for name, reply in replies.items()},
-                "finish": {name: reply.finish for name, reply in replies.items()},
-                "writers": {name: writers[name].name for name, _ in models},
-                "decoding": asdict(decoding),
-            }
-        )
+        kept.append(record)
         counts["empty"] += sum(not reply.text.strip() for reply in replies.values())
         counts["cut"] += sum(reply.finish == "length" for reply in replies.values())
-    write_records(options.output, kept, level=options.level)
+    summary.seed = decoding.seed
+    summary.details |= {
+        "asked": counts["asked"],
+        "in_log": counts["kept"],
+        "cut": counts["cut"],
+        "empty": counts["empty"],
+        "no_reply": dict(sorted(refused.items())),
+    }
+    with summary.beside(options):
+        write_records(options.output, kept, level=options.level)
     if not options.quiet:
         log(TOOL, _sentence(len(dialogues), len(kept), counts, refused))
-    return {
-        "in": read.records_in,
-        "bad": dict(read.bad),
-        "kept": len(kept),
-        **counts,
-        "refused": dict(sorted(refused.items())),
-    }
+    return summary
 
 
 def _refusal(finish: str, text: str) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mind_core import MindError, Record
+from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
 from mind_core.files import atomic_folder, sha256_file, write_manifest
-from mind_core.output import write_records
+from mind_core.output import check_distinct, write_records
 from mind_core.progress import log
 from mind_core.records import annotate
 from mind_core.runner import StreamOptions
@@ -52,6 +53,10 @@ class BucketRule:
     of: str = "answer"
     seed: int = 0
 
+    def holds(self, length: int) -> bool:
+        """Tell whether a conversation of this length is in a bucket."""
+        return any(bucket.low <= length < bucket.high for bucket in self.buckets)
+
 
 def parse_edges(text: str) -> tuple[Bucket, ...]:
     """Read buckets such as 0-450,200-300; they may overlap."""
@@ -70,10 +75,12 @@ def run_bucket(rule: BucketRule, folder: Path, options: StreamOptions) -> dict[s
     """Write a folder with the buckets of each tokenizer, whole and at equal tokens.
 
     Holds all records; returns the manifest. A conversation in no bucket is counted (`outside`), and
-    so is one without an answer (`no_answer`).
+    so is one without an answer (`no_answer`); one in no bucket of any tokenizer is rejected.
     """
-    with atomic_folder(folder) as target:
-        records, read = read_all(
+    check_distinct(options.inputs, options.rejects, options.summary)
+    with ExitStack() as stack:
+        target = stack.enter_context(atomic_folder(folder))
+        records, summary = read_all(
             lambda record, position: (record, messages_of(record, position)), options
         )
         if not records:
@@ -83,18 +90,27 @@ def run_bucket(rule: BucketRule, folder: Path, options: StreamOptions) -> dict[s
             "of": rule.of,
             "seed": rule.seed,
             "records": len(records),
-            "bad": dict(sorted(read.bad.items())),
+            "bad": dict(sorted(summary.bad.items())),
             "tokenizers": {},
         }
+        used: set[int] = set()
+        lengths: list[int] = []
         for name, path in rule.tokenizers:
             tokenizer = load_tokenizer(path)
             lengths = _lengths(tokenizer, [messages for _, messages in records], rule.of)
             part = target / name
             part.mkdir()
+            used |= {n for n, length in enumerate(lengths) if rule.holds(length)}
             manifest["tokenizers"][name] = _write_buckets(
                 part, rule, [record for record, _ in records], lengths, options.level
             ) | {"vocabulary": tokenizer.vocab_size}
         write_manifest(target, manifest)
+        for n, (record, _) in enumerate(records):
+            if n not in used:
+                reason = "outside" if lengths[n] else "no_answer"
+                summary.reject(record, "bucket", Reason(reason, lengths[n]))
+        summary.seed = rule.seed
+        stack.enter_context(summary.beside(options))
     if not options.quiet:
         log(TOOL, f"{len(records):,} conversations, {len(rule.buckets)} buckets")
     return manifest

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mind_core import Reason, Record
-from mind_core.output import check_distinct, open_output, write_records
+from mind_core.output import check_distinct, write_records
 from mind_core.progress import Progress, log
-from mind_core.records import annotate, annotation, describe, encode
+from mind_core.records import annotate, annotation
 from mind_core.runner import StreamOptions
-from mind_core.summary import Summary
 from mind_domain.answers import parse_answer
 from mind_domain.chat_format import build_chat, cot_question
 from mind_domain.domain import NOTES, TOOL, Domain
@@ -127,7 +126,7 @@ def run_distil(
 ) -> dict[str, Any]:
     """Ask the teacher about every record; kept are those whose reasons lead to their label."""
     check_distinct(options.inputs, options.output, options.rejects, options.summary, log_file)
-    lessons, read = read_all(
+    lessons, summary = read_all(
         lambda record, position: make_lesson(record, position, domain, rule), options
     )
     writer = open_writer(rule.teacher)
@@ -142,34 +141,21 @@ def run_distil(
         )
         replies = [answers.answers[request.key] for request in requests]
     kept: list[Record] = []
-    dropped: list[Record] = []
-    summary = Summary(TOOL, recipe={"teacher": rule.teacher, "hint": rule.hint})
-    summary.records_in, summary.bytes_in, summary.bad = read.records_in, read.bytes_in, read.bad
+    summary.recipe = {"teacher": rule.teacher, "hint": rule.hint}
     by_class: dict[str, Counter[str]] = defaultdict(Counter)
     for lesson, reply in zip(lessons, replies, strict=True):
         found = check_rationale(lesson, reply)
         by_class[lesson.label]["kept" if not isinstance(found, Reason) else str(found)] += 1
         if isinstance(found, Reason):
-            summary.rejected[f"distil.{found}"] += 1
-            annotate(lesson.record, "rejected", tool=TOOL, step="distil", **describe(found))
-            dropped.append(lesson.record)
+            summary.reject(lesson.record, "distil", found)
             continue
         annotate(lesson.record, NOTES, rationale=found, teacher=writer.name, hint=rule.hint)
         kept.append(lesson.record)
-    summary.kept = len(kept)
-    summary.check()
     rates = {label: round(one["kept"] / one.total(), 6) for label, one in sorted(by_class.items())}
     summary.details |= {"keep_rates": rates, "asked": counts["asked"], "in_log": counts["kept"]}
     summary.note = "kept " + ", ".join(f"{rate:.0%} of {label}" for label, rate in rates.items())
-    if options.rejects:
-        with open_output(options.rejects) as rejects:
-            rejects.write(b"".join(map(encode, dropped)))
-    if options.summary:
-        from mind_core.files import atomic_file
-
-        with atomic_file(options.summary) as file:
-            file.write(summary.as_json())
-    write_records(options.output, kept, level=options.level)
+    with summary.beside(options):
+        write_records(options.output, kept, level=options.level)
     if not options.quiet:
         log(TOOL, summary.line())
     return summary.details

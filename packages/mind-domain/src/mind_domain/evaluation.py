@@ -69,7 +69,7 @@ def run_score(
     if how.calibrate == "train-prior" and how.train is None:
         raise UsageError("--calibrate train-prior needs the training records", hint="--train FILE")
     held: list[tuple[Item, KnownText]]
-    held, read = read_all(
+    held, summary = read_all(
         lambda record, position: (
             item_of(record, domain, how.language, position),
             known_text(record),
@@ -83,8 +83,6 @@ def run_score(
     _refuse_known_tests(how, options.inputs)
     model = load_checkpoint(how.model)
     predictions = _predict(model, items, domain, how, train, options)
-    if how.predictions is not None:
-        write_records(how.predictions, map(prediction_record, items, predictions))
     clusters = [item.cluster_of(how.cluster) for item in items]
     block = max(item.horizon for item in items) if how.cluster == "day" else 1
     scores = {
@@ -97,13 +95,17 @@ def run_score(
         "resampled": {"cluster": how.cluster, "block": block},
         "model": {"step": model.step, "fingerprint": model.fingerprint},
         "components": plugins.used(),
-        "bad": dict(sorted(read.bad.items())),
+        "bad": dict(sorted(summary.bad.items())),
         **report(items, predictions, domain.labels, judge, how.draws, how.seed, clusters, block),
     }
     others = _others(how, items, [known for _, known in held], train, domain, options)
     if others:
         right = [guess.label == item.label for item, guess in zip(items, predictions, strict=True)]
         scores["versus"] = compare(right, others, clusters, how.draws, how.seed, block)
+    summary.seed = how.seed
+    with summary.beside(options):
+        if how.predictions is not None:
+            write_records(how.predictions, map(prediction_record, items, predictions))
     return scores
 
 

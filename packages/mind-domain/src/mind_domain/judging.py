@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 from mind_core import MindError, Reason, Record
 from mind_core.errors import BadRecord, UsageError
@@ -24,7 +23,7 @@ from mind_domain.judges.model import ModelJudge
 from mind_domain.judges.nll import NllJudge
 from mind_domain.judges.offline import SheetJudge, write_sheet
 from mind_domain.judges.trial import LETTERS, Groups, RankingJudge, Trial
-from mind_domain.reading import read_all
+from mind_domain.reading import WholeSummary, read_all
 from mind_domain.requests import Limits, open_log
 
 
@@ -134,7 +133,7 @@ def run_judge(
     limits: Limits,
     log_file: Path | None,
     options: StreamOptions,
-) -> dict[str, Any]:
+) -> WholeSummary:
     """Rank the replies to every question; verdicts go out in the order of the questions.
 
     A verdict that cannot be read is asked for again, `tries` times in all, if that may help; then
@@ -142,30 +141,31 @@ def run_judge(
     """
     check_distinct(options.inputs, options.output, options.rejects, options.summary, log_file)
     reader = read_references(judge.folders) if isinstance(judge, NllJudge) else read_replies
-    answered, read = read_all(reader, options)
+    answered, summary = read_all(reader, options)
     _require_equal(answered)
     trials = make_trials(answered, rule)
     if isinstance(judge, SheetJudge) and not Path(judge.file).exists():
         write_sheet(Path(judge.file), trials)
         log(TOOL, f"{judge.file}: {len(trials):,} rows; fill the column `ranking`, then run again")
-        return {"sheet": judge.file, "trials": len(trials)}
+        return summary
     verdicts = _verdicts(judge, trials, rule, limits, log_file, options)
     failed: Counter[str] = Counter()
     records = []
     for trial, verdict in zip(trials, verdicts, strict=True):
-        records.append(_verdict_record(trial, verdict, name))
+        record = _verdict_record(trial, verdict, name)
+        if isinstance(judge, NllJudge) and not isinstance(verdict, Reason):
+            record["bits_per_byte"] = judge.measured(trial)
+        records.append(record)
         if isinstance(verdict, Reason):
             failed[str(verdict)] += 1
-    write_records(options.output, records, level=options.level)
+    summary.seed, summary.recipe = rule.seed, {"judge": name, "repeats": rule.repeats}
+    summary.details |= {"trials": len(trials), "failed": dict(sorted(failed.items()))}
+    with summary.beside(options):
+        write_records(options.output, records, level=options.level)
     if not options.quiet:
         lost = "".join(f"; {count:,} {reason}" for reason, count in sorted(failed.items()))
         log(TOOL, f"{len(trials):,} verdicts on {len(answered):,} questions{lost}")
-    return {
-        "in": read.records_in,
-        "bad": dict(read.bad),
-        "trials": len(trials),
-        "failed": dict(sorted(failed.items())),
-    }
+    return summary
 
 
 def _verdicts(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from mind_core import Reason, Record
 from mind_core.errors import BadRecord
-from mind_core.records import encode
-from mind_core.runner import BatchResult, StreamOptions, run_stream
+from mind_core.files import atomic_file
+from mind_core.output import open_output
+from mind_core.records import annotate, describe, encode
+from mind_core.runner import BatchResult, StreamOptions, bad_line, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_domain.domain import TOOL, ReadingDomain
@@ -60,20 +63,54 @@ class RowReader:
         return outcome
 
 
-def read_all(parse: Callable[[Record, str], T], options: StreamOptions) -> tuple[list[T], Summary]:
+@dataclass
+class WholeSummary(Summary):
+    """The counts of a verb that holds all records; `aside` are bad lines, then what it rejects."""
+
+    aside: list[Record] = field(default_factory=list)
+
+    def reject(self, record: Record, step: str, reason: Reason) -> None:
+        """Count a record that was read and is not kept, and note the reason on it."""
+        self.kept -= 1
+        self.rejected[f"{step}.{reason}"] += 1
+        annotate(record, "rejected", tool=TOOL, step=step, **describe(reason))
+        self.aside.append(record)
+
+    @contextmanager
+    def beside(self, options: StreamOptions) -> Iterator[None]:
+        """Write rejects and summary, if they are asked for, when the block has done its work."""
+        with ExitStack() as files:
+            if options.rejects:
+                rejects = files.enter_context(open_output(options.rejects, side=True))
+                rejects.write(b"".join(map(encode, self.aside)))
+            told = files.enter_context(atomic_file(options.summary)) if options.summary else None
+            yield
+            self.check()
+            if told is not None:
+                told.write(self.as_json())
+
+
+def read_all(
+    parse: Callable[[Record, str], T], options: StreamOptions
+) -> tuple[list[T], WholeSummary]:
     """Return what every record was parsed to, and the counts of the reading.
 
-    Bad lines pass as `skip_bad` allows, and are written to `rejects`.
+    Bad lines pass as `skip_bad` allows; they and all else that is not kept are written when the
+    verb is done: see `WholeSummary.beside`.
     """
     held: list[T] = []
+    summary = WholeSummary(TOOL)
 
     def hold(outcome: BatchResult) -> BatchResult:
         held.extend(outcome.payload)
         outcome.kept = [b""] * len(outcome.payload)
+        if options.rejects:
+            summary.aside += [bad_line(error, line, TOOL) for error, line in outcome.bad]
         return outcome
 
-    aside = replace(options, jobs=1, output=None, summary=None, quiet=True)
-    return held, run_stream(Summary(TOOL), BatchParser(parse), aside, hold, passes_on=False)
+    quietly = replace(options, jobs=1, output=None, rejects=None, summary=None, quiet=True)
+    run_stream(summary, BatchParser(parse), quietly, hold, passes_on=False)
+    return held, summary
 
 
 def no_label(record: Record, position: str, cause: str = "no label") -> BadRecord:

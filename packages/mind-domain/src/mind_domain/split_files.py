@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,12 +12,11 @@ from typing import Any
 
 from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
-from mind_core.files import atomic_file, atomic_folder, sha256_file, write_manifest
-from mind_core.output import check_distinct, open_output, write_records
+from mind_core.files import atomic_folder, sha256_file, write_manifest
+from mind_core.output import check_distinct, write_records
 from mind_core.progress import log
-from mind_core.records import annotate, annotation, describe, encode
+from mind_core.records import annotation
 from mind_core.runner import StreamOptions
-from mind_core.stream import read_records
 from mind_core.summary import Summary
 from mind_domain.domain import NOTES, TOOL
 from mind_domain.reading import read_all
@@ -78,15 +76,13 @@ def run_split(cuts: Cuts, rule: SplitRule, folder: Path, options: StreamOptions)
     """
     cuts.check()
     check_distinct(options.inputs, options.rejects, options.summary)
-    summary = Summary(TOOL, seed=rule.seed)
     remarks: list[str] = []
-    with tempfile.TemporaryDirectory(prefix=f"{TOOL}-") as aside, ExitStack() as stack:
+    with ExitStack() as stack:
         target = stack.enter_context(atomic_folder(folder))
-        bad = Path(aside) / "bad" if options.rejects else None
-        known, read = read_all(
-            lambda record, position: (record, read_dated(record, position)),
-            replace(options, rejects=bad),
+        known, summary = read_all(
+            lambda record, position: (record, read_dated(record, position)), options
         )
+        summary.seed = rule.seed
         if not known:
             raise MindError("there is nothing to split: the input has no records")
         records = [one for _, one in known]
@@ -94,22 +90,16 @@ def run_split(cuts: Cuts, rule: SplitRule, folder: Path, options: StreamOptions)
         rule = replace(rule, date=test, validation=validation)
         sides = split(records, rule, remarks)
         summary.recipe = _rule_values(rule)
-        summary.records_in, summary.bytes_in, summary.bad = read.records_in, read.bytes_in, read.bad
-        if options.rejects:
-            rejects = stack.enter_context(open_output(options.rejects))
-            rejects.write(b"".join(map(encode, read_records([bad] if bad else []))))
-            for (record, _), side in zip(known, sides, strict=True):
-                if isinstance(side, Reason):
-                    rejects.write(encode(_rejected(record, side)))
+        for (record, _), side in zip(known, sides, strict=True):
+            if isinstance(side, Reason):
+                summary.reject(record, "split", side)
+        stack.enter_context(summary.beside(options))
         _write_sides(target, known, sides, rule, options.level, summary, remarks)
-        summary.check()
         summary.note = "; ".join(
             f"{side}: {name_counts(summary.details[side])}"
             for side in SIDES
             if side in summary.details
         )
-        if options.summary:
-            stack.enter_context(atomic_file(options.summary)).write(summary.as_json())
     for remark in remarks:
         log(TOOL, remark)
     if not options.quiet:
@@ -131,11 +121,7 @@ def _write_sides(
     files: dict[str, Any] = {}
     rows_of = {side: [n for n, one in enumerate(sides) if one == side] for side in SIDES}
     rows_of = {side: rows for side, rows in rows_of.items() if rows}
-    for side in sides:
-        if isinstance(side, Reason):
-            summary.rejected[f"split.{side}"] += 1
     for side, rows in rows_of.items():
-        summary.kept += len(rows)
         summary.details[side] = dict(Counter(records[n].label for n in rows))
     missing = {one.label for one in records} - {records[n].label for n in rows_of[TEST]}
     if missing:
@@ -182,11 +168,6 @@ def _rule_values(rule: SplitRule) -> dict[str, Any]:
         **values,
         "seed": rule.seed,
     }
-
-
-def _rejected(record: Record, reason: Reason) -> Record:
-    annotate(record, "rejected", tool=TOOL, step="split", **describe(reason))
-    return record
 
 
 def name_counts(counts: Mapping[str, int]) -> str:

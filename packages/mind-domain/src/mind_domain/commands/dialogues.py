@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
 
 
 @stream_command(
-    "output tokenizer inputs _fields of edges seed level limit skip_bad json quiet",
+    "output tokenizer inputs _fields of edges rejects summary seed level limit skip_bad json quiet",
 )
 def bucket(
     shared: SharedOptions,
@@ -97,7 +97,7 @@ def bucket(
 
 @stream_command(
     "model inputs _fields max_tokens temperature top_p log concurrency rate max_requests "
-    "max_total_tokens output seed level limit skip_bad quiet progress",
+    "max_total_tokens output rejects summary seed level limit skip_bad quiet progress",
 )
 def answer(
     shared: SharedOptions,
@@ -129,8 +129,8 @@ def answer(
 
 @stream_command(
     "judge inputs _fields domain repeats pairs tries language log concurrency rate "
-    "max_requests max_total_tokens output assignments seed level limit skip_bad quiet "
-    "progress plugin",
+    "max_requests max_total_tokens output rejects summary assignments seed level limit skip_bad "
+    "quiet progress plugin",
 )
 def judge(
     shared: SharedOptions,

@@ -31,8 +31,8 @@ def register(app: typer.Typer) -> None:
 
 @stream_command(
     "model inputs _fields domain method language judge train versus calibrate parse "
-    "max_tokens cluster draws output predictions json recipe assignments seed limit skip_bad "
-    "quiet progress plugin",
+    "max_tokens cluster draws output predictions json rejects summary recipe assignments seed "
+    "limit skip_bad quiet progress plugin",
 )
 def score(
     shared: SharedOptions,
@@ -69,7 +69,8 @@ def score(
     plugins = load_plugins(shared.plugin_files)
     effective = pipeline.recipe_for(plugins, domain, shared.recipe, {}, shared.assignments)
     shared.require_input()
-    check_distinct([model, *shared.stream.inputs], output, predictions)
+    beside = (shared.stream.rejects, shared.stream.summary)
+    check_distinct([model, *shared.stream.inputs], output, predictions, *beside)
     how = EvaluationOptions(
         model,
         domain,

@@ -55,6 +55,10 @@ class NllJudge:
                 for trial, bits in zip(wanted, bits_per_byte(folder, wanted), strict=True):
                     self._bits[name, trial.question_id] = bits
 
+    def measured(self, trial: Trial) -> dict[str, float]:
+        """Return what each model of a ranked trial needs, in bits a byte of the reference."""
+        return {name: round(self._bits[name, trial.question_id], 6) for name in trial.names}
+
     def rank(self, trial: Trial) -> Groups | Reason:
         """Rank the seats; equal to nine digits is a tie."""
         if not trial.reference:

@@ -184,6 +184,7 @@ class Finance:
                 value, self.market, midnight=self.midnight, form=self.time_format
             ),
             position,
+            zoned=bool(self.timezone) or self.exchange != Finance.exchange,
         )
 
     def label(self, record: Record) -> Label | Reason:

@@ -55,7 +55,8 @@ def limits_of(ticker: str, exchange: str, limits: str) -> tuple[float, ...]:
     """Return the daily price limits of a share: given as numbers, or by its code for "auto"."""
     if limits not in ("auto", ""):
         return tuple(float(part) for part in limits.split(","))
-    code = re.search(r"\d{6}", ticker)
+    # A table that was read as numbers has lost the zeros of Shenzhen's codes.
+    code = re.search(r"\d{6}", ticker) or re.search(r"\d{6}", ticker.zfill(6))
     if not limits or exchange != "XSHG" or code is None:
         return ()
     if code[0].startswith(("688", "689")):
@@ -93,11 +94,15 @@ def read_row(
     fields: Mapping[str, str],
     read_time: Callable[[Any], Timestamp | None],
     position: str,
+    *,
+    zoned: bool,
 ) -> Record | Reason:
     """Bring a raw row into a record: id, text, source, created, metadata.ticker and all the rest.
 
     AlphaFin's texts hold their date and share in the text. A time is written in ISO 8601, a bare
-    date as one; as it came it stays under `metadata.time`. Reasons: `no_text`, `no_date`.
+    date as one, and one without an offset stays without unless `zoned`: whose clock it is of, the
+    exchange says when it is labelled. As it came it stays under `metadata.time`. Reasons:
+    `no_text`, `no_date`.
     """
     text = field_of(row, fields["text"], TEXTS)
     if not isinstance(text, str) or not text.strip():
@@ -113,7 +118,12 @@ def read_row(
     stamp = read_time(raw_time)
     if stamp is None:
         return Reason("no_date", raw_time)
-    created = stamp.moment.date().isoformat() if stamp.is_date else stamp.moment.isoformat()
+    if stamp.is_date:
+        created = stamp.moment.date().isoformat()
+    elif stamp.rule == "market_clock" and not zoned:
+        created = stamp.moment.replace(tzinfo=None).isoformat()
+    else:
+        created = stamp.moment.isoformat()
     rest = {
         key: value for key, value in row.items() if key not in ("id", "text", "source", "metadata")
     }

@@ -20,9 +20,10 @@ class TickerIndex:
     """Find the ticker of a price file that a record means.
 
     A ticker that stands in the file as it is comes first. Otherwise both are reduced: blanks, `$`,
-    case, the exchange (`.SZ .SH .SS .HK`, `sz`), and numbers are padded with zeros to the width
-    that the file has. Two tickers of the file that reduce to one (000001.SZ is a bank, 000001.SH an
-    index) are told apart by their exchange only, never guessed.
+    case, the exchange (`.SZ .SH .SS .HK`, `sz`), and numbers get as many leading zeros as the file
+    has, which may be none (a table that was read as numbers, 0700.HK for 00700). Two tickers of the
+    file that reduce to one (000001.SZ is a bank, 000001.SH an index) are told apart by their
+    exchange only, never guessed.
     """
 
     exact: frozenset[str]
@@ -86,9 +87,11 @@ def _reduce(value: str, width: int) -> tuple[str, tuple[str, ...]]:
         if shorter != name and shorter:
             name = shorter
             rules.append("ticker_exchange")
-    if _DIGITS.fullmatch(name) and len(name) < width:
-        name = name.zfill(width)
-        rules.append("ticker_padded")
+    if width and _DIGITS.fullmatch(name):
+        padded = name.lstrip("0").zfill(width)
+        if padded != name:
+            rules.append("ticker_padded" if len(padded) > len(name) else "ticker_zeros_cut")
+        name = padded
     return name, tuple(rules)
 
 
