@@ -94,6 +94,21 @@ def law_cells(tests: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[dict
     return cells, differences
 
 
+def by_kind(tests: Mapping[str, Any], least: int = 10) -> None:
+    """Print means of the test questions of one source: is it the length, or where it comes from."""
+    for test, found in tests.items():
+        kinds = np.array(found["kinds"])
+        for kind in sorted(set(kinds)):
+            if (chosen := kinds == kind).sum() < least:
+                continue
+            means: dict[str, list[float]] = {}
+            for name, bits in found["bits_per_byte"].items():
+                mean = float(np.array(bits)[chosen].mean())
+                means.setdefault(name.rpartition("-")[0], []).append(mean)
+            row = " | ".join(f"{np.mean(values):.3f}" for values in means.values())
+            print(f"| {test} | {kind} | {chosen.sum()} | {row} |")
+
+
 def law_figures(result: dict[str, Any]) -> Safe:
     """Print the table of 3 × 3 and the differences; return the plot."""
     cells, differences = law_cells(result["tests"])
@@ -112,6 +127,7 @@ def law_figures(result: dict[str, Any]) -> Safe:
             f"| {one['test']} | {one['first']} − {one['second']} | {one['difference']:+.4f} "
             f"({one['low']:+.4f} to {one['high']:+.4f}) | {one['p_holm']:.4f} | {said} |"
         )
+    by_kind(result["tests"])
     for test, found in result["tests"].items():
         for row in found["ratings"]:
             print(f"elo {test} {row['rank']} {row['model']} {row['rating']:.0f} "

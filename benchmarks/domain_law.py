@@ -66,13 +66,22 @@ def _measure(runner: Runner, test: str, models: list[str], most: int) -> dict[st
     print(f"held-out answers of {test} tokens:")
     print(runner.run("mind-domain", "elo", "--model", "plackett-luce", f"verdicts-{test}.zst", "-o",
                      f"ratings-{test}.json", "--plot", f"ratings-{test}.svg"))  # fmt: skip
-    rows = [row["bits_per_byte"] for row in read_records([runner.folder / f"verdicts-{test}.zst"])]
+    kinds = {row["id"]: _kind(row) for row in read_records([runner.folder / asked])}
+    verdicts = list(read_records([runner.folder / f"verdicts-{test}.zst"]))
+    rows = [row["bits_per_byte"] for row in verdicts]
     ratings = json.loads((runner.folder / f"ratings-{test}.json").read_text())
     return {
         "questions": len(rows),
+        "kinds": [kinds[row["question_id"]] for row in verdicts],
         "bits_per_byte": {name: [row[name] for row in rows] for name in models},
         "ratings": ratings["models"],
     }
+
+
+def _kind(row: Record) -> str:
+    """Tell where a conversation comes from: sources differ in length, and in much else."""
+    metadata = row.get("metadata") or {}
+    return "article" if "laws" in metadata else "exam" if "type" in metadata else "advice"
 
 
 def _held_out(row: Record) -> bool:
