@@ -56,6 +56,12 @@ def help_of(tool: str, *verbs: str) -> None:
     cog.out(f"```text\n$ {' '.join([tool, *verbs])} --help\n{text}\n```\n")
 
 
+def example_in(module: str) -> None:
+    """Write the block of code that a module's docstring has."""
+    text = importlib.import_module(module).__doc__ or ""
+    cog.out("```" + text.split("```")[1] + "```\n")
+
+
 def components_of(tool: str) -> None:
     """Write the components of a tool as a table."""
     rows = orjson.loads(run(tool, "--list", "--json"))

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from mkdocs.structure.files import File
+from site_reference import python_page
 
 TOOLS = (
     "mind-clean", "mind-dedup", "mind-tok", "mind-train", "mind-sft-select", "mind-eval",
@@ -23,7 +24,7 @@ MENU: list[tuple[str, list[str]]] = [
     ("Start", ["index.md", "install.md", "quickstart.md", "inputs.md"]),
     ("Tools", ["tools/index.md", *(f"tools/{tool}.md" for tool in TOOLS)]),
     ("Reference", ["formats.md", "reference/options.md", "reference/recipes.md",
-                   "reference/hooks.md", "glossary.md"]),
+                   "reference/hooks.md", "reference/python.md", "glossary.md"]),
     ("Cookbook", ["cookbook/"]),
     ("Plugins", ["plugins/"]),
     ("Behind it", ["architecture.md", "decisions.md", "benchmarks.md", "benchmarks/"]),
@@ -35,7 +36,10 @@ MENU: list[tuple[str, list[str]]] = [
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that are made from the code, and the menu of all of them."""
-    made = {"options": options_page(), "recipes": recipes_page(), "hooks": hooks_page()}
+    made = {
+        "options": options_page(), "recipes": recipes_page(), "hooks": hooks_page(),
+        "python": python_page(),
+    }  # fmt: skip
     for name, text in made.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     pages = sorted(file.src_uri for file in files.documentation_pages())

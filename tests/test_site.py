@@ -81,6 +81,9 @@ def test_the_site_builds_and_its_links_lead_somewhere(tmp_path: Path) -> None:
         assert loaded == [], f"{name} needs a network"
     assert "text_density" in (site / "reference" / "recipes.html").read_text("utf-8")
     assert "register_documents" in (site / "reference" / "hooks.html").read_text("utf-8")
+    assert "What a tracker is told of a run" in (site / "reference" / "python.html").read_text(
+        "utf-8"
+    )
     options = (site / "reference" / "options.html").read_text("utf-8")
     assert "--skip-bad" in options and "mind-clean quality train" in options
     assert 'id="组件可以做什么"' in (site / "plugins" / "hooks.zh.html").read_text("utf-8")

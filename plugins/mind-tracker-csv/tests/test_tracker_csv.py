@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mind_tracker_csv import Csv
 
-from mind_train.hookspecs import TrackedRun
+from mind_train import TrackedRun
 
 
 def rows_of(folder: Path) -> list[list[str]]:

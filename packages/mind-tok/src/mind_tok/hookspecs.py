@@ -8,6 +8,7 @@ from mind_core import Offers
 from mind_tok.tokenizer import TokenizerKind
 
 hookspec = pluggy.HookspecMarker("mind_tok")
+hookimpl = pluggy.HookimplMarker("mind_tok")
 
 
 @hookspec

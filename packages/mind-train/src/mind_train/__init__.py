@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mind_train.checkpoint import Checkpoint, load_checkpoint
-    from mind_train.hookspecs import TrackedRun, hookimpl
+    from mind_train.hookspecs import OptimizerFactory, Schedule, TrackedRun, Tracker, hookimpl
     from mind_train.loss import token_losses
     from mind_train.models.language_model import Config, LanguageModel
     from mind_train.trackers.tracking import scalars
@@ -19,7 +19,10 @@ __all__ = [
     "Checkpoint",
     "Config",
     "LanguageModel",
+    "OptimizerFactory",
+    "Schedule",
     "TrackedRun",
+    "Tracker",
     "hookimpl",
     "load_checkpoint",
     "scalars",
@@ -30,7 +33,10 @@ _HOMES = {
     "Checkpoint": "mind_train.checkpoint",
     "load_checkpoint": "mind_train.checkpoint",
     "hookimpl": "mind_train.hookspecs",
+    "OptimizerFactory": "mind_train.hookspecs",
+    "Schedule": "mind_train.hookspecs",
     "TrackedRun": "mind_train.hookspecs",
+    "Tracker": "mind_train.hookspecs",
     "scalars": "mind_train.trackers.tracking",
     "token_losses": "mind_train.loss",
     "Config": "mind_train.models.language_model",

@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass
 
 from mind_core import Offers
-from mind_domain import Verdict, hookimpl
-from mind_domain.domain import Judge
+from mind_domain import Judge, Verdict, hookimpl
 
 NUMBER = re.compile(r"[-+−]?\d[\d,，]{0,30}(?:\.\d{1,30})?(?:\s{0,2}[%％])?")
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mind_core import Offers
-from mind_train import hookimpl
-
-if TYPE_CHECKING:
-    from mind_train.hookspecs import OptimizerFactory
+from mind_train import OptimizerFactory, hookimpl
 
 
 @hookimpl

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mind_core import Offers
-from mind_train import hookimpl
-
-if TYPE_CHECKING:
-    from mind_train.hookspecs import Schedule
+from mind_train import Schedule, hookimpl
 
 
 @dataclass(frozen=True)

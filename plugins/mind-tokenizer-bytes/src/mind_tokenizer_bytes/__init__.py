@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pluggy
 from numpy.typing import NDArray
 
 from mind_core import MindError, Offers
 from mind_core.files import atomic_folder, write_manifest
 from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
-from mind_tok import Token, Tokenizer, TokenizerKind
-
-hookimpl = pluggy.HookimplMarker("mind_tok")
+from mind_tok import Token, Tokenizer, TokenizerKind, hookimpl
 
 SPECIAL = (*CONTROL_TOKENS, *PII_TOKENS)
 FIRST = len(SPECIAL)  # the id of byte 0

@@ -6,13 +6,10 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mind_core import Offers
-from mind_train import hookimpl
-
-if TYPE_CHECKING:
-    from mind_train.hookspecs import TrackedRun, Tracker
+from mind_train import TrackedRun, Tracker, hookimpl
 
 COLUMNS = ("step", "loss", "lr", "grad_norm", "tokens", "tokens_per_second", "held_out")
 
