@@ -550,6 +550,11 @@ def test_buckets_by_each_tokenizer(models: dict[str, Path], tmp_path: Path) -> N
     done = run_tool("mind-domain", [*arguments, "-o", "b", "--json"], folder=tmp_path)
     assert done.code == 0, done.stderr
     manifest = json.loads(done.stdout)
+    own = run_tool(
+        "mind-domain", ["bucket", "--tokenizer", f"tok={models['good']}", "--edges", "0-20,20-40",
+                        "d.zst", "-o", "own", "--json"], folder=tmp_path,
+    )  # fmt: skip
+    assert (own.code, json.loads(own.stdout or b"{}")) == (0, manifest), own.stderr
     assert manifest == json.loads((tmp_path / "b" / "manifest.json").read_text())
     from mind_tok import load_tokenizer
 

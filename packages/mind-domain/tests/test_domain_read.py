@@ -145,3 +145,24 @@ def test_the_data_sets_as_they_ship(tmp_path: Path) -> None:
         kept("--recipe", "finance-cn", alphafin / "news.json.zst", alphafin / "reports.json.zst")
         == 400
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("What is the sentiment?\nText: $BBRY lost .03c.\nAnswer:", "$BBRY lost .03c."),
+        ("Analyze the sentiment of this statement.\nProfit rose .", "Profit rose ."),
+        ("Analyze the sentiment.\nText: no end", ""),
+        ("What is the sentiment?", ""),
+    ],
+)
+def test_instructions_of_pixiu_with_and_without_marks(asked: str, text: str) -> None:
+    from mind_domain.domains.finance.sentiment import Sentiment
+
+    turns = [{"from": "human", "value": asked}, {"from": "agent", "value": "Neutral"}]
+    row = Sentiment().read({"id": "1", "conversations": turns}, "x")
+    if not text:
+        assert row == "no_text"
+    else:
+        assert isinstance(row, dict)
+        assert (row["text"], row["metadata"]["label"]) == (text, "neutral")

@@ -96,7 +96,7 @@ def run_bucket(rule: BucketRule, folder: Path, options: StreamOptions) -> dict[s
         used: set[int] = set()
         lengths: list[int] = []
         for name, path in rule.tokenizers:
-            tokenizer = load_tokenizer(path)
+            tokenizer = load_tokenizer(tokenizer_folder(path))
             lengths = _lengths(tokenizer, [messages for _, messages in records], rule.of)
             part = target / name
             part.mkdir()
@@ -114,6 +114,15 @@ def run_bucket(rule: BucketRule, folder: Path, options: StreamOptions) -> dict[s
     if not options.quiet:
         log(TOOL, f"{len(records):,} conversations, {len(rule.buckets)} buckets")
     return manifest
+
+
+def tokenizer_folder(path: Path) -> Path:
+    """Return the tokenizer of a run folder or a checkpoint; any other folder as it is."""
+    if not ((path / "checkpoints").is_dir() or (path / "tokenizer").is_dir()):
+        return path
+    from mind_train.checkpoint import find_checkpoint
+
+    return find_checkpoint(path)[0] / "tokenizer"
 
 
 def _lengths(

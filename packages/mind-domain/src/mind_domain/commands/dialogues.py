@@ -69,7 +69,10 @@ def bucket(
     ],
     tokenizer: Annotated[
         list[str],
-        typer.Option(metavar="NAME=FOLDER", help="A tokenizer; several give a table each."),
+        typer.Option(
+            metavar="NAME=FOLDER",
+            help="A tokenizer, or a model for its own; several give a table each.",
+        ),
     ],
     of: Annotated[
         str, typer.Option(metavar="|".join(LENGTHS), help="The part whose tokens are counted.")

@@ -34,13 +34,18 @@ class Sentiment:
         return tuple(WORDS["en"])
 
     def read(self, record: Record, position: str) -> Record | Reason:  # noqa: ARG002 - part of a domain
-        """Read PIXIU's instructions: the text between "Text:" and "Answer:", and its label."""
+        """Read PIXIU's instructions: the text between "Text:" and "Answer:", and its label.
+
+        FPB has neither word: its instruction is one line, and the text the next.
+        """
         turns = record.get("conversations")
         if not isinstance(turns, list) or len(turns) != 2:
             return Reason("no_conversation")
         asked, answer = (str(turn.get("value", "")) for turn in turns)
         found, end = _TEXT.search(asked), _ANSWER.search(asked.rstrip())
         text = asked[found.end() : end.start()].strip() if found and end else ""
+        if found is None and end is None:
+            text = asked.strip().partition("\n")[2].strip()
         if not text:
             return Reason("no_text")
         return {
