@@ -19,16 +19,15 @@ from mind_clean.pipeline import CleanOptions, CleanPasses, StepKeyCounter, step_
 from mind_clean.readers import task_batches
 from mind_clean.steps import Step, make_steps
 from mind_core.columns import Renaming, given_columns
-from mind_core.errors import MindError
 from mind_core.files import as_json, read_json
 from mind_core.plugins import Plugins
 from mind_core.recipe import Recipe
-from mind_core.runner import ALL, StreamOptions, run_passes
+from mind_core.runner import StreamOptions, run_passes
 from mind_core.stream import Batch, read_batches
 from mind_core.summary import Summary
 from mind_core.tasks import OUTPUT, REJECTS, SUMMARIES, WORK
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.merge import comparable_summary, counts_of
+from mind_core.tasks.merge import check_bad, comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage
 from mind_core.tasks.run import TaskTool, run_job
@@ -122,12 +121,7 @@ class CleanTasks:
 
     def check(self, summary: dict[str, Any]) -> None:
         """Raise `MindError` if the tasks together passed over more bad records than allowed."""
-        bad = sum(summary["bad"].values())
-        if self.skip_bad != ALL and bad > self.skip_bad:
-            raise MindError(
-                f"{bad:,} bad records in all tasks together, {self.skip_bad:,} were allowed",
-                hint="look at them in the rejects; allow more with --skip-bad, in another folder",
-            )
+        check_bad(summary, self.skip_bad)
 
     def _survey(self, context: TaskContext, pass_number: int) -> TaskResult:
         cleaning = self._cleaning()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mind_core.runner import StreamOptions
 from mind_domain.domain import TOOL
 from mind_domain.reading import WholeSummary, read_all
 from mind_domain.requests import Limits, Request, answer_all, open_log
-from mind_domain.teachers import Decoding, open_writer
+from mind_domain.teachers import Decoding, Reply, Writer, open_writer
 from mind_tok.chat import messages_of
 
 
@@ -78,39 +78,20 @@ def run_answer(
     check_distinct(options.inputs, options.output, options.rejects, options.summary, log_file)
     dialogues, summary = read_questions(options)
     writers = {name: open_writer(place) for name, place in models}
-    known = {writer.name: writer for writer in writers.values()}
-    requests = {
-        (one.key, name): Request(writer.name, one.messages, decoding)
-        for one in dialogues
-        for name, writer in writers.items()
-    }
-    with open_log(log_file) as answers, Progress(TOOL, options.progress) as progress:
-        counts = answer_all(
-            requests.values(), known, answers, limits, lambda n: progress.count(n, "replies")
+    with Progress(TOOL, options.progress) as progress:
+        replied, counts = ask_models(
+            dialogues, writers, decoding, limits, log_file, lambda n: progress.count(n, "replies")
         )
-        found = {key: answers.answers[request.key] for key, request in requests.items()}
     kept: list[Record] = []
     refused: Counter[str] = Counter()
-    for one in dialogues:
-        replies = {name: found[one.key, name] for name, _ in models}
-        record: Record = {
-            "question_id": one.key,
-            "messages": list(one.messages),
-            "reference": one.reference,
-            "replies": {name: reply.text for name, reply in replies.items()},
-            "finish": {name: reply.finish for name, reply in replies.items()},
-            "writers": {name: writers[name].name for name, _ in models},
-            "decoding": asdict(decoding),
-        }
-        reasons = {name: _refusal(reply.finish, reply.text) for name, reply in replies.items()}
-        if missing := {name: reason for name, reason in reasons.items() if reason}:
+    for one, replies in zip(dialogues, replied, strict=True):
+        record = answered(one, replies, writers, decoding)
+        if missing := refusals(replies):
             refused.update(missing.values())
-            name, reason = next(iter(missing.items()))
-            summary.reject(record, "answer", Reason(reason, name))
+            summary.reject(record, "answer", first_refusal(missing))
             continue
         kept.append(record)
-        counts["empty"] += sum(not reply.text.strip() for reply in replies.values())
-        counts["cut"] += sum(reply.finish == "length" for reply in replies.values())
+        counts.update(counted(replies))
     summary.seed = decoding.seed
     summary.details |= {
         "asked": counts["asked"],
@@ -124,6 +105,62 @@ def run_answer(
     if not options.quiet:
         log(TOOL, _sentence(len(dialogues), len(kept), counts, refused))
     return summary
+
+
+def ask_models(
+    dialogues: Sequence[Dialogue],
+    writers: Mapping[str, Writer],
+    decoding: Decoding,
+    limits: Limits,
+    log_file: Path | None,
+    done: Callable[[int], None] | None = None,
+) -> tuple[list[dict[str, Reply]], Counter[str]]:
+    """Return each model's reply to each question, by the model's name, and what was asked."""
+    requests = {
+        (one.key, name): Request(writer.name, one.messages, decoding)
+        for one in dialogues
+        for name, writer in writers.items()
+    }
+    known = {writer.name: writer for writer in writers.values()}
+    with open_log(log_file) as answers:
+        counts = answer_all(requests.values(), known, answers, limits, done)
+        found = {key: answers.answers[request.key] for key, request in requests.items()}
+    return [{name: found[one.key, name] for name in writers} for one in dialogues], counts
+
+
+def answered(
+    one: Dialogue, replies: Mapping[str, Reply], writers: Mapping[str, Writer], decoding: Decoding
+) -> Record:
+    """Return the record of a question with what each model replied."""
+    return {
+        "question_id": one.key,
+        "messages": list(one.messages),
+        "reference": one.reference,
+        "replies": {name: reply.text for name, reply in replies.items()},
+        "finish": {name: reply.finish for name, reply in replies.items()},
+        "writers": {name: writer.name for name, writer in writers.items()},
+        "decoding": asdict(decoding),
+    }
+
+
+def refusals(replies: Mapping[str, Reply]) -> dict[str, str]:
+    """Return why replies are none, of the models whose replies are none."""
+    reasons = {name: _refusal(reply.finish, reply.text) for name, reply in replies.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def first_refusal(missing: Mapping[str, str]) -> Reason:
+    """Return the reason for which a question is left out, with the model."""
+    name, reason = next(iter(missing.items()))
+    return Reason(reason, name)
+
+
+def counted(replies: Mapping[str, Reply]) -> dict[str, int]:
+    """Count the replies that are empty, and those that were cut."""
+    return {
+        "empty": sum(not reply.text.strip() for reply in replies.values()),
+        "cut": sum(reply.finish == "length" for reply in replies.values()),
+    }
 
 
 def _refusal(finish: str, text: str) -> str:

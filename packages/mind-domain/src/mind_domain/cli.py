@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mind_core import cli
+from mind_core.tasks.options import STATUS, status_command, status_help
 from mind_domain.commands import dated_texts, dialogues, evaluation, prompts, ratings
 from mind_domain.domain import TOOL
 from mind_domain.options import load_plugins
@@ -24,6 +25,7 @@ cli.add_global_options(
 )
 for module in (dated_texts, prompts, evaluation, dialogues, ratings):
     module.register(app)
+app.command(name=STATUS, help=status_help(TOOL), epilog=cli.EXIT_CODES)(status_command)
 
 
 def main() -> None:

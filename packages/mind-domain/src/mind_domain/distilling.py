@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -18,9 +18,9 @@ from mind_core.runner import StreamOptions
 from mind_domain.answers import parse_answer
 from mind_domain.chat_format import build_chat, cot_question
 from mind_domain.domain import NOTES, TOOL, Domain
-from mind_domain.reading import read_all
+from mind_domain.reading import WholeSummary, read_all
 from mind_domain.requests import Limits, Request, answer_all, open_log
-from mind_domain.teachers import Decoding, Reply, open_writer
+from mind_domain.teachers import Decoding, Reply, Writer, open_writer
 
 HINTS = ("none", "label")
 
@@ -130,16 +130,45 @@ def run_distil(
         lambda record, position: make_lesson(record, position, domain, rule), options
     )
     writer = open_writer(rule.teacher)
-    requests = [Request(writer.name, lesson.messages, rule.decoding) for lesson in lessons]
-    with open_log(log_file) as answers, Progress(TOOL, options.progress) as progress:
-        counts = answer_all(
-            requests,
-            {writer.name: writer},
-            answers,
-            limits,
-            lambda count: progress.count(count, "rationales"),
+    with Progress(TOOL, options.progress) as progress:
+        replies, counts = ask_teacher(
+            lessons, writer, rule, limits, log_file, lambda n: progress.count(n, "rationales")
         )
-        replies = [answers.answers[request.key] for request in requests]
+    kept, by_class = sort_lessons(lessons, replies, writer.name, rule, summary)
+    rates = keep_rates(by_class)
+    summary.details |= {"keep_rates": rates, "asked": counts["asked"], "in_log": counts["kept"]}
+    summary.note = "kept " + ", ".join(f"{rate:.0%} of {label}" for label, rate in rates.items())
+    with summary.beside(options):
+        write_records(options.output, kept, level=options.level)
+    if not options.quiet:
+        log(TOOL, summary.line())
+    return summary.details
+
+
+def ask_teacher(
+    lessons: Sequence[Lesson],
+    writer: Writer,
+    rule: DistilRule,
+    limits: Limits,
+    log_file: Path | None,
+    done: Callable[[int], None] | None = None,
+) -> tuple[list[Reply], Counter[str]]:
+    """Return the teacher's reply to each lesson, and what was asked."""
+    requests = [Request(writer.name, lesson.messages, rule.decoding) for lesson in lessons]
+    with open_log(log_file) as answers:
+        counts = answer_all(requests, {writer.name: writer}, answers, limits, done)
+        return [answers.answers[request.key] for request in requests], counts
+
+
+def sort_lessons(
+    lessons: Sequence[Lesson],
+    replies: Sequence[Reply],
+    teacher: str,
+    rule: DistilRule,
+    summary: WholeSummary,
+) -> tuple[list[Record], dict[str, Counter[str]]]:
+    """Return what is kept, with its reasons noted, and what became of each class; the summary gets
+    what is not kept."""
     kept: list[Record] = []
     summary.recipe = {"teacher": rule.teacher, "hint": rule.hint}
     by_class: dict[str, Counter[str]] = defaultdict(Counter)
@@ -149,13 +178,14 @@ def run_distil(
         if isinstance(found, Reason):
             summary.reject(lesson.record, "distil", found)
             continue
-        annotate(lesson.record, NOTES, rationale=found, teacher=writer.name, hint=rule.hint)
+        annotate(lesson.record, NOTES, rationale=found, teacher=teacher, hint=rule.hint)
         kept.append(lesson.record)
-    rates = {label: round(one["kept"] / one.total(), 6) for label, one in sorted(by_class.items())}
-    summary.details |= {"keep_rates": rates, "asked": counts["asked"], "in_log": counts["kept"]}
-    summary.note = "kept " + ", ".join(f"{rate:.0%} of {label}" for label, rate in rates.items())
-    with summary.beside(options):
-        write_records(options.output, kept, level=options.level)
-    if not options.quiet:
-        log(TOOL, summary.line())
-    return summary.details
+    return kept, by_class
+
+
+def keep_rates(by_class: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
+    """Return of each class the share that is kept, of counts of what became of it."""
+    return {
+        label: round(one.get("kept", 0) / sum(one.values()), 6)
+        for label, one in sorted(by_class.items())
+    }

@@ -91,12 +91,14 @@ class WholeSummary(Summary):
 
 
 def read_all(
-    parse: Callable[[Record, str], T], options: StreamOptions
+    parse: Callable[[Record, str], T],
+    options: StreamOptions,
+    batches: Iterator[Batch] | None = None,
 ) -> tuple[list[T], WholeSummary]:
     """Return what every record was parsed to, and the counts of the reading.
 
     Bad lines pass as `skip_bad` allows; they and all else that is not kept are written when the
-    verb is done: see `WholeSummary.beside`.
+    verb is done: see `WholeSummary.beside`. `batches` are read instead of the inputs.
     """
     held: list[T] = []
     summary = WholeSummary(TOOL)
@@ -109,7 +111,7 @@ def read_all(
         return outcome
 
     quietly = replace(options, jobs=1, output=None, rejects=None, summary=None, quiet=True)
-    run_stream(summary, BatchParser(parse), quietly, hold, passes_on=False)
+    run_stream(summary, BatchParser(parse), quietly, hold, passes_on=False, batches=batches)
     return held, summary
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mind_core import cli
+from mind_core.tasks.options import STATUS, status_command, status_help
 from mind_sft_select.commands import cluster, fit, loop, read, reference, score, select
 from mind_sft_select.commands.shared import TOOL
 
@@ -18,7 +19,7 @@ WHAT = (
     "Select the instructions that teach: score answers under a model, cluster and fit, keep the "
     "band above the model's own entropy, and check whether it helped."
 )
-COMMANDS = ("read", "score", "reference", "cluster", "fit", "select", "loop")
+COMMANDS = ("read", "score", "reference", "cluster", "fit", "select", "loop", STATUS)
 QUESTIONS = {"-h", "--help", "--version", "--list", "--plugins", "--install-completion",
              "--show-completion"}  # fmt: skip
 
@@ -44,6 +45,7 @@ for verb, command in (
     (loop, loop.loop),
 ):
     app.command(help=cli.help_text(verb.WHAT, verb.EXAMPLES), epilog=cli.epilog(verb.COST))(command)
+app.command(name=STATUS, help=status_help(TOOL), epilog=cli.EXIT_CODES)(status_command)
 
 
 def with_command(arguments: Sequence[str]) -> list[str]:

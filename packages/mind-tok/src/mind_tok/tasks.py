@@ -15,15 +15,14 @@ from typing import Any
 
 from mind_core.chats import read_chat_batches
 from mind_core.columns import Renaming, given_columns
-from mind_core.errors import MindError
 from mind_core.files import MANIFEST, as_json, read_json
 from mind_core.plugins import Plugins
-from mind_core.runner import ALL, BatchResult, StreamOptions, run_stream
+from mind_core.runner import BatchResult, StreamOptions, run_stream
 from mind_core.stream import Batch
 from mind_core.summary import Summary
 from mind_core.tasks import REJECTS, SUMMARIES, WORK
 from mind_core.tasks.commit import TaskResult
-from mind_core.tasks.merge import comparable_summary, counts_of
+from mind_core.tasks.merge import check_bad, comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage, read_plan
 from mind_core.tasks.run import TaskTool, run_job
@@ -94,12 +93,7 @@ class EncodeTasks:
 
     def check(self, summary: dict[str, Any]) -> None:
         """Raise `MindError` if the tasks together passed over more bad records than allowed."""
-        bad = sum(summary["bad"].values())
-        if self.skip_bad != ALL and bad > self.skip_bad:
-            raise MindError(
-                f"{bad:,} bad records in all tasks together, {self.skip_bad:,} were allowed",
-                hint="look at them in the rejects; allow more with --skip-bad, in another folder",
-            )
+        check_bad(summary, self.skip_bad)
 
     def _encode(self, context: TaskContext) -> TaskResult:
         rejects, ids = context.scratch / "rejects", context.scratch / "documents"

@@ -62,7 +62,7 @@ def read_chat_batches(
             start = _start(chunks)
             first = b"".join(start)
             chunks = itertools.chain(start, chunks)
-            if first.removeprefix(BOM).lstrip()[:1] == b"[" or _is_pretty(first):
+            if first.removeprefix(BOM).lstrip()[:1] == b"[" or is_pretty(first):
                 batches: Iterator[Batch] = _value_batches(chunks, name, batch_bytes)
             else:
                 batches = lines_of(chunks, name, batch_bytes=batch_bytes)
@@ -86,7 +86,7 @@ def _start(chunks: Iterator[bytes]) -> list[bytes]:
     return taken
 
 
-def _is_pretty(first: bytes) -> bool:
+def is_pretty(first: bytes) -> bool:
     """Tell whether an input begins with an object that goes over several lines."""
     line = first.removeprefix(BOM).lstrip().split(b"\n", 1)
     return len(line) == 2 and line[0].strip() == b"{"

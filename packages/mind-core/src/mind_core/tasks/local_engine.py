@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mind_core.parallel import PackedWork, WorkerDied, start_method
+from mind_core.parallel import START_METHOD, PackedWork, WorkerDied, start_method
 from mind_core.tasks.engines import AttemptResult, Execute, attempted
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class LocalEngine:
 
     at_once: int
     execute: Execute
+    spawn: bool = False
+    """Start processes with nothing in them, unless the environment says how they begin."""
+
     _workers: list[_Worker] = field(default_factory=list)
 
     def __enter__(self) -> LocalEngine:
@@ -88,7 +91,9 @@ class LocalEngine:
     def _start(self) -> _Worker:
         import multiprocessing  # not worth its hundredth of a second without tasks
 
-        context: Any = multiprocessing.get_context(start_method())
+        context: Any = multiprocessing.get_context(
+            "spawn" if self.spawn and START_METHOD not in os.environ else start_method()
+        )
         ours, theirs = context.Pipe()
         forked = context.get_start_method() == "fork"
         # A worker that kept another's pipe open would never notice that this process died.

@@ -9,6 +9,7 @@ from typing import Any
 
 from mind_core.errors import MindError
 from mind_core.files import as_json, read_json
+from mind_core.runner import ALL
 from mind_core.summary import Summary
 from mind_core.tasks import FORMAT, SUMMARIES, SUMMARY, WORK
 from mind_core.tasks.commit import link_into_place, write_safely
@@ -35,6 +36,17 @@ def comparable_summary(summary: Summary) -> dict[str, Any]:
 def counts_of(summary: dict[str, Any]) -> dict[str, Any]:
     """Return what a done file tells of a task's summary."""
     return {name: summary[name] for name in ("in", "kept", "rejected", "bad")}
+
+
+def check_bad(summary: dict[str, Any], allowed: int) -> None:
+    """Raise `MindError` if the tasks of a job together passed over more bad records than allowed;
+    `ALL` allows any number."""
+    bad = sum(summary["bad"].values())
+    if allowed != ALL and bad > allowed:
+        raise MindError(
+            f"{bad:,} bad records in all tasks together, {allowed:,} were allowed",
+            hint="look at them in the rejects; allow more with --skip-bad, in another folder",
+        )
 
 
 def missing_files(folder: TaskFolder, path: Path, record: Any) -> list[str]:

@@ -187,13 +187,22 @@ def status_command(folder: StatusFolder, json: Annotated[
 
 
 def engine_for_tasks(
-    name: str, address: str | None, at_once: int, cores: int, execute: Execute
+    name: str,
+    address: str | None,
+    at_once: int,
+    cores: int,
+    execute: Execute,
+    *,
+    spawn: bool = False,
 ) -> TaskEngine:
-    """Return an engine by name; `cores` is what a task may use. Raises `UsageError`."""
+    """Return an engine by name; `cores` is what a task may use. Raises `UsageError`.
+
+    With `spawn` processes of this machine begin with nothing, and are not forked.
+    """
     if name == "local":
         if address is not None:
             raise UsageError("--address is of another engine", hint="add --engine ray")
-        return LocalEngine(at_once, execute)
+        return LocalEngine(at_once, execute, spawn)
     if name != "ray":
         raise UsageError(f"there is no engine {name!r}", hint=f"known: {', '.join(ENGINES)}")
     from mind_core.tasks.ray_engine import RayEngine

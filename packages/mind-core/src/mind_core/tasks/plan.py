@@ -183,12 +183,14 @@ def make_plan(
     known: TaskPlan | None,
     *,
     lines: bool,
+    together: int,
     jobs: int,
     progress: Progress,
 ) -> TaskPlan:
     """Return a draft with inputs and ranges: each file is read once, and hashed.
 
-    What is `known` of a file of the same path, size and time is taken from there.
+    Plain files of lines are cut after a multiple of so many records `together`. What is `known` of
+    a file of the same path, size and time is taken from there.
     """
     seen = {one.path: one for one in known.inputs} if known is not None else {}
     cuts: dict[str, list[ByteRange]] = {}
@@ -214,6 +216,7 @@ def make_plan(
             draft.task_bytes,
             on_read=count_read,
             lines=lines and not is_table(file.path),
+            together=together,
         )
         return PlannedInput(file.name, found.st_size, sha256, file.path, found.st_mtime_ns), ranges
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,23 +62,32 @@ class _Cutter:
 
 
 def cut_file(
-    path: str, size: int, max_bytes: int, *, lines: bool, on_read: Callable[[int], None]
+    path: str,
+    size: int,
+    max_bytes: int,
+    *,
+    lines: bool,
+    on_read: Callable[[int], None],
+    together: int = 1,
 ) -> tuple[str, list[ByteRange]]:
     """Return the SHA-256 of a file and its ranges, each of about `max_bytes` or one line more.
 
     Cut are plain files of lines, after a line feed, and zstd files of several frames, after a frame
     that ends with one. All else is one range: a single frame and gzip have no place to begin in.
-    `lines` says whether the reader of the job takes lines; `on_read` gets the size of what was
-    read.
+    `lines` says whether the reader of the job takes lines; of one that takes so many records
+    `together`, plain files alone are cut, after a multiple of them. `on_read` gets the size of what
+    was read.
     """
     cutter = _Cutter([])
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - as plain as it is
             start = file.read(1 << 10)
             file.seek(0)
-            if size > max_bytes and lines and _is_plain(start):
+            if size > max_bytes and lines and together > 1 and _is_plain(start):
+                _cut_records(file, max_bytes, together, cutter, on_read)
+            elif size > max_bytes and lines and _is_plain(start):
                 _cut_plain(file, max_bytes, cutter, on_read)
-            elif size > max_bytes and lines and start.startswith(zstd_frames.MAGIC):
+            elif size > max_bytes and lines and together == 1 and _is_zstd(start):
                 _cut_frames(file, path, max_bytes, cutter, on_read)
             else:
                 while data := file.read(_AT_ONCE):
@@ -98,6 +108,36 @@ def _is_plain(start: bytes) -> bool:
     except MindError:
         return False
     return start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+def _is_zstd(start: bytes) -> bool:
+    return start.startswith(zstd_frames.MAGIC)
+
+
+def _cut_records(
+    file: BinaryIO, max_bytes: int, together: int, cutter: _Cutter, on_read: Callable[[int], None]
+) -> None:
+    """Cut after a multiple of so many lines that are not blank, as `batches_of_lines` counts them;
+    not at all where a record goes over several lines."""
+    from mind_core.chats.json_values import is_pretty
+
+    if is_pretty(file.readline(_AT_ONCE)):
+        together = sys.maxsize
+    file.seek(0)
+    position = records = line_feeds = 0
+    blank = True
+    while data := file.readline(_AT_ONCE):  # of a longer line, a piece
+        cutter.take(data)
+        on_read(len(data))
+        position += len(data)
+        blank = blank and data.isspace()
+        if not data.endswith(b"\n"):
+            continue
+        line_feeds += 1
+        records += not blank
+        if not blank and records % together == 0 and position - cutter.start >= max_bytes:
+            cutter.close(position, line_feeds + 1)
+        blank = True
 
 
 def _cut_plain(

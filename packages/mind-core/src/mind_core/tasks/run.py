@@ -57,6 +57,10 @@ class TaskTool:
     """Distributions of plugins that are used."""
     lines: bool = True
     """Whether it reads lines, so that a file may be cut between two."""
+    together: int = 1
+    """How many records it takes at once, so that a file is cut after a multiple of them."""
+    spawn: bool = False
+    """Whether its processes begin with nothing: what has used torch is not forked."""
     check: Callable[[dict[str, Any]], None] = field(default=lambda _: None)
     """Raise what is wrong with the job as a whole, by its summary."""
 
@@ -110,7 +114,10 @@ def _plan(tool: TaskTool, options: TaskOptions, folder: TaskFolder, progress: Pr
         _refuse_other(folder)
     elif folder.path.exists() and not folder.path.is_dir():
         raise MindError(f"{folder.path} is no folder", hint="--into names a folder")
-    plan = make_plan(draft, files, known, lines=tool.lines, jobs=options.jobs, progress=progress)
+    plan = make_plan(
+        draft, files, known, lines=tool.lines, together=tool.together, jobs=options.jobs,
+        progress=progress,
+    )  # fmt: skip
     if known is None:
         make_folder(folder.path / DONE)
         with folder.attempt(0) as attempt:
@@ -192,7 +199,9 @@ def _run_tasks(
     shown = _Shown(progress, tasks)
     if options.engine == "local":
         tool.prepare()
-    with engine_for_tasks(options.engine, options.address, at_once, cores, runner) as engine:
+    with engine_for_tasks(
+        options.engine, options.address, at_once, cores, runner, spawn=tool.spawn
+    ) as engine:
         while queue or running:
             running += _begin(engine, queue)
             for ended in engine.wait(_SECONDS_TO_WAIT):

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mind_core.columns import given_columns
-from mind_core.errors import MindError, UsageError
-from mind_core.runner import ALL
+from mind_core.errors import UsageError
 from mind_core.tasks.commit import TaskResult
+from mind_core.tasks.merge import check_bad
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage
 from mind_core.tasks.run import TaskTool, run_job
@@ -73,12 +73,7 @@ class DedupTasks:
 
     def check(self, summary: dict[str, Any]) -> None:
         """Raise `MindError` for too many bad records of all tasks, `GateError` for the guard."""
-        bad, allowed = sum(summary["bad"].values()), self.settings.skip_bad
-        if allowed != ALL and bad > allowed:
-            raise MindError(
-                f"{bad:,} bad records in all tasks together, {allowed:,} were allowed",
-                hint="look at them in the rejects; allow more with --skip-bad, in another folder",
-            )
+        check_bad(summary, self.settings.skip_bad)
         details = summary["details"]
         sources = {
             name: Source(told["in"], told["duplicates"])

@@ -10,6 +10,7 @@ import typer
 from mind_core import cli
 from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
+from mind_domain.commands.jobs import job_of
 from mind_domain.options import load_plugins, require_log, require_one_of
 
 LENGTHS = ("answer", "dialogue")
@@ -34,7 +35,7 @@ def register(app: typer.Typer) -> None:
             [
                 "mind-domain answer --model a=run1/ --model b=run2/ dialogues.zst -o replies.zst",
                 "mind-domain answer --model gpt=http://host/v1#gpt-4 --log log.jsonl d.zst -o r",
-                "mind-domain answer --model a=run1/ --model b=run2/ --limit 100 d.zst -o r.zst",
+                "mind-domain answer --model a=run1/ --model b=run2/ questions/ --into replies/",
             ],
         ),
         epilog=cli.epilog(
@@ -100,7 +101,8 @@ def bucket(
 
 @stream_command(
     "model inputs _fields max_tokens temperature top_p log concurrency rate max_requests "
-    "max_total_tokens output rejects summary seed level limit skip_bad quiet progress",
+    "max_total_tokens output rejects summary jobs into from_list task_size engine address retries "
+    "shard plan_only seed level limit skip_bad quiet progress",
 )
 def answer(
     shared: SharedOptions,
@@ -118,16 +120,22 @@ def answer(
 ) -> None:
     """Let models reply to conversations, for judges to rank."""
     models = [(name, str(place)) for name, place in domain_options.parse_places(model, "--model")]
-    require_log([place for _, place in models], log)
-    shared.require_input()
+    job = job_of(shared, log)
+    if job is None:
+        require_log([place for _, place in models], log)
+        shared.require_input()
     from mind_domain.answering import run_answer
     from mind_domain.requests import Limits
     from mind_domain.teachers import Decoding
 
     limits = Limits(concurrency, rate, max_requests, max_total_tokens)
-    run_answer(
-        models, Decoding(max_tokens, temperature, top_p, shared.seed), limits, log, shared.stream
-    )
+    decoding = Decoding(max_tokens, temperature, top_p, shared.seed)
+    if job is None:
+        run_answer(models, decoding, limits, log, shared.stream)
+        return
+    from mind_domain.job import asking_tasks, run_answer_job
+
+    run_answer_job(asking_tasks(models, limits, shared.stream), decoding, job)
 
 
 @stream_command(

@@ -9,6 +9,7 @@ import typer
 from mind_core import cli
 from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain import options as domain_options
+from mind_domain.commands.jobs import job_of
 from mind_domain.options import load_plugins, require_log, require_one_of
 
 
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
                 "mind-domain distil --teacher run/ --rejects no.zst train.zst -o rationales.zst",
                 "mind-domain distil --teacher http://host/v1#m --max-requests 1000 --rate 60 "
                 "--log log.jsonl a.zst -o b.zst",
+                "mind-domain distil --teacher run/ train/ --into rationales/   # it goes on",
             ],
         ),
         epilog=cli.epilog("Keeps the order. A key comes from MIND_API_KEY. Memory: all records."),
@@ -73,8 +75,9 @@ def sft(
 
 @stream_command(
     "teacher inputs _fields domain language hint max_tokens temperature log concurrency rate "
-    "max_requests max_total_tokens output rejects summary recipe assignments seed level limit "
-    "skip_bad quiet progress plugin",
+    "max_requests max_total_tokens output rejects summary recipe assignments jobs into from_list "
+    "task_size engine address retries shard plan_only seed level limit skip_bad quiet progress "
+    "plugin",
 )
 def distil(
     shared: SharedOptions,
@@ -97,7 +100,9 @@ def distil(
     """Ask a teacher for reasons."""
     require_one_of("--hint", hint, ("none", "label"))
     require_one_of("--language", language, domain_options.LANGUAGES)
-    require_log([teacher], log)
+    job = job_of(shared, log)
+    if job is None:
+        require_log([teacher], log)
     from mind_domain import pipeline
     from mind_domain.distilling import DistilRule, run_distil
     from mind_domain.requests import Limits
@@ -106,7 +111,14 @@ def distil(
     plugins = load_plugins(shared.plugin_files)
     effective = pipeline.recipe_for(plugins, domain, shared.recipe, {}, shared.assignments)
     made = pipeline.make_classifier(plugins, domain, effective)
-    shared.require_input()
+    if job is None:
+        shared.require_input()
     rule = DistilRule(teacher, Decoding(max_tokens, temperature, 1.0, shared.seed), language, hint)
     limits = Limits(concurrency, rate, max_requests, max_total_tokens)
-    run_distil(made, rule, limits, log, shared.stream)
+    if job is None:
+        run_distil(made, rule, limits, log, shared.stream)
+        return
+    from mind_domain.job import asking_tasks, run_distil_job
+
+    asking = asking_tasks([("teacher", teacher)], limits, shared.stream)
+    run_distil_job(asking, made, effective.values, rule, plugins, job)

@@ -19,7 +19,7 @@ WHAT = (
 EXAMPLES = [
     "mind-sft-select score --model run/ in.jsonl.zst --scores scores/ -o scored.jsonl.zst",
     "mind-sft-select score --model run/ --unconditional --long window in.json > scored.zst",
-    "mind-sft-select score --model gpt-neo-125m/ --template plain in.jsonl -o scored.jsonl.zst",
+    "mind-sft-select score --model run/ data/ --into scored/   # a job; killed, it goes on",
 ]
 COST = (
     "Memory: the model, one batch, and 1,000 records; nothing of the size of the vocabulary times "
@@ -50,8 +50,8 @@ Plain = Annotated[
 
 @stream_command(
     "inputs _fields output model scores scope long template unconditional plain device dtype "
-    "batch_tokens chat_format rejects summary jobs level limit skip_bad dry_run plugin "
-    "progress quiet",
+    "batch_tokens chat_format rejects summary jobs level limit into from_list task_size engine "
+    "address retries shard plan_only skip_bad dry_run plugin progress quiet",
 )
 def score(
     shared: SharedOptions,
@@ -68,7 +68,9 @@ def score(
     chat_format: sft_options.Format = "auto",
 ) -> None:
     """Score a stream of instructions."""
-    shared.require_input()
+    job = shared.job(scores=scores)
+    if job is None:
+        shared.require_input()
     from mind_core.chats import ChatFormat
     from mind_sft_select.scoring.answer_model import LONG, SCOPES, check_choice, check_model
     from mind_sft_select.scoring.run import ScoreOptions, run_scores
@@ -85,4 +87,9 @@ def score(
         check_stream(shared.stream)
         cli.write_out(f"score answers under {model}, template {template}, too long: {long}\n")
         return
-    run_scores(wanted, layout, shared.stream)
+    if job is None:
+        run_scores(wanted, layout, shared.stream)
+        return
+    from mind_sft_select.job import run_score_job
+
+    run_score_job(wanted, layout, job, level=shared.stream.level, skip_bad=shared.stream.skip_bad)
