@@ -100,7 +100,7 @@ def compare(names: Sequence[str], job: str, options: Sequence[str], cut: Sequenc
     found, one = (json.loads(Path(p).read_bytes()) for p in (f"{job}/summary.json", "one.json"))
     for name in ("in", "kept", "rejected", "marked", "bad", "bytes_in", "bytes_out", "components"):
         assert found[name] == one[name], name
-    for name in ("sources", "documents_with_duplicates", "scheme"):
+    for name in ("sources", "documents_with_duplicates", "scheme", "compared_with"):
         assert found["details"].get(name) == one["details"].get(name), name
     total = found["kept"] + sum(found["rejected"].values()) + sum(found["bad"].values())
     assert found["in"] == total
@@ -148,6 +148,57 @@ def test_other_rules(
     monkeypatch.chdir(tmp_path)
     names = written(tmp_path, clusters(7, 60), 2, 7)
     assert compare(names, "job", options, ("--task-size", "20K", "--partitions", "2")) > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--compare", "index", "--keep", "longest"),
+        ("--mark", "--memory", "50k"),
+        ("--signature", "normalized"),
+        ("--set", "index.sets=sketched"),
+    ],
+    ids=" ".join,
+)
+def test_saved_indexes_take_part(
+    options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of them, one in segments; keys that were a template's when they were made lack there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(deduplicator, "RECORDS_PER_KEY", 4)
+    records = clusters(3, 60)
+    making = tuple(
+        o for o in options if "signature" in o or "=" in o or o in ("--set", "normalized")
+    )
+    for number, (name, part) in enumerate((("a", records[::4]), ("b", records[1::4]),
+                                           ("b", records[1::7]))):  # fmt: skip
+        lines = "".join(json.dumps(record) + "\n" for record in part)
+        (tmp_path / f"{name}{number}.made").write_text(lines)
+        tool(f"{name}{number}.made", "--allow", "--index", name, *making, "-o", "made.jsonl")
+    names = written(tmp_path, records, 3, 3)
+    given = ("--against", "a", "--against", "b", *options)
+    assert compare(names, "job", given, ("--task-size", "20K", "--partitions", "3")) > 60
+    summary = json.loads(Path("job/summary.json").read_bytes())
+    assert list(summary["details"]["compared_with"]) == ["a", "b"]
+    tool("a0.made", "--allow", "--index", "b", *making, "-o", "more.jsonl")
+    Path("job/manifest.json").unlink()
+    with pytest.raises(MindError, match="holds another job") as error:
+        tool(*names, "--allow", *given, "--into", "job", "--task-size", "20K", "--partitions", "3")
+    assert "against" in str(error.value.cause)
+
+
+def test_conversations_in_lines_and_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {"id": number, "messages": [{"role": "user", "content": f"question {number}"},
+                                    {"role": "assistant", "content": record["text"]}]}
+        for number, record in enumerate(clusters(5, 30))
+    ]  # fmt: skip
+    Path("a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:40]))
+    Path("b.json").write_text(json.dumps(rows[20:], indent=1))
+    options = ("--chat", "answer")
+    assert compare(["a.jsonl", "b.json"], "job", options, ("--task-size", "1K")) > 30
 
 
 @pytest.mark.skipif(not TEXTS.is_dir(), reason="no texts here")
@@ -216,9 +267,9 @@ def test_the_guard_sees_the_whole_job_and_may_be_moved(
     "options",
     [
         ("-o", "x"), ("--rejects", "x"), ("--summary", "x"), ("--limit", "3"), ("--index", "x"),
-        ("--against", "x"), ("--clusters", "x"), ("--report", "x"), ("--restore", "x"),
+        ("--clusters", "x"), ("--report", "x"), ("--restore", "x"),
         ("--compare", "self"), ("--scope", "paragraph"), ("--scope", "passage"), ("--plan", "5"),
-        ("--chat", "both"), ("--backend", "redis://localhost"), ("--partitions", "70000"),
+        ("--backend", "redis://localhost"), ("--partitions", "70000"),
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -21,6 +21,7 @@ from mind_dedup import options as own
 if TYPE_CHECKING:
     from mind_core.plugins import Plugins
     from mind_dedup.config import DedupConfig
+    from mind_dedup.pipeline import Job
 
 TOOL = "mind-dedup"
 PARTITIONS = 16
@@ -126,10 +127,11 @@ def dedup(
     elif shared.job_values["into"] is not None:
         refused = {
             "clusters": clusters, "report": report, "benchmark": benchmarks, "index": index,
-            "against": against, "merge": merge, "compact": compact, "restore": restore,
-            "backend": backend, "plan": plan_for, "plot": plot, "compare": compare != "both",
+            "merge": merge, "compact": compact, "restore": restore, "backend": backend,
+            "plan": plan_for, "plot": plot, "compare self": compare == "self",
         }  # fmt: skip
-        _run_job(shared, plan, partitions, refused)
+        pipeline.check_choices(plan, job)
+        _run_job(shared, plan, partitions, refused, job)
     elif plan_for is not None:
         cli.write_out(_planned(plan, plan_for, plot))
     elif merge or compact:
@@ -147,7 +149,11 @@ def dedup(
 
 
 def _run_job(
-    shared: SharedOptions, plan: DedupConfig, partitions: int, refused: dict[str, Any]
+    shared: SharedOptions,
+    plan: DedupConfig,
+    partitions: int,
+    refused: dict[str, Any],
+    asked: Job,
 ) -> None:
     """Run a job over files, after what it cannot do was refused."""
     from mind_core.tasks.inputs import find_files
@@ -163,6 +169,8 @@ def _run_job(
         mark=shared.mark,
         level=shared.stream.level,
         skip_bad=shared.stream.skip_bad,
+        against=asked.against,
+        compare=asked.compare,
     )
     check_job(settings)
     if shared.dry_run:

@@ -110,7 +110,7 @@ def check(plan: DedupConfig, options: StreamOptions, job: Job) -> None:
     """Raise what a run would, as far as it can be known without reading a record."""
     plan = fitted(plan, job.indexes)
     check_stream(options, job.clusters, job.report)
-    _check(plan, job)
+    check_choices(plan, job)
     for folder in job.against:
         read_index_manifest(folder, plan)
     if job.index is not None:
@@ -188,7 +188,7 @@ def _passes(
     return [Pass(lambda: work, review.collect, "the first pass"), Pass(review.second, review.emit)]
 
 
-def _check(plan: DedupConfig, job: Job) -> None:
+def check_choices(plan: DedupConfig, job: Job) -> None:
     """Refuse what does not go together."""
     if job.compare not in COMPARE:
         raise UsageError(f"--compare {job.compare} is none of {', '.join(COMPARE)}")

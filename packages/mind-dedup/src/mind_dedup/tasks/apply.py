@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from mind_dedup.clusters import weight_of
 from mind_dedup.config import DedupConfig
 from mind_dedup.signature import threshold_of
 from mind_dedup.single_pass import marked
-from mind_dedup.tasks.resolve import verdicts_of_range
+from mind_dedup.tasks.resolve import clusters_of_indexes, verdicts_of_range
 from mind_dedup.tasks.settings import TOOL, DedupSettings
 from mind_dedup.tasks.work_files import facts_of, work_files
 
@@ -76,6 +77,11 @@ class Applying:
             begin = place + 1
         outcome.kept += [line + b"\n" for line in lines[begin:]]
         return outcome
+
+    def add_clusters(self, clusters: list[list[Any]]) -> None:
+        """Count clusters of records that no range has, by size and id."""
+        self.clusters += len(clusters)
+        self.largest = largest([*clusters, *self.largest])
 
     def _settle(self, outcome: BatchResult, line: bytes, told: list[Any]) -> None:
         _, size, identity, *match = told
@@ -133,13 +139,15 @@ def apply(settings: DedupSettings, context: TaskContext) -> TaskResult:
     )  # fmt: skip
     summary = Summary(TOOL, recipe=settings.recipe, components=plan.components)
     work = PassRecords(frozenset(bad.tolist()))
-    run_stream(summary, work, options, applying, batches=context.batches(settings.columns))
+    run_stream(summary, work, options, applying, batches=settings.batches(context))
     with (scratch / "rejects").open("wb") as file:  # frames follow each other in a file
         for part in (files.of_range(name, "rejects.zst"), scratch / "gone"):
             file.write(part.read_bytes())
     facts = facts_of(files, name)
     told = comparable_summary(summary)
     told |= {key: facts["summary"][key] for key in ("in", "bytes_in", "bad")}
+    if context.task.place == 0:  # once for the job: records of indexes are in no range
+        applying.add_clusters(clusters_of_indexes(files, settings.partitions))
     told["details"] = _details(settings, applying, facts["sources"])
     (scratch / "summary.json").write_bytes(as_json(told))
     suffix = "jsonl" if settings.level == 0 else "jsonl.zst"
@@ -157,8 +165,11 @@ def _details(
     settings: DedupSettings, applying: Applying, sources: dict[str, int]
 ) -> dict[str, Any]:
     scheme = getattr(settings.plan.signature, "scheme", None)
+    names = [saved.name for saved in settings.against]
+    ends = accumulate(saved.records for saved in settings.against)
     return {
         **({"scheme": scheme} if scheme else {}),
+        **({"compared_with": dict(zip(names, ends, strict=True))} if names else {}),
         "documents_with_duplicates": applying.clusters,
         "largest_clusters": applying.largest,
         "sources": {

@@ -36,11 +36,11 @@ def prints_name(name: str) -> str:
 def candidates(settings: DedupSettings, context: TaskContext) -> TaskResult:
     """Read a range again and write the prints of what is to be compared."""
     files = work_files(context.job_folder)
-    rows, parts = _grouped_rows(files, context.task.place)
+    rows, parts = _grouped_rows(files, files.indexes + context.task.place)
     bad = np.fromfile(files.of_range(context.task.name, "bad"), np.int64)
     path = context.scratch / "prints"
     chosen: deque[IntArray] = deque()
-    batches = _only(context.batches(settings.columns), rows, set(bad.tolist()), chosen)
+    batches = _only(settings.batches(context), rows, set(bad.tolist()), chosen)
     with SectionWriter(path) as writer:
         waiting = _Waiting(writer, rows, parts)
         take = settings.take(with_policy=True)

@@ -47,9 +47,14 @@ def _connecting(take: FingerprintBatch, prints: Fingerprints) -> tuple[Any, Any]
     """Return the keys by which records are brought together.
 
     The last key of a record, its exact text, is left out where all others follow from the text:
-    who shares it shares them all.
+    who shares it shares them all. An index lacks keys that were a template's when it was made, so
+    with indexes none is left out.
     """
-    if reason_of(take.signature) is None and isinstance(take.signature, BatchSignature):
+    if (
+        not take.short_keys
+        and reason_of(take.signature) is None
+        and isinstance(take.signature, BatchSignature)
+    ):
         width = take.signature.keys_in_batch + 1
         keys = prints.keys.reshape(-1, width)[:, :-1]
         return keys.reshape(-1), np.arange(1, len(keys) + 1) * (width - 1)
@@ -77,7 +82,7 @@ def fingerprint(settings: DedupSettings, context: TaskContext) -> TaskResult:
         progress=False,
     )  # fmt: skip
     summary = Summary(settings.tool, recipe=settings.recipe, components=settings.plan.components)
-    batches = context.batches(settings.columns)
+    batches = settings.batches(context)
     work = _Keys(settings.take(with_policy=False))
     run_stream(summary, work, stream, settle, passes_on=False, batches=batches)
     writer.close()

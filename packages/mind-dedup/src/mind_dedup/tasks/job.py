@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mind_core.columns import given_columns
 from mind_core.errors import UsageError
+from mind_core.files import MANIFEST, sha256_file
 from mind_core.tasks.commit import TaskResult
 from mind_core.tasks.merge import check_bad
 from mind_core.tasks.options import TaskOptions
@@ -25,15 +27,26 @@ from mind_core.tasks.task import TaskContext
 from mind_dedup.clusters import Sizes
 from mind_dedup.config import DedupConfig
 from mind_dedup.guard import Source
+from mind_dedup.index_files import fitted, read_index_manifest
 from mind_dedup.tasks.apply import apply, largest
 from mind_dedup.tasks.candidates import candidates
 from mind_dedup.tasks.fingerprint import fingerprint
+from mind_dedup.tasks.indexes import index_keys
 from mind_dedup.tasks.pairs import groups, pairs
 from mind_dedup.tasks.resolve import resolve
-from mind_dedup.tasks.settings import MAX_PARTITIONS, TOOL, DedupSettings
-from mind_dedup.tasks.work_files import APPLY, CANDIDATES, FINGERPRINT, GROUPS, PAIRS, RESOLVE
+from mind_dedup.tasks.settings import MAX_PARTITIONS, TOOL, DedupSettings, SavedIndex
+from mind_dedup.tasks.work_files import (
+    APPLY,
+    CANDIDATES,
+    FINGERPRINT,
+    GROUPS,
+    INDEX,
+    PAIRS,
+    RESOLVE,
+)
 
 _WORK: dict[str, Callable[[DedupSettings, TaskContext], TaskResult]] = {
+    INDEX: index_keys,
     FINGERPRINT: fingerprint,
     PAIRS: pairs,
     GROUPS: groups,
@@ -45,7 +58,7 @@ _WORK: dict[str, Callable[[DedupSettings, TaskContext], TaskResult]] = {
 
 _STREAM = "leave --into out: as a stream it works, on one machine"
 _INDEXES = "run the job first; then add what it kept to an index, as a stream with --index"
-_HINTS = {"index": _INDEXES, "against": _INDEXES}
+_HINTS = {"index": _INDEXES}
 
 
 @dataclass(frozen=True)
@@ -61,8 +74,9 @@ class DedupTasks:
     @property
     def stages(self) -> tuple[PlannedStage, ...]:
         """Return the stages in their order."""
-        parts = self.settings.partitions
+        parts, saved = self.settings.partitions, len(self.settings.against)
         return (
+            *([PlannedStage(INDEX, tasks=saved)] if saved else []),
             PlannedStage(FINGERPRINT),
             PlannedStage(PAIRS, tasks=parts),
             PlannedStage(GROUPS, tasks=1),
@@ -100,6 +114,8 @@ def run_dedup_job(settings: DedupSettings, options: TaskOptions) -> dict[str, An
         "mark": settings.mark,
         "level": settings.level,
         "skip_bad": settings.skip_bad,
+        "against": [[saved.name, saved.sha256] for saved in settings.against],
+        "within": settings.within,
     }
     used = sorted({version.partition("==")[0] for version in plan.components.values()})
     tool = TaskTool(
@@ -110,15 +126,34 @@ def run_dedup_job(settings: DedupSettings, options: TaskOptions) -> dict[str, An
         added_details,
         roots=tuple(name for name in used if not name.endswith(".py")),
         check=work.check,
+        lines=not plan.compared.chat,
     )
     return run_job(tool, options)
 
 
 def dedup_settings(
-    plan: DedupConfig, partitions: int, *, mark: bool, level: int | None, skip_bad: int
+    plan: DedupConfig,
+    partitions: int,
+    *,
+    mark: bool,
+    level: int | None,
+    skip_bad: int,
+    against: Sequence[Path] = (),
+    compare: str = "both",
 ) -> DedupSettings:
-    """Return what the tasks of a job know, with the columns that `--field` names."""
-    return DedupSettings(plan, partitions, mark, level, skip_bad, given_columns())
+    """Return what the tasks of a job know, with the columns that `--field` names.
+
+    Raises `MindError` for an index that has other keys, or is none.
+    """
+    plan = fitted(plan, against)
+    columns, saved = given_columns(), tuple(_saved(folder, plan) for folder in against)
+    within = compare != "index"
+    return DedupSettings(plan, partitions, mark, level, skip_bad, columns, saved, within)
+
+
+def _saved(folder: Path, plan: DedupConfig) -> SavedIndex:
+    records = read_index_manifest(folder, plan)["records"]
+    return SavedIndex(str(folder), folder.absolute(), records, sha256_file(folder / MANIFEST))
 
 
 def refuse_options(given: Mapping[str, Any]) -> None:
@@ -140,11 +175,6 @@ def check_job(settings: DedupSettings) -> None:
         raise UsageError(
             f"--scope {plan.unit} does not go with --into",
             hint="run it as a stream, on what the job keeps",
-        )
-    if plan.compared.chat:
-        raise UsageError(
-            "--chat does not go with --into",
-            hint="run it as a stream; or compare one field of the record with --text-field",
         )
 
 

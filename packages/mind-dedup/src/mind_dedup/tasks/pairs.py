@@ -31,7 +31,7 @@ def groups_name(column: str) -> str:
 def pairs(settings: DedupSettings, context: TaskContext) -> TaskResult:
     """Write the pairs that the keys of one part make."""
     files, part = work_files(context.job_folder), context.task.place
-    ranges = zip(map(files.keys_of, files.ranges), files.firsts.tolist(), strict=False)
+    ranges = zip(files.keys, files.firsts.tolist(), strict=False)
     count = 0
     with (context.scratch / "pairs").open("wb") as file:
         for found in pairs_of_part(ranges, settings.partitions, part, settings.memory):

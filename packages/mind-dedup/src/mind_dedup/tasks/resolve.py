@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
 import zstandard
@@ -21,6 +22,7 @@ from mind_dedup.single_pass import RemovalCounts
 from mind_dedup.sorted_runs import ChunkedDeduplicator
 from mind_dedup.store import Store
 from mind_dedup.tasks.candidates import prints_name
+from mind_dedup.tasks.indexes import IndexRecords, take_index_records
 from mind_dedup.tasks.print_sections import PrintedRows, unpacked_rows
 from mind_dedup.tasks.sections import INDEX, IntArray, SectionWriter, bytes_of_part, sections_of
 from mind_dedup.tasks.settings import TOOL, DedupSettings
@@ -50,7 +52,7 @@ class _ReadRecords:
 def resolve(settings: DedupSettings, context: TaskContext) -> TaskResult:
     """Decide about the groups of one part; write what becomes of each record, range by range."""
     files, part = work_files(context.job_folder), context.task.place
-    review = _review(settings, files, part)
+    review, saved = _review(settings, files, part)
     read = _ReadRecords()
     for place, printed in _printed(files, part):
         review.take(printed.prints)
@@ -61,9 +63,12 @@ def resolve(settings: DedupSettings, context: TaskContext) -> TaskResult:
     path = context.scratch / "verdicts"
     compressor = zstandard.ZstdCompressor(_LEVEL)
     with SectionWriter(path) as writer:
-        for place, lines in _verdicts(review, read):
+        for place, lines in _verdicts(review, read, saved):
             writer.add(place, compressor.compress(b"".join(lines)))
-    counts = {"records": len(read.sources), "kept": len(review.tally.decider.store)}
+        clusters = orjson.dumps(list(saved.clusters(review.tally)))
+        writer.add(len(files.ranges), compressor.compress(clusters))
+    kept = len(review.tally.decider.store) - len(saved.rows)
+    counts = {"records": len(read.sources), "kept": kept}
     name = f"{WORK}/{verdicts_name(part)}"
     return TaskResult({name: path, f"{name}{INDEX}": path.with_name(path.name + INDEX)}, counts)
 
@@ -74,21 +79,28 @@ def _printed(files: WorkFiles, part: int) -> Iterator[tuple[int, PrintedRows]]:
             yield place, unpacked_rows(data)
 
 
-def _review(settings: DedupSettings, files: WorkFiles, part: int) -> TwoPass:
-    """Return what decides, as a single process does; on disk if there is more than memory."""
+def _review(settings: DedupSettings, files: WorkFiles, part: int) -> tuple[TwoPass, IndexRecords]:
+    """Return what decides, as a single process does; on disk if there is more than memory.
+
+    Records of indexes are kept in it already.
+    """
     size = sum(bytes_of_part(files.work(prints_name(task.name)), part) for task in files.ranges)
     bounded = size * _MEMORY_PER_BYTE > settings.memory
     plan = replace(settings.plan, memory=settings.memory if bounded else 0)
     store = Store(settings.memory // 4 if bounded else 1 << 62)
+    saved = take_index_records(settings, files, part, store)
     decider = Deduplicator(
-        plan.signature, measure=plan.measure, verified=plan.verified, store=store
-    )
+        plan.signature, measure=plan.measure, verified=plan.verified, within=settings.within,
+        store=store,
+    )  # fmt: skip
     tally = RemovalCounts(plan, SummaryBySource(TOOL), decider)
     chunked = ChunkedDeduplicator(decider, settings.memory) if bounded else None
-    return TwoPass(tally, settings.mark, want_rejects=False, chunked=chunked)
+    return TwoPass(tally, settings.mark, want_rejects=False, chunked=chunked), saved
 
 
-def _verdicts(review: TwoPass, read: _ReadRecords) -> Iterator[tuple[int, list[bytes]]]:
+def _verdicts(
+    review: TwoPass, read: _ReadRecords, saved: IndexRecords
+) -> Iterator[tuple[int, list[bytes]]]:
     """Yield of each section that was read its range, and a line for each record that has copies.
 
     Of one that stays: row, size of its cluster, id. Of one that goes also reason, similarity,
@@ -104,7 +116,7 @@ def _verdicts(review: TwoPass, read: _ReadRecords) -> Iterator[tuple[int, list[b
             if review.goes(own):
                 match = review.match(own, number)
                 told = [row, size, None, match.reason, match.similarity,
-                        review.tally.match_notes(match), source]  # fmt: skip
+                        saved.notes(review.tally, match), source]  # fmt: skip
             elif size > 1:
                 told = [row, size, orjson.loads(review.tally.id_of(number))]
             else:
@@ -122,3 +134,13 @@ def verdicts_of_range(files: WorkFiles, place: int, parts: int) -> list[list[obj
             lines = decompressor.decompress(data)
             found += [orjson.loads(line) for line in lines.splitlines()]
     return sorted(found, key=lambda told: int(str(told[0])))
+
+
+def clusters_of_indexes(files: WorkFiles, parts: int) -> list[list[Any]]:
+    """Return size and id of each record of an index that others go for."""
+    decompressor = zstandard.ZstdDecompressor()
+    found: list[list[Any]] = []
+    for part in range(parts):
+        for data in sections_of(files.work(verdicts_name(part)), len(files.ranges)):
+            found += orjson.loads(decompressor.decompress(data))
+    return found

@@ -16,6 +16,7 @@ from mind_core.tasks.task import Identity, identity_of
 from mind_dedup.tasks.key_runs import KeyFiles
 from mind_dedup.tasks.sections import IntArray
 
+INDEX = "index"
 FINGERPRINT, PAIRS, GROUPS = "fingerprint", "pairs", "groups"
 CANDIDATES, RESOLVE, APPLY = "candidates", "resolve", "apply"
 
@@ -32,6 +33,17 @@ class RangeFiles:
 
 
 @dataclass(frozen=True)
+class IndexFiles:
+    """What is left of a saved index, by its place among those that a job goes with."""
+
+    place: int
+
+    def named(self, suffix: str) -> str:
+        """Return the name of one of the files."""
+        return f"{WORK}/{INDEX}/{self.place}.{suffix}"
+
+
+@dataclass(frozen=True)
 class WorkFiles:
     """The folder of a job with its plan, as the later stages read them."""
 
@@ -44,18 +56,28 @@ class WorkFiles:
         return self.plan.summary_tasks
 
     @cached_property
+    def indexes(self) -> int:
+        """Return how many saved indexes the job goes with: their records come before all others."""
+        return sum(task.stage == INDEX for task in self.plan.tasks)
+
+    @cached_property
     def firsts(self) -> IntArray:
-        """Return the number of the first record of each range, and of one after the last."""
-        rows = [read_json(self.of_range(task.name, "json"))["rows"] for task in self.ranges]
+        """Return the number of the first record of each index and range, and one after the last."""
+        saved = [self.folder / IndexFiles(place).named("json") for place in range(self.indexes)]
+        ranges = [self.of_range(task.name, "json") for task in self.ranges]
+        rows = [read_json(path)["rows"] for path in (*saved, *ranges)]
         return np.concatenate((np.zeros(1, np.int64), np.cumsum(rows, dtype=np.int64)))
 
     def of_range(self, name: str, suffix: str) -> Path:
         """Return a file that the first stage left of a range."""
         return self.folder / RangeFiles(name).named(suffix)
 
-    def keys_of(self, task: PlannedTask) -> KeyFiles:
-        """Return the keys of a range."""
-        return KeyFiles.at(self.folder / WORK / FINGERPRINT / task.name)
+    @property
+    def keys(self) -> list[KeyFiles]:
+        """Return the keys of each index and range."""
+        saved = [f"{INDEX}/{place}" for place in range(self.indexes)]
+        ranges = [f"{FINGERPRINT}/{task.name}" for task in self.ranges]
+        return [KeyFiles.at(self.folder / WORK / name) for name in (*saved, *ranges)]
 
     def work(self, name: str) -> Path:
         """Return a file that another stage left."""
