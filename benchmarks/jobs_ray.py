@@ -1,10 +1,10 @@
 """Whether Ray and an array of shards make the bytes of one process: clean, dedup and tok as jobs.
 
 `python benchmarks/jobs_ray.py FILE|FOLDER... [--nodes 2] [--cores 1] [--shards 3] [--kill]`; the
-nodes are `ray start` on this machine (ports of 127.0.0.1, ended by the ids of their processes).
-With --kill the last node is killed with -9 once the first task of clean is done. Of each job: its
-CPU seconds as local processes, and those of the driver with Ray. 5 GB want an idle machine with 16
-GB of disk beside the inputs, and hours on two cores; 50 MB take minutes.
+nodes are `ray start` on this machine, with a token of their own, ended by their process ids. With
+--kill the last node is killed with -9 once the first task of clean is done. Of each job: its CPU
+seconds as local processes, and those of the driver with Ray. 5 GB want an idle machine with 16 GB
+of disk beside the inputs, and an hour or more on two cores.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,8 @@ def main() -> None:
     parser.add_argument("--task-size", default="4M")
     parser.add_argument("--kill", action="store_true")
     given = parser.parse_args()
+    # The nodes and the driver of this run, and nobody else on the machine.
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     same = True
     with tempfile.TemporaryDirectory(prefix="j") as name:
         folder = Path(name)
@@ -49,7 +53,9 @@ def main() -> None:
             with _nodes(folder / f"r{tool[0]}", given.nodes, given.cores) as nodes:
                 into = folder / f"{tool}-ray"
                 if given.kill and tool == "clean":
-                    threading.Thread(target=_kill_at_first, args=(nodes[-1], into)).start()
+                    threading.Thread(
+                        target=_kill_at_first, args=(nodes[-1], into), daemon=True
+                    ).start()
                 ray = cost_of(
                     [*command, "--into", str(into), "--engine", "ray", "-j", "1",
                      "--address", f"127.0.0.1:{PORT}"]
@@ -65,7 +71,8 @@ def main() -> None:
             print(
                 f"{tool:<6} {done:4} tasks, {len(right):4} files: {one.cpu:7.1f} CPU s local; "
                 f"driver with Ray {ray.cpu:5.1f} CPU s ({ray.cpu / one.cpu:.1%}), {ray.wall:.0f} s"
-                f"; the same bytes: {found}"
+                f"; the same bytes: {found}",
+                flush=True,
             )
     if not same:
         sys.exit(1)
@@ -89,7 +96,7 @@ def _commands(inputs: Sequence[str], folder: Path, size: str) -> dict[str, list[
 def _nodes(folder: Path, count: int, cores: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Run the nodes of a cluster; end them, and nothing else."""
     rest = ["--block", "--num-cpus", str(cores), "--object-store-memory", str(100 << 20)]
-    head = ["--head", "--port", str(PORT), "--node-ip-address", "127.0.0.1", "--temp-dir",
+    head = ["--head", "--port", str(PORT), "--temp-dir",
             str(folder), "--include-dashboard=false", "--disable-usage-stats"]  # fmt: skip
     started = []
     try:
@@ -99,11 +106,21 @@ def _nodes(folder: Path, count: int, cores: int) -> Iterator[list[subprocess.Pop
                 started.append(
                     subprocess.Popen(["ray", "start", *which, *rest], stdout=log, stderr=log)
                 )
-            time.sleep(20)
+            _wait_for_port()
         yield started
     finally:
         for node in reversed(started):
             _end(node)
+
+
+def _wait_for_port() -> None:
+    """Wait until the head listens, a node has had time to join it; raise after five minutes."""
+    for _ in range(300):
+        time.sleep(1)
+        with suppress(OSError), socket.create_connection(("127.0.0.1", PORT), 1):
+            time.sleep(10)
+            return
+    raise TimeoutError("no node of Ray came up")
 
 
 def _end(node: subprocess.Popen[bytes]) -> None:

@@ -101,7 +101,7 @@ def missing(item: str | Path, cause: str | None) -> MindError:
     if Path(item).is_dir():
         cause, hint = "it is a folder", f"give its files: {item}/*.jsonl.zst"
     elif scheme := _ADDRESS.fullmatch(name):
-        cause = "it is an address, and nothing here fetches without being asked"
+        cause = "it is an address, which jobs alone read (--into)"
         fetch = {"s3": "aws s3 cp {} -", "gs": "gcloud storage cat {}", "hf": "hf download {}"}
         command = fetch.get(scheme[1], "curl -fL {}").format(_shell(name))
         hint = f"`{command} | …`" if scheme[1] != "hf" else f"fetch it first, `{command}`"

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from mind_core.chats import ChatFormat, read_chat_batches
+from mind_core.chats import ChatFormat
 from mind_core.columns import Renaming, given_columns
 from mind_core.errors import MindError
 from mind_core.files import as_json, read_json, sha256_file
@@ -28,7 +28,7 @@ from mind_core.tasks.merge import check_bad, comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage, read_plan
 from mind_core.tasks.run import TaskTool, run_job
-from mind_core.tasks.tables import checked_batches
+from mind_core.tasks.tables import chat_batches_of
 from mind_core.tasks.task import TaskContext
 from mind_core.untrusted import inside
 from mind_sft_select.instructions import InstructionParser, batches_of_lines
@@ -147,7 +147,7 @@ class ScoreTasks:
         assert source is not None and range_ is not None
         if (range_.start, range_.stop) != (0, source.size):
             return context.batches(self.columns)
-        return checked_batches(read_chat_batches([source.path]), source.path, source.name, range_)
+        return chat_batches_of(source.path, source.name, range_)
 
 
 def _device_kind(options: ScoreOptions) -> str:

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mind_core.chats import read_chat_batches
 from mind_core.columns import Renaming, given_columns
 from mind_core.files import MANIFEST, as_json, read_json
 from mind_core.plugins import Plugins
@@ -26,7 +25,7 @@ from mind_core.tasks.merge import check_bad, comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions
 from mind_core.tasks.plan import PlannedStage, read_plan
 from mind_core.tasks.run import TaskTool, run_job
-from mind_core.tasks.tables import checked_batches
+from mind_core.tasks.tables import chat_batches_of
 from mind_core.tasks.task import TaskContext
 from mind_core.untrusted import inside
 from mind_tok.document_file import read_documents, write_documents
@@ -127,7 +126,7 @@ class EncodeTasks:
         assert source is not None and range_ is not None
         if not self.encoder.chat:
             return context.batches(self.columns)
-        return checked_batches(read_chat_batches([source.path]), source.path, source.name, range_)
+        return chat_batches_of(source.path, source.name, range_)
 
     def _pack(self, context: TaskContext) -> TaskResult:
         """Go through all documents in order, as one process does, and fill the shard folder."""

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
-from mind_core.columns import given_columns
+from mind_core.columns import Renaming, given_columns
 from mind_core.errors import BadRecord, MindError
 from mind_core.formats import files_of, rows_in
 from mind_core.records import BOM
@@ -55,18 +56,30 @@ def read_chat_batches(
     columns = given_columns()
     for item in files_of(inputs or ["-"]):
         with open_input(item) as (source, name):
-            if (rows := rows_in(source, name, columns, batch_bytes)) is not None:
-                yield from rows
-                continue
-            chunks = content_of(source, name)
-            start = _start(chunks)
-            first = b"".join(start)
-            chunks = itertools.chain(start, chunks)
-            if first.removeprefix(BOM).lstrip()[:1] == b"[" or is_pretty(first):
-                batches: Iterator[Batch] = _value_batches(chunks, name, batch_bytes)
-            else:
-                batches = lines_of(chunks, name, batch_bytes=batch_bytes)
-            yield from renamed(batches, columns)
+            yield from chat_batches(source, name, columns, batch_bytes=batch_bytes)
+
+
+def chat_batches(
+    source: BinaryIO,
+    name: str,
+    columns: Renaming | None = None,
+    *,
+    batch_bytes: int = BATCH_BYTES,
+) -> Iterator[Batch]:
+    """Yield the records of one open file; see `read_chat_batches`."""
+    columns = given_columns() if columns is None else columns
+    if (rows := rows_in(source, name, columns, batch_bytes)) is not None:
+        yield from rows
+        return
+    chunks = content_of(source, name)
+    start = _start(chunks)
+    first = b"".join(start)
+    chunks = itertools.chain(start, chunks)
+    if first.removeprefix(BOM).lstrip()[:1] == b"[" or is_pretty(first):
+        batches: Iterator[Batch] = _value_batches(chunks, name, batch_bytes)
+    else:
+        batches = lines_of(chunks, name, batch_bytes=batch_bytes)
+    yield from renamed(batches, columns)
 
 
 def _start(chunks: Iterator[bytes]) -> list[bytes]:

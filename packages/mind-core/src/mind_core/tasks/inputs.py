@@ -14,6 +14,7 @@ from mind_core.errors import MindError, UsageError
 from mind_core.files import MANIFEST, read_json
 from mind_core.foreign import missing
 from mind_core.progress import log
+from mind_core.remote import find_remote, is_address
 from mind_core.tasks import FORMAT, OUTPUT, PLAN
 from mind_core.untrusted import as_written, check_leads_inside, inside
 from mind_core.whole_files import MAX_BYTES
@@ -45,12 +46,19 @@ def find_files(named: Sequence[str], from_list: Path | None, tool: str) -> list[
         paths += _files_of(item, tool)
     if not paths:
         raise UsageError("there are no inputs", hint="name files, folders, or a --from-list FILE")
-    twice = [path for path, times in Counter(map(os.path.realpath, paths)).items() if times > 1]
+    places = [path if is_address(path) else os.path.realpath(path) for path in paths]
+    twice = [path for path, times in Counter(places).items() if times > 1]
     if twice:
         raise UsageError(f"{twice[0]} is named twice", hint="name each file once")
-    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - links keep their names
-    above = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
-    return [FoundFile(path, os.path.relpath(path, above)) for path in absolute]
+    absolute = [
+        path if is_address(path) else os.path.abspath(path)  # noqa: PTH100 - links keep names
+        for path in paths
+    ]
+    named_by = ["/" + path.replace("://", "/", 1) if is_address(path) else path
+                for path in absolute]  # fmt: skip
+    above = os.path.commonpath([os.path.dirname(path) for path in named_by])  # noqa: PTH120
+    names = [os.path.relpath(path, above) for path in named_by]
+    return [FoundFile(path, name) for path, name in zip(absolute, names, strict=True)]
 
 
 def stems(names: Sequence[str]) -> list[str]:
@@ -91,6 +99,8 @@ def _listed(path: Path) -> Iterable[str]:
 def _files_of(item: str, tool: str) -> list[str]:
     if item == "-":
         raise UsageError("stdin is no file", hint="--into reads files; or leave --into out")
+    if is_address(item):
+        return _at_address(item, tool)
     if Path(item).is_dir():
         return _in_folder(Path(item), tool)
     if not Path(item).exists() and glob.has_magic(item):
@@ -102,6 +112,19 @@ def _files_of(item: str, tool: str) -> list[str]:
     if not Path(item).is_file() or not os.access(item, os.R_OK):
         raise missing(item, "there is no such file, or it may not be read")
     return [item]
+
+
+def _at_address(item: str, tool: str) -> list[str]:
+    """Return the addresses of files of records that one stands for."""
+    found = find_remote(item)
+    if found == [item] or any(sign in item for sign in "*["):
+        return found
+    ours = [one for one in found if one.lower().endswith(SUFFIXES) and not one.endswith(MANIFEST)]
+    if others := len(found) - len(ours):
+        log(tool, f"passed over {others} files at {item} that have no name of records")
+    if not ours:
+        raise MindError(f"{item} holds no file of records", hint="name files, or a pattern")
+    return ours
 
 
 def _in_folder(folder: Path, tool: str) -> list[str]:

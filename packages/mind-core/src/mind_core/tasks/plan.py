@@ -15,6 +15,7 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_core.progress import Progress
+from mind_core.remote import is_address, state_of
 from mind_core.tasks import FORMAT
 from mind_core.tasks.inputs import FoundFile, stems
 from mind_core.tasks.plan_checks import check_plan
@@ -205,20 +206,20 @@ def make_plan(
         progress.show(f"planning: {done / 1e6:,.0f} MB read")
 
     def look(file: FoundFile) -> tuple[PlannedInput, list[ByteRange]]:
-        found = os.stat(file.path)  # noqa: PTH116
+        size, mtime_ns = _state_of(file.path)
         before = seen.get(file.path)
-        same = (file.name, found.st_size, found.st_mtime_ns)
+        same = (file.name, size, mtime_ns)
         if before is not None and (before.name, before.size, before.mtime_ns) == same:
             return before, cuts[file.path]
         sha256, ranges = cut_file(
             file.path,
-            found.st_size,
+            size,
             draft.task_bytes,
             on_read=count_read,
             lines=lines and not is_table(file.path),
             together=together,
         )
-        return PlannedInput(file.name, found.st_size, sha256, file.path, found.st_mtime_ns), ranges
+        return PlannedInput(file.name, size, sha256, file.path, mtime_ns), ranges
 
     with ThreadPoolExecutor(jobs) as pool:  # hashing lets other threads run
         looked = list(pool.map(look, files))
@@ -231,6 +232,15 @@ def make_plan(
         [one for one, _ in looked],
         [(number, range_) for number, (_, ranges) in enumerate(looked) for range_ in ranges],
     )
+
+
+def _state_of(path: str) -> tuple[int, int]:
+    """Return the size of a file, and its time; of one at an address, a number of its tag."""
+    if is_address(path):
+        found = state_of(path)
+        return found.size, found.mark
+    there = os.stat(path)  # noqa: PTH116
+    return there.st_size, there.st_mtime_ns
 
 
 def check_same_job(planned: TaskPlan, now: TaskPlan, folder: Path) -> None:

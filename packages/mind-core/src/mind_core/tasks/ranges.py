@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from mind_core import zstd_frames
 from mind_core.errors import MindError
 from mind_core.foreign import check_not_foreign, missing
+from mind_core.remote import open_file
 from mind_core.stream import Batch, content_of, lines_of
 
 _AT_ONCE = 1 << 20
@@ -80,7 +81,7 @@ def cut_file(
     """
     cutter = _Cutter([])
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - as plain as it is
+        with io.BufferedReader(cast(io.RawIOBase, open_file(path)), _AT_ONCE) as file:
             start = file.read(1 << 10)
             file.seek(0)
             if size > max_bytes and lines and together > 1 and _is_plain(start):
@@ -243,11 +244,11 @@ def open_range(path: str, name: str, range_: ByteRange, size: int) -> Iterator[B
     An error within the block is raised as `InputChanged` if that is what it comes from.
     """
     try:
-        file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - closed below
+        file = open_file(path)
     except OSError as error:
         raise missing(path, error.strerror) from None
     with file:
-        reader = RangeReader(cast(BinaryIO, file), name, range_)
+        reader = RangeReader(file, name, range_)
         if range_.stop == size:
             reader.expect_end()
         try:

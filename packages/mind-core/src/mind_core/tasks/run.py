@@ -14,6 +14,7 @@ import orjson
 from mind_core.errors import BadRecord, MindError, UsageError
 from mind_core.files import make_folder, read_json
 from mind_core.progress import Progress, duration, log, said
+from mind_core.remote import is_address
 from mind_core.summary import counts_line
 from mind_core.tasks import DONE, OUTPUT, SUMMARY
 from mind_core.tasks.commit import NotDeterministic, link_into_place, write_safely
@@ -101,7 +102,7 @@ def _plan(tool: TaskTool, options: TaskOptions, folder: TaskFolder, progress: Pr
     files = find_files(options.inputs, options.from_list, tool.name)
     out = folder.path.resolve()
     for file in files:
-        if Path(file.path).resolve().is_relative_to(out):
+        if not is_address(file.path) and Path(file.path).resolve().is_relative_to(out):
             raise UsageError(f"{file.path} lies in the output folder", hint="give another --into")
     settings = orjson.loads(orjson.dumps(tool.settings))
     versions = versions_of((tool.name, *tool.roots))

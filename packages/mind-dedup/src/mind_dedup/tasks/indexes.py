@@ -110,7 +110,8 @@ def _grouped(files: WorkFiles, first: int, stop: int, part: int) -> IntArray:
     low, high = np.searchsorted(np.memmap(path, np.int64, "r"), [first, stop]).tolist()
     records = np.fromfile(path, np.int64, high - low, offset=8 * low)
     parts = np.fromfile(files.work(groups_name(PARTS)), np.uint16, high - low, offset=2 * low)
-    return records[parts == part]
+    mine: IntArray = records[parts == part]
+    return mine
 
 
 def _block(index: Store, rows: list[int]) -> RecordBlock:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mind_core.chats import read_chat_batches
 from mind_core.columns import Renaming
 from mind_core.stream import Batch
-from mind_core.tasks.tables import checked_batches
+from mind_core.tasks.tables import chat_batches_of
 from mind_core.tasks.task import TaskContext
 from mind_dedup.config import DedupConfig
 from mind_dedup.fingerprint_batch import FingerprintBatch
@@ -61,7 +60,7 @@ class DedupSettings:
         if not self.plan.compared.chat:
             return context.batches(self.columns)
         assert source is not None and range_ is not None
-        return checked_batches(read_chat_batches([source.path]), source.path, source.name, range_)
+        return chat_batches_of(source.path, source.name, range_)
 
     @property
     def memory(self) -> int:
