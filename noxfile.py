@@ -108,7 +108,7 @@ def faults(session: nox.Session) -> None:
     """Stop jobs at 500 counted calls, by kills, power cuts and full disks; try wrong code too."""
     session.run(
         "pytest", "-q", "tests/test_faults.py", "tests/test_dedup_faults.py",
-        "--timeout", "7200", *session.posargs,
+        "tests/test_writer_faults.py", "--timeout", "7200", *session.posargs,
         env={**os.environ, "MIND_FAULTS": "500"},
     )  # fmt: skip
 

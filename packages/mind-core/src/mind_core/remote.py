@@ -97,6 +97,15 @@ def state_of(address: str) -> RemoteState:
     return RemoteState(size, int(hashlib.sha256(tag.encode()).hexdigest()[:15], 16))
 
 
+def size_and_mark(path: str) -> tuple[int, int]:
+    """Return the size of a file, and its time in ns; at an address, the number of its tag."""
+    if is_address(path):
+        found = state_of(path)
+        return found.size, found.mark
+    there = os.stat(path)  # noqa: PTH116
+    return there.st_size, there.st_mtime_ns
+
+
 def open_remote(address: str) -> BinaryIO:
     """Open a file at an address for reading, from any place."""
     return cast(BinaryIO, RemoteReader(address, state_of(address).size))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,7 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_core.progress import Progress
-from mind_core.remote import is_address, state_of
+from mind_core.remote import size_and_mark
 from mind_core.tasks import FORMAT
 from mind_core.tasks.inputs import FoundFile, stems
 from mind_core.tasks.plan_checks import check_plan
@@ -206,7 +205,7 @@ def make_plan(
         progress.show(f"planning: {done / 1e6:,.0f} MB read")
 
     def look(file: FoundFile) -> tuple[PlannedInput, list[ByteRange]]:
-        size, mtime_ns = _state_of(file.path)
+        size, mtime_ns = size_and_mark(file.path)
         before = seen.get(file.path)
         same = (file.name, size, mtime_ns)
         if before is not None and (before.name, before.size, before.mtime_ns) == same:
@@ -232,15 +231,6 @@ def make_plan(
         [one for one, _ in looked],
         [(number, range_) for number, (_, ranges) in enumerate(looked) for range_ in ranges],
     )
-
-
-def _state_of(path: str) -> tuple[int, int]:
-    """Return the size of a file, and its time; of one at an address, a number of its tag."""
-    if is_address(path):
-        found = state_of(path)
-        return found.size, found.mark
-    there = os.stat(path)  # noqa: PTH116
-    return there.st_size, there.st_mtime_ns
 
 
 def check_same_job(planned: TaskPlan, now: TaskPlan, folder: Path) -> None:
