@@ -13,13 +13,16 @@ import pytest
 import torch
 
 from mind_core import MindError, Record
+from mind_core.errors import UsageError
 from mind_core.output import write_records
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.tasks.options import TaskOptions
-from mind_core.testing import run_tool
 from mind_domain.answering import run_answer
-from mind_domain.job import asking_tasks, run_answer_job
+from mind_domain.distilling import DistilRule, run_distil
+from mind_domain.domains.finance.finance import Finance
+from mind_domain.job import asking_tasks, run_answer_job, run_distil_job
+from mind_domain.options import load_plugins
 from mind_domain.requests import Limits, RequestLog
 from mind_domain.teachers import Decoding
 from mind_tok.sentencepiece import Bpe
@@ -149,27 +152,24 @@ def test_reasons_as_a_job(checkpoint: Path, tmp_path: Path) -> None:
     write_records(tmp_path / "train.jsonl", rows, level=0)
     with (tmp_path / "train.jsonl").open("a") as file:
         file.write("no record\n")
-    rest = ["distil", "--teacher", checkpoint, "--max-tokens", "6", "--language", "en",
-            "--skip-bad", "1", "train.jsonl"]  # fmt: skip
-    one = run_tool(
-        "mind-domain",
-        [*rest, "--rejects", "no.jsonl", "--summary", "s.json", "-o", "kept.jsonl", "-z", "0"],
-        folder=tmp_path,
-    )
-    assert one.code == 0, one.stderr
-    job = run_tool("mind-domain", [*rest, "--into", "into", "-z", "0"], folder=tmp_path)
-    assert job.code == 0, job.stderr
+    rule = DistilRule(str(checkpoint), DECODING, "en")
+    one = StreamOptions(
+        (str(tmp_path / "train.jsonl"),), tmp_path / "kept.jsonl", tmp_path / "no.jsonl",
+        tmp_path / "s.json", skip_bad=1, quiet=True, progress=False,
+    )  # fmt: skip
+    run_distil(Finance(), rule, Limits(), None, one)
+    asking = asking_tasks([("teacher", rule.teacher)], Limits(), one)
+    job = TaskOptions(tmp_path / "into", one.inputs, quiet=True, progress=False)
+    told = run_distil_job(asking, Finance(), {}, rule, load_plugins(()), job)
     gone = list(read_records([tmp_path / "no.jsonl"]))
     assert len(gone) == 4  # the line that is no record too
-    assert gone == list(read_records([tmp_path / "into/rejects/train.jsonl.zst"]))
-    told = json.loads((tmp_path / "into/summary.json").read_bytes())
+    rejects = list(read_records([tmp_path / "into/rejects/train.jsonl.zst"]))
+    assert [one["metadata"]["mind"]["rejected"]["reason"] for one in gone] == [
+        one["metadata"]["mind"]["rejected"]["reason"] for one in rejects
+    ]
     expected = json.loads((tmp_path / "s.json").read_bytes())
     del expected["details"]["asked"], expected["details"]["in_log"], expected["seconds"]
     expected.pop("loops", None)
     assert told == expected
-    refused = run_tool(
-        "mind-domain", [*rest, "--into", "x", "--max-requests", "2"], folder=tmp_path
-    )
-    assert refused.code == 2 and "--max-requests does not go with --into" in refused.stderr
-    refused = run_tool("mind-domain", [*rest, "--into", "x", "--log", "l"], folder=tmp_path)
-    assert refused.code == 2 and "--log does not go with --into" in refused.stderr
+    with pytest.raises(UsageError, match="--max-requests does not go with --into"):
+        asking_tasks([("teacher", rule.teacher)], Limits(requests=2), one)
