@@ -6,25 +6,24 @@ reported; with --all the weights that are written are then trained on all pages.
 are made out of fold, as are the answers of the first trees that the second ones see. Deterministic
 for the same pages and the same LightGBM (pip install lightgbm==4.7.0).
 
-usage: python benchmarks/train_judge.py FILE.jsonl.zst... -o judge.npz [--all]
+usage: python benchmarks/train_judge.py FILE.jsonl.zst... -o judge.npz [--all] [--rows 60]
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import lightgbm
 import numpy as np
 import numpy.typing as npt
 from judge_labels import shares_in_gold, tokens_of
+from sites import is_held_back, part_of, site_of_record
 
 from mind_clean.extractors.blocks import name_rules
 from mind_clean.extractors.blocks.block_features import compute_features
@@ -74,19 +73,6 @@ class Example:
         return np.asarray(weights / weights.sum())
 
 
-def site_of(url: str) -> str:
-    """Return the domain under which a site is registered, nearly."""
-    parts = (urlsplit(url).hostname or "").lower().split(".")
-    second = {"co", "com", "org", "net", "gov", "edu", "ac"}
-    two = len(parts) > 2 and parts[-2] in second and len(parts[-1]) == 2
-    return ".".join(parts[-3 if two else -2 :])
-
-
-def part_of(site: str, parts: int, salt: str = "") -> int:
-    """Return the part, 0 to parts - 1, that a site belongs to."""
-    return int(hashlib.sha256((salt + site).encode()).hexdigest()[:8], 16) % parts
-
-
 def examples(files: Sequence[Path]) -> Iterable[Example]:
     """Yield the pages of files that have any text."""
     working = np.empty(480, np.int64)
@@ -103,7 +89,7 @@ def examples(files: Sequence[Path]) -> Iterable[Example]:
         numbers = {int(n) for n in (*containers[:, NAME], *blocks[:, OWNER]) if n}
         metadata = record.get("metadata") or {}
         yield Example(
-            site=site_of(record.get("url") or "") or str(record["id"])[:12],
+            site=site_of_record(record),
             kind=metadata.get("page_type") or f"{record.get('source')}-{record.get('lang')}",
             gold=record["gold"],
             arrays=(containers, blocks, scores, text),
@@ -176,11 +162,23 @@ def features(page: Example, names: dict[str, int], words: Array) -> Array:
     return compute_features(*page.arrays, page.rules, scores, words)
 
 
-def fit(trees: int, rows: Sequence[Array], pages: Sequence[Example]) -> Any:
-    """Return trees over the rows of some pages."""
-    weights = np.concatenate([page.weights for page in pages])
-    labels = np.concatenate([page.right >= 0.5 for page in pages]).astype(int)
-    known = lightgbm.Dataset(np.concatenate(rows), labels, weight=weights / weights.mean())
+def one_page(page: Example, some: Array) -> Array:
+    """Return the weights of some blocks of a page, which together count 1."""
+    weights = page.weights[some]
+    return np.asarray(weights / weights.sum())
+
+
+def fit(trees: int, rows: Sequence[Array], pages: Sequence[Example], most: int) -> Any:
+    """Return trees over the rows of some pages, of each page so many at most."""
+    rng = np.random.default_rng(0)
+    drawn = [np.sort(rng.permutation(len(row))[:most]) for row in rows]
+    weights = np.concatenate([one_page(p, some) for p, some in zip(pages, drawn, strict=True)])
+    labels = np.concatenate([p.right[some] >= 0.5 for p, some in zip(pages, drawn, strict=True)])
+    known = lightgbm.Dataset(
+        np.concatenate([row[some] for row, some in zip(rows, drawn, strict=True)]),
+        labels.astype(int),
+        weight=weights / weights.mean(),
+    )
     return lightgbm.train(TREES, known, trees)
 
 
@@ -189,8 +187,8 @@ def answers(model: Any, rows: Array) -> Array:
     return np.ascontiguousarray(model.predict(rows, num_threads=1))
 
 
-def train(pages: Sequence[Example]) -> tuple[dict[str, int], Array, Any, Any]:
-    """Return the tables and both sets of trees."""
+def train(pages: Sequence[Example], most: int) -> tuple[dict[str, int], Array, Any, Any]:
+    """Return the tables and both sets of trees, from so many blocks of a page at most."""
     part = [part_of(page.site, FOLDS, "inner") for page in pages]
 
     def out_of_fold(make: Callable[[list[int]], Callable[[int], Array]]) -> list[Array]:
@@ -208,7 +206,7 @@ def train(pages: Sequence[Example]) -> tuple[dict[str, int], Array, Any, Any]:
     rows = out_of_fold(tables)
 
     def first(known: list[int]) -> Callable[[int], Array]:
-        model = fit(FIRST, [rows[i] for i in known], [pages[i] for i in known])
+        model = fit(FIRST, [rows[i] for i in known], [pages[i] for i in known], most)
         return lambda i: answers(model, rows[i])
 
     alone = out_of_fold(first)
@@ -216,7 +214,8 @@ def train(pages: Sequence[Example]) -> tuple[dict[str, int], Array, Any, Any]:
         add_neighbours(p.arrays[0], p.arrays[1], r, a)
         for p, r, a in zip(pages, rows, alone, strict=True)
     ]
-    return name_table(pages), word_table(pages), fit(FIRST, rows, pages), fit(SECOND, around, pages)
+    tables_of_all = name_table(pages), word_table(pages)
+    return *tables_of_all, fit(FIRST, rows, pages, most), fit(SECOND, around, pages, most)
 
 
 def nodes_of(model: Any) -> dict[str, Array]:
@@ -272,11 +271,12 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--all", action="store_true", help="write weights of all pages")
+    parser.add_argument("--rows", type=int, default=1 << 30, help="blocks of a page, at most")
     args = parser.parse_args()
-    name_rules._MOST = 1 << 40  # numbers of names must last
     pages = list(examples(args.files))
-    held = [page for page in pages if part_of(page.site, 10) < 3]
-    names, words, first, second = train([page for page in pages if part_of(page.site, 10) >= 3])
+    held = [page for page in pages if is_held_back(page.site)]
+    others = [page for page in pages if not is_held_back(page.site)]
+    names, words, first, second = train(others, args.rows)
     save(args.output, names, words, first, second)
     rows = defaultdict(list)
     for page in held:
@@ -292,7 +292,7 @@ def main() -> None:
         means = [f"{statistics.mean(column):.3f}" for column in zip(*scores, strict=True)]
         print("| " + " | ".join([kind, str(len(scores)), *means]) + " |")
     if args.all:
-        save(args.output, *train(pages))
+        save(args.output, *train(pages, args.rows))
 
 
 if __name__ == "__main__":
