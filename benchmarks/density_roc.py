@@ -2,11 +2,12 @@
 
 Good are pages with a gold text of 800 characters and more. Bad are pages whose gold text is under
 300 characters ("short"), pages without what gold holds of them ("hollow": menus, teasers, footers,
-authors' lines) and link farms, made of the links of hollow pages. Sites are divided in two by a
-hash; thresholds are to be chosen on the first half (`--half 0`), the second is reported.
+authors' lines) and link farms, made of the links of hollow pages. A hollow page whose sentences are
+still more than its gold text is no bad one: there gold is one part of an article or a discussion of
+which another part is left; such pages are shown apart. Only pages of the sites that train_judge.py
+holds back are read, with the weights that it writes without --all.
 
-usage: python benchmarks/density_roc.py wcxb-dev.jsonl.zst zh-dev.jsonl.zst … [--half 1]
-       [--at running_text=800]
+usage: python benchmarks/density_roc.py FILE.jsonl.zst... --weights judge.npz [--most 600]
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from typing import Any
 
 import numpy as np
 from selectolax.lexbor import LexborHTMLParser
-from train_judge import site_of
+from sites import is_held_back, site_of_record
 
+from mind_clean.extractors.blocks import learned
+from mind_clean.extractors.blocks.block_scores import MAX_VALUE_PER_UNIT
 from mind_clean.extractors.blocks.element_rules import element_traits
-from mind_clean.extractors.blocks.extract import Blocks, count_characters
-from mind_clean.extractors.blocks.page import END, FIRST, UNITS, Page
+from mind_clean.extractors.blocks.extract import Blocks, count_characters, is_chinese
+from mind_clean.extractors.blocks.judge import choose_best
+from mind_clean.extractors.blocks.learned import probabilities_of
+from mind_clean.extractors.blocks.page import END, FIRST, UNITS, VALUE, Page
 from mind_clean.extractors.blocks.parse import parse_page
 from mind_clean.extractors.blocks.select_blocks import choose_blocks
 from mind_clean.filters.running_text import RunningText
@@ -47,8 +52,11 @@ CLEANING = ("mojibake", "markup", "unicode", "emoji", "whitespace", "repeated_ph
 
 
 def folded(text: str) -> str:
-    """Return the letters and digits of a text."""
-    return re.sub(r"[\W_]+", "", text).lower()
+    """Return the plain letters, digits and Chinese characters of a text.
+
+    Others differ between a page and its gold text where the page was read in a wrong charset.
+    """
+    return re.sub(r"[^0-9a-z\u3400-\u9fff]+", "", text.lower())
 
 
 def hollow(html: str, gold: str) -> str:
@@ -75,18 +83,30 @@ def readings_of(html: str, steps: tuple[Step, ...]) -> Readings:
     for step in steps:
         record = step.call(record)
     kept = visible_characters(text)
-    page = parse_page(html)
+    page = parse_page(html, skip_boilerplate=False)
     assert page is not None and text.running_text is not None
-    return {
+    values = page.scores[:, VALUE] / MAX_VALUE_PER_UNIT
+    chosen = choose_blocks(page.containers, page.blocks, page.scores, element_traits())
+    likely = np.ones(len(values))
+    if not is_chinese(html):
+        likely = probabilities_of(page, chosen)
+        chosen = choose_best(page.blocks, likely)
+    running = values[chosen]
+    found = {
         "density_of_page": kept / max(1, text.page_characters),
-        "density_of_body": kept / max(1, count_characters(page, html, "body")),
-        "density_of_html": kept / len(html),
-        "density_of_container": _of_container(parse_page(html)),
-        "after_cleaning": visible_characters(record["text"]) / kept,
         "characters": kept,
-        "running_share_of_page": text.running_text / max(1, text.page_characters),
+        "running": running.sum(),
+        "running_by_probability": (running * likely[chosen]).sum(),
+        "mean_probability": (running * likely[chosen]).sum() / max(1.0, running.sum()),
+        "running_of_all": running.sum() / max(1.0, values.sum()),
         "running_text": text.running_text,
+        "all_sentences": values.sum(),
     }
+    found["density_of_body"] = kept / max(1, count_characters(page, html, "body"))
+    found["density_of_html"] = kept / len(html)
+    found["density_of_container"] = _of_container(parse_page(html))
+    found["after_cleaning"] = visible_characters(record["text"]) / kept
+    return found
 
 
 def _of_container(page: Page | None) -> float:
@@ -125,31 +145,38 @@ def farms(links: list[list[str]], count: int) -> Iterator[str]:
         yield f"<html><body><h1>Links</h1>{forms[number % 4]}</body></html>"
 
 
-def measured(files: list[str], half: int) -> tuple[dict[str, list[Readings]], ...]:
-    """Return the readings of good pages and of bad pages, by set."""
+def measured(files: list[str], most: int) -> tuple[dict[str, list[Readings]], ...]:
+    """Return the readings of good pages, of bad pages, and of pages that are neither, by set."""
     recipe = effective_recipe(make_plugins(), None, CLEANING)
     steps = make_steps(make_plugins(), recipe)
     good: dict[str, list[Readings]] = defaultdict(list)
     bad: dict[str, list[Readings]] = defaultdict(list)
+    neither: dict[str, list[Readings]] = defaultdict(list)
     links: list[list[str]] = []
     for file in files:
         name = Path(file).name.split(".")[0]
-        for record in read_records([file]):
-            site = site_of(record["url"]) if record.get("url") else record["id"]
-            if hashlib.sha256(site.encode()).digest()[0] & 1 != half:
-                continue
+        for record in _drawn(file, most):
             language = language_of_text(record["gold"])
             kind = record.get("metadata", {}).get("page_type") or language
             found = readings_of(record["html"], steps)
-            if len(record["gold"]) >= ENOUGH:
-                good[f"{name} {kind}".strip()].append(found)
-                rest = hollow(record["html"], record["gold"])
-                bad[f"hollow {language}"].append(readings_of(rest, steps))
-                links.append(links_of(rest))
-            elif len(record["gold"]) < SHORT:
-                bad["short or empty"].append(found)
+            if len(record["gold"]) < ENOUGH:
+                if len(record["gold"]) < SHORT:
+                    bad["short or empty"].append(found)
+                continue
+            good[f"{name} {kind}".strip()].append(found)
+            rest = hollow(record["html"], record["gold"])
+            left = readings_of(rest, steps)
+            links.append(links_of(rest))
+            is_bad = left["all_sentences"] < len(record["gold"])
+            (bad if is_bad else neither)[f"hollow {language}"].append(left)
     bad["link farm"] = [readings_of(page, steps) for page in farms(links, 200)]
-    return good, bad
+    return good, bad, neither
+
+
+def _drawn(file: str, most: int) -> list[dict[str, Any]]:
+    """Return so many pages of the sites that are held back, the same ones each time."""
+    pages = [r for r in read_records([file]) if is_held_back(site_of_record(r))]
+    return sorted(pages, key=lambda r: hashlib.sha256(str(r["id"]).encode()).digest())[:most]
 
 
 def area(good: list[Readings], bad: list[Readings], name: str) -> float:
@@ -165,11 +192,13 @@ def main() -> None:
     """Print the areas, the curve of each reading, and the shares kept at the bounds asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("files", nargs="+")
-    parser.add_argument("--half", type=int, default=1)
-    parser.add_argument("--at", default="running_text=800")
+    parser.add_argument("--weights", required=True, help="of a judge that saw none of the pages")
+    parser.add_argument("--most", type=int, default=1 << 30, help="pages of a file")
+    parser.add_argument("--at", default="running=800,running=1200")
     args = parser.parse_args()
-    good, bad = measured(args.files, args.half)
-    names = list(next(iter(good.values()))[0])
+    learned.load_judge = partial(learned.load_judge, args.weights)  # type: ignore[assignment]
+    good, bad, neither = measured(args.files, args.most)
+    names = [name for name in next(iter(good.values()))[0] if name != "all_sentences"]
     print("Area under ROC, good set against bad set\n")
     print(
         "| reading | good pages | " + " | ".join(f"{k} ({len(v)})" for k, v in bad.items()) + " |"
@@ -190,8 +219,15 @@ def main() -> None:
         kept = (f"{100 * np.mean([f[name] >= b for f in worst]):.0f} (≥ {b:.3g})" for b in bounds)
         print(f"| `{name}` | " + " | ".join(kept) + " |")
     print("\nKept (%)\n")
-    print("| rule | " + " | ".join([*good, *(f"bad: {kind}" for kind in bad)]) + " |")
-    print("|---" * (1 + len(good) + len(bad)) + "|")
+    sets = {
+        **good,
+        "articles": [f for kind, some in good.items() if "article" in kind for f in some],
+        **{f"bad: {kind}": some for kind, some in bad.items()},
+        "all bad": worst,
+        **{f"neither: {kind}": some for kind, some in neither.items()},
+    }
+    print("| rule | " + " | ".join(f"{kind} ({len(some)})" for kind, some in sets.items()) + " |")
+    print("|---" * (1 + len(sets)) + "|")
     filters = {
         "running_text": lambda found: RunningText()(noted(found)) is None,
         "text_density": lambda found: TextDensity()(noted(found)) is None,
@@ -200,8 +236,7 @@ def main() -> None:
         reading, bound = asked.split("=")
         filters[f"{reading} ≥ {bound}"] = partial(reaches, reading, float(bound))
     for rule, keeps in filters.items():
-        parts = (f"{100 * np.mean([*map(keeps, some)]):.1f}"
-                 for some in (*good.values(), *bad.values()))  # fmt: skip
+        parts = (f"{100 * np.mean([*map(keeps, some)]):.1f}" for some in sets.values())
         print(f"| `{rule}` | " + " | ".join(parts) + " |")
 
 

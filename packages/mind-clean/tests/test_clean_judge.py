@@ -18,6 +18,7 @@ from mind_clean.extractors.blocks.name_rules import score_names
 from mind_clean.extractors.blocks.page import HOME, PARENT, UNITS
 from mind_clean.extractors.blocks.parse import parse_page
 from mind_clean.extractors.blocks.text_features import BUCKETS, word_buckets
+from mind_clean.main_text import running_text
 
 WORDS = (
     "I have tried this on my own machine and it works, but only after a restart.",
@@ -162,3 +163,32 @@ def test_rules_judge_chinese_pages_and_fragments_and_the_judge_all_others() -> N
     by = {c: [str(Blocks(choice=c)(p, None)) for p in (FORUM, chinese, fragment)] for c in CHOICES}
     assert by["auto"] == [by["learned"][0], by["rules"][1], by["rules"][2]]
     assert by["learned"][0] != by["rules"][0] and by["learned"][1] != by["rules"][1]
+
+
+AUTHORS = "".join(
+    f"<div class=author-bio><p>{name} writes about gardens, kitchens and small machines for {n} "
+    "years. When not at the desk, our writer walks two dogs, bakes rye bread and tries to grow "
+    "artichokes on a balcony that is too small for them.</p></div>"
+    for n, name in enumerate(("Anna Weiss", "Jon Reed", "Mia Holt", "Kim Yang"), 5)
+)
+SENTENCES = (
+    "Rye flour takes more water than wheat, and it takes it slowly. Mix it the evening before, and "
+    "leave the bowl in a cool place until the morning.",
+    "A sour dough that is fed every day raises the loaf without any yeast. It smells of apples "
+    "when it is ready, and of vinegar when it has waited too long.",
+    "Bake it hot for a quarter of an hour, then let the oven fall to two hundred degrees. The "
+    "crust should sound hollow when you knock on the bottom.",
+    "Do not cut it on the same day. The crumb needs a night to set, and the taste is better on the "
+    "third day than on the first.",
+)
+ARTICLE = "<article><h1>Rye</h1>" + "".join(f"<p>{text}</p>" for text in SENTENCES * 2)
+
+
+def test_text_of_which_the_judge_is_not_sure_is_little_running_text() -> None:
+    hollow = f"<body>{MENU}<section class=authors><h2>About the authors</h2>{AUTHORS}</section>"
+    text = Blocks()(hollow, None)
+    assert text is not None and text.running_text is not None
+    assert running_text(str(text)) > 800 > text.running_text
+    article = Blocks()(f"<body>{MENU}<main>{ARTICLE}</article></main>", None)
+    assert article is not None and article.running_text is not None
+    assert article.running_text >= 800

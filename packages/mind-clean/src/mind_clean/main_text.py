@@ -6,8 +6,9 @@ without scripts, styles, comments, form fields and hidden elements. MindLLM (§2
 (0.75) and "the ratio of text to content in the page", not the denominator. The source of the page
 would not do by default: text length / HTML length has a median of 0.1 on real Chinese pages.
 
-Running text = letters of the kept text in blocks that read like sentences. No share of a page tells
-a good page from a bad one as well as this amount does (docs/benchmarks/mind-clean.md).
+Running text = letters of the kept text in blocks that read like sentences; where a judge chose the
+blocks, each counts by how sure the judge was of it. No share of a page tells a good page from a bad
+one as well as this amount does (docs/benchmarks/mind-clean.md).
 """
 
 from __future__ import annotations

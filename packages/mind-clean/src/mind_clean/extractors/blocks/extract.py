@@ -16,7 +16,7 @@ from mind_clean.extractors.blocks.named_parts import (
     choose_comments,
     choose_title,
 )
-from mind_clean.extractors.blocks.page import TEXT_END, UNITS, VALUE, Page
+from mind_clean.extractors.blocks.page import TEXT_END, UNITS, VALUE, Floats, Page
 from mind_clean.extractors.blocks.parse import parse_page as parse
 from mind_clean.extractors.blocks.render import render
 from mind_clean.extractors.blocks.select_blocks import choose_blocks, keep_all_but_boilerplate
@@ -79,12 +79,16 @@ class Blocks:
         if page is None or not len(page.blocks):
             return None
         kept = choose_blocks(page.containers, page.blocks, page.scores, element_traits())
+        values = page.scores[:, VALUE]
         if learned and (
             self.choice == "learned" or page.blocks[:, UNITS].sum() >= _MIN_LEARNED_UNITS
         ):
-            from mind_clean.extractors.blocks.judge import choose_learned
+            from mind_clean.extractors.blocks.judge import choose_best
+            from mind_clean.extractors.blocks.learned import probabilities_of
 
-            kept = choose_learned(page, kept)
+            probabilities = probabilities_of(page, kept)
+            kept = choose_best(page.blocks, probabilities)
+            values = values * _certainty(probabilities)
         if chinese:
             kept = drop_boilerplate_lines(page, kept)
         if self.title != AUTO:
@@ -95,11 +99,24 @@ class Blocks:
         text = rewriting.finish(render(*parts, self.list_bullets).tobytes())
         if not text.strip():
             return None
-        running = round(float(page.scores[kept, VALUE].sum()) / MAX_VALUE_PER_UNIT)
+        running = round(float(values[kept].sum()) / MAX_VALUE_PER_UNIT)
         return MainText(text, count_characters(page, html, self.density_of), running)
 
 
 CHOICES = ("auto", "rules", "learned")
+
+_MIN_CERTAIN = 0.5
+"""Probability of main text from which on a block adds to the running text of its page.
+
+On a page that lost its text the judge takes biographies, notices and readers' comments for want of
+better, and is less sure of them (docs/benchmarks/mind-clean.md, "Pages worth keeping").
+"""
+
+
+def _certainty(probabilities: Floats) -> Floats:
+    """Return what share of each block counts: none up to `_MIN_CERTAIN`, all of it at 1."""
+    return np.maximum(0.0, (probabilities - _MIN_CERTAIN) / (1 - _MIN_CERTAIN))
+
 
 _MIN_LEARNED_UNITS = 600
 """Units: with less text it is a fragment or a shell, no page of a site."""
