@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mind_core.testing import ToolResult
 from mind_tok.chat import encode_prompt
@@ -96,6 +97,31 @@ def test_what_is_written_is_what_sample_writes(client: Client, trained: Path) ->
         assert choice["finish_reason"] == one.finish
     by_ids = client.get("/v1/completions", {**asked, "prompt": ids})
     assert [c["text"] for c in by_ids["choices"]] == [c["text"] for c in found["choices"]]
+
+
+def test_a_prompt_is_echoed_with_its_log_probabilities(client: Client, trained: Path) -> None:
+    """As `mind-eval` asks: nothing before the text, offsets in characters, several at once."""
+    checkpoint = load_checkpoint(trained)
+    words, model = checkpoint.tokenizer, checkpoint.model
+    prompts = ["Still waters run deep", "学而时习之，𠮷不亦说乎？", "学而时习之，𠮷不亦说乎！"]
+    asked = {"prompt": prompts, "max_tokens": 2, "temperature": 0, "logprobs": 3, "echo": True}
+    found = client.get("/v1/completions", asked)["choices"]
+    for prompt, choice in zip(prompts, found, strict=True):
+        ids, told = words.encode(prompt), choice["logprobs"]
+        scores = model.logits(model(torch.tensor([ids])))[0].log_softmax(-1)
+        wanted = [float(scores[n, token]) for n, token in enumerate(ids[1:])]
+        assert told["token_logprobs"][0] is None and choice["text"].startswith(prompt)
+        assert told["token_logprobs"][1 : len(ids)] == pytest.approx(wanted, abs=1e-4)
+        tops = [max(one.values()) for one in told["top_logprobs"][1:]]
+        assert tops[: len(ids) - 1] == pytest.approx(scores[:-1].amax(-1).tolist(), abs=1e-4)
+        starts = [len(words.decode(ids[:n]).rstrip("\ufffd")) for n in range(len(ids))]
+        assert told["text_offset"][: len(ids)] == starts
+        assert len(told["tokens"]) == len(told["text_offset"]) == len(told["top_logprobs"])
+        assert len(told["tokens"]) in (len(ids) + 1, len(ids) + 2)
+    bare = client.get("/v1/completions", {**asked, "logprobs": None})["choices"]
+    assert [one["logprobs"] for one in bare] == [None] * 3
+    status, data = client.ask("/v1/completions", {**asked, "stream": True})
+    assert status == 400 and json.loads(data)["error"]["param"] == "echo"
 
 
 @pytest.mark.parametrize("chat", [False, True])

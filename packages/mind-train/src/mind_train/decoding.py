@@ -37,7 +37,7 @@ class Rules:
 
     ``repetition`` divides positive scores of tokens that stand in prompt or text, and multiplies
     negative ones (Keskar et al. 2019). ``logprobs`` asks for so many likeliest tokens beside each
-    one that was chosen, -1 for none and not even its own.
+    one that was chosen, -1 for none and not even its own; with ``echo`` of the prompt's tokens too.
     """
 
     max_new: int = 128
@@ -48,6 +48,7 @@ class Rules:
     stop: tuple[str, ...] = ()
     seed: int = 0
     logprobs: int = -1
+    echo: bool = False
     end_ids: frozenset[int] = frozenset()
     """Tokens that end a text, besides the tokenizer's own."""
 
@@ -63,6 +64,12 @@ class Rules:
             raise MindError("a stop string is empty", hint="leave it out")
 
 
+Likeliest = list[tuple[int, float]]
+
+ECHOED = 256
+"""Positions of a prompt whose scores are held at a time: of all, a long prompt has gigabytes."""
+
+
 @dataclass
 class Written:
     """One text as far as it is written; ``text`` is what is sure, without a stop string."""
@@ -70,8 +77,11 @@ class Written:
     ids: list[int] = field(default_factory=list)
     text: str = ""
     finish: str = ""
-    logprobs: list[tuple[int, float, list[tuple[int, float]]]] = field(default_factory=list)
+    logprobs: list[tuple[int, float, Likeliest]] = field(default_factory=list)
     """Of each token: its id, its log-probability, and the likeliest with theirs."""
+
+    prompt: list[tuple[int, float, Likeliest]] = field(default_factory=list)
+    """The same of the prompt's tokens but the first, where they were asked for."""
 
 
 class _Row:
@@ -108,12 +118,18 @@ class _Row:
         if rules.logprobs >= 0:
             # Of the model's own scores, before temperature, penalties and cuts.
             shares = logits.log_softmax(dim=0)
-            best = shares.topk(rules.logprobs) if rules.logprobs else None
-            likeliest = [] if best is None else list(
-                zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            )  # fmt: skip
-            written.logprobs.append((token, float(shares[token]), likeliest))
+            written.logprobs.append((token, float(shares[token]), _best(shares, rules.logprobs)))
         return self._end(LENGTH) if len(written.ids) == rules.max_new else self._grow()
+
+    def read(self, model: LanguageModel, hidden: Tensor) -> None:
+        """Note the log-probabilities of the prompt's tokens, read as hidden [T, D]."""
+        for start in range(0, len(self.tokens) - 1, ECHOED):
+            following = self.tokens[start + 1 : start + ECHOED + 1]
+            scores = model.logits(hidden[start : start + len(following)]).float().cpu()
+            require_finite(scores, f"a score of token {start + 1:,}", DAMAGED)
+            for token, shares in zip(following, scores.log_softmax(dim=-1), strict=True):
+                best = _best(shares, self.rules.logprobs)
+                self.written.prompt.append((token, float(shares[token]), best))
 
     def _grow(self) -> str:
         """Let the text grow by what can no longer change, nor begin a stop string."""
@@ -140,6 +156,14 @@ class _Row:
         return self.written.text[len(shown) :] if self.written.text.startswith(shown) else ""
 
 
+def _best(shares: Tensor, count: int) -> Likeliest:
+    """List the likeliest tokens with their log-probabilities."""
+    if not count:
+        return []
+    best = shares.topk(count)
+    return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+
+
 def write_together(
     model: LanguageModel,
     words: Words,
@@ -158,7 +182,7 @@ def write_together(
     rows = [_Row(p[-context:], r, words) for p, r in zip(prompts, rules, strict=True)]
     alive = list(range(len(rows)))
     cache = model.new_cache(len(rows), context)
-    fresh = [row.tokens for row in rows]
+    fresh, first = [row.tokens for row in rows], True
     while True:
         # Keys are of positions, which cannot be moved: the half that stays is read again from
         # position 0.
@@ -166,8 +190,12 @@ def write_together(
             fresh = [row.tokens[-max(1, context // 2) :] for row in rows]
             cache = model.new_cache(len(rows), context)
         with torch.no_grad():
-            hidden = model(torch.tensor(fresh, device=model.device), cache=cache)[:, -1]
-            logits = model.logits(hidden).float().cpu()  # (B, V)
+            hidden = model(torch.tensor(fresh, device=model.device), cache=cache)  # (B, T, D)
+            for number, row in enumerate(rows if first else ()):
+                if row.rules.echo:
+                    row.read(model, hidden[number])
+            logits = model.logits(hidden[:, -1]).float().cpu()  # (B, V)
+        first = False
         require_finite(logits, f"a score of token {len(rows[alive[0]].tokens):,}", DAMAGED)
         for number in alive:
             row = rows[number]

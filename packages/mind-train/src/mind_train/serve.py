@@ -15,6 +15,7 @@ from mind_train.components import TOOL
 from mind_train.sample import load_to_write
 
 KEY = "MIND_SERVE_KEY"
+BACKLOG = 128
 
 
 def serve(
@@ -52,6 +53,7 @@ def serve(
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
+        taken.listen(BACKLOG)  # a client that comes before the server is up waits for it
     except OSError as error:
         raise MindError(
             f"cannot listen on {host}:{port}",

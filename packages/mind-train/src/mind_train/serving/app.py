@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -18,11 +18,12 @@ from starlette.routing import Route
 
 from mind_core.safe_html import policy
 from mind_train.checkpoint import Checkpoint
-from mind_train.decoding import Written
+from mind_train.decoding import PARTIAL, Likeliest, Written
 from mind_train.serving.engine import Busy, GenerationEngine, Text
 from mind_train.serving.requests import BadRequest, CompletionRequest, read_request
 
 BODY = 1 << 20  # bytes of a request at most
+WINDOW = 8  # tokens that are decoded to see how much text the last adds: a character has at most 4
 Piece = tuple[int, str, Written, int, str]
 
 
@@ -167,7 +168,12 @@ class Server:
         told = {"index": number, "finish_reason": written.finish, "logprobs": shares}
         if asked.chat:
             return told | {"message": {"role": "assistant", "content": written.text}}
-        return told | {"text": written.text}
+        if not asked.echo:
+            return told | {"text": written.text}
+        word, prompt = self.checkpoint.tokenizer.decode, asked.prompts[number]
+        if shares is not None:
+            told["logprobs"] = echoed(word, prompt, written)
+        return told | {"text": word(prompt) + written.text}
 
     def _logprobs(self, asked: CompletionRequest, written: Written, start: int, stop: int) -> Any:
         if asked.rules[0].logprobs < 0:
@@ -188,7 +194,7 @@ class Server:
         return {
             "tokens": [word([token]) for token, _, _ in some],
             "token_logprobs": [share for _, share, _ in some],
-            "top_logprobs": [{word([t]): p for t, p in best} for _, _, best in some],
+            "top_logprobs": [by_text(word, best) for _, _, best in some],
         }
 
     async def _events(
@@ -221,6 +227,37 @@ class Server:
         finally:  # also where the client has gone away
             for text in texts:
                 text.gone.set()
+
+
+def echoed(
+    word: Callable[[Sequence[int]], str], prompt: Sequence[int], written: Written
+) -> dict[str, Any]:
+    """Lay a prompt and what follows it out as OpenAI does, the first token without a figure.
+
+    ``text_offset`` counts characters from the prompt's first. A character that several tokens make
+    begins with the first of them.
+    """
+    known = [*written.prompt, *written.logprobs]
+    ids = [*prompt[:1], *(token for token, _, _ in known)]
+    starts = [0]
+    for place in range(1, len(ids)):
+        near = ids[max(0, place - WINDOW) : place]
+        before = len(word(near[:-1]).rstrip(PARTIAL)) if len(near) > 1 else 0
+        starts.append(starts[-1] + len(word(near).rstrip(PARTIAL)) - before)
+    return {
+        "tokens": [word([token]) for token in ids],
+        "token_logprobs": [None, *(share for _, share, _ in known)],
+        "top_logprobs": [None, *(by_text(word, best) for _, _, best in known)],
+        "text_offset": starts,
+    }
+
+
+def by_text(word: Callable[[Sequence[int]], str], best: Likeliest) -> dict[str, float]:
+    """Key the likeliest tokens by their texts; of tokens with one text the likeliest stays."""
+    found: dict[str, float] = {}
+    for token, share in best:
+        found.setdefault(word([token]), share)
+    return found
 
 
 def event(value: Any) -> bytes:

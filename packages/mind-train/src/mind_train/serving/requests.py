@@ -12,7 +12,7 @@ from mind_train.chat_prompt import chat_prompts, end_ids
 from mind_train.checkpoint import Checkpoint
 from mind_train.decoding import Rules
 
-REFUSED = ("tools", "functions", "suffix", "best_of", "logit_bias", "response_format", "echo")
+REFUSED = ("tools", "functions", "suffix", "best_of", "logit_bias", "response_format")
 MAX_TEXTS = 64  # texts of one request
 
 
@@ -32,16 +32,19 @@ class CompletionRequest:
     rules: list[Rules]
     chat: bool
     stream: bool
+    echo: bool = False
 
 
 def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) -> CompletionRequest:
     """Check a body; raise BadRequest, which names the field."""
     if not isinstance(body, dict):
         raise BadRequest("the body is no JSON object")
-    for name in REFUSED:
+    for name in (*REFUSED, *(["echo"] if chat or body.get("stream") is True else [])):
         if body.get(name):
-            raise BadRequest(f"{name} is not supported", name)
-    prompts = [_messages(body, checkpoint)] if chat else _prompts(body, checkpoint)
+            where = " here" if name == "echo" else ""
+            raise BadRequest(f"{name} is not supported{where}", name)
+    echo = bool(body.get("echo"))
+    prompts = [_messages(body, checkpoint)] if chat else _prompts(body, checkpoint, echo)
     count = _number(body, "n", 1, 1, MAX_TEXTS, whole=True)
     if len(prompts) * count > MAX_TEXTS:
         raise BadRequest(f"more than {MAX_TEXTS} texts are asked for", "n")
@@ -58,12 +61,13 @@ def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) ->
         "top_k": int(_number(body, "top_k", 0, 0, 2**31, whole=True)),
         "repetition": _number(body, "repetition_penalty", 1.0, 1e-3, 1e3),
         "stop": tuple(stops),
-        "logprobs": _logprobs(body, chat),
+        "logprobs": (shares := _logprobs(body, chat)),
+        "echo": echo and shares >= 0,
         "end_ids": chat_prompts(checkpoint).end_ids if chat else end_ids(checkpoint),
     }
     rules = [Rules(**common, seed=seed + turn) for _ in prompts for turn in range(int(count))]
     texts = [prompt for prompt in prompts for _ in range(int(count))]
-    return CompletionRequest(texts, rules, chat, body.get("stream") is True)
+    return CompletionRequest(texts, rules, chat, body.get("stream") is True, echo)
 
 
 def _number(
@@ -112,7 +116,14 @@ def _messages(body: Mapping[str, Any], checkpoint: Checkpoint) -> list[int]:
         raise BadRequest(error.message, "messages") from None
 
 
-def _prompts(body: Mapping[str, Any], checkpoint: Checkpoint) -> list[list[int]]:
+def _prompts(
+    body: Mapping[str, Any], checkpoint: Checkpoint, echo: bool = False
+) -> list[list[int]]:
+    """Encode the prompts, each after an end token, as documents are trained.
+
+    With ``echo`` nothing stands before them: the log-probabilities are those of the text as the
+    tokenizer encodes it, which is what a server of the exported model gives.
+    """
     words, given = checkpoint.tokenizer, body.get("prompt", "")
     if isinstance(given, str) or (given and isinstance(given, list) and type(given[0]) is int):
         given = [given]
@@ -121,7 +132,8 @@ def _prompts(body: Mapping[str, Any], checkpoint: Checkpoint) -> list[list[int]]
     found = []
     for prompt in given:
         if isinstance(prompt, str):
-            ids = [words.end_id, *words.encode(prompt)]
+            ids = words.encode(prompt) if echo else []
+            ids = ids or [words.end_id, *words.encode(prompt)]
         elif isinstance(prompt, list) and all(
             type(i) is int and 0 <= i < checkpoint.config.vocab for i in prompt
         ):
