@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mind_core import MindError, Record
 from mind_core.errors import BadRecord
 from mind_eval.models.model import mind_model
 from mind_eval.perplexity import measure, read_texts, windows
+from mind_eval.significance import ratio_over_blocks
 
 if TYPE_CHECKING:
     from mind_train import Checkpoint
@@ -124,3 +126,25 @@ def test_a_bad_line_is_named_and_no_option_is_advised_that_is_not_there(
         list(read_texts([str(path)]))
     assert "mend the line" in str(error.value.hint) and "--skip-bad" not in str(error.value.hint)
     assert list(read_texts([str(path)], limit=1)) == [{"text": "a"}]
+
+
+def test_held_out_figures_have_a_jackknifed_error(checkpoint: Checkpoint) -> None:
+    texts = [{"text": f"{n * n} 只猫 and {n} dogs" * (1 + n % 3), "source": "a"} for n in range(40)]
+    held = measure(mind_model(checkpoint), texts, top=(1, 200)).as_dict()["all"]
+    blocks = [block for block in held["blocks"] if block[1]]
+    count, nats, size = len(blocks), *map(math.fsum, zip(*blocks, strict=True))
+    without = [(nats - n) / (size - s) / math.log(2) for n, s in blocks]
+    mean = math.fsum(without) / count
+    wanted = math.sqrt((count - 1) / count * math.fsum((one - mean) ** 2 for one in without))
+    assert held["bits_per_byte_stderr"] == pytest.approx(wanted, rel=1e-9) and wanted > 0
+    assert set(held["in_top_stderr"]) == {"1", "200"}
+    assert all(0 <= error < 0.2 for error in held["in_top_stderr"].values())
+    few = measure(mind_model(checkpoint), TEXTS, top=(1,)).as_dict()["all"]
+    assert few["bits_per_byte_stderr"] is None and few["in_top_stderr"] == {"1": None}
+
+
+def test_the_ratio_over_equal_blocks_is_the_mean() -> None:
+    values = [float(n) for n in range(9)]
+    ratio, error = ratio_over_blocks([(value, 1.0) for value in values])
+    assert ratio == 4.0 and error == pytest.approx(statistics.stdev(values) / 3)
+    assert ratio_over_blocks([(1.0, 2.0), (0.0, 0.0)]) == (0.5, None)

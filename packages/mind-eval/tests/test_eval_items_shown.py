@@ -79,6 +79,13 @@ def test_written_answers_are_quoted_with_what_they_were_taken_for() -> None:
     assert _taken("x" * 81) == f"taken as {'x' * 79}…"
 
 
+def test_more_choices_than_letters_are_numbered() -> None:
+    many = {**choices("a", 0, True), "choices": [f"c{n}" for n in range(30)],
+            "answers": [[-1.0 - n, False] for n in range(30)]}  # fmt: skip
+    page = shown([many])
+    assert "<td>K. c10</td>" in page and "<td>Z. c25</td>" in page and "<td>27. c26</td>" in page
+
+
 @pytest.mark.parametrize(("length", "kept"), [(90, 90), (91, 89)])
 def test_a_title_is_cut_at_ninety_characters(length: int, kept: int) -> None:
     assert _short("x" * length) == "x" * kept + ("…" if kept < length else "")

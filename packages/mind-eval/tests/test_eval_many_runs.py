@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from mind_core.testing import run_tool
 from mind_eval.compare import compare
 from mind_eval.report.comparison import _average_rows
 from mind_eval.report.items import browser_section
+from mind_eval.report.over_training import Curve, over_training
 from mind_eval.report.words import _words, say, written_in
 from mind_eval.results import read_scores
 
@@ -133,9 +135,61 @@ def test_checkpoints_of_one_model_make_a_curve(two: list[Path], tmp_path: Path) 
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.count("<polyline") == 3, "two benchmarks, and the one text that is the same in both"
     assert page.count("<polygon") == 2, "each benchmark has a chart of its own, with its band"
-    assert "standard deviation" in page
+    assert (
+        "smallest difference of two runs: 0." in page and "noise between checkpoints:" not in page
+    )
     done = run_tool("mind-eval", ["report", two[0], tmp_path, "-o", tmp_path / "no.html"])
     assert done.code == 2 and "is no scores folder" in done.stderr
+
+
+def checkpoint(step: int, acc: float, bits: float, top: float) -> dict[str, Any]:
+    held = {"documents": 9, "bytes": 99, "bits_per_byte": bits, "in_top": {"1": top}}
+    return {
+        "model": {"step": step}, "benchmarks": {"piqa": {"chance": 0.5}},
+        "n-samples": {"piqa": {"effective": 400}},
+        "headlines": {"piqa": {"metric": "acc", "value": acc, "stderr": 0.025, "average": "items"}},
+        "results": {"piqa": {"bits_per_byte,none": bits, "bits_per_byte_stderr,none": 0.02,
+                             "margin,none": -0.5, "margin_stderr,none": 0.02}},
+        "heldout": {"all": held, "languages": {"en": held}},
+    }  # fmt: skip
+
+
+def test_small_metrics_have_curves_and_flat_ones_are_grey() -> None:
+    runs = [checkpoint(20, 0.52, 3.1, 0.2), checkpoint(10, 0.49, 3.4, 0.1),
+            checkpoint(30, 0.51, 2.8, 0.3), checkpoint(40, 0.5, 2.5, 0.35)]  # fmt: skip
+    section = over_training(runs)
+    assert section is not None
+    page = str(section.body)
+    headings = re.findall("<h3>(.*?)</h3>", page)
+    grey = ' <span class="grey">no signal at this size</span>'
+    assert headings == [
+        f"piqa, acc{grey}",
+        "piqa, bits per byte of the right answer",
+        f"piqa, margin in bits per byte{grey}",
+    ]
+    assert page.count("<polyline") == 5, "three metrics, held-out text in English, its likeliest"
+    assert "noise between checkpoints: 0.0000 (n = 4)" in page, "a steady trend is no noise"
+    assert "among the 1 likeliest" in page and "standard error: 0.0250" in page
+    other = {**runs[0], "heldout": {"all": {**runs[0]["heldout"]["all"], "bytes": 1}}}
+    assert "likeliest" not in str(over_training([other, runs[1]]).body)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "signal", "noise"),
+    [
+        ((3.0, 2.0), 0.1, True, None),
+        ((3.0, 2.8), 0.1, False, None),  # √2 · 0.1 · 1.96 = 0.277
+        ((3.0, 2.7), 0.1, True, None),
+        ((3.0, 4.0, 2.0, 4.0, 2.5), 0.01, False, 2.0 / 2**0.5),  # it swings by more than it moved
+        ((4.0, 3.0, 2.0, 1.0), 0.01, True, 0.0),
+    ],
+)
+def test_a_signal_is_beyond_errors_and_noise(
+    values: tuple[float, ...], error: float, signal: bool, noise: float | None
+) -> None:
+    curve = Curve("t", "bits_per_byte", range(len(values)), values, [error] * len(values), [], None)
+    assert curve.signal is signal
+    assert curve.noise == (None if noise is None else pytest.approx(noise, rel=0.2))
 
 
 def test_charts_and_items_escape_what_they_show() -> None:

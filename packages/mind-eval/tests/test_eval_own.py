@@ -47,6 +47,15 @@ def test_a_choice_is_read_from_free_text(text: str, found: int | None) -> None:
     assert choice_named(text, 4, ("a hill", "a lake", "the river", "a sea")) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("The answer is K.", 10), ("答案：L", 11), ("I think it is J", 9), ("I'm sure: C", 2),
+     ("M", None)],
+)  # fmt: skip
+def test_a_choice_among_twelve_is_read(text: str, found: int | None) -> None:
+    assert choice_named(text, 12) == found
+
+
 def test_overlap_is_by_word_in_english_and_by_character_in_chinese() -> None:
     assert same_text("The Yangtze", "yangtze.") == 1.0 and same_text("长江", "长江。") == 1.0
     assert same_text("长江", "黄河") == 0.0 and same_text("!", "?") == 0.0
@@ -141,7 +150,7 @@ def test_own_answers_are_written_where_there_are_no_choices(
      ({"question": "q", "answer": {"a": 1}}, "'answer' is missing"),
      ({"question": 5, "answer": "x"}, "'question' is missing or no text"),
      ({"question": "q", "answer": "E", "choices": ["a", "b"]}, "none of the choices"),
-     ({"question": "q", "answer": "A", "choices": "ab"}, "no list of 2 to 10"),
+     ({"question": "q", "answer": "A", "choices": "ab"}, "no list of 2 to 26"),
      ({"question": "q", "answer": ["A", "B"], "choices": ["a", "b"]}, "several right answers")],
 )  # fmt: skip
 def test_rows_of_wrong_types_are_named_by_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -120,6 +121,27 @@ def server(long_folder: Path) -> Iterator[Server]:
     made.http.server_close()
 
 
+@pytest.fixture(scope="module")
+def served(long_folder: Path) -> Iterator[str]:
+    """Serve the model as `mind-train serve` does, on a thread; give the address."""
+    pytest.importorskip("starlette")
+    uvicorn = pytest.importorskip("uvicorn")
+    from mind_train import load_checkpoint
+    from mind_train.serving.app import Server as MindServer
+    from mind_train.serving.engine import GenerationEngine
+
+    checkpoint = load_checkpoint(long_folder)
+    engine = GenerationEngine(checkpoint, 8, 256)
+    taken = socket.create_server(("127.0.0.1", 0))
+    app = MindServer(checkpoint, "small", None, 512, engine).app()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+    server.should_exit = True
+    thread.join(60)
+
+
 def run(server: Server, output: Path, *more: Any) -> Any:
     return run_tool(
         "mind-eval",
@@ -134,10 +156,12 @@ def run(server: Server, output: Path, *more: Any) -> Any:
      ("gaokao", "letter")],
 )  # fmt: skip
 def test_choices_over_a_server_are_the_folders(
-    server: Server, long_folder: Path, tmp_path: Path, name: str, form: str
+    served: str, long_folder: Path, tmp_path: Path, name: str, form: str
 ) -> None:
     asked = ["--benchmark", name, "--form", form, "--shots", "0", "--limit", "8"]
-    done = run(server, tmp_path / "server", *asked, "--concurrency", "4")
+    there = ["--model", served, "--model-name", "small", "--concurrency", "4"]
+    done = run_tool("mind-eval", ["run", *there, *asked, "-o", tmp_path / "server"],
+                    environment=ONE)  # fmt: skip
     assert done.code == 0, done.stderr
     local = run_tool("mind-eval", ["run", "--model", long_folder, *asked, "-o", tmp_path / "here"],
                      environment=ONE)  # fmt: skip

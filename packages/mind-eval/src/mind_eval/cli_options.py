@@ -191,7 +191,7 @@ External = Annotated[
         "--external",
         metavar="FOLDER",
         help="What others published: bbh-codex-cot/ (outputs and accuracies), "
-        "lawbench-predictions/ (outputs of models, SCORES.md).",
+        "lawbench-predictions/ (outputs of models, SCORES.md), wmt23/ (its repository of systems).",
     ),
 ]
 Require = Annotated[

@@ -16,14 +16,11 @@ from mind_core.errors import UsageError
 from mind_eval.compare import compare
 from mind_eval.metrics.likelihoods import LOWER_IS_BETTER
 from mind_eval.results import read_scores
-from mind_eval.significance import Z_LEVEL, holm
+from mind_eval.significance import Z_LEVEL, holm, ratio_over_blocks
 from mind_eval.table import aligned
 
 LOST, GAINED, OPEN = "lost", "gained", "no difference shown"
 LEVEL = 0.05
-MIN_BLOCKS = 8
-"""Fewer blocks with text give no interval."""
-
 Blocks = Sequence[Sequence[float]]
 """Nats and bytes of the texts of each block."""
 
@@ -83,17 +80,11 @@ def jackknife(a: Blocks, b: Blocks) -> tuple[float | None, float | None, int]:
     if not a or len(a) != len(b) or any(x[1] != y[1] for x, y in zip(a, b, strict=True)):
         return None, None, 0
     there = [(y[0] - x[0], x[1]) for x, y in zip(a, b, strict=True) if x[1]]
-    nats, size = (math.fsum(column) for column in zip(*there, strict=True)) if there else (0, 0)
-    count = len(there)
-    if not size:
+    if not there:
         return None, None, 0
-    change = nats / size / math.log(2)
-    if count < MIN_BLOCKS:
-        return change, None, count
-    without = [(nats - n) / (size - s) / math.log(2) for n, s in there]
-    mean = math.fsum(without) / count
-    squares = math.fsum((one - mean) ** 2 for one in without)
-    return change, math.sqrt((count - 1) / count * squares), count
+    change, error = ratio_over_blocks(there)
+    scale = math.log(2)
+    return change / scale, None if error is None else error / scale, len(there)
 
 
 def t_level(count: int) -> float:

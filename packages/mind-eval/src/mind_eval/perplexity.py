@@ -23,6 +23,7 @@ from mind_core.stream import read_batches
 from mind_core.text.languages import language_of
 from mind_eval.finite import check_finite
 from mind_eval.scoring import BATCH_TOKENS, ScoredSequence, score
+from mind_eval.significance import ratio_over_blocks
 
 if TYPE_CHECKING:
     from mind_eval.models.model import Model
@@ -57,6 +58,9 @@ class PerplexitySums:
     within: dict[int, int] = field(default_factory=dict)
     """Tokens of the texts that are among the k likeliest, by k."""
 
+    ranked: list[dict[int, int]] = field(default_factory=lambda: [{} for _ in range(BLOCKS)])
+    """The same of each block, with its tokens under 0."""
+
     def add(self, other: PerplexitySums) -> None:
         """Add another group's sums."""
         self.documents += other.documents
@@ -64,8 +68,12 @@ class PerplexitySums:
         self.bytes += other.bytes
         self.nats += other.nats
         self.text_nats += other.text_nats
-        for k, count in other.within.items():
-            self.within[k] = self.within.get(k, 0) + count
+        for one, more in (
+            (self.within, other.within),
+            *zip(self.ranked, other.ranked, strict=True),
+        ):
+            for k, count in more.items():
+                one[k] = one.get(k, 0) + count
         for mine, theirs in zip(self.blocks, other.blocks, strict=True):
             mine[0] += theirs[0]
             mine[1] += theirs[1]
@@ -79,13 +87,23 @@ class PerplexitySums:
             "bytes": self.bytes,
             "nats_per_token": self.nats / self.tokens if self.tokens else None,
             "bits_per_byte": self.text_nats / math.log(2) / self.bytes if self.bytes else None,
+            "bits_per_byte_stderr": self._error([(b[0] / math.log(2), b[1]) for b in self.blocks]),
             "blocks": self.blocks,
         }
         if self.within:
             found["in_top"] = {
                 str(k): count / texts if texts else None for k, count in self.within.items()
             }
+            found["in_top_stderr"] = {
+                str(k): self._error([(b.get(k, 0), b.get(0, 0)) for b in self.ranked])
+                for k in self.within
+            }
         return found
+
+    @staticmethod
+    def _error(blocks: list[tuple[float, float]]) -> float | None:
+        """Estimate the standard error of a ratio over the blocks; None with too few of them."""
+        return ratio_over_blocks(blocks)[1] if any(size for _, size in blocks) else None
 
 
 def block_of(text: str) -> int:
@@ -224,5 +242,10 @@ def _settle(
         of_text = nats + (answer.logprobs[-1] if last else 0.0)
         sums.text_nats += of_text
         sums.blocks[block][0] += of_text
-        for k in sums.within:
-            sums.within[k] += sum(rank < k for rank in answer.ranks[: -1 if last else None])
+        if sums.within:
+            ranks, counts = answer.ranks[: -1 if last else None], sums.ranked[block]
+            counts[0] = counts.get(0, 0) + len(ranks)
+            for k in sums.within:
+                count = sum(rank < k for rank in ranks)
+                sums.within[k] += count
+                counts[k] = counts.get(k, 0) + count

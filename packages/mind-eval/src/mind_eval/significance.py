@@ -68,6 +68,27 @@ def paired_means(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, 
     return mean, error, math.erfc(abs(mean) / error / math.sqrt(2))
 
 
+MIN_BLOCKS = 8
+"""Fewer blocks with text give no error."""
+
+
+def ratio_over_blocks(blocks: Sequence[tuple[float, float]]) -> tuple[float, float | None]:
+    """Return the ratio of two sums over blocks, and its standard error by a jackknife over them.
+
+    `blocks` holds numerators and denominators, of which one at least is above 0; those of 0 have no
+    text. The error is None where fewer than `MIN_BLOCKS` have any.
+    """
+    there = [(top, size) for top, size in blocks if size]
+    total, sizes = (math.fsum(column) for column in zip(*there, strict=True))
+    count = len(there)
+    if count < MIN_BLOCKS:
+        return total / sizes, None
+    without = [(total - top) / (sizes - size) for top, size in there]
+    mean = math.fsum(without) / count
+    squares = math.fsum((one - mean) ** 2 for one in without)
+    return total / sizes, math.sqrt((count - 1) / count * squares)
+
+
 def wilson(value: float, items: int) -> tuple[float, float]:
     """Return the 95 % interval of a share of `items` (Wilson 1927), good near 0 and 1 too."""
     z2 = Z_LEVEL**2

@@ -86,7 +86,7 @@ def _aside(scores: Mapping[str, Any]) -> str:
 
 
 def _heldout(held: Mapping[str, Any]) -> str:
-    head = ["held-out text", "source", "documents", "tokens", "nats/token", "bits/byte"]
+    head = ["held-out text", "source", "documents", "tokens", "nats/token", "bits/byte", "± error"]
     rows = [[*head, *(f"in top {k}" for k in held["all"].get("in_top", ()))]]
     for language, values in held["languages"].items():
         sources = values["sources"]
@@ -96,11 +96,14 @@ def _heldout(held: Mapping[str, Any]) -> str:
             rows += [_heldout_row(language, name, inner) for name, inner in sources.items()]
     if len(held["languages"]) > 1:
         rows.append(_heldout_row("all", "all", held["all"]))
-    return aligned(rows, 4)
+    return aligned(rows, len(rows[0]) - 2)
 
 
 def _heldout_row(language: str, source: str, values: Mapping[str, Any]) -> list[str]:
-    ratios = (values["nats_per_token"], values["bits_per_byte"], *values.get("in_top", {}).values())
+    ratios = (
+        values["nats_per_token"], values["bits_per_byte"], values.get("bits_per_byte_stderr"),
+        *values.get("in_top", {}).values(),
+    )  # fmt: skip
     return [
         language,
         source,

@@ -12,6 +12,7 @@ from mind_eval.benchmarks.rows import find, listed, read_object, read_rows
 from mind_eval.conform.checks import Check, close
 from mind_eval.conform.lawbench import LAWBENCH, lawbench_checks
 from mind_eval.conform.prompts import prompt_checks
+from mind_eval.conform.wmt import WMT, wmt_checks
 from mind_eval.metrics.extract import EXTRACTORS
 from mind_eval.metrics.latex.equality import same
 
@@ -55,8 +56,12 @@ def published_checks(external: Path | None) -> list[Check]:
     if external is not None and not external.is_dir():
         raise UsageError(f"--external {external} is no folder")
     if external is None:
-        return [*_codex(None), *lawbench_checks(None)]
-    return [*_codex(external / CODEX), *lawbench_checks(external / LAWBENCH)]
+        return [*_codex(None), *lawbench_checks(None), *wmt_checks(None)]
+    return [
+        *_codex(external / CODEX),
+        *lawbench_checks(external / LAWBENCH),
+        *wmt_checks(external / WMT),
+    ]
 
 
 def _codex(folder: Path | None) -> list[Check]:

@@ -49,11 +49,15 @@ def pieces_of(file: str) -> tuple[Callable[[str], str], str]:
 
 
 def corpus_scores(
-    written: Sequence[str], references: Sequence[str], language: str, spm: str | None = None
+    written: Sequence[str],
+    references: Sequence[str],
+    language: str,
+    spm: str | None = None,
+    errors: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """Measure a corpus: value, bootstrap error and sacrebleu's signature of BLEU and chrF.
 
-    With `spm`, the file of a SentencePiece model, of spBLEU too.
+    With `spm`, the file of a SentencePiece model, of spBLEU too. Without `errors` nothing is drawn.
     """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -71,7 +75,7 @@ def corpus_scores(
         value = metric._aggregate_and_compute(statistics).score
         found[name] = {
             "value": value,
-            "error": _error(metric, statistics),
+            "error": _error(metric, statistics) if errors else None,
             "signature": _named(named, metric.get_signature()),
         }
     return found

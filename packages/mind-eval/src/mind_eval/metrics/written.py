@@ -17,7 +17,7 @@ _TOKENS = re.compile(
 _ARTICLES = frozenset(("a", "an", "the"))
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _MARKUP = re.compile(r"\*\*|__|`|^#+\s*", re.MULTILINE)
-LETTERS = "ABCDEFGHIJ"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LONGEST = 4000
 """Tokens of a text that are aligned for ROUGE-L; what is longer is cut there."""
 
@@ -88,7 +88,10 @@ def choice_named(text: str, count: int, choices: Sequence[str] = ()) -> int | No
     for pattern in _stated(letters):
         if said := pattern.findall(text):
             return letters.index(said[-1].upper())
-    named = set(re.findall(rf"(?<![A-Za-z])(?!A (?!or |and )[a-z])([{letters}])(?![A-Za-z])", text))
+    # "A lake" begins with an article, "I think" and "I'm" with a pronoun.
+    named = set(
+        re.findall(rf"(?<![A-Za-z])(?![AI] (?!or |and )[a-z])([{letters}])(?![A-Za-z'’])", text)
+    )
     if len(named) == 1:
         return letters.index(named.pop())
     if not named:

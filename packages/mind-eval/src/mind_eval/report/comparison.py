@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from statistics import stdev
 from typing import Any
 
 from mind_core.errors import UsageError
 from mind_core.files import atomic_file
-from mind_core.render.chart import Line, line_chart
 from mind_core.render.intervals import Dot, Row, interval_chart, legend
 from mind_core.safe_html import Safe, joined, markup
 from mind_core.untrusted import as_written
 from mind_eval.compare import GRADED, compare
-from mind_eval.report.curves import COLOURS, language_name
+from mind_eval.report.curves import language_name
 from mind_eval.report.items import browser_section
+from mind_eval.report.over_training import over_training
 from mind_eval.report.page import Figure, Section, number, render, table
 from mind_eval.report.words import say, written_in
 from mind_eval.results import SCORES, read_items, read_scores
@@ -24,8 +23,6 @@ from mind_eval.significance import NO_SIGNAL, SHARES, chance_of, has_signal, int
 
 Scores = Mapping[str, Any]
 LEVEL = 0.05
-LAST = 5
-"""Checkpoints over which the noise is taken."""
 
 
 def are_scores(folders: Sequence[Path]) -> bool:
@@ -59,7 +56,7 @@ def _write(
     found = [
         _scores(names, runs),
         _differences(folders, names),
-        _curves(runs),
+        over_training(runs),
         _heldout(names, runs),
         browser_section(names, [_items(folder) for folder in folders], _metrics(runs)),
     ]
@@ -193,61 +190,6 @@ def _average_rows(runs: Sequence[Scores]) -> list[tuple[str, ...]]:
             cells.append("–" if value is None else markup("<b>{}</b>", number(value)))
         rows.append((markup("<i>{}</i>", name), say("average"), "–", *cells))
     return rows
-
-
-def _curves(runs: Sequence[Scores]) -> Section | None:
-    """Draw headlines over training steps where runs are checkpoints of one model."""
-    steps = [run["model"].get("step") for run in runs]
-    if len(runs) < 2 or None in steps or len(set(steps)) < len(steps):
-        return None
-    order = sorted(range(len(runs)), key=lambda place: steps[place])
-    tasks = dict.fromkeys(task for run in runs for task in run.get("headlines", {}))
-    charts, lines = list[Safe](), 0
-    for task in tasks:
-        found = [(steps[p], interval(runs[p], task)) for p in order]
-        metric = next(r["headlines"][task]["metric"] for r in runs if task in r["headlines"])
-        points = [(float(step), value) for step, value in found if value is not None]
-        if len(points) < 2:
-            continue
-        lines += 1
-        about: Mapping[str, Any] = next(
-            (r["benchmarks"][task] for r in runs if task in r["benchmarks"]), {}
-        )
-        line = Line(
-            task, [(step, value[0]) for step, value in points], band=[v[1:] for _, v in points]
-        )
-        last = [value[0] for _, value in points][-LAST:]
-        noise = say("noise over the last checkpoints (standard deviation)")
-        chart = line_chart([line], say("step"), say("score"), chance_of(metric, about))
-        spread = f"{noise}: {stdev(last):.4f} (n = {len(last)})"
-        charts += [
-            markup("<h3>{}, {}</h3>{}", task, metric, chart),
-            markup("<p class=lead>{}</p>", spread),
-        ]
-    held = _heldout_lines([runs[place] for place in order])
-    if not lines and not held:
-        return None
-    body = joined([*charts, line_chart(held, say("step"), say("bits per byte, held out"))])
-    lead = say("lead.curves")
-    return Section("curves", say("Over training"), body, lead)
-
-
-def _heldout_lines(runs: Sequence[Scores]) -> list[Line]:
-    """Make a line of bits per byte for each language in which all runs read the same text."""
-    held = [run.get("heldout", {}).get("languages", {}) for run in runs]
-    lines = []
-    for language in dict.fromkeys(language for one in held for language in one):
-        there = [one.get(language) for one in held]
-        if None in there or len({(one["documents"], one["bytes"]) for one in there}) > 1:
-            continue
-        points = [
-            (float(run["model"]["step"]), one["bits_per_byte"])
-            for run, one in zip(runs, there, strict=True)
-            if one["bits_per_byte"] is not None
-        ]
-        if len(points) > 1:
-            lines.append(Line(language_name(language), points, colour=COLOURS.get(language, "")))
-    return lines
 
 
 def _heldout(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:

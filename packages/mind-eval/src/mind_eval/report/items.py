@@ -13,13 +13,13 @@ from typing import Any
 from mind_core import Record
 from mind_core.render.svg import COLOURS
 from mind_core.safe_html import Safe, joined, markup
+from mind_eval.metrics.written import LETTERS
 from mind_eval.report.page import Section
 from mind_eval.report.words import say
 
 SHOWN = 60
 """Items of each kind and benchmark on the page; the scores folder has all of them."""
 
-LETTERS = "ABCDEFGHIJ"
 KINDS = ("runs disagree", "all wrong", "all right")
 
 
@@ -129,7 +129,8 @@ def _choices(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> Safe:
             shown = markup("<b>{}</b>", nats) if one["picked"] == place else nats
             cells.append(markup("<td class=n>{}</td>", shown))
         right = " ✓" if first["target"] in (place, choice) else ""
-        text = f"{LETTERS[place]}. {choice}{right}"
+        # Some tasks have more choices than there are letters.
+        text = f"{LETTERS[place] if place < len(LETTERS) else place + 1}. {choice}{right}"
         rows.append(markup("<tr><td>{}</td>{}</tr>", text, joined(cells)))
     return markup(
         "<div class=scroll><table><tr><th>{}</th>{}</tr>{}</table></div>",
