@@ -434,3 +434,35 @@ def test_agievals_formulas_are_asked_as_its_authors_do(tmp_path: Path) -> None:
         for text, right in ((" 4", 1), (" $4$.", 1), ("\\\\boxed{4}", 1), (" 5", 0)):
             found = written_metrics(spec, asked[name].gold, text.replace("\\\\", "\\"), ())[0]
             assert found["exact_match"] == right, (name, text)
+
+
+def test_agievals_judicial_questions_want_all_right_letters(tmp_path: Path) -> None:
+    """Prompts of `convert_few_shot`, answers as `parse_qa_multiple_answer` finds them."""
+    from mind_eval.prompts.builder import Builder
+    from mind_eval.prompts.spec import spec_of
+
+    folder, options = tmp_path / "agieval", ["(A)甲", "(B)乙", "(C)丙"]
+    row = {"passage": None, "question": "谁有权?", "options": options, "label": ["A", "C", "。"]}
+    shot = {**row, "question": "谁无权?", "label": ["B"]}
+    none = {**row, "label": []}
+    for name in ("jec-qa-kd", "jec-qa-ca"):
+        lines = [json.dumps(one) + "\n" for one in (row, none)]
+        write(folder / "v1" / f"{name}.jsonl", "".join(lines))
+    cell = '"' + repr(shot).replace('"', '""') + '"'
+    write(folder / "few_shot_prompts.csv", f"jec-qa-kd,jec-qa-ca\n{cell},{cell}\nwhy,why\n")
+    benchmark = Benchmark(FOLDER / "agieval_jec", shots=1, form="written")
+    spec = spec_of(benchmark, "agieval_jec")
+    builder = Builder(spec, benchmark.load(tmp_path, True).splits, shots=1, seed=0)
+    first, second = list(builder.build(None))[:2]
+    assert first.prompts[0] == (
+        "以下是考试中各个问题的答案。\n问题 1.    谁无权?\n从以下选项中选择:    (A)甲 (B)乙 (C)丙\n"
+        "答案是 ['B']\n\n问题 2.    谁有权?\n从以下选项中选择:    (A)甲 (B)乙 (C)丙\n答案是"
+    )
+    assert spec.scorer is not None
+    for text, score in ((" ['A', 'C']", 1), ("(C)(A)", 1), ("A", 0), ("ABC", 0), ("甲", 0)):
+        found = spec.scorer(first.doc, text)
+        assert found == {"score": score, "abstained": float(text == "甲")}, text
+    assert spec.scorer(second.doc, "都不对")["score"] == 1, "as the authors compare empty sets"
+    (folder / "v1" / "jec-qa-kd.jsonl").write_text(json.dumps({**row, "label": ["D"]}) + "\n")
+    with pytest.raises(MindError, match=r"jec-qa-kd.jsonl:1: field 'label' is \['D'\]"):
+        benchmark.load(tmp_path, False)

@@ -12,7 +12,8 @@ from mind_eval.hookspecs import hookimpl
 
 FOLDER = Path(__file__).parent / "benchmarks"
 NAMES = (
-    "agieval", "agieval_math", "arithmetic", "bbh", "blimp", "ceval", "ceval_test", "cmmlu",
+    "agieval", "agieval_jec", "agieval_math", "arithmetic", "bbh", "blimp", "ceval", "ceval_test",
+    "cmmlu",
     "disc_law", "disc_law_single", "fineval", "flores", "gaokao", "gsm8k", "hellaswag", "lawbench",
     "logiqa", "logiqa_zh", "math", "mathqa", "mmlu", "piqa", "pubmedqa", "winogrande", "zhoblimp",
 )  # fmt: skip

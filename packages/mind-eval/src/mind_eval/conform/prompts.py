@@ -33,6 +33,9 @@ EXPECTED = {
     "agieval": ("AGIEval, 2,852 prompts with 4 examples",
                 "0e5580bde0a8a6aee8156ca37b3ab1c65aac488419fe4d32dfeede0811a673c4",
                 "ruixiangcui/AGIEval, src/dataset_loader.py"),
+    "agieval_jec": ("AGIEval, 2,000 prompts of JEC-QA with 4 examples",
+                    "dd8b2fd10ca2ad90af931ddac8ed36e97be03f64298b90b300f09d11b83ff9a2",
+                    "ruixiangcui/AGIEval, src/dataset_loader.py"),
 }  # fmt: skip
 HEADERS = {
     "ceval": ("C-Eval, headers of 52 subjects",
@@ -70,7 +73,7 @@ def digest(texts: Iterable[str]) -> str:
 
 
 def _digest_of(name: str, data_root: Path | None) -> str | None:
-    benchmark: Benchmark = benchmark_folder(FOLDER / name)(form="letter")
+    benchmark: Benchmark = benchmark_folder(FOLDER / name)()
     if benchmark.found(data_root) is None:
         return None
     subjects: dict[str, list[str]] = {}

@@ -39,6 +39,15 @@ def all_choices(doc: Mapping[str, Any], text: str) -> dict[str, float]:
     return {"score": float(named == set(doc["letters"])), "abstained": float(not named)}
 
 
+def listed_choices(doc: Mapping[str, Any], text: str) -> dict[str, float]:
+    """Score AGIEval's questions with several right choices, as its authors: all capitals A to F.
+
+    Right if they are the right letters and no other; where no choice is right, if there are none.
+    """
+    named = set(re.findall("[A-F]", text))
+    return {"score": float(named == set(doc["letters"])), "abstained": float(not named)}
+
+
 def letters_named(text: str) -> set[str]:
     """Collect the letters of a text that are given as its answer.
 

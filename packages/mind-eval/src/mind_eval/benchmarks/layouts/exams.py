@@ -90,7 +90,7 @@ def cmmlu(folder: Path) -> dict[str, list[Row]]:
 
 def agieval(folder: Path) -> dict[str, list[Row]]:
     """Read AGIEval's English questions with choices, and its official few-shot examples."""
-    root, sets = _agieval_root(folder)
+    root, sets = agieval_root(folder)
     splits: dict[str, list[Row]] = {"test": [], "dev": []}
     for name in AGIEVAL:
         for number, row in enumerate(read_rows(find(sets, f"{name}.jsonl"))):
@@ -101,12 +101,12 @@ def agieval(folder: Path) -> dict[str, list[Row]]:
 
 def agieval_math(folder: Path) -> dict[str, list[Row]]:
     """Read AGIEval's two sets whose answers are formulas, and their official examples."""
-    root, sets = _agieval_root(folder)
+    root, sets = agieval_root(folder)
     splits: dict[str, list[Row]] = {"test": [], "dev": []}
     for name in AGIEVAL_MATH:
         for number, row in enumerate(read_rows(find(sets, f"{name}.jsonl"))):
             splits["test"].append(_formula_row(row, f"{name}-{number}", name))
-    for name, number, row in _examples(find(root, "few_shot_prompts.csv"), AGIEVAL_MATH):
+    for name, number, row in agieval_examples(find(root, "few_shot_prompts.csv"), AGIEVAL_MATH):
         shot = _formula_row(row, f"{name}-example-{number}", name)
         splits["dev"].append(shot if BAD in shot else {**shot, "number": number})
     return splits
@@ -120,7 +120,7 @@ def _formula_row(row: Row, ident: str, subject: str) -> Row:
             "answer": row["answer"].replace("$", "").strip(), AT: row[AT]}  # fmt: skip
 
 
-def _agieval_root(folder: Path) -> tuple[Place, Place]:
+def agieval_root(folder: Path) -> tuple[Place, Place]:
     """Return the folder of AGIEval's examples, and that of its sets, the corrected ones first."""
     root = unpacked(folder)
     root = root / "data" if (root / "data").is_dir() else root
@@ -231,14 +231,14 @@ def _agieval_shot(row: Row, name: str, number: int) -> Row:
 def _official_shots(path: Place) -> list[Row]:
     """Read the examples of `few_shot_prompts.csv`: a column a set, every other row an example."""
     shots = []
-    for name, number, row in _examples(path, AGIEVAL):
+    for name, number, row in agieval_examples(path, AGIEVAL):
         shots.append(_agieval_shot(row, name, number))
         if name == "sat-en":
             shots.append(_agieval_shot({**row, "passage": ""}, WITHOUT_PASSAGE, number))
     return shots
 
 
-def _examples(path: Place, sets: Sequence[str]) -> Iterator[tuple[str, int, Row]]:
+def agieval_examples(path: Place, sets: Sequence[str]) -> Iterator[tuple[str, int, Row]]:
     """Yield the official examples of some sets: the set's name, a number, the example."""
     try:
         table = list(csv.reader(io.StringIO(read_text(path), newline="")))

@@ -1,10 +1,11 @@
-"""Layouts of benchmarks of law and finance: LawBench, DISC-Law-Eval, FinEval's calculations."""
+"""Layouts of law and finance: LawBench, DISC-Law-Eval, JEC-QA of AGIEval, FinEval."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mind_core import MindError
+from mind_eval.benchmarks.layouts.exams import agieval_examples, agieval_root
 from mind_eval.benchmarks.rows import (
     AT,
     BAD,
@@ -15,6 +16,7 @@ from mind_eval.benchmarks.rows import (
     choice_row,
     find,
     has,
+    missing,
     not_text,
     read_rows,
     unpacked,
@@ -22,6 +24,9 @@ from mind_eval.benchmarks.rows import (
 from mind_eval.metrics.law import CHARGES, TASKS, charges_of, labels_of
 
 LETTERS = "ABCD"
+JEC = ("jec-qa-kd", "jec-qa-ca")
+"""AGIEval's sets of China's judicial examination: knowledge, and analysis of cases."""
+
 SEVERAL = ("mult_cpa", "mult_nje", "mult_pae", "mult_ungee")
 SINGLE = ("sing_cpa", "sing_lbk", "sing_nje", "sing_pae", "sing_pfe", "sing_ungee")
 CALCULATIONS = (
@@ -91,6 +96,40 @@ def disc_law(folder: Path, several: bool = True) -> dict[str, list[Row]]:
                            subject=subject, question=(row.get("input") or "").strip(), **more)
             )  # fmt: skip
     return {"test": items}
+
+
+def agieval_jec(folder: Path) -> dict[str, list[Row]]:
+    """Read AGIEval's two sets of JEC-QA, of which any number of choices may be right."""
+    root, sets = agieval_root(folder)
+    splits: dict[str, list[Row]] = {"test": [], "dev": []}
+    for name in JEC:
+        for number, row in enumerate(read_rows(find(sets, f"{name}.jsonl"))):
+            splits["test"].append(_jec_row(row, f"{name}-{number}", name))
+    for name, number, row in agieval_examples(find(root, "few_shot_prompts.csv"), JEC):
+        shot = _jec_row(row, f"{name}-example-{number}", name)
+        splits["dev"].append(shot if BAD in shot else {**shot, "number": number})
+    return splits
+
+
+def _jec_row(row: Row, ident: str, subject: str) -> Row:
+    """Make a row of AGIEval's columns; of an empty list of right choices none is right.
+
+    One published list holds a full stop as well, which is left out.
+    """
+    reason = not_text(row, "question") or missing(row, "options")
+    if reason:
+        return bad(row[AT], reason)
+    label, options = row.get("label"), row["options"]
+    known = LETTERS[: len(options)] if isinstance(options, list) else ""
+    if isinstance(label, list):
+        label = [one for one in label if one != "。"]
+    if not isinstance(label, list) or any(one not in [*known] for one in label):
+        return bad(row[AT], f"field 'label' is {label!r}, no list of letters of the choices")
+    return {
+        "id": ident, "subject": subject, "passage": row.get("passage") or "",
+        "question": row["question"], "options": [str(option) for option in options],
+        "label": str(label), "letters": "".join(sorted(label)), AT: row[AT],
+    }  # fmt: skip
 
 
 def fineval(folder: Path) -> dict[str, list[Row]]:
