@@ -18,6 +18,7 @@ from mind_eval.gates import metrics_of, parse_gate
 from mind_eval.metrics.tasks import averages, mean_and_error, measure_task
 from mind_eval.options import RunOptions
 from mind_eval.prompts.spec import read_spec
+from mind_eval.report.comparison import _cell
 from mind_eval.report.scores import scores_section
 from mind_eval.significance import interval
 from mind_eval.suites import suite_recipe
@@ -91,6 +92,20 @@ def test_subjects_count_the_same_everywhere(tmp_path: Path) -> None:
     assert rows[0]["value_a"] == pytest.approx(4 / 6) and rows[0]["value_b"] == pytest.approx(4 / 6)
     assert rows[0]["headlines"] == [0.625, 0.75]
     assert any("averages subjects, A 0.6250, B 0.7500" in line for line in notes(rows))
+
+
+def test_subjects_of_one_item_have_an_error_too() -> None:
+    """With --limit few have two: the page showed an interval of no width."""
+    headline = scores_of({"law": [1, 1, 1, 0], "art": [0]})[0]["headlines"]["ceval"]
+    # the variance within law is 0.25: of its mean 0.25 / 4, of art's one item 0.25
+    assert headline["value"] == 0.375
+    assert headline["stderr"] == pytest.approx(math.sqrt(0.25 / 4 + 0.25) / 2)
+    scores, _ = scores_of({"law": [1], "art": [0]})
+    assert scores["headlines"]["ceval"]["stderr"] == pytest.approx(0.5)
+    assert interval(scores, "ceval") == pytest.approx((0.5, 0.0, 0.5 + 1.959964 * 0.5))
+    scores, _ = scores_of({"law": [1]})
+    assert interval(scores, "ceval") is None
+    assert _cell(scores, "ceval", "acc", {1}, 0.25) == "<b>1.000</b>"
 
 
 def test_means_have_their_standard_error() -> None:

@@ -105,7 +105,7 @@ SHARES = (
 
 
 def interval(run: Mapping[str, Any], task: str) -> tuple[float, float, float] | None:
-    """Give a run's headline on a task with its 95 % interval; None if it has none.
+    """Give a run's headline on a task with its 95 % interval; None if either is unknown.
 
     Wilson's interval for a share of items, a normal one for averages of subjects and for BLEU.
     """
@@ -115,7 +115,9 @@ def interval(run: Mapping[str, Any], task: str) -> tuple[float, float, float] | 
     value, items = headline["value"], run["n-samples"][task]["effective"]
     if headline["average"] == "items" and headline["metric"] in SHARES:
         return value, *wilson(value, items)
-    error = headline["stderr"] or 0.0
+    error = headline["stderr"]
+    if error is None:
+        return None
     return value, max(0.0, value - Z_LEVEL * error), value + Z_LEVEL * error
 
 

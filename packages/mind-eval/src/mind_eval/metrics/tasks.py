@@ -121,14 +121,27 @@ def _group(spec: Spec, group: Sequence[Record], corpora: bool) -> dict[str, Any]
 
 
 def _mean_of_subjects(name: str, subjects: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Average a metric over subjects, each counting the same; its error adds up their variances."""
-    found = [(s[name], s[f"{name}_stderr"]) for s in subjects.values() if s[name] is not None]
+    """Average a metric over subjects, each counting the same; its error adds up their variances.
+
+    A subject of one item has the variance within the others, pooled; where all have one, the error
+    is that of the mean of so many items, which counts the differences between subjects as well.
+    """
+    found = [
+        (s[name], s[f"{name}_stderr"], s["items"]) for s in subjects.values() if s[name] is not None
+    ]
     if not found:
         return None, None
-    value = math.fsum(value for value, _ in found) / len(found)
-    if any(error is None for _, error in found):
-        return value, None
-    return value, math.sqrt(math.fsum(error * error for _, error in found)) / len(found)
+    value = math.fsum(value for value, _, _ in found) / len(found)
+    known = [(error * error, items) for _, error, items in found if error is not None]
+    if len(known) < len(found):
+        if name in TRANSLATION:
+            return value, None
+        if not known:
+            return value, mean_and_error([value for value, _, _ in found])[1]
+        within = math.fsum(square * items * (items - 1) for square, items in known)
+        pooled = within / sum(items - 1 for _, items in known)
+        known += [(pooled, 1)] * (len(found) - len(known))
+    return value, math.sqrt(math.fsum(square for square, _ in known)) / len(found)
 
 
 def _categories(

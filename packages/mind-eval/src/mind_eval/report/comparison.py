@@ -103,7 +103,8 @@ def _cell(run: Scores, task: str, metric: str, sizes: Collection[int], chance: f
     """Show a run's figure with its interval; grey where it says nothing."""
     found = interval(run, task)
     if found is None:
-        return "–"
+        alone = run.get("headlines", {}).get(task, {}).get("value")
+        return "–" if alone is None else markup("<b>{}</b>", number(alone))
     digits = 3 if metric in (*SHARES, *GRADED) else 2
     low, high = (f"{bound:.{digits}f}" for bound in found[1:])
     value = f"{found[0]:.{digits}f}"
