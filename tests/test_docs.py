@@ -9,10 +9,12 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -152,3 +154,46 @@ def test_the_example_plugin_of_the_docs_works(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "2 passed" in done.stdout, done.stdout
+
+
+def code_blocks(page: Path) -> list[tuple[int, str, str]]:
+    """Return line, language and text of each block of code on a page."""
+    text = page.read_text("utf-8")
+    found = re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [(text[: block.start()].count("\n") + 1, block[1], block[2]) for block in found]
+
+
+def what_is_wrong(language: str, text: str) -> str:
+    """Return why a block is not of its language; JSON may be one value, or a line each."""
+    try:
+        if language == "python":
+            compile(text, "block", "exec")
+        elif language == "toml":
+            tomllib.loads(text)
+        elif language == "json":
+            [json.loads(row) for row in ([text] if text[:2] == "{\n" else text.splitlines())]
+        elif language == "yaml":
+            list(yaml.safe_load_all(text))
+        elif language in ("sh", "bash"):
+            done = subprocess.run(
+                ["bash", "-n"], input=text, capture_output=True, text=True, check=False
+            )
+            return done.stderr
+        elif language not in ("text", "console"):
+            return "a language that no test reads"
+    except (SyntaxError, ValueError, yaml.YAMLError) as error:
+        return str(error)
+    return ""
+
+
+def test_every_block_of_code_is_of_its_language() -> None:
+    """Also those that nothing runs: they can be pasted as they stand."""
+    wrong = [
+        f"{page.relative_to(ROOT)}:{line}: {why}"
+        for page in PAGES
+        for line, language, text in code_blocks(page)
+        if (why := what_is_wrong(language, text))
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert what_is_wrong("python", "def f(:") and what_is_wrong("toml", "a = ")
+    assert what_is_wrong("sh", "for x in; do") and what_is_wrong("rust", "fn")
