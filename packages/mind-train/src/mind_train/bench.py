@@ -39,7 +39,7 @@ class RandomDataset:
     def __len__(self) -> int:
         return 1 << 20
 
-    def row(self, number: int) -> Example:
+    def row(self, number: int, epoch: int = 0) -> Example:  # noqa: ARG002
         """Draw a row of random tokens, from its number alone."""
         ids = np.random.default_rng(number).integers(0, self.vocab, self.sequence + 1)
         return Example(ids, np.zeros_like(ids))

@@ -50,6 +50,7 @@ class Settings:
     phase_schedules: tuple[Schedule | None, ...] = ()
     skips: tuple[SkipOptions, ...] = ()
     trackers: tuple[tuple[str, Tracker], ...] = ()
+    decay_schedule: Schedule | None = None
 
 
 def effective_recipe(
@@ -125,9 +126,13 @@ def settings(recipe: Recipe, plugins: Plugins) -> Settings:
         phases,
         _component(plugins, COMPONENTS["optimizer"][0], values["optimizer"]),
         _component(plugins, COMPONENTS["schedule"][0], values["schedule"]),
-        tuple(_phase_schedule(plugins, number, phase) for number, phase in enumerate(phases, 1)),
+        tuple(
+            _inner_schedule(plugins, f"phase {number}", phase.schedule)
+            for number, phase in enumerate(phases, 1)
+        ),
         skips_of(values),
         _trackers(plugins, values, train.tensorboard),
+        _inner_schedule(plugins, "train.weight_decay_schedule", train.weight_decay_schedule),
     )
 
 
@@ -149,14 +154,13 @@ def _trackers(
     )
 
 
-def _phase_schedule(plugins: Plugins, number: int, phase: PhaseOptions) -> Schedule | None:
-    if not phase.schedule:
+def _inner_schedule(plugins: Plugins, where: str, table: Mapping[str, Any]) -> Schedule | None:
+    """Make a schedule that is a table inside another one; None if it is empty."""
+    if not table:
         return None
-    if not isinstance(phase.schedule.get("name"), str):
-        raise UsageError(
-            f"phase {number}: its schedule has no name", hint='schedule = { name = "linear" }'
-        )
-    schedule: Schedule = _component(plugins, COMPONENTS["schedule"][0], phase.schedule)
+    if not isinstance(table.get("name"), str):
+        raise UsageError(f"{where}: its schedule has no name", hint='{ name = "linear" }')
+    schedule: Schedule = _component(plugins, COMPONENTS["schedule"][0], table)
     return schedule
 
 

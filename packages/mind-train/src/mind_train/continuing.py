@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CONTINUED = "continued"
 AT = re.compile(r"(?P<run>.+)@(?P<step>\d+)")
-FIXED = ("seed", "train.sequence", "optimizer.name")
+FIXED = ("seed", "train.sequence", "optimizer.name", "data.reshuffle_documents")
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as tensors: ids [B, T+1], documents [B, T] of the inputs, mask [B, T] of the targets."""
+    """Rows as tensors: ids [B, T+1], documents [B, T] of the inputs, mask [B, T] of the targets.
+
+    ``keys`` [B] are numbers that what dropout leaves out of each row follows from.
+    """
 
     ids: Tensor
     documents: Tensor | None
     mask: Tensor | None
+    keys: Tensor | None = None
 
     @property
     def valid(self) -> int:
@@ -56,7 +60,7 @@ class Batch:
         used = self.mask.any(0).nonzero()
         last = int(used[-1]) + 1 if len(used) else 1
         documents = None if self.documents is None else self.documents[:, :last]
-        return Batch(self.ids[:, : last + 1], documents, self.mask[:, :last])
+        return Batch(self.ids[:, : last + 1], documents, self.mask[:, :last], self.keys)
 
     def part(self, start: int, stop: int, device: torch.device) -> Batch:
         """Give some of the rows, on a device."""
@@ -64,7 +68,9 @@ class Batch:
         def cut(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor[start:stop].to(device)
 
-        return Batch(self.ids[start:stop].to(device), cut(self.documents), cut(self.mask))
+        return Batch(
+            self.ids[start:stop].to(device), cut(self.documents), cut(self.mask), cut(self.keys)
+        )
 
 
 class Dataset(Protocol):
@@ -74,7 +80,9 @@ class Dataset(Protocol):
 
     def __len__(self) -> int: ...
 
-    def row(self, number: int) -> Example: ...
+    def row(self, number: int, epoch: int = 0) -> Example:
+        """Read a row; what it holds may depend on how often all rows were read before."""
+        ...
 
     def notes(self) -> list[str]:
         """Say what was left out."""

@@ -169,6 +169,11 @@ def prepare_sft(
             "a recipe for sft has no [[phase]] and no data.shares",
             hint="mind-sft-select chooses conversations; all that are in the shards are used",
         )
+    if resolved.data.reshuffle_documents:
+        raise MindError(
+            "data.reshuffle_documents is for text, not for conversations",
+            hint="leave it out: conversations are whole, in another order in each epoch",
+        )
     opened = Shards.open(shards, "chat")
     if folder.is_folder(parent):
         found, architecture, config, fingerprint = open_parent(parent, opened, resolved, template)

@@ -14,6 +14,7 @@ from mind_train.distributed import MODES, ProcessGroup
 from mind_train.loss import head_loss, row_losses
 from mind_train.models.cpu.embedding import Embedding
 from mind_train.models.cpu.matmul import Linear
+from mind_train.models.dropout import set_dropout
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.plain_module import PlainModule
 
@@ -21,10 +22,11 @@ from mind_train.models.plain_module import PlainModule
 class LossModule(nn.Module):
     """Compute the loss of a micro-batch, or the losses of its tokens one by one."""
 
-    def __init__(self, model: LanguageModel, z_loss: float = 0.0) -> None:
+    def __init__(self, model: LanguageModel, z_loss: float = 0.0, dropout: float = 0.0) -> None:
         super().__init__()
         self.model, self.z_loss = model, z_loss
         self.direct = False
+        self._dropouts = set_dropout(model, dropout)
 
     def add_directly(self) -> None:
         """Let gradients be added where they belong; for one process and plain training."""
@@ -41,6 +43,8 @@ class LossModule(nn.Module):
         """Give the summed loss times ``scale``; with None the losses [N] of the counted targets."""
         if self.model.trims_padding:
             batch = batch.trimmed()
+        for dropout in self._dropouts:
+            dropout.take(batch.keys)
         hidden = self.model(batch.ids[:, :-1], documents=batch.documents)  # (B, T, D)
         targets = batch.ids[:, 1:]
         if scale is not None:

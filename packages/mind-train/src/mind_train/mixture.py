@@ -135,7 +135,7 @@ class Mixture:
         for source, a, b in zip(self.sources, self.read(step), self.read(step + 1), strict=True):
             places += [(source, index) for index in range(a, b)]
         return [
-            source.rows.row(row_of(index, len(source.rows), source.seed))
+            source.rows.row(row_of(index, len(source.rows), source.seed), index // len(source.rows))
             for source, index in places[start:stop]
         ]
 

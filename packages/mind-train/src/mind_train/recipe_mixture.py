@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mind_core import MindError
+from mind_tok.shards import ShardSet
 from mind_train.config import Settings
 from mind_train.continuing import Start, continued_phases
 from mind_train.data import Dataset
 from mind_train.datasets.groups import GroupDataset, GroupIndex
+from mind_train.datasets.reshuffled import ReshuffledDataset
 from mind_train.datasets.text import TextDataset
 from mind_train.mixture import (
     ALL,
@@ -66,7 +68,7 @@ def mixture_of(
     if not resolved.phases:
         tables = [dict(resolved.data.shares)]
     if not any(tables):
-        return plain_mixture(resolved, TextDataset(split, sequence), start)
+        return plain_mixture(resolved, _all_rows(resolved, split, sequence), start)
     groups = [f"{g['source']}/{g['language']}" for g in opened.manifest["groups"]]
     index = GroupIndex(split.shards, len(groups))
     natural = {name: float(index.tokens(i)) for i, name in enumerate(groups)}
@@ -76,12 +78,15 @@ def mixture_of(
     before.pop(ALL, None)  # the check of the phases says what is wrong with it
     wanted.append(table_shares(before, groups) if before else {})
     used = sorted({name for shares in wanted for name, share in shares.items() if share})
-    sources = [
-        MixtureSource(
-            name, GroupDataset(index, members, sequence, name), source_seed(resolved.seed, name)
+    sources = []
+    for name, members in _members([t for t in wanted if t], used, groups).items():
+        seed = source_seed(resolved.seed, name)
+        rows: Dataset = (
+            ReshuffledDataset(split.shards, sequence, seed, name, members)
+            if resolved.data.reshuffle_documents
+            else GroupDataset(index, members, sequence, name)
         )
-        for name, members in _members([t for t in wanted if t], used, groups).items()
-    ]
+        sources.append(MixtureSource(name, rows, seed))
     names = [source.name for source in sources]
     weights = [as_weights(shares, names) for shares in wanted[:-1]]
     batch = resolved.train.batch
@@ -94,6 +99,13 @@ def mixture_of(
     if start is not None:
         phases = continued_phases(start.history, start.step, phases, names)
     return _within_epochs(Mixture(sources, phases, batch), resolved)
+
+
+def _all_rows(resolved: Settings, split: ShardSet, sequence: int) -> Dataset:
+    """Make rows of all the text, each epoch in an order of its own if that is asked for."""
+    if resolved.data.reshuffle_documents:
+        return ReshuffledDataset(split.shards, sequence, resolved.seed)
+    return TextDataset(split, sequence)
 
 
 def table_shares(table: Mapping[str, float], groups: Sequence[str]) -> dict[str, float]:

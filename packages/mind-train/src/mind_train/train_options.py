@@ -22,7 +22,10 @@ class TrainOptions:
     ``sequence`` tokens (0: the model's context). ``micro_batch`` rows go through the model at once;
     0 is all of a GPU's, on a CPU about 512 tokens, which is as fast and needs less memory.
     ``document_mask`` keeps attention inside a document of a row. ``z_loss`` pulls the scores'
-    normaliser towards 1. ``spike_sigmas`` skips a step whose loss is that many deviations above the
+    normaliser towards 1. ``dropout`` leaves out this share of what the embedding and each half of a
+    block add (0: none; 0.1 is usual where text is read many times). ``weight_decay_schedule`` is a
+    schedule of the optimizer's ``weight_decay``, as ``{ name = "linear", floor = 0.1 }`` ({}: it
+    stays). ``spike_sigmas`` skips a step whose loss is that many deviations above the
     last 128 (0: never). ``recompute`` keeps only the blocks' inputs and computes the rest again.
     ``cpu_kernels`` trains on a plain processor with operations of our own, that are faster or keep
     less for the backward pass; false is plain torch, on any device.
@@ -46,6 +49,8 @@ class TrainOptions:
     document_mask: bool = False
     clip: float = 1.0
     z_loss: float = 0.0
+    dropout: float = 0.0
+    weight_decay_schedule: dict[str, Any] = field(default_factory=dict)
     ema: float = 0.0
     spike_sigmas: float = 0.0
     evaluate_every: int = 100
@@ -94,6 +99,10 @@ class TrainOptions:
                 "not be negative",
                 hint="0 is never",
             )
+        if not 0.0 <= self.dropout < 1.0:
+            raise UsageError(
+                f"train.dropout {self.dropout:g} is not in [0, 1)", hint="0 is none, 0.1 is usual"
+            )
         if self.lora_rank < 0 or self.lora_alpha <= 0:
             raise UsageError(
                 f"train.lora_rank {self.lora_rank}, lora_alpha {self.lora_alpha:g}: out of range",
@@ -127,11 +136,14 @@ class DataOptions:
     ``shares`` names sources, languages or "source/language"; without it every source has the share
     of its tokens. A source that would be read more than ``max_epochs`` times is refused before the
     first step, and so are all of them together where no shares are given (0: no limit; up to 4
-    times, old text is nearly as good as new: Muennighoff et al.).
+    times, old text is nearly as good as new: Muennighoff et al.). ``reshuffle_documents`` lays the
+    documents out in another order in each epoch, so that rows are cut elsewhere (36 to 52 bytes of
+    memory a document); without it the same rows come in another order.
     """
 
     shares: dict[str, float] = field(default_factory=dict)
     max_epochs: float = 4.0
+    reshuffle_documents: bool = False
 
     def __post_init__(self) -> None:
         if self.max_epochs < 0:

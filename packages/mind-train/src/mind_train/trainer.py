@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mind_core import MindError
 from mind_core.progress import Progress, duration, log, said
 from mind_train.components import TOOL
 from mind_train.config import Settings
@@ -32,13 +32,13 @@ from mind_train.loss_scale import Counters, LossScale
 from mind_train.metrics import Metrics, describe, in_words
 from mind_train.mixture import Mixture
 from mind_train.models.cpu import cpu_kernels
+from mind_train.models.dropout import row_keys
 from mind_train.models.language_model import LanguageModel
 from mind_train.moving_average import MovingAverage
 from mind_train.rates import Rates
 from mind_train.rewinding import RewindAsked
 from mind_train.spike_detector import SpikeDetector
 
-PEAK = "peak_lr"
 IN_VAIN = 8  # steps one after the other that are not finite: the weights are, or all rows
 
 
@@ -69,15 +69,14 @@ class Trainer:
             recompute_blocks(self.model)
         if self.options.compile:
             compile_blocks(self.model)
-        module = LossModule(self.model, self.options.z_loss)
+        module = LossModule(self.model, self.options.z_loss, self.options.dropout)
         if self.world.size == 1 and self.options.cpu_kernels:
             module.add_directly()
         self.module: nn.Module = wrap(module, self.world, self.options.parallel, machine.device)
         # FSDP2 swaps these for gathered ones while it computes; the optimizer keeps to these.
         self.parameters = dict(self.model.named_parameters())
         self.optimizer = settings.optimizer(self.model)
-        for group in self.optimizer.param_groups:
-            group.setdefault(PEAK, group["lr"])
+        self.rates.begin(self.optimizer)
         self.ema = MovingAverage(self.parameters, self.options.ema) if self.options.ema else None
         self.loss_scale = LossScale(machine.dtype)
         self.start_from(Counters())
@@ -174,6 +173,8 @@ class Trainer:
             documents=options.document_mask,
             vocab=self.model.config.vocab,
         )
+        if options.dropout:
+            batch = replace(batch, keys=row_keys(self.settings.seed, number, range(*rows)))
         try:
             loss, inputs = self.backward(batch)
         except StopAsked:
@@ -184,14 +185,7 @@ class Trainer:
         overflow = self.loss_scale.overflows(loss, norm)
         if not finite and not overflow:
             self._not_finite(number, loss, norm)
-        factor = self.rates(number)
-        if not math.isfinite(factor):
-            raise MindError(
-                f"step {number}: the schedule gives {factor}; nothing was updated",
-                hint="correct [schedule]: its factor on the peak rate is a finite number",
-            )
-        for group in self.optimizer.param_groups:
-            group["lr"] = group[PEAK] * factor
+        rates = self.rates.apply(self.optimizer, number)
         guard = SpikeDetector(options.spike_sigmas, counters.losses)
         skip = not finite or guard.is_spike(loss)
         if skip and finite and options.rewind_steps():
@@ -210,18 +204,20 @@ class Trainer:
                 self.ema.update(counters.averaged)
         self.optimizer.zero_grad(set_to_none=True)
         counters.step = number
-        line = self._line(time.monotonic() - begun, inputs, loss, norm)
+        line = self._line(time.monotonic() - begun, inputs, loss, norm, rates)
         return line | {"skipped": True} if skip else line
 
-    def _line(self, spent: float, inputs: int, loss: float, norm: float) -> dict[str, Any]:
+    def _line(
+        self, spent: float, inputs: int, loss: float, norm: float, rates: dict[str, float]
+    ) -> dict[str, Any]:
         """Count a step that is done; give its line. A log holds no nan: that is put into words."""
         counters, peak = self.counters, self.machine.peak()
         counters.tokens += inputs
         counters.seconds += spent
-        line = {
+        line: dict[str, Any] = {
             "step": counters.step,
             "loss": loss,
-            "lr": self.optimizer.param_groups[0]["lr"],
+            **rates,
             "grad_norm": norm,
             "tokens": counters.tokens,
             "seconds": round(counters.seconds, 3),

@@ -62,7 +62,7 @@ class ChatDataset:
     def __len__(self) -> int:
         return len(self.packs)
 
-    def row(self, number: int) -> Example:
+    def row(self, number: int, epoch: int = 0) -> Example:  # noqa: ARG002
         """Lay the conversations of one pack side by side, then padding."""
         width = self.sequence + 1
         ids = np.full(width, self.pad_id, dtype=np.int64)

@@ -73,7 +73,7 @@ class GroupDataset:
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Example:
+    def row(self, number: int, epoch: int = 0) -> Example:  # noqa: ARG002
         """Read window ``number``: T+1 tokens from number · T on."""
         begin = number * self.sequence
         ids, documents, wanted = [], [], self.sequence + 1

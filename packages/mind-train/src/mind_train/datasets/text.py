@@ -33,7 +33,7 @@ class TextDataset:
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Example:
+    def row(self, number: int, epoch: int = 0) -> Example:  # noqa: ARG002
         """Read window ``number``: T+1 tokens from number · T on, across shard borders."""
         begin = number * self.sequence
         end = begin + self.sequence + 1

@@ -23,6 +23,7 @@ from mind_train.models.contract import check_sizes
 from mind_train.models.cpu.embedding import Embedding
 from mind_train.models.cpu.matmul import Linear
 from mind_train.models.cpu.memory_saving_ops import activate_down
+from mind_train.models.dropout import Dropout
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.parts import count, split_qkv
 
@@ -68,18 +69,20 @@ class GPTNeoConfig:
 
 
 class Block(nn.Module):
-    """Pre-norm attention and feed-forward; ``window`` 0 is global attention."""
+    """Pre-norm attention and feed-forward; odd layers have a window."""
 
-    def __init__(self, config: GPTNeoConfig, window: int) -> None:
+    def __init__(self, config: GPTNeoConfig, layer: int) -> None:
         super().__init__()
         dim = config.dim
-        self.heads, self.window = config.heads, window
+        # Even layers see all, odd ones the window: `attention_types` of the released models.
+        self.heads, self.window = config.heads, config.window if layer % 2 else 0
         self.attention_norm = nn.LayerNorm(dim, config.eps)
         self.qkv = Linear(dim, 3 * dim, bias=False)
         self.o = Linear(dim, dim)
         self.ffn_norm = nn.LayerNorm(dim, config.eps)
         self.up = Linear(dim, config.ffn_dim)
         self.down = Linear(config.ffn_dim, dim)
+        self.dropouts = nn.ModuleList([Dropout(2 * layer + 1), Dropout(2 * layer + 2)])
         self._initialise(config)
 
     @torch.no_grad()
@@ -109,8 +112,10 @@ class Block(nn.Module):
         # Scale 1, where other models have 1/√d_head: the weights of Hugging Face's port expect it.
         mixed = self_attend(qkv, scope, layer, cache, window=self.window, scale=1.0)
         # Behind attention every step is by token: what nobody reads after the last layer goes here.
-        x = scope.wanted(layer, x) + self.o(scope.wanted(layer, mixed))
-        return x + activate_down(self.up(self.ffn_norm(x)), self.down, gated=False, gelu="tanh")
+        x = scope.wanted(layer, x) + self.dropouts[0](self.o(scope.wanted(layer, mixed)))
+        added = activate_down(self.up(self.ffn_norm(x)), self.down, gated=False, gelu="tanh")
+        out: Tensor = x + self.dropouts[1](added)
+        return out
 
     def matrices(self) -> dict[str, Tensor]:
         """Name the six matrices of the block; q, k, v are views of one parameter."""
@@ -134,11 +139,8 @@ class GPTNeo(LanguageModel):
         self.positions = nn.Embedding(config.context, config.dim)
         nn.init.normal_(self.embedding.weight, std=0.02)
         nn.init.normal_(self.positions.weight, std=0.01)
-        self.blocks = nn.ModuleList(
-            # Even layers see all, odd ones the window: `attention_types` of the released models.
-            Block(config, config.window if layer % 2 else 0)
-            for layer in range(config.layers)
-        )
+        self.dropout = Dropout(0)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.norm = nn.LayerNorm(config.dim, config.eps)
 
     def forward(
@@ -146,7 +148,7 @@ class GPTNeo(LanguageModel):
     ) -> Tensor:
         """Compute hidden states [B, T, D] of ids [B, T]; positions restart with each document."""
         scope = AttentionContext(ids, documents, cache)
-        x = self.embedding(ids) + self.positions(scope.positions())  # (B, T, D)
+        x = self.dropout(self.embedding(ids) + self.positions(scope.positions()))  # (B, T, D)
         # Both masks are made before the first block: recomputed and compiled blocks may only read.
         scope.prepare([0, self.config.window], x.dtype)
         for layer, block in enumerate(self.blocks):

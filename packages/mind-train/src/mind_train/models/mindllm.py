@@ -26,6 +26,7 @@ from mind_train.models.contract import check_choice, check_sizes
 from mind_train.models.cpu.embedding import Embedding
 from mind_train.models.cpu.matmul import Linear
 from mind_train.models.cpu.memory_saving_ops import rotated
+from mind_train.models.dropout import Dropout
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.parts import (
     GeGLU,
@@ -150,13 +151,14 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Two post-norm sub-layers: ``x ← Norm(α·x + f(x))``."""
 
-    def __init__(self, config: MindLLMConfig) -> None:
+    def __init__(self, config: MindLLMConfig, layer: int) -> None:
         super().__init__()
         self.alpha, beta = config.deepnorm
         self.attention = Attention(config)
         self.attention_norm = RMSNorm(config.dim, config.eps)
         self.ffn = GeGLU(config.dim, config.ffn_dim, config.gelu)
         self.ffn_norm = RMSNorm(config.dim, config.eps)
+        self.dropouts = nn.ModuleList([Dropout(2 * layer + 1), Dropout(2 * layer + 2)])
         with torch.no_grad():
             for name, weight in self.matrices().items():
                 # β damps what is added to the residual stream; q and k only say how sharp attention
@@ -173,9 +175,10 @@ class Block(nn.Module):
         cache: Cache | None,
     ) -> Tensor:
         """Map [B, T, D] → [B, T, D]."""
-        attended = self.attention(x, cos, sin, scope, layer, cache)
+        attended = self.dropouts[0](self.attention(x, cos, sin, scope, layer, cache))
         x = self.attention_norm(torch.add(attended, scope.wanted(layer, x), alpha=self.alpha))
-        out: Tensor = self.ffn_norm(torch.add(self.ffn(x), x, alpha=self.alpha))
+        added = self.dropouts[1](self.ffn(x))
+        out: Tensor = self.ffn_norm(torch.add(added, x, alpha=self.alpha))
         return out
 
     def matrices(self) -> dict[str, Tensor]:
@@ -196,7 +199,8 @@ class MindLLM(LanguageModel):
         self.embedding = Embedding(config.vocab, config.dim)
         std = 4.0 / config.dim if config.embedding_std is None else config.embedding_std
         nn.init.normal_(self.embedding.weight, std=std)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.dropout = Dropout(0)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         cos, sin = rope_table(config.context, config.dim // config.heads, config.rope_base)
         # Not saved: a checkpoint would hold what its configuration says already.
         self.register_buffer("cos", cos[:, None, None], persistent=False)  # (T, 1, 1, d_head)
@@ -217,7 +221,7 @@ class MindLLM(LanguageModel):
         if scope.packed is not None:
             at = scope.positions()
         cos, sin = self.cos[at], self.sin[at]
-        x: Tensor = self.embedding(ids)  # (B, T, D)
+        x: Tensor = self.dropout(self.embedding(ids))  # (B, T, D)
         scope.prepare([0], x.dtype)
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, scope, layer, cache)
