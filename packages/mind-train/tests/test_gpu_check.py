@@ -31,7 +31,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("GPU_CHECK_TOY", "yes")
     monkeypatch.setenv("OUT", str(tmp_path))
     monkeypatch.syspath_prepend(str(FOLDER))
-    names = ("rows", "check", "correct", "speed", "train_sizes")
+    names = ("rows", "check", "correct", "speed", "peers", "train_sizes", "train_worker")
     for name in names:
         sys.modules.pop(name, None)
     yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
@@ -74,6 +74,21 @@ def test_figures_of_a_gpu_are_judged_by_the_aims(
     assert [line["ok"] for line in rows(tmp_path)] == [True, False, None]
     said = capsys.readouterr().out
     assert "MFU 51.0%, 62.0% of 788 TFLOP/s, 70.0 GiB" in said and "| FAILED |" in said
+
+
+def test_speed_and_peers_run_to_their_rows(
+    scripts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bench.SQUARE, "cpu", 64)  # the speed of products is not asked
+    monkeypatch.setattr(scripts.peers, "NAMES", scripts.peers.NAMES[:2])
+    for size in ("150m", "1.3b", "3b"):
+        scripts.speed.main(size)
+    scripts.peers.main("150m")
+    found = rows(tmp_path)
+    assert [line["row"].split(",")[0] for line in found] == [
+        "mindllm 150m", "gpt-neo 1.3b", "mindllm 3b", "mind-mindllm 150m", "nano-llama 150m"
+    ]  # fmt: skip
+    assert all("tokens/s" in line["value"] and line["ok"] is not False for line in found)
 
 
 def test_rows_that_fail_hang_or_find_no_time_are_named(

@@ -221,6 +221,13 @@ def test_plan_tells_the_time_at_a_rate_on_some_devices(mind_train: Call) -> None
     assert plan["tokens"] == 3072 * 2048 * 80_000
     assert plan["seconds"] == pytest.approx(plan["tokens"] / (64 * 23500))
     assert plan["memory"]["states"] == plan["parameters"]["total"] * 16 // 64
+    # 48 rows a device, 4 at once or fewer: the whole gradient waits for the last of them.
+    assert plan["memory"]["gradients"] == plan["parameters"]["total"] * 4
+    (nodes,) = mind_train(
+        "plan", "--json", "--recipe", "mindllm-3b", "--devices", "64",
+        "--set=train.parallel='hsdp'", "--set=train.shard_ranks=4",
+    ).records  # fmt: skip
+    assert nodes["memory"]["states"] == plan["parameters"]["total"] * 16 // 4
     text = mind_train("plan", "--recipe", "mindllm-3b", "--rate", "23500").stdout.decode()
     assert "248 days" in text and "GiB" in text
 
@@ -238,6 +245,10 @@ def test_plan_says_for_which_device(mind_train: Call) -> None:
         (figures[name],) = mind_train("plan", "--json", "--set=train.micro_batch=4", *more).records
     assert [figures[n]["device"] for n in ("cpu", "cuda", "several")] == ["cpu", "gpu", "gpu"]
     assert figures["cpu"]["memory"]["activations"] > figures["cuda"]["memory"]["activations"]
+    # Autocast keeps a copy of each matrix in half precision.
+    matrices = figures["cuda"]["parameters"]["body_and_head"]
+    assert figures["cuda"]["memory"]["copies"] == 2 * matrices
+    assert "copies" not in figures["cpu"]["memory"]
 
 
 @pytest.mark.fresh_process  # a fork would count the memory of what it came from

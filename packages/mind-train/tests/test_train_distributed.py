@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from mind_core import MindError, cli
 from mind_tok import Tokenizer
 from mind_train.cli import app
+from mind_train.device import cpu_has_bf16
 from mind_train.distributed import first_does, planned_group
 
 Pretrain = Callable[..., Path]
@@ -172,7 +173,7 @@ def assert_same_losses(one: Path, other: Path, least: int = 9) -> None:
 
 @pytest.mark.parametrize(
     ("architecture", "count", "mode"),
-    [("mindllm", 2, "ddp"), ("gpt-neo", 4, "fsdp")],
+    [("mindllm", 2, "ddp"), ("gpt-neo", 4, "hsdp"), ("mindllm", 2, "fsdp")],
 )
 def test_ranks_give_the_losses_of_one(
     architecture: str,
@@ -183,10 +184,15 @@ def test_ranks_give_the_losses_of_one(
     pretrain: Pretrain,
     tmp_path: Path,
 ) -> None:
-    """8 steps with two micro-batches a rank; checkpoints are whole whatever wrote them."""
+    """8 steps with several micro-batches a rank; checkpoints are whole whatever wrote them.
+
+    FSDP's part is in bfloat16, so that what it gathers in that type is compared with autocast.
+    """
+    more = {"dtype": "'bfloat16'"} if mode == "fsdp" and cpu_has_bf16() else {}
     changes = small_run(
-        architecture, steps=8, batch=8, micro_batch=1, evaluate_every=4, parallel=f"'{mode}'"
-    )
+        architecture, steps=8, batch=8, micro_batch=1, evaluate_every=4, parallel=f"'{mode}'",
+        shard_ranks=2 if mode == "hsdp" else 0, dropout=0.1, **more,
+    )  # fmt: skip
     alone = pretrain(shards, tmp_path / "alone", changes)
     all_end_well(ranks(count, shards, tmp_path / "many", changes))
     assert_same_losses(alone, tmp_path / "many")

@@ -101,7 +101,7 @@ class range_of:  # noqa: N801
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Example:
+    def row(self, number: int, epoch: int = 0) -> Example:
         return row(*range(9))
 
     def notes(self) -> list[str]:

@@ -45,7 +45,7 @@ class Rows:
     def __len__(self) -> int:
         return 10
 
-    def row(self, number: int) -> Any:
+    def row(self, number: int, epoch: int = 0) -> Any:
         raise AssertionError("only counted here")
 
 
@@ -97,12 +97,11 @@ def test_a_rewind_goes_back_so_many_steps(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_phase_with_a_schedule_names_it() -> None:
-    from mind_train.config import _phase_schedule
+    from mind_train.config import _inner_schedule
 
     plugins = load_plugins()
-    named = SimpleNamespace(schedule={"name": "constant"})
-    assert _phase_schedule(plugins, 1, named) is not None  # type: ignore[arg-type]
-    assert _phase_schedule(plugins, 1, SimpleNamespace(schedule={})) is None  # type: ignore[arg-type]
+    assert _inner_schedule(plugins, "phase 1", {"name": "constant"}) is not None
+    assert _inner_schedule(plugins, "phase 1", {}) is None
     for wrong in ({"warmup": 3}, {"name": 3}):
         with pytest.raises(UsageError, match="phase 2: its schedule has no name"):
-            _phase_schedule(plugins, 2, SimpleNamespace(schedule=wrong))  # type: ignore[arg-type]
+            _inner_schedule(plugins, "phase 2", wrong)

@@ -34,7 +34,7 @@ class Numbered:
     def __len__(self) -> int:
         return self.count
 
-    def row(self, number: int) -> Example:
+    def row(self, number: int, epoch: int = 0) -> Example:
         return Example(np.array([self.source, number]), np.zeros(2, dtype=np.int64))
 
     def notes(self) -> list[str]:

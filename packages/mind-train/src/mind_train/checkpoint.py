@@ -124,7 +124,14 @@ def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Conf
 def load_weights(model: LanguageModel, folder: Path) -> None:
     """Copy a checkpoint's weights into a model of the same shape."""
     wanted = dict(model.named_parameters())
-    with open_tensors(folder / MODEL) as file, torch.no_grad():
+    with torch.no_grad():
+        for name, saved in load_tensors(folder, wanted):
+            wanted[name].copy_(saved)
+
+
+def load_tensors(folder: Path, wanted: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Yield a checkpoint's weights one by one, in the order of parameters of the same shapes."""
+    with open_tensors(folder / MODEL) as file:
         if odd := sorted(wanted.keys() ^ set(file.keys())):
             raise MindError(
                 f"{folder} holds another architecture: tensor {odd[0]} is on one side only",
@@ -138,7 +145,7 @@ def load_weights(model: LanguageModel, folder: Path) -> None:
                     cause=f"{name} is {list(saved.shape)}, the config says {list(p.shape)}",
                     hint="it may be damaged",
                 )
-            p.copy_(saved)
+            yield name, saved
 
 
 def save_checkpoint(

@@ -124,8 +124,8 @@ def settings(recipe: Recipe, plugins: Plugins) -> Settings:
         train,
         data,
         phases,
-        _component(plugins, COMPONENTS["optimizer"][0], values["optimizer"]),
-        _component(plugins, COMPONENTS["schedule"][0], values["schedule"]),
+        _named_table(plugins, "optimizer", values["optimizer"]),
+        _named_table(plugins, "schedule", values["schedule"]),
         tuple(
             _inner_schedule(plugins, f"phase {number}", phase.schedule)
             for number, phase in enumerate(phases, 1)
@@ -268,3 +268,19 @@ def _defaults(component: Component) -> dict[str, Any]:
 def _component(plugins: Plugins, hook: str, table: Mapping[str, Any]) -> Any:
     options = dict(table)
     return plugins.make(hook, str(options.pop("name")), options)
+
+
+def _named_table(plugins: Plugins, table: str, values: Mapping[str, Any]) -> Any:
+    """Make the component of a table; a name that was changed may leave another one's options."""
+    hook, usual = COMPONENTS[table]
+    name = str(values["name"])
+    known = plugins.find(hook, name).options()
+    odd = [key for key in values if key != "name" and key not in known]
+    if odd and name != usual and not did_you_mean(odd[0], known):
+        kept = [f"{key}={values[key]!r}" for key in known if key in values]
+        raise UsageError(
+            f"{table} {name!r} has no option {odd[0]!r}",
+            hint="it may be left from another one; give the table as a whole: "
+            f'--set "{table}={{{", ".join([f"name={name!r}", *kept])}}}"',
+        )
+    return _component(plugins, hook, values)

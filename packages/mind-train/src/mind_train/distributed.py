@@ -22,7 +22,7 @@ import torch.distributed as dist
 from mind_core import MindError
 
 T = TypeVar("T")
-MODES = ("ddp", "fsdp")
+MODES = ("ddp", "fsdp", "hsdp")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class ProcessGroup:
     rank: int = 0
     size: int = 1
     local: int = 0
+    node: int = 1
+    """How many of them are on this node."""
 
     @property
     def first(self) -> bool:
@@ -84,7 +86,7 @@ def planned_group() -> ProcessGroup:
     """Read what torchrun says about this process; alone without it."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     rank, size, local = (int(os.environ.get(n, d)) for n, d in zip(names, "010", strict=True))
-    return ProcessGroup(rank, size, local)
+    return ProcessGroup(rank, size, local, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from mind_core import MindError
 from mind_train.data import Batch
+from mind_train.device import DeviceConfig
 from mind_train.distributed import MODES, ProcessGroup
 from mind_train.loss import head_loss, row_losses
 from mind_train.models.cpu.embedding import Embedding
@@ -17,6 +19,8 @@ from mind_train.models.cpu.matmul import Linear
 from mind_train.models.dropout import set_dropout
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.plain_module import PlainModule
+from mind_train.sharding import shard_module
+from mind_train.train_options import TrainOptions
 
 
 class LossModule(nn.Module):
@@ -57,26 +61,31 @@ class LossModule(nn.Module):
         return row_losses(hidden.flatten(0, 1), self.model.head, targets.flatten())
 
 
-def wrap(step: LossModule, world: ProcessGroup, mode: str, device: torch.device) -> nn.Module:
+def wrap(
+    step: LossModule, world: ProcessGroup, options: TrainOptions, machine: DeviceConfig
+) -> nn.Module:
     """Put a step under torch's engine for several ranks; alone it stays as it is."""
-    if mode not in MODES:
-        raise MindError(f"train.parallel {mode!r} is not known", hint="one of " + ", ".join(MODES))
+    if options.parallel not in MODES:
+        raise MindError(
+            f"train.parallel {options.parallel!r} is not known", hint="one of " + ", ".join(MODES)
+        )
     if world.size == 1:
         return step
-    if mode == "ddp":
+    if options.parallel == "ddp":
         from torch.nn.parallel import DistributedDataParallel
 
-        ids = [device.index] if device.type == "cuda" else None
+        ids = [machine.device.index] if machine.device.type == "cuda" else None
         return DistributedDataParallel(step, device_ids=ids, gradient_as_bucket_view=True)
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import fully_shard
-
-    mesh = init_device_mesh(device.type, (world.size,))
-    # Block by block: the weights of one are gathered while the one before computes.
-    for block in blocks_of(step.model):
-        fully_shard(block, mesh=mesh)
-    fully_shard(step, mesh=mesh)
+    shard_module(step, blocks_of(step.model), world, options, machine)
     return step
+
+
+def accumulating(module: nn.Module, more: bool) -> AbstractContextManager[Any]:
+    """Let DDP and FSDP2 wait with their exchange of gradients until the last micro-batch."""
+    if (exchange := getattr(module, "set_requires_gradient_sync", None)) is not None:
+        exchange(not more)
+    no_sync = getattr(module, "no_sync", None)
+    return no_sync() if more and no_sync is not None else nullcontext()
 
 
 def blocks_of(model: LanguageModel) -> list[nn.Module]:

@@ -45,6 +45,7 @@ from mind_train.models.plain_module import build_model
 from mind_train.rewinding import RewindAsked, decide, newest_of_course, rewinds_of
 from mind_train.run_folder import is_complete, only_one, open_run
 from mind_train.saving import Saver, save_step
+from mind_train.sharding import described, freshly_drawn, from_checkpoint, starts_in_parts
 from mind_train.state import unpack_state
 from mind_train.tensor_file import open_tensors
 from mind_train.trackers.tracking import Tracking
@@ -88,14 +89,20 @@ def _train(
     job: Job, run: Path, existed: bool, progress: Progress, quiet: bool, world: ProcessGroup
 ) -> None:
     torch.manual_seed(job.settings.seed)
-    model = build_model(job.config)
+    in_parts = starts_in_parts(job.settings.train, world, job.config)
+    model = described(job.config) if in_parts else build_model(job.config)
     if not type(job.config).__module__.startswith("mind_train."):  # of a plugin
         check_states(model)
     found = _newest(run, job, world) if existed else None
     goes_on = found is None and job.start is not None
     if goes_on:
         found = _beginning(run, job)
-    if found is not None:
+    fill = None
+    if in_parts:
+        source = found or job.parent
+        drawn = freshly_drawn(job.config, job.settings.seed, world)
+        fill = drawn if source is None else from_checkpoint(source)
+    elif found is not None:
         load_weights(model, found)
     elif job.parent is not None:
         if isinstance(model, HuggingFaceModel):
@@ -103,7 +110,7 @@ def _train(
             folder.check_contract(model, job.settings.train.document_mask)
         else:
             load_weights(model, job.parent)
-    trainer = Trainer(model, job.mixture, job.held_out, job.settings, job.machine, world)
+    trainer = Trainer(model, job.mixture, job.held_out, job.settings, job.machine, world, fill)
     trainer.first = 0 if job.start is None else job.start.step
     trainer.passed |= {n for one in world.from_first(rewinds_of(run)) for n in one.steps()}
     if found is not None:

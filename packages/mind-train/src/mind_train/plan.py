@@ -17,6 +17,7 @@ from mind_train.config import Settings, model_config, settings
 from mind_train.device import CPU_TOKENS
 from mind_train.flops import body_parameters, flops
 from mind_train.loss import chunk_rows
+from mind_train.loss_module import blocks_of
 from mind_train.models.bare_model import build_bare
 from mind_train.models.cpu.attention_blocks import kept_keys
 from mind_train.models.language_model import LanguageModel
@@ -113,7 +114,7 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
     """
     train, config = resolved.train, model.config
     on_gpu = plans_gpu(train, devices)
-    split = devices if train.parallel == "fsdp" else 1
+    split = _parts(train, devices)
     rows = train.micro_batch or (
         max(1, train.batch // devices) if on_gpu else max(1, CPU_TOKENS // sequence)
     )
@@ -135,12 +136,46 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
         "states": sum(model.groups().values()) * BYTES_PER_PARAMETER // split,
         "activations": tokens * kept * width,
         "head": chunk * config.vocab * 4,
+        **_copies(model, train, split, on_gpu, train.batch > rows * devices),
     }
     if not (on_gpu or saving):  # gradients on their way to the table and the head (embedding.py)
         found["head"] += 2 * config.vocab * dim * 4
     if not on_gpu:
         found |= {"fragments": round(FRAGMENTS * sum(found.values())), "process": PROCESS}
     return {**found, "micro_batch_rows": rows}
+
+
+NODE = 8  # GPUs of a node, where nothing says how many
+
+
+def _parts(train: TrainOptions, devices: int) -> int:
+    """Count the devices that hold one model together."""
+    if train.parallel == "hsdp":
+        return min(train.shard_ranks or NODE, devices)
+    return devices if train.parallel == "fsdp" else 1
+
+
+def _copies(
+    model: LanguageModel, train: TrainOptions, split: int, on_gpu: bool, accumulates: bool
+) -> dict[str, int]:
+    """Count what half precision and FSDP hold beside the states.
+
+    Autocast keeps a copy of every matrix through a micro-batch. FSDP gathers the weights of two
+    blocks, and of what is in none; between micro-batches it keeps the whole gradient in fp32.
+    """
+    half = train.dtype in ("bfloat16", "float16") or (on_gpu and train.dtype == "auto")
+    found: dict[str, int] = {}
+    if split == 1:
+        if half:
+            found["copies"] = 2 * parameters(model)["body_and_head"]
+        return found
+    blocks = [sum(p.numel() for p in block.parameters()) for block in blocks_of(model)]
+    total = sum(p.numel() for p in model.parameters())
+    gathered = 4 * (total - sum(blocks)) + (2 if half else 4) * 2 * max(blocks, default=0)
+    found["copies"] = gathered + (2 * model.head.numel() if half else 0)
+    if accumulates:
+        found["gradients"] = 4 * total
+    return found
 
 
 def plans_gpu(train: TrainOptions, devices: int) -> bool:

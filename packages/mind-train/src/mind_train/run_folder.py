@@ -39,7 +39,8 @@ LOCK = ".lock"
 # nan, or which rows are passed over, is about steps to come (``skip`` is checked by the trainer).
 FREE = {
     "train.save_every", "train.save_minutes", "train.save_async", "train.keep", "train.keep_every",
-    "train.evaluate_every", "train.device", "train.parallel", "train.tensorboard",
+    "train.evaluate_every", "train.device", "train.parallel", "train.shard_ranks",
+    "train.tensorboard",
     "train.micro_batch", "train.recompute", "train.cpu_kernels", "train.compile", "train.on_nan",
     "skip", "tracker",
 }  # fmt: skip

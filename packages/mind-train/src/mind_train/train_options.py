@@ -29,7 +29,8 @@ class TrainOptions:
     last 128 (0: never). ``recompute`` keeps only the blocks' inputs and computes the rest again.
     ``cpu_kernels`` trains on a plain processor with operations of our own, that are faster or keep
     less for the backward pass; false is plain torch, on any device.
-    ``compile`` has torch compile the blocks. ``parallel`` is ddp or fsdp, under torchrun.
+    ``compile`` has torch compile the blocks. ``parallel`` is ddp, fsdp or hsdp, under torchrun;
+    hsdp has a model in parts on each ``shard_ranks`` ranks (0: those of a node).
     A checkpoint is saved every ``save_every`` steps, and after ``save_minutes`` (0: not by the
     clock); ``keep`` is how many stay (0: all), beside those of each ``keep_every`` steps (0: none).
     ``on_nan`` says what follows a loss or gradient that is not finite: "stop", "skip" the step, or
@@ -66,6 +67,7 @@ class TrainOptions:
     device: str = "auto"
     dtype: str = "auto"
     parallel: str = "ddp"
+    shard_ranks: int = 0
     recompute: bool = False
     cpu_kernels: bool = True
     compile: bool = False
@@ -102,6 +104,10 @@ class TrainOptions:
         if not 0.0 <= self.dropout < 1.0:
             raise UsageError(
                 f"train.dropout {self.dropout:g} is not in [0, 1)", hint="0 is none, 0.1 is usual"
+            )
+        if self.shard_ranks < 0:
+            raise UsageError(
+                f"train.shard_ranks is {self.shard_ranks}", hint="0 takes the ranks of a node"
             )
         if self.lora_rank < 0 or self.lora_alpha <= 0:
             raise UsageError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,7 +26,13 @@ from mind_train.finite import overflowed
 from mind_train.flops import flops
 from mind_train.held_out import HeldOutSet
 from mind_train.interrupt import StepSaver, Stop, StopAsked, TrainingInterrupted
-from mind_train.loss_module import LossModule, compile_blocks, recompute_blocks, wrap
+from mind_train.loss_module import (
+    LossModule,
+    accumulating,
+    compile_blocks,
+    recompute_blocks,
+    wrap,
+)
 from mind_train.loss_scale import Counters, LossScale
 from mind_train.metrics import Metrics, describe, in_words
 from mind_train.mixture import Mixture
@@ -37,6 +42,7 @@ from mind_train.models.language_model import LanguageModel
 from mind_train.moving_average import MovingAverage
 from mind_train.rates import Rates
 from mind_train.rewinding import RewindAsked
+from mind_train.sharding import Fill
 from mind_train.spike_detector import SpikeDetector
 
 IN_VAIN = 8  # steps one after the other that are not finite: the weights are, or all rows
@@ -53,8 +59,10 @@ class Trainer:
         settings: Settings,
         machine: DeviceConfig,
         world: ProcessGroup | None = None,
+        fill: Fill | None = None,
     ) -> None:
-        self.model = model.to(machine.device).train()
+        # A model that is to be filled when it is cut has no weights to be moved.
+        self.model = (model if fill is not None else model.to(machine.device)).train()
         self.mixture, self.held_out = mixture, held_out
         self.settings, self.options = settings, settings.train
         self.machine, self.world = machine, world or ProcessGroup()
@@ -72,9 +80,11 @@ class Trainer:
         module = LossModule(self.model, self.options.z_loss, self.options.dropout)
         if self.world.size == 1 and self.options.cpu_kernels:
             module.add_directly()
-        self.module: nn.Module = wrap(module, self.world, self.options.parallel, machine.device)
+        self.module: nn.Module = wrap(module, self.world, self.options, machine)
         # FSDP2 swaps these for gathered ones while it computes; the optimizer keeps to these.
         self.parameters = dict(self.model.named_parameters())
+        if fill is not None:
+            fill(self.parameters)
         self.optimizer = settings.optimizer(self.model)
         self.rates.begin(self.optimizer)
         self.ema = MovingAverage(self.parameters, self.options.ema) if self.options.ema else None
@@ -258,17 +268,12 @@ class Trainer:
                 self.stop_if_asked()
             part = batch.part(start, start + self.micro_batch, device)
             last = start + self.micro_batch >= count
-            with self.kernels(), self.machine.precision(), self._accumulating(not last):
+            with self.kernels(), self.machine.precision(), accumulating(self.module, not last):
                 loss = self.module(part, scale)
                 loss.backward()
             losses.append(loss.detach())
         mean = float(torch.stack(losses).sum()) / factor / world.size
         return world.total([mean], device)[0], int(inputs)
-
-    def _accumulating(self, more: bool) -> AbstractContextManager[Any]:
-        """Let DDP wait with its exchange until the last micro-batch."""
-        no_sync = getattr(self.module, "no_sync", None)
-        return no_sync() if more and no_sync is not None else nullcontext()
 
     def clip(self) -> float:
         """Scale the gradient down to the recipe's norm; give the norm it had."""

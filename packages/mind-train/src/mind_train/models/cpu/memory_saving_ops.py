@@ -93,7 +93,9 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     if torch.is_grad_enabled() and is_plain(x, weight):
         out: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
         return out
-    return F.rms_norm(x.float(), weight.shape, weight, eps).to(x.dtype)
+    wide = x if x.dtype == torch.float64 else x.float()
+    # With a gain of another type torch has no fused kernel.
+    return F.rms_norm(wide, weight.shape, weight.to(wide.dtype), eps).to(x.dtype)
 
 
 class _Down(torch.autograd.Function):
