@@ -13,7 +13,7 @@ import orjson
 
 from mind_core import MindError
 from mind_core.files import atomic_file
-from mind_core.progress import said
+from mind_core.progress import duration, said
 from mind_train.finite import not_finite
 from mind_train.trackers.tracking import Tracking
 
@@ -141,6 +141,16 @@ def rewind(path: Path, step: int) -> None:
     with atomic_file(path) as file:
         for line in kept:
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def live_line(step: int, total: int, line: dict[str, Any], seconds: float) -> str:
+    """Say where a run stands, what its last step was, and the seconds that are left."""
+    parts = [
+        said("step {N}/{ALL}", N=f"{step:,}", ALL=f"{total:,}"),
+        in_words(line),
+        said("{N} left", N=duration(seconds)),
+    ]
+    return said(", ").join(parts)
 
 
 def in_words(line: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mind_core.progress import Progress, duration, log, said
+from mind_core.progress import Progress, log
 from mind_train.components import TOOL
 from mind_train.config import Settings
 from mind_train.data import Batch, stack
@@ -34,7 +34,7 @@ from mind_train.loss_module import (
     wrap,
 )
 from mind_train.loss_scale import Counters, LossScale
-from mind_train.metrics import Metrics, describe, in_words
+from mind_train.metrics import Metrics, describe, live_line
 from mind_train.mixture import Mixture
 from mind_train.models.cpu import cpu_kernels
 from mind_train.models.dropout import row_keys
@@ -132,15 +132,7 @@ class Trainer:
             metrics.write(line)
             done = counters.step - first
             left = (time.monotonic() - begun) / done * (self.total - counters.step)
-            progress.show(
-                said(", ").join(
-                    [
-                        said("step {N}/{ALL}", N=f"{counters.step:,}", ALL=f"{self.total:,}"),
-                        in_words(line),
-                        said("{N} left", N=duration(left)),
-                    ]
-                )
-            )
+            progress.show(live_line(counters.step, self.total, line, left))
             if self._is_measured(counters.step):
                 progress.clear()
                 self.measure(metrics, quiet)
