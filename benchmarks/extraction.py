@@ -5,7 +5,8 @@ text that a reader would expect) and `lang` on the records, the mean token F1 is
 language. The peers run in environments of their own, made on first use (see peers/).
 
 usage: python benchmarks/extraction.py [FILE.jsonl.zst]... [--pages 400] [--repeat 3]
-       [--only blocks,trafilatura] [--held-back] [--weights judge.npz] [--each pages.jsonl]
+       [--only blocks,trafilatura] [--held-back] [--most 100] [--weights judge.npz]
+       [--each pages.jsonl]
 
 With --held-back, only pages of the sites on which train_judge.py trains nothing are read; --weights
 are what it wrote without --all. --each writes a line for every page and extractor.
@@ -49,7 +50,7 @@ def run(name: str, files: list[str], options: list[str]) -> dict[str, Any]:
 
 def options_of(args: argparse.Namespace, name: str) -> list[str]:
     """Return the options of a worker."""
-    options = ["--pages", str(args.pages)]
+    options = ["--pages", str(args.pages), "--most", str(args.most)]
     if args.held_back:
         options.append("--held-back")
     if args.weights and name.startswith(OURS):
@@ -75,6 +76,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", default=",".join(NAMES))
     parser.add_argument("--held-back", action="store_true")
+    parser.add_argument(
+        "--most", type=int, default=1 << 30, help="pages of a file, drawn by a hash"
+    )
     parser.add_argument("--weights", help="of the judge of `blocks`, instead of those that ship")
     parser.add_argument("--each", type=Path, help="a line of JSON for every page and extractor")
     args = parser.parse_args()

@@ -1,7 +1,7 @@
 """Run one extractor over pages, in whichever environment has it, and print what it took.
 
 usage: python extraction_worker.py NAME FILE.jsonl.zst... [--pages 400] [--held-back]
-       [--weights judge.npz]
+       [--most 100] [--weights judge.npz]
 
 The line of JSON has CPU seconds, and for each page its id and, with `gold`, the precision, recall
 and F1 of its tokens, in the group of its file and language, or kind of page where
@@ -12,6 +12,7 @@ three are those of two bags of tokens. A page without gold text is right if noth
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import logging
@@ -99,6 +100,18 @@ def records(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines]
 
 
+def drawn(found: list[dict[str, Any]], held_back: bool, most: int) -> list[dict[str, Any]]:
+    """Return so many pages of a file, by a hash of their ids if it has more."""
+    pages = [
+        record
+        for record in found
+        if record.get("html") and (not held_back or is_held_back(site_of_record(record)))
+    ]
+    if len(pages) <= most:
+        return pages
+    return sorted(pages, key=lambda r: hashlib.sha256(str(r["id"]).encode()).digest())[:most]
+
+
 def scores(text: str, gold: str) -> tuple[float, float, float]:
     """Return precision, recall and F1 of two bags of tokens."""
     found, wanted = Counter(TOKEN.findall(text)), Counter(TOKEN.findall(gold))
@@ -127,14 +140,14 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--pages", type=int, default=400)
     parser.add_argument("--held-back", action="store_true")
+    parser.add_argument("--most", type=int, default=1 << 30)
     parser.add_argument("--weights")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    pages = [(file.name.split(".")[0], r) for file in args.files for r in records(file)]
     pages = [
-        (group, record)
-        for group, record in pages
-        if record.get("html") and (not args.held_back or is_held_back(site_of_record(record)))
+        (file.name.split(".")[0], record)
+        for file in args.files
+        for record in drawn(records(file), args.held_back, args.most)
     ][: args.pages]
     if args.weights:
         use_weights(args.weights)
