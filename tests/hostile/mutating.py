@@ -98,11 +98,15 @@ def _digits(data: bytes, chance: random.Random) -> tuple[bytes, bytes]:
 
 
 def _json_mutated(data: bytes, chance: random.Random) -> bytes | None:
-    """Alter one value of a JSON document, or None if it is none."""
+    """Alter one value of a JSON document, or of one line of many; None if it is none."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
-        return None
+        lines = data.split(b"\n")
+        place = chance.randrange(len(lines))
+        if len(lines) < 2 or (changed := _json_mutated(lines[place], chance)) is None:
+            return None
+        return b"\n".join([*lines[:place], changed, *lines[place + 1 :]])
     places: list[tuple[Any, Any]] = []
     waiting = [document]
     while waiting:

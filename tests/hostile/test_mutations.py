@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from folder_formats import make_folder_formats
 from formats import Format, make_formats
 from input_formats import make_input_formats
 from mutating import try_mutations
@@ -15,6 +16,7 @@ NAMES = (
     "scores.json", "YAML", "TOML", "benchmark", "WARC", "WARC.gz", "zip", "Parquet", "JSONL",
     "JSONL.zst", "JSONL.gz", "vocab.json", "Megatron", "datatrove", "OLMo", "Parquet rows", "Arrow",
     "Arrow stream", "CSV", "WET", "EPUB", "job", "documents", "quality", "plan", "runs", "RegMix",
+    "PDF", "CDX", "sft scores", "sketched index", "dedup job", "Llama", "run", "experiments",
 )  # fmt: skip
 SAMPLE = 30
 COUNT = int(os.environ.get("MIND_MUTATIONS", "10000"))
@@ -24,7 +26,8 @@ FIRST = int(os.environ.get("MIND_MUTATIONS_FIRST", "0"))
 @pytest.fixture(scope="module")
 def formats(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Format]:
     found = make_formats(sound, tmp_path_factory.mktemp("formats") / "sound")
-    return found | make_input_formats(tmp_path_factory.mktemp("inputs"))
+    found |= make_input_formats(tmp_path_factory.mktemp("inputs"))
+    return found | make_folder_formats(sound, tmp_path_factory.mktemp("folders"))
 
 
 def check(formats: dict[str, Format], work: Path, name: str, count: int, first: int = 0) -> None:

@@ -17,7 +17,7 @@ import orjson
 
 from mind_core.direct import cannot_write, descriptor_of, is_direct, write_directly
 from mind_core.errors import MindError
-from mind_core.whole_files import MAX_JSON_BYTES, read_whole
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole, refuse_link
 
 MANIFEST = "manifest.json"
 MAKERS = {
@@ -180,6 +180,7 @@ def read_manifest(folder: str | Path, *, format: str) -> dict[str, Any]:
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "does not exist"
         raise MindError(f"{folder} {what}", hint=maker or f"give a folder of format {format!r}")
+    refuse_link(folder / MANIFEST)
     if not (folder / MANIFEST).exists():
         raise MindError(
             f"{folder} has no {MANIFEST}: it is incomplete, or no {format!r} folder",
@@ -204,10 +205,11 @@ def sha256_file(path: str | Path) -> str:
 
 @contextmanager
 def open_lock(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to be locked, empty if it is new; a link is refused, nothing is truncated."""
-    flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    """Open a file to be locked, empty if it is new; a link or a pipe is refused, nothing is
+    truncated.
+    """
     try:
-        handle = os.open(path, flags, 0o600)
+        handle = _opened_here(path, os.O_RDONLY)
     except OSError as error:
         raise MindError(
             f"cannot open the lock {path}", cause=error.strerror, hint="remove it if it is a link"
@@ -217,12 +219,23 @@ def open_lock(path: Path) -> Iterator[BinaryIO]:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open a file to read and to append to; a new one is for its owner alone, a link is refused.
+    """Open a file to read and to append to; a new one is for its owner alone, a link or a pipe is
+    refused.
 
     For logs of what was asked and answered. Raises `OSError` if it cannot be opened.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags, 0o600), "a+b")
+    return os.fdopen(_opened_here(path, os.O_RDWR | os.O_APPEND), "a+b")
+
+
+def _opened_here(path: Path, flags: int) -> int:
+    """Open or make a regular file by its own name; raise `OSError` for a link, pipe or device."""
+    # A pipe would wait for its other end.
+    more = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, flags | more, 0o600)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return handle
 
 
 def make_folder(path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_core.files import note_source
+from mind_core.whole_files import MAX_JSON_BYTES
 
 STEP = "step"
 
@@ -108,7 +109,15 @@ def load_recipe(name: str, package: str) -> Recipe:
     path = Path(name)
     if path.suffix == ".toml" or path.exists():
         try:
-            text = path.read_text("utf-8")
+            with path.open("rb") as file:  # also the shell's `<(…)`
+                data = file.read(MAX_JSON_BYTES + 1)
+            if len(data) > MAX_JSON_BYTES:
+                raise UsageError(
+                    f"recipe {name} is too large to be read",
+                    cause=f"at most {MAX_JSON_BYTES:,} bytes are read of a recipe",
+                    hint="check which file was meant",
+                )
+            text = data.decode("utf-8").replace("\r\n", "\n")
         except OSError as error:
             shipped = ", ".join(recipe_names(package))
             hint = f"give the path of a file, or the name of a built-in one: {shipped}"
@@ -137,7 +146,7 @@ def parse_recipe(text: str, name: str) -> Recipe:
     """Parse TOML into a recipe; raise `UsageError` with the position of what is wrong."""
     try:
         return Recipe(name, tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number of thousands of digits
         raise UsageError(f"recipe {name} is not TOML", cause=str(error)) from None
     except RecursionError:
         raise UsageError(f"recipe {name} is nested too deeply") from None
@@ -176,5 +185,5 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 def _toml_value(raw: str) -> Any:
     try:
         return tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return raw

@@ -10,12 +10,13 @@ import os
 import shutil
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, sha256_file
+from mind_core.whole_files import refuse_link
 
 _HINT = "take the folder from a source that you trust, or make it again"
 
@@ -38,7 +39,7 @@ def path_in(folder: str | Path, name: object) -> Path:
     path = Path(folder)
     for part in parts:
         path = path / part
-        _refuse_link(path)
+        refuse_link(path)
     return path
 
 
@@ -117,7 +118,8 @@ def check_links(folder: str | Path) -> None:
 
 
 def check_leads_inside(folder: str | Path, paths: Iterable[str | Path]) -> None:
-    """Raise `MindError` for one of the paths found in a folder that is a link out of it.
+    """Raise `MindError` for one of the paths found in a folder that is a link out of it, a pipe or
+    a device.
 
     Links into the `blobs` beside `snapshots` stay: Hugging Face's cache is made of them.
     """
@@ -133,6 +135,32 @@ def check_leads_inside(folder: str | Path, paths: Iterable[str | Path]) -> None:
                 cause=f"it leads to {path.resolve()}",
                 hint="name the file itself, or put it in the link's place, if you trust the folder",
             )
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue  # missing, which is told by whoever opens it
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise MindError(f"{path} is no regular file", hint=_HINT)
+
+
+def check_stays_inside(folder: str | Path) -> None:
+    """Raise `MindError` for a folder with a link out of it, however deep; one that is not there
+    has none.
+
+    For folders that a tool goes on in, whoever they are from: what it writes, replaces or removes
+    by a name would be a file elsewhere.
+    """
+    waiting = [Path(folder)]
+    while waiting:
+        place = waiting.pop()
+        links: list[str] = []
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    links.append(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+        check_leads_inside(folder, links)
 
 
 def copy_files(source: str | Path, target: str | Path) -> None:
@@ -141,11 +169,11 @@ def copy_files(source: str | Path, target: str | Path) -> None:
     Raises `MindError` for a link, a device or a pipe: what it leads to is no part of the folder.
     """
     source, target = Path(source), Path(target)
-    _refuse_link(source)
+    refuse_link(source)
     target.mkdir()
     for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
         path = source / entry.name
-        _refuse_link(path)
+        refuse_link(path)
         if entry.is_dir(follow_symlinks=False):
             copy_files(path, target / entry.name)
         elif entry.is_file(follow_symlinks=False):
@@ -187,19 +215,6 @@ def as_written(what: object, hint: str = _HINT) -> Iterator[None]:
             cause=f"{type(error).__name__}: {said:.300}",
             hint=hint,
         ) from error
-
-
-def _refuse_link(path: Path) -> None:
-    try:
-        mode = path.lstat().st_mode
-    except OSError:
-        return  # missing, which is told by whoever opens it
-    if stat.S_ISLNK(mode):
-        raise MindError(
-            f"{path} is a link, which is not followed",
-            cause="it could lead to any file of this machine",
-            hint="put the file itself in its place if you trust the folder",
-        )
 
 
 def _names_in(folder: Path, name: str) -> list[str]:

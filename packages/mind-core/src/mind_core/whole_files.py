@@ -44,6 +44,20 @@ def read_whole(path: str | Path, max_bytes: int = MAX_BYTES) -> bytes:
     return data
 
 
+def refuse_link(path: Path) -> None:
+    """Raise `MindError` for a link; what is missing is told by whoever opens it."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return
+    if stat.S_ISLNK(mode):
+        raise MindError(
+            f"{path} is a link, which is not followed",
+            cause="it could lead to any file of this machine",
+            hint="put the file itself in its place if you trust the folder",
+        )
+
+
 def index_bound(data: Path) -> int:
     """Return the most bytes of an index of a file: 20 a document, which has a byte at least."""
     return (1 << 20) + 20 * data.stat().st_size

@@ -21,7 +21,7 @@ import xxhash
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
 from mind_core.locks import take_lock
-from mind_core.untrusted import as_written, inside
+from mind_core.untrusted import as_written, check_stays_inside, inside
 from mind_dedup.config import DedupConfig
 from mind_dedup.index_columns import SETS, ShortKeys, for_index, goes_back
 from mind_dedup.signature import cut_of, threshold_of
@@ -65,6 +65,7 @@ def segments_of(folder: Path, manifest: Mapping[str, Any]) -> Iterator[RecordBlo
 def index_lock(folder: Path) -> Iterator[None]:
     """Hold an index for extending; raise `MindError` if another process does."""
     check_free(folder)
+    check_stays_inside(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open_lock(folder / _LOCK) as lock:
         if not take_lock(lock):
@@ -97,6 +98,8 @@ def add_segment(
 ) -> None:
     """Write blocks as a segment, and name it in a manifest, which is not written yet."""
     name = f"segment-{manifest['next']:06}.mdx"
+    if any(segment["file"] == name for segment in manifest["segments"]):
+        raise _damaged(folder / MANIFEST, f"its next segment, {name}, is one that it names")
     manifest["next"] += 1
     size, checksum = _write(folder / name, manifest["scheme"], blocks)
     segment = {"file": name, "bytes": size, "checksum": checksum, "records": records}

@@ -16,6 +16,7 @@ from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_eval.benchmarks.benchmark import Benchmark, check_task_file, names_file
 from mind_eval.gates import CUT, Gate
 from mind_eval.options import RunOptions
+from mind_eval.prompts.bounded_yaml import DAMAGES, BoundedLoader
 from mind_eval.suites import averages_of, make_benchmarks, small_of
 
 HELDOUT = "heldout"
@@ -108,12 +109,12 @@ def _task_name(path: Path) -> str:
     check_task_file(path)
     try:
         config: Any = yaml.load(read_whole(path, MAX_JSON_BYTES).decode("utf-8"), Loader=_NamesOnly)
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except DAMAGES:
         return ""
     return str(config.get("task", "")) if isinstance(config, dict) else ""
 
 
-class _NamesOnly(yaml.SafeLoader):  # type: ignore[misc]  # it has no types
+class _NamesOnly(BoundedLoader):
     """Read YAML as data: what `!function` names is not looked up."""
 
 

@@ -12,8 +12,10 @@ from mind_core import MindError, Record
 from mind_core.errors import UsageError
 from mind_core.files import read_json, read_manifest
 from mind_core.stream import check_inputs, read_records
+from mind_core.untrusted import as_written, inside
 
 ALL = "all"
+REFERENCE_AGAIN = "`mind-sft-select reference` makes one"
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,16 @@ def read_reference(path: Path, scorer: Any = None) -> dict[str, float]:
     found = read_json(path)
     if not isinstance(found, dict) or found.get("format") != "mind-sft-reference":
         raise UsageError(f"{path} is no reference", hint="`mind-sft-select reference` makes one")
-    theirs, mine = str(found["model"]["fingerprint"]), getattr(scorer, "fingerprint", None)
+    with as_written(path, REFERENCE_AGAIN):
+        theirs = str(found["model"]["fingerprint"])
+        values = {str(language): row["value"] for language, row in found[found["uses"]].items()}
+    mine = getattr(scorer, "fingerprint", None)
     if mine is not None and not theirs.startswith(str(mine)[:12]):
         raise UsageError(
             f"{path} was measured under another checkpoint",
             cause=f"its weights are {theirs[:12]}…, those of the model are {str(mine)[:12]}…",
             hint="measure the reference under the same --model",
         )
-    values = {language: row["value"] for language, row in found[found["uses"]].items()}
     for language, value in values.items():
         if not isinstance(value, (int, float)) or not math.isfinite(value):
             raise MindError(f"{path}: the reference of language {language} is no finite number")
@@ -120,16 +124,18 @@ def _own(scorer: Any) -> Callable[[Iterator[Record]], dict[str, float]]:
 def _from_scores(folder: Path, scorer: Any) -> dict[str, float]:
     manifest = read_manifest(folder, format="mind-scores")
     metric, mine = getattr(scorer, "metric", None), str(getattr(scorer, "fingerprint", "unknown"))
-    theirs = str(manifest["model"]["fingerprint"])
+    with as_written(folder):
+        theirs = str(manifest["model"]["fingerprint"])
     if metric is None or mine != theirs:
         raise UsageError(
             f"{folder} holds the scores of another checkpoint",
             cause=f"its weights are {theirs[:12]}…, those of the model are {mine[:12]}…",
             hint="run mind-eval on the same --model, or give a file of held-out texts",
         )
-    held = read_json(folder / "scores.json").get("heldout") or {}
-    groups = {**held.get("languages", {}), ALL: held.get("all", {})}
-    return {language: values[metric] for language, values in groups.items() if values.get(metric)}
+    with as_written(folder):
+        held = read_json(inside(folder, "scores.json")).get("heldout") or {}
+        groups = {**held.get("languages", {}), ALL: held.get("all", {})}
+        return {name: values[metric] for name, values in groups.items() if values.get(metric)}
 
 
 def _checked(reference: Reference) -> Reference:

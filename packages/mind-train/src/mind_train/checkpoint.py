@@ -80,7 +80,8 @@ def load_checkpoint(
     settle_vector_functions()
     found, manifest = find_checkpoint(Path(folder))
     architecture, config = read_config(found, plugins)
-    model = bare_model(config)
+    with as_written(found / CONFIG):
+        model = bare_model(config)
     load_weights(model, found)
     with as_written(found / MANIFEST):
         step, fingerprint = int(manifest["step"]), str(manifest["files"][MODEL]["sha256"])

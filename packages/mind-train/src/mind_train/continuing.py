@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mind_core.errors import MindError, UsageError
 from mind_core.files import read_json
 from mind_core.recipe import Recipe
+from mind_core.untrusted import as_written
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_train.run_folder import INPUTS, RECIPE, all_differences, read_recipe
 
@@ -67,10 +68,11 @@ def base_recipe(spec: str, run: Path | None) -> tuple[str, dict[str, Any]]:
             f"{folder} is no run, nor a checkpoint in one: {path} is missing",
             hint="name a run folder of `mind-train pretrain`, with @STEP for one of its steps",
         )
-    values = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
-    values.pop("model", None)
-    if "phase" in values:
-        values["train"]["steps"] = 0  # the phases say it, also where they are changed
+    with as_written(path):
+        values = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
+        values.pop("model", None)
+        if "phase" in values:
+            values["train"]["steps"] = 0  # the phases say it, also where they are changed
     return str(path), values
 
 
@@ -90,8 +92,20 @@ def begun(run: Path | None) -> Start | None:
     """Read from a run that has begun where it had gone on from; None if it had not."""
     if run is None or not ((run / INPUTS).is_file() and (run / RECIPE).is_file()):
         return None
-    kept = read_json(run / INPUTS).get(CONTINUED)
-    return None if kept is None else Start(**kept)
+    with as_written(run / INPUTS):
+        kept = dict(read_json(run / INPUTS)).get(CONTINUED)
+        return None if kept is None else _checked(Start(**kept))
+
+
+def _checked(start: Start) -> Start:
+    """Raise what Python raises for a start whose parts are not of their kinds."""
+    if type(start.step) is not int or not isinstance(start.changes, dict):
+        raise TypeError("step or changes")
+    for kept in start.history:
+        numbers = (kept["steps"], kept["batch"], kept["planned"], *kept["weights"].values())
+        if any(type(number) is not int or number < 0 for number in numbers):
+            raise ValueError(f"history: {kept!r:.80}")
+    return start
 
 
 def find_start(spec: str, recipe: Recipe) -> Start:
@@ -111,7 +125,8 @@ def find_start(spec: str, recipe: Recipe) -> Start:
         folder = wanted
     run = _run_of(folder)
     found, manifest = find_checkpoint(folder)
-    saved = read_json(found / TRAINER)
+    with as_written(found / TRAINER):
+        saved = dict(read_json(found / TRAINER))
     if "history" not in saved:
         raise MindError(
             f"{found} does not say what had been read",
@@ -135,8 +150,9 @@ def find_start(spec: str, recipe: Recipe) -> Start:
                 else "the place in every source follows from it",
                 hint="leave it as it was; --from takes the weights alone",
             )
-    return Start(int(manifest["step"]), str(manifest["fingerprint"]), saved["history"],
-                 changes, found)  # fmt: skip
+    with as_written(found):
+        return _checked(Start(int(manifest["step"]), str(manifest["fingerprint"]),
+                              saved["history"], changes, found))  # fmt: skip
 
 
 def check_shards(found: Path, shards: Folders, fingerprint: str) -> None:
@@ -144,7 +160,9 @@ def check_shards(found: Path, shards: Folders, fingerprint: str) -> None:
     from mind_train.checkpoint import TRAINER
     from mind_train.shards import said
 
-    if read_json(found / TRAINER)["inputs"].get("shards") != fingerprint:
+    with as_written(found / TRAINER):
+        before = read_json(found / TRAINER)["inputs"].get("shards")
+    if before != fingerprint:
         raise MindError(
             f"{said(shards)} is not what the run was trained on",
             cause="a place in other text means nothing",

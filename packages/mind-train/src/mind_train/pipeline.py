@@ -10,17 +10,10 @@ from pathlib import Path
 import torch
 
 from mind_core import MindError
-from mind_core.files import read_json, write_manifest
+from mind_core.files import write_manifest
 from mind_core.progress import Progress, duration, log
 from mind_core.summary import version_of
-from mind_train.checkpoint import (
-    STATE,
-    TRAINER,
-    find_checkpoint,
-    keep_newest,
-    load_weights,
-    read_config,
-)
+from mind_train.checkpoint import find_checkpoint, keep_newest, load_weights, read_config
 from mind_train.components import TOOL
 from mind_train.distributed import ProcessGroup, process_group
 from mind_train.hookspecs import TrackedRun
@@ -28,7 +21,6 @@ from mind_train.huggingface import folder
 from mind_train.huggingface.model import HuggingFaceModel
 from mind_train.interrupt import refuse_stopped, stop_on_signals
 from mind_train.jobs import Job, prepare_pretrain, prepare_sft
-from mind_train.loss_scale import Counters
 from mind_train.metrics import (
     METRICS,
     Metrics,
@@ -44,10 +36,9 @@ from mind_train.models.kernels import describe_attention
 from mind_train.models.plain_module import build_model
 from mind_train.rewinding import RewindAsked, decide, newest_of_course, rewinds_of
 from mind_train.run_folder import is_complete, only_one, open_run
+from mind_train.saved_state import take_over
 from mind_train.saving import Saver, save_step
 from mind_train.sharding import described, freshly_drawn, from_checkpoint, starts_in_parts
-from mind_train.state import unpack_state
-from mind_train.tensor_file import open_tensors
 from mind_train.trackers.tracking import Tracking
 from mind_train.trainer import Trainer
 
@@ -114,7 +105,7 @@ def _train(
     trainer.first = 0 if job.start is None else job.start.step
     trainer.passed |= {n for one in world.from_first(rewinds_of(run)) for n in one.steps()}
     if found is not None:
-        _take_over(trainer, found)
+        take_over(trainer, found)
     if existed:
         _resume(run, job, trainer)
     if goes_on:  # from here on it does not need the run that it comes from
@@ -177,24 +168,6 @@ def _beginning(run: Path, job: Job) -> Path:
             "or another folder",
         )
     return job.start.checkpoint
-
-
-def _take_over(trainer: Trainer, found: Path) -> None:
-    """Take the optimizer's state and the counters from a checkpoint, whose weights are loaded."""
-    saved = read_json(found / TRAINER)
-    with open_tensors(found / STATE) as file:
-        unpack_state(trainer.parameters, trainer.optimizer, file, saved["state"])
-    trainer.start_from(Counters(**saved["counters"]))
-    if trainer.ema is not None:
-        trainer.ema.load(found)
-    done = trainer.counters.step
-    before = {n for n in saved.get("passed", []) if n <= done}
-    if odd := sorted(before ^ {n for n in trainer.passed if n <= done}):
-        raise MindError(
-            f"[[skip]] is about step {odd[0]:,}, and step {done:,} is done",
-            cause="what a step has learned cannot be passed over afterwards, nor the other way",
-            hint="skip later steps, or go on from an earlier one: --continue RUN@STEP",
-        )
 
 
 def _resume(run: Path, job: Job, trainer: Trainer) -> None:

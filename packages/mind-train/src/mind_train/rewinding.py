@@ -14,6 +14,7 @@ from pathlib import Path
 from mind_core import MindError
 from mind_core.files import MANIFEST, read_json, sync_folder, write_json
 from mind_core.progress import log
+from mind_core.untrusted import as_written
 from mind_train.checkpoint import TRAINER, checkpoints, sound_checkpoints
 from mind_train.components import TOOL
 
@@ -47,7 +48,17 @@ class Rewound:
 def rewinds_of(run: Path) -> list[Rewound]:
     """Read what was decided in a run so far."""
     path = run / REWINDS
-    return [Rewound(**kept) for kept in read_json(path)] if path.exists() else []
+    if not path.exists():
+        return []
+    with as_written(path):
+        found = [Rewound(**kept) for kept in read_json(path)]
+        for one in found:
+            numbers = (one.at, one.to, one.first, one.last)
+            if any(type(number) is not int or number < 0 for number in numbers):
+                raise ValueError(f"{one!r:.120}")
+            if len(one.steps()) > one.at + 1:
+                raise ValueError(f"step {one.at} passes over {len(one.steps()):,} steps")
+        return found
 
 
 def newest_of_course(run: Path, before: int | None = None) -> Path | None:
@@ -57,8 +68,9 @@ def newest_of_course(run: Path, before: int | None = None) -> Path | None:
     """
     decided = rewinds_of(run)
     for folder, manifest in sound_checkpoints(run):
-        step = int(manifest["step"])
-        known = int(read_json(folder / TRAINER).get("rewinds", 0))
+        with as_written(folder):
+            step = int(manifest["step"])
+            known = int(read_json(folder / TRAINER).get("rewinds", 0))
         given_up = any(step > later.to for later in decided[known:])
         if not given_up and (before is None or step <= before):
             return folder

@@ -26,7 +26,7 @@ from mind_core.files import (
 )
 from mind_core.locks import take_lock
 from mind_core.recipe import Recipe
-from mind_core.untrusted import check_leads_inside
+from mind_core.untrusted import as_written, check_stays_inside
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_train.train_options import DataOptions, TrainOptions, defaults_of
 
@@ -66,7 +66,7 @@ def only_one(run: Path) -> Iterator[None]:
     _refuse_foreign(run)
     make_folder(run)
     # What a run writes and removes stays in its folder, whoever the folder is from.
-    check_leads_inside(run, [*run.glob("*"), *run.glob("*/*")])
+    check_stays_inside(run)
     with open_lock(run / LOCK) as lock:
         if not take_lock(lock):
             raise MindError(
@@ -96,7 +96,8 @@ def check_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
         if not run.exists():
             check_folder(run)
         return False
-    known = read_json(run / INPUTS)
+    with as_written(run / INPUTS):
+        known = dict(read_json(run / INPUTS))
     if known.get("command") != inputs.get("command"):
         raise MindError(
             f"{run} holds a run of `mind-train {known.get('command')}`", hint="give another folder"
@@ -120,7 +121,10 @@ def read_recipe(run: Path) -> dict[str, Any]:
 
     So a run that an earlier version has begun goes on with this one.
     """
-    return _with_defaults(tomllib.loads(read_whole(run / RECIPE, MAX_JSON_BYTES).decode("utf-8")))
+    with as_written(run / RECIPE):
+        return _with_defaults(
+            tomllib.loads(read_whole(run / RECIPE, MAX_JSON_BYTES).decode("utf-8"))
+        )
 
 
 def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,10 @@ an index server, or rows of Common Crawl's columnar index (`warc_filename`, `war
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +25,7 @@ from mind_core.formats.warc_bytes import CHUNK, pieces_of
 from mind_core.formats.warc_records import WANTED, WarcRecord, records_of
 from mind_core.records import encode
 from mind_core.stream import check_inputs, read_batches
+from mind_core.untrusted import check_leads_inside
 
 _STANDARD = tuple("NbamskrMSVg")
 """The fields of a CDX file that does not say them in its first line (Internet Archive, 2015)."""
@@ -99,6 +103,8 @@ def _page(line: bytes, fields: Sequence[str], archives: _Archives, position: str
             "says where archives lie"
         )
         return refused("missing_archive", cause, line)
+    except MindError as error:
+        return refused("missing_archive", f"{error.message}: {error.cause}", line)
     if place.url:
         found.headers.setdefault("warc-target-uri", place.url)
     return encode(record_of(found, position))
@@ -151,7 +157,11 @@ class _Archives:
             file.close()
 
     def record_at(self, place: RecordPlace) -> WarcRecord:
-        """Return the record at a place, one with `damage` if there is none; may raise `OSError`."""
+        """Return the record at a place, one with `damage` if there is none.
+
+        Raises `OSError` for an archive that is not there, `MindError` for one that is a link out of
+        the folder, a pipe or a device.
+        """
         file = self._file(place.archive)
         file.seek(place.offset)
         source = _Range(file, place.length)
@@ -171,16 +181,29 @@ class _Archives:
         if archive in self._open:
             self._open.move_to_end(archive)
             return self._open[archive]
+        if "\0" in archive:
+            raise OSError(errno.EINVAL, "it is no name of a file")
         name = PurePosixPath(archive)
         inside = not name.is_absolute() and ".." not in name.parts
         path = self.folder / name if inside else self.folder / name.name
         if not path.is_file():
             path = self.folder / name.name
-        file = path.open("rb")
+        check_leads_inside(self.folder, [path, *_between(self.folder, path)])
+        # A pipe would wait for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.fdopen(handle, "rb")
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            file.close()
+            raise MindError(f"{path} is refused", cause="it is no regular file")
         if len(self._open) >= _OPEN_FILES:
             self._open.popitem(last=False)[1].close()
         self._open[archive] = file
         return file
+
+
+def _between(folder: Path, path: Path) -> list[Path]:
+    """Return the folders between a folder and what lies in it."""
+    return [one for one in path.parents if one != folder and one.is_relative_to(folder)]
 
 
 @dataclass

@@ -16,7 +16,7 @@ from mind_core.direct import cannot_write
 from mind_core.errors import MindError
 from mind_core.files import MANIFEST, make_folder, read_json, write_json
 from mind_core.tasks import ATTEMPTS, DONE, FAILED, PLAN, WORK
-from mind_core.untrusted import as_written, path_in
+from mind_core.untrusted import as_written, check_stays_inside, path_in
 
 _DIGITS = 6
 
@@ -85,6 +85,7 @@ class TaskFolder:
         with suppress(FileNotFoundError, NotADirectoryError):
             for name in os.listdir(self.path):  # noqa: PTH208 - names alone
                 path_in(self.path, name)
+        check_stays_inside(self.path)
 
     def failed(self) -> dict[int, dict[str, Any]]:
         """Return what is known of tasks that failed and were not done since."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,12 +20,17 @@ from mind_core.tasks import FORMAT, OUTPUT, PLAN
 from mind_core.untrusted import as_written, check_leads_inside, inside
 from mind_core.whole_files import MAX_BYTES
 
+_STARS = re.compile(r"\*{2,}")
 CONTENTS = (
     ".jsonl", ".json", ".ndjson", ".warc", ".wet", ".parquet", ".arrow", ".csv", ".tsv",
 )  # fmt: skip
 PACKED = ("", ".zst", ".gz", ".bz2", ".xz")
 SUFFIXES = tuple(content + packed for content in CONTENTS for packed in PACKED)
 """Names of the files that are taken out of a folder; a file that is named itself may have any."""
+
+
+MAX_NAME = 4096
+"""Characters of a path: Linux takes no longer one."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,11 @@ def _listed(path: Path) -> Iterable[str]:
     except UnicodeDecodeError as error:
         raise MindError(f"{path} is no list of names", cause=error, hint="UTF-8, a name a line") \
             from None  # fmt: skip
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_NAME:
+            raise MindError(
+                f"{path}: line {number} is no name of a file", cause=f"over {MAX_NAME:,} characters"
+            )
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -103,9 +114,8 @@ def _files_of(item: str, tool: str) -> list[str]:
         return _at_address(item, tool)
     if Path(item).is_dir():
         return _in_folder(Path(item), tool)
-    if not Path(item).exists() and glob.has_magic(item):
-        named = glob.glob(item, recursive=True)  # noqa: PTH207 - relative or absolute, as given
-        found = sorted(path for path in named if Path(path).is_file())
+    if "\0" not in item and not Path(item).exists() and glob.has_magic(item):
+        found = _matching(item)
         if not found:
             raise MindError(f"no file is named like {item}", hint="check the path")
         return found
@@ -125,6 +135,29 @@ def _at_address(item: str, tool: str) -> list[str]:
     if not ours:
         raise MindError(f"{item} holds no file of records", hint="name files, or a pattern")
     return ours
+
+
+def _matching(pattern: str) -> list[str]:
+    """Return the files that a pattern names, by name; `**` goes through no link, no folder twice,
+    and no name with a dot is taken unless the pattern says one.
+
+    Two links to the folder that they lie in would be 2^40 ways for a search that follows them.
+    """
+    # Only a whole part `**` goes on below; elsewhere it is `*`, as a shell has it.
+    parts = [one if one == "**" else _STARS.sub("*", one) for one in Path(pattern).parts]
+    first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+    magic = [part for part, before in zip(parts[first:], ["", *parts[first:]], strict=False)
+             if part != "**" or before != "**"]  # fmt: skip
+    above = Path(*parts[:first])
+    wanted = "/".join([*magic, "*"] if magic[-1] == "**" else magic)
+    hidden = any(part.startswith(".") for part in magic)
+    found = {str(path) for path in above.glob(wanted)
+             if path.is_file() and (hidden or not _is_hidden(path, above))}  # fmt: skip
+    return sorted(found)
+
+
+def _is_hidden(path: Path, above: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(above).parts)
 
 
 def _in_folder(folder: Path, tool: str) -> list[str]:

@@ -212,7 +212,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
     path = folder / RULES
     try:
         rules = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise MindError(f"{path} is not TOML", cause=error) from None
     for name in ("shipped", "authors", "measure", "categories"):
         if not isinstance(rules.get(name, {}), dict):

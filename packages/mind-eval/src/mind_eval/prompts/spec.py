@@ -22,6 +22,7 @@ from mind_core.untrusted import inside
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_eval.benchmarks.benchmark import FOLDER, Benchmark, check_task_file, imported
 from mind_eval.benchmarks.rows import Row
+from mind_eval.prompts.bounded_yaml import DAMAGES, BoundedLoader
 from mind_eval.prompts.templates import CHOICES, TARGET, TEXT, FieldTemplate
 
 MULTIPLE_CHOICE, LOGLIKELIHOOD, GENERATE_UNTIL = (
@@ -137,8 +138,8 @@ def read_config(path: Path, depth: int = 0) -> dict[str, Any]:
     """Read a YAML file with what it includes."""
     check_task_file(path)
     try:
-        config = yaml.safe_load(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        config = yaml.load(read_whole(path, MAX_JSON_BYTES).decode("utf-8"), BoundedLoader)
+    except DAMAGES as error:
         raise MindError(
             f"{path} cannot be read as a task",
             cause=" ".join(str(error).split()),

@@ -16,12 +16,13 @@ from mind_core import MindError
 from mind_core.errors import UsageError
 from mind_core.untrusted import inside
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole
+from mind_eval.prompts.bounded_yaml import DAMAGES, BoundedLoader
 
 ALLOW = "--allow-task-code"
 _DEEPEST = 10
 
 
-class _DataOnly(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+class _DataOnly(BoundedLoader):
     """YAML as data."""
 
 
@@ -50,7 +51,7 @@ def _check(path: Path, depth: int) -> None:
         config = yaml.load(read_whole(path, MAX_JSON_BYTES), _DataOnly)
     except _Code as error:
         raise _code(path, str(error)) from None
-    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
+    except (*DAMAGES, OSError) as error:
         raise MindError(
             f"{path} cannot be read as a task", cause=" ".join(str(error).split())[:300]
         ) from error

@@ -102,11 +102,10 @@ def _figures(
 def _recipe(training: Path) -> dict[str, Any]:
     """Return the recipe of a training run; fine-tuning takes its model from a checkpoint."""
     path = training / "recipe.toml"
-    return (
-        tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
-        if path.exists()
-        else {"model": {}}
-    )
+    if not path.exists():
+        return {"model": {}}
+    with as_written(path):
+        return tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
 
 
 def _tokens(run: Path) -> int:

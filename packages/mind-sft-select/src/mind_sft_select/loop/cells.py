@@ -17,12 +17,14 @@ from mind_core.files import read_json, write_json
 from mind_core.output import write_records
 from mind_core.progress import Progress
 from mind_core.runner import StreamOptions
-from mind_sft_select.loop.margins import MARGINS, measure_margins
+from mind_core.untrusted import as_written, inside
+from mind_sft_select.loop.margins import MARGINS, columns, measure_margins
 from mind_sft_select.loop.plan_file import LoopPlan
 from mind_sft_select.scoring.answer_model import AnswerModel
 from mind_sft_select.scoring.templates import ConversationTemplate
 
 TOOL = "mind-sft-select"
+AGAIN = "give another -o folder"
 RECORDS, SHARDS, RUN, RESULT = "records.jsonl.zst", "shards", "run", "cell.json"
 
 
@@ -48,15 +50,7 @@ def run_cell(
     """Tune and evaluate one cell, or read what was done before."""
     keys = [str(record.get("id", number)) for number, record in enumerate(items)]
     if (folder / RESULT).is_file():
-        found = read_json(folder / RESULT)
-        if found["keys"] != keys or found["tokens"] != tokens:
-            raise MindError(
-                f"{folder} was made of other records or items", hint="give another -o folder"
-            )
-        return TunedModel(
-            arm, seed, folder, tokens, found["fingerprint"], np.array(found["losses"]),
-            found.get(MARGINS, ()),
-        )  # fmt: skip
+        return _read_cell(folder, arm, seed, tokens, keys)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORDS).is_file():
         write_records(folder / RECORDS, chosen)
@@ -68,6 +62,20 @@ def run_cell(
                                  "losses": losses.tolist(),
                                  **({MARGINS: margins} if plan.benchmarks else {})})  # fmt: skip
     return TunedModel(arm, seed, folder, tokens, fingerprint, losses, margins)
+
+
+def _read_cell(folder: Path, arm: str, seed: int, tokens: int, keys: list[str]) -> TunedModel:
+    with as_written(folder / RESULT, AGAIN):
+        found = read_json(inside(folder, RESULT))
+        if found["keys"] != keys or found["tokens"] != tokens:
+            raise MindError(f"{folder} was made of other records or items", hint=AGAIN)
+        losses = np.array(found["losses"], dtype=np.float64)
+        if losses.shape != (len(keys),) or not np.isfinite(losses).all():
+            raise ValueError("the losses are no finite number for each item")
+        margins = found.get(MARGINS, ())
+        if not all(np.isfinite(column).all() for column in columns(margins)[1:]):
+            raise ValueError("the margins are no finite numbers")
+        return TunedModel(arm, seed, folder, tokens, str(found["fingerprint"]), losses, margins)
 
 
 def tune(plan: LoopPlan, folder: Path, seed: int) -> None:

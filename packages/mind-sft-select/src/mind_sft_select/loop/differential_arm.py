@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from mind_core import MindError
 from mind_core.files import read_json, write_json
+from mind_core.untrusted import as_written
 from mind_sft_select.choosing import Chosen, within
-from mind_sft_select.loop.cells import RUN, TunedModel
+from mind_sft_select.loop.cells import AGAIN, RUN, TunedModel
 from mind_sft_select.loop.plan_file import DIFFERENTIAL
 from mind_sft_select.loop.state import Loop
 from mind_sft_select.score_stats import rank_correlation
@@ -35,12 +36,14 @@ def differentials(loop: Loop, tuned: TunedModel, say: Callable[[str], None]) -> 
     """
     path = loop.folder / FILE
     if path.is_file():
-        kept = read_json(path)
-        if kept["tuned"] != tuned.fingerprint or len(kept["values"]) != len(loop.data.records):
-            raise MindError(
-                f"{path} was measured with another model or pool", hint="give another -o folder"
-            )
-        return np.array(kept["values"], dtype=np.float64)  # null is NaN
+        with as_written(path, AGAIN):
+            kept = read_json(path)
+            if kept["tuned"] != tuned.fingerprint or len(kept["values"]) != len(loop.data.records):
+                raise MindError(f"{path} was measured with another model or pool", hint=AGAIN)
+            known: Floats = np.array(kept["values"], dtype=np.float64)  # null is NaN
+            if known.ndim != 1 or np.isinf(known).any():
+                raise ValueError("the values are no list of finite numbers")
+            return known
     from mind_eval.models.model import open_model, usable_device
 
     say(f"scoring the pool under {tuned.arm}, seed {tuned.seed}, for {DIFFERENTIAL}")

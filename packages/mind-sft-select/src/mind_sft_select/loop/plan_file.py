@@ -11,6 +11,8 @@ from typing import Any
 from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
 from mind_core.stream import check_inputs
+from mind_core.untrusted import as_written
+from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_sft_select.choosing import BASELINES
 from mind_sft_select.scoring.answer_model import LONG, check_choice, check_model
 
@@ -102,8 +104,8 @@ def read_plan(path: Path, scale: str | None = None) -> LoopPlan:
     Raises `MindError` for a file that cannot be read, `UsageError` for an unknown or missing key.
     """
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        values: dict[str, Any] = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise MindError(f"cannot read the plan {path}", cause=error) from None
     known = {f.name: f for f in dataclasses.fields(LoopPlan) if f.name != "base"}
     for key in values:
@@ -123,6 +125,7 @@ def read_plan(path: Path, scale: str | None = None) -> LoopPlan:
             values[key] = tuple(value)
         elif isinstance(default, int) and (not isinstance(value, int) or isinstance(value, bool)):
             raise UsageError(f"{path}: {key} is {value!r}", hint="a whole number")
-    plan = LoopPlan(**values, base=path.parent)
-    plan.check()
+    with as_written(path, "docs/tools/mind-sft-select.md shows a plan"):
+        plan = LoopPlan(**values, base=path.parent)
+        plan.check()
     return plan

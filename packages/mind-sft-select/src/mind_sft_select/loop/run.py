@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from mind_core.output import write_records
 from mind_core.progress import log
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
+from mind_core.untrusted import as_written, check_stays_inside
 from mind_sft_select.choosing import Chosen, SelectionRules, baseline, choose, within
 from mind_sft_select.fitting.cells import Cells
 from mind_sft_select.fitting.verdict import PEAK, FitConclusion, judge_curve
-from mind_sft_select.loop.cells import TOOL, run_cell
+from mind_sft_select.loop.cells import AGAIN, TOOL, run_cell
 from mind_sft_select.loop.data import LoopData, draw_instructions, load_data
 from mind_sft_select.loop.differential_arm import differential_arm, differentials, tuned_cell
 from mind_sft_select.loop.margins import open_benchmarks
@@ -73,8 +75,10 @@ def _same_plan(plan: LoopPlan, folder: Path) -> None:
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
     values["base"] = str(plan.base.resolve())
     path = folder / "plan.json"
+    check_stays_inside(folder)
     if path.exists():
-        before = read_json(path)
+        with as_written(path, AGAIN):
+            before = dict(read_json(path))
         changed = [k for k in values if before.get(k) != values[k]]
         if changed:
             raise UsageError(
@@ -114,7 +118,10 @@ def prepare(plan: LoopPlan, folder: Path, say: Callable[[str], None]) -> Loop:
         write_json(path, {"format": "mind-sft-reference", "uses": plan.use,
                           "model": model.model.section(), **found,
                           "pool": measure_pool(data.records)})  # fmt: skip
-    loop = Loop(plan, folder, data, read_json(path))
+    with as_written(path, AGAIN):
+        loop = Loop(plan, folder, data, dict(read_json(path)))
+        if not all(math.isfinite(value) for value in loop.own.values.values()):
+            raise ValueError("a reference is no finite number")
     loop.clusters = cluster_pool(
         data.pool, plan.clusters, by=plan.by, budget=plan.budget, small="merge", seed=plan.seed
     )

@@ -14,9 +14,12 @@ from mind_core.errors import UsageError
 from mind_core.files import MANIFEST, PARTIAL, read_json, write_json, write_manifest
 from mind_core.output import write_records
 from mind_core.stream import read_records
+from mind_core.untrusted import as_written, check_stays_inside
+from mind_sft_select.scoring.sums import check_row
 
 FORMAT = "mind-sft-scores"
 PLAN = "plan.json"
+AGAIN = "give another --scores folder, or remove this one"
 
 
 def key_of(messages: Any) -> str:
@@ -37,9 +40,11 @@ class ScoresFolder:
         self.rows = 0
         self.shards: list[dict[str, Any]] = []
         folder.mkdir(parents=True, exist_ok=True)
+        check_stays_inside(folder)
         plan = folder / PLAN
         if plan.exists():
-            _refuse_change(folder, read_json(plan), identity)
+            with as_written(plan, AGAIN):
+                _refuse_change(folder, dict(read_json(plan)), identity)
         elif any(p for p in folder.iterdir() if not p.name.endswith(PARTIAL)):
             raise UsageError(
                 f"{folder} holds other things", hint="give a folder that does not exist yet"
@@ -60,12 +65,15 @@ class ScoresFolder:
         if not path.exists():
             return None
         rows = list(read_records([path]))
-        if [row["key"] for row in rows] != list(keys):
+        if [row.get("key") for row in rows] != list(keys):
             raise MindError(
                 f"{path} holds the scores of other records",
                 cause="the input changed, or is read in another order or to another length",
                 hint="give another --scores folder, or remove this one",
             )
+        with as_written(path, AGAIN):
+            for row in rows:
+                check_row(row)
         self.reused += len(rows)
         self._note(number, rows)
         return rows

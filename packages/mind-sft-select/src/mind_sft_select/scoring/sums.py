@@ -137,6 +137,35 @@ def sums_of(values: Mapping[str, Any]) -> ChatSums:
     )
 
 
+def check_row(row: Mapping[str, Any]) -> None:
+    """Raise what Python raises (`ValueError`, `LookupError` …) for a row that no scoring made."""
+    for name in ("language", "question_language"):
+        if not isinstance(row[name], str):
+            raise TypeError(f"{name} is no text")
+    _check_count(row["answer_bytes"])
+    if (reason := row.get("reason")) is not None:
+        if not isinstance(reason, str):
+            raise TypeError("reason is no text")
+        return
+    sums = sums_of(row)
+    named = (sums.inside, sums.alone, sums.plain, sums.everything)
+    for part in (*sums.turns, *(one for one in named if one is not None)):
+        for count in (part.tokens, part.ends, part.bytes):
+            _check_count(count)
+        if part.nats < 0 or part.end_nats < 0 or not part.is_finite():
+            raise ValueError("nats are no sum of losses")
+    _check_count(sums.prompt_tokens)
+    _check_count(sums.cut)
+    entropy = sums.total.entropy()
+    if entropy is None or not math.isfinite(entropy):
+        raise ValueError("its answers have no token, or more nats than a number holds")
+
+
+def _check_count(value: object) -> None:
+    if type(value) is not int or not 0 <= value < 1 << 53:
+        raise ValueError(f"{value!r:.40} is no count")
+
+
 @dataclass(frozen=True)
 class Choice:
     """One way to turn sums into a score; the paper leaves all four open."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from mind_core.plugins import Plugins
 from mind_core.progress import log
 from mind_core.recipe import Recipe
 from mind_core.render.terminal import align_columns
+from mind_core.untrusted import as_written, check_stays_inside
 from mind_train.bench import bench
 from mind_train.components import TOOL
 from mind_train.experiments.cell import Cell
@@ -69,7 +71,11 @@ def speed_of(
     train = {k: cell.recipe["train"][k] for k in ("batch", "sequence", "micro_batch", "dtype")}
     key = digest([cell.recipe["model"], train, vocab, plan.threads, torch.__version__])[:16]
     path = store.folder / "speed.json"
-    known: dict[str, Any] = read_json(path) if path.exists() else {}
+    with as_written(path, "remove it: the speed is measured again"):
+        known: dict[str, Any] = dict(read_json(path)) if path.exists() else {}
+        if not all(0 < float(rate) < math.inf for rate in known.values()):
+            raise ValueError("a speed is no number above 0")
+    check_stays_inside(store.folder)
     if key not in known:
         log(TOOL, f"timing the step of {cell.size}")
         torch.set_num_threads(plan.threads)

@@ -105,7 +105,7 @@ def read_plan(path: Path, kind: str | None = None) -> Plan:
     note_source(path)
     try:
         values = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise MindError(f"{path} is not TOML", cause=error, hint="correct it") from None
     with as_written(path, "docs/reproduce.md shows a plan"):
         return plan_of(values, str(path), path.parent, kind)

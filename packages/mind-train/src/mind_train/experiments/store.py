@@ -19,7 +19,7 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_core.files import atomic_file, make_folder, open_lock, read_json, write_json
-from mind_core.untrusted import as_written
+from mind_core.untrusted import as_written, check_stays_inside
 from mind_core.whole_files import read_whole
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.plan_file import Plan
@@ -63,6 +63,7 @@ class CellStore:
     def hold(self, cell: Cell) -> Iterator[bool]:
         """Keep other processes out of a cell; gives False where one is at work in it."""
         folder = self.cell(cell)
+        check_stays_inside(self.folder)
         make_folder(folder)
         with open_lock(folder / LOCK) as lock:
             try:
@@ -75,6 +76,7 @@ class CellStore:
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """Wait until no other process of this store does the named thing."""
+        check_stays_inside(self.folder)
         make_folder(self.folder)
         with open_lock(self.folder / f".{name}.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -102,6 +104,7 @@ class CellStore:
             "sha256": plan.sha256, "prediction_sha256": plan.prediction_sha256, "shards": shards,
         }  # fmt: skip
         if not self.check(plan, shards):
+            check_stays_inside(self.folder)
             make_folder(path.parent)
             write_json(path, now)
 

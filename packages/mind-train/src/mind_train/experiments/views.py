@@ -96,9 +96,10 @@ def measures_text(results: Results) -> str:
     for arm in results.arms:
         seeds = results.seeds(arm)
         curves = [points for seed in seeds for points in results.curves[arm, seed].values()]
+        known = [points for points in curves if len(points) > 1]
         cells = [
-            f"{np.mean([tokens_to_half(points) for points in curves]):,.0f}",
-            f"{np.mean([forgetting(points) for points in curves]):.4f}",
+            f"{np.mean([tokens_to_half(points) for points in known]):,.0f}" if known else "–",
+            f"{np.mean([forgetting(points) for points in known]):.4f}" if known else "–",
         ]
         for measure in measures:
             last = [

@@ -198,7 +198,9 @@ def _read_folder(folder: Path, plugins: Plugins | None) -> tuple[str, Form, Any,
             f"{folder / CONFIG} does not describe a model", cause=repr(error),
             hint="it should be as transformers wrote it",
         ) from None  # fmt: skip
-    return architecture, form, config, form.from_hugging_face(config, _read_weights(folder))
+    weights = _read_weights(folder)
+    with as_written(folder / CONFIG, "it should be as transformers wrote it"):
+        return architecture, form, config, form.from_hugging_face(config, weights)
 
 
 def _write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
