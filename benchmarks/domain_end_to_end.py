@@ -101,17 +101,20 @@ def finance(runner: Runner, scale: str) -> dict[str, object]:
     size = 600 if scale == "ci" else 3000
     runner.run("mind-domain", "split", "--date", "2015-10-01", "--train-size", size * 4,
                "--test-size", size, "labelled.zst", "-o", "split")  # fmt: skip
-    return fit_and_score(runner, scale, "finance", 4000)
+    steps = (10, 20) if scale == "ci" else STEPS[scale]
+    return fit_and_score(runner, scale, "finance", 4000, steps)
 
 
-def fit_and_score(runner: Runner, scale: str, domain: str, vocabulary: int) -> dict[str, object]:
+def fit_and_score(
+    runner: Runner, scale: str, domain: str, vocabulary: int, steps: tuple[int, int] | None = None
+) -> dict[str, object]:
     """Fine-tune on the training side and on random labels, and score both on the test side."""
     sides = {side: runner.folder / "split" / f"{side}.jsonl.zst" for side in ("train", "test")}
     for name, more in (("labels", []), ("chance", ["--random-labels"])):
         runner.run("mind-domain", "sft", "--domain", domain, "--language", "en", *more,
                    sides["train"], "-o", f"{name}.zst")  # fmt: skip
     chats = list(read_records([runner.folder / "labels.zst"]))
-    pretrain, sft = STEPS[scale]
+    pretrain, sft = steps or STEPS[scale]
     texts = [turn["content"] for chat in chats for turn in chat["messages"]]
     runner.base(texts, vocabulary, pretrain)
     for name in ("labels", "chance"):

@@ -21,7 +21,7 @@ BUCKETS = ("0-450", "200-300", "300-450")
 HELD = 26
 """Conversations whose hash begins with a byte below this are held out: one in ten."""
 
-SCALES = {"ci": (20, 60, 1, 40), "full": (300, 240, 3, 150)}
+SCALES = {"ci": (10, 10, 1, 40), "full": (300, 240, 3, 150)}
 """Steps of pre-training and of fine-tuning, seeds, and held-out questions a bucket."""
 
 ROWS = ("train.batch=3",)
