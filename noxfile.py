@@ -200,7 +200,7 @@ def build(session: nox.Session) -> None:
             "python", "-m", "build", "--outdir", str(DIST), str(folder),
             env={**os.environ, **theirs},
         )  # fmt: skip
-    session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").iterdir())))
+    session.run("twine", "check", "--strict", *map(str, sorted(Path("dist").glob("*.[wt]*"))))
 
 
 @nox.session(default=False)
