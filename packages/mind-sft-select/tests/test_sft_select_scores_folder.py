@@ -18,7 +18,11 @@ from mind_sft_select.score_stream import ScoreStep
 from mind_sft_select.scoring.scores_folder import ScoresFolder, key_of
 
 IDENTITY = {"model": "m"}
-ROWS = [{"key": "a", "score": 1.0}, {"key": "b", "score": 2.0}]
+SCORED = {
+    "language": "en", "question_language": "en", "answer_bytes": 9,
+    "turns": [[6.0, 2, 0.0, 1, 9]], "prompt_tokens": 5,
+}  # fmt: skip
+ROWS = [{"key": "a", **SCORED}, {"key": "b", **SCORED}]
 
 
 def test_a_run_that_goes_on_takes_what_is_whole_and_clears_the_rest_away(tmp_path: Path) -> None:

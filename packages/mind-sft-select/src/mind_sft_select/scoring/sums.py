@@ -139,14 +139,14 @@ def sums_of(values: Mapping[str, Any]) -> ChatSums:
 
 def check_row(row: Mapping[str, Any]) -> None:
     """Raise what Python raises (`ValueError`, `LookupError` …) for a row that no scoring made."""
-    for name in ("language", "question_language"):
-        if not isinstance(row[name], str):
-            raise TypeError(f"{name} is no text")
     _check_count(row["answer_bytes"])
     if (reason := row.get("reason")) is not None:
         if not isinstance(reason, str):
             raise TypeError("reason is no text")
         return
+    for name in ("language", "question_language"):
+        if not isinstance(row[name], str):
+            raise TypeError(f"{name} is no text")
     sums = sums_of(row)
     named = (sums.inside, sums.alone, sums.plain, sums.everything)
     for part in (*sums.turns, *(one for one in named if one is not None)):
