@@ -277,10 +277,10 @@ def _named_table(plugins: Plugins, table: str, values: Mapping[str, Any]) -> Any
     known = plugins.find(hook, name).options()
     odd = [key for key in values if key != "name" and key not in known]
     if odd and name != usual and not did_you_mean(odd[0], known):
-        kept = [f"{key}={values[key]!r}" for key in known if key in values]
+        kept = ", ".join([f"name={name!r}", *(f"{k}={values[k]!r}" for k in known if k in values)])
+        whole_table = f'"{table}={{{kept}}}"'
         raise UsageError(
             f"{table} {name!r} has no option {odd[0]!r}",
-            hint="it may be left from another one; give the table as a whole: "
-            f'--set "{table}={{{", ".join([f"name={name!r}", *kept])}}}"',
+            hint=f"it may be left from another one; give the whole table: --set {whole_table}",
         )
     return _component(plugins, hook, values)
