@@ -5,7 +5,9 @@
 
 Three sets: records with prompts of their own, records that share a system prompt of 200 tokens, and
 entropy with IFD (the loop then reads each record twice, as the published script does). The loop
-reads one record at a time and makes all logits. Values are compared.
+reads one record at a time and makes all logits. Values are compared. With --bfloat16 the same
+records are scored in bfloat16 too, on a processor that has it: × is over the loop in float32, and
+Spearman's rank correlation is that of the entropies of both types.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mind_eval.models.model import Model
+from mind_sft_select.score_stats import rank_correlation
 from mind_sft_select.scoring.answer_model import AnswerModel
 from mind_sft_select.scoring.templates import ConversationTemplate, EncodedChat
 
@@ -85,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("vocab", 6000), ("dim", 192), ("layers", 6), ("records", 120)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--bfloat16", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     from transformers import GPTNeoForCausalLM
@@ -96,6 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
         ours = read_model(Path(folder))[1].eval()
+        half = read_model(Path(folder))[1].eval().to(torch.bfloat16)
         theirs = GPTNeoForCausalLM.from_pretrained(folder).eval()
     tokenizer = Words(given.vocab)
     model = Model("made", MindNetwork(ours), tokenizer, 512, "0" * 64)
@@ -119,7 +125,20 @@ def main() -> None:
         fast, sums = timed(lambda s=scorer, c=given_chats: s(c))
         off = max(abs(s.total.entropy() - e) for s, e in zip(sums, expected, strict=True))
         sys.stdout.write(f"| {name} | {slow:.2f} | {fast:.2f} | {slow / fast:.2f} | {off:.1e} |\n")
+        if given.bfloat16:
+            scorer = replace(scorer, model=replace(model, network=MindNetwork(half)))
+            scorer(given_chats[:4])
+            fast, low = timed(lambda s=scorer, c=given_chats: s(c))
+            rank = correlation(sums, low)
+            sys.stdout.write(f"| {name}, bfloat16 | {slow:.2f} | {fast:.2f} | {slow / fast:.2f} "
+                             f"| Spearman {rank:.5f} |\n")  # fmt: skip
         sys.stdout.flush()
+
+
+def correlation(first: list[Any], second: list[Any]) -> float:
+    """Return Spearman's rank correlation of two lists of sums' entropies."""
+    pairs = [(a.total.entropy(), b.total.entropy()) for a, b in zip(first, second, strict=True)]
+    return rank_correlation(pairs) or 0.0
 
 
 def neo(vocab: int, dim: int, layers: int) -> Any:

@@ -79,6 +79,24 @@ def test_the_last_layer_goes_on_with_what_predicts_alone(checkpoint: Checkpoint)
         assert answer.total == pytest.approx(total, rel=1e-5) and answer.greedy == greedy
 
 
+def test_passes_of_round_sizes_score_the_same(
+    checkpoint: Checkpoint, sequences: list[ScoredSequence], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that make a pass of bfloat16 a multiple of 64 are of no use, and leave no trace."""
+    network, sizes = MindNetwork(checkpoint.model), []
+    plain = score(network, sequences)
+    network.rounds, forward = True, checkpoint.model.forward
+
+    def noted(ids: torch.Tensor, **more: object) -> torch.Tensor:
+        sizes.append(ids.shape[1])
+        return forward(ids, **more)
+
+    monkeypatch.setattr(checkpoint.model, "forward", noted)
+    for one, other in zip(plain, score(network, sequences), strict=True):
+        assert other.logprobs == pytest.approx(one.logprobs, abs=1e-5)
+    assert sizes and not any(size % 64 for size in sizes)
+
+
 def test_same_input_is_read_once(checkpoint: Checkpoint, sequences: list[ScoredSequence]) -> None:
     counts: list[int] = []
     handle = checkpoint.model.register_forward_hook(lambda m, a, out: counts.append(len(out)))

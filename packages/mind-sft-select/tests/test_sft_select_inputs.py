@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from mind_core import Record
+from mind_core.chats import ChatFormat
 from mind_core.records import encode
+from mind_core.runner import StreamOptions
 from mind_core.testing import run_tool
+from mind_sft_select.reading import read_stream
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
@@ -101,3 +104,17 @@ def test_a_dry_run_prints_the_plan(model_folder: Path, source: Path) -> None:
     assert b"max = 3" in done.stdout and b'scorer = "entropy"' in done.stdout
     bare = run_tool("mind-sft-select", ["-n", "--quantile", "0,1"], environment=ONE_THREAD)
     assert bare.code == 2 and "no model was named" in bare.stderr
+
+
+def test_the_line_of_read_names_layouts_reasons_and_changes(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"".join(map(encode, [
+        {"messages": [*turns, turns[0]]},
+        {"messages": [turns[1], *turns]},
+        {"instruction": "### Instruction:\nWhy?", "output": "### Response:\nSo."},
+    ])))  # fmt: skip
+    options = StreamOptions((str(source),), tmp_path / "out.zst", quiet=True, progress=False)
+    assert read_stream(ChatFormat(), options).note == (
+        "2 messages, 1 alpaca; rejected 1 role_order; 1 template_residue, 1 unanswered_tail"
+    )

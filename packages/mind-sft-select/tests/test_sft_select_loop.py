@@ -15,13 +15,15 @@ from mind_core import MindError, Record
 from mind_core.errors import UsageError
 from mind_core.records import encode
 from mind_sft_select.choosing import Chosen
+from mind_sft_select.loop import arms
+from mind_sft_select.loop.arms import band_arm, baseline_arms, cell_name, tokens_by_language
 from mind_sft_select.loop.compare import compare, holm, paired, rule_verdict
 from mind_sft_select.loop.data import macro_weights
 from mind_sft_select.loop.differential_arm import differential_arm, standing
 from mind_sft_select.loop.estimate import estimate_lines
 from mind_sft_select.loop.margins import margin_of
 from mind_sft_select.loop.plan_file import SCALES, LoopPlan, read_plan
-from mind_sft_select.loop.run import run_loop
+from mind_sft_select.loop.run import _same_plan, run_loop
 from mind_sft_select.loop.state import Loop
 
 TOPICS = ("水", "温度", "地理", "历史", "boiling water", "the capital", "a poem", "numbers")
@@ -93,7 +95,7 @@ def test_a_loop_runs_to_its_page_and_does_nothing_twice(plan_file: Path, tmp_pat
     again: list[str] = []
     run_loop(plan, tmp_path / "out", again.append)
     assert not again and (tmp_path / "out" / "loop.json").read_bytes() == before
-    cell = tmp_path / "out" / "cells" / "random-seed1"
+    (cell,) = (tmp_path / "out" / "cells").glob("random-seed1-*")
     (cell / "cell.json").unlink()
     run_loop(plan, tmp_path / "out", again.append)
     assert len(again) == 1 and again[0].startswith("tuning random, seed 1")
@@ -182,27 +184,57 @@ def test_the_margin_is_the_right_choice_less_the_mean_of_the_wrong_ones_by_byte(
     assert margin_of([-2.0, -2.0], ["ab", "cd"], 0) == (0.0, 0.0), "a tie is not right"
 
 
-def loop_of(tokens: list[int], budget: int) -> Loop:
+def loop_of(tokens: list[int], words: list[str], budget: int = 20) -> Loop:
+    """A loop over records of so many tokens and such languages, entropies falling."""
     pool = SimpleNamespace(
-        number=lambda name: np.array(tokens if name == "tokens" else [4.0, 3.0, 2.0, 1.0, 0.0]),
-        languages=lambda: ["en"],
-        in_language=lambda _: np.ones(5, bool),
+        number=lambda name: np.array(tokens if name == "tokens" else range(len(tokens), 0, -1)),
+        words={"language": words},
+        languages=lambda: sorted(set(words)),
+        in_language=lambda language: np.array([word == language for word in words]),
     )
-    plan = SimpleNamespace(budget=budget, baseline_seeds=2)
-    return cast(Loop, SimpleNamespace(plan=plan, data=SimpleNamespace(pool=pool)))
+    plan = SimpleNamespace(budget=budget, baseline_seeds=2, baselines=["random", "lowest"])
+    data = SimpleNamespace(pool=pool, item_languages=["en", "zh"] if "zh" in words else ["en"])
+    return cast(Loop, SimpleNamespace(plan=plan, data=data))
 
 
 def test_the_differential_arm_takes_the_lowest_of_what_was_not_learned() -> None:
     values = np.array([-3.0, -2.0, np.nan, 0.5, -1.0])
-    loop = loop_of([10] * 5, 20)
-    assert differential_arm(loop, values, range(5), [0]) == {0: [1, 4], 1: [1, 4]}
-    assert differential_arm(loop, values, [0, 3, 4], []) == {0: [0, 4], 1: [0, 4]}
+    loop = loop_of([10] * 5, ["en"] * 5)
+    assert differential_arm(loop, values, range(5), {0: [0, 3]}) == {0: [1, 4]}
+    assert differential_arm(loop, values, [0, 3, 4], {0: [1], 1: [3, 4]}) == {0: [0], 1: [0, 4]}
     chosen = cast(Chosen, SimpleNamespace(kept=[0, 4]))
     found = standing(loop, values, chosen)["en"]
-    # ranks of -3, -2, 0.5, -1 among four: 0, 1/3, 1, 2/3; entropies 4, 3, 1, 0
+    # ranks of -3, -2, 0.5, -1 among four: 0, 1/3, 1, 2/3; entropies 5, 4, 2, 1
     assert found["records"] == 4 and found["median"] == -1.5
     assert found["band_rank"] == pytest.approx(1 / 3, abs=1e-4)
     assert found["spearman"] == pytest.approx(-0.8)
+
+
+def test_the_band_and_its_baselines_have_as_many_tokens_in_each_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = loop_of([10] * 12, ["en"] * 2 + ["zh"] * 8 + ["en"] * 2, budget=100)
+    monkeypatch.setattr(arms, "candidates", lambda _: list(range(12)))
+    band = band_arm(loop, cast(Chosen, SimpleNamespace(kept=[0, *range(2, 9)])))
+    assert [len(places) for places in band.values()] == [6, 6], "5 of zh, the only one of en"
+    found = baseline_arms(loop, band)
+    for name in ("random", "lowest"):
+        for places in found[name].values():
+            assert tokens_by_language(loop, places) == {"en": 10, "zh": 50}
+    assert found["lowest"][0] == [5, 6, 7, 8, 9, 11]
+    # Without a band, baselines have the budget's parts.
+    found = baseline_arms(loop, {0: []})
+    assert tokens_by_language(loop, found["random"][0]) == {"en": 40, "zh": 50}
+
+
+def test_seeds_are_added_to_a_loop_and_another_plan_is_not(tmp_path: Path) -> None:
+    plan = LoopPlan("run", ("a",), ("b",), ("c",))
+    _same_plan(plan, tmp_path)
+    _same_plan(dataclasses.replace(plan, seeds=4, baseline_seeds=9), tmp_path)
+    with pytest.raises(UsageError, match="begun with another plan: lr"):
+        _same_plan(dataclasses.replace(plan, lr=1.0), tmp_path)
+    assert cell_name("band", 0, [1, 2]) != cell_name("band", 0, [1, 3])
+    assert cell_name("cluster-01", 0, [1]) == "cluster-01-seed0"
 
 
 def test_macro_weights_give_languages_and_strata_the_same_say() -> None:
@@ -258,3 +290,5 @@ def test_the_rule_is_confirmed_contradicted_or_not_decided() -> None:
     verdict, detectable = rule_verdict(worse, small)
     assert verdict.startswith("not tested") and not np.isfinite(detectable)
     assert rule_verdict([])[0] == "not tested: the band holds no record"
+    lacking = rule_verdict(found, equal, {"en": 0, "zh": 960})
+    assert lacking == ("not tested: the band holds no record of en", np.inf)

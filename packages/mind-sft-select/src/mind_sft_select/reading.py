@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mind_core.chats import ChatFormat, read_chat_batches
@@ -13,6 +14,7 @@ from mind_sft_select.instructions import InstructionParser
 
 TOOL = "mind-sft-select"
 LAYOUT = "layout."
+CHANGES = ("template_residue", "unanswered_tail", "tool_turns_left_out")
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,17 @@ class InstructionReader:
 
 
 def read_stream(layout: ChatFormat, options: StreamOptions) -> Summary:
-    """Read a stream of instructions and return the summary; its line names the layouts taken."""
+    """Read a stream of instructions and return the summary; its line names the layouts taken, what
+    was rejected and why, and what was changed.
+    """
 
     def finish(summary: Summary) -> None:
-        summary.note = layouts_of(summary)
+        rejected = {k.rpartition(".")[2]: v for k, v in summary.rejected.items()}
+        changed = {k: summary.details[k] for k in CHANGES if summary.details.get(k)}
+        parts = [layouts_of(summary)]
+        parts += [f"rejected {_counted(rejected)}"] if rejected else []
+        parts += [_counted(changed)] if changed else []
+        summary.note = "; ".join(part for part in parts if part)
 
     batches = read_chat_batches(options.inputs)
     return run_stream(
@@ -52,5 +61,9 @@ def read_stream(layout: ChatFormat, options: StreamOptions) -> Summary:
 def layouts_of(summary: Summary) -> str:
     """Say which layouts were taken, most frequent first."""
     found = {k.removeprefix(LAYOUT): v for k, v in summary.details.items() if k.startswith(LAYOUT)}
+    return _counted(found)
+
+
+def _counted(found: Mapping[str, int]) -> str:
     ordered = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
     return ", ".join(f"{count:,} {name}" for name, count in ordered)

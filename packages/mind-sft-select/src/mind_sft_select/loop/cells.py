@@ -107,6 +107,7 @@ def recipe_of(plan: LoopPlan, seed: int) -> Any:
         f"train.save_every={plan.steps}", "train.keep=1", f"train.evaluate_every={plan.steps}",
         "train.evaluate_tokens=0", "data.max_epochs=0.0",
         f"optimizer.lr={plan.lr}", f'train.device="{plan.device}"',
+        f'train.dtype="{plan.dtype}"',
     ]  # fmt: skip
     return effective_recipe("sft-cpu", changes, seed)
 

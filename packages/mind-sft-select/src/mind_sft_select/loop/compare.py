@@ -15,6 +15,7 @@ CONFIRMED, CONTRADICTED, UNDECIDED = "confirmed", "contradicted", "not decided a
 EMPTY = "not tested: the band holds no record"
 UNEQUAL = "not tested: the band and its baselines were not tuned on as many answer tokens"
 AGAINST = ("random", "random-length")
+NO_LANGUAGE = "not tested: the band holds no record of {}"
 EQUAL_TOKENS = 0.9
 """The least share of the larger number of tokens at which two arms count as equally long."""
 LEVEL = 0.05
@@ -97,17 +98,22 @@ def compare(
 
 
 def rule_verdict(
-    found: Sequence[Difference], tokens: Mapping[str, Sequence[int]] | None = None
+    found: Sequence[Difference],
+    tokens: Mapping[str, Sequence[int]] | None = None,
+    band: Mapping[str, int] | None = None,
 ) -> tuple[str, float]:
     """Return whether the rule is confirmed, contradicted or not decided, and the difference that
     this size would have shown.
 
     It is confirmed if the band beats `random` and `random-length` in every language. `tokens` are
-    those of each arm by seed: a band too small for the budget would lose by its size alone.
+    those of each arm by seed: a band too small for the budget would lose by its size alone. `band`
+    are the band's by language: one that it lacks was not tuned on by any arm.
     """
     rows = [row for row in found if row.baseline in AGAINST]
     if not found:
         return EMPTY, math.inf
+    if lacking := sorted(language for language, spent in (band or {}).items() if not spent):
+        return NO_LANGUAGE.format(", ".join(lacking)), math.inf
     arms = (
         [np.mean(tokens[name]) for name in ("band", *AGAINST) if name in tokens] if tokens else []
     )

@@ -18,6 +18,7 @@ from mind_core import MindError
 from mind_core.files import read_json, write_json
 from mind_core.untrusted import as_written
 from mind_sft_select.choosing import Chosen, within
+from mind_sft_select.loop.arms import Arm, by_language
 from mind_sft_select.loop.cells import AGAIN, RUN, TunedModel
 from mind_sft_select.loop.plan_file import DIFFERENTIAL
 from mind_sft_select.loop.state import Loop
@@ -63,20 +64,23 @@ def differentials(loop: Loop, tuned: TunedModel, say: Callable[[str], None]) -> 
     return values
 
 
-def differential_arm(
-    loop: Loop, values: Floats, usable: Sequence[int], learned: Sequence[int]
-) -> dict[int, list[int]]:
-    """Return the records of the lowest differentials by seed, at the budget.
+def differential_arm(loop: Loop, values: Floats, usable: Sequence[int], random: Arm) -> Arm:
+    """Return the records of the lowest differentials by seed: in each language as many answer
+    tokens as the arm `random` has.
 
     What the tuned model learned from is left out: its loss fell because it was seen.
     """
-    tokens, seen = loop.data.pool.number("tokens"), set(learned)
-    ordered = sorted(
-        (i for i in usable if i not in seen and not np.isnan(values[i])),
-        key=lambda i: (values[i], i),
-    )
-    chosen = within(ordered, tokens, loop.plan.budget)
-    return dict.fromkeys(range(loop.plan.baseline_seeds), chosen)
+    tokens, seen = loop.data.pool.number("tokens"), set(random[0])
+    unseen = [i for i in usable if i not in seen and not np.isnan(values[i])]
+    ordered = sorted(unseen, key=lambda i: (values[i], i))
+    places = by_language(loop, ordered)
+    arm: Arm = {}
+    for seed, drawn in random.items():
+        budgets = {k: float(tokens[v].sum()) for k, v in by_language(loop, drawn).items()}
+        arm[seed] = sorted(
+            i for language, own in places.items() for i in within(own, tokens, budgets[language])
+        )
+    return arm
 
 
 def standing(loop: Loop, values: Floats, chosen: Chosen) -> dict[str, dict[str, Any]]:

@@ -74,8 +74,10 @@ def _lines(loop: Loop, result: dict[str, Any]) -> list[str]:
             lines.append(f"It would take {n['clusters']} clusters × {n['seeds']} seeds × "
                          f"{n['items']:,} items.")  # fmt: skip
     lines += ["", "## Arms, on the second half of the items", "", *_table(
-        ["arm", "seeds", "answer tokens", "loss", "sd over seeds"],
-        [[name, str(arm["seeds"]), f"{np.mean(arm['tokens']):,.0f}", f"{np.mean(arm['loss']):.4f}",
+        ["arm", "seeds", "answer tokens", "of the first seed", "loss", "sd over seeds"],
+        [[name, str(arm["seeds"]), f"{np.mean(arm['tokens']):,.0f}",
+          ", ".join(f"{k} {v:,}" for k, v in arm["by_language"].items()),
+          f"{np.mean(arm['loss']):.4f}",
           f"{np.std(arm['loss'], ddof=1):.4f}" if arm["seeds"] > 1 else "–"]
          for name, arm in result["arms"].items()],
     )]  # fmt: skip

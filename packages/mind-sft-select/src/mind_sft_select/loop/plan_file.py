@@ -21,8 +21,8 @@ LOOP_BASELINES = (*BASELINES, DIFFERENTIAL)
 SCALES: dict[str, dict[str, Any]] = {
     "ci": {"limit": 150, "items": 40, "clusters": 4, "seeds": 2, "baseline_seeds": 2,
            "budget": 1500, "steps": 6, "baselines": ["random", "random-length"]},
-    "cpu": {"limit": 4000, "items": 400, "clusters": 5, "seeds": 3, "baseline_seeds": 5,
-            "budget": 20000, "steps": 60, "baselines": list(LOOP_BASELINES)},
+    "cpu": {"limit": 2000, "items": 60, "clusters": 5, "seeds": 3, "baseline_seeds": 5,
+            "budget": 20000, "steps": 20, "baselines": list(LOOP_BASELINES)},
 }  # fmt: skip
 
 
@@ -35,21 +35,22 @@ class LoopPlan:
     file are read, drawn by seed. Each of `clusters` (in each language) and each baseline is tuned
     on `budget` answer tokens for `steps` steps, once for each seed. `benchmarks` are those of
     mind-eval whose choices tell the margin of the right one, `benchmark_items` of each, from
-    `benchmark_data` where that is given.
+    `benchmark_data` where that is given. `dtype` is what cells are tuned in; they are scored in
+    float32.
     """
 
     model: str
     data: tuple[str, ...]
     heldout: tuple[str, ...]
     evaluation: tuple[str, ...]
-    limit: int = 4000
-    items: int = 400
+    limit: int = 2000
+    items: int = 60
     clusters: int = 5
     by: str = "kmeans"
     seeds: int = 3
     baseline_seeds: int = 5
     budget: int = 20000
-    steps: int = 60
+    steps: int = 20
     batch: int = 8
     lr: float = 3e-4
     baselines: tuple[str, ...] = LOOP_BASELINES
@@ -60,6 +61,7 @@ class LoopPlan:
     use: str = "text"
     long: str = "window"
     device: str = "auto"
+    dtype: str = "auto"
     seed: int = 0
     base: Path = field(default=Path())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,33 @@ from mind_core.progress import log
 from mind_core.runner import StreamOptions
 from mind_core.stream import read_records
 from mind_core.untrusted import as_written, check_stays_inside
-from mind_sft_select.choosing import Chosen, SelectionRules, baseline, choose, within
+from mind_sft_select.choosing import SelectionRules, choose
 from mind_sft_select.fitting.cells import Cells
 from mind_sft_select.fitting.verdict import PEAK, FitConclusion, judge_curve
+from mind_sft_select.loop.arms import (
+    Arm,
+    band_arm,
+    baseline_arms,
+    candidates,
+    cell_name,
+    cluster_arms,
+    evaluation_overlap,
+    tokens_by_language,
+)
 from mind_sft_select.loop.cells import AGAIN, TOOL, run_cell
-from mind_sft_select.loop.data import LoopData, draw_instructions, load_data
+from mind_sft_select.loop.data import draw_instructions, load_data
 from mind_sft_select.loop.differential_arm import differential_arm, differentials, tuned_cell
 from mind_sft_select.loop.margins import open_benchmarks
 from mind_sft_select.loop.page import write_page
 from mind_sft_select.loop.plan_file import DIFFERENTIAL, LoopPlan
 from mind_sft_select.loop.state import BAND, Loop
 from mind_sft_select.loop.summary import summary_of
-from mind_sft_select.pool import overlapping
 from mind_sft_select.reference_measure import measure_pool, measure_texts
-from mind_sft_select.scorers.conversations import questions_of
 from mind_sft_select.scoring.run import ScoreOptions, open_answer_model, run_scores
 from mind_sft_select.strata import cluster_pool
 
 FORMAT = "mind-sft-loop"
-Arms = dict[str, dict[int, list[int]]]
+GROWING = ("seeds", "baseline_seeds", "baselines")
 
 
 def run_loop(
@@ -45,20 +53,24 @@ def run_loop(
     open_benchmarks(plan)  # an unknown one is refused before anything starts
     _same_plan(plan, folder)
     loop = prepare(plan, folder, say)
-    arms = first_arms(loop)
-    for name, by_seed in arms.items():
+    for name, by_seed in cluster_arms(loop).items():
         tune_arm(loop, name, by_seed, say)
-    if DIFFERENTIAL in plan.baselines and "random" in arms:
-        loop.differentials = differentials(loop, tuned_cell(folder, loop.cells["random"]), say)
-        arm = differential_arm(loop, loop.differentials, candidates(loop.data), arms["random"][0])
-        tune_arm(loop, DIFFERENTIAL, arm, say)
     verdicts = {
         language: fit_language(loop, language)
         for language in sorted({cluster.stratum for cluster in loop.clusters})
     }
     rules = SelectionRules(band=band_of(plan, verdicts), reference=loop.own)
     chosen = choose(loop.data.pool, rules, evaluation_overlap(loop.data))
-    tune_arm(loop, BAND, band_arm(loop, chosen), say)
+    band = band_arm(loop, chosen)
+    tune_arm(loop, BAND, band, say)
+    arms = baseline_arms(loop, band)
+    for name, by_seed in arms.items():
+        tune_arm(loop, name, by_seed, say)
+    if DIFFERENTIAL in plan.baselines and "random" in arms:
+        loop.differentials = differentials(loop, tuned_cell(folder, loop.cells["random"]), say)
+        usable = candidates(loop.data)
+        arm = differential_arm(loop, loop.differentials, usable, arms["random"])
+        tune_arm(loop, DIFFERENTIAL, arm, say)
     result = {"format": FORMAT, **summary_of(loop, rules, chosen, verdicts)}
     write_json(folder / "loop.json", result)
     write_page(loop, result, folder)
@@ -67,7 +79,10 @@ def run_loop(
 
 
 def _same_plan(plan: LoopPlan, folder: Path) -> None:
-    """Keep the plan beside its results; refuse to go on under another one."""
+    """Keep the plan beside its results; refuse to go on under another one.
+
+    More or fewer seeds or baselines are no other plan: no cell depends on how many there are.
+    """
     from dataclasses import asdict
 
     from mind_core.errors import UsageError
@@ -79,13 +94,12 @@ def _same_plan(plan: LoopPlan, folder: Path) -> None:
     if path.exists():
         with as_written(path, AGAIN):
             before = dict(read_json(path))
-        changed = [k for k in values if before.get(k) != values[k]]
+        changed = [k for k in values if before.get(k) != values[k] and k not in GROWING]
         if changed:
             raise UsageError(
                 f"{folder} was begun with another plan: {', '.join(changed)}",
-                hint="give another -o folder, or the plan as it was",
+                hint="give another -o folder, or the plan as it was with more seeds or baselines",
             )
-        return
     folder.mkdir(parents=True, exist_ok=True)
     write_json(path, values)
 
@@ -128,66 +142,7 @@ def prepare(plan: LoopPlan, folder: Path, say: Callable[[str], None]) -> Loop:
     return loop
 
 
-def evaluation_overlap(data: LoopData) -> Any:
-    """Tell which records ask what an evaluation item asks [N]."""
-    return overlapping(data.pool, [questions_of(item["messages"]) for item in data.items])
-
-
-def candidates(data: LoopData) -> list[int]:
-    """Return the places of records that may be tuned on: scored, no copy, in no evaluation."""
-    chosen = choose(data.pool, SelectionRules(), evaluation_overlap(data))
-    return chosen.kept
-
-
-def first_arms(loop: Loop) -> Arms:
-    """Return the records of each cluster and each baseline by seed, at equal answer tokens."""
-    plan, pool = loop.plan, loop.data.pool
-    tokens, usable = pool.number("tokens"), candidates(loop.data)
-    allowed = set(usable)
-    arms: Arms = {}
-    for number, cluster in enumerate(loop.clusters):
-        if cluster.is_too_small:
-            continue
-        members = [i for i in cluster.members if i in allowed]
-        arms[f"cluster-{number:02d}"] = {
-            seed: _drawn(members, tokens, plan.budget, seed) for seed in range(plan.seeds)
-        }
-    like = next(iter(arms.values()))[0] if arms else usable
-    for name in plan.baselines:
-        if name in ("random-length", DIFFERENTIAL):
-            continue  # one follows the band's lengths, the other needs a tuned model
-        arms[name] = {
-            seed: _fill(baseline(name, pool, usable, like, seed), usable, tokens, plan.budget)
-            for seed in range(plan.baseline_seeds)
-        }
-    return {name: by_seed for name, by_seed in arms.items() if all(by_seed.values())}
-
-
-def _drawn(members: Sequence[int], tokens: Any, budget: int, seed: int) -> list[int]:
-    order = np.random.default_rng(seed).permutation(len(members))
-    return within([members[i] for i in order], tokens, budget)
-
-
-def _fill(chosen: list[int], usable: Sequence[int], tokens: Any, budget: int) -> list[int]:
-    """Bring a baseline to the budget: it was made at the tokens of one cluster."""
-    spent = float(tokens[chosen].sum())
-    if spent >= 0.95 * budget:
-        return chosen
-    taken = set(chosen)
-    rest = within([i for i in usable if i not in taken], tokens, budget - spent)
-    return sorted([*chosen, *rest])
-
-
-def band_arm(loop: Loop, chosen: Chosen) -> dict[int, list[int]]:
-    """Return the records of the band by seed, at the budget, and of `random-length` beside them."""
-    tokens, plan = loop.data.pool.number("tokens"), loop.plan
-    return {seed: _drawn(chosen.kept, tokens, plan.budget, seed)
-            for seed in range(plan.baseline_seeds)}  # fmt: skip
-
-
-def tune_arm(
-    loop: Loop, name: str, by_seed: dict[int, list[int]], say: Callable[[str], None]
-) -> None:
+def tune_arm(loop: Loop, name: str, by_seed: Arm, say: Callable[[str], None]) -> None:
     """Tune and evaluate every seed of an arm; an arm without a record is left out."""
     tokens = loop.data.pool.number("tokens")
     for seed, places in by_seed.items():
@@ -195,17 +150,13 @@ def tune_arm(
             say(f"{name} has no record: it is left out")
             return
         spent = int(tokens[places].sum())
-        folder = loop.folder / "cells" / f"{name}-seed{seed}"
+        folder = loop.folder / "cells" / cell_name(name, seed, places)
         if not (folder / "cell.json").is_file():
             say(f"tuning {name}, seed {seed}: {len(places):,} records, {spent:,} answer tokens")
         records = [loop.data.records[i] for i in places]
         cell = run_cell(loop.plan, folder, name, seed, records, spent, loop.data.items)
         loop.cells.setdefault(name, []).append(cell)
-    if name == BAND and "random-length" in loop.plan.baselines:
-        pool, usable = loop.data.pool, candidates(loop.data)
-        arm = {seed: baseline("random-length", pool, usable, places, seed)
-               for seed, places in by_seed.items()}  # fmt: skip
-        tune_arm(loop, "random-length", arm, say)
+        loop.spent.setdefault(name, []).append(tokens_by_language(loop, places))
 
 
 def fit_language(loop: Loop, language: str) -> FitConclusion | None:

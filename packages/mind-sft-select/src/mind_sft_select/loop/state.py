@@ -28,6 +28,8 @@ class Loop:
     reference: dict[str, Any]
     clusters: list[Cluster] = field(default_factory=list)
     cells: dict[str, list[TunedModel]] = field(default_factory=dict)
+    spent: dict[str, list[dict[str, int]]] = field(default_factory=dict)
+    """Answer tokens of each cell by language."""
     differentials: np.ndarray | None = None
     """Of each record of the pool [N], once they were measured."""
 

@@ -69,7 +69,7 @@ def summary_of(
     scores, second = loop.data.pool.number("entropy"), ~loop.data.halves
     weights = loop.data.weights[second]
     spent = {name: [cell.tokens for cell in cells] for name, cells in loop.cells.items()}
-    verdict, detectable = rule_verdict(differences, spent)
+    verdict, detectable = rule_verdict(differences, spent, (loop.spent.get(BAND) or [{}])[0])
     return {
         "verdict": verdict,
         "detectable_difference": round(detectable, 6) if math.isfinite(detectable) else None,
@@ -82,7 +82,7 @@ def summary_of(
         "fits": {k: None if v is None else v.as_dict() for k, v in verdicts.items()},
         "arms": {
             name: {
-                "seeds": len(cells), "tokens": spent[name],
+                "seeds": len(cells), "tokens": spent[name], "by_language": loop.spent[name][0],
                 "loss": [round(float(np.average(c.losses[second], weights=weights)), 6)
                          for c in cells],
             }
