@@ -20,7 +20,7 @@ from mind_tok.decode import shard_records
 from mind_tok.loading import make_plugins
 from mind_tok.sentencepiece import Bpe, Unigram
 from mind_tok.shards import ShardSet
-from mind_tok.subword_sampling import SubwordSampling
+from mind_tok.subword_sampling import BpeDropout
 from mind_tok.surrogates import packed
 
 ODD = [
@@ -105,7 +105,7 @@ def test_held_out_texts_are_cut_as_always(kind: Any, all_texts: list[str]) -> No
     keys = np.arange(len(all_texts), dtype=np.uint64)
     data = [text.encode() for text in all_texts]
     half = len(all_texts) // 2
-    ids, ends = SubwordSampling(0.5, 0, half).encode_flat(kind, all_texts, data, keys)
+    ids, ends = BpeDropout(0.5, 0, half).encode_flat(kind, all_texts, data, keys)
     rows = [row.tolist()[:-1] for row in np.split(ids, ends[:-1])]
     assert rows[:half] == kind.encode_batch(all_texts[:half])
     assert rows[half:-6] != kind.encode_batch(all_texts[half:-6])
@@ -116,7 +116,7 @@ def test_shards_are_the_same_for_any_workers_and_other_for_another_seed(
 ) -> None:
     write_records(tmp_path / "in.jsonl", records, level=0)
     made = []
-    for name, more in (("a", ()), ("b", ("-j", "2")), ("c", ("--dropout-seed", "1"))):
+    for name, more in (("a", ()), ("b", ("-j", "2")), ("c", ("--sampling-seed", "1"))):
         call: list[str | Path] = ["encode", tmp_path / "in.jsonl", "-t", tokenizer_folder, *more]
         call += ["--validation", "0.2", "--dropout", "0.2", "-o", tmp_path / name]
         done = run_tool("mind-tok", call)
@@ -140,9 +140,11 @@ def test_what_cannot_leave_merges_out_is_refused(
     write_records(tmp_path / "in.jsonl", records[:3], level=0)
     call = ["encode", tmp_path / "in.jsonl", "-t", tokenizer_folder, "-o", tmp_path / "o"]
     for more, error in ((("--dropout", 0), "not above 0"), (("--dropout", 1.1), "not above 0"),
-                        (("--dropout", 0.1, "--chat"), "does not go with --chat")):  # fmt: skip
+                        (("--dropout", 0.1, "--chat"), "does not go with --chat"),
+                        (("--dropout", 0.1, "--alpha", 0.1), "for unigram models")):  # fmt: skip
         done = run_tool("mind-tok", [*map(str, call), *map(str, more)])
         assert done.code == 2 and error in done.stderr
     unigram = Unigram().train([record["text"] for record in records], 500)
-    with pytest.raises(UsageError, match="no BPE"):
-        SubwordSampling(0.1).check(unigram)
+    with pytest.raises(UsageError, match="no BPE") as caught:
+        BpeDropout(0.1).check(unigram)
+    assert "--alpha" in str(caught.value.hint)

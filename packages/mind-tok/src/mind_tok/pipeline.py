@@ -193,9 +193,7 @@ def _template_settings(encoder: Encoder) -> dict[str, Any]:
 
 
 def _sampling_settings(encoder: Encoder) -> dict[str, Any]:
-    if encoder.sampling is None:
-        return {}
-    return {"dropout": encoder.sampling.share, "dropout_seed": encoder.sampling.seed}
+    return {} if encoder.sampling is None else encoder.sampling.settings
 
 
 def encode_stream(encoder: Encoder, stream: StreamOptions, plugins: Plugins) -> None:

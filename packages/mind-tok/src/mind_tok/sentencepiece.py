@@ -28,6 +28,7 @@ from mind_tok.tokenizer import FORMAT, VERSION, Token, Tokenizer
 if TYPE_CHECKING:
     from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe
     from mind_tok.bpe.tables import Merges
+    from mind_tok.unigram_lattice import UnigramLattice
 
 MODEL = "tokenizer.model"
 SPACE = "\u2581"
@@ -87,6 +88,14 @@ class SentencePieceTokenizer(Tokenizer):
         """Return what cuts and what merges, in loops of our own; None for unigram."""
         self.warm_up()
         return None if self._fast is None else (self._fast.cuts, self._fast.merges)
+
+    @cached_property
+    def lattice(self) -> UnigramLattice | None:
+        """Return what draws cuts by the model's probabilities; None for BPE and changed texts."""
+        from mind_tok.unigram_lattice import UnigramLattice, why_no_lattice
+
+        model = read_model(self.model)
+        return UnigramLattice(model) if why_no_lattice(model) is None else None
 
     def warm_up(self) -> None:
         """Make the tables of the loops for BPE, and load them; unigram stays with SentencePiece."""

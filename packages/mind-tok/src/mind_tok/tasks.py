@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def run_encode_job(
         "validation": options.validation,
         "shard_tokens": options.shard_tokens,
         "emit": options.emit,
-        "sampling": asdict(encoder.sampling) if encoder.sampling is not None else None,
+        "sampling": encoder.sampling.settings if encoder.sampling is not None else None,
         "components": plugins.used(),
         "fields": [list(pair) for pair in given_columns().pairs],
         "skip_bad": skip_bad,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mind_core.kernels.library import kernel
 from mind_tok.bpe import I32, I64, U8
 
-_MIX = 0x1E3779B97F4A7C15
+MIX = 0x1E3779B97F4A7C15
 
 
 class Trie:
@@ -51,7 +51,7 @@ def fill_trie(steps: I64, targets: I32, keys: I64, nodes: I32) -> None:
     """Put the steps into the table."""
     mask = len(keys) - 1
     for i in range(len(steps)):
-        mixed = steps[i] * _MIX
+        mixed = steps[i] * MIX
         at = (mixed ^ (mixed >> 29)) & mask
         while keys[at] != -1:
             at = (at + 1) & mask
@@ -69,7 +69,7 @@ def longest_in_trie(
     length = 0
     for i in range(at, end):
         key = np.int64(node) << 8 | np.int64(data[i])
-        mixed = key * _MIX
+        mixed = key * MIX
         place = (mixed ^ (mixed >> 29)) & mask
         while keys[place] != -1 and keys[place] != key:
             place = (place + 1) & mask

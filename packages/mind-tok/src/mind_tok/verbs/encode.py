@@ -22,7 +22,7 @@ EXAMPLES = [
     "mind-tok encode selected.jsonl.zst --chat -t tokenizer -o chat-shards",
     "mind-tok encode chats.jsonl.zst --chat --chat-template chatml -t qwen -o chat-shards",
     "mind-tok encode distinct.jsonl.zst -t tokenizer --emit megatron,olmo -o shards",
-    "mind-tok encode distinct.jsonl.zst -t tokenizer --dropout 0.1 --dropout-seed 2 -o epoch-2",
+    "mind-tok encode distinct.jsonl.zst -t tokenizer --dropout 0.1 --sampling-seed 2 -o epoch-2",
     "mind-tok encode texts/ -t tokenizer --into job -j 8    # killed, it goes on; job/shards",
     "mind-tok encode in.jsonl.zst -t tokenizer | zstdcat | jq -c .ids | head",
 ]
@@ -67,9 +67,23 @@ Dropout = Annotated[
         show_default=False,
     ),
 ]
-DropoutSeed = Annotated[
+Alpha = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(
+        "--alpha",
+        metavar="X",
+        help="Cut texts by chance: unigram sampling, cuts drawn by their probability to the power "
+        "of X (0.1).",
+        show_default=False,
+    ),
+]
+SamplingSeed = Annotated[
     int,
-    typer.Option("--dropout-seed", metavar="N", help="With --dropout: another number, other cuts."),
+    typer.Option(
+        "--sampling-seed",
+        metavar="N",
+        help="With --dropout or --alpha: another number, other cuts.",
+    ),
 ]
 Emit = Annotated[
     str,
@@ -84,8 +98,8 @@ Emit = Annotated[
 
 @stream_command(
     "tokenizer inputs _fields output chat chat_template validation shard_tokens emit dropout "
-    "dropout_seed seed jobs level quiet dry_run summary rejects limit into from_list task_size "
-    "engine address retries shard plan_only skip_bad plugin progress",
+    "alpha sampling_seed seed jobs level quiet dry_run summary rejects limit into from_list "
+    "task_size engine address retries shard plan_only skip_bad plugin progress",
 )
 def encode(
     shared: SharedOptions,
@@ -97,7 +111,8 @@ def encode(
     shard_tokens: ShardTokens = 1 << 28,
     emit: Emit = "",
     dropout: Dropout = None,
-    dropout_seed: DropoutSeed = 0,
+    alpha: Alpha = None,
+    sampling_seed: SamplingSeed = 0,
 ) -> None:
     """Read the options, then encode into a folder or the stream, or print the plan."""
     if shared.job_values["into"] is None:
@@ -120,9 +135,9 @@ def encode(
         shards=output is not None,
     )  # fmt: skip
     check_share(validation)
-    if dropout is not None:
+    if dropout is not None or alpha is not None:
         held_out = validation if output is not None else 0.0
-        encoder = _with_dropout(encoder, dropout, dropout_seed, held_out)
+        encoder = _with_sampling(encoder, dropout, alpha, sampling_seed, held_out)
     if shared.dry_run:
         if job is None:
             check_paths(shared.stream, output)
@@ -142,14 +157,23 @@ def encode(
         pipeline.encode_shards(encoder, wanted, shared.stream, plugins)
 
 
-def _with_dropout(encoder: Encoder, share: float, seed: int, validation: float) -> Encoder:
+def _with_sampling(
+    encoder: Encoder, dropout: float | None, alpha: float | None, seed: int, validation: float
+) -> Encoder:
     """Return an encoder that cuts texts by chance, but those that are held out."""
     from mind_tok.split import lowest
-    from mind_tok.subword_sampling import SubwordSampling
+    from mind_tok.subword_sampling import BpeDropout, SubwordSampling, UnigramSampling
 
+    if dropout is not None and alpha is not None:
+        raise UsageError("--dropout is for BPE and --alpha for unigram models", hint="give one")
     if encoder.chat:
-        raise UsageError("--dropout is for texts, and does not go with --chat")
-    sampling = SubwordSampling(share, seed, lowest(validation))
+        name = "--dropout" if alpha is None else "--alpha"
+        raise UsageError(f"{name} is for texts, and does not go with --chat")
+    sampling: SubwordSampling
+    if dropout is not None:
+        sampling = BpeDropout(dropout, seed, lowest(validation))
+    elif alpha is not None:
+        sampling = UnigramSampling(alpha, seed, lowest(validation))
     sampling.check(encoder.tokenizer)
     return replace(encoder, sampling=sampling)
 
