@@ -23,6 +23,7 @@ LOOP_TESTS = sorted(
         "dedup_kernels", "dedup_scanning", "dedup_decide", "dedup_shingles", "clean_parse",
         "clean_judge", "clean_text_stats", "clean_character_counts", "core_ngrams",
         "clean_phrases", "tok_fast_bpe", "tok_bytelevel", "tok_dropout",
+        "tok_unigram_sampling",
     )
     for file in Path("packages").glob(f"*/tests/test_{name}.py")
 )  # fmt: skip
@@ -30,8 +31,8 @@ BENCHMARKS = sorted(
     set(Path("benchmarks").glob("*.py"))
     - {
         Path(f"benchmarks/{name}.py")
-        for name in ("measuring", "shipped", "eval_parity", "tok_compare", "tok_exact", "tok_gguf",
-                     "weights")
+        for name in ("measuring", "shipped", "eval_parity", "tok_compare", "tok_engines",
+                     "tok_exact", "tok_gguf", "dedup_translated", "weights")
     }
 )  # fmt: skip
 
