@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from mind_core import cli, options
 from mind_core.errors import UsageError
 from mind_train.commands import shared
+
+if TYPE_CHECKING:
+    from mind_train.experiments.isoflop import IsoFlopResult
+    from mind_train.experiments.scaling import Result
 
 WHAT = (
     "Fit a scaling law to a table of finished runs, say whether they determine it, and forecast "
@@ -22,6 +27,7 @@ EXAMPLES = [
     "mind-train scaling runs.csv --forecast 3e9,500e9 --forecast 7e9,1e12",
     "mind-train scaling runs.csv --group corpus --min-ratio 15 --json",
     "mind-train scaling runs.csv --law C",
+    "mind-train scaling runs.csv --isoflop    # compute-optimal sizes, without a law",
 ]
 COST = (
     "CSV or JSONL, one run a row; seconds for a hundred runs. Needs scipy: "
@@ -69,6 +75,13 @@ def scaling(
     law: Annotated[
         LawName, typer.Option(help="E + A/N^α + B/D^β, or E + (x/x₀)^−α of FLOPs, N or D alone.")
     ] = LawName.BOTH,
+    isoflop: Annotated[
+        bool,
+        typer.Option(
+            "--isoflop",
+            help="No law: the lowest loss of each IsoFLOP profile, and a in N ~ C^a of these.",
+        ),
+    ] = False,
     ahead: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--forecast", metavar="N,D", help="Forecast this run. Repeatable."),
@@ -91,6 +104,7 @@ def scaling(
     # Matrices of five columns: threads would cost a hundred times what they share.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from mind_core.records import encode
+    from mind_train.experiments.isoflop import analyse_profiles
     from mind_train.experiments.report import as_text
     from mind_train.experiments.run_table import RunColumns
     from mind_train.experiments.scaling import Settings, analyse_table
@@ -98,7 +112,14 @@ def scaling(
     settings = Settings(law.value, wanted, min_ratio, draws, seed or 0, pool is not None)
     if group and pool:
         raise UsageError("--group and --pool exclude each other", hint="one law, or one for each")
-    results = analyse_table(path, RunColumns(size, tokens, loss, group or pool, name), settings)
+    columns = RunColumns(size, tokens, loss, group or pool, name)
+    results: Sequence[Result | IsoFlopResult]
+    if isoflop:
+        if wanted or pool:
+            raise UsageError("--isoflop fits no law that --forecast or --pool could use")
+        results = analyse_profiles(path, columns, draws, seed or 0)
+    else:
+        results = analyse_table(path, columns, settings)
     if json:
         cli.write_out(b"".join(encode(result.as_json()) for result in results).decode())
     else:

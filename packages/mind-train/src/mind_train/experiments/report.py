@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mind_train.experiments.isoflop import IsoFlopResult
 from mind_train.experiments.scaling import Forecast, HeldOutForecast, Result
 
 FORMULAS = {
@@ -12,8 +13,10 @@ FORMULAS = {
 }
 
 
-def as_text(result: Result, unit: str) -> str:
+def as_text(result: Result | IsoFlopResult, unit: str) -> str:
     """Return the whole result; `unit` names the loss."""
+    if isinstance(result, IsoFlopResult):
+        return _profiles(result, unit)
     lines = [
         f"{result.group + ': ' if result.group else ''}{FORMULAS[result.law]}",
         f"{result.runs} runs, {unit}; noise of a run {result.noise:.2%} of the loss",
@@ -38,6 +41,32 @@ def as_text(result: Result, unit: str) -> str:
         lines += ["", "runs under --min-ratio, not in the fit:", *_forecasts(result.below_ratio)]
     if result.forecasts:
         lines += ["", "forecast:", *_forecasts(result.forecasts)]
+    return "\n".join(lines) + "\n"
+
+
+def _profiles(result: IsoFlopResult, unit: str) -> str:
+    """Return the minima of IsoFLOP profiles, and what they say of compute-optimal sizes."""
+    lines = [
+        f"{result.group + ': ' if result.group else ''}IsoFLOP profiles, C = 6·N·D; "
+        f"parameters N with the lowest {unit}",
+        "",
+        "C          runs   N parabola   N akima      D",
+    ]
+    for one in result.profiles:
+        line = f"{one.flops:<9.3g} {one.runs:5}   "
+        if one.left_out:
+            lines.append(f"{line}left out: {one.left_out}")
+            continue
+        size = one.optima["parabola"]
+        line += f"{size:<10.4g}   {one.optima['akima']:<10.4g}   "
+        lines.append(f"{line}{one.flops / 6 / size:.4g}")
+    lines.append("")
+    for method, (value, low, high) in result.exponents.items():
+        lines.append(f"N ~ C^{value:.3f} ({low:.3f} … {high:.3f}) by {method}")
+    if not result.exponents:
+        lines.append("no exponent: fewer than three profiles have a minimum among their sizes")
+    if result.in_no_profile:
+        lines.append(f"{result.in_no_profile} runs share their FLOPs with too few other sizes")
     return "\n".join(lines) + "\n"
 
 
