@@ -13,6 +13,7 @@ import torch
 from mind_core.plugins import Plugins
 from mind_core.progress import duration
 from mind_core.recipe import Recipe
+from mind_train import step_law
 from mind_train.config import Settings, model_config, settings
 from mind_train.device import CPU_TOKENS
 from mind_train.flops import body_parameters, flops
@@ -81,6 +82,8 @@ def plan(
         rows = sum(phase.steps * (phase.batch or batch) for phase in resolved.phases)
         tokens = (rows or steps * batch) * sequence
         result |= {"steps": steps, "tokens": tokens, "flops": tokens * per_token.causal}
+        found = step_law.advice(body_parameters(model), tokens)
+        result["step_law"] = dataclasses.asdict(found)
         if rate:
             result["seconds"] = tokens / (rate * devices)
     if reference is not None:
@@ -231,6 +234,7 @@ def as_text(result: dict[str, Any]) -> str:
             f"{result['steps']:,} steps × {result['tokens_per_step']:,} tokens = "
             f"{result['tokens']:,} tokens, {result['flops']:.3e} FLOPs with causal attention"
         )
+        lines.append(step_law.advice_line(step_law.Advice(**result["step_law"])))
     if "seconds" in result:
         days = result["seconds"] / 86400
         said = duration(result["seconds"]) if days < 3 else f"{days:,.0f} days"
