@@ -253,3 +253,12 @@ def test_a_run_goes_on_with_a_state_that_fits(sound: Path, tmp_path: Path) -> No
     save_file(state, run / name)
     fit_run(run, name)
     resume(run, sound / "shards")
+
+
+@pytest.mark.hostile("a name that leads outside")
+def test_a_name_without_end_in_an_index_of_weights_is_refused(tmp_path: Path) -> None:
+    from mind_train.export.folder import INDEX, _weight_files
+
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"a": "x" * 70_000}}))
+    with pytest.raises(MindError, match="not as its tool writes it"):
+        _weight_files(tmp_path)

@@ -205,9 +205,7 @@ def sha256_file(path: str | Path) -> str:
 
 @contextmanager
 def open_lock(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to be locked, empty if it is new; a link or a pipe is refused, nothing is
-    truncated.
-    """
+    """Open a file to be locked, empty if new; a link or pipe is refused, nothing truncated."""
     try:
         handle = _opened_here(path, os.O_RDONLY)
     except OSError as error:
@@ -219,8 +217,7 @@ def open_lock(path: Path) -> Iterator[BinaryIO]:
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open a file to read and to append to; a new one is for its owner alone, a link or a pipe is
-    refused.
+    """Open a file to read and to append to; a new one is private, a link or a pipe is refused.
 
     For logs of what was asked and answered. Raises `OSError` if it cannot be opened.
     """

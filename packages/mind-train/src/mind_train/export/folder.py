@@ -49,6 +49,7 @@ CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 README = "README.md"
 INDEX = "model.safetensors.index.json"
+MAX_NAME = 255  # bytes that a file system takes
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -263,6 +264,8 @@ def _weight_files(folder: Path) -> list[Path]:
         with as_written(folder / INDEX):
             names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
             files = [folder / Path(name).name for name in names]
+            if too_long := [name for name in names if len(Path(name).name.encode()) > MAX_NAME]:
+                raise ValueError(f"it names a file {too_long[0]!r:.80}")
     for file in files:
         if not file.is_file():
             pickled = any(folder.glob("pytorch_model*.bin"))
