@@ -86,7 +86,7 @@ def test_a_link_in_it_is_refused(
 @pytest.mark.hostile(PIPE)
 @pytest.mark.timeout(20)
 def test_a_pipe_is_no_lock_and_no_log(tmp_path: Path) -> None:
-    from mind_core.files import open_lock, open_log
+    from mind_core.locks import open_lock, open_log
 
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(MindError, match="cannot open the lock"), open_lock(tmp_path / "pipe"):

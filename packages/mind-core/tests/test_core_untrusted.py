@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mind_core.errors import MindError
-from mind_core.files import open_lock, sha256_file
+from mind_core.files import sha256_file
+from mind_core.locks import open_lock
 from mind_core.untrusted import check_named, copy_files, count, inside
 
 

@@ -203,38 +203,6 @@ def sha256_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def open_lock(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to be locked, empty if new; a link or pipe is refused, nothing truncated."""
-    try:
-        handle = _opened_here(path, os.O_RDONLY)
-    except OSError as error:
-        raise MindError(
-            f"cannot open the lock {path}", cause=error.strerror, hint="remove it if it is a link"
-        ) from None
-    with os.fdopen(handle, "rb") as file:
-        yield file
-
-
-def open_log(path: Path) -> BinaryIO:
-    """Open a file to read and to append to; a new one is private, a link or a pipe is refused.
-
-    For logs of what was asked and answered. Raises `OSError` if it cannot be opened.
-    """
-    return os.fdopen(_opened_here(path, os.O_RDWR | os.O_APPEND), "a+b")
-
-
-def _opened_here(path: Path, flags: int) -> int:
-    """Open or make a regular file by its own name; raise `OSError` for a link, pipe or device."""
-    # A pipe would wait for its other end.
-    more = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    handle = os.open(path, flags | more, 0o600)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return handle
-
-
 def make_folder(path: Path) -> None:
     """Make a folder, with those above it, so that it outlasts a power cut."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]

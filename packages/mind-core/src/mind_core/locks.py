@@ -1,8 +1,17 @@
-"""Locks on files: one process at a time, let go by the system when it ends, however that is."""
+"""Files that a tool locks or goes on in.
+
+A lock is for one process at a time, and let go by the system when it ends, however that is.
+"""
 
 from __future__ import annotations
 
-from typing import IO, Any
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, BinaryIO
 
 from mind_core.errors import MindError
 
@@ -25,3 +34,35 @@ def take_lock(file: IO[Any]) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def open_lock(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be locked, empty if new; a link or pipe is refused, nothing truncated."""
+    try:
+        handle = _opened_here(path, os.O_RDONLY)
+    except OSError as error:
+        raise MindError(
+            f"cannot open the lock {path}", cause=error.strerror, hint="remove it if it is a link"
+        ) from None
+    with os.fdopen(handle, "rb") as file:
+        yield file
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a file to read and to append to; a new one is private, a link or a pipe is refused.
+
+    For logs of what was asked and answered. Raises `OSError` if it cannot be opened.
+    """
+    return os.fdopen(_opened_here(path, os.O_RDWR | os.O_APPEND), "a+b")
+
+
+def _opened_here(path: Path, flags: int) -> int:
+    """Open or make a regular file by its own name; raise `OSError` for a link, pipe or device."""
+    # A pipe would wait for its other end.
+    more = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    handle = os.open(path, flags | more, 0o600)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return handle

@@ -19,8 +19,8 @@ import orjson
 import xxhash
 
 from mind_core.errors import MindError
-from mind_core.files import MANIFEST, atomic_file, open_lock, read_manifest, write_json
-from mind_core.locks import take_lock
+from mind_core.files import MANIFEST, atomic_file, read_manifest, write_json
+from mind_core.locks import open_lock, take_lock
 from mind_core.untrusted import as_written, check_stays_inside, inside
 from mind_dedup.config import DedupConfig
 from mind_dedup.index_columns import SETS, ShortKeys, for_index, goes_back

@@ -17,7 +17,7 @@ from typing import IO
 import orjson
 
 from mind_core import MindError
-from mind_core.files import open_log as open_log_file
+from mind_core.locks import open_log as open_log_file
 from mind_core.locks import take_lock
 from mind_domain.teachers import Decoding, Reply, Writer
 

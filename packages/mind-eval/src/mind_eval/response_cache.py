@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from mind_core import MindError
-from mind_core.files import open_log
+from mind_core.locks import open_log
 from mind_eval.finite import is_finite
 
 

@@ -20,11 +20,10 @@ from mind_core.files import (
     atomic_file,
     check_folder,
     make_folder,
-    open_lock,
     read_json,
     write_json,
 )
-from mind_core.locks import take_lock
+from mind_core.locks import open_lock, take_lock
 from mind_core.recipe import Recipe
 from mind_core.untrusted import as_written, check_stays_inside
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole

@@ -18,7 +18,8 @@ from typing import Any
 import orjson
 
 from mind_core.errors import MindError
-from mind_core.files import atomic_file, make_folder, open_lock, read_json, write_json
+from mind_core.files import atomic_file, make_folder, read_json, write_json
+from mind_core.locks import open_lock
 from mind_core.untrusted import as_written, check_stays_inside
 from mind_core.whole_files import read_whole
 from mind_train.experiments.cell import Cell
