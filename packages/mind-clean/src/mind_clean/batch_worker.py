@@ -94,6 +94,7 @@ class CleanBatch:
                 return
         else:
             stats.funnel.add(record, KEPT)
+        # An unchanged record passes on the bytes that came, whatever their order of keys or blanks.
         outcome.keep(line if record is came else _encodable(record, position, line))
 
     def _drop(
@@ -148,6 +149,8 @@ class CleanBatch:
             return self._extract(step, record, position, line, outcome, clock)
         if not isinstance(record.get("text"), str):
             raise _no_text_field(record, position, line)
+        # What a plugin did to its argument shows only against a copy, which costs as much as a
+        # line.
         text, before = record["text"], None if step.is_builtin else encode(record)
         try:
             result = clock.call(step.call, record)
@@ -163,6 +166,7 @@ class CleanBatch:
             return record, result
         if not isinstance(result, dict) or not isinstance(result.get("text"), str):
             raise ComponentError(str(step), position, line, "it returned no record with a text")
+        # Not of a text that came blank: only what a transform took away is a reason to drop.
         emptied = result is not record and not result["text"].strip() and text.strip()
         return result, Reason(NO_TEXT) if emptied else None
 

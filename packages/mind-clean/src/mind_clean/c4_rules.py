@@ -77,6 +77,7 @@ def count_sentences(line: str) -> int:
 
 
 def _kept(line: str, rules: C4Rules) -> str | None:
+    # Counted before citations go, so that a mark with blanks around it is a word.
     words = line.split()
     if rules.max_word_length and any(len(word) > rules.max_word_length for word in words):
         return None

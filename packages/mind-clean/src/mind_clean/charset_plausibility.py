@@ -16,7 +16,9 @@ _FREQUENT = (
     "日本月年見気事者言手会社東京新聞時間方法場合必要"
 )
 _MARKS = frozenset("，。、；：？！“”‘’「」『』《》（）【】…—·　〜・ー々〇")
+# Share of kana from which on a text is taken for Japanese.
 _JAPANESE = 0.15
+# Characters beyond ASCII; more of them hardly change the mean.
 _SAMPLE = 4000
 _BEYOND = re.compile(r"[^\x00-\x7f]")
 
@@ -44,6 +46,7 @@ def _worths() -> dict[str, float]:
 
 def plausibility(text: str) -> float:
     """Return the mean worth of the characters beyond ASCII; 0 for a text without any."""
+    # Two bounds, as a page of mostly ASCII would be read to its end for want of so many others.
     found = _BEYOND.findall(text[: 50 * _SAMPLE])[:_SAMPLE]
     if not found:
         return 0.0
@@ -64,6 +67,8 @@ def _not_japanese(character: str) -> bool:
 
 def _other(character: str) -> float:
     point = ord(character)
+    # What could not be read, private use, and C1 controls: next to never on a page that was read
+    # right.
     if character == "\ufffd" or 0xE000 <= point <= 0xF8FF or 0x80 <= point < 0xA0:
         return LOST
     if 0xFF61 <= point <= 0xFF9F:

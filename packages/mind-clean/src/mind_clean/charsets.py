@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from mind_clean.charset_plausibility import plausibility
 
+# UTF-32 before UTF-16: FF FE 00 00 begins with the mark of UTF-16-LE.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -34,6 +35,7 @@ _LOOK_AHEAD = 4096
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _SURELY_UTF8 = 12
 
+# Taken out of the bytes of a page, it leaves the high ones.
 _HIGH_BYTES = re.compile(rb"[\x00-\x7f]+")
 _FEW_BYTES = 60
 _CHINESE = ("gb18030", "big5hkscs", "cp932", "euc_jp", "cp949")
@@ -84,11 +86,13 @@ def decode_page(data: bytes, declared: str | None = None) -> DecodedPage:
     for mark, charset in _MARKS:
         if data.startswith(mark):
             return _replaced(data[len(mark) :], charset)
+    # Before UTF-8: escapes are bytes of seven bits and zeros are NUL, and both are valid UTF-8.
     if (escaped := _by_escapes(data) or _by_zeros(data)) is not None:
         return _replaced(data, escaped)
     utf8 = _replaced(data, "utf-8")
     if utf8.undecodable <= _FEW * len(_BEYOND_ASCII.findall(data)) and _is_surely_utf8(data):
         return utf8
+    # HTTP before the page, as in the WHATWG standard.
     labels = [_known(declared), _known(_declared_in(data))]
     for label in labels:
         found = None if label is None else _replaced(data, label)
@@ -107,6 +111,7 @@ def _weighed(data: bytes, found: DecodedPage, bonus: float = _BONUS) -> DecodedP
     """
     if found.charset not in _CHINESE and not _LATIN_RUN.search(data):
         return found
+    # All of it is ASCII, which reads the same in each of the charsets.
     if not _HIGH.search(data):
         return found
     best, best_worth = found, plausibility(found.text) + bonus
@@ -163,6 +168,7 @@ def _strictly(data: bytes, charset: str) -> str | None:
 
 def _replaced(data: bytes, charset: str) -> DecodedPage:
     text = data.decode(charset, "replace")
+    # A page may hold U+FFFD itself, where a program before wrote it: that was read without a loss.
     before = data.count("\ufffd".encode(charset)) if charset.startswith("utf") else 0
     return DecodedPage(text, charset, max(0, text.count("\ufffd") - before))
 

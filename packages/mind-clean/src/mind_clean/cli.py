@@ -238,6 +238,8 @@ def main() -> None:
     try:
         verb = sys.argv[1] if len(sys.argv) > 1 else ""
         if verb in (jobs_of.STATUS, QUALITY):
+            # Not a sub-command of typer, as the first argument of mind-clean itself is the name of
+            # an input.
             run(other_apps()[verb], f"{TOOL} {verb}", sys.argv[2:])
         run(app, TOOL)
     finally:

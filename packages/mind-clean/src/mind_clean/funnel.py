@@ -64,11 +64,14 @@ class Funnel:
     def merge(self, other: Funnel) -> None:
         """Add what another funnel counted."""
         for end, records in other.records.items():
+            # Workers count all sources; which of them get a row of their own is decided here, in
+            # the order of the stream.
             own = end._replace(source=self._source(end.source))
             self.records[own] += records
             self.characters[own] += other.characters[end]
         for reason, samples in other.samples.items():
             for checksum, line in samples:
+                # Heaps hold checksums negated.
                 self._sample(reason, -checksum, line)
 
     def rows(self) -> list[dict[str, Any]]:

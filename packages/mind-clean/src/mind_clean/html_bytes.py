@@ -54,10 +54,12 @@ def page_of(record: Record, position: str, line: bytes) -> Page | Reason:
         return Reason("http_error" if status >= _FIRST_ERROR else "http_redirect", status)
     content_type = http.get("content_type")
     kind = content_type.split(";")[0].strip().lower() if isinstance(content_type, str) else ""
+    # A server that says no type is believed to send pages.
     if kind and kind not in PAGE_TYPES:
         return Reason("not_html", kind)
     if str(record.get("url")).startswith(_BOOKKEEPING):
         return Reason("not_html", _BOOKKEEPING)
+    # Set by the reader of archives for a page that it left out as too large.
     size = http.get("bytes")
     if isinstance(size, int):
         return Reason("too_large", size, LARGEST_BODY)
@@ -80,6 +82,7 @@ def page_of(record: Record, position: str, line: bytes) -> Page | Reason:
     notes: Record = {"charset": page.charset}
     if page.undecodable:
         notes["undecodable"] = page.undecodable
+    # Servers send pages as text/plain too; one with tags at its start goes to the extractor.
     if kind == _PLAIN and _MARKUP.search(page.text[:_SEEN_OF_PLAIN]) is None:
         return Page(page.text.replace("\r\n", "\n").replace("\r", "\n"), notes, is_text=True)
     return Page(page.text, notes)

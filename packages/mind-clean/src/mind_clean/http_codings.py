@@ -35,6 +35,8 @@ def decode_body(body: bytes, content_encoding: str = "", transfer_encoding: str 
     if "chunked" in transfer_encoding.lower():
         body = dechunked(body)
     codings = [part.strip().lower() for part in content_encoding.split(",") if part.strip()]
+    # The header lists codings in the order in which they were applied. The empty one comes last: a
+    # body that is still gzip or zstd by its first bytes is decoded once more.
     for coding in [*reversed(codings[:_MOST_CODINGS]), ""]:
         decode = _decoder(coding, body)
         body = body if decode is None else _joined(decode(body))
@@ -52,7 +54,10 @@ def dechunked(body: bytes) -> bytes:
         end = match.end() + size
         parts.append(body[match.end() : end])
         if body[end : end + 1] not in (b"\r", b"\n", b""):
+            # No line end behind the first chunk: the "size" was text, a hex-like word in a body
+            # that was joined already. Behind a later chunk the body is damaged there.
             return body if len(parts) == 1 else b"".join(parts)
+        # Some servers end lines by a bare line feed.
         at = end + (2 if body[end : end + 2] == b"\r\n" else 1)
         if end >= len(body):
             break
@@ -83,6 +88,7 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
     """Yield the content of gzip members; a damaged end is left out, a damaged start raises."""
     found = False
     while body[:2] == _GZIP:
+        # 31 is 15, the largest window, with 16 for the header and checksum of gzip.
         member = zlib.decompressobj(wbits=31)
         try:
             for piece in _pieces(member, body):
@@ -97,6 +103,8 @@ def _gunzip(body: bytes) -> Iterator[bytes]:
 
 def _pieces(member: zlib._Decompress, body: bytes) -> Iterator[bytes]:
     while body and not member.eof:
+        # A bound on what comes out at once: 1 MiB of gzip may hold 1 GiB, and `_joined` must be
+        # able to stop before it is in memory.
         piece = member.decompress(body, _STEP)
         if piece:
             yield piece
@@ -105,6 +113,7 @@ def _pieces(member: zlib._Decompress, body: bytes) -> Iterator[bytes]:
 
 def _inflate(body: bytes) -> Iterator[bytes]:
     """Yield what `deflate` holds: zlib's form, or the raw one that some servers send."""
+    # The two bytes of zlib's header (RFC 1950 §2.2): method 8, and a multiple of 31 together.
     is_zlib = len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0
     return _all_or_itself(body, lambda: _pieces(zlib.decompressobj(15 if is_zlib else -15), body))
 
@@ -112,6 +121,7 @@ def _inflate(body: bytes) -> Iterator[bytes]:
 def _unzstd(body: bytes) -> Iterator[bytes]:
     import zstandard
 
+    # A frame may ask for a window of gigabytes.
     reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
         body, read_across_frames=True
     )

@@ -45,6 +45,8 @@ class FrequentKeys:
         if not len(self.keys):
             return np.zeros(len(keys), np.uint32)
         places = np.searchsorted(self.keys, keys)
+        # A key above all others has its place behind the table; any valid place does, as the
+        # comparison below then fails.
         places[places == len(self.keys)] = 0
         return np.where(self.keys[places] == keys, self.counts[places], np.uint32(0))
 
@@ -66,6 +68,7 @@ class KeyCounter:
             return
         self._buffer.append(keys)
         self._buffered += keys.nbytes
+        # Half of the budget is for the buffer while it is sorted, half for the runs.
         if self._buffered * _SORTING_TAKES >= self.budget // 2:
             self._count_buffer()
 
@@ -81,6 +84,7 @@ class KeyCounter:
         for keys, counts in self._ranges():
             found.append(_with_min_count(keys, counts, min_count))
             held += len(found[-1]) * _BYTES_PER_KEY
+            # Without a file the table is a part of what was in memory anyway.
             if self._spilled and held > self.budget:
                 raise MindError(
                     f"what occurs {min_count} times or more takes over {self.budget >> 20} MiB",
@@ -107,8 +111,11 @@ class KeyCounter:
 
     def _add_run(self, keys: Keys, counts: Counts) -> None:
         self._runs.append((keys, counts))
+        # Merging holds the runs and their sum at once, twice their size.
         if self._in_runs() * 2 >= self.budget // 2:
             self._runs = [_merged(self._runs)]
+            # Keys that repeat shrink to a few when merged, and then stay in memory; only what is
+            # still large is written, or each further run would merge the same keys again.
             if self._in_runs() * 4 >= self.budget // 2:
                 self._spill()
 
@@ -146,6 +153,8 @@ class KeyCounter:
         assert self._file is not None
         runs = [
             (
+                # A run in the file is its keys, 8 bytes each, and behind them its counts, 4 bytes
+                # each.
                 np.memmap(self._file, np.uint64, "r", offset, (size,)),
                 np.memmap(self._file, np.uint32, "r", offset + 8 * size, (size,)),
             )
@@ -175,6 +184,7 @@ def key_files(path: Path) -> tuple[Path, Path]:
 def read_counted(path: Path) -> FrequentKeys:
     """Return what `KeyCounter.write` or `write_table` wrote: pages of the files, read as needed."""
     first, second = key_files(path)
+    # An empty file cannot be mapped to memory.
     if not first.stat().st_size:
         return FrequentKeys(np.zeros(0, np.uint64), np.zeros(0, np.uint32))
     return FrequentKeys(np.memmap(first, np.uint64, "r"), np.memmap(second, np.uint32, "r"))
@@ -211,6 +221,8 @@ def _merged(runs: list[tuple[Keys, Counts]]) -> tuple[Keys, Counts]:
     if not len(starts):
         return keys, counts
     sums = np.add.reduceat(counts, starts, dtype=np.uint64)
+    # Sums are made in 64 bits and stop at the largest of 32, so that a frequent key cannot wrap to
+    # a small count.
     return keys[starts], np.minimum(sums, np.iinfo(np.uint32).max).astype(np.uint32)
 
 

@@ -85,7 +85,9 @@ def _sampled(text: str, sample: int) -> str:
     if len(text) > 2 * sample:
         third = sample // 3
         middle = (len(text) - third) // 2
+        # The beginning alone may be in another language than the rest.
         text = f"{text[:third]} {text[middle : middle + third]} {text[-third:]}"
+    # fastText reads one line, and digits and punctuation say nothing of a language.
     return _BLANKS.sub(" ", text[: 2 * sample]).strip()
 
 

@@ -47,6 +47,7 @@ class LetterCounts(NamedTuple):
         return sum(self[1:8])
 
 
+# Of the last text alone: the steps of a recipe ask about one record after another.
 @lru_cache(1)
 def count_letters(text: str) -> LetterCounts:
     """Count the letters of a text."""
@@ -62,6 +63,7 @@ def _classes() -> npt.NDArray[np.uint8]:
 
     everything = np.arange(_SIZE, dtype=np.uint32).view("U1")
     alphabetic = np.char.isalpha(everything)
+    # Before the letters, which are alphanumeric too and take their own class below.
     numerals = np.char.isalnum(everything) & ~np.char.isdecimal(everything)
     place = {name: number for number, name in enumerate(LetterCounts._fields)}
     classes = np.zeros(_SIZE + 1, np.uint8)
@@ -75,6 +77,7 @@ def _classes() -> npt.NDArray[np.uint8]:
             part[alphabetic[first : last + 1]] = place[name]
     for first, last in HAN_RANGES:
         part = classes[first : last + 1]
+        # Code points of the ranges that are no letters to this Python's Unicode, but Han by range.
         part[part == 0] = place["unassigned_han"]
     for characters, name in zip(variant_sets(), ("simplified", "traditional"), strict=True):
         classes[[ord(character) for character in characters]] = place[name]

@@ -68,6 +68,7 @@ def read_lexicon(name: str, categories: tuple[str, ...] = ()) -> list[Word]:
 
 
 def _lines_of(name: str) -> Iterator[Word]:
+    # Editors on Windows write a byte order mark, which would become a part of the first word.
     for number, line in enumerate(_text_of(name).removeprefix("\ufeff").split("\n"), 1):
         line = line.rstrip("\r")
         if line.strip() and not line.startswith("#"):
@@ -113,6 +114,7 @@ def _weight(columns: list[str], position: str) -> float:
         weight = float(columns[0])
     except ValueError:
         weight = math.nan
+    # False for NaN too.
     if not 0 < weight < math.inf:
         raise UsageError(
             f"{position}: the weight is {columns[0].strip()!r}",
@@ -135,5 +137,6 @@ def other_scripts(words: list[Word]) -> list[Word]:
         converter = OpenCC(configuration)
         for word in words:
             form = converter.convert(word.word)
+            # A form that is itself listed keeps its own category and weight.
             forms.setdefault(form, word._replace(word=form))
     return list(forms.values())

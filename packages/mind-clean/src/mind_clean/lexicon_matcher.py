@@ -49,12 +49,15 @@ class LexiconMatcher:
         if not found:
             return
         last = 0
+        # Of those that begin at one place the longest comes first; what begins inside it is
+        # passed over.
         for start, end, number in sorted(
             (start, -end, number) for number, start, end in self._bounded(folded, found)
         ):
             if start >= last:
                 last = -end
                 word = self.words[number]
+                # An innocent word takes its place all the same, so that no word inside it is found.
                 if word.category != ALLOW:
                     yield Hit(start, last, word)
 

@@ -63,6 +63,7 @@ def running_text(text: str) -> int:
         return text.running_text
     running = 0.0
     for line in text.split("\n"):
+        # `len` has counted each Han character once.
         letters = len(line) + (_LETTERS_A_HAN - 1) * len(_HAN.findall(line))
         if letters < SHORT_BLOCK:
             continue

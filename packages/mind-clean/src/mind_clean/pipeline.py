@@ -66,6 +66,7 @@ def run_clean(
         clean.read_as, options.inputs, plugins, clean.archives, clean.record_seconds
     )
     run_passes(summary, cleaning.passes(), options, finish, batches=batches)
+    # An empty output looks like a success to a script; the reason tells a wrong recipe or language.
     if summary.records_in and not summary.kept:
         most = "".join(
             f"; most frequent: {reason}" for reason, _ in summary.rejected.most_common(1)
@@ -101,6 +102,8 @@ class CleanPasses:
         return [
             self.make_pass(number, before, counting)
             for number, (before, counting) in enumerate(
+                # Pass n begins with the step whose keys pass n - 1 counted: the first has no
+                # counts, the last counts nothing.
                 zip([None, *counters], [*counters, None], strict=True)
             )
         ]
@@ -118,6 +121,8 @@ class CleanPasses:
     ) -> Pass:
         """Return the pass over the steps `start` to `end`, which counts keys for step `end`."""
 
+        # Called once the pass before has ended, since only then the counts of its first step are
+        # known.
         def work() -> CleanBatch:
             steps = list(self.steps[start:end])
             if before is not None:
@@ -128,6 +133,7 @@ class CleanPasses:
                 tuple(steps),
                 mark=self.options.mark,
                 keep_html=self.options.keep_html,
+                # Records of a later pass have our shape already.
                 read=READERS[self.options.read_as] if start == 0 and before is None else None,
                 counting=None if counting is None else counting.step,
                 record_seconds=self.options.record_seconds,
@@ -135,6 +141,8 @@ class CleanPasses:
 
         def finalize(outcome: BatchResult) -> BatchResult:
             stats: BatchStats = outcome.payload
+            # In the process that started the pass, batch by batch in the order of the input, so
+            # that the sources that have a row of their own are the same for any number of workers.
             self.funnel.merge(stats.funnel)
             if counting is not None:
                 counting.add(stats.keys)

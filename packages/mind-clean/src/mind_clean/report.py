@@ -59,8 +59,10 @@ def _steps(summary: Summary, funnel: Funnel, steps: Sequence[str]) -> Safe:
     for end, records in funnel.records.items():
         if end.step != KEPT:
             dropped[end.step][end.reason] += records
+    # Bad records end outside of the steps.
     whole = summary.records_in - summary.bad.total()
     rows, left = [], whole
+    # A step that stands twice in a recipe has one row, as its drops are counted under one name.
     for step in dict.fromkeys(steps):
         gone = dropped[step].total()
         why = ", ".join(f"{r} {n:,}" for r, n in dropped[step].most_common())
@@ -113,6 +115,7 @@ def _shares(funnel: Funnel, part: str) -> Safe:
 
 
 def _samples(reason: str, funnel: Funnel) -> Safe:
+    # The heap's order depends on how samples came in; sorted, the page is the same for any -j.
     samples = sorted(funnel.samples[reason], reverse=True)
     count = sum(n for end, n in funnel.records.items() if f"{end.step}.{end.reason}" == reason)
     return markup(

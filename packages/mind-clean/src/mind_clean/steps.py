@@ -66,9 +66,11 @@ def effective_recipe(
     """
     recipe = load_recipe(name or DEFAULT_RECIPE, "mind_clean")
     recipe.check_keys(dict.fromkeys(KEYS))
+    # Only for what it raises: a step of an unknown kind is named before any other option is judged.
     list(recipe.steps(KINDS))
     if steps:
         recipe.values[STEP] = [_picked(plugins, recipe, step) for step in steps]
+        # It describes all steps of the recipe, which no longer run.
         recipe.values.pop("description", None)
     for name in without:
         _leave_out(recipe, name)

@@ -35,6 +35,7 @@ from mind_core.tasks.task import TaskContext
 
 SURVEY, COUNT, CLEAN = "survey", "count", "clean"
 _KEYS = "keys"
+# Of zstd: what a survey writes is read once by the next stage, so speed counts more than size.
 _SURVEY_LEVEL = 1
 _EXTRAS = ("trafilatura",)
 """Steps that are done by a distribution of this name, which is not always installed."""
@@ -214,6 +215,8 @@ class CleanTasks:
         """Return the rejects of all passes as one stream: frames follow each other in a file."""
         if not pass_number:
             return last
+        # zstd readers take frames one after another as one stream, so nothing has to be
+        # decompressed.
         joined = context.scratch / "all-rejects.zst"
         with joined.open("wb") as file:
             for part in [*(_path_of(context, n, "rejects.zst") for n in range(pass_number)), last]:
@@ -258,6 +261,7 @@ def added_details(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
         rows += each["funnel"]
         total.update({name: value for name, value in each.items() if name != "funnel"})
     funnel = Funnel()
+    # Sorted by walk, as one process meets them: which sources are named depends on the first met.
     funnel.add_rows(sorted(rows, key=lambda row: int(row["walk"])))  # as one process meets them
     return {**total, "funnel": funnel.rows()}
 

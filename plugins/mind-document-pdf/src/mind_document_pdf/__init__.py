@@ -22,6 +22,7 @@ MIN_PAGES = 4
 """A first or last line that stands on half of the pages, of at least so many, is no text."""
 
 _ENDS = tuple("。！？；：…”」』.!?;:")
+# Numbers of pages: digits anywhere, Roman numerals at the end of a line alone.
 _DIGITS = re.compile(r"\d++|(?<![ivxlc])[ivxlc]++$")
 
 
@@ -52,6 +53,8 @@ def register_documents() -> Offers[DocumentReader]:
 def joined(lines: Sequence[str]) -> str:
     """Return lines as paragraphs: a full line without an end goes on in the next one."""
     widths = sorted(_width(line) for line in lines if line.strip())
+    # The 90th percentile is the width of the column; the widest line may be a table or a broken
+    # one.
     full = FULL * widths[int(0.9 * (len(widths) - 1))] if widths else 0.0
     paragraphs: list[str] = []
     goes_on = False
@@ -69,8 +72,10 @@ def joined(lines: Sequence[str]) -> str:
 
 
 def _put_together(before: str, line: str) -> str:
+    # A hyphen before a small letter divides a word ("exam-" "ple"); before a capital it stays.
     if before.endswith("-") and len(before) > 1 and before[-2].isalpha() and line[0].islower():
         return before[:-1] + line
+    # Chinese has no blank at the end of a line.
     between = " " if before[-1].isascii() or line[0].isascii() else ""
     return before + between + line
 
@@ -109,12 +114,15 @@ def _read(path: Path) -> tuple[list[list[str]], Record]:
         raise ValueError(f"it has more than {LARGEST >> 20} MiB: split it")
     try:
         reader = PdfReader(path)
+        # Many files forbid printing or copying by a password of their own and open with the empty
+        # one.
         if reader.is_encrypted and not reader.decrypt(""):
             raise ValueError("it needs a password")
         pages, characters = [], 0
         for page in reader.pages:
             text = page.extract_text()
             characters += len(text)
+            # Asked page by page, so that a small file that holds a great many is left early.
             if characters > MAX_CHARACTERS:
                 raise ValueError(f"it has more than {MAX_CHARACTERS:,} characters: split it")
             pages.append(text.split("\n"))

@@ -69,6 +69,7 @@ def _xml(data: bytes) -> ElementTree.Element:
         raise ValueError(
             f"its XML has {len(data) >> 20} MiB, at most {_LARGEST_XML >> 20} are read"
         )
+    # Ten entities of ten others each are a few hundred bytes and expand to gigabytes.
     if b"<!ENTITY" in data:
         raise ValueError("its XML declares entities")
     try:
@@ -78,6 +79,7 @@ def _xml(data: bytes) -> ElementTree.Element:
 
 
 def _is(element: ElementTree.Element, name: str) -> bool:
+    # ElementTree writes a tag as {namespace}name; which namespace it is makes no difference here.
     return element.tag.rpartition("}")[2] == name
 
 
@@ -97,10 +99,12 @@ def _chapters(package: ElementTree.Element, folder: str) -> Iterator[str]:
     items = {e.get("id"): e for e in package.iter() if _is(e, "item")}
     for reference in (e for e in package.iter() if _is(e, "itemref")):
         item = items.get(reference.get("idref"))
+        # Notes and answers that the book opens from elsewhere, not while it is read in order.
         if item is None or reference.get("linear") == "no":
             continue
         if item.get("media-type") not in _PAGES or "nav" in (item.get("properties") or "").split():
             continue
+        # Names in a package are addresses, relative to its own folder and with %20 for a blank.
         name = posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
         if name not in seen:
             seen.add(name)

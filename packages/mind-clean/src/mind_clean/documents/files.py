@@ -44,8 +44,10 @@ def files_in(plugins: Plugins, inputs: Sequence[str]) -> tuple[str, ...]:
             _check_known(path, known)
             found.append(item)
             continue
+        # Sorted, as the order of a file system differs from machine to machine.
         for inside in sorted(path.rglob("*")):
             parts = inside.relative_to(path).parts
+            # Hidden files and folders (.git, .DS_Store) are no documents.
             if not inside.is_file() or any(part.startswith(".") for part in parts):
                 continue
             if _ending(inside) in known:
@@ -91,6 +93,8 @@ def _lines(read: DocumentReader, name: str, seconds: float) -> Iterator[bytes]:
     except GeneratorExit:
         raise
     except OSError as error:
+        # A file that cannot be opened is the user's mistake and ends the run. A parser that raises
+        # it for damage gives no number, and that is a bad record.
         if error.errno is not None:
             cause = error.strerror
             raise MindError(f"cannot read {name}", cause=cause, hint="check the path") from None
@@ -113,6 +117,7 @@ def within_limits(records: Iterator[Record], path: Path, seconds: float) -> Iter
     """
     limit = seconds * (_RECORDS + path.stat().st_size / 2**20)
     while True:
+        # The clock starts anew for each chapter, which is one record.
         with memory_limit(_MEMORY), RecordClock(limit) as clock:
             clock.start()
             record = clock.call(next, records, None)

@@ -13,6 +13,7 @@ from mind_clean.html_bytes import MAX_UNDECODABLE
 from mind_core import Record
 
 LARGEST = 1 << 26
+# Bounded, so that a file that begins with a rule (---) is not read to its end for a second one.
 _FRONT_MATTER = re.compile(r"---\n(.{0,20000}?)\n(?:---|\.\.\.)\n", re.DOTALL)
 _HEADING = re.compile(r"^# ++(\S.*)", re.MULTILINE)
 
@@ -54,6 +55,7 @@ class Page:
 def _text_of(path: Path) -> tuple[str, Record]:
     data = bounded_bytes(path)
     found = decode_page(data)
+    # Some charset takes nearly any bytes; NUL, which no text holds, tells a binary file.
     if found.undecodable > MAX_UNDECODABLE * max(1, len(found.text)) or "\0" in found.text:
         raise ValueError("it is no text in any charset that is known")
     notes: Record = {} if found.charset == "utf-8" else {"charset": found.charset}

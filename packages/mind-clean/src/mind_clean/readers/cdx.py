@@ -34,7 +34,10 @@ _JSON = re.compile(rb"(?:^|\s)(?=\{)")
 _FILE = ("filename", "warc_filename", "file")
 _OFFSET = ("offset", "warc_record_offset")
 _LENGTH = ("length", "warc_record_length")
+# Below the signed 64 bits that `seek` takes, with room for a length to be added.
 _LARGEST_OFFSET = 1 << 62
+# Neighbours in an index that is sorted by address name many archives in turn; opening one for each
+# line would be slow, and a process may not hold any number of files.
 _OPEN_FILES = 32
 
 
@@ -73,6 +76,8 @@ def pages_of(
             waiting: list[bytes] = []
             first, size = batch.first_line, 0
             for number, line in enumerate(batch.data.split(b"\n"), batch.first_line):
+                # The first line of a CDX file names its columns by letters (" CDX N b a m s k r M S
+                # V g"). It becomes a blank line, so that positions still are lines of the index.
                 if line.lstrip().startswith(b"CDX "):
                     fields = line.decode("utf-8", "replace").split()[1:]
                     line = b""
@@ -87,8 +92,10 @@ def pages_of(
 
 def _page(line: bytes, fields: Sequence[str], archives: _Archives, position: str) -> bytes:
     """Return the line of the record that a line of an index names; of a blank one a blank one."""
+    # CDXJ describes the index itself in lines that begin with "!".
     if not line or line.startswith(b"!"):
         return b"\n"
+    # The reader of lines has refused it already, and its reason goes on to the worker.
     if refusal(line) is not None:
         return line + b"\n"
     try:
@@ -105,6 +112,7 @@ def _page(line: bytes, fields: Sequence[str], archives: _Archives, position: str
         return refused("missing_archive", cause, line)
     except MindError as error:
         return refused("missing_archive", f"{error.message}: {error.cause}", line)
+    # The record's own address counts first; a record without one has that of the index.
     if place.url:
         found.headers.setdefault("warc-target-uri", place.url)
     return encode(record_of(found, position))
@@ -120,6 +128,8 @@ def place_of(line: bytes, fields: Sequence[str] = _STANDARD) -> RecordPlace:
         values = [_first_of(said, names) for names in (_FILE, _OFFSET, _LENGTH, ("url",))]
     else:
         columns = dict(zip(fields, line.decode("utf-8", "replace").split(), strict=False))
+        # Letters of the CDX format: g is the name of the archive, V the offset, S the length, a the
+        # original address.
         values = [columns.get(letter) for letter in "gVSa"]
     archive, offset, length, url = values
     if not isinstance(archive, str) or not archive:
@@ -138,6 +148,7 @@ def _whole(value: Any) -> int | None:
     """Return a count that an index says, as a number or as digits; none for `-` and the like."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)
+    # In Python, True is an int.
     whole = isinstance(value, int) and not isinstance(value, bool)
     return value if whole and 0 <= value < _LARGEST_OFFSET else None
 
@@ -173,6 +184,7 @@ class _Archives:
         if found is None:
             return WarcRecord({}, 0, b"", "the range holds no record")
         if not found.damage and found.kind not in WANTED:
+            # A request or metadata is no page: by this type the worker drops it as `not_html`.
             found.headers["content-type"], found.body = f"warc/{found.kind}", b""
         return found
 
@@ -185,6 +197,8 @@ class _Archives:
             raise OSError(errno.EINVAL, "it is no name of a file")
         name = PurePosixPath(archive)
         inside = not name.is_absolute() and ".." not in name.parts
+        # An index names `crawl-data/…/warc/X.warc.gz`, and people keep the same file with its
+        # folders or without. A name that leads upwards is taken by its last part alone.
         path = self.folder / name if inside else self.folder / name.name
         if not path.is_file():
             path = self.folder / name.name

@@ -38,12 +38,14 @@ class Shape:
             value = _taken(rest, getattr(self, name))
             if value is not None:
                 read[name] = value
+        # In this order: id, text, all others.
         read = {**{k: read[k] for k in ("id",) if k in read}, "text": text, **read}
         read.setdefault("source", self.corpus)
         metadata = rest.pop("metadata", None)
         inner = metadata if isinstance(metadata, dict) else {}
         if metadata is not None and not isinstance(metadata, dict):
             inner = {"value": metadata}
+        # Of two fields of one name, that of the corpus's own `metadata` stays.
         inner = {**{k: v for k, v in rest.items() if k not in inner}, **inner}
         if inner:
             read["metadata"] = inner
@@ -56,6 +58,8 @@ class Shape:
                 for part in value
                 if isinstance(part, dict) and isinstance(part.get(self.parts), str)
             ]
+            # A list with one part that has no text is another shape; without that part the text
+            # would have a hole.
             if len(parts) == len(value):
                 return "\n".join(parts)
         elif isinstance(value, str):
@@ -70,6 +74,7 @@ def _taken(rest: dict[str, Any], names: tuple[str, ...]) -> Any:
     """Return the first of the fields that is there, out of `rest`; one inside an object stays."""
     for name in names:
         outer, _, inner = name.partition(".")
+        # An object belongs to others too, so its field is copied and stays under `metadata`.
         if not inner and isinstance(rest.get(outer), str | int):
             return rest.pop(outer)
         if inner and isinstance(rest.get(outer), dict) and isinstance(rest[outer].get(inner), str):

@@ -53,6 +53,8 @@ def batches_of(records: Iterable[WarcRecord], name: str, batch_bytes: int) -> It
     lines: list[bytes] = []
     size, first, damage = 0, 1, ""
     for number, record in enumerate(records, 1):
+        # No archive at all looks like one damaged record without headers; said as a bad record, it
+        # would be passed over by --skip-bad.
         if record.damage and number == 1 and not record.headers:
             damage = damage or record.damage
         lines.append(encode(record_of(record, f"{name}:{number}")))
@@ -85,12 +87,14 @@ def _no_archive(name: str, cause: str) -> MindError:
 def record_of(found: WarcRecord, position: str) -> Record:
     """Return a record of an archive as one of ours; see `read_warc`."""
     headers = found.headers
+    # WARC 1.0 puts record ids in angle brackets, and some writers addresses as well.
     record: Record = {"id": (headers.get("warc-record-id") or position).strip("<>")}
     if found.damage:
         record[DAMAGE] = found.damage
     elif found.kind == "conversion":
         record["text"] = found.body.decode("utf-8", "replace")
     else:
+        # Its place in the record comes before source and address; what it holds follows below.
         record["html_base64"] = ""
     record["source"] = "warc"
     if address := headers.get("warc-target-uri"):
@@ -109,10 +113,12 @@ def _http(found: WarcRecord) -> tuple[dict[str, Any], bytes]:
     body, said = found.body, found.headers.get("content-type", "")
     names: dict[str, str] = {}
     result: dict[str, Any] = {}
+    # Some writers leave the type out.
     if said.lower().startswith("application/http") or body[:5] == b"HTTP/":
         end = _BLANK_LINE.search(body)
         head = body[: end.start()] if end is not None else body
         body = body[end.end() :] if end is not None else b""
+        # Header fields are bytes, and Latin-1 has a character for each (RFC 9110 §5.5).
         first, *lines = head.decode("latin-1").split("\n")
         pairs = [line.partition(":") for line in lines if ":" in line]
         names = {name.strip().lower(): value.strip() for name, _, value in pairs}
@@ -125,6 +131,8 @@ def _http(found: WarcRecord) -> tuple[dict[str, Any], bytes]:
     for key in ("content-encoding", "transfer-encoding"):
         if names.get(key):
             result[key.replace("-", "_")] = names[key]
+    # The body of a large page was never read whole; with `bytes` set the worker drops it as
+    # `too_large` and does not judge a part of it.
     if found.length > LARGEST_PAGE:
         result["bytes"], body = found.length, b""
     result["truncated"] = found.headers.get("warc-truncated", "")

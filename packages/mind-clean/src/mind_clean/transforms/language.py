@@ -36,6 +36,7 @@ class DetectLanguage:
         """Return the record with `metadata.mind.clean.language` and `.language_score`."""
         language, score = detect(record["text"], self.sample)
         known = annotation(record, TOOL)
+        # The same object says that nothing changed, and the record's own line goes on.
         if known.get("language") == language and known.get("language_score") == score:
             return record
         return annotated(record, language=language, language_score=score)

@@ -55,7 +55,9 @@ _BLOCKS = tuple(
     (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
     for opening, closing in (("<script", "</script>"), ("<style", "</style>"), ("<!--", "-->"))
 )
+# Characters: a longer block has lost its own end, and what closes it is another's.
 _LONGEST_BLOCK = 50_000
+# Characters: enough to tell whether the line of a tag is code; a line may be as long as its text.
 _LOOK_BACK = 200
 _CSS = re.compile(
     r"[ \t]*[.#@a-z][\w .#,:>@()-]{0,200}\{"
@@ -130,6 +132,7 @@ def _without_blocks(text: str) -> str:
         found = opening.search(text)
         while found is not None:
             end = closing.search(text, found.end())
+            # No such end further on either, so the rest need not be searched for each opening tag.
             if end is None:
                 break
             near = max(last, found.start() - _LOOK_BACK)
@@ -181,6 +184,7 @@ def _without_tags(line: str, about_html: bool) -> str:
             line = _TAG.sub(_instead, line)
     if "&" not in line:
         return line
+    # A line that shows "<" as well as "&lt;" speaks about entities and keeps them.
     characters = {_character(entity) for entity in _ENTITY.finditer(line)}
     bare = _ENTITY.sub("", line)
     shown = any(character in bare for character in "&<>" if character in characters)

@@ -55,6 +55,7 @@ class MaskSensitiveWords:
         for start, end, word in hits:
             shown = SENSITIVE if self.mask else text[start:end]
             parts += (text[last:start], shown)
+            # `length` is that of the text as it leaves so far, which spans are counted in.
             length += start - last
             spans.append([length, length + len(shown), word.category])
             length += len(shown)

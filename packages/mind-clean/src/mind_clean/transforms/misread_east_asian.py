@@ -75,6 +75,7 @@ def misreadings_in(text: str) -> list[Misreading]:
 def reread(text: str, how: Misreading) -> str:
     """Return the text read as what it was; what cannot be becomes U+FFFD, each time one."""
     data = b"".join(map(_bytes_of(how.read).__getitem__, text))
+    # One lost character gives several U+FFFD, and "?" where a program had replaced it before.
     return _RUNS_OF_LOST.sub(LOST, data.decode(how.written, "replace"))
 
 
@@ -87,6 +88,8 @@ class _Bytes(dict[str, bytes]):
 
     def __missing__(self, character: str) -> bytes:
         if self.charset == _LATIN:
+            # Browsers read bytes that Windows-1252 leaves undefined as the C1 control of that
+            # number.
             found = character.encode("cp1252" if character > "\xff" else "latin-1", "ignore")
         elif character == "€" and self.charset in _EURO:
             found = _EURO[self.charset]
@@ -96,6 +99,7 @@ class _Bytes(dict[str, bytes]):
             found = character.encode(self.charset, "ignore")
             if len(found) > _LONGEST_CHARACTER or character == LOST:
                 found = b""
+        # A text may hold any of a million code points; the table stays small.
         if len(self) < 1 << 16:
             self[character] = found or b"\xff"
         return found or b"\xff"
@@ -113,10 +117,12 @@ def mended(text: str) -> str:
         return text
     lines = text.split("\n")
     foreign = [line for line in lines if not line.isascii() and len(line) <= _LONGEST]
+    # All lines together tell what a short line alone cannot.
     pooled = "\n".join(foreign)[:_LONGEST]
     whole = max(found, key=lambda how: _gain(pooled, how, _MOST_LOST_OF_TEXT))
     if _gain(pooled, whole, _MOST_LOST_OF_TEXT) >= _LEAST_GAIN:
         return "\n".join(_line(line, whole, 0.0, 1) for line in lines)
+    # Single lines are only mended of East Asian readings: Latin signs stand in other languages too.
     if how := [one for one in found if one.read != _LATIN]:
         best = how[0]
         return "\n".join(_line(line, best, _SURE_GAIN, _SURE_CHARACTERS) for line in lines)

@@ -25,6 +25,7 @@ _WINDOWS = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œ�
 _SUSPECT = re.compile(f"[\u0080-\u009f]|[Â-ô][\u0080-\u00bf{_WINDOWS}]")
 """A byte that no text holds, or the first two bytes of a character of UTF-8."""
 
+# Two characters of GB 2312 are four bytes from A1 to FE, each a letter or sign of Latin-1.
 _GBK_RUN = re.compile("[\u00a1-\u00fe]{4,}")
 _LEAST_HAN = 4
 _LEAST_LEVEL_1 = 0.9
@@ -85,6 +86,7 @@ def _gbk(line: str) -> str | None:
     not thousands of the frequent characters of its first level (rows 16 to 55).
     """
     runs = _GBK_RUN.findall(line)
+    # A run of an odd length is no pairs of bytes: these are accented letters.
     if any(len(run) % 2 for run in runs):
         return None
     try:
@@ -92,6 +94,7 @@ def _gbk(line: str) -> str | None:
     except UnicodeDecodeError:
         return None
     han = [character for character in decoded if "\u4e00" <= character <= "\u9fff"]
+    # The first byte of a pair is its row plus A0: B0 to D7 are rows 16 to 55.
     level_1 = sum("\u00b0" <= run[at] <= "\u00d7" for run in runs for at in range(0, len(run), 2))
     frequent = sum(character in _FREQUENT for character in han)
     if (

@@ -15,6 +15,7 @@ from mind_core.records import annotation
 
 Span = tuple[int, int, str]
 
+# One character for one, so that spans in the folded text are those of the text itself.
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0xA0: 0x20}
 # Brackets and signs matter beside a digit only. One set comes first, so that the scan is quick.
 _WIDE = re.compile("[０-９＠（）＋－\u00a0](?:(?<=[０-９＠])|(?=[0-9+])|(?<=[0-9].))")
@@ -74,6 +75,8 @@ def find_pii(text: str, kinds: Iterable[str] = PAPER) -> list[Span]:
     everywhere = [(0, len(folded))]
     near_numbers = number_windows(folded)
     found: list[Span] = []
+    # In the order of the rules, whatever the order of `kinds`: the first that takes a number has
+    # it.
     for kind, rule in RULES.items():
         if kind not in wanted:
             continue

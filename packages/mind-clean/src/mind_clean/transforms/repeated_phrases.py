@@ -81,6 +81,7 @@ class RepeatedPhrases:
         for start, end, period in repetitions(text, SHORTEST, self.max_length, self.times):
             if start < begin or not _is_phrase(text[start : start + period]):
                 continue
+            # Without a last repetition that is cut off: it may be the beginning of what follows.
             whole = start + (end - start) // period * period
             yield text[begin : start + period]
             begin = whole
@@ -93,6 +94,7 @@ def _is_phrase(unit: str) -> bool:
 
     It may begin and end inside a word, so its words are read from the middle of three.
     """
+    # A string is a shorter one repeated exactly if its own double holds it at a place inside.
     if (unit + unit).find(unit, 1) < len(unit):
         return False
     if len(set(compile_once(_HAN).findall(unit))) >= 2:

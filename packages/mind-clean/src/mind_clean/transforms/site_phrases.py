@@ -87,6 +87,7 @@ class SitePhrases:
         if site is None:
             return np.zeros(0, np.uint64)
         keys, _ = site_keys(site, record["text"], self._ends(record["text"]))
+        # A set, as a line that stands twice on a page is still on one page; 0 is no phrase.
         return np.array([*{*keys.tolist()} - {0}], np.uint64)
 
     def with_counts(self, known: FrequentKeys) -> Callable[..., Any]:
@@ -146,6 +147,7 @@ class _SitePhraseRemover:
         share = round(1 - len("".join(shorter.split())) / len("".join(text.split())), 4)
         if not self.rule.remove:
             return annotated(record, site_share=share)
+        # What stood between two paragraphs leaves the blank lines on both its sides.
         shorter = _BLANK_LINES.sub("\n\n", shorter).strip("\n")
         return annotated({**record, "text": shorter}, site_share=share)
 

@@ -58,6 +58,7 @@ def normalised(text: str) -> str:
         return text
     if "\u200c" in text or "\u200d" in text:
         text = _USELESS_JOINERS.sub("", text)
+    # Asking is faster than normalising, and the long pattern below need not be compiled then.
     if unicodedata.is_normalized("NFC", text):
         return text
     return unicodedata.normalize("NFC", _long_runs().sub(r"\1", text))

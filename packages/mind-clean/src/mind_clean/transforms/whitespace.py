@@ -73,6 +73,7 @@ def _line(line: str) -> str:
     if line and line[0] in _BLANKS:
         inside = line.lstrip(_BLANKS)
         indent = line[: len(line) - len(inside)]
+        # One kind of blank only, as code is indented; ideographic ones begin a Chinese paragraph.
         if not indent.strip(indent[0]) and indent[0] != IDEOGRAPHIC:
             return line
         line = inside
