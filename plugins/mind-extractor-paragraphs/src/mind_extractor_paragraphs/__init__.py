@@ -49,6 +49,7 @@ class Paragraphs:
         parser = _Paragraphs()
         parser.feed(html)
         parser.close()
+        # A paragraph that is open at the end of the page is one too.
         parser.end()
         kept = [text for text in parser.found if len(text) >= self.min_characters]
         return "\n\n".join(kept) or None

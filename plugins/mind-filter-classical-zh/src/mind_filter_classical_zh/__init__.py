@@ -27,6 +27,7 @@ class ClassicalChinese:
         """Return "classical_chinese" with the share of particles, or None."""
         text = record["text"]
         han = count_han(text)
+        # At least one, so that a `min_han` of 0 does not divide by 0.
         if han < max(1, self.min_han):
             return None
         ratio = round(sum(map(text.count, PARTICLES)) / han, 4)

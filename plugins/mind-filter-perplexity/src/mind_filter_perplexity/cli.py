@@ -71,6 +71,7 @@ def tune_command(
         raise UsageError(f"--keep {keep} is no share", hint="0.95, say")
     if keep is None and not bad:
         raise UsageError("without bad texts it is not known where a bound lies", hint="--keep 0.95")
+    # torch is imported with these, and takes seconds that `--help` need not wait for.
     from mind_core.files import atomic_folder, check_folder, write_manifest
     from mind_core.render.terminal import align_columns
     from mind_filter_perplexity import thresholds
@@ -78,6 +79,7 @@ def tune_command(
 
     if measure not in MEASURES:
         raise UsageError(f"there is no measure {measure!r}", hint=f"known: {', '.join(MEASURES)}")
+    # Before texts are measured, which takes long.
     check_folder(output)
     checkpoint = open_model(model)
     tuning, others, left_out = thresholds.measure_texts(

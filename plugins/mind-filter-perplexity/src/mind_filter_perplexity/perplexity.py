@@ -65,6 +65,7 @@ class Perplexity:
         language = language_of(record)
         upper = most.get(language, most.get(ALL, math.inf))
         lower = least.get(language, least.get(ALL, 0.0))
+        # No bound for this language: the model need not read the text.
         if upper == math.inf and lower == 0:
             return None
         text = record["text"]
@@ -81,6 +82,7 @@ def _bounds(name: str, given: Any) -> dict[str, float]:
     """Return a bound by language; raise `ValueError` for what is none."""
     table = {} if given is None else given if isinstance(given, Mapping) else {ALL: given}
     for language, value in table.items():
+        # In Python, True is a number.
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or value <= 0:
             raise ValueError(f"{name} of {language} is {value!r}, and is a number above 0")

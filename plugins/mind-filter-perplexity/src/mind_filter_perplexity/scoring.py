@@ -52,6 +52,7 @@ def surprise(checkpoint: Checkpoint, text: str) -> Surprise | None:
     not finite.
     """
     tokenizer = checkpoint.tokenizer
+    # A document begins behind the end of another: its first token is predicted from that mark.
     ids = torch.tensor([tokenizer.end_id, *tokenizer.encode(text)])
     if len(ids) < 2:
         return None
@@ -79,7 +80,9 @@ def _sum(checkpoint: Checkpoint, ids: torch.Tensor, rows: list[tuple[int, int, i
     if not rows:
         return 0.0
     losses = token_losses(checkpoint.model, torch.stack([ids[a:b] for a, b, _ in rows]))
+    # Losses begin with that of token a + 1; those before `first` belong to the window before.
     counted = [loss[first - a - 1 :] for loss, (a, _, first) in zip(losses, rows, strict=True)]
+    # In 64 bits: thousands of losses lose digits when they are added up in 32.
     return math.fsum(float(one.double().sum()) for one in counted)
 
 

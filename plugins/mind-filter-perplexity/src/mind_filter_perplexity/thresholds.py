@@ -79,6 +79,7 @@ def measure_texts(
     for is_good, texts in ((True, good), (False, bad)):
         for text in texts:
             text = text[: max_characters or None]
+            # Of the text as the filter reads it: two that differ later are one to it.
             key = hashlib.sha256(text.encode()).digest()
             found = None if key in seen else surprise(checkpoint, text)
             seen.add(key)
@@ -118,11 +119,14 @@ def tune(values: Values, keep: float | None) -> dict[str, float]:
 
 def _bound(good: Sequence[float], bad: Sequence[float], keep: float | None) -> float:
     if keep is not None:
+        # Rounded up, or the text that the bound was taken from would be above it.
         return _up(good[min(len(good), max(1, math.ceil(keep * len(good)))) - 1])
 
     def worth(bound: float) -> float:
         return _share(good, bound) - _share(bad, bound)
 
+    # Between two values that texts have nothing changes. Of equal bounds the highest, which keeps
+    # more.
     return max((_up(value) for value in [*good, *bad]), key=lambda bound: (worth(bound), bound))
 
 

@@ -36,11 +36,13 @@ class OpenCC:
     def __call__(self, record: Record) -> Record:
         """Return the record with its text converted; the same record if that changes nothing."""
         text = record["text"]
+        # By its scripts alone a Japanese text counts as Chinese, so kana are asked for as well.
         if text.isascii() or language_of(record) != "zh" or _has_kana(text):
             return record
         converted = _converter(self.configuration).convert(text)
         if converted == text:
             return record
+        # t2s, tw2s, hk2s and tw2sp lead to simplified characters, all others to traditional ones.
         script = "Hans" if self.configuration.endswith(("2s", "2sp")) else "Hant"
         return noted({**record, "text": converted}, script=script, converted=self.configuration)
 

@@ -48,6 +48,7 @@ class Trafilatura:
     def __call__(self, html: str, url: str | None) -> MainText | None:
         """Return the main text with the page's count of visible characters."""
         page = join_han_lines(with_end_tags(encode_page(html)).decode())
+        # lxml, which it parses with, refuses a text with NUL.
         page = bounded(page.encode()).decode().replace("\0", "")
         text = library().extract(
             page,
@@ -87,5 +88,6 @@ def _config(min_characters: int) -> ConfigParser:
 
     config: ConfigParser = deepcopy(DEFAULT_CONFIG)
     config["DEFAULT"]["MIN_EXTRACTED_SIZE"] = str(min_characters)
+    # Whether a short text is worth keeping is the recipe's question.
     config["DEFAULT"]["MIN_OUTPUT_SIZE"] = "1"
     return config

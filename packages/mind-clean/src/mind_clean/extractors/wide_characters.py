@@ -29,6 +29,8 @@ def join_han_lines(html: str) -> str:
     start = depth = 0
     for tag in _PREFORMATTED.finditer(html):
         closing = bool(tag[1])
+        # Only the outermost pair of tags divides the page; an end tag without a start counts for
+        # nothing.
         if depth == 0 and not closing:
             parts.append(_BREAK.sub("", html[start : tag.start()]))
             start = tag.start()

@@ -37,6 +37,7 @@ class Contamination:
 
         for name in ("against", "fields"):
             value = getattr(self, name)
+            # A TOML string would else become a tuple of its letters.
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
         for name in ("n", "min_hits", "max_texts"):
             if getattr(self, name) < 1:
@@ -48,6 +49,7 @@ class Contamination:
                 "filter 'contamination' needs benchmark files",
                 hint="""--set 'contamination.against=["FILE", "FOLDER"]'""",
             )
+        # Asked only for what it raises: a wrong path ends the run before any record is read.
         benchmark_files(self.against)
 
     def prepare(self) -> None:

@@ -18,6 +18,7 @@ from mind_clean.text_stats.thresholds import (
 from mind_core import Reason, Record
 
 SHARES = ("min_ended_lines", "max_short_lines", "max_repeated_characters")
+# Lines of up to 254 characters have a count for each length; all longer ones share the last field.
 LONGEST_SHORT = 254
 
 
@@ -66,6 +67,7 @@ class Fineweb:
         rate = measures.lines_up_to(self.short_line) / line_stats.full_lines
         if above(rate, self.max_short_lines):
             yield Reason("many_short_lines", round(rate, 4), self.max_short_lines)
+        # There is a line that is not blank, so that characters are more than line feeds.
         rate = line_stats.repeated_line_characters / (line_stats.characters - line_stats.feeds)
         if above(rate, self.max_repeated_characters):
             yield Reason("repeated_lines", round(rate, 4), self.max_repeated_characters)

@@ -70,6 +70,7 @@ def _is_garbled(line: str, found: list[Misreading]) -> bool:
     latin = len(_LATIN.findall(line))
     if latin >= _LEAST_LATIN and latin >= _MOST_LATIN * len(_VISIBLE.findall(line)):
         return True
+    # Other charsets read as Latin-1 are told by the share of Latin signs above.
     return any(_was_misread(line, how) for how in found if how.written == "utf-8")
 
 

@@ -76,6 +76,7 @@ class GopherRepetition:
             if above(share(part, whole), max_share):
                 yield Reason(name, round(share(part, whole), 4), max_share)
         repeated = measures.repeated(language)
+        # After the shares of lines: those are cheap, and n-grams need the text cut into words.
         for n in range(2, 11):
             name = f"top_{n}_gram" if n <= 4 else f"repeated_{n}_grams"
             max_share = getattr(self, name)

@@ -73,6 +73,7 @@ class Quality:
 def score_of(predict: Any, text: str, label: str, segment: str, sample: int = 0) -> float:
     """Return the probability of a label, 0 to 1."""
     try:
+        # -1 is all labels, as the one that is asked for may not be the most likely.
         labels, scores = predict(one_line(text, segment, sample), k=-1)
     except (RuntimeError, ValueError) as error:  # what fastText says of NaN
         raise MindError(
@@ -95,10 +96,12 @@ def _load(path: str, label: str, segment: str) -> _Model:
         file, label = trained.model, label or trained.label
         segment, thresholds = segment or trained.segment, trained.thresholds
         sample = trained.sample
+    # Before the library reads it: it trusts the counts in a file and reads beyond its memory.
     check_model(file)
     import fasttext
 
     model = fasttext.load_model(str(file))
+    # The library names its labels only with an answer.
     known = model.predict("x", k=-1)[0]
     if label not in known:
         raise ValueError(f"{path} has no label {label!r}, but {', '.join(sorted(known)[:10])}")

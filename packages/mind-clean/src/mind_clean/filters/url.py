@@ -44,6 +44,7 @@ class Url:
         for name in ("max_soft_words", "max_length", "max_host_length", "max_host_hyphens"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, not 0 (no bound) or more")
+        # Reads the files now, so that a missing one is said before the run begins.
         assert self._lists
 
     def __call__(self, record: Record) -> Reason | None:
@@ -57,6 +58,7 @@ class Url:
             yield Reason("no_host")
             return
         blocked, allowed, hard, soft = self._lists
+        # Before all other rules, also before the block-list.
         if is_of(host, allowed):
             return
         if is_of(host, blocked):
@@ -69,6 +71,7 @@ class Url:
             yield Reason("many_hyphens", host.count("-"), self.max_host_hyphens)
         if not self.bare_addresses and _ADDRESS.fullmatch(host):
             yield Reason("bare_address", host)
+        # Whole words, so that a place name such as Essex holds none of them.
         words = set(_WORD_BREAK.split(url.lower()))
         for word in sorted(words & hard):
             yield Reason("hard_word", word)

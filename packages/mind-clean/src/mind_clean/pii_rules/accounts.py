@@ -43,6 +43,7 @@ def find_wechat_names(text: str, low: int, high: int) -> Iterator[tuple[int, int
         ("微信", "薇信", "威信", "v信", "V信", "加v", "加V", "加w", "加W"),
     ):
         for match in _WECHAT.finditer(text, low, high):
+            # Each way of writing has a group of its own, and only the one that matched is set.
             yield match.span(match.lastindex or 0)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from mind_clean.pii_rules.context_words import CARD, cue_before, is_order_number
 
+# Whole, in fours, or 6 + 10 to 13 digits; with no digit, letter or decimal point beside it.
 _CANDIDATE = re.compile(
     r"(?<![0-9A-Za-z_])(?<![0-9][.,\-])(?<![0-9] )"
     r"(?:[1-9][0-9]{15,18}"

@@ -63,6 +63,7 @@ _OTHER_NUMBER = re.compile(
 
 def cue_before(text: str, start: int, cue: re.Pattern[str], reach: int = REACH) -> bool:
     """Say whether one of the words stands in the few characters before a position."""
+    # The end of the search counts as the end of the text for `$`, so that no slice is made.
     return cue.search(text, max(0, start - reach), start) is not None
 
 

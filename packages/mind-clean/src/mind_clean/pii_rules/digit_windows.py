@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 SEPARATORS = r" ().\-"
 _RUN = re.compile(rf"[0-9](?:[{SEPARATORS}]{{0,2}}[0-9]){{6,}}")
+# Characters: a country code and its brackets.
 _BEFORE = 10
+# Characters: an extension, a check letter in brackets.
 _AFTER = 28
 
 

@@ -45,6 +45,7 @@ def find_disguised(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     if any(sign in text for sign in _SIGNS):
         for match in compile_once(_WITH_AT, re.IGNORECASE).finditer(text, low, high):
             yield match.span()
+    # The other two hold Chinese: 换 … @ behind a swapped sign, and a Chinese host behind an @.
     if text.isascii() or "@" not in text:
         return
     for pattern in (_SWAPPED, _CHINESE_HOST):

@@ -36,6 +36,8 @@ def find_passports(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """
     for match in _PASSPORT.finditer(text, low, high):
         number = match[0]
+        # Of digits alone, nine are a foreign passport; eight, or ten with a version, a permit of
+        # Taiwan.
         permit = number[0].isdecimal() and len(number) != _PASSPORT_DIGITS
         if cue_before(text, match.start(), TAIWAN_PERMIT if permit else PASSPORT):
             yield match.span()
@@ -43,9 +45,11 @@ def find_passports(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
 
 def find_plates(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of licence plates (GA 36-2018), those of new-energy cars too."""
+    # The pattern begins with a Latin letter, so that the search leaps over Chinese text.
     if text.isascii() or _PLATE_CORE.search(text, low, high) is None:
         return
     for match in _PLATE.finditer(text, low, high):
+        # Behind province and letter a plate has at most two letters; more are a word or a model.
         if sum(map(str.isascii, filter(str.isalpha, match[3]))) > _MAX_LETTERS:
             continue
         clear = match[2] in tuple("·•・‧") or match[1] not in _WORDS_TOO

@@ -48,6 +48,7 @@ def _local_start(text: str, at: int, low: int) -> int:
     low = max(low, at - _LONGEST_LOCAL)
     while start > low and text[start - 1] in _LOCAL:
         start -= 1
+    # An address does not begin with these; they belong to what is before it ("...abc@host.org").
     while start < at and text[start] in ".-%+":
         start += 1
     return at if text[at - 1] == "." else start
@@ -60,5 +61,6 @@ def _is_address(text: str, start: int, at: int, domain: re.Match[str]) -> bool:
     before = text[max(0, start - 3) : start]
     if local[0] == "_" and before.endswith("\\"):
         return False  # \_SB.PCI0.port@1.endpoint: a path of ACPI
+    # ssh://user@host and https://user:password@host are addresses of machines.
     in_url = before == "://" or (before[2:] == ":" and "://" in text[max(0, start - 80) : start])
     return not (in_url and not text[start - 7 : start].lower().endswith("mailto:"))

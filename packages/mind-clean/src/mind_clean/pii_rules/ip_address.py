@@ -34,6 +34,8 @@ _SURELY_ADDRESS = 60
 def find_ip_addresses(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of public addresses, without port or prefix length."""
     end = low
+    # The core begins at the first dot, which is rare, and not at any digit; the address begins one
+    # to three digits before it.
     for core in _V4_CORE.finditer(text, low, high):
         for start in range(max(end, core.start() - 3), core.start()):
             match = _V4.match(text, start)
@@ -78,6 +80,9 @@ def is_public_v6(address: str) -> bool:
         return False
     first, second = value >> 112, value >> 96 & 0xFFFF
     special = first == 0x2001 and (second == 0xDB8 or second < 0x200)
+    # An address whose last 64 bits are 0 is a network. 2001:db8::/32 is for documentation,
+    # 2001::/23 for protocols, 2002::/16 for tunnels, 3ff0::/12 holds the second range for
+    # documentation.
     return value & (1 << 64) - 1 != 0 and not special and first != 0x2002 and first >> 4 != 0x3FF
 
 

@@ -63,9 +63,11 @@ def _is_landline(text: str, match: re.Match[str]) -> bool:
     gap = match["gap"]
     if not (match["zero"] or match["country"]):
         return False
+    # One bracket without the other is a part of the sentence.
     if (match["left"] is not None) != gap.startswith(")"):
         return False
     digits = sum(map(str.isdigit, match["number"]))
+    # Cities with two-digit codes (10, 21 …) have eight digits, all others seven or eight.
     if digits != 8 and (len(match["area"]) == 2 or digits != 7):
         return False
     if is_order_number(text, match.start()):

@@ -57,6 +57,7 @@ def find_overseas_ids(text: str, low: int, high: int) -> Iterator[tuple[int, int
 def hong_kong_check(number: str) -> str:
     """Return the check digit of one or two letters and six digits (MOD 11, weights 9 to 2)."""
     letters = number[:-6].rjust(2)
+    # A is 10, as in base 36; the blank before a single letter counts 36.
     values = [36 if c == " " else ord(c) - 55 for c in letters] + [int(d) for d in number[-6:]]
     total = sum(w * v for w, v in zip(range(9, 1, -1), values, strict=True))
     rest = -total % 11

@@ -37,6 +37,7 @@ _MIB = 1 << 20
 def find_phones(text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Yield the spans of mobile numbers, with their country code."""
     for match in _CANDIDATE.finditer(text, low, high):
+        # A number in groups is a telephone number; eleven digits in a row may be anything.
         if match["gap"]:
             if not _in_a_row_of_numbers(text, match):
                 yield match.span()

@@ -120,6 +120,7 @@ def _texts(inputs: Sequence[str]) -> Iterator[str]:
 
     for item in inputs:
         path = Path(item)
+        # A folder of texts is read as documents, one of records by the reader of streams.
         if path.is_dir() and any(path.rglob("*.txt")):
             plugins = make_plugins()
             batches = file_batches(plugins, files_in(plugins, [item]))

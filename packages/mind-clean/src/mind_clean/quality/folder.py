@@ -15,6 +15,7 @@ REPORT = "report.html"
 
 SEGMENTS = ("none", "characters")
 _HAN = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+# fastText takes NUL for a blank too.
 _BLANKS = re.compile(r"[\s\0]+")
 
 
@@ -46,6 +47,7 @@ def read_folder(folder: Path) -> QualityModel:
         wanted = manifest["sha256"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MindError(f"{folder}: damaged manifest", cause=error, hint="train it again") from None
+    # Thresholds belong to these weights only.
     if not model.is_file() or sha256_file(model) != wanted:
         raise MindError(f"{model} is not the file that was trained", hint="train it again")
     return model_info

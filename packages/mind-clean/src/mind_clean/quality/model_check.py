@@ -79,6 +79,7 @@ class _Reader:
         quantised = self._flag()
         if sizes.pruned >= 0 and not quantised:
             raise _Unfit("it is pruned, and not quantised")
+        # A pruned model may have more rows than its pairs name.
         (self._codes if quantised else self._floats)(rows, sizes.dim, at_least=sizes.pruned >= 0)
         packed = self._flag() and quantised
         (self._codes if packed else self._floats)(sizes.labels, sizes.dim)
@@ -102,6 +103,8 @@ class _Reader:
             maxn = 0  # as fastText takes it
         if max(ngrams, maxn) > _MAX_NGRAM or (bucket == 0 and (ngrams > 1 or maxn > 0)):
             raise _Unfit(f"n-grams of {ngrams} words and {maxn} letters in {bucket:,} buckets")
+        # An entry takes ten bytes and more: its zero byte, a count of eight and a kind. Asked
+        # before any loop over so many entries.
         if pruned > len(self.data) or 10 * entries > len(self.data):
             raise _Unfit(f"it says that it has {entries:,} words, and has {len(self.data):,} bytes")
         return _Sizes(dim, words, labels, bucket, pruned, loss)
@@ -114,6 +117,7 @@ class _Reader:
             if end < 0 or end + 1 + _ENTRY.size > len(data):
                 raise _Unfit("its words are cut off")
             count, kind = _ENTRY.unpack_from(data, end + 1)
+            # Words (kind 0) come before labels (kind 1).
             if kind != (number >= sizes.words) or count < 0:
                 raise _Unfit(f"entry {number + 1:,} of its words and labels is of no kind")
             total += count if kind else 0

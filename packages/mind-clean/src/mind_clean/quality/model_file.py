@@ -36,6 +36,7 @@ def features_of(
     words: Sequence[str], ids: dict[str, int], hashes: dict[str, int], bucket: int
 ) -> list[int]:
     """Return the rows of the input matrix for a line of words: known words, and all pairs."""
+    # fastText reads the end of a line as a word of its own.
     line = [*words, EOS]
     known = [ids[word] for word in line if word in ids]
     values = []
@@ -44,6 +45,8 @@ def features_of(
             value = hashes[word] = word_hash(word)
         values.append(value)
     pairs = [
+        # As the C++ does: an int32 becomes a uint64 with its sign, and all arithmetic is modulo
+        # 2^64.
         len(ids) + (((one & _MASK) * _PAIR + (other & _MASK)) & _MASK) % bucket
         for one, other in itertools.pairwise(values)
     ]
@@ -55,6 +58,8 @@ def write_model(
 ) -> None:
     """Write a model: `counts` are the words in the order of their rows, `weights` float32."""
     assert len(weights) == len(counts) + bucket
+    # In the order of `HEAD`: version 12, one dimension, pairs of words (wordNgrams 2), no n-grams
+    # of letters (minn and maxn 0).
     file.write(HEAD.pack(MAGIC, 12, 1, 5, 1, 1, 0, 2, SOFTMAX, SUPERVISED, bucket, 0, 0, 100, 1e-4))
     tokens = sum(count for _, count in counts)
     entries = len(counts) + len(LABELS)
@@ -63,5 +68,6 @@ def write_model(
         file.write(word.encode("utf-8") + b"\0" + struct.pack("<qb", count, 0))
     for label in LABELS:
         file.write(label.encode() + b"\0" + struct.pack("<qb", 1, 1))
+    # A zero byte first: the matrix is not quantised.
     file.write(b"\0" + struct.pack("<qq", len(weights), 1) + weights.tobytes())
     file.write(b"\0" + struct.pack("<qqff", len(LABELS), 1, 0.5, -0.5))

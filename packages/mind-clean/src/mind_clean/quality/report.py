@@ -24,6 +24,7 @@ def curve(good: Sequence[float], bad: Sequence[float]) -> list[tuple[float, floa
         threshold = 1 - step / _STEPS
         points.append(
             (
+                # The scores are sorted, so that what lies below a threshold is a place among them.
                 1 - bisect_left(bad, threshold) / len(bad),
                 1 - bisect_left(good, threshold) / len(good),
             )

@@ -61,10 +61,13 @@ def deal(good: Iterable[str], bad: Iterable[str], sample: int = 0) -> tuple[dict
         for text in texts:
             line = one_line(text, SEGMENT, sample)
             key = hashlib.sha256(line.encode("utf-8", "surrogatepass")).digest()
+            # A text that a crawl holds a thousand times counts once; one of both kinds counts as
+            # good.
             if key in seen or not line:
                 again += 1
                 continue
             seen.add(key)
+            # By the hash of the text, so that its part does not depend on the order of files.
             part = parts[PARTS[key[0] % len(PARTS)]]
             part.words.append(line.split(" "))
             part.good.append(is_good)
@@ -84,7 +87,9 @@ def train(parts: dict[str, Texts], keep: float | None = None) -> TrainedModel:
     _check(parts)
     counted = Counter(word for words in parts["train"].words for word in [*words, EOS])
     counts = sorted(
+        # A word that stands once is a name or a slip, and its weight would be of one text alone.
         ((word, count) for word, count in counted.items() if count > 1 or word == EOS),
+        # By the word too, so that those of one count have one order for the same texts.
         key=lambda one: (-one[1], one[0]),
     )[:MAX_WORDS]
     ids = {word: row for row, (word, _) in enumerate(counts)}
@@ -92,9 +97,11 @@ def train(parts: dict[str, Texts], keep: float | None = None) -> TrainedModel:
     matrices = {name: _matrix(texts.words, ids, hashes) for name, texts in parts.items()}
     best: tuple[float, float, Any] | None = None
     for c in REGULARIZATIONS:
+        # "balanced", as good texts may be a hundred times as many as bad ones, or the reverse.
         model = LogisticRegression(C=c, max_iter=200, class_weight="balanced")
         model.fit(matrices["train"], parts["train"].good)
         worth = _area(*_split(model.decision_function(matrices["tune"]), parts["tune"].good))
+        # From the strongest regularization on: a weaker one has to be better by more than noise.
         if best is None or worth > best[0] + 1e-4:
             best = (worth, c, model)
     assert best is not None
@@ -163,6 +170,7 @@ def _by_language(
 ) -> dict[str, tuple[list[float], list[float]]]:
     import numpy
 
+    # By the weights as float32, which the file holds, and not those of the trained model.
     scores = 1 / (1 + numpy.exp(-(matrix @ weights.astype("float64"))))
     found = {"all": _split(scores, texts.good)}
     for name in sorted(set(texts.languages)):
@@ -192,4 +200,6 @@ def _threshold(good: Sequence[float], bad: Sequence[float], keep: float | None) 
     def worth(threshold: float) -> float:
         return bisect_left(bad, threshold) / len(bad) - bisect_left(good, threshold) / len(good)
 
+    # Only scores that a text has matter: between two of them nothing changes. Of equal ones the
+    # lowest, which keeps more.
     return max((round(s, 4) for s in [*good, *bad]), key=lambda s: (worth(s), -s))

@@ -84,6 +84,7 @@ def table() -> Table:
         bits[[ord(character) for character in characters if ord(character) < SIZE]] |= bit
     bits[ord(".")] &= ~SPLITS  # a single full stop has rules of its own
     bits[bits & (DIGIT | LOWER) > 0] |= BEFORE_STOP
+    # As jieba 0.42 has them: Han up to U+9FD5, and what it takes for a word of letters.
     bits[0x4E00:0x9FD6] |= HAN | CHINESE_RUN
     run = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+#&._%-"
     bits[[ord(character) for character in run]] |= CHINESE_RUN

@@ -87,9 +87,11 @@ def exceptions() -> dict[str, tuple[str, ...]]:
                   "=[": ("=[",), '\\")': ('\\")',), "y'all": ("y'", "all"),
                   "yall": ("y", "all"), "how'd'y": ("how", "'d", "'y"),
                   "How'd'y": ("How", "'d", "'y"), "not've": ("not", "'ve")})  # fmt: skip
+    # i'll without its apostrophe is "ill", a word of its own, and so are the others.
     for word in NOT_CONTRACTED:
         found.pop(word, None)
         found.pop(word.title(), None)
+    # A list, as the table grows while it is walked through.
     for chunk, words in list(found.items()):
         if "'" in chunk:
             curly = tuple(word.replace("'", "’") for word in words)

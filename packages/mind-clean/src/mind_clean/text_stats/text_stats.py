@@ -134,7 +134,9 @@ def measured(text: str) -> TextStats:
     global _last, _buffers  # one process measures one text at a time
     if _last is None or (_last.text is not text and _last.text != text):
         data = encode(text)
+        # A text has at most as many characters as bytes.
         _buffers = room_for(_buffers, len(data))
+        # The measures of the last text look into the buffers that are filled now.
         _last = None
         length = decode(np.frombuffer(data, np.uint8), _buffers.text)
         _last = TextStats(text, _buffers, length)

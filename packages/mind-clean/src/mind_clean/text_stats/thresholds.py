@@ -76,6 +76,7 @@ def share(part: float, whole: float) -> float:
 def check_bounds(component: object, shares: Sequence[str]) -> None:
     """Refuse a negative bound, and a share above 1."""
     for name, value in vars(component).items():
+        # Not `value < 0`, which lets NaN pass.
         if isinstance(value, int | float) and not isinstance(value, bool) and not value >= 0:
             raise ValueError(f"{name} is {value}, not 0 (no bound) or more")
     for name in shares:

@@ -33,6 +33,7 @@ def repetitions(text: str, shortest: int, longest: int, times: int) -> list[Run]
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     found = np.empty((_ROOM, 3), np.int64)
     count = find_runs(points, shortest, longest, times, found)
+    # The kernel counts all runs but writes only those there is room for.
     if count > _ROOM:
         found = np.empty((count, 3), np.int64)
         find_runs(points, shortest, longest, times, found)

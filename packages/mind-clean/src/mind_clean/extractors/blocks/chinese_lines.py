@@ -74,6 +74,7 @@ def drop_boilerplate_lines(page: Page, kept: Kept) -> Kept:
     dropped: dict[int, int] = {}  # block to its place among the chosen
     for place, block in enumerate(chosen):
         start = ends[block - 1] if block else 0
+        # Three bytes a character: longer texts need not be decoded.
         if ends[block] - start > 3 * _MAX_CHARACTERS:
             continue
         line = page.text[start : ends[block]].tobytes().decode().strip(_AROUND)
@@ -84,6 +85,7 @@ def drop_boilerplate_lines(page: Page, kept: Kept) -> Kept:
             _ANYWHERE.fullmatch(line) or (block in edges and _BYLINE.fullmatch(line))
         ):
             dropped[block] = place
+        # What follows such a heading lists other pages or speaks of rights, up to the end.
         elif _TAIL.fullmatch(line) and _is_lesser(page, kept, block):
             stays[block:] = False
             break

@@ -129,6 +129,7 @@ script all but one have under 0.013."""
 def is_chinese(html: str) -> bool:
     """Tell whether the Han characters of a page's source are more than those of a few names."""
     data = np.frombuffer(encode_page(html), np.uint8)
+    # E4 to E9 are the first of three bytes of nearly all Han (U+4000 to U+9FFF).
     return int(np.count_nonzero((data >= 0xE4) & (data <= 0xE9))) * 3 > _MIN_HAN_SHARE * len(data)
 
 

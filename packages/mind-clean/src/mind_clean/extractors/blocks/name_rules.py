@@ -58,6 +58,8 @@ def weigh_names(names: str) -> int:
     for name in names[:_MAX_NAMES_LENGTH].split():
         one = _known_names.get(name)
         if one is None:
+            # Names that programs make differ on each page; emptied now and then, the table stays
+            # bounded.
             if len(_known_names) > _MAX_KNOWN_NAMES:
                 _known_names.clear()
             one = _known_names[name] = _weigh_name(name)
@@ -110,6 +112,7 @@ def weigh_start_tags(start_tags: Sequence[bytes]) -> Rows:
     number on one page), and whether it says that it is the main text.
     """
     if len(_known_tags) > _MAX_KNOWN_TAGS or len(_name_numbers) > _MAX_KNOWN_TAGS:
+        # All three together: numbers of names are held in what is known of tags.
         _known_tags.clear()
         _name_numbers.clear()
         _name_scores.clear()
@@ -139,6 +142,7 @@ def score_names(table: Mapping[str, int]) -> Scores:
     for names in islice(_name_numbers, len(_name_scores) - 1, None):
         words = set(split_names(names[:_MAX_SCORED_CHARACTERS]))
         scores = (table[word] for word in words if word in table)
+        # By the score too, as the order of a set of words differs from process to process.
         strongest = sorted(scores, key=lambda score: (abs(score), score))[-3:]
         _name_scores.append(max(-_MAX_SCORE, min(_MAX_SCORE, sum(strongest))) & 0xFF)
     return np.frombuffer(bytes(_name_scores), np.int8)
@@ -162,6 +166,7 @@ def _weigh_start_tag(start_tag: bytes) -> int:
     weight, names, is_main = weigh_attributes(tag, found)
     number = _name_numbers.setdefault(names, len(_name_numbers) + 1) if names else 0
     weighed = number << _NAME_SHIFT | is_main * _MAIN_BIT | weight - _WEIGHT_OFFSET
+    # Long tags are seldom met twice.
     if len(start_tag) <= _MAX_TAG_BYTES:
         _known_tags[start_tag] = weighed
     return weighed

@@ -52,6 +52,7 @@ def choose_title(page: Page, kept: Kept, html: str, how: str) -> Kept:
     if how == DROP:
         stays[titles] = False
         return stays if stays.any() else kept
+    # The last of several is the nearest to the text.
     if titles and not stays[titles].any():
         stays[titles[-1]] = True
     return stays

@@ -118,10 +118,12 @@ def _parse_once(
         tree.unwrap_tags(["noscript"])
     source = (tree.body.html or "").encode()
     data, buffers, elements, to_weigh_count = _index_elements(source)
+    # <xmp> and the like are written without entities; unwrapped, their text is written with them.
     if elements < 0:
         tree.unwrap_tags(sorted(VERBATIMS))
         source = (tree.body.html or "").encode()
         data, buffers, elements, to_weigh_count = _index_elements(source, verbatim=False)
+    # Its memory, several times that of the page, goes before the buffers fill.
     del tree
     _weigh_elements(source, buffers.element_index, buffers.to_weigh[:to_weigh_count])
     out, columns = np.empty(len(data), np.uint8), buffers.columns
@@ -156,7 +158,9 @@ def _allocate_buffers(elements: int) -> Buffers:
     """Return buffers for so many elements: the last ones if they will do."""
     if _buffers and elements <= len(_buffers[0].open_elements):
         return _buffers[0]
+    # A power of two, so that a page a little larger than the last one seldom needs new buffers.
     size = 1 << max(12, (elements - 1).bit_length())
+    # One row more, as what is hidden before an element is written for the next one too.
     index = np.empty((size + 1, FIELDS), np.int64)
     working = np.empty(size, np.int64), np.empty(size, np.int64)
     made = Buffers(index, *working, allocate_columns(size, STATE_FIELDS))

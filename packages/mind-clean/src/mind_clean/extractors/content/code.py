@@ -30,6 +30,7 @@ def write_code(tree: LexborHTMLParser) -> None:
         return
     replacing = Replacing()
     for gutter in replacing.alive(tree.css(_GUTTERS)):
+        # A class such as `ln` may mean something else on another site: only numbers go.
         if _NUMBERS.fullmatch(gutter.text(deep=True) or ""):
             replacing.remove(gutter)
     replacing = Replacing()
@@ -71,10 +72,12 @@ def _walk(node: LexborNode, parts: list[str], depth: int) -> None:
     for child in children:
         if child.tag == "-text":
             text = child.text(deep=True) or ""
+            # White space between the elements of lines is how the page was written, and no line.
             if not (blocks and not text.strip()):
                 parts.append(text)
         elif child.tag == "br":
             parts.append("\n")
+        # Far below the recursion limit of Python, and deeper than any highlighter nests.
         elif depth > 100:
             parts.append(child.text(deep=True) or "")
         else:
@@ -95,6 +98,8 @@ def _without_numbers(text: str) -> str:
         return text
     found = [_NUMBERED.fullmatch(line) for line in lines]
     numbers = [int(match[1][:9]) for match in found if match is not None]
+    # All lines or none: a table of measurements begins its lines with numbers too, that do not
+    # count up.
     if len(numbers) < len(lines) or numbers != list(range(numbers[0], numbers[0] + len(lines))):
         return text
     return "\n".join(match[2] for match in found if match is not None)

@@ -31,6 +31,7 @@ def write_items(tree: LexborHTMLParser) -> None:
 
     Items of an ordered list that are laid out as parts of a page (comments, cards) get no number.
     """
+    # Numbers first: the signs of levels are put before them.
     for ordered in tree.css("ol"):
         _number(ordered)
     for item in tree.css("li"):
@@ -104,6 +105,7 @@ def _written(number: int, kind: str) -> str:
     if kind in ("a", "A") and number > 0:
         text = ""
         while number:
+            # Letters count without a zero: z is 26 and aa 27.
             number, rest = divmod(number - 1, 26)
             text = chr(97 + rest) + text
     elif kind in ("i", "I") and 0 < number < 4000:

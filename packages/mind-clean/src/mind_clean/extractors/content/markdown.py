@@ -43,13 +43,16 @@ def write_marks(tree: LexborHTMLParser, links: bool) -> list[str]:
             block.insert_child(f"\n{FENCE}\n")
     for selector, sign in _MARKS:
         for node in tree.css(selector):
+            # Emphasis inside a heading or code would show as asterisks there.
             if _has_text(node) and not _inside(node, ("pre", "h1", "h2", "h3", "h4", "h5", "h6")):
                 put_first(node, sign)
                 node.insert_child(sign)
     for link in tree.css("a[href]") if links else ():
         address = (link.attributes.get("href") or "").strip()
         fits = address.lower().startswith(_WEB) and len(address) <= _LONGEST_ADDRESS
+        # A link around whole blocks cannot be written as [text](address).
         if fits and _has_text(link) and link.css_first("p, div, h1, h2, h3, h4, li, table") is None:
+            # A blank or a bracket would end the address in Markdown.
             named.append(address.replace(" ", "%20").replace("(", "%28").replace(")", "%29"))
             put_first(link, LINK)
             link.insert_child(f"{LINK_END}{ADDRESS}{numbered(len(named) - 1)}")

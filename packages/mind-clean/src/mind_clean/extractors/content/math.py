@@ -40,6 +40,8 @@ def write_formulas(tree: LexborHTMLParser, kind: str) -> None:
         said = script.attributes.get("type") or ""
         _replace(replacing, script, script.text(deep=True) or "", "mode=display" in said, kind)
     replacing = Replacing()
+    # A formula has its source, its looks and its alternative text side by side; the outermost
+    # element goes with all of them, and what was inside is passed over.
     for whole in replacing.alive(tree.css(_WHOLES)):
         found = _annotated(whole)
         if found is not None:
@@ -53,6 +55,7 @@ def write_formulas(tree: LexborHTMLParser, kind: str) -> None:
     for image in tree.css(_IMAGES):
         alt = (image.attributes.get("alt") or "").strip()
         said = f"{classes_of(image)} {(image.attributes.get('src') or '')[:500].lower()}"
+        # Many images have "math" in a class or an address, and an alternative text in words.
         if 0 < len(alt) <= _MAX_FORMULA_CHARACTERS and _IMAGE.search(said) and _TEX.search(alt):
             _replace(replacing, image, alt, "display" in classes_of(image), kind)
 
@@ -86,6 +89,7 @@ def _replace(replacing: Replacing, node: LexborNode, tex: str, display: bool, ki
     tex = " ".join(tex.split())
     if (styled := _STYLED.fullmatch(tex)) is not None:
         tex = styled[1].strip()
+    # Alternative texts often come with delimiters of their own.
     tex = tex.strip("$").strip()
     if not tex:
         replacing.remove(node)

@@ -54,6 +54,7 @@ def _token(tag: str, text: str) -> str:
     if text in _FUNCTIONS:
         return f"\\{text}"
     made = "".join(f"\\{_NAMED[c]} " if c in _NAMED else _PLAIN.get(c, c) for c in text).strip()
+    # MathML sets an identifier of several letters upright; TeX would take it for a product.
     if tag == "mi" and len(text) > 1 and text.isalpha() and text.isascii():
         return rf"\mathrm{{{text}}}"
     return made
@@ -64,6 +65,7 @@ def _row(parts: list[str]) -> str:
     text = ""
     for part in parts:
         command = text.rpartition("\\")[2] if "\\" in text else ""
+        # \alpha and x would join to the command \alphax.
         if part[:1].isalpha() and command.isalpha():
             text += " "
         text += part
@@ -78,6 +80,7 @@ def _built(node: LexborNode, tag: str, parts: list[str]) -> str | None:
     """Return an element that puts its children above, below or around each other."""
     one, two, three = (*parts, "", "", "")[:3]
     if tag == "mfrac":
+        # A fraction without a line is how MathML writes binomials.
         if node.attributes.get("linethickness") in ("0", "0pt", "0px"):
             return rf"\binom{{{one}}}{{{two}}}"
         return rf"\frac{{{one}}}{{{two}}}"

@@ -51,6 +51,7 @@ def _is_fraction(node: LexborNode, above: str, replacing: Replacing) -> bool:
         return False
     if not _FRACTION.fullmatch(slash.text(deep=True) or ""):
         return False
+    # 2 and ½ would join to 21/2.
     whole = " " if _text_before(node)[-1:].isdigit() else ""
     replacing.replace(slash, "/")
     replacing.replace(below, (below.text(deep=True) or "").strip())
@@ -60,6 +61,7 @@ def _is_fraction(node: LexborNode, above: str, replacing: Replacing) -> bool:
 
 def _text_before(node: LexborNode) -> str:
     """Return the text right before an element, at least its last character."""
+    # What is raised may begin an inline element: in x<b><sup>2</sup></b> the x stands before that.
     for _ in range(4):
         before = node.prev
         while before is not None and before.is_comment_node:

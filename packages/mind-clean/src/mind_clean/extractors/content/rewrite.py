@@ -67,6 +67,8 @@ class Rewriting:
     def finish(self, data: bytes) -> str:
         """Return the text, which comes as UTF-8, with characters in the place of signs."""
         text = data.decode()
+        # Looked for in the bytes: one search, where the set of signs would be tried at each
+        # character.
         if _LEAD in data:
             text = self._without_signs(text)
         return _as_bullets(text) if self.format == "markdown" else text

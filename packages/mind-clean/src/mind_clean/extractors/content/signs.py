@@ -59,6 +59,7 @@ def element(tag: str, text: str) -> LexborNode:
     """Return a new element with a text."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     feed = "\n" if tag == "pre" else ""  # the parser takes the first line feed away
+    # A parser drops a cell outside of a table.
     opened = "<table><tr>" * (tag == "td") + "<" + tag + ">"
     whole = opened + feed + escaped + "</" + tag + ">"
     made = LexborHTMLParser(whole).css_first(tag)

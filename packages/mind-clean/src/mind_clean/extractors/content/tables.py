@@ -20,6 +20,7 @@ def write_tables(tree: LexborHTMLParser, markdown: bool) -> None:
     it.
     """
     for table in tree.css("table"):
+        # Such a table lays out the page: its cells are columns.
         if any(inner.mem_id != table.mem_id for inner in table.css(_LAYOUT)):
             continue
         rows = [_cells(row) for row in table.css("tr")]
