@@ -44,6 +44,7 @@ _SUPPORT = Path(__file__).with_name("support.c")
 _SECONDS, _ITEMS, _COLUMNS = 120, 1 << 10, 128
 """How long all loops of a package may take on arrays of so many zeros, or rows of them."""
 
+# What support.c asks the processor for beyond x86-64-v2, by level.
 _NEEDS = {"x86-64-v3": '&& __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")'}
 
 _CALL_ALL = """
@@ -69,6 +70,7 @@ def build(package: str, cpu: str = "", output: Path | None = None) -> Path:
         "package": package,
         "cpu": cpu,
         "sources": sources,
+        # By this a library is known to fit the sources that lie beside it.
         "hash": sources_hash(dict.fromkeys(sources)),
         "numba": numba().__version__,
         "loops": {kernel.name: kernel.signature.text for kernel in entries},
@@ -80,6 +82,7 @@ def build(package: str, cpu: str = "", output: Path | None = None) -> Path:
             path.write_bytes(object_code(kernel, cpu))
         linked = Path(folder, target.name)
         _link(linked, objects, about, cpu)
+        # Before it has its name: a library that fails never lies where a package looks for it.
         _try(package, linked)
         with atomic_file(target) as file:
             os.fchmod(file.fileno(), 0o755)
@@ -90,6 +93,7 @@ def build(package: str, cpu: str = "", output: Path | None = None) -> Path:
 def level() -> str:
     """Return the processor that libraries are made for on a machine like this one."""
     machine = platform.machine()
+    # A Python of 32 bits runs on such machines too, and passes other pointers.
     if machine not in LEVELS or sys.maxsize < 1 << 32:
         raise MindError(
             f"no loops are compiled for {machine}", hint="numba compiles them when they run"
@@ -105,6 +109,8 @@ def find_kernels(package: str) -> tuple[list[Kernel[..., Any]], list[str]]:
     """
     folder = folder_of(package)
     for path in sorted(folder.rglob("*.py")):
+        # Importing a module makes known what loops it has (`library.KERNELS`). The text is looked
+        # at first, as other modules may need packages that a build does without.
         if "import kernel" in path.read_text("utf-8"):
             importlib.import_module(_module_name(package, folder, path))
     kernels = [KERNELS[name] for name in sorted(KERNELS) if KERNELS[name].package == package]
@@ -128,12 +134,14 @@ def _link(target: Path, objects: Sequence[Path], about: Mapping[str, Any], cpu: 
             "there is no C compiler to link with",
             hint="install one (apt install gcc), or name it with CC",
         )
+    # JSON of JSON: its quotes and escapes are those of a string in C.
     told = json.dumps(json.dumps(about, sort_keys=True, separators=(",", ":")))
     source = target.with_suffix(".c")
     source.write_text(
         _SUPPORT.read_text("utf-8").replace("ABOUT", told).replace("NEEDS", _NEEDS.get(cpu, ""))
     )
     flags = ["-shared", "-fPIC", "-O2"]
+    # Neither symbols nor an id of the build: the same sources give the same bytes.
     if sys.platform.startswith("linux"):
         # Nothing but the C library may be missing: mathematics would come from another.
         flags += ["-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,defs"]
@@ -156,6 +164,7 @@ def _link(target: Path, objects: Sequence[Path], about: Mapping[str, Any], cpu: 
 def _try(package: str, path: Path) -> None:
     """Call every loop of a library in a process that has no numba."""
     command = [sys.executable, "-c", _CALL_ALL, package, str(path), *sys.path]
+    # Only what was built counts: a loop that fell back on numba would pass for one that works.
     environment = {**os.environ, "MIND_LOOPS": "shipped"}
     try:
         done = subprocess.run(
@@ -186,6 +195,7 @@ def call_all(package: str, path: str) -> None:
 
     kernels, _ = find_kernels(package)
     for kernel in kernels:
+        # Before the call: a loop that crashes leaves no traceback, and this is the last line then.
         sys.stderr.write(f"{kernel.name}\n")
         sys.stderr.flush()
         if kernel.example is not None:
@@ -196,6 +206,8 @@ def call_all(package: str, path: str) -> None:
             if isinstance(wanted, str):
                 values.append(0)
                 continue
+            # Zeros suit most loops, as offsets and lengths of 0 lead nowhere; for those that would
+            # not end, or read beyond an array, there is `example`.
             arrays = [
                 np.zeros((_ITEMS, _COLUMNS)[: part.dimensions], part.dtype)
                 for part in (wanted if isinstance(wanted, tuple) else (wanted,))
@@ -220,9 +232,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ["NUMBA_CPU_NAME"], os.environ["NUMBA_CPU_FEATURES"] = given.cpu or level(), ""
     try:
         for package in given.package:
+            # The question is about the library that lies there, whatever the environment says of
+            # loops.
             os.environ["MIND_LOOPS"] = ""
             if given.if_changed and not isinstance(library_of(package), str):
                 continue
+            # While it is made anew, a loop that is called on import must not come from the old
+            # library.
             os.environ["MIND_LOOPS"] = "jit"
             sys.stdout.write(f"{build(package, given.cpu, given.output)}\n")
     except MindError as error:

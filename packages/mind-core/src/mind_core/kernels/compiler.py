@@ -36,26 +36,35 @@ def object_code(kernel: CompilableLoop, cpu: str) -> bytes:
     made = _overload(kernel, cpu)
     symbol = made.fndesc.llvm_func_name
     text = str(made.library._final_module)
+    # LLVM writes a name in quotes if it holds more than letters, digits and a few signs; numba's
+    # hold the types of the arguments.
     for written in (f"@{symbol}(", f'@"{symbol}"('):
         text = text.replace(written, f"@{kernel.symbol}(")
     module = llvm.parse_assembly(text)
+    # Each object has its own copy of the loops that a loop calls: seen from outside, they would
+    # clash when the objects are linked.
     for function in module.functions:
         if not function.is_declaration and function.name != kernel.symbol:
             function.linkage = "internal"
     for variable in module.global_variables:
         if not variable.is_declaration:
             variable.linkage = "internal"
+    # No features of the machine that builds: the library is for every processor of its level.
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=cpu, features="", opt=3, reloc="pic", codemodel="small"
     )
     passes = llvm.create_new_module_pass_manager()
+    # What was inlined everywhere goes, so that the names left over below are those that are needed.
     passes.add_global_dead_code_eliminate_pass()
     passes.run(
         module,
         llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1)),
     )
+    # Names of llvm.* are instructions to LLVM, not symbols. Those that become calls of
+    # the mathematics library after all are refused by the linker (`-z defs` in `build`).
     outside = {f.name for f in module.functions if f.is_declaration and f.name[:5] != "llvm."}
     outside |= {v.name for v in module.global_variables if v.is_declaration}
+    # The two of NRT, numba's run time, are in support.c.
     if wrong := outside - ALLOWED - {"NRT_MemInfo_alloc_aligned", "NRT_MemInfo_call_dtor"}:
         raise MindError(
             f"the loop {kernel.name} needs {', '.join(sorted(wrong))} when it runs",
@@ -70,6 +79,7 @@ def _overload(kernel: CompilableLoop, cpu: str) -> Any:
     signature = tuple(_numba_types(kernel))
     wanted = _numba_return(kernel.signature.returns)
     errors = numba().core.errors
+    # First without numba's run time, which counts references to arrays: most loops make none.
     for nrt in (False, True):
         dispatcher = dispatcher_of(kernel.function, _Flags(nrt, cpu))
         try:
@@ -82,6 +92,7 @@ def _overload(kernel: CompilableLoop, cpu: str) -> Any:
             continue
         made = dispatcher.overloads[signature]
         answer = numba().types.unliteral(made.signature.return_type)
+        # The room for an answer has 64 bits, so that an unsigned number comes out as its bits.
         if answer != wanted and not (str(answer) == "uint64" and kernel.signature.returns == "i8"):
             raise MindError(f"{kernel.name} returns {answer}, not {kernel.signature.returns}")
         return made
@@ -105,6 +116,7 @@ def dispatcher_of(function: Callable[..., Any], flags: _Flags | None) -> Any:
     """
     key = (function, flags)
     if key not in _dispatchers:
+        # A copy: in the module itself the loops stay what `kernel` made of them.
         names = dict(function.__globals__)
         for name in function.__code__.co_names:
             value = names.get(name)
@@ -118,10 +130,13 @@ def dispatcher_of(function: Callable[..., Any], flags: _Flags | None) -> Any:
             function.__code__, names, function.__name__, function.__defaults__, function.__closure__
         )
         copy.__module__, copy.__qualname__ = function.__module__, function.__qualname__
+        # numpy's model of errors: a division by 0 gives inf or nan, as a loop of a library has no
+        # way to raise. fastmath would add up in another order on each processor.
         options: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy"}
         if flags is None:
             options["cache"] = True
         else:
+            # ctypes calls the loop itself; wrappers would ask for functions of Python.
             options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
             if not flags[0]:
                 options["_nrt"] = False
@@ -137,6 +152,7 @@ def jit(kernel: CompilableLoop) -> Callable[..., Any]:
 
     The code is kept in the user's own cache folder, under a hash of all sources that it is made of.
     """
+    # numba reads the folder when a dispatcher is made, and not when it compiles later.
     with _kept_in(kernel):
         dispatcher: Callable[..., Any] = dispatcher_of(kernel.function, None)
     return dispatcher
@@ -158,6 +174,7 @@ class _Kept:
         """Return what is kept for a signature, None if nothing is, or others could write it."""
         file = self._numba._cache_file
         index = Path(file._index_path)
+        # The index is NAME.nbi, the code of each signature NAME.NUMBER.nbc beside it.
         kept = index.parent.glob(f"{escape(index.name.removesuffix('.nbi'))}.*")
         if not (_is_private(self._numba.cache_path) and all(map(is_private, kept))):
             return None
@@ -190,6 +207,7 @@ def _kept_in(kernel: CompilableLoop) -> Iterator[None]:
 
 def _cache_folder(kernel: CompilableLoop) -> Path:
     sources = sources_hash(dict.fromkeys(sources_of([kernel])))
+    # NUMBA_BOUNDSCHECK makes other code of the same sources.
     checks = "checked" if numba().config.BOUNDSCHECK else "plain"
     return user_cache() / "loops" / f"{kernel.package}-{checks}-{sources}"
 
@@ -199,6 +217,7 @@ def numba() -> Any:
     """Import numba without scipy, in which it looks for BLAS: a quarter of a second for nothing."""
     hidden = "scipy" not in sys.modules
     if hidden:
+        # An import of a module that is None there fails at once, as if it were not installed.
         sys.modules["scipy"] = None  # type: ignore[assignment]
     try:
         found = importlib.import_module("numba")
@@ -251,6 +270,7 @@ def _numba_types(kernel: CompilableLoop) -> Iterator[Any]:
     code, names = kernel.function.__code__, kernel.function.__globals__
     parameters = code.co_varnames[: code.co_argcount]
     for name, argument in zip(parameters, kernel.signature.arguments, strict=True):
+        # A loop may ask such a tuple for its fields by name, which numba knows by the class alone.
         found = _numba_type(argument)
         told = kernel.function.__annotations__.get(name)
         told = names.get(told) if isinstance(told, str) else told

@@ -9,7 +9,10 @@ from mind_core.kernels.library import kernel
 
 Hashes = npt.NDArray[np.uint64]
 
+# The constants of fmix64 in MurmurHash3. Both steps can be undone, so that different values stay
+# different.
 _FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
+# A multiplication carries upwards only; the shift brings the upper half back down.
 _SHIFT = np.uint64(33)
 
 

@@ -37,10 +37,13 @@ FOLDER, SUFFIX = "native", {"darwin": ".dylib", "win32": ".dll"}.get(sys.platfor
 WHY_NOT = "why-not.txt"
 """Stands where a library would, in a wheel that was built without one."""
 
+# Of `mind_about` and of how arguments are passed; a library of another number is not called.
 FORMAT = 1
 
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
+# A bool goes as a byte. ctypes turns Python's numbers into these; arrays are passed in parts.
 _NATIVE = {"i8": ctypes.c_int64, "f8": ctypes.c_double, "u1": ctypes.c_uint8, "b1": ctypes.c_uint8}
+# What a loop answers is written here: at most two numbers of 64 bits.
 _Room = ctypes.c_int64 * 2
 
 
@@ -96,6 +99,7 @@ class Kernel(Generic[P, R]):
 
     def __reduce__(self) -> str:
         # By its name: another process has its own code.
+        # pickle takes a string for the name of a global of the object's module.
         return self.function.__qualname__
 
 
@@ -153,6 +157,7 @@ def library_of(package: str) -> CompiledLibrary | str:
     choice = os.environ.get(VARIABLE, "")
     if choice not in ("", *CHOICES):
         raise UsageError(f"{VARIABLE}={choice} is none of {', '.join(CHOICES)}")
+    # Why there is no library; `_compiled` tells the two apart by this very text.
     if choice in ("jit", "plain"):
         return f"{VARIABLE}={choice}"
     found = _opened(package)
@@ -186,10 +191,13 @@ def _opened(package: str) -> CompiledLibrary | str:
         about, fits = json.loads(library.mind_about()), library.mind_fits
     except (OSError, AttributeError, ValueError) as error:
         return f"{path} cannot be loaded ({error})"
+    # In this order: the entries below are those of this format, and a loop with instructions that
+    # the processor lacks ends the process when it is called.
     if about.get("format") != FORMAT:
         return f"{path} is of format {about.get('format')}"
     if not fits():
         return f"{path} wants a processor with {about['cpu']}"
+    # A checkout goes on after its library was built; what runs must be what is read.
     if sources_hash(dict.fromkeys(about["sources"])) != about["hash"]:
         return f"{path} was built from other sources"
     return CompiledLibrary(path, about, library)
@@ -207,6 +215,7 @@ def _compiled(kernel: Kernel[..., Any], why: str) -> Callable[..., Any]:
         )
     from mind_core.kernels.compiler import jit
 
+    # Without the check numba would compile anew for arguments of any other type, in silence.
     dispatcher = jit(kernel)
 
     def call(*arguments: Any) -> Any:
@@ -222,6 +231,7 @@ def _plain(kernel: Kernel[..., Any]) -> Callable[..., Any]:
 
     def call(*arguments: Any) -> Any:
         kernel.signature.check(kernel.name, arguments)
+        # numpy warns where its whole numbers wrap around, and in a loop they are meant to.
         with np.errstate(all="ignore"):
             answer = kernel.function(*arguments)
         # Python's own numbers, as from a library: a loop returns what it read from an array.
@@ -235,6 +245,8 @@ def _plain(kernel: Kernel[..., Any]) -> Callable[..., Any]:
 def _caller(kernel: Kernel[..., Any], native: Any) -> Callable[..., Any]:
     """Return a function that passes arguments in the way numba's own code does."""
     signature, name = kernel.signature, kernel.name
+    # numba's own convention: pointers to room for the answer and for what is raised come first, the
+    # arguments follow, and what the C function returns is a status, 0 if all went well.
     types: list[Any] = [_POINTER, _POINTER]
     for wanted in signature.arguments:
         if isinstance(wanted, str):
@@ -248,6 +260,7 @@ def _caller(kernel: Kernel[..., Any], native: Any) -> Callable[..., Any]:
     answer, arguments = signature.returns, signature.arguments
 
     def call(*values: Any) -> Any:
+        # New for each call, as threads may be in the same loop at once.
         room, error = _Room(), _POINTER()
         passed: list[Any] = [room, ctypes.addressof(error)]
         for wanted, value in zip(arguments, values, strict=True):
@@ -272,4 +285,5 @@ def _caller(kernel: Kernel[..., Any], native: Any) -> Callable[..., Any]:
 def _pass_array(wanted: ArrayType, value: Any, name: str, passed: list[Any]) -> None:
     check_array(wanted, value, name)
     address = value.__array_interface__["data"][0]
+    # No owner to count references for: the caller holds the array until the loop returns.
     passed += (None, None, value.size, value.itemsize, address, *value.shape, *value.strides)

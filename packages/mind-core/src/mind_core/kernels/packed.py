@@ -23,6 +23,7 @@ def pack(texts: Sequence[str]) -> Packed:
     """Return the texts as one read-only array of UTF-8; lone surrogates become three bytes each."""
     # Joining bytes once is faster than writing each text into an array.
     encoded = [encode(text) for text in texts]
+    # One more than texts: the last offset is the end of the last text.
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(data) for data in encoded], out=offsets[1:])
     return Packed(np.frombuffer(b"".join(encoded), np.uint8), offsets)

@@ -39,4 +39,6 @@ def _is_ours(found: os.stat_result, is_last: bool) -> bool:
         return False
     if not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return True
+    # Not the last one: anybody may add files to `/tmp` itself, so nothing is looked for right in
+    # it.
     return stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX) and not is_last

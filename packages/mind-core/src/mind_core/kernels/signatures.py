@@ -66,6 +66,8 @@ class LoopSignature:
 
 def check_array(wanted: ArrayType, value: Any, name: str) -> None:
     """Raise `TypeError` for an array of another type, number of dimensions or order."""
+    # A loop reads memory as its signature says and checks nothing: the wrong type would be wrong
+    # numbers or a crash, and no error.
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{name} takes an array {wanted}, not {type(value).__name__}")
     if (
@@ -90,6 +92,7 @@ def _parts(text: str) -> list[str]:
     """Return what stands between commas that are in no brackets."""
     parts, depth, begin = [], 0, 0
     for place, character in enumerate(text):
+        # Those within brackets are of one argument: `(i8[], i8[,])` is a tuple of two arrays.
         depth += (character in "([") - (character in ")]")
         if character == "," and not depth:
             parts.append(text[begin:place].strip())

@@ -51,7 +51,10 @@ def sources_hash(files: Mapping[str, Any]) -> str:
         try:
             content = (folder_of(package) / file).read_bytes()
         except (OSError, MindError):
+            # The hash of no library, so that none is taken for built from these.
             return ""
+        # Names and lengths keep files apart: else a line that moves from one to the next would not
+        # be seen.
         digest.update(name.encode() + b"\0" + str(len(content)).encode() + b"\0" + content)
     return digest.hexdigest()
 
@@ -70,10 +73,12 @@ def sources_of(kernels: Sequence[CompilableLoop]) -> set[str]:
         module = importlib.import_module(name)
         top = name.partition(".")[0]
         files.add(f"{top}/{Path(str(module.__file__)).relative_to(folder_of(top)).as_posix()}")
+        # Functions and classes say themselves where they come from, whatever they were imported as.
         for value in vars(module).values():
             other = getattr(value, "__module__", None)
             if isinstance(other, str) and other.partition(".")[0] in packages and other not in seen:
                 waiting.add(other)
+        # Numbers do not, but a loop has them compiled in.
         waiting |= {
             other
             for other in _imported(Path(str(module.__file__)))

@@ -28,14 +28,17 @@ def decode(data: Bytes, into: CodePoints) -> int:
         if lead < 0x80:
             into[count] = lead
             place += 1
+        # 110xxxxx 10xxxxxx: five bits of the first byte, six of each that follows.
         elif lead < 0xE0:
             into[count] = ((lead & 0x1F) << 6) | (data[place + 1] & 0x3F)
             place += 2
+        # 1110xxxx and two more: 4 + 6 + 6 bits, where most Chinese characters are.
         elif lead < 0xF0:
             into[count] = (
                 ((lead & 0x0F) << 12) | ((data[place + 1] & 0x3F) << 6) | (data[place + 2] & 0x3F)
             )
             place += 3
+        # 11110xxx and three more: 3 + 6 + 6 + 6 bits, beyond U+FFFF.
         else:
             into[count] = (
                 ((lead & 0x07) << 18)
@@ -51,6 +54,7 @@ def decode(data: Bytes, into: CodePoints) -> int:
 @kernel
 def character(data: Bytes, at: int) -> tuple[int, int]:
     """Return the code point that begins at a place of valid UTF-8, and its length in bytes."""
+    # int64: run as plain Python, a uint8 would lose what is shifted beyond its eight bits.
     lead: Any = np.int64(data[at])
     if lead < 0x80:
         return lead, 1

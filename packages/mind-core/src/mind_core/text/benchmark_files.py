@@ -43,6 +43,7 @@ def benchmark_files(paths: Sequence[str]) -> list[Path]:
             found.append(path)
         else:
             raise UsageError(f"there is no benchmark file or folder {name}")
+    # A file may be named itself and lie in a folder that is named too: its texts count once.
     return list(dict.fromkeys(found))
 
 
@@ -51,6 +52,8 @@ def read_texts(path: Path, fields: Sequence[str] = ()) -> Iterator[str]:
 
     Raises `UsageError` that names file and line of what cannot be read.
     """
+    # One for the whole file, so that many small members of a zip file are held to the bounds
+    # together.
     bounds = Bounds()
     yield from _texts_of(path.name, str(path), read_packed(path, bounds), fields, bounds)
 
@@ -60,6 +63,7 @@ def _is_benchmark(name: str) -> bool:
 
 
 def _suffix(name: str) -> str:
+    # `data.jsonl.gz` is of kind .jsonl.
     path = Path(name.lower())
     return Path(path.stem).suffix if path.suffix in _COMPRESSED else path.suffix
 
@@ -72,6 +76,7 @@ def _texts_of(
     bounds: Bounds,
     depth: int = 0,
 ) -> Iterator[str]:
+    # By its first bytes: a name may say anything.
     if is_zip(content):
         for member, inside in zip_members(content, position, bounds, depth + 1):
             if _is_benchmark(Path(member).name):
@@ -83,6 +88,8 @@ def _texts_of(
     kind = _suffix(name)
     if kind in (".csv", ".tsv"):
         yield from _rows(text, "\t" if kind == ".tsv" else ",", fields)
+    # By what it holds rather than its name. Plain text may begin with a bracket too, so of .txt the
+    # first line must be JSON as a whole.
     elif text.lstrip()[:1] in ("{", "[") and (kind != ".txt" or _is_json(text.split("\n", 1)[0])):
         yield from _json_texts(text, position, fields, whole=kind == ".json")
     else:
@@ -91,6 +98,7 @@ def _texts_of(
 
 def _decoded(data: bytes, position: str) -> str:
     try:
+        # Without a byte order mark, which would be part of the first column's name.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
@@ -108,6 +116,7 @@ def _is_json(line: str) -> bool:
 
 
 def _json_texts(text: str, position: str, fields: Sequence[str], whole: bool) -> Iterator[str]:
+    # A .json file is one value, or JSON Lines under the wrong name: the second is what is left.
     if whole and _is_json(text):
         yield from _texts(orjson.loads(text), fields)
         return
@@ -135,7 +144,9 @@ def _texts(value: Any, fields: Sequence[str], chosen: bool = False) -> Iterator[
 
 def _rows(text: str, delimiter: str, fields: Sequence[str]) -> Iterator[str]:
     """Yield the cells of each row; with `fields`, those under these names of the first row."""
+    # A passage in a cell may be longer than the 128 KiB that csv allows; `Bounds` has the limit.
     csv.field_size_limit(1 << 30)
+    # newline="" leaves line ends within quoted cells to csv, as its documentation asks for.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     if not fields:
         for row in rows:
@@ -144,4 +155,5 @@ def _rows(text: str, delimiter: str, fields: Sequence[str]) -> Iterator[str]:
     header = next(rows, [])
     places = [place for place, name in enumerate(header) if name in fields]
     for row in rows:
+        # A short row lacks its last cells; those that it has are texts all the same.
         yield from (row[place] for place in places if place < len(row))

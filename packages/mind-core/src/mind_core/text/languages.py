@@ -21,6 +21,7 @@ def language_of_text(text: str) -> str:
     han = count_han(text)
     if han == 0:
         return "en" if _LETTER.search(text) else "und"
+    # Runs of others are taken away at once, where counting matches would be a step a letter.
     letters = len(_NOT_LETTER.sub("", text))
     return "zh" if han >= HAN_SHARE_OF_CHINESE * letters else "en"
 
@@ -39,4 +40,5 @@ def language_of(record: Record) -> str:
         return language_of_text(text)
     metadata = record.get("metadata")
     declared = metadata.get("lang") if isinstance(metadata, dict) else None
+    # The language alone, in the letters of the codes above: "zh-Hans-CN" and "ZH" are "zh".
     return declared.split("-")[0].lower() if isinstance(declared, str) and declared else "und"

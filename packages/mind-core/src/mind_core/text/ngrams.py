@@ -20,6 +20,8 @@ from mind_core.text.tokens import fold_rare
 Counts = npt.NDArray[np.int32]
 Owners = npt.NDArray[np.uint32]
 
+# The table has a bit for each value of so many times the n-grams, rounded up to a power of two: a
+# mask finds the place. Below, 64 Ki bits fit into the first cache of any processor.
 _BITS_PER_NGRAM = 16
 _NGRAMS_PER_HEAD = 4
 _MIN_BITS = 1 << 16
@@ -27,6 +29,7 @@ _NONE = np.empty(0, np.uint64)
 _NO_HEADS = np.zeros(1, np.uint32)
 _NO_BITS = np.empty(0, np.uint8)
 _NOTHING = _NONE, np.empty(0, np.int32), np.empty(0, np.uint32)
+# 2^64 by the golden ratio: the numbers of texts, small as they are, reach the high bits too.
 _TEXT_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -59,6 +62,8 @@ class NgramIndex:
         self.n = n
         self.sources: list[str] = []
         self.texts = self.short_texts = 0
+        # `_ends[i]` is one past the last text of source i, so that a search in it finds the source.
+        # `_NOTHING` lets an index without sources be joined like any other.
         parts, self._ends = [_NOTHING], np.empty(0, np.int64)
         for name, texts in sources:
             self.sources.append(name)
@@ -91,6 +96,7 @@ class NgramIndex:
         data, found, starts, ends = self._find(text)
         if len(found) < min_hits:
             return None
+        # An n-gram that the text repeats counts once, at its first place.
         places, first = np.unique(found, return_index=True)
         texts, inverse, hits = np.unique(
             self.owners[places], return_inverse=True, return_counts=True
@@ -102,6 +108,7 @@ class NgramIndex:
         # The largest share; of equal ones the most hits; of those the last.
         best = good[np.lexsort((hits[good], shares[good]))[-1]]
         at = first[inverse == best].min()
+        # Lone surrogates, which `encode` writes as they are, are no UTF-8.
         ngram = bytes(data[starts[at] : ends[at]]).decode("utf-8", "replace")
         return Overlap(
             hits=int(hits[best]),
@@ -112,6 +119,7 @@ class NgramIndex:
 
     def places(self, text: str) -> Hashes:
         """Return which n-grams of the index a text holds, in its order, by their places in it."""
+        # As `_joined` does with texts of the index: a NUL in a text itself is no break.
         return self._find(text.replace("\0", " "))[1].copy()
 
     def _find(self, text: str) -> tuple[Bytes, Hashes, Offsets, Offsets]:
@@ -122,6 +130,7 @@ class NgramIndex:
         data = np.frombuffer(encode(fold_rare(text)), np.uint8)
         if not len(self.hashes):
             return data, *(column[:0] for column in self._scratch)  # type: ignore[return-value]
+        # No text has more tokens than bytes. Twice as much, so that a slow growth makes few arrays.
         if len(data) > len(self._scratch[0]):
             self._scratch = _scratch(2 * len(data))
         found, starts, ends = self._scratch
@@ -135,16 +144,20 @@ class NgramIndex:
         data, ends = _joined(texts)
         found, starts, past = _scratch(len(data))
         written, _ = token_ngrams(data, self.n, _NONE, _NO_HEADS, _NO_BITS, found, starts, past)
+        # The text of each run by where it begins; "right", as an end is one past the text's NUL.
         owner = np.searchsorted(ends, starts[:written], side="right")
         _, once = np.unique(
             # One hash of n-gram and text, so that an n-gram counts once in each text.
             found[:written] ^ (owner.astype(np.uint64) * _TEXT_MIX),
             return_index=True,
         )
+        # Back in the order of the texts: `np.unique` gives places in the order of the hashes, and
+        # the first owner of each n-gram is wanted below.
         once.sort()
         hashes, first, counts = np.unique(found[once], return_index=True, return_counts=True)
         owners = (owner[once][first] + self.texts).astype(np.uint32)
         self.texts += len(ends)
+        # Texts of fewer than n tokens own no run.
         self.short_texts += len(ends) - len(np.unique(owner))
         return hashes, counts.astype(np.int32), owners
 

@@ -23,6 +23,7 @@ HAN_RANGES: Ranges = (
 )
 KANA_RANGES: Ranges = (
     (0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0x31F0, 0x31FF),
+    # Kana of half width.
     (0xFF66, 0xFF9F),
 )  # fmt: skip
 HANGUL_RANGES: Ranges = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF))
@@ -51,4 +52,5 @@ def is_han(character: str) -> bool:
 
 def count_han(text: str) -> int:
     """Count the Chinese characters of a text."""
+    # `isascii` looks at a flag that the string has, so that plain English costs nothing.
     return 0 if text.isascii() else len(_NOT_HAN.sub("", text))

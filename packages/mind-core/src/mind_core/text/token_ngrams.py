@@ -17,6 +17,8 @@ from mind_core.kernels.packed import Bytes, Offsets
 Hashes = npt.NDArray[np.uint64]
 Heads = npt.NDArray[np.uint32]
 
+# Odd, so that no token of the run is multiplied out of the 64 bits: 2^64 by the golden ratio. The
+# next two are FNV-1a's offset and prime for 64 bits, the last a constant of MurmurHash3.
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xCBF29CE484222325)
 _STEP = np.uint64(0x100000001B3)
@@ -24,11 +26,14 @@ _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _HALF = np.uint64(32)
 _SEVEN = np.uint64(7)
 
+# What `_kind` returns.
 _BREAK, _GAP, _WORD, _SINGLE = 0, 1, 2, 3
 
 
 @kernel
 def _mixed(value: np.uint64) -> np.uint64:
+    # The bit table takes the low bits of a hash and the head table the high ones: both must depend
+    # on all of its bits.
     value = (value ^ (value >> _HALF)) * _MIX
     return value ^ (value >> _HALF)
 
@@ -36,6 +41,7 @@ def _mixed(value: np.uint64) -> np.uint64:
 @kernel
 def _plain(code: int) -> int:
     """Return a code point with plain width and lower case, as far as ASCII goes."""
+    # Wide digits and letters, ０ to ９, Ａ to Ｚ, ａ to ｚ, stand 0xFEE0 above those of ASCII.
     if 0xFF10 <= code <= 0xFF19 or 0xFF21 <= code <= 0xFF3A or 0xFF41 <= code <= 0xFF5A:
         code -= 0xFEE0
     if 65 <= code <= 90:
@@ -50,16 +56,20 @@ def _kind(code: int) -> int:
         if code == 0:
             return _BREAK
         return _WORD if 48 <= code <= 57 or 97 <= code <= 122 else _GAP
+    # Signs of Latin-1; × and ÷ stand among its letters.
     if code < 0xC0 or code == 0xD7 or code == 0xF7:
         return _GAP
     if code < 0x2000:
         return _WORD
+    # 々〆〇, kana, Han with extension A; the same ranges as `tokens.SINGLE_RANGES`.
     if 0x3005 <= code <= 0x3007 or 0x3041 <= code <= 0x30FA or 0x3400 <= code <= 0x9FFF:
         return _SINGLE
     if 0xF900 <= code <= 0xFAFF or code >= 0x20000:
         return _SINGLE
+    # U+2000 to U+2BFF are punctuation, arrows, mathematics and boxes; ・ separates words in kana.
     if code < 0x2C00 or 0x3000 <= code <= 0x303F or code == 0x30FB:
         return _GAP
+    # Surrogates, private use, forms for compatibility, which folding has replaced, and emoji.
     if 0xD800 <= code <= 0xF8FF or code >= 0xFE10:
         return _GAP
     return _WORD
@@ -94,6 +104,8 @@ def token_ngrams(
     rolling, word = np.uint64(0), _FIRST
     written = total = count = slot = position = begin = 0
     inside = False
+    # Where the loop stands: `word` is the hash of the word that began at `begin`, if one is
+    # `inside`; `ring[slot]` the oldest of the last n tokens; `count` those since the last break.
     while position <= size:
         # A blank behind the end closes the word with which a text ends.
         code, width = _decoded(data, position) if position < size else (32, 1)
@@ -108,9 +120,13 @@ def token_ngrams(
         # First the word that ends here, then the character that is a token itself.
         for turn in range(0 if inside else 1, 2 if kind == _SINGLE else 1):
             token = _mixed(word if turn == 0 else _FIRST + np.uint64(code))
+            # token 1 · base^(n-1) + … + token n, all modulo 2^64: each step takes in one and drops
+            # one, so that a run costs the same for any n.
             rolling = rolling * _BASE + token - highest * ring[slot]
             ring[slot] = token
             begins[slot] = begin if turn == 0 else position
+            # The slot of the oldest token is the next one to be written over: it is where a run
+            # begins.
             slot = slot + 1 if slot + 1 < n else 0
             count += 1
             if count >= n:
@@ -120,6 +136,7 @@ def token_ngrams(
                 if place >= 0:
                     found[written] = np.uint64(place) if len(known) else value
                     starts[written] = begins[slot]
+                    # A word ended before this character; a token of its own ends behind it.
                     ends[written] = position + (width if turn else 0)
                     written += 1
         inside = False
@@ -155,9 +172,11 @@ def _decoded(data: Bytes, position: int) -> tuple[int, int]:
     first = int(data[position])
     if first < 0x80:
         return _plain(first), 1
+    # Three bytes first, as most characters of Chinese have them.
     if first >= 0xE0 and first < 0xF0 and position + 2 < size:
         code = (first & 0x0F) << 12 | (int(data[position + 1]) & 0x3F) << 6
         return _plain(code | (int(data[position + 2]) & 0x3F)), 3
+    # So would a continuation byte (0x80 to 0xBF), but no character of a text begins with one.
     if first < 0xE0 and position + 1 < size:
         return (first & 0x1F) << 6 | (int(data[position + 1]) & 0x3F), 2
     if position + 3 < size:
