@@ -46,6 +46,7 @@ class AlpacaReader:
 
     def __call__(self, record: Mapping[str, Any]) -> list[list[Message]]:
         """Return the conversation."""
+        # `matches` has seen to an answer; the `or` is for the checker of types.
         answer = record[first_field(record, ANSWERS) or "output"]
         question = required_text(record, "instruction")
         more = record.get("input") or record.get("context")
@@ -121,6 +122,8 @@ class PromptResponseReader:
 class QuestionAnswerReader:
     """Read `question` with `answer` or `std_answer`: BELLE's evaluation set, many QA sets."""
 
+    # Fields 1 to 6 are answers, of which the first that a record has is taken: the reference of an
+    # examination goes before what a model said.
     fields: Sequence[str] = ("question", "std_answer", "answer", "response", "output",
                              "best_answer", "reference_answer", "history", "system")  # fmt: skip
 

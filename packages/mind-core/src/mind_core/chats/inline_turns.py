@@ -8,6 +8,8 @@ from mind_core.chats.messages import Message
 
 _USER = r"user|human|客户|用户|问"
 _ASSISTANT = r"bot|assistant|MOSS|gpt|律师|助手|答"
+# Two kinds: a role in brackets anywhere in the text (`<bot>:`, `<|Human|>:`, `[客户]`), or a plain
+# word that begins a line (`Human:`, `### Assistant：`).
 _MARK = re.compile(
     rf"(?P<open><\|?|\[|【)(?P<role>{_USER}|{_ASSISTANT})(?:\|?>|\]|】)[ \t]*(?P<colon>[:：]?)"
     r"|^(?:###[ \t]*)?(?P<plain>Human|User|Assistant|Bot|用户|助手)[ \t]*[:：]",

@@ -30,6 +30,8 @@ from mind_core.stream import (
     renamed,
 )
 
+# A whole string, a bracket, or the quote of a string whose end is not there yet. The possessive
+# `++` never tries a long string again in other ways.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]|"', re.DOTALL)
 _QUOTE = b'"'
 _BETWEEN = b" \t\r\n,"
@@ -92,6 +94,7 @@ def _start(chunks: Iterator[bytes]) -> list[bytes]:
         text = chunk.removeprefix(BOM) if is_blank else chunk
         if is_blank and text.lstrip():
             is_blank, text = False, text.lstrip()
+            # An array may come without a line feed for gigabytes, and its bracket says enough.
             if text.startswith(b"["):
                 break
         if not is_blank and (b"\n" in text or size > LINE_LIMIT):
@@ -122,6 +125,7 @@ def _value_batches(chunks: Iterator[bytes], name: str, batch_bytes: int) -> Iter
 def _one_line(value: bytes, position: str) -> bytes:
     """Return a value as a line; what is no JSON goes on as it is, for the worker to name."""
     try:
+        # Parsed and written anew, so that a value that was printed over several lines is one.
         found = orjson.loads(value)
     except orjson.JSONDecodeError:
         return b" ".join(value.split(b"\n")) + b"\n"
@@ -140,6 +144,8 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     data = next(chunks, b"").removeprefix(BOM)
     while data.count(b"\n") < 1 and len(data) < LINE_LIMIT and (more := next(chunks, b"")):
         data += more
+    # The depth at which a value begins: 1 within an array of records; 0 for lines that are lists,
+    # and for objects one after another.
     level = 0 if _is_lines_of_lists(data) or not data.lstrip().startswith(b"[") else 1
     depth = at = done = 0  # done: all before it was yielded; depth > level: inside of a value
     while True:
@@ -158,6 +164,7 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
                     yield from _between(data[done : found.start()])
                     done = at
                 depth -= 1
+                # The bracket that closes an array of records itself ends no value.
                 if depth == level and data[done] in b"[{":
                     yield data[done:at]
                     done = at
@@ -172,6 +179,8 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
         more = next(chunks, b"")
         if not more:
             break
+        # What was yielded goes. The scan continues behind the last whole token, so that the
+        # brackets of a long value are counted once.
         data, at, done = data[done:] + more, at - done, 0
     if depth != 0:
         raise MindError(

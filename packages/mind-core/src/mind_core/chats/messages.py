@@ -36,6 +36,7 @@ class ChatError(ValueError):
         self.cause = cause
 
     def __reduce__(self) -> tuple[object, ...]:
+        # pickle would make it again from what Exception was given, the cause alone.
         return (ChatError, (self.reason, self.cause))
 
 
@@ -102,6 +103,8 @@ def check_turns(messages: Sequence[Message]) -> CheckedTurns:
     wanted = "user"
     for index, message in enumerate(kept):
         role = message["role"]
+        # Several may begin a conversation; one that comes later changes the rules of answers that
+        # were given before, and is out of order.
         if role == "system" and wanted == "user" and all(m["role"] == role for m in kept[:index]):
             continue
         if role != wanted:

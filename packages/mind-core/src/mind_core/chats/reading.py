@@ -28,6 +28,7 @@ def make_chat_plugins(files: Sequence[str | Path] = ()) -> Plugins:
     return Plugins("mind_core", hookspecs, builtins, files)
 
 
+# Once in a process, as a plugin file runs when it is loaded.
 @lru_cache(maxsize=8)
 def _readers(name: str, files: tuple[str, ...]) -> dict[str, ChatReader]:
     plugins = make_chat_plugins(files)
@@ -72,6 +73,8 @@ class ChatFormat:
         try:
             assert self.readers
         except UsageError as error:
+            # The hint names a command by the project of the plugins, and there is no tool
+            # mind-core.
             error.hint = (error.hint or "").replace("mind-core --list", "--format auto")
             raise
 
@@ -94,6 +97,7 @@ class ChatFormat:
                 return [_refused(name, reader, error)]
             made = [_cleaned(name, reader, messages) for messages in found]
             if (left_out := getattr(reader, "left_out", None)) is not None:
+                # It is a number of the record, and is added up over conversations.
                 made[0].left_out = left_out(record)
             return made
         raise BadRecord("missing_field", position, encode_record(record), cause=self._wanted())

@@ -51,12 +51,14 @@ def clean_answer(text: str) -> tuple[str, int]:
 
 
 def _may_have_residue(text: str) -> bool:
+    # Each pattern below needs one of these, and hardly any text has one.
     return any(mark in text for mark in ("###", "<", "Below is", "以下是"))
 
 
 def _without_first_headings(text: str) -> tuple[str, int]:
     rest, count = text.lstrip(), 0
     while found := _HEADING.match(rest):
+        # However many stand there, they are one piece of the template.
         rest, count = rest[found.end() :].lstrip(), 1
     return (rest, count) if count else (text, 0)
 

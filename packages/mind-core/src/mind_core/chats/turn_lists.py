@@ -33,6 +33,8 @@ def listed_turns(rows: Any, field: str) -> list[Message]:
     messages: list[Message] = []
     for index, row in enumerate(rows):
         if isinstance(row, str):
+            # A text that begins with the mark of an assistant, such as [律师], is split too, which
+            # `begins_with_mark` says of users alone.
             marked = split_turns(row) if begins_with_mark(row) or row.startswith("[") else []
             role = ("user", "assistant")[index % 2]
             messages += marked or [{"role": role, "content": row}]
@@ -47,6 +49,7 @@ def listed_turns(rows: Any, field: str) -> list[Message]:
 
 def _object_turns(row: Mapping[str, Any], field: str) -> list[Message]:
     role = row.get("role", row.get("from"))
+    # Without what a tool was asked and said, the turns after it would answer what nobody sees.
     for name in ("tool_calls", "function_call", "reasoning_content"):
         if row.get(name):
             reason = "reasoning_content" if name == "reasoning_content" else "tool_calls"
@@ -59,6 +62,7 @@ def _object_turns(row: Mapping[str, Any], field: str) -> list[Message]:
                     asked = f"{text_content(asked)}\n{text_content(row['input'])}"
                 return question_answer(asked, row[answer], field)
     role, what = role_of(role), f"a message of {field!r}"
+    # The names of OpenAI, of ShareGPT and of OpenAssistant.
     for name in ("content", "value", "text"):
         if name in row:
             return [{"role": role, "content": text_content(row[name], what)}]
@@ -86,6 +90,8 @@ class MessagesReader:
         """Return the conversation."""
         rows = record["messages"]
         if isinstance(rows, list):
+            # Texts and pairs are no turns of this layout. An empty object has no content either,
+            # and is told as damaged.
             rows = [row if isinstance(row, dict) else {} for row in rows]
         return [listed_turns(rows, "messages")]
 
@@ -100,6 +106,8 @@ class ShareGPTReader:
 
     def _field(self, record: Mapping[str, Any]) -> str | None:
         for name in self.fields[:-1]:
+            # No other layout has `conversations`: where it is no list, the record is told as
+            # damaged and not as one of no layout.
             if isinstance(record.get(name), list) or (
                 name == "conversations" and record.get(name) is not None
             ):
@@ -132,6 +140,7 @@ class MossReader:
         """Return the conversation, in the order of the turns' numbers."""
         messages = system_message(record, "meta_instruction")
         turns = record["chat"]
+        # By number, as turn_10 comes before turn_2 by name.
         for name in sorted(turns, key=_turn_number):
             turn = turns[name]
             if not isinstance(turn, dict) or "Human" not in turn or "MOSS" not in turn:
@@ -149,6 +158,8 @@ class MossReader:
         return sum(_MOSS_COMMAND.sub("", text).strip() not in ("", "None") for text in commands)
 
 
+# In MOSS-003 a question is `<|Human|>: …<eoh>`, an answer `<|MOSS|>: …<eom>`, and a call of a tool
+# `<|Commands|>: …<eoc>`, of the word None where there is none.
 _MOSS_COMMAND = re.compile(r"<\|Commands\|>\s*:|<eoc>")
 _MOSS_MARKS = re.compile(r"\A\s*<\|(?:Human|MOSS)\|>\s*:|<eo[ham]>\s*\Z|<eom>\s*\Z")
 

@@ -134,10 +134,13 @@ def _cells(column: pyarrow.Array) -> list[Any]:
     import pyarrow
 
     if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # Python's times end at microseconds. pyarrow would take those of pandas if it is there, and
+        # what is installed must not change a record.
         column = column.cast(pyarrow.timestamp("us", column.type.tz), safe=False)
     try:
         return column.to_pylist()  # type: ignore[no-any-return]
     except (ValueError, OverflowError):
+        # One value of the column cannot be had in Python: one by one, so that only its row is bad.
         return [_cell(column[place]) for place in range(len(column))]
 
 

@@ -34,6 +34,7 @@ def converter(kind: pyarrow.DataType, *, is_text: bool = False) -> Change | None
 
     if isinstance(kind, pyarrow.BaseExtensionType):
         return converter(kind.storage_type)
+    # A column of few different values, kept as numbers of a list: its values come as they are.
     if kinds.is_dictionary(kind):
         return converter(kind.value_type, is_text=is_text)
     if kinds.is_floating(kind):
@@ -54,6 +55,7 @@ def converter(kind: pyarrow.DataType, *, is_text: bool = False) -> Change | None
 
 
 def _finite(value: float) -> float:
+    # A half float comes as a number of numpy's, which JSON does not take.
     value = float(value)
     if not math.isfinite(value):
         raise UnsupportedValue("not_finite", cause=f"it is {value}")
@@ -89,6 +91,7 @@ def _struct(changes: dict[str, Change | None]) -> Change:
 
 def _map(inner: Change | None) -> Change:
     def change(value: list[tuple[Any, Any]]) -> dict[str, Any]:
+        # JSON's keys are text; of two that are written alike (1 and "1") the later one stays.
         pairs = value.items() if isinstance(value, dict) else value
         return {str(k): v if inner is None or v is None else inner(v) for k, v in pairs}
 

@@ -42,8 +42,12 @@ def csv_batches(
 
 def _text_lines(source: BinaryIO, name: str) -> Iterator[str]:
     """Yield lines of text with their line feeds; what is not UTF-8 comes as lone surrogates."""
+    # What is no UTF-8 goes through as lone surrogates, so that it costs its own row and not the
+    # rest of the file.
     decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
     waiting, is_first = "", True
+    # The empty chunk at the end makes the decoder give back what it holds, and lets the last line
+    # end without a line feed.
     for chunk in itertools.chain(content_of(source, name), (b"",)):
         if is_first:
             check_not_foreign(chunk, name)
@@ -64,6 +68,7 @@ def _split(text: str) -> list[str]:
 
 
 def _rows(lines: Iterator[str], name: str, delimiter: str) -> Iterator[list[str]]:
+    # Strict: else a quote that is never closed would swallow all rows after it in silence.
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         for row in reader:
@@ -95,6 +100,7 @@ def _line(header: list[str], row: list[str], columns: Renaming) -> bytes:
         if cell:
             record[key] = _value(cell) if key in _NESTED else cell
     try:
+        # orjson refuses lone surrogates: here they are bytes that were no UTF-8.
         return encode(columns.renamed(record) if columns else record)
     except TypeError:
         return refused("broken_utf8", "", raw.encode("utf-8", "surrogateescape"))

@@ -30,6 +30,7 @@ def files_of(inputs: Sequence[str | Path]) -> list[str | Path]:
     """
     found: list[str | Path] = []
     for item in inputs:
+        # A folder with a manifest is one of these tools', and whoever reads it knows its files.
         if str(item) != "-" and Path(item).is_dir() and not (Path(item) / MANIFEST).exists():
             found += _files_in(Path(item))
         else:
@@ -47,6 +48,7 @@ def _files_in(folder: Path) -> list[Path]:
     kinds: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
+        # Names with a dot or an underscore in front are caches and marks of tools (`_SUCCESS`).
         if path.is_file() and not any(part.startswith((".", "_")) for part in parts):
             kinds.setdefault(_ending(path), []).append(path)
     kinds.pop("", None)
@@ -63,6 +65,7 @@ def _files_in(folder: Path) -> list[Path]:
         )
     [(ending, files)] = kinds.items()
     check_leads_inside(folder, files)
+    # Files that say no split are of whichever there is.
     splits = {_split(path.relative_to(folder).as_posix()) for path in files} - {""}
     if len(splits) > 1:
         in_folders = all((folder / split).is_dir() for split in splits)

@@ -22,7 +22,9 @@ MAX_FIELDS = 200
 
 _JSON_COLUMNS = b"mind.json"
 _INT64 = 1 << 63
+# Up to here a float holds every whole number, so that a column of both can be one of floats.
 _EXACT = 1 << 53
+# No pair of "long" and "float": neither type holds both, and they become JSON text.
 _NUMBERS = {frozenset(("int", "float")): "float", frozenset(("int", "long")): "long"}
 """A "long" is a whole number that floating point does not hold exactly."""
 
@@ -37,6 +39,7 @@ class Schema:
         """Widen the columns so that they hold this record too."""
         for name, value in record.items():
             known = self.columns.get(name)
+            # Most values are text in a column of text.
             if known == "string" and type(value) is str:
                 continue
             self.columns[name] = _wider(known or "null", _kind(value))
@@ -70,6 +73,7 @@ def json_columns(schema: pyarrow.Schema) -> frozenset[str]:
 def _kind(value: Any) -> Kind:
     if value is None:
         return "null"
+    # Before int, of which bool is a subclass.
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):

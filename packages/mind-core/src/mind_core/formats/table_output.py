@@ -42,6 +42,7 @@ class _Waiting:
         self._file.seek(0)
         rest = b""
         for chunk in zstd_frames.decompress(self._file, "records that wait"):
+            # Lines come with their line feeds, so that nothing is left behind the last chunk.
             *lines, rest = (rest + chunk).split(b"\n")
             yield from (orjson.loads(line) for line in lines if line.strip())
 
@@ -106,6 +107,7 @@ def parquet_compression(path: str | Path, level: int | None) -> tuple[str, int |
     codec = names.get(Path(Path(path).stem).suffix.lower(), "zstd")
     if level == 0:
         return "none", None
+    # The highest level of each; the others have none to choose.
     most = {"zstd": 22, "gzip": 9, "brotli": 11}.get(codec, 0)
     if level is not None and level > most:
         raise UsageError(f"-z {level} is no level of {codec}", hint=f"0 to {most}")
@@ -123,6 +125,7 @@ def write_parquet(
     codec, level = parquet_compression(path, level)
     arrow = schema.as_arrow()
     try:
+        # The page index lets a reader go to a row without the pages before it.
         with parquet.ParquetWriter(
             file, arrow, compression=codec, compression_level=level, write_page_index=True
         ) as writer:
@@ -147,6 +150,8 @@ def _groups(records: Iterator[Record]) -> Iterator[list[Record]]:
 
 
 def _write_csv(file: BinaryIO, records: Iterator[Record], schema: Schema, delimiter: str) -> None:
+    # csv writes line ends itself. The wrapper is taken off again in the end, as it would close the
+    # file that it was given.
     text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     names = list(schema.columns)

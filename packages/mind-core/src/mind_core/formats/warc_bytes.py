@@ -17,6 +17,8 @@ from mind_core.errors import MindError
 
 CHUNK = 1 << 18
 _AT_ONCE = 1 << 20
+# The magic number, method 8, and flags of which the upper three bits must be 0 (RFC 1952, 2.3.1):
+# eleven bits more that damaged bytes have to have by chance.
 _GZIP = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")
 _MARK = 4
 
@@ -43,6 +45,7 @@ def pieces_of(source: BinaryIO, name: str) -> Pieces:
     try:
         yield from content_of(joined, name)  # type: ignore[arg-type]
     except MindError as error:
+        # A source without a byte is told as anywhere else: the tool before this one failed.
         if not start:
             raise
         yield Gap(error.cause or error.message)
@@ -78,6 +81,8 @@ def _members(source: _PeekedSource) -> Pieces:
                 yield Gap("there is no gzip member where one should begin")
                 data = _next_member(source, data, 0)
                 continue
+            # `began` is where to look for the next member if this one is damaged: not at its own
+            # start.
             member, began = zlib.decompressobj(wbits=31), 1
         try:
             content = member.decompress(data, _AT_ONCE)
@@ -105,4 +110,5 @@ def _next_member(source: _PeekedSource, data: bytes, start: int) -> bytes:
         more = source.read()
         if not more:
             return b""
+        # The start of a member may lie across two reads.
         data, start = data[-_MARK + 1 :] + more, 0

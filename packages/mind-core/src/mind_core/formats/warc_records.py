@@ -21,6 +21,7 @@ _START = re.compile(rb"WARC/[01]\.\d\r?\n")
 _NEXT = re.compile(rb"\n\r?\n(?=WARC/[01]\.\d\r?\n)")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _ENDS = b"\r\n\r\n"
+# Bytes, more than a line "WARC/1.1" has, so that one that lies across two pieces is found.
 _OVERLAP = 16
 
 
@@ -68,6 +69,7 @@ def _one(buffer: _Buffer, largest: int, types: Collection[str] | None) -> Iterat
         buffer.find_start(1)
         return
     said = headers.get("content-length", "")
+    # 15 digits are a petabyte; int() of a longer text is slow, or an error.
     record = WarcRecord(headers, int(said) if said.isdigit() and len(said) < 16 else -1, b"")
     if record.length < 0:
         record.damage = f"its length is {said[:40]!r}"
@@ -75,12 +77,15 @@ def _one(buffer: _Buffer, largest: int, types: Collection[str] | None) -> Iterat
         buffer.find_start()
         return
     wanted = types is None or record.kind in types
+    # All of a body that is small enough, for its record and because the next one may lie in it.
     keep = record.length if record.length <= largest else _SEEN_OF_LARGE
     body, taken = buffer.take(record.length, keep if wanted else 0)
     record.body = body
     if taken < record.length:
         cause = buffer.take_gap() or "the archive ends inside it"
         record.damage = f"{cause}: {taken} of {record.length} bytes are there"
+        # A record that says too large a length takes the next ones for its body: they are given
+        # back, if the body was kept whole.
         if not buffer.data and (again := _NEXT.search(body)) is not None and keep == record.length:
             record.damage = f"it is shorter than the {record.length} bytes that it says"
             buffer.data = body[again.end() :]
@@ -173,6 +178,7 @@ class _Buffer:
             if found is not None:
                 self.data = self.data[found.start() :]
                 return
+            # What was looked through goes, but for a start of which only a part is there.
             self.data, at = self.data[-_OVERLAP:], 0
             if not self.fill():
                 self.data = b""

@@ -51,6 +51,7 @@ def attempted(execute: Execute, task: int) -> AttemptResult:
     try:
         execute(task)
     except MindError as error:
+        # Errors of ours go on as they are: their kind decides whether the task is tried again.
         return AttemptResult(task, error)
     except OSError as error:
         failure = MindError("the system refused", cause=error, hint=full_disk_hint(error))

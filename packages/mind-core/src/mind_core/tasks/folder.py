@@ -33,9 +33,11 @@ class Attempt:
     @property
     def is_dead(self) -> bool:
         """Return whether its process is known to be gone; of another machine nothing is known."""
+        # Its process may run there under any number.
         if self.host != socket.gethostname():
             return False
         try:
+            # Signal 0 is not sent; the system only looks whether there is such a process.
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
@@ -91,6 +93,7 @@ class TaskFolder:
         """Return what is known of tasks that failed and were not done since."""
         done = self.done()
         found = {}
+        # Another process, or another machine, may have done the task since.
         for task in sorted(_numbers(self.path / FAILED) - done):
             if (told := self._failure(task)) is not None:
                 found[task] = told
@@ -138,6 +141,7 @@ class TaskFolder:
         found = []
         for path in sorted((self.path / ATTEMPTS).glob("*@*")):
             number, _, rest = path.name.partition("@")
+            # From the right, as the name of a host may have dots: TASK@HOST.PID.RANDOM.
             host, _, pid = rest.rpartition(".")[0].rpartition(".")
             if number.isdecimal() and pid.isdecimal():
                 found.append(Attempt(int(number), host, int(pid), path))

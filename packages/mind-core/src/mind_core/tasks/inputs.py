@@ -52,6 +52,7 @@ def find_files(named: Sequence[str], from_list: Path | None, tool: str) -> list[
         paths += _files_of(item, tool)
     if not paths:
         raise UsageError("there are no inputs", hint="name files, folders, or a --from-list FILE")
+    # Two names of one file, such as a link and what it leads to, are one input.
     places = [path if is_address(path) else os.path.realpath(path) for path in paths]
     twice = [path for path, times in Counter(places).items() if times > 1]
     if twice:
@@ -60,6 +61,8 @@ def find_files(named: Sequence[str], from_list: Path | None, tool: str) -> list[
         path if is_address(path) else os.path.abspath(path)  # noqa: PTH100 - links keep names
         for path in paths
     ]
+    # Addresses as paths below a root of their own (/s3/bucket/…), so that files here and elsewhere
+    # have one folder above them.
     named_by = ["/" + path.replace("://", "/", 1) if is_address(path) else path
                 for path in absolute]  # fmt: skip
     above = os.path.commonpath([os.path.dirname(path) for path in named_by])  # noqa: PTH120
@@ -75,7 +78,9 @@ def stems(names: Sequence[str]) -> list[str]:
 
 
 def _stem(name: str) -> str:
+    # The longest first, or x.jsonl.zst would lose one of its two.
     for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        # A file that is called .jsonl and no more keeps its name: outputs need one.
         if name.lower().endswith(suffix) and len(Path(name).name) > len(suffix):
             return name[: -len(suffix)]
     return name
@@ -167,6 +172,7 @@ def _in_folder(folder: Path, tool: str) -> list[str]:
     found: list[str] = []
     others: list[str] = []
     for place, folders, names in os.walk(folder):
+        # In place: os.walk goes into those that are left.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if not name.startswith("."):

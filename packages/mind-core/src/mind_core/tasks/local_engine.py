@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 _SECONDS_TO_END = 5.0
+# Of <sys/prctl.h>.
 _PR_SET_PDEATHSIG = 1
 
 
@@ -133,5 +134,6 @@ def _die_with(parent: int) -> None:
     """Let the system end this process when its parent dies; elsewhere it ends after its task."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # It died before the call: then no signal comes.
         if os.getppid() != parent:
             os._exit(1)

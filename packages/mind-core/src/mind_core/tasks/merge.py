@@ -80,7 +80,11 @@ def merge(
         record = read_json(folder.done_file(task.number))
         with as_written(folder.done_file(task.number)):
             _check_done(folder, plan, task, record)
+            # What a stage left for the next one is no result, and is removed with the job's
+            # completion.
             kept = {n: said for n, said in record["files"].items() if not n.startswith(WORK)}
+            # Names come from the plan, so that this is a fault of a tool; the second file would be
+            # lost.
             if twice := kept.keys() & files.keys():
                 raise MindError(f"two tasks made {min(twice)}", hint="please report it")
             files.update(kept)
@@ -96,6 +100,7 @@ def merge(
     if summary["in"] != totals["in"]:
         raise MindError("the summaries are not those of the tasks", hint="make the job again")
     check(summary)
+    # By a number that no task has.
     with folder.attempt(len(plan.tasks)) as attempt:
         made = attempt.path / SUMMARY
         described = {"size": 0, "sha256": write_safely(made, as_json(summary))}
@@ -119,6 +124,7 @@ def added_up(folder: TaskFolder, plan: TaskPlan, details: MergeDetails) -> dict[
     names = [f"{SUMMARIES}/{task.name}.json" for task in plan.summary_tasks]
     summaries = [read_json(inside(folder.path, name)) for name in names]
     with as_written(folder.path / SUMMARIES):
+        # Tool, versions and recipe are the same in all: the plan holds them.
         total = dict(summaries[0])
         for name in COUNTED:
             total[name] = sum(one[name] for one in summaries)
@@ -158,4 +164,5 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
+        # The size of no file: what is missing differs from anything that was told of it.
         return -1

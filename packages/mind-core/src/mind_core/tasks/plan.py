@@ -121,6 +121,7 @@ class TaskPlan:
             parts[source] += 1
         seen, names = [0] * len(self.inputs), []
         for source, _ in self.ranges:
+            # Parts sort by name as they lie in the file.
             width = max(4, len(str(parts[source])))
             part = f".part-{seen[source]:0{width}}" if parts[source] > 1 else ""
             names.append(short[source] + part)
@@ -201,6 +202,7 @@ def make_plan(
 
     def count_read(size: int) -> None:
         nonlocal done
+        # Threads may lose an addition of each other: it is shown, and nothing depends on it.
         done += size
         progress.show(f"planning: {done / 1e6:,.0f} MB read")
 
@@ -208,6 +210,7 @@ def make_plan(
         size, mtime_ns = size_and_mark(file.path)
         before = seen.get(file.path)
         same = (file.name, size, mtime_ns)
+        # Of the same size and time: not read again, which is hours for a large job.
         if before is not None and (before.name, before.size, before.mtime_ns) == same:
             return before, cuts[file.path]
         sha256, ranges = cut_file(

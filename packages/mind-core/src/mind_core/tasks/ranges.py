@@ -98,6 +98,8 @@ def cut_file(
     except OSError as error:
         raise missing(path, error.strerror) from None
     if end > cutter.start or not cutter.ranges:
+        # No range comes after, so its line is never asked for. An empty file has one range of no
+        # bytes.
         cutter.close(end, 0)
     return cutter.whole.hexdigest(), cutter.ranges
 
@@ -123,6 +125,7 @@ def _cut_records(
     from mind_core.chats.json_values import is_pretty
 
     if is_pretty(file.readline(_AT_ONCE)):
+        # A record has several lines here, and nothing is cut that is not counted.
         together = sys.maxsize
     file.seek(0)
     position = records = line_feeds = 0
@@ -149,6 +152,8 @@ def _cut_plain(
         on_read(len(data))
         view, taken = memoryview(data), 0
         while True:
+            # The first place at which the range has `max_bytes` with a line feed there. It may lie
+            # in data that comes later: `position` is where this data begins in the file.
             wanted = max(taken, cutter.start + max_bytes - position - 1)
             end = data.find(b"\n", wanted) + 1 if wanted < len(data) else 0
             if not end:
@@ -226,6 +231,7 @@ class RangeReader(io.RawIOBase):
         """Read what is left; raise `InputChanged` if the bytes are not those of the plan."""
         while self.read(_AT_ONCE):
             pass
+        # The file grew: its first bytes are those of the plan, and its last record may be another.
         longer = self._file.seek(0, 2) > self._range.stop and self._is_last
         if self._left or longer or self._hash.hexdigest() != self._range.sha256:
             raise InputChanged(self._name)
@@ -253,6 +259,7 @@ def open_range(path: str, name: str, range_: ByteRange, size: int) -> Iterator[B
             reader.expect_end()
         try:
             yield cast(BinaryIO, reader)
+        # A record that cannot be read is most often one that was changed: that is told instead.
         except Exception:
             reader.verify()
             raise

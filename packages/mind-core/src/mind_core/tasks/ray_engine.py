@@ -35,7 +35,7 @@ class RayEngine:
 
     def __enter__(self) -> RayEngine:
         """Connect to a cluster, or start Ray on this machine."""
-        # Workers begin where this process is, and have what it can import.
+        # Else Ray takes the accelerators from the sight of tasks that ask for none by number.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             self.ray.init(
@@ -52,6 +52,7 @@ class RayEngine:
             ) from None
         remote = self.ray.remote(num_cpus=self.cores, max_retries=_RETRIES)
         self._remote: Callable[..., Any] = remote(_do).remote
+        # Once into Ray's store, and not along with each task.
         self._work = self.ray.put(PackedWork.pack(self.execute))
         total = int(self.ray.cluster_resources().get("CPU", 1))
         self._most = _WAITING * max(1, total // self.cores)

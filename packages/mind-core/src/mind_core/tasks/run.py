@@ -104,6 +104,7 @@ def _plan(tool: TaskTool, options: TaskOptions, folder: TaskFolder, progress: Pr
     for file in files:
         if not is_address(file.path) and Path(file.path).resolve().is_relative_to(out):
             raise UsageError(f"{file.path} lies in the output folder", hint="give another --into")
+    # As JSON has them, lists for tuples: they are compared with those of a plan that was read.
     settings = orjson.loads(orjson.dumps(tool.settings))
     versions = versions_of((tool.name, *tool.roots))
     draft = TaskPlan(tool.name, settings, versions, options.task_bytes, tool.stages)
@@ -189,6 +190,7 @@ def _run_tasks(
     progress: Progress,
 ) -> dict[int, MindError]:
     """Let an engine do tasks, the failed ones again; return those that failed for good."""
+    # Fewer tasks than processes: each gets several cores.
     at_once = min(options.jobs, len(tasks))
     cores = options.jobs if options.engine != "local" else max(1, options.jobs // at_once)
     runner = TaskRunner(

@@ -91,6 +91,7 @@ def status_of(folder: TaskFolder) -> JobStatus:
     running = [] if complete else _running(folder, plan, done)
     rate, seconds = (None, None) if complete else _pace(folder, plan, done)
     at_work = {one.task for one in running if one.state == "running"}
+    # A task that failed and is tried again is at work, and counts once.
     failing = {one["name"] for one in failed} - at_work
     left = len(plan.tasks) - len(done) - len(at_work) - len(failing)
     return JobStatus(
@@ -112,6 +113,7 @@ def _running(folder: TaskFolder, plan: TaskPlan, done: set[int]) -> list[Running
 
 def _clock_of_disk(folder: TaskFolder) -> float:
     """Return the time by the clock that stamps the job's files, as far as that can be asked."""
+    # On a network file system times are those of its server, whose clock may be minutes off.
     probe = folder.path / f".clock.{os.getpid()}"
     with suppress(OSError):
         try:
@@ -146,6 +148,8 @@ def _pace(folder: TaskFolder, plan: TaskPlan, done: set[int]) -> tuple[float | N
         return None, None
     newest = max(when for when, _, _ in ended)
     recent = [one for one in ended if newest - one[0] <= _RECENT]
+    # From the start of the first of them: tasks run side by side, so that their seconds do not add
+    # up to the time that went by.
     begun = min(when - seconds for when, seconds, _ in recent)
     rate = sum(size for _, _, size in recent) / max(newest - begun, 1e-3)
     return rate, (left / rate if rate else None)

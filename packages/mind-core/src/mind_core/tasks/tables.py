@@ -28,6 +28,7 @@ def is_table(path: str) -> bool:
     if table_kind(path):
         return True
     with _opened(path) as file:
+        # Tables of other formats are known by their names alone.
         return file.read(len(_PARQUET)) == _PARQUET
 
 

@@ -76,10 +76,12 @@ class TaskRunner:
 
     def __call__(self, number: int) -> None:
         """Do a task, unless it is done; raise what goes wrong."""
+        # Once a process: what is loaded there does not change any more.
         if not self._checked:
             check_versions(self.plan.versions, self.roots)
             self._checked = True
         task = self.plan.tasks[number]
+        # Another run, or an engine that began the task twice, was faster.
         if self.folder.done_file(number).exists():
             return
         started = time.monotonic()
@@ -87,6 +89,7 @@ class TaskRunner:
         with self.folder.attempt(number) as attempt:
             context = TaskContext(task, self.folder.path, attempt.path, self.cores)
             result = self.work(context)
+            # As late as can be: what is committed from here on would be in the other job.
             if identity_of(self.folder.plan) != self.identity:
                 raise MindError(
                     f"{self.folder.path} became another job while task {task} ran",

@@ -47,6 +47,7 @@ def _versions_of(roots: tuple[str, ...]) -> dict[str, str]:
             required = metadata.requires(name) or []
         except metadata.PackageNotFoundError:
             continue
+        # What an extra asks for need not be there, and is not looked at.
         plain = [one for one in required if "extra ==" not in one]
         waiting += [match[0] for one in plain if (match := _NAME.match(one)) and _has(match[0])]
     return dict(sorted(found.items()))
@@ -83,6 +84,7 @@ def _code_of(package: str) -> str:
     if spec is None or spec.origin is None:
         return ""
     folder, checksum = Path(spec.origin).parent, hashlib.sha256()
+    # With names, as a module that is moved is another program too.
     for path in sorted(folder.rglob("*.py")):
         checksum.update(f"{path.relative_to(folder)}\0".encode())
         checksum.update(path.read_bytes())
