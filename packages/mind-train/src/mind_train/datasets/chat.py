@@ -78,6 +78,7 @@ class ChatDataset:
                 mask[at:stop] = trained
             mask[at] = False  # nothing stands before a conversation that could predict it
             at = stop
+        # A mask is of targets: number i of a row says whether token i + 1 is trained on.
         return Example(ids, numbers, mask[1:])
 
     def notes(self) -> list[str]:
@@ -94,6 +95,8 @@ class ChatDataset:
 
 def pack(items: list[int], length: Callable[[int], int], room: int) -> list[list[int]]:
     """Pack items into bins of a size: best fit, longest first; ties in the order given."""
+    # A sorted list of room left makes the choice a bisection, where a scan of all bins would be
+    # quadratic.
     bins: list[list[int]] = []
     free: list[tuple[int, int]] = []  # (room left, bin), sorted
     # Longest first is within 22 % of the least number of bins in the worst case (Johnson 1973).

@@ -14,6 +14,7 @@ from mind_core import MindError
 from mind_tok.shards import Shard
 from mind_train.data import Example, Flags, Ids
 
+# Larger blocks take less memory, and more documents to be looked through for each row.
 BLOCK = 4096  # documents
 
 
@@ -33,6 +34,7 @@ class GroupIndex:
                 # the last alone.
                 np.add.at(sums, of, ends - begins)
                 counts.append(sums)
+        # Also where there is no block at all, so that the columns are there.
         self.counts: Ids = np.array(counts, dtype=np.int64).reshape(-1, groups)  # (blocks, groups)
 
     def documents(self, block: int) -> tuple[Ids, Ids, Ids]:
@@ -40,6 +42,8 @@ class GroupIndex:
         number, first = self.blocks[block]
         shard = self.shards[number]
         ends = np.asarray(shard.ends[first : first + BLOCK], dtype=np.int64)
+        # Ends are cumulative in a shard: a block's first document begins where the one before it
+        # ends.
         before = int(shard.ends[first - 1]) if first else 0
         begins = np.concatenate(([before], ends[:-1]))
         return begins, ends, np.asarray(shard.groups[first : first + BLOCK], dtype=np.int64)
@@ -63,6 +67,7 @@ class GroupDataset:
         # Where each block ends in the stream of the chosen groups: a row is found by bisection.
         self.ends: Ids = np.cumsum(index.counts[:, self.chosen].sum(axis=1))  # (blocks,)
         self.tokens = int(self.ends[-1]) if len(self.ends) else 0
+        # Windows share a token at their borders, so n rows take n · T + 1.
         self.count = max(self.tokens - 1, 0) // sequence
         if self.count < 1:
             raise MindError(
@@ -79,6 +84,8 @@ class GroupDataset:
         ids, documents, wanted = [], [], self.sequence + 1
         for place, part in enumerate(self._parts(begin)):
             ids.append(part[:wanted].astype(np.int64))
+            # Counted from the row's first document: attention asks only whether two tokens are of
+            # the same.
             documents.append(np.full(len(ids[-1]), place, dtype=np.int64))
             wanted -= len(ids[-1])
             if not wanted:
@@ -90,6 +97,7 @@ class GroupDataset:
         # side="right" passes blocks that hold nothing of these groups: they end where they begin.
         first = int(np.searchsorted(self.ends, begin, side="right"))
         for block in range(first, len(self.ends)):
+            # Only the first block is entered in its middle.
             skip = begin - (int(self.ends[block - 1]) if block else 0) if block == first else 0
             shard = self.index.shards[self.index.blocks[block][0]]
             begins, ends, of = self.index.documents(block)
@@ -99,6 +107,7 @@ class GroupDataset:
             for i in range(int(np.searchsorted(inside, skip, side="right")), len(ends)):
                 # Only the first document is entered in its middle.
                 into = max(skip - (int(inside[i - 1]) if i else 0), 0)
+                # An empty document has nothing to read, and would use up a number.
                 if begins[i] + into < ends[i]:
                     yield shard.ids[int(begins[i]) + into : int(ends[i])]
 

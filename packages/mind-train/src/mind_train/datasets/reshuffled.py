@@ -47,6 +47,8 @@ class ReshuffledDataset:
             chosen: Flags = sizes > 0  # an empty document is nowhere
             if groups is not None:
                 chosen &= np.isin(np.asarray(shard.groups[:]), list(groups))
+            # 20 bytes a document here: 4 for its shard, 8 each for its place and length. An order
+            # takes 16.
             kept.append(np.full(int(chosen.sum()), number, dtype=np.int32))
             begins.append((ends - sizes)[chosen])
             lengths.append(sizes[chosen])
@@ -61,6 +63,7 @@ class ReshuffledDataset:
                 f"{name} has {self.tokens:,} tokens: not one row of {sequence + 1}",
                 hint="encode more text, or make train.sequence smaller",
             )
+        # On the object and not on the class, where the cache would keep each dataset alive.
         self._order = lru_cache(EPOCHS)(self._make_order)
 
     def __len__(self) -> int:
@@ -80,10 +83,12 @@ class ReshuffledDataset:
         order, ends = self._order(epoch)
         begin = number * self.sequence
         wanted, ids, documents = self.sequence + 1, [], []
+        # A row that begins where a document ends begins with the next one.
         first = int(np.searchsorted(ends, begin, side="right"))
         for place in range(first, len(order)):
             document = int(order[place])
             length = int(self.lengths[document])
+            # Only the first document is entered in its middle.
             into = begin - (int(ends[place]) - length) if place == first else 0
             start = int(self.begins[document]) + into
             stop = min(start + wanted, int(self.begins[document]) + length)
@@ -104,6 +109,7 @@ class ReshuffledDataset:
 
 def _scrambled(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Scramble 64 bits one to one, as ``permutation.splitmix`` does, for a whole array."""
+    # Arrays of uint64 wrap around without a warning, which this arithmetic relies on.
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -46,6 +46,7 @@ class TextDataset:
             ids.append(np.asarray(shard.ids[begin - offset : stop - offset], dtype=np.int64))
             # As wide and unsigned as the ends themselves: else numpy would copy all of them.
             at = np.arange(begin - offset, stop - offset, dtype=np.uint64)
+            # A token at an end is the first one of the next document.
             numbers = np.searchsorted(shard.ends, at, side="right")
             # Counted from the row's first document on, and over shards: attention asks only whether
             # two tokens are of the same one.

@@ -48,6 +48,7 @@ class Cache:
         assert end <= self.room, "the cache is full"
         self.keys[layer][:, :, self.length : end] = k
         self.values[layer][:, :, self.length : end] = v
+        # Views of the store: nothing is copied, however long the text has become.
         return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
 
     def advance(self, tokens: int) -> None:
@@ -66,6 +67,8 @@ class PackedCache(Cache, ABC):
     """The last layer, and the tokens [W] whose states are wanted after it; None is all of them."""
 
     def __init__(self, positions: Tensor) -> None:
+        # The base class's store is not made: a subclass sets ``keys`` and ``values`` in a layout of
+        # its own.
         self.positions = positions
         """Of each token: [T], or [B, T]."""
         self.length = 0
@@ -79,6 +82,8 @@ class AttentionContext:
     """Say which keys each query of one forward pass may see; masks are made once per window."""
 
     def __init__(self, ids: Tensor, documents: Tensor | None, cache: Cache | None) -> None:
+        # A mask of documents is made of the ids of this pass alone, and says nothing about cached
+        # keys.
         assert documents is None or cache is None, "a cache holds one document"
         self.queries = ids.shape[1]
         self.start = cache.length if cache is not None else 0
@@ -96,6 +101,8 @@ class AttentionContext:
 
         ``windows`` are the blocks', ``dtype`` is that of the embeddings.
         """
+        # A packed cache mixes by itself, and a single query sees all that came before: neither
+        # wants a mask.
         if self.packed is not None or self.queries == 1:
             return
         kind = self.device.type
@@ -103,6 +110,7 @@ class AttentionContext:
         # choice of a kernel goes by what arrives.
         half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype
         if not self.cached and suits(self.device, half) and packed_kernel() is not None:
+            # With such a kernel the places where documents begin take the mask's part.
             self.starts()
             return
         plain = is_on() and kind == "cpu" and not self.cached and self.documents is None
@@ -120,9 +128,12 @@ class AttentionContext:
         """Number the queries: [T], or [B, T] counted from the start of each document."""
         if self.packed is not None:
             return self.packed.positions
+        # Behind a cache positions go on where its keys end.
         steps = torch.arange(self.start, self.start + self.queries, device=self.device)
         if self.documents is None:
             return steps
+        # Documents 5 5 7 7 7 have the positions 0 1 0 1 2. The first token of a row always begins
+        # one.
         fresh = torch.ones_like(self.documents, dtype=torch.bool)
         fresh[:, 1:] = self.documents[:, 1:] != self.documents[:, :-1]
         # The largest start so far is that of the document in which a token stands.
@@ -144,11 +155,14 @@ class AttentionContext:
         ``window`` w lets query i see keys i-w+1 … i: w keys with itself; 0 is no window.
         """
         keys = self.start + self.queries
+        # A window as wide as all keys hides nothing, so it needs no mask of its own.
         windowed = 0 < window < keys
         # Keys of a cache come first, and `is_causal` aligns its triangle at the upper left corner:
         # with them the newest query would see the oldest key alone, so there a mask is made.
         if self.documents is None and not windowed and self.start == 0:
             return None
+        # By window alone: documents and start are those of the one pass that this object stands
+        # for.
         if window not in self._masks:
             distance = (
                 torch.arange(self.start, keys, device=self.device)[:, None]
@@ -160,6 +174,7 @@ class AttentionContext:
             if self.documents is not None:
                 # A square of the row's length, but boolean, and one for all layers and heads.
                 same = self.documents[:, :, None] == self.documents[:, None, :]  # (B, T, S)
+                # A dimension for the heads: one mask serves them all.
                 mask = (mask & same)[:, None]
             self._masks[window] = mask
         return self._masks[window]
@@ -183,6 +198,7 @@ def self_attend(
     # By blocks q, k and v are read in the projection's own layout, without three transposed copies.
     if parts == 3 and cache is None and scope.documents is None and suits_blocks(qkv, window):
         return attend_by_blocks(qkv, window, d**-0.5 if scale is None else scale)
+    # [B, H, 3, T, d] after the transpose, so that unbinding leaves heads before positions.
     q, k, *rest = qkv.transpose(1, 3).unbind(2)  # (B, H, T, d) each
     v = rest[0] if values is None else values.transpose(1, 2)
     if cache is not None:
@@ -210,6 +226,8 @@ def grouped_attend(
     rows, length, heads, _ = q.shape
     q, k, v = (part.transpose(1, 2) for part in (q, k, v))
     # A cache for writing holds what there is; others mix keys and queries by themselves.
+    # Stored as they came, k and v take a share of G / H of the memory. A packed cache wants as many
+    # heads as the queries have.
     few = isinstance(cache, Cache) and not isinstance(cache, PackedCache)
     if not few:
         k, v = _for_queries(k, heads), _for_queries(v, heads)
@@ -223,6 +241,7 @@ def grouped_attend(
 
 def _for_queries(x: Tensor, heads: int) -> Tensor:
     """Repeat each key head for the queries of its group: [B, G, S, d] → [B, H, S, d]."""
+    # Queries i · H/G to (i + 1) · H/G - 1 share key head i, so its copies stand side by side.
     return x.repeat_interleave(heads // x.shape[1], dim=1)
 
 
@@ -246,6 +265,7 @@ def attend(
         if 0 < window < k.shape[2]:
             k, v = k[:, :, -window:], v[:, :, -window:]
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
+    # Cached keys have no place among the starts, which are those of queries and keys at once.
     kernel = None if scope.cached or not suits(q.device, q.dtype) else packed_kernel()
     if kernel is not None:
         factor = q.shape[-1] ** -0.5 if scale is None else scale

@@ -13,6 +13,7 @@ from mind_core import MindError
 from mind_train.models.language_model import Config, LanguageModel
 from mind_train.models.plain_module import build_model
 
+# What initialisations call: methods of a tensor, and functions of torch.nn.init, all in place.
 DRAWS = frozenset(
     ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_", "bernoulli_")
 )
@@ -33,6 +34,7 @@ class _Undrawn(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         given = dict(kwargs or {})
+        # A method has its tensor as the first argument, torch.nn.init hands its own over by name.
         target = args[0] if args else given.get("tensor")
         name = getattr(function, "__name__", "")
         if name in DRAWS and isinstance(target, Tensor) and target.is_meta:
@@ -48,6 +50,8 @@ def build_bare(config: Config) -> LanguageModel:
         with torch.device("meta"), _Undrawn():
             return build_model(config)
     except MindError as error:
+        # `build_model` wraps what a plugin's code raises. An error without such a cause is a
+        # verdict on the config, which real numbers would not change.
         if error.__cause__ is None:
             raise
     torch.set_rng_state(state)  # its code looks at numbers, which are not there
@@ -62,6 +66,7 @@ def bare_model(config: Config) -> LanguageModel:
         # An architecture that makes its tables on the default device has to be built for real.
         with torch.random.fork_rng(devices=[]):
             return build_model(config)
+    # By identity of the meta tensor, so that a table and a head that is tied to it stay one tensor.
     made: dict[int, torch.nn.Parameter] = {}
     for module in model.modules():
         for name, p in list(module._parameters.items()):
@@ -77,6 +82,8 @@ def bare_model(config: Config) -> LanguageModel:
 def _room_for(parameter: Tensor) -> Tensor:
     try:
         # `empty_like` would import what `_Undrawn` spares.
+        # Uninitialised: the caller fills it from a checkpoint, and drawing numbers takes longer
+        # than that.
         return torch.empty_strided(
             parameter.size(), parameter.stride(), dtype=parameter.dtype, device="cpu"
         )

@@ -16,6 +16,7 @@ from mind_core import MindError
 from mind_train.models.language_model import LanguageModel
 from mind_train.models.plain_module import CONTRACT, author_errors
 
+# Ids in a row: enough that some stand before the one that is changed, few enough to cost nothing.
 LENGTH = 8
 NEAR = 1e-3  # of numbers of size 1, in fp32
 
@@ -27,10 +28,14 @@ def check_states(model: LanguageModel, length: int = LENGTH) -> None:
     """
     name = name_of(model)
     training = model.training
+    # A model with dropout draws here: the run's own random numbers may not depend on that.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
+        # The same ids in each run, so that a model fails always or never.
         chance = torch.Generator().manual_seed(0)
         length = min(length, model.config.context)
         ids = torch.randint(model.config.vocab, (2, length), generator=chance).to(model.device)
+        # In training mode first: whatever keeps a mean over batches, as BatchNorm does, changes it
+        # then.
         before = {n: b.clone() for n, b in model.named_buffers()}
         with author_errors(f"a {name}, reading ids {list(ids.shape)},"):
             model.train()(ids)
@@ -58,6 +63,7 @@ def _check_shapes(model: LanguageModel, ids: Tensor, hidden: Tensor) -> None:
         raise MindError(
             f"a {name} makes no hidden states [B, T, D] of ids {list(ids.shape)}", hint=CONTRACT
         )
+    # A state as wide as the vocabulary says that forward has applied its head already.
     if hidden.shape[-1] != head.shape[1]:
         scores = hidden.shape[-1] == head.shape[0]
         raise MindError(
@@ -83,9 +89,11 @@ def _check_shapes(model: LanguageModel, ids: Tensor, hidden: Tensor) -> None:
 def _check_order(model: LanguageModel, ids: Tensor, hidden: Tensor) -> None:
     """Compare with what is read of the same rows if a later token is another."""
     name, middle = name_of(model), ids.shape[1] // 2
+    # In a context of a single token nothing stands before a change.
     if middle < 1:
         return
     other = ids.clone()
+    # Another id that is still below the vocabulary's size.
     other[:, middle] = (other[:, middle] + 1) % model.config.vocab
     training = model.training
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -108,6 +116,7 @@ def _check_order(model: LanguageModel, ids: Tensor, hidden: Tensor) -> None:
 
 
 def _near(a: Tensor, b: Tensor) -> bool:
+    # Relative to the largest number: fp32 rounds states near 100 a hundred times more coarsely.
     size = max(1.0, float(b.float().abs().max()) if b.numel() else 1.0)
     return bool(((a.float() - b.float()).abs() <= NEAR * size).all())
 
@@ -116,11 +125,13 @@ def check_sizes(config: Any, *names: str) -> None:
     """Refuse sizes below 1, heads that do not divide the width, and an odd head size."""
     for name in names:
         value = getattr(config, name)
+        # In Python True is an int, so `layers = true` in a recipe would be one layer.
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise MindError(
                 f"model.{name} must be a whole number of at least 1, not {value!r}",
                 hint=f"--set model.{name}=N, or choose a preset with --set model.preset=tiny",
             )
+    # An even size, since rotary positions turn the numbers of a head in pairs.
     if config.dim % config.heads or (config.dim // config.heads) % 2:
         raise MindError(
             f"model.dim {config.dim} does not split into {config.heads} heads of an even size",

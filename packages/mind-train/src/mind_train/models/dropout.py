@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mind_core import MindError
 from mind_train.permutation import splitmix
 
+# WORD cuts a product to its low 32 bits; HALF moves unsigned 32-bit numbers to signed ones.
 WORD, HALF = 0xFFFFFFFF, 1 << 31
 # Constants of a 32-bit mixer below 2^31 (so that a product of 64 signed bits cannot overflow).
 FIRST, SECOND = 0x2C1B3C6D, 0x297A2D39
@@ -37,6 +38,7 @@ class Dropout(nn.Module):
         """Take a key for each row that comes next: [B]."""
         # Here and not in ``forward``: a compiled block with a number of its own would be compiled
         # once for each layer.
+        # An odd factor, so that no two places of a model move the keys alike.
         self.keys = None if keys is None else _mixed((keys + self.place * 0x9E3779B1) & WORD)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,6 +46,7 @@ class Dropout(nn.Module):
         if not self.training or not self.rate:
             return x
         assert self.keys is not None
+        # Signed hashes are even from -2^31 on: a share of ``rate`` lies below this bound.
         kept = _hash(self.keys, x) >= int(self.rate * (WORD + 1)) - HALF
         return torch.where(kept, x * (1.0 / (1.0 - self.rate)), 0.0)
 
@@ -51,10 +54,15 @@ class Dropout(nn.Module):
 def _hash(keys: Tensor, x: Tensor) -> Tensor:
     """Hash (key of the row, position, column) to signed 32 bits for each element of x [B, T, D]."""
     _, T, D = x.shape
+    # Rows with positions, and columns, are mixed well while they are few; each element of [B, T, D]
+    # gets only what is left to do.
     steps = _narrow(_mixed(keys[:, None] ^ torch.arange(T, device=x.device)))  # (B, T)
+    # With an offset, since 0 is mixed to 0.
     columns = _narrow(_mixed(torch.arange(D, device=x.device) + 0x51ED270B))  # (D)
     # In 32 bits, where products wrap: a fifth of the time that 64 take on a CPU.
     mixed = (steps[:, :, None] ^ columns) * FIRST
+    # No shift behind the product: the comparison reads the high bits, which depend on all lower
+    # ones.
     return (mixed ^ (mixed >> 15)) * SECOND
 
 
@@ -89,5 +97,6 @@ def set_dropout(model: nn.Module, rate: float) -> list[Dropout]:
 
 def row_keys(seed: int, step: int, rows: Iterable[int]) -> Tensor:
     """Give a key of 32 bits for each row of a step, by its number in the whole batch: [B]."""
+    # Mixed before the next number is joined: else seed 1 at step 2 would be seed 2 at step 1.
     start = splitmix(splitmix(seed) ^ step)
     return torch.tensor([splitmix(start ^ row) & WORD for row in rows], dtype=torch.int64)

@@ -33,6 +33,8 @@ class GPTNeoConfig:
     """Describe a GPT-Neo decoder: LayerNorm, learned positions, local and global attention."""
 
     hugging_face: ClassVar[str] = "mind_train.export.gpt_neo"
+    # The last two are published models with the sizes of their vocabularies; elsewhere the
+    # tokenizer says that.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {"dim": 192, "layers": 4, "heads": 3, "ffn_dim": 768, "context": 256},
         "10m": {"dim": 320, "layers": 8, "heads": 5, "ffn_dim": 1280, "context": 512},
@@ -82,6 +84,7 @@ class Block(nn.Module):
         self.ffn_norm = nn.LayerNorm(dim, config.eps)
         self.up = Linear(dim, config.ffn_dim)
         self.down = Linear(config.ffn_dim, dim)
+        # Place 0 is that of the embedding.
         self.dropouts = nn.ModuleList([Dropout(2 * layer + 1), Dropout(2 * layer + 2)])
         self._initialise(config)
 
@@ -91,11 +94,14 @@ class Block(nn.Module):
         # The missing 1/√d_head of the scores is in σ(q), so that scores start at σ = 1 at any
         # width.
         std = {
+            # q·k is a sum over d_head products, and no 1/√d_head takes that back later.
             "q": (config.dim * (config.dim // config.heads)) ** -0.5,
             "k": config.dim**-0.5,
             "v": config.dim**-0.5,
             "o": config.dim**-0.5,
             "up": 0.02,
+            # The stream adds one such output in each layer: divided by √layers, their sum does not
+            # grow.
             "down": 0.02 / math.sqrt(config.layers),
         }
         for name, weight in self.matrices().items():
@@ -113,6 +119,8 @@ class Block(nn.Module):
         mixed = self_attend(qkv, scope, layer, cache, window=self.window, scale=1.0)
         # Behind attention every step is by token: what nobody reads after the last layer goes here.
         x = scope.wanted(layer, x) + self.dropouts[0](self.o(scope.wanted(layer, mixed)))
+        # The tanh form is `gelu_new` in Hugging Face's configs, which the released weights were
+        # trained with.
         added = activate_down(self.up(self.ffn_norm(x)), self.down, gated=False, gelu="tanh")
         out: Tensor = x + self.dropouts[1](added)
         return out
@@ -136,6 +144,7 @@ class GPTNeo(LanguageModel):
         super().__init__()
         self.config: GPTNeoConfig = config
         self.embedding = Embedding(config.vocab, config.dim)
+        # A learned vector for each position: no text can be longer than this table.
         self.positions = nn.Embedding(config.context, config.dim)
         nn.init.normal_(self.embedding.weight, std=0.02)
         nn.init.normal_(self.positions.weight, std=0.01)
@@ -154,6 +163,7 @@ class GPTNeo(LanguageModel):
         for layer, block in enumerate(self.blocks):
             x = block(x, scope, layer, cache)
         if cache is not None:
+            # Once, when all layers have written at the old length.
             cache.advance(scope.queries)
         normed: Tensor = self.norm(x)
         return normed

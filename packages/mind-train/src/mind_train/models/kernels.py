@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+# The compute capability of the first generation that both kernels support.
 AMPERE = (8, 0)
 HALF = (torch.bfloat16, torch.float16)
 # (q, k, v [N, H, d], starts [S + 1], longest, scale, window (left, right)) -> [N, H, d]
@@ -34,6 +35,7 @@ PLACES = (
 @cache
 def packed_kernel() -> Kernel | None:
     """Find a kernel for packed rows; None where this torch and its packages have none."""
+    # Asked once in a process: the search imports packages, and its answer cannot change.
     return choose_kernel() if torch.cuda.is_available() and has_ampere() else None
 
 
@@ -102,9 +104,12 @@ def packed_attention(
 ) -> Tensor:
     """Attend inside each sequence: q, k, v [B, H, T, d] → [B, H, T, d]; ``window`` 0 is none."""
     B, H, T, d = q.shape
+    # Here heads stand before positions, in the kernels behind them: each of these is a copy.
     flat = [t.transpose(1, 2).reshape(B * T, H, d) for t in (q, k, v)]
     # Keys before and after a query: the window counts the query's own key, and -1 is no bound.
     sides = (window - 1, 0) if 0 < window < T else (-1, 0)
+    # No sequence is longer than a row, so T bounds them all; their true maximum would have to be
+    # fetched from the GPU.
     out = kernel(flat[0], flat[1], flat[2], starts, T, scale, sides)
     return out.view(B, T, H, d).transpose(1, 2)
 
@@ -115,6 +120,7 @@ def _torch_varlen(
 ) -> Tensor:  # fmt: skip
     from torch.nn.attention.varlen import varlen_attn
 
+    # It has no switch for causal order: a window that ends with the query itself is that.
     out: Any = varlen_attn(
         q, k, v, starts, starts, longest, longest, scale=scale, window_size=window
     )

@@ -96,12 +96,15 @@ class LanguageModel(nn.Module, ABC):
 
         Default: one that holds ids, and the model reads all of a text again for each token.
         """
+        # Ids take the place of keys: one layer, one head, a width of one.
         return Cache(1, (batch, 1, length, 1), self.device, torch.int64)
 
     def read_again(self, ids: Tensor, cache: Cache) -> Tensor:
         """Read ids [B, T] behind those that the default cache holds, and all of these once more."""
+        # A cache takes keys and values; the ids stand for both.
         held, _ = cache.extend(0, *(ids[:, None, :, None],) * 2)  # (B, 1, S, 1)
         cache.advance(ids.shape[1])
+        # From the beginning each time: n tokens written cost n passes, which is right but slow.
         states: Tensor = self(held[:, 0, :, 0])
         return states[:, -ids.shape[1] :]
 
@@ -112,6 +115,8 @@ class LanguageModel(nn.Module, ABC):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Apply the head: [..., D] → [..., V]."""
+        # Matrix products want one type. It is that of the states: scores of a whole vocabulary are
+        # the largest tensor here, and need not be twice as large.
         return hidden @ self.head.to(hidden.dtype).t()
 
     @property

@@ -90,6 +90,7 @@ class MindLLMConfig:
     def deepnorm(self) -> tuple[float, float]:
         """Give (α, β): the explicit numbers where set, the preset's formula elsewhere."""
         # The rules of Wang et al. 2022 for a decoder alone, and of GLM-130B (Zeng et al. 2022).
+        # So (8M)^-¼ of the paper is (4 · 2M)^-¼ here.
         depth = 2.0 * self.layers
         alpha, beta = (
             (depth**0.25, (4.0 * depth) ** -0.25)
@@ -158,6 +159,7 @@ class Block(nn.Module):
         self.attention_norm = RMSNorm(config.dim, config.eps)
         self.ffn = GeGLU(config.dim, config.ffn_dim, config.gelu)
         self.ffn_norm = RMSNorm(config.dim, config.eps)
+        # Place 0 is that of the embedding.
         self.dropouts = nn.ModuleList([Dropout(2 * layer + 1), Dropout(2 * layer + 2)])
         with torch.no_grad():
             for name, weight in self.matrices().items():
@@ -176,6 +178,7 @@ class Block(nn.Module):
     ) -> Tensor:
         """Map [B, T, D] → [B, T, D]."""
         attended = self.dropouts[0](self.attention(x, cos, sin, scope, layer, cache))
+        # α · x is added in one pass over memory, without a scaled copy of x.
         x = self.attention_norm(torch.add(attended, scope.wanted(layer, x), alpha=self.alpha))
         added = self.dropouts[1](self.ffn(x))
         out: Tensor = self.ffn_norm(torch.add(added, x, alpha=self.alpha))
@@ -201,6 +204,7 @@ class MindLLM(LanguageModel):
         nn.init.normal_(self.embedding.weight, std=std)
         self.dropout = Dropout(0)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
+        # One table for the whole context. All layers and heads turn by the same angles.
         cos, sin = rope_table(config.context, config.dim // config.heads, config.rope_base)
         # Not saved: a checkpoint would hold what its configuration says already.
         self.register_buffer("cos", cos[:, None, None], persistent=False)  # (T, 1, 1, d_head)
@@ -222,6 +226,7 @@ class MindLLM(LanguageModel):
             at = scope.positions()
         cos, sin = self.cos[at], self.sin[at]
         x: Tensor = self.dropout(self.embedding(ids))  # (B, T, D)
+        # No layer has a window.
         scope.prepare([0], x.dtype)
         for layer, block in enumerate(self.blocks):
             x = block(x, cos, sin, scope, layer, cache)

@@ -39,6 +39,7 @@ def rope_table(length: int, d_head: int, base: float) -> tuple[Tensor, Tensor]:
     # In double precision: near position 2,047 the angles that fp32 knows are 1e-4 apart.
     rates = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64, device="cpu") / d_head)
     angles = torch.outer(torch.arange(length, dtype=torch.float64, device="cpu"), rates)
+    # fp32 from here on: cosines and sines are at most 1, so they lose nothing that matters.
     cos, sin = angles.cos().float(), angles.sin().float()
     # Both halves of a pair turn by one angle, so the table is written twice, the sines signed.
     return torch.cat((cos, cos), dim=1), torch.cat((-sin, sin), dim=1)

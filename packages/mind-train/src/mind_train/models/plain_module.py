@@ -59,6 +59,7 @@ def author_errors(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         # The last frame of the author's own file: what torch did below it tells them nothing.
+        # [1:] leaves out the frame of this function.
         frames = [f for f in extract_tb(error.__traceback__)[1:] if "torch" not in f.filename]
         at = f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         raise MindError(
@@ -84,6 +85,7 @@ class PlainModule(LanguageModel):
             mine[table] = module.__dict__[table]
         mine |= {"module": module, "config": config, "sees_documents": documents, "caches": cache}
         mine["_table"] = _table_name(module, config.vocab)
+        # What a module merely inherits from LanguageModel is no answer of its own.
         mine["_own"] = {
             name: getattr(module, name)
             for name in ("groups", "keys_seen", "spans", "tie_weights")
@@ -130,10 +132,13 @@ class PlainModule(LanguageModel):
     @property
     def device(self) -> torch.device:
         """Tell where the weights live."""
+        # By any parameter: there may be no embedding.
         return next(self.parameters()).device
 
     def train(self, mode: bool = True) -> PlainModule:
         """Set the module's mode too."""
+        # The children are one set of modules, but `training` of the module itself would stay as it
+        # is.
         self.module.train(mode)
         self.training = mode
         return self
@@ -172,6 +177,7 @@ class PlainModule(LanguageModel):
             return found
         if self._table:
             return super().groups()
+        # Without a table the head is a matrix of its own.
         total, head = sum(p.numel() for p in self.parameters()), self.head.numel()
         return {"embedding": 0, "head": head, "body": total - head}
 
@@ -221,6 +227,7 @@ def _table_name(module: nn.Module, vocab: int) -> str:
 def _check_head(model: LanguageModel, name: str) -> None:
     """Refuse a head that is no matrix of at least ``vocab`` rows."""
     head = model.head
+    # More rows than words are allowed: vocabularies are often padded to a multiple of 64 or 128.
     if not isinstance(head, Tensor) or head.ndim != 2 or head.shape[0] < model.config.vocab:
         shape = list(head.shape) if isinstance(head, Tensor) else type(head).__name__
         raise MindError(

@@ -40,6 +40,7 @@ class AdamW:
     weight_decay: float = 0.1
 
     def __post_init__(self) -> None:
+        # Not "refuse if below": a nan compares false with everything, and is refused like this too.
         if not (self.lr > 0 and 0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and self.eps > 0):
             raise MindError(
                 f"optimizer: {self} has a value out of range",

@@ -57,6 +57,7 @@ class FusedAdamW(OptimizerBase):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Update every parameter that has a gradient."""
+        # A closure would compute loss and gradient again; here both are there before the step.
         assert closure is None
         for group in self.param_groups:
             beta1, beta2 = group["betas"]

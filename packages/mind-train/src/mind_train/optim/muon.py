@@ -39,6 +39,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     x = x / (x.norm() + 1e-7)
     for _ in range(STEPS):
         gram = x @ x.t()
+        # a x + b x³ + c x⁵ of each singular value, by two products of the small square and one with
+        # x.
         x = a * x + (b * gram + c * gram @ gram) @ x
     out: Tensor = (x.t() if tall else x).to(matrix.dtype)
     return out
@@ -68,6 +70,7 @@ class MuonAdamW(OptimizerBase):
         if not state:
             state["momentum"] = torch.zeros_like(p)
         assert p.grad is not None
+        # A mean of gradients, as in Adam: its size does not depend on the momentum.
         momentum = state["momentum"].lerp_(p.grad, 1 - group["momentum"])
         wanted = p.grad.lerp(momentum, group["momentum"])  # Nesterov's look ahead
         # Decoupled, as in AdamW: the decay is no part of the gradient, so it is not made
@@ -89,8 +92,10 @@ class MuonAdamW(OptimizerBase):
         state["step"] += 1
         state["exp_avg"].lerp_(p.grad, 1 - beta1)
         state["exp_avg_sq"].lerp_(p.grad.square(), 1 - beta2)
+        # The mean begins at zero: 1 - β^t is the share of it that is made of gradients.
         count = float(state["step"])
         root = (state["exp_avg_sq"] / (1 - beta2**count)).sqrt_().add_(group["eps"])
+        # Decay goes before the step, as in torch's AdamW.
         p.mul_(1 - group["lr"] * group["weight_decay"])
         p.addcdiv_(state["exp_avg"] / (1 - beta1**count), root, value=-group["lr"])
 
@@ -107,6 +112,7 @@ class Muon:
     weight_decay: float = 0.1
 
     def __post_init__(self) -> None:
+        # A nan compares false, so these conditions refuse it too.
         if not (self.lr > 0 and self.eps > 0):
             raise MindError(f"optimizer: {self} has a value out of range", hint="lr is above 0")
         if not all(0 <= x < 1 for x in (self.momentum, self.beta1, self.beta2)):
@@ -125,11 +131,13 @@ class Muon:
             )
         parts = fused_parts(model)
         groups: list[dict[str, Any]] = []
+        # One group for each number of matrices in a parameter, since a group has one ``parts``.
         for count in sorted({parts.get(id(p), 1) for p in matrices}):
             chosen = [p for p in matrices if parts.get(id(p), 1) == count]
             decay = {"weight_decay": self.weight_decay, "momentum": self.momentum}
             groups.append({"params": chosen, "parts": count, **decay})
         adam = {"betas": (self.beta1, self.beta2), "eps": self.eps, "weight_decay": 0.0}
+        # 0 parts: this group is AdamW's.
         groups.append({"params": rest, "parts": 0, **adam})
         return MuonAdamW([group for group in groups if group["params"]], {"lr": self.lr})
 
@@ -148,5 +156,6 @@ def fused_parts(model: nn.Module) -> dict[int, int]:
         views = [view.data_ptr() for view in named().values()]
         for p in module.parameters():
             end = p.data_ptr() + p.numel() * p.element_size()
+            # A matrix that no module names is whole.
             found[id(p)] = max(sum(p.data_ptr() <= at < end for at in views), 1)
     return found

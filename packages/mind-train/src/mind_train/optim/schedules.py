@@ -38,6 +38,7 @@ class Schedule(ABC):
         if total == 1:
             return self.shape(0.0)
         # The last step is at the floor exactly; a phase that was made longer stays there.
+        # With a warm-up of all steps nothing is left to divide by.
         return self.shape(min((step - warmup) / max(total - warmup, 1.0), 1.0))
 
     @abstractmethod
@@ -100,4 +101,5 @@ class WarmupStableDecay(Constant):
             return super().__call__(step, total)
         # 1 where the decay begins, 0 at the last step.
         left = (total - step) / (self.decay * total)
+        # The lower of both, as a long decay may begin before the warm-up is over.
         return min(super().__call__(step, total), self.floor + (1.0 - self.floor) * min(left, 1.0))

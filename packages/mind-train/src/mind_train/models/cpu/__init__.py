@@ -24,4 +24,5 @@ def cpu_kernels(on: bool) -> Iterator[None]:
     try:
         yield
     finally:
+        # What was, not True: a block inside of one that turned them off leaves them off.
         _on = before

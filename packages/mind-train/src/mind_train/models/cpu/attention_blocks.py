@@ -65,9 +65,12 @@ def _hide(scores: Tensor, before: int, window: int) -> None:
     """Set scores [B H, n, m] of keys outside to -inf; ``before`` keys precede the first query."""
     n, m = scores.shape[1:]
     if before < window:  # a block wholly inside the window: only the future is to be hidden
+        # Where the last query's window still holds the first key, all keys before the block are
+        # seen by all of its queries: only the triangle of the block itself is left to be hidden.
         first = before if before + n <= window else 0
         scores = scores[:, :, first:]
         before, m = before - first, m - first
+    # Query i stands at column before + i, and sees `window` columns up to there.
     seen = scores.new_ones((n, m), dtype=torch.bool).tril_(before).triu_(before - window + 1)
     scores.masked_fill_(seen.logical_not_(), -math.inf)
 
@@ -87,6 +90,7 @@ class _Mix(torch.autograd.Function):
             n, m = rows.stop - rows.start, keys.stop - keys.start
             # Written by the product, hidden, normalised and kept in this one tensor.
             p = q.new_empty((B * H, n, m))
+            # With beta=0 whatever the fresh memory holds is ignored, also nan.
             torch.baddbmm(p, q[:, rows], k[:, keys].transpose(1, 2), beta=0, alpha=scale, out=p)
             _hide(p, rows.start - keys.start, window)
             torch.ops.aten._softmax.out(p, -1, False, out=p)
@@ -110,6 +114,7 @@ class _Mix(torch.autograd.Function):
         shift = (g * out).sum(-1, keepdim=True)  # Σ p dp of each query (Dao et al. 2022)
         for p, (rows, keys) in zip(kept, _blocks(T, ctx.window), strict=True):
             dv[:, keys].baddbmm_(p.transpose(1, 2), g[:, rows])
+            # dp = g vᵀ, of which ds = p · (dp - shift) is made in place.
             ds = torch.bmm(g[:, rows], v[:, keys].transpose(1, 2))
             ds.sub_(shift[:, rows]).mul_(p)
             torch.baddbmm(dq[:, rows], ds, k[:, keys], beta=0, alpha=ctx.scale, out=dq[:, rows])

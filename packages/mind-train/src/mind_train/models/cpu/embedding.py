@@ -21,6 +21,7 @@ class Embedding(nn.Embedding):
 
     def forward(self, input: Tensor) -> Tensor:
         """Map ids [B, T] to vectors [B, T, D]."""
+        # While nothing is differentiated, no table of gradients may be allotted.
         if self.direct and torch.is_grad_enabled():
             out: Tensor = _Lookup.apply(input, self.weight, gradient_of(self.weight))  # type: ignore[no-untyped-call]
             return out
@@ -50,9 +51,12 @@ class _Lookup(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
         """Add each vector's gradient to its row."""
         (ids,) = ctx.saved_tensors
+        # index_add_ takes one type alone.
         g = gradients[0].reshape(-1, ctx.gradient.shape[1]).to(ctx.gradient.dtype)
         # One token may stand in the batch many times; index_add_ sums, where an assignment would
         # keep the last.
         ctx.gradient.index_add_(0, ids.flatten(), g)
+        # The graph may live on; the table of gradients is not to live with it.
         ctx.gradient = None
+        # No gradient for autograd: it would be added a second time.
         return None, None, None

@@ -46,6 +46,8 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if not has_fast_products():
         return F.linear(x, weight, bias)
+    # The product alone: "none" stands for an activation behind it, and what follows for its
+    # numbers.
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return out
 

@@ -37,6 +37,7 @@ class _Rotate(torch.autograd.Function):
         ctx.save_for_backward(cos, sin)
         out = qkv.detach()  # the same memory: nothing else reads the projection's output
         turned = out[:, :, :2]
+        # Made before either half of a pair is overwritten: each needs the other as it was.
         across = turned.roll(turned.shape[-1] // 2, dims=-1).mul_(sin)
         turned.mul_(cos).add_(across)
         return out
@@ -47,6 +48,7 @@ class _Rotate(torch.autograd.Function):
         cos, sin = ctx.saved_tensors
         d = gradients[0]  # attention has just made it, for this alone
         g = d[:, :, :2]
+        # The transpose of the rotation: first the sines, then the roll in the other direction.
         d[:, :, :2] = g * cos + (g * sin).roll(-(g.shape[-1] // 2), dims=-1)
         return d, None, None
 
@@ -58,8 +60,10 @@ def rotated(qkv: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor | Non
     ``self_attend`` and nothing else.
     """
     if is_plain(qkv, cos):
+        # The table stands for the weight here: it has to be in fp32 on the CPU as well.
         turned: Tensor = _Rotate.apply(qkv, cos, sin)  # type: ignore[no-untyped-call]
         return turned, None
+    # The table is fp32, so that q and k in half precision come out wider than they went in.
     return rotate(qkv[:, :, :2], cos, sin).to(qkv.dtype), qkv[:, :, 2]
 
 
@@ -93,6 +97,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     if torch.is_grad_enabled() and is_plain(x, weight):
         out: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
         return out
+    # Halves are squared and added up in fp32; double precision stays what it is.
     wide = x if x.dtype == torch.float64 else x.float()
     # With a gain of another type torch has no fused kernel.
     return F.rms_norm(wide, weight.shape, weight.to(wide.dtype), eps).to(x.dtype)
@@ -134,6 +139,7 @@ class _Down(torch.autograd.Function):
             # Into one buffer in the layout of x, so that no two halves have to be joined
             # afterwards.
             torch.mul(d, active, out=d_up)
+            # `d` may be overwritten only now: the gradient of up was made of it.
             torch.ops.aten.gelu_backward.grad_input(
                 d.mul_(up), gate, approximate=ctx.gelu, grad_input=d_gate
             )
@@ -174,6 +180,7 @@ def _trimmer() -> Callable[[int], Any] | None:
     """Find glibc's ``malloc_trim``; None with another C library."""
     if sys.platform != "linux":
         return None
+    # Of the process itself, in which the C library's names are found.
     trim: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return trim
 
@@ -182,4 +189,5 @@ def make_room(size: int) -> None:
     """Return free pages to the system where ``size`` bytes on the heap are going to be taken."""
     trim = _trimmer() if size >= LARGE else None
     if trim is not None:
+        # 0: leave no spare room at the end of the heap.
         trim(0)
