@@ -108,6 +108,7 @@ def read_config(folder: Path, plugins: Plugins | None = None) -> tuple[str, Conf
         raise MindError(
             f"{folder / CONFIG} describes no model", cause=error, hint="it may be damaged"
         ) from None
+    # Before anything is allotted: a damaged config may ask for terabytes.
     check_sizes(fields, [inside(folder, MODEL)], folder / CONFIG)
     plugins = plugins or load_plugins()
     if architecture not in plugins.components(ARCHITECTURES):
@@ -181,6 +182,7 @@ def write_checkpoint(
     ``ema`` a moving average of the weights where the run keeps one. Of sharded tensors every rank
     calls this, and all but the one that ``writes`` only give theirs.
     """
+    # Other ranks: gathering a sharded tensor needs all of them, writing it one.
     if not writes:
         for tensors in (weights, state, ema or {}):
             write_tensors(None, tensors)
@@ -222,6 +224,7 @@ def write_checkpoint(
 
 def checkpoints(run: Path) -> list[Path]:
     """List a run's checkpoint folders, newest first, sound or not."""
+    # Steps have eight digits in the name, so that the order of names is that of steps.
     return sorted((run / FOLDER).glob("step-*"), reverse=True)
 
 
@@ -230,6 +233,7 @@ def find_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
 
     A damaged one is named on stderr and the one before it taken.
     """
+    # A run folder has a manifest too, when it is complete; it also has a folder of checkpoints.
     if (folder / MANIFEST).exists() and not (folder / FOLDER).is_dir():
         return folder, verify(folder)
     for candidate, manifest in sound_checkpoints(folder):

@@ -66,6 +66,7 @@ def effective_recipe(
     recipe's where they have been read already.
     """
     recipe = load_recipe(name, "mind_train") if values is None else Recipe(name, dict(values))
+    # The environment comes before what was typed, an option after it.
     if inherited and seed is not None:
         recipe.values["seed"] = seed
     for change in changes:
@@ -94,6 +95,7 @@ def whole(recipe: Recipe, plugins: Plugins) -> Recipe:
     """
     values = dict(recipe.values)
     if "architecture" in (model := values.get("model", {})):
+        # A whole recipe names its architecture's options itself, so the preset has done its work.
         values["model"] = _without_preset(model, plugins)
     values["train"] = defaults_of(TrainOptions) | values.get("train", {})
     values["data"] = defaults_of(DataOptions) | values.get("data", {})
@@ -101,10 +103,12 @@ def whole(recipe: Recipe, plugins: Plugins) -> Recipe:
         values[PHASE] = [phase.described() for phase in phases]
         _take_steps(values["train"], sum(phase.steps for phase in phases))
     for table, (hook, usual) in COMPONENTS.items():
+        # The name first: a component's defaults are those of the one that is named.
         given = {"name": usual} | values.get(table, {})
         defaults = _defaults(plugins.find(hook, str(given["name"])))
         values[table] = {"name": given["name"]} | defaults | given
     order = ["seed", *TABLES, *LISTS]
+    # In a fixed order, so that equal recipes are equal files.
     return Recipe(recipe.name, {key: values[key] for key in order if key in values})
 
 
@@ -113,6 +117,7 @@ def settings(recipe: Recipe, plugins: Plugins) -> Settings:
     recipe = whole(recipe, plugins)
     values = recipe.values
     seed = values["seed"]
+    # True and False are ints in Python.
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise UsageError(f"seed {seed!r} is not a whole number from 0 on", hint="--seed 1")
     train = checked("train", values["train"], TrainOptions)
@@ -185,6 +190,7 @@ def model_config(recipe: Recipe, plugins: Plugins, vocab: int) -> tuple[str, Con
         )
     config: Config = plugins.make("register_architectures", architecture, options)
     _check_config(architecture, config)
+    # More rows than tokens are fine: tables may be padded.
     if config.vocab < vocab:
         raise MindError(
             f"the tokenizer has {vocab:,} tokens, the model's vocabulary only {config.vocab:,}",
@@ -229,6 +235,8 @@ def _without_preset(table: Mapping[str, Any], plugins: Plugins) -> dict[str, Any
                 hint=_preset_hint(plugins, str(preset), presets),
             )
         chosen = presets[preset]
+        # Fields without a default are the sizes. If all of a preset's are given elsewhere, it does
+        # nothing.
         sizes = [name for name in chosen if options.get(name) is ... and name != "vocab"]
         if sizes and all(name in given for name in sizes):
             raise UsageError(
@@ -236,6 +244,7 @@ def _without_preset(table: Mapping[str, Any], plugins: Plugins) -> dict[str, Any
                 f"{', '.join(sizes)} itself",
                 hint="take those lines out of the recipe, or leave the preset out",
             )
+    # The later ones win: what the recipe says itself comes before preset and defaults.
     values = {**_defaults(component), **chosen, **given}
     return {
         "architecture": architecture,

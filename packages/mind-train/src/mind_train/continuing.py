@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mind_train.shards import Folders
 
 CONTINUED = "continued"
+# Greedy, so that the last @ parts run and step.
 AT = re.compile(r"(?P<run>.+)@(?P<step>\d+)")
 FIXED = ("seed", "train.sequence", "optimizer.name", "data.reshuffle_documents")
 
@@ -62,6 +63,7 @@ def base_recipe(spec: str, run: Path | None) -> tuple[str, dict[str, Any]]:
     """
     own = None if run is None else run / RECIPE
     folder, _ = split_spec(spec)
+    # A run that has begun has written its own recipe, with all that was changed.
     path = own if own is not None and own.is_file() else _run_of(folder) / RECIPE
     if not path.is_file():
         raise MindError(
@@ -79,12 +81,14 @@ def base_recipe(spec: str, run: Path | None) -> tuple[str, dict[str, Any]]:
 def split_spec(spec: str) -> tuple[Path, int | None]:
     """Split RUN@STEP into the folder and the step; None is the newest."""
     found = AT.fullmatch(spec)
+    # A folder whose own name looks like RUN@STEP is that folder.
     if found is None or Path(spec).exists():
         return Path(spec), None
     return Path(found["run"]), int(found["step"])
 
 
 def _run_of(folder: Path) -> Path:
+    # From RUN/checkpoints/step-… up to RUN.
     return folder if (folder / RECIPE).is_file() else folder.resolve().parent.parent
 
 
@@ -134,6 +138,7 @@ def find_start(spec: str, recipe: Recipe) -> Start:
             hint="--from takes its weights, and reads from the first row",
         )
     before = read_recipe(run)
+    # By way of TOML, as the recipe of the other run was read.
     now = tomllib.loads(recipe.to_toml())
     changes = {
         name: [old, new]
@@ -189,12 +194,14 @@ def continued_phases(
         )
     done: list[tuple[int, Phase]] = []
     first = 0
+    # Counted in steps of the whole run: phases follow each other.
     for kept in history:
         if first >= at:
             break
         weights = tuple(int(kept["weights"].get(name, 0)) for name in names)
         whole = Phase(kept["steps"], weights, kept["order"], kept["batch"], kept["planned"])
         steps = min(whole.steps, at - first)
+        # Cut at the step, but with the length it was planned for: a blocked order depends on that.
         done.append((first, replace(whole, steps=steps, planned=whole.planned or whole.steps)))
         first += whole.steps
     rest: list[Phase] = []
@@ -206,11 +213,14 @@ def continued_phases(
             same = (last.weights, last.order, last.batch) == (
                 phase.weights, phase.order, phase.batch,
             )  # fmt: skip
+            # A uniform order is the same for any length, a blocked one for the planned length
+            # alone.
             planned = phase.order == "uniform" or last.planned == phase.steps
             if first < at and last_first == first and same and planned:
                 done.pop()
                 rest.append(phase)
             else:
+                # What lies before the step is read already: only the rest of the phase is left.
                 rest.append(replace(phase, steps=stop - max(first, at)))
         first = stop
     if not rest:
@@ -235,6 +245,7 @@ def branch_changes(spec: str, decay: float, values: Mapping[str, Any]) -> list[s
             "a trunk with phases cannot be branched", hint="--continue with a [[phase]] of its own"
         )
     schedule = values.get("schedule", {})
+    # Rounded up, but not for a float that is above a whole number by its last digits.
     total = math.ceil(step / (1.0 - decay) - 1e-9)
     floor = schedule.get("floor", 0.0) if schedule.get("name") == "wsd" else 0.0
     warmup = schedule.get("warmup", 0.0)

@@ -42,6 +42,7 @@ class ProcessGroup:
 
     def share(self, batch: int) -> tuple[int, int]:
         """Give this rank's rows of a batch: start and stop."""
+        # As many rows on each rank, so that all of them come to as many exchanges.
         if batch % self.size:
             raise MindError(
                 f"train.batch {batch} is not divided by {self.size} ranks",
@@ -85,6 +86,7 @@ class ProcessGroup:
 def planned_group() -> ProcessGroup:
     """Read what torchrun says about this process; alone without it."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    # Without torchrun: rank 0 of 1.
     rank, size, local = (int(os.environ.get(n, d)) for n, d in zip(names, "010", strict=True))
     return ProcessGroup(rank, size, local, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
 
@@ -109,6 +111,8 @@ def first_does(name: str, work: Callable[[], str]) -> str:
         return work()
     store, key = _store(), f"mind-train/{name}"
     if not world.first:
+        # Not a barrier: no group is there yet, whose backend depends on a device still to be
+        # chosen.
         # Asked again and again, as a blocking get has a time limit, and encoding a corpus has none.
         while not store.check([key]):
             time.sleep(0.2)
@@ -117,6 +121,7 @@ def first_does(name: str, work: Callable[[], str]) -> str:
             message, cause, hint = answer["error"]
             raise MindError(message, cause=cause, hint=hint)
         return str(answer["done"])
+    # Set before the work, so that also an error of an unknown kind lets the others go.
     said: dict[str, Any] = {"error": ["the first rank failed", None, "see its message"]}
     try:
         done = work()
@@ -127,6 +132,7 @@ def first_does(name: str, work: Callable[[], str]) -> str:
         said = {"error": [error.message, cause, error.hint]}
         raise
     finally:
+        # Whatever happened, the others are waiting for this key.
         store.set(key, orjson.dumps(said).decode())
 
 

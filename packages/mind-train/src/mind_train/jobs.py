@@ -76,12 +76,15 @@ def prepare_pretrain(
     branch has to be the rest of a run that was never cut: its rates up to there are compared.
     """
     start = begun(run)
+    # The run was begun, but killed before it had a checkpoint of its own: the step is found in the
+    # other run again.
     if start is not None and continued is not None and run is not None and not checkpoints(run):
         again = find_start(continued, settings(_without_model(recipe), plugins).recipe)
         if again.described() == start.described():
             start = again
     if parent is not None:
         recipe = without_model(recipe, "pretrain --from")
+    # The model comes with the checkpoint; a [model] in the recipe would say nothing.
     elif continued is not None or start is not None:
         recipe = _without_model(recipe)
     resolved = settings(recipe, plugins)
@@ -99,6 +102,8 @@ def prepare_pretrain(
         "tokenizer": opened.tokenizer["sha256"],
     }
     if parent is None:
+        # Of our own training: the vocabulary is the tokenizer's unless the recipe gives a larger
+        # one.
         vocab = int(opened.tokenizer["vocab_size"])
         architecture, config = model_config(resolved.recipe, plugins, vocab)
         found = None
@@ -119,6 +124,7 @@ def _check_trunk(trunk: str, start: Start, resolved: Settings, plugins: Plugins)
             "a branch has its trunk's optimizer", hint="--continue goes on with another rate"
         )
     total = sum(int(kept["steps"]) for kept in start.history)
+    # All steps up to the branch, not only its own: a share of the length shifts the warm-up.
     for n in range(1, start.step + 1):
         was, would = before.schedule(n, total), resolved.schedule(n, resolved.train.steps)
         if was != would:
@@ -138,6 +144,7 @@ def _continued(
     opened = Shards.open(shards, "text")
     source = start.checkpoint if start.checkpoint is not None else run
     assert source is not None
+    # Without it the run has begun: then its own inputs name the shards, and are compared.
     if start.checkpoint is not None:
         check_shards(start.checkpoint, shards, opened.fingerprint)
     _, architecture, config, _ = _parent(source, opened, shards, plugins)
@@ -181,6 +188,7 @@ def prepare_sft(
     else:
         _refuse_lora(resolved)
         found, architecture, config, fingerprint = _parent(parent, opened, shards, plugins)
+    # Rows are padded with the end token, which every tokenizer has; the mask leaves it out.
     end_id = int(opened.tokenizer["end_id"])
     documents = DocumentIndex(opened.train())
     resolved, packed = shared_rows(resolved, architecture, config)
@@ -247,6 +255,7 @@ def _job(
     packed: bool = True,
 ) -> Job:
     train = resolved.train
+    # For its error: a batch that the ranks cannot share is told before anything is written.
     for phase in mixture.phases:
         planned_group().share(phase.batch)
     _check_skips(resolved, mixture.steps)

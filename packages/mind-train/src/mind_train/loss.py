@@ -36,8 +36,10 @@ def chunk_rows(vocab: int, device: str = "cpu") -> int:
     then, so that a run that goes on computes the same bits.
     """
     on_gpu = device != "cpu"
+    # Four bytes a score in fp32.
     room = (gpu_memory() // SHARE // 4 if on_gpu else SCORES) // vocab
     max_rows = 16_384 if on_gpu else 4_096
+    # A power of two at most as large as the room: the same for vocabularies of nearly one size.
     return min(max(1 << max(room.bit_length() - 1, 0), SMALLEST), max_rows)
 
 
@@ -100,6 +102,7 @@ class _HeadLoss(torch.autograd.Function):
             p = scores.sub_(largest).exp_()
             sums = p.sum(dim=1, keepdim=True)
             lse = sums.log().add_(largest)
+            # -log softmax of the target: log Σ exp of the scores less its own.
             total += (lse - chosen).sum()
             # d loss / d scores = softmax · (1 + 2 z lse) - one-hot
             p.mul_(scale * (1.0 + 2.0 * z_loss * lse) / sums)
@@ -181,6 +184,7 @@ def row_losses(hidden: Tensor, head: Tensor, targets: Tensor, chunk: int = 0) ->
         scores = (hidden[start : start + chunk] @ weight.t()).float()[:, :vocab]  # (C, V)
         target = targets[start : start + chunk, None]
         # logsumexp is stable by itself; nothing has to be kept for a gradient here.
+        # Columns of added rows are cut off above, where training sets them to -inf.
         chosen = scores.gather(1, target).squeeze(1)
         losses[start : start + chunk] = torch.logsumexp(scores, dim=1) - chosen
     return losses

@@ -49,6 +49,7 @@ class LossModule(nn.Module):
             batch = batch.trimmed()
         for dropout in self._dropouts:
             dropout.take(batch.keys)
+        # The last token is only predicted, the first one only read.
         hidden = self.model(batch.ids[:, :-1], documents=batch.documents)  # (B, T, D)
         targets = batch.ids[:, 1:]
         if scale is not None:
@@ -56,6 +57,7 @@ class LossModule(nn.Module):
                 hidden, self.model.head, targets, batch.mask, scale,
                 z_loss=self.z_loss, direct=self.direct and torch.is_grad_enabled(),
             )  # fmt: skip
+        # Losses one by one are for evaluation: rows that count, flat, in the order of the batch.
         if batch.mask is not None:
             return row_losses(hidden[batch.mask], self.model.head, targets[batch.mask])
         return row_losses(hidden.flatten(0, 1), self.model.head, targets.flatten())
@@ -82,6 +84,7 @@ def wrap(
 
 def accumulating(module: nn.Module, more: bool) -> AbstractContextManager[Any]:
     """Let DDP and FSDP2 wait with their exchange of gradients until the last micro-batch."""
+    # FSDP2 is switched by a method of the module, DDP by a context.
     if (exchange := getattr(module, "set_requires_gradient_sync", None)) is not None:
         exchange(not more)
     no_sync = getattr(module, "no_sync", None)
@@ -108,6 +111,7 @@ def require_blocks(model: LanguageModel, option: str) -> list[nn.Module]:
 def compile_blocks(model: LanguageModel) -> None:
     """Have torch compile each block."""
     for block in require_blocks(model, "train.compile"):
+        # Blocks and not the model: they are alike, so one compilation serves them all.
         block.compile()
 
 
@@ -125,6 +129,7 @@ def recompute_blocks(model: LanguageModel) -> None:
 
 def _again(checkpoint: Any, forward: Any, dropout: bool, *args: Any, **named: Any) -> Any:
     """Call a block; ``dropout`` says that it may draw at random, which our own never do."""
+    # While nothing is differentiated there is nothing to be computed again.
     if not torch.is_grad_enabled():
         return forward(*args, **named)
     return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=dropout, **named)

@@ -63,15 +63,18 @@ def fair_counts(rows: int, weights: Sequence[int]) -> list[int]:
     """Count each source's rows among the first ``rows`` in the order of their times; exact."""
     total = sum(weights)
     # Each share to the nearest row; the sum may then be off by as many rows as half the sources.
+    # Rounded with whole numbers: (2 · rows · w + total) / (2 · total) is rows · w / total + ½.
     counts = [(2 * rows * w + total) // (2 * total) for w in weights]
     active = [i for i, w in enumerate(weights) if w]
     while sum(counts) < rows:  # at most half as many turns as there are sources
         # Fractions, since two sources may stand at the same time exactly, and floats would decide
         # by noise.
+        # The source whose next row has the earliest time; its number decides between equals.
         i = min(active, key=lambda i: (Fraction(2 * counts[i] + 1, 2 * weights[i]), i))
         counts[i] += 1
     while sum(counts) > rows:
         some = [i for i in active if counts[i]]
+        # The last row that was taken is the one with the latest time.
         i = max(some, key=lambda i: (Fraction(2 * counts[i] - 1, 2 * weights[i]), i))
         counts[i] -= 1
     return counts
@@ -104,6 +107,8 @@ class Mixture:
 
     def _at(self, step: int) -> tuple[Phase, int, list[int]]:
         """Give the phase of a step (counted from 0), its first step, and what was read by it."""
+        # The last phase that begins at or before the step; a phase of no steps is passed by the
+        # next.
         number = max(i for i, (first, _) in enumerate(self._before) if first <= step)
         return self.phases[number], *self._before[number]
 
@@ -132,9 +137,12 @@ class Mixture:
     def rows(self, step: int, start: int = 0, stop: int | None = None) -> list[Example]:
         """Read rows start … stop - 1 of the batch of a step (counted from 0)."""
         places: list[tuple[MixtureSource, int]] = []
+        # What the step reads of a source lies between the counts before it and after it.
         for source, a, b in zip(self.sources, self.read(step), self.read(step + 1), strict=True):
             places += [(source, index) for index in range(a, b)]
         return [
+            # Rows are numbered over all epochs: the permutation is of one, the second number says
+            # which.
             source.rows.row(row_of(index, len(source.rows), source.seed), index // len(source.rows))
             for source, index in places[start:stop]
         ]
@@ -180,6 +188,7 @@ def resolve(shares: dict[str, float], groups: Sequence[str]) -> dict[str, list[i
     """
     found: dict[str, list[int]] = {}
     owner: dict[int, str] = {}
+    # "web/zh" is a source and a language; the last slash parts them.
     parts = [name.rpartition("/") for name in groups]
     known = sorted({*groups, *(p[0] for p in parts), *(p[2] for p in parts)})
     for name, share in shares.items():
@@ -209,6 +218,7 @@ def resolve(shares: dict[str, float], groups: Sequence[str]) -> dict[str, list[i
 
 def as_weights(shares: dict[str, float], names: Sequence[str]) -> tuple[int, ...]:
     """Give whole weights for the named sources; shares are relative to their sum."""
+    # Exact, although shares are floats: Fraction takes each float for the number that it is.
     whole = sum(Fraction(share) for share in shares.values())
     # Whole numbers, so that the order of rows is exact arithmetic on any machine.
     return tuple(round(Fraction(shares.get(name, 0)) / whole * UNIT) for name in names)
@@ -217,4 +227,5 @@ def as_weights(shares: dict[str, float], names: Sequence[str]) -> tuple[int, ...
 def source_seed(seed: int, name: str) -> int:
     """Key the order inside a source; by its name, so that other sources do not change it."""
     # crc32 and not hash(), which differs from process to process.
+    # In the upper 32 bits, so that no two seeds below 2^32 give two sources one key.
     return seed if name == ALL else seed ^ (zlib.crc32(name.encode()) << 32)

@@ -58,6 +58,7 @@ def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
             refuse_stopped(run)
             existed = open_run(run, job.settings.recipe, job.inputs)
             complete = existed and is_complete(run)
+        # Lock and files are the first rank's; what it found is told to all.
         existed, complete = world.from_first((existed, complete))
         if complete:
             if world.first:
@@ -79,11 +80,13 @@ def train(job: Job, run: Path, progress: Progress, quiet: bool) -> None:
 def _train(
     job: Job, run: Path, existed: bool, progress: Progress, quiet: bool, world: ProcessGroup
 ) -> None:
+    # Before the model is made: the weights drawn are those of the seed.
     torch.manual_seed(job.settings.seed)
     in_parts = starts_in_parts(job.settings.train, world, job.config)
     model = described(job.config) if in_parts else build_model(job.config)
     if not type(job.config).__module__.startswith("mind_train."):  # of a plugin
         check_states(model)
+    # The newest checkpoint of the run itself comes before those it had started from.
     found = _newest(run, job, world) if existed else None
     goes_on = found is None and job.start is not None
     if goes_on:
@@ -103,6 +106,7 @@ def _train(
             load_weights(model, job.parent)
     trainer = Trainer(model, job.mixture, job.held_out, job.settings, job.machine, world, fill)
     trainer.first = 0 if job.start is None else job.start.step
+    # Rewinds are read from a file, so the first rank's reading counts.
     trainer.passed |= {n for one in world.from_first(rewinds_of(run)) for n in one.steps()}
     if found is not None:
         take_over(trainer, found)
@@ -111,6 +115,7 @@ def _train(
     if goes_on:  # from here on it does not need the run that it comes from
         save_step(run, job, trainer)
     if world.first:
+        # 0 keeps all checkpoints, and removes what a killed save left.
         keep_newest(run, 0)
     if not quiet:
         for line in plan_lines(job):
@@ -153,6 +158,7 @@ def _newest(run: Path, job: Job, world: ProcessGroup) -> Path | None:
     if world.first:
         found = newest_of_course(run)
     found = world.from_first(found)
+    # Configs are dataclasses: all of their fields are compared.
     if found is not None and read_config(found, job.plugins) != (job.architecture, job.config):
         raise MindError(f"{found} holds a model of another shape", hint="give another run folder")
     return found
@@ -173,6 +179,7 @@ def _beginning(run: Path, job: Job) -> Path:
 def _resume(run: Path, job: Job, trainer: Trainer) -> None:
     """Take up a run's metrics where its checkpoint stands, or at its start if it has none."""
     if trainer.world.first:
+        # At -1 nothing is kept: without a checkpoint the run begins anew.
         rewind(run / METRICS, trainer.counters.step if trainer.counters.step else -1)
         for line in read_metrics(run / METRICS):
             if "validation" in line or "data" in line:
@@ -187,6 +194,7 @@ def _resume(run: Path, job: Job, trainer: Trainer) -> None:
 
 def plan_lines(job: Job) -> list[str]:
     """Say what a run will be, before it starts."""
+    # A tied head is the same parameter as the embedding, and is counted once.
     parameters = sum(p.numel() for p in build_bare(job.config).parameters())
     mixture = job.mixture
     sequence = mixture.sources[0].rows.sequence
@@ -210,6 +218,7 @@ def plan_lines(job: Job) -> list[str]:
             f"{len(source.rows):,} rows"
         )
         lines += source.rows.notes()
+    # A plugin's optimizer may have no `lr`.
     rate = float(job.settings.recipe.values["optimizer"].get("lr", 0.0))
     if rate > getattr(job.config, "highest_rate", math.inf):
         lines.append(

@@ -56,6 +56,7 @@ def rewinds_of(run: Path) -> list[Rewound]:
             numbers = (one.at, one.to, one.first, one.last)
             if any(type(number) is not int or number < 0 for number in numbers):
                 raise ValueError(f"{one!r:.120}")
+            # A longer range would be built in memory before anything could refuse it.
             if len(one.steps()) > one.at + 1:
                 raise ValueError(f"step {one.at} passes over {len(one.steps()):,} steps")
         return found
@@ -70,6 +71,7 @@ def newest_of_course(run: Path, before: int | None = None) -> Path | None:
     for folder, manifest in sound_checkpoints(run):
         with as_written(folder):
             step = int(manifest["step"])
+            # A checkpoint counts the rewinds decided before it: any later one may have given it up.
             known = int(read_json(folder / TRAINER).get("rewinds", 0))
         given_up = any(step > later.to for later in decided[known:])
         if not given_up and (before is None or step <= before):
@@ -97,6 +99,7 @@ def decide(run: Path, asked: RewindAsked, steps: int) -> None:
             hint="lower optimizer.lr in a run that goes on from an earlier step: --continue",
         )
     to = int(found.name.removeprefix("step-"))
+    # Rows up to ``to`` are learned already, and cannot be passed over.
     first = max(asked.step - steps + 1, to + 1)
     decided.append(Rewound(asked.step, to, first, asked.step, asked.cause))
     write_json(run / REWINDS, [asdict(one) for one in decided])
@@ -106,7 +109,9 @@ def decide(run: Path, asked: RewindAsked, steps: int) -> None:
         f"{first:,} to {asked.step:,} will be passed over",
     )
     for folder in checkpoints(run):
+        # Newer than where the run goes on from: they belong to the course that was given up.
         if int(folder.name.removeprefix("step-")) > to:
+            # The manifest goes first: half removed, a folder is no checkpoint.
             (folder / MANIFEST).unlink(missing_ok=True)
             sync_folder(folder)
             shutil.rmtree(folder, ignore_errors=True)

@@ -35,6 +35,7 @@ def take_over(trainer: Trainer, found: Path) -> None:
         done = trainer.counters.step
         before = {n for n in saved.get("passed", []) if n <= done}
     _name_in_first_step(trainer.optimizer, found / STATE)
+    # Steps passed over in one of the two alone, of those that are done.
     if odd := sorted(before ^ {n for n in trainer.passed if n <= done}):
         raise MindError(
             f"[[skip]] is about step {odd[0]:,}, and step {done:,} is done",
@@ -50,7 +51,9 @@ def _counters_of(values: Mapping[str, Any]) -> Counters:
         value = values.get(name, default)
         numbers = value if isinstance(default, list) else [value]
         kinds = (int,) if type(default) is int else (int, float)
+        # A bool is an int for isinstance, so types are compared themselves.
         for number in numbers:
+            # Below 2^62, so that sums and steps to come stay in 64 bits.
             if type(number) not in kinds or not 0 <= abs(number) < 1 << 62:
                 raise ValueError(f"{name} is {number!r:.40}")
     if counters.step < 0 or counters.tokens < 0:
@@ -68,6 +71,7 @@ def _check_shapes(parameters: Mapping[str, Tensor], file: Any) -> None:
         if parameter is None:  # told where the state is taken over
             continue
         shape, own = tuple(file.get_slice(name).get_shape()), tuple(parameter.shape)
+        # One number a row or column, for example, as optimizers with factored moments keep.
         smaller = len(shape) < len(own) and all(size in own for size in shape)
         if shape != own and shape not in ((), (1,)) and not smaller:
             raise ValueError(f"{name} is {list(shape)}, its parameter {list(own)}")
@@ -78,6 +82,7 @@ def _name_in_first_step(optimizer: torch.optim.Optimizer, path: Path) -> None:
     step = optimizer.step
 
     def first(*arguments: Any, **named: Any) -> Any:
+        # Once: from the second step on the optimizer's own method is called again.
         optimizer.step = step  # type: ignore[method-assign]
         with as_written(path, "go on from an earlier checkpoint, or begin anew"):
             return step(*arguments, **named)

@@ -52,6 +52,8 @@ def content_of(run: Path, job: Job, trainer: Trainer) -> Content:
         "state": values,
         "inputs": dict(job.inputs),
         "history": job.mixture.history(),
+        # A run that goes on is held to the same steps: what they have learned cannot be passed over
+        # later.
         "passed": sorted(n for n in trainer.passed if n <= trainer.counters.step),
         "rewinds": len(rewinds_of(run)),
     }
@@ -128,7 +130,10 @@ class Saver:
 
     def __call__(self) -> None:
         """Save the step that the trainer stands at."""
+        # The one before first: its error is to be raised here, and the host copy is about to be
+        # reused.
         self.finish()
+        # The metrics are synced, so that no checkpoint is ahead of the lines of its steps.
         self.before()
         content = content_of(self.run, self.job, self.trainer)
         first = self.trainer.world.first
@@ -151,6 +156,7 @@ class Saver:
 
     def finish(self) -> None:
         """Wait until what was begun is written; raise what has gone wrong."""
+        # Taken out before it is waited for, so that one failure is raised once.
         writing, self._writing = self._writing, None
         if writing is not None:
             writing.result()
@@ -170,6 +176,7 @@ class Saver:
             if kind is None or issubclass(kind, TrainingInterrupted):  # which promise a checkpoint
                 raise
             log(TOOL, f"the last checkpoint was not written: {failed}")
+        # Also after a failure: a thread that is left would keep the process alive.
         finally:
             if self._threads is not None:
                 self._threads.shutdown()

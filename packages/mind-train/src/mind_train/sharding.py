@@ -48,18 +48,22 @@ def shard_module(
 
     device = machine.device
     if options.parallel == "hsdp":
+        # The second dimension is inside a group: weights are cut along it and copied along the
+        # first.
         inside = ranks_of_group(world, options.shard_ranks)
         mesh = init_device_mesh(
             device.type, (world.size // inside, inside), mesh_dim_names=("replicate", "shard")
         )
     else:
         mesh = init_device_mesh(device.type, (world.size,))
+    # Remembered here, since to_empty below makes fresh memory of buffers as well.
     buffers = [
         (module, name, buffer)
         for module in step.modules()
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]
+    # Inputs stay as they are: positions and tables would lose digits in bfloat16.
     plain = MixedPrecisionPolicy(cast_forward_inputs=False)
     half = replace(plain, param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
     for block in blocks:
@@ -69,6 +73,7 @@ def shard_module(
         if machine.dtype == torch.bfloat16 and linear:
             fully_shard(linear, mesh=mesh, mp_policy=half)  # in one exchange
         fully_shard(block, mesh=mesh, mp_policy=plain)
+    # What is in no block is gathered for the whole of a step: embedding, head and last norm.
     fully_shard(step, mesh=mesh, mp_policy=plain)
     if any(p.is_meta for p in step.parameters()):
         step.to_empty(device=device)
@@ -118,12 +123,15 @@ def freshly_drawn(config: Config, seed: int, world: ProcessGroup) -> Fill:
     """Fill a cut model with what the first rank draws, as one process alone would have."""
 
     def fill(parameters: Mapping[str, nn.Parameter]) -> None:
+        # As a run alone does before it builds its model: the same numbers are drawn.
         torch.manual_seed(seed)
         drawn = dict(build_model(config).named_parameters()) if world.first else {}
         for name, p in parameters.items():
             # The others give room alone: what counts is the first rank's, scattered from there.
             full = drawn.pop(name).detach() if world.first else torch.empty(p.shape, dtype=p.dtype)
             _take(p, full)
+        # The other ranks have drawn nothing: they go on from where the first one's generator
+        # stands.
         torch.set_rng_state(world.from_first(torch.get_rng_state()))
 
     return fill

@@ -75,6 +75,7 @@ class Shards:
             return cls((paths[0],), manifests[0], prints[0])
         for number, (path, manifest) in enumerate(zip(paths, manifests, strict=True)):
             if prints[number] in prints[:number]:
+                # By content: the same shards under two paths are found too.
                 raise MindError(
                     f"{path} is there twice: it is {paths[prints.index(prints[number])]}",
                     cause="its text would be read twice as often",
@@ -91,6 +92,7 @@ class Shards:
             "groups": _all_groups(manifests),
             "counts": _all_counts(manifests),
         }
+        # The order counts: another one would number the rows differently.
         joined = hashlib.sha256("\n".join(prints).encode()).hexdigest()
         return cls(tuple(paths), together, joined)
 
@@ -126,6 +128,7 @@ class Shards:
         groups = tuple(Group(g["source"], g["language"]) for g in self.manifest["groups"])
         shards: list[Shard] = []
         for one in sets:
+            # Numbers of groups are local to a folder, so each column is seen through a table.
             table = [groups.index(group) for group in one.groups]
             for shard in one.shards:
                 renamed: Any = RenamedGroups(shard.groups, table)

@@ -29,6 +29,8 @@ def pack_state(
 
     Raises MindError for a value that JSON cannot hold, also for a number that is not finite.
     """
+    # An optimizer knows parameters by identity or number; a file needs names, which do not depend
+    # on the order of its groups.
     names = {id(p): name for name, p in parameters.items()}
     tensors: dict[str, Tensor] = {f"{RNG}cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
@@ -36,6 +38,7 @@ def pack_state(
             tensors[f"{RNG}cuda.{index}"] = rng
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
+    # A parameter that never had a gradient has no state, and gets none in the file.
     for p, state in optimizer.state.items():
         for key, value in state.items():
             name = f"{names[id(p)]}:{key}"
@@ -52,6 +55,7 @@ def pack_state(
 
 def _plain(name: str, value: Any) -> Any:
     """Give a value that JSON holds as it is."""
+    # True and False are ints in Python, so they pass here as they are.
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float) and math.isfinite(value):
@@ -75,15 +79,18 @@ def unpack_state(
     names = {id(p): name for name, p in parameters.items()}
     described = optimizer.state_dict()
     numbers: dict[str, tuple[int, nn.Parameter]] = {}
+    # state_dict() numbers parameters through all groups, in the order of ``param_groups``.
     for group, plain in zip(optimizer.param_groups, described["param_groups"], strict=True):
         for p, number in zip(group["params"], plain["params"], strict=True):
             numbers[names[id(p)]] = (number, p)
     state: dict[int, dict[str, Any]] = {}
     wanted: list[tuple[str, nn.Parameter, str]] = []
     kept, places = set(saved.keys()), values.get(PLACES, {})
+    # Tensors are in the tensor file, plain numbers in the JSON beside it.
     for name in sorted(kept | (values.keys() - {PLACES})):
         if name.startswith(RNG):
             continue
+        # The last colon: a module's name may hold one, a key of the state does not.
         parameter, _, key = name.rpartition(":")
         if parameter not in numbers:
             raise MindError(
@@ -96,6 +103,7 @@ def unpack_state(
         state.setdefault(number, {})[key] = like(value, p)
         wanted.append((name, p, key))
     optimizer.load_state_dict({**described, "state": state})
+    # After the load, which may have cast a count to the parameter's type or moved it beside it.
     for name, p, key in wanted:
         value = state[numbers[name.rpartition(":")[0]][0]][key]
         if isinstance(value, Tensor):
@@ -103,6 +111,7 @@ def unpack_state(
     if f"{RNG}cpu" in kept:
         torch.set_rng_state(saved.get_tensor(f"{RNG}cpu"))
     if torch.cuda.is_available():
+        # Fewer or more GPUs than when it was saved: those that are on both sides get their state.
         for index in range(torch.cuda.device_count()):
             if (name := f"{RNG}cuda.{index}") in kept:
                 torch.cuda.set_rng_state(saved.get_tensor(name), index)

@@ -74,6 +74,7 @@ class TrainOptions:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
+        # Both or none.
         if (self.steps > 0) == (self.epochs > 0):
             raise UsageError(
                 f"train.steps is {self.steps} and train.epochs is {self.epochs:g}",
@@ -84,6 +85,7 @@ class TrainOptions:
                 "train.batch must be at least 1, micro_batch, sequence and keep not negative",
                 hint=f"they are {self.batch}, {self.micro_batch}, {self.sequence}, {self.keep}",
             )
+        # A clip of 0 would scale every gradient to nothing.
         if self.clip <= 0 or self.save_every < 1 or self.evaluate_every < 1:
             raise UsageError(
                 "train.clip, save_every and evaluate_every must be above 0",
@@ -132,6 +134,7 @@ class TrainOptions:
 
     def total(self, rows: int) -> int:
         """Count the steps over a number of rows."""
+        # At least one step, where a share of an epoch is less than a batch.
         return self.steps or max(1, round(self.epochs * rows / self.batch))
 
 
@@ -176,6 +179,8 @@ class PhaseOptions:
 
     def described(self) -> dict[str, Any]:
         """Give the table; what goes without saying is left out."""
+        # Left out at their defaults: a recipe of an earlier version, without such keys, compares
+        # equal.
         later = {"lr": 0.0, "batch": 0, "schedule": {}}
         return {k: v for k, v in dataclasses.asdict(self).items() if later.get(k, ...) != v}
 
@@ -196,6 +201,7 @@ def skips_of(values: Mapping[str, Any]) -> tuple[SkipOptions, ...]:
     found = []
     for number, table in enumerate(tables, 1):
         check_keys(f"skip {number}", table, ["from", "to"])
+        # Without "to" a skip is of one step.
         first, last = table.get("from"), table.get("to", table.get("from"))
         if type(first) is not int or type(last) is not int or not 1 <= first <= last:
             raise UsageError(
@@ -243,6 +249,7 @@ def phases_of(values: Mapping[str, Any]) -> tuple[PhaseOptions, ...]:
 def defaults_of(kind: type[Any]) -> dict[str, Any]:
     """Give the defaults of the options of a table."""
     options = dataclasses.fields(kind)
+    # A table has no default but an empty one (a default_factory).
     return {f.name: {} if f.default is dataclasses.MISSING else f.default for f in options}
 
 
@@ -250,6 +257,7 @@ def checked(table: str, values: Mapping[str, Any], kind: type[O]) -> O:
     """Make options of a table; raise UsageError for a value of another type than its default."""
     defaults = defaults_of(kind)
     for key, value in values.items():
+        # Floats may be written as whole numbers, `clip = 1`; whole numbers not as floats.
         wanted = (int, float) if type(defaults[key]) is float else type(defaults[key])
         if not isinstance(value, wanted) or (
             isinstance(value, bool) and not isinstance(defaults[key], bool)
