@@ -96,6 +96,7 @@ def mean_weights(folders: Sequence[Path]) -> dict[str, Tensor]:
         files = [stack.enter_context(open_tensors(folder / MODEL)) for folder in folders]
         for name in sorted(files[0].keys()):
             first = files[0].get_tensor(name)
+            # In double precision: sums of many checkpoints would lose digits of fp32.
             total = first.to(torch.float64)
             for file in files[1:]:
                 total += file.get_tensor(name)
@@ -117,6 +118,7 @@ def _chosen(models: Sequence[Path], last: int) -> list[Path]:
             found += reversed(sound[:last])
         else:
             found.append(find_checkpoint(model)[0])
+    # `--last 1`, or one checkpoint named twice, is no mean.
     if len(set(found)) < max(2, len(found)):
         raise UsageError(
             "there are not two checkpoints to average",

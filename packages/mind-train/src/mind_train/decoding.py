@@ -92,6 +92,7 @@ class _Row:
         self.tokens = list(prompt)
         self.written = Written()
         self.chooser = torch.Generator(device="cpu").manual_seed(rules.seed)
+        # Text of this length at the end may still be the beginning of a stop string.
         self.held = max((len(stop) for stop in rules.stop), default=1) - 1
 
     def take(self, logits: Tensor) -> str:
@@ -99,6 +100,7 @@ class _Row:
         rules, written = self.rules, self.written
         chosen_from = logits
         if rules.repetition != 1.0:
+            # The penalty counts a token once, however often it was said.
             seen = torch.tensor(sorted({*self.tokens, *written.ids}))
             scores = logits[seen]
             # Keskar et al. 2019 (CTRL), and as transformers does for negative scores: always away
@@ -123,6 +125,7 @@ class _Row:
 
     def read(self, model: LanguageModel, hidden: Tensor) -> None:
         """Note the log-probabilities of the prompt's tokens, read as hidden [T, D]."""
+        # The first token has nothing before it: its score would be of nothing.
         for start in range(0, len(self.tokens) - 1, ECHOED):
             following = self.tokens[start + 1 : start + ECHOED + 1]
             scores = model.logits(hidden[start : start + len(following)]).float().cpu()
@@ -145,12 +148,14 @@ class _Row:
 
     def _end(self, finish: str) -> str:
         text = self.words.decode(self.written.ids)
+        # The first of all stop strings in the text, whichever it is.
         places = [text.find(stop) for stop in self.rules.stop if stop in text]
         self.written.finish = STOP if places else finish
         return self._show(text[: min(places)] if places else text, last=True)
 
     def _show(self, sure: str, last: bool = False) -> str:
         shown = self.written.text
+        # Shown text is never taken back: what does not continue it waits for the end.
         if last or (len(sure) > len(shown) and sure.startswith(shown)):
             self.written.text = sure
         return self.written.text[len(shown) :] if self.written.text.startswith(shown) else ""
@@ -179,6 +184,7 @@ def write_together(
     if len({len(prompt) for prompt in prompts}) != 1 or not prompts[0]:
         raise ValueError("prompts written together have one length, of at least one token")
     context = model.config.context
+    # Of a prompt that is too long the end, which is what the text goes on from.
     rows = [_Row(p[-context:], r, words) for p, r in zip(prompts, rules, strict=True)]
     alive = list(range(len(rows)))
     cache = model.new_cache(len(rows), context)

@@ -78,6 +78,7 @@ def table_peak(name: str, dtype: torch.dtype = torch.bfloat16) -> float | None:
     """Look up a device's dense FLOP/s in a half type by its name."""
     table = (*PEAKS, *HALF_PEAKS) if dtype == torch.float16 else PEAKS
     for part, peak in table:
+        # As a whole word: "A100" is not in "GA100", nor "L4" in "L40S".
         if re.search(rf"(?<![A-Za-z0-9]){part}(?![A-Za-z0-9])", name):
             return peak * 1e12
     return None
@@ -95,6 +96,7 @@ def choose_device(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and torch.cuda.is_available():
+        # Each process of a node takes the GPU of its local number.
         device = f"cuda:{planned_group().local}"
     where = _device(device, option, cpu)
     if where.type == "cuda" and (where.index or 0) >= torch.cuda.device_count():
@@ -104,6 +106,7 @@ def choose_device(
             hint=f"{cpu}, or " + ("a lower number" if count else "install a CUDA build of torch"),
         )
     if dtype == "auto":
+        # Emulated bfloat16 is slower than fp32.
         fast = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         dtype = "bfloat16" if fast else "float32"
     if dtype not in DTYPES:
@@ -147,6 +150,7 @@ def _device(device: str, option: str, cpu: str) -> torch.device:
 
 def cpu_has_bf16() -> bool:
     """Tell whether the processor multiplies bf16 in hardware (AVX512-BF16 or AMX)."""
+    # A torch without the probe: `bool()` is False.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, probe, bool)()) for probe in probes)
 
@@ -155,4 +159,5 @@ def micro_batch(wanted: int, sequence: int, machine: DeviceConfig) -> int:
     """Choose the rows that go through the model at once; ``wanted`` 0 leaves the choice here."""
     if wanted:
         return wanted
+    # On a GPU all rows of a step at once: more than any batch has.
     return max(1, CPU_TOKENS // sequence) if machine.device.type == "cpu" else 1 << 30

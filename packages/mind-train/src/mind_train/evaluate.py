@@ -107,11 +107,13 @@ def score_set(
     """
     sums = [0.0, 0.0, 0.0]
     count = len(held_out.rows)
+    # A short set is one batch of its own size.
     batch = min(batch, count)
     firsts = list(range(0, count, batch))
     for turn in range(0, len(firsts), world.size):
         between()
         mine = turn + world.rank
+        # Past the end the last batch again, so that FSDP's ranks gather weights together.
         first = firsts[min(mine, len(firsts) - 1)]
         rows = held_out.rows[first : first + batch]
         part = stack(rows, documents=documents, vocab=model.config.vocab).part(

@@ -57,6 +57,7 @@ def held_out_sets(
             chat = ChatDataset(documents, sequence, end_id, chosen, packed)
             rows = [chat.row(i) for i in range(len(chat))]
             text = [row.mask & (row.ids[1:] != end_id) for row in rows if row.mask is not None]
+            # Those that were packed: too long ones and those without an answer are left out.
             chosen = [document for pack in chat.packs for document in pack]
         else:
             rows, text = windows(documents, chosen, sequence, end_id)
@@ -92,6 +93,7 @@ def windows(
     texts = [documents.read(number)[0] for number in chosen]
     # The end token stands before the first document as it does between documents in training.
     ids = np.concatenate([np.array([end_id], dtype=np.int64), *texts])
+    # The end token in front belongs to the first document, whose first token it predicts.
     places = np.concatenate([[0], *(np.full(len(t), i) for i, t in enumerate(texts))])
     is_text = np.ones(len(ids), dtype=np.bool_)
     is_text[np.cumsum([len(t) for t in texts])] = False  # the last token of each is its end
@@ -101,6 +103,7 @@ def windows(
         padding = (0, sequence + 1 - (end - begin))
         mask = np.pad(np.ones(end - begin - 1, dtype=np.bool_), padding)
         row_ids = np.pad(ids[begin:end], padding, constant_values=end_id)
+        # Padding is a document of its own, to which nothing attends.
         numbers = np.pad(places[begin:end], padding, constant_values=len(texts))
         rows.append(Example(row_ids, numbers, mask))
         text.append(np.pad(is_text[begin + 1 : end], padding))

@@ -66,15 +66,18 @@ class LossScale:
     def clip(self, parameters: Iterable[Tensor], norm: float) -> float:
         """Take the factor out of the gradients and scale them down to a norm; give theirs."""
         parameters = list(parameters)
+        # The bound is scaled as the gradients are, so both can stay large until they are clipped.
         found = torch.nn.utils.clip_grad_norm_(parameters, norm * self.factor)
         if self.active:
             for parameter in parameters:
+                # Only now, in fp32, where small numbers are not lost.
                 if parameter.grad is not None:
                     parameter.grad.mul_(1.0 / self.factor)
         return float(whole(found)) / self.factor
 
     def overflows(self, loss: float, norm: float) -> bool:
         """Tell whether a gradient overflowed though the loss did not; then halve the factor."""
+        # A loss that is not finite itself is no matter of the factor.
         if not self.active or math.isfinite(norm) or not math.isfinite(loss):
             return False
         if self.factor <= MIN_FACTOR:

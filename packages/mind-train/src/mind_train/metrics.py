@@ -28,6 +28,7 @@ class Metrics:
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line; raise MindError for a number that is not finite, and write nothing."""
+        # Checked before anything is written: half a line would end the file for its readers.
         for name, value in not_finite(line):
             raise MindError(
                 f"step {line.get('step')}: {name} is {value}; the line was not written",
@@ -101,6 +102,8 @@ def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
             try:
                 line = orjson.loads(raw)
             except orjson.JSONDecodeError as error:
+                # The last line, cut short by a kill: it is written again. Anywhere else it is
+                # damage.
                 if not file.read(1):
                     return
                 raise _bad_line(path, number, f"it is not JSON: {error}") from None
@@ -138,6 +141,7 @@ def _bad_line(path: Path, number: int, cause: str) -> MindError:
 def rewind(path: Path, step: int) -> None:
     """Drop what came after a step, so that the resumed run writes it again."""
     kept = [line for line in read_metrics(path) if line["step"] <= step]
+    # As a whole new file: a kill in between leaves the old one.
     with atomic_file(path) as file:
         for line in kept:
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))

@@ -79,6 +79,7 @@ def plan(
         steps = mixture.steps
         result["data"] = data_of(opened, mixture.achieved(steps), sequence)
     if steps:
+        # Phases may have batches of their own.
         rows = sum(phase.steps * (phase.batch or batch) for phase in resolved.phases)
         tokens = (rows or steps * batch) * sequence
         result |= {"steps": steps, "tokens": tokens, "flops": tokens * per_token.causal}
@@ -121,6 +122,7 @@ def memory(model: LanguageModel, resolved: Settings, sequence: int, devices: int
     rows = train.micro_batch or (
         max(1, train.batch // devices) if on_gpu else max(1, CPU_TOKENS // sequence)
     )
+    # Activations in half precision on a GPU, in fp32 on a CPU.
     width = 2 if on_gpu else 4
     sizes = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}  # type: ignore[arg-type]
     dim, inner, layers, heads = (
@@ -175,6 +177,7 @@ def _copies(
     blocks = [sum(p.numel() for p in block.parameters()) for block in blocks_of(model)]
     total = sum(p.numel() for p in model.parameters())
     gathered = 4 * (total - sum(blocks)) + (2 if half else 4) * 2 * max(blocks, default=0)
+    # Of the head a copy in half precision is made for its products (`loss.py`).
     found["copies"] = gathered + (2 * model.head.numel() if half else 0)
     if accumulates:
         found["gradients"] = 4 * total

@@ -51,6 +51,7 @@ def plain_mixture(resolved: Settings, rows: Dataset, start: Start | None = None)
 
 def _within_epochs(mixture: Mixture, resolved: Settings) -> Mixture:
     """Refuse to read anything more often than the recipe allows; epochs become whole steps."""
+    # Half a batch: epochs were rounded to the nearest step.
     rounding = resolved.train.batch / 2 if resolved.train.epochs else 0.0
     return mixture.check(resolved.data.max_epochs, rounding)
 
@@ -68,6 +69,7 @@ def mixture_of(
     if not resolved.phases:
         tables = [dict(resolved.data.shares)]
     if not any(tables):
+        # No shares anywhere: all text is one source, in the order of the shards.
         return plain_mixture(resolved, _all_rows(resolved, split, sequence), start)
     groups = [f"{g['source']}/{g['language']}" for g in opened.manifest["groups"]]
     index = GroupIndex(split.shards, len(groups))
@@ -76,6 +78,8 @@ def mixture_of(
     wanted = [table_shares(table, groups) for table in tables]
     before = {} if start is None else {n: 1.0 for kept in start.history for n in kept["weights"]}
     before.pop(ALL, None)  # the check of the phases says what is wrong with it
+    # The sources of the past as one more table, so that they stay sources though none reads them
+    # now.
     wanted.append(table_shares(before, groups) if before else {})
     used = sorted({name for shares in wanted for name, share in shares.items() if share})
     sources = []
@@ -88,6 +92,7 @@ def mixture_of(
         )
         sources.append(MixtureSource(name, rows, seed))
     names = [source.name for source in sources]
+    # Without the table of the past, which is no phase.
     weights = [as_weights(shares, names) for shares in wanted[:-1]]
     batch = resolved.train.batch
     if resolved.phases:

@@ -81,6 +81,7 @@ def open_run(run: Path, recipe: Recipe, inputs: Mapping[str, Any]) -> bool:
     To be called under ``only_one``. Raises MindError when the folder holds something else.
     """
     if not check_run(run, recipe, inputs):
+        # Inputs first: a folder with both files has begun, one with inputs alone was killed here.
         write_json(run / INPUTS, dict(inputs))
         with atomic_file(run / RECIPE) as file:  # the last one: with it, the run has begun
             file.write(recipe.to_toml().encode())
@@ -127,6 +128,7 @@ def read_recipe(run: Path) -> dict[str, Any]:
 
 
 def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
+    # Options that are newer than the run are taken for their defaults, which is what it did.
     for table, kind in (("train", TrainOptions), ("data", DataOptions)):
         values[table] = defaults_of(kind) | values.get(table, {})
     return values
@@ -180,6 +182,7 @@ def _refuse_foreign(run: Path) -> None:
         return
     if run.is_dir():
         names = {p.name for p in run.iterdir() if not p.name.endswith(PARTIAL)}
+        # A lock, or a lock and inputs, is what a start leaves that was killed before its recipe.
         if names <= {LOCK} or (LOCK in names and names <= {LOCK, INPUTS}):
             return
     raise MindError(

@@ -82,6 +82,7 @@ class LlamaConfig:
                 f"model.rope_type {self.rope_type!r} is not known",
                 hint=f"one of {', '.join(ROPES)}",
             )
+        # What transformers' families can say: else an export would lose a bias in silence.
         if (self.o_bias and not self.qkv_bias) or (self.qk_norm and self.o_bias != self.qkv_bias):
             raise MindError(
                 "these biases are of no family",
@@ -105,6 +106,7 @@ class LlamaConfig:
 
     def build(self) -> Llama:
         """Make the module with freshly drawn weights."""
+        # Imported here: a config is read without torch.
         from mind_architecture_llama.model import Llama
 
         return Llama(self)

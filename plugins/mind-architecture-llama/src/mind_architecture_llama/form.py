@@ -46,7 +46,10 @@ def describe(config: LlamaConfig) -> dict[str, Any]:
             "high_freq_factor": config.rope_high,
             "original_max_position_embeddings": config.rope_original,
         }
+    # What an imported config.json said beside this stays; what is told below comes after it.
     before: dict[str, Any] = json.loads(json.loads(config.files).get(CONFIG, "{}"))
+    # Number type and path are those of the folder it came from; transformers makes layer_types
+    # anew.
     for name in ("dtype", "torch_dtype", "_name_or_path", "layer_types"):
         before.pop(name, None)
     return before | {
@@ -65,6 +68,7 @@ def describe(config: LlamaConfig) -> dict[str, Any]:
         "tie_word_embeddings": config.tied,
         "attention_bias": config.o_bias,
         "rope_theta": config.rope_base,
+        # transformers 4 reads rope_scaling and rope_theta, transformers 5 rope_parameters.
         "rope_scaling": None if config.rope_type == "default" else rope,
         "rope_parameters": rope,
         "initializer_range": config.std,
@@ -93,6 +97,7 @@ def read_config(theirs: Mapping[str, Any]) -> LlamaConfig:
         heads=heads,
         ffn_dim=int(theirs["intermediate_size"]),
         kv_heads=int(theirs.get("num_key_value_heads") or heads),
+        # Qwen3's configs leave it out where it is 128, whatever dim and heads are.
         head_dim=int(theirs.get("head_dim") or (128 if kind == "qwen3" else dim // heads)),
         context=int(theirs["max_position_embeddings"]),
         tied=bool(tied),
@@ -145,15 +150,19 @@ def from_hugging_face(config: LlamaConfig, weights: Mapping[str, Tensor]) -> dic
     left = {
         name if name.startswith((BASE, "lm_head.")) else BASE + name: tensor
         for name, tensor in weights.items()
+        # Older checkpoints hold the rates of the rotary positions, which are computed here.
         if not name.endswith("rotary_emb.inv_freq")
     }
     if config.tied:
         head = left.pop("lm_head.weight", None)
+        # A head that is said to be tied may be there too; if it is another one, dropping it changes
+        # the model.
         if head is not None and not torch.equal(head, left[f"{BASE}embed_tokens.weight"]):
             raise MindError(
                 "tie_word_embeddings is true, and the head is another matrix than the embedding",
                 hint="correct config.json",
             )
+    # For its names alone, without memory.
     with torch.device("meta"):
         names = [name for name, _ in config.build().named_parameters()]
     ours: dict[str, Tensor] = {}

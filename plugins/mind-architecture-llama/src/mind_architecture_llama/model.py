@@ -19,14 +19,17 @@ def rope_rates(config: LlamaConfig) -> Tensor:
     llama3 divides the rates of wavelengths beyond ``rope_original / rope_low`` by the factor, keeps
     those below ``rope_original / rope_high`` and goes from one to the other between (Llama 3.1).
     """
+    # In fp32 as transformers has it, where our own tables are made in double precision.
     pairs = torch.arange(0, config.size, 2, dtype=torch.float32, device="cpu")
     rates = 1.0 / (config.rope_base ** (pairs / config.size))
     if config.rope_type == "linear":
         return rates / config.rope_factor
     if config.rope_type == "default":
         return rates
+    # Positions after which a pair has turned once.
     length = 2 * math.pi / rates
     low, high = config.rope_low, config.rope_high
+    # 1 at the short wavelengths, which stay, 0 at the long ones, which are stretched.
     smooth = (config.rope_original / length - low) / (high - low)
     between = (1 - smooth) * rates / config.rope_factor + smooth * rates
     slow = torch.where(length > config.rope_original / low, rates / config.rope_factor, rates)
@@ -50,6 +53,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise [..., D]."""
+        # The gain is applied in the input's type, after rounding, as transformers does it.
         return F.rms_norm(x.float(), self.weight.shape, eps=self.eps).to(x.dtype) * self.weight
 
 
@@ -96,9 +100,12 @@ class Block(nn.Module):
         cache: Cache | None,
     ) -> Tensor:
         rows, length, _ = x.shape
+        # (B, T, heads, d), with fewer heads in k and v than in q.
         q, k, v = (part(x).view(rows, length, -1, self.c.size) for part in (self.q, self.k, self.v))
         if self.c.qk_norm:
             q, k = self.q_norm(q), self.k_norm(k)
+        # Angles are fp32, so under autocast q and k come out wider than v, and attention wants one
+        # type.
         q, k = turn(q, cos, sin).to(v.dtype), turn(k, cos, sin).to(v.dtype)
         return grouped_attend(q, k, v, scope, layer, cache)
 
@@ -117,6 +124,7 @@ class Llama(LanguageModel):
         self.norm = RMSNorm(config.dim, config.eps)
         if not config.tied:
             self.output = nn.Linear(config.dim, config.vocab, bias=False)
+        # Not saved: the config says it.
         self.register_buffer("rates", rope_rates(config), persistent=False)
         for name, p in self.named_parameters():
             if p.ndim == 2:
@@ -135,6 +143,7 @@ class Llama(LanguageModel):
         """Compute hidden states [B, T, D]; positions restart with each document."""
         scope = AttentionContext(ids, documents, cache)
         angles = scope.positions()[..., None].float() * self.rates  # (T, d/2) or (B, T, d/2)
+        # Both halves of a pair turn by one angle; a dimension of 1 stands for the heads.
         angles = torch.cat((angles, angles), dim=-1)[..., None, :]
         cos, sin = angles.cos(), angles.sin()
         x: Tensor = self.embedding(ids)
@@ -153,6 +162,7 @@ class Llama(LanguageModel):
     def new_cache(self, batch: int, length: int) -> Cache:
         """Make an empty key-value cache for ``length`` positions."""
         c = self.config
+        # Key heads alone are kept: with grouped queries the cache is that much smaller.
         shape = (batch, c.kv, length, c.size)
         return Cache(c.layers, shape, self.device, self.embedding.weight.dtype)
 

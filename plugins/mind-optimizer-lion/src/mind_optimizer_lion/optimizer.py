@@ -30,7 +30,10 @@ class LionOptimizer(torch.optim.Optimizer):
                 state = self.state[p]
                 if not state:
                     state["momentum"] = torch.zeros_like(p)
+                # Decoupled: the sign below would hide a decay that is part of the gradient.
                 p.mul_(1 - group["lr"] * group["weight_decay"])
+                # The step looks further ahead (β₁) than the momentum that is kept (β₂), which is
+                # why both are here.
                 move = state["momentum"].lerp(p.grad, 1 - first).sign_()
                 p.add_(move, alpha=-group["lr"])
                 state["momentum"].lerp_(p.grad, 1 - second)
@@ -51,6 +54,7 @@ class Lion:
 
     def __call__(self, model: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer; norms, biases and embeddings do not decay."""
+        # A head that is tied to the embedding is the same parameter, so it does not decay either.
         tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
         matrices: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []

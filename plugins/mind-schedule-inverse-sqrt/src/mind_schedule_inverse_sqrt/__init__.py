@@ -22,6 +22,8 @@ class InverseSqrt:
 
     def __call__(self, step: int, total: int) -> float:
         """Return the factor on the peak rate at a step, 1 … total."""
+        # Both are 1 at the last step of the warm-up; before it the first is smaller, behind it the
+        # second.
         factor = min(step / self.warmup, math.sqrt(self.warmup / step))
         last = self.cooldown * total
         return factor * min(1.0, (total - step) / last) if last else factor

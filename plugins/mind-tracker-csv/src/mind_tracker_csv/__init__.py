@@ -24,6 +24,7 @@ class Csv:
         """Begin the file; of a run that goes on, keep the rows up to its step."""
         self._path = run.folder / "metrics.csv"
         rows: list[dict[str, str]] = []
+        # Later rows are of steps that will be done again.
         if run.step and self._path.is_file():
             with self._path.open(encoding="utf-8", newline="") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["step"]) <= run.step]
@@ -37,6 +38,7 @@ class Csv:
         row = {name: line[name] for name in COLUMNS if name in line}
         if "all" in line:
             row["held_out"] = line["all"]["nats_per_token"]
+        # Opened for each line: a run that is killed leaves whole rows.
         with self._path.open("a", encoding="utf-8", newline="") as file:
             csv.DictWriter(file, COLUMNS).writerow(row)
 

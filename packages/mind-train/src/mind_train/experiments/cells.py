@@ -86,6 +86,7 @@ def _cells(
 
 def _base(plan: Plan, plugins: Plugins, opened: Shards, arm: Arm, size: Size, seed: int) -> Cell:
     """Make a cell without its length: the whole recipe, sizes and FLOPs of its model."""
+    # Tables are copied: each cell changes its own, and the plan is for all of them.
     values = {k: dict(v) if isinstance(v, dict) else v for k, v in plan.recipe.items()}
     check_tables(plan, values)
     values["model"] = {"architecture": "mindllm", **values.get("model", {}), **size.model}
@@ -95,6 +96,7 @@ def _base(plan: Plan, plugins: Plugins, opened: Shards, arm: Arm, size: Size, se
     values["train"] |= {"evaluate_tokens": plan.curve_tokens, "keep": 1}
     values["data"] = {"shares": dict(arm.shares), "max_epochs": plan.max_epochs}
     if arm.schedule:
+        # An arm's schedule says how the rate falls; the warm-up and floor are the recipe's.
         kept = {k: v for k, v in values.get("schedule", {}).items() if k in ("warmup", "floor")}
         values["schedule"] = {**kept, **arm.schedule}
     recipe = whole(effective_recipe(plan.name, [], seed, values=values), plugins).values
@@ -133,6 +135,7 @@ def _with_steps(plan: Plan, base: Cell, arm: Arm, tokens: int) -> Cell:
     """Give a cell its length, its phases, and the steps at which it is measured."""
     recipe = {k: dict(v) if isinstance(v, dict) else v for k, v in base.recipe.items()}
     train = recipe["train"]
+    # Rounded down: a step more would read more than the plan says.
     steps = tokens // (int(train["batch"]) * int(train["sequence"]))
     if steps < plan.checkpoints:
         raise MindError(
@@ -162,18 +165,21 @@ def _ladder(
     if min(begins.values()) < 1:
         raise MindError(f"{plan.name}: {min(plan.tokens):,} tokens are too few", hint="more tokens")
     warmup = float(base.recipe["schedule"].get("warmup", 0.0))
+    # In steps, as a share would be another length in each run of the ladder.
     warmup = warmup if warmup >= 1 else round(warmup * min(totals.values()))
     trunk_recipe = {k: dict(v) if isinstance(v, dict) else v for k, v in base.recipe.items()}
     trunk_recipe["schedule"] = _schedule(plugins, {"name": "constant", "warmup": float(warmup)})
     last = max(begins.values())
     trunk_recipe["train"] |= {
         "steps": last, "evaluate_every": last, "save_every": last, "keep": 1,
+        # Every branch begins at a multiple of this, so each of those checkpoints stays.
         "keep_every": math.gcd(*begins.values()),
     }  # fmt: skip
     trunk = replace(base, arm=f"{arm.name} trunk", recipe=trunk_recipe, tokens=last * each)
     found = [trunk]
     for begin in begins.values():
         recipe = {k: dict(v) if isinstance(v, dict) else v for k, v in trunk_recipe.items()}
+        # As `branch_changes` counts them: where it decays from is exactly the trunk's checkpoint.
         total = math.ceil(begin / (1 - decay) - 1e-9)
         wsd = {"name": "wsd", "warmup": float(warmup), "floor": 0.0, "decay": decay}
         recipe["schedule"] = _schedule(plugins, wsd)

@@ -43,6 +43,7 @@ def _equal(plan: Plan, corpus: Corpus, tokens: int) -> dict[str, int]:
     sources = used_sources(plan, corpus)
     if not sources:
         raise UsageError(f"{plan.name} leaves every source out", hint="keep some")
+    # The smallest source sets the size, or a model's text would differ in amount too.
     each = min(tokens, *(corpus.of(source) for source in sources))
     return dict.fromkeys(sources, each)
 
@@ -52,6 +53,7 @@ def _grid(plan: Plan, corpus: Corpus) -> list[Arm]:
     check_keys("options", plan.options, ["arms", "rates", "decay", "target"])
     sources = used_sources(plan, corpus)
     all_of = {source: corpus.of(source) for source in sources}
+    # {}: all of every source, which is the same shards for each such plan.
     taken = {} if len(sources) == len(corpus.sources) else all_of
     preparation = Preparation(corpus.fingerprint, plan.held_out_bytes, taken)
     tables = plan.options.get("arms", {"all": {}})

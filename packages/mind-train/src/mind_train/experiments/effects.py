@@ -60,9 +60,12 @@ def effect_of(results: Results, prediction: Hypothesis) -> Effect:
     arms = rivals(results, prediction)
     seeds = _common_seeds(results, [prediction.of, *arms])
     if len(seeds) < 2:
+        # One seed says nothing about how far seeds lie apart.
         raise NotTestable(f"{len(seeds)} seed(s) where an interval is asked")
+    # Turned so that what was claimed is always a value above 0.
     sign = -1.0 if prediction.direction == "lower" else 1.0
     weights = {prediction.of: sign, **{arm: -sign / len(arms) for arm in arms}}
+    # Over all arms, as the spread of seeds is pooled over them.
     table = values_of(results, prediction.measure, prediction.on, results.arms, seeds)
     names = results.arms
     value = sum(weight * table[names.index(arm)].mean() for arm, weight in weights.items())
@@ -127,6 +130,7 @@ def value_of(results: Results, measure: str, on: Sequence[str], arm: str, seed: 
     """Return a measure of one arm and seed."""
     if measure in DOCUMENT_MEASURES:
         total = 0.0
+        # `generalisation` takes the models of other arms too: each of them has to have this seed.
         for (other, name), weight in form_of(results, measure, on, arm).items():
             if (other, seed) not in results.final:
                 return float("nan")
@@ -139,6 +143,7 @@ def value_of(results: Results, measure: str, on: Sequence[str], arm: str, seed: 
             raise NotTestable(f"no curve of {', '.join(on)}")
         return float(np.mean([CURVES[measure](points) for points in chosen]))
     found = results.values[arm, seed]
+    # A measure of points at several steps counts with its last one.
     wanted = [
         points[-1][1]
         for (name, source), points in found.items()
@@ -195,9 +200,12 @@ def document_error_of(results: Results, form: Mapping[tuple[str, str], float]) -
     parts: dict[str, Floats] = {}
     for (arm, name), weight in form.items():
         scores = results.mean_scores(arm, name)
+        # A ratio of sums moves by (nats - ratio · bytes) / Σ bytes when a document is drawn once
+        # more.
         size = scores.bytes.sum()
         ratio = scores.nats.sum() / size
         share = weight * (scores.nats - ratio * scores.bytes) / size / np.log(2)
+        # Before squaring: what two arms have in common on a document has opposite signs here.
         parts[name] = parts.get(name, 0.0) + share
     total = 0.0
     for share in parts.values():
@@ -210,11 +218,13 @@ def _left_over(table: Floats) -> tuple[float, int]:
     """Return the spread of values after arms and seeds are taken out, and its freedom."""
     whole = table[~np.isnan(table).any(axis=1)]
     rows, columns = whole.shape
+    # Too few to take both means out: the spread of all values.
     if rows < 2 or columns < 2:
         spread = float(whole.std(ddof=1)) if whole.size > 1 else 0.0
         return spread, max(whole.size - 1, 1)
     rest = whole - whole.mean(axis=1, keepdims=True) - whole.mean(axis=0, keepdims=True)
     rest = rest + whole.mean()
+    # Means of rows + columns - 1 kinds are taken out of rows · columns values.
     freedom = (rows - 1) * (columns - 1)
     return float(np.sqrt((rest**2).sum() / freedom)), freedom
 
@@ -223,6 +233,7 @@ def tokens_to_half(points: Sequence[tuple[int, float]]) -> float:
     """Return the tokens at which half of the total drop is reached, between points by a line."""
     if len(points) < 2:
         raise NotTestable("a curve of one point")
+    # Half of the way from the first value to the best one, not to the last: a curve may rise again.
     first, last = points[0][1], min(value for _, value in points)
     half = (first + last) / 2
     for (x0, y0), (x1, y1) in pairwise(points):
@@ -259,8 +270,10 @@ def rank_outcome(results: Results, prediction: Hypothesis) -> Outcome:
     means = table.mean(axis=1)
     found = spearman(means.tolist(), claimed)
     level = permutation_level(means.tolist(), claimed)
+    # The same test for the claimed order turned around.
     against = permutation_level((-means).tolist(), claimed)
     spread, _ = _left_over(table)
+    # A fixed seed: a verdict may not change from one look to the next.
     draw = np.random.default_rng(0)
     drawn = [
         spearman((means + spread / np.sqrt(len(seeds)) * draw.standard_normal(len(arms))).tolist(),

@@ -85,6 +85,7 @@ def minimize(
 
 def _shifted(theta: Array, by: Array) -> Array:
     """Return θ for variables that are larger by `by`, float64 (K,)."""
+    # θ is a scale and an exponent for each term, and e at the end.
     moved = theta.copy()
     moved[0:-1:2] += moved[1:-1:2] * by
     return moved
@@ -108,6 +109,7 @@ def fit(
     if not polished:
         raise MindError(f"no fit of L({law.name}) converges", hint="look at the losses of the runs")
     objective, theta = polished[0]
+    # The sum is near 0 for runs without noise, where a share of it alone says nothing.
     limit = objective * (1 + AGREEMENT) + 1e-12
     agreeing = sum(value <= limit for value, _ in polished)
     residuals = law.log_loss(theta, x)[0] - log_loss
@@ -129,16 +131,20 @@ def descend(law: ScalingLaw, starts: Array, x: Array, log_loss: Array, delta: fl
         predicted, gradient = law.log_loss(values, centred)
         residuals = predicted - log_loss
         total = huber(residuals, delta)[0].sum(axis=1)
+        # Starts that lead out of what can be computed count as the worst.
         return np.where(np.isfinite(total), total, np.inf), residuals, gradient
 
     damping = np.full(len(theta), 1e-2)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         value, residuals, gradient = objective(theta)
         for _ in range(DESCENT_STEPS):
+            # Weights of one inside of δ and less beyond: squares there, straight lines outside.
             weights = np.minimum(1.0, delta / np.maximum(np.abs(residuals), 1e-300))
             weighted = gradient * weights[:, None, :]
             normal = weighted @ gradient.transpose(0, 2, 1)
             diagonal = np.einsum("mii->mi", normal)
+            # Marquardt's scaling: by each direction's own curvature; a little more for those
+            # without any.
             diagonal += damping[:, None] * diagonal + 1e-18
             step = np.linalg.solve(normal, np.einsum("mpn,mn->mp", weighted, residuals)[..., None])
             moved = theta - step[..., 0]
@@ -146,6 +152,7 @@ def descend(law: ScalingLaw, starts: Array, x: Array, log_loss: Array, delta: fl
             better = found[0] < value
             theta[better], value[better] = moved[better], found[0][better]
             residuals[better], gradient[better] = found[1][better], found[2][better]
+            # A step that helped trusts the curvature more, one that did not less.
             damping = np.clip(np.where(better, damping / 3, damping * 4), 1e-9, 1e9)
     theta[:, 0:-1:2] += theta[:, 1:-1:2] * center
     order = np.argsort(value, kind="stable")

@@ -55,6 +55,7 @@ def design_faults(law: ScalingLaw, parameters: Array, tokens: Array) -> list[str
     """Return why these runs cannot determine the law, whatever their losses are."""
     faults = []
     sizes, lengths = np.unique(parameters), np.unique(tokens)
+    # With as many runs as parameters every law fits, and residuals say nothing.
     if len(parameters) < law.size + MIN_SPARE_RUNS:
         faults.append(f"{len(parameters)} runs for {law.size} parameters")
     if law.terms == ("N", "D"):
@@ -95,6 +96,7 @@ def profiles(
     freedom = max(len(loss) - law.size, 1)
     rise = 1 + float(f_distribution.ppf(CONFIDENCE, 1, freedom)) / freedom
     lowest = float(loss.min())
+    # From almost 0 to almost the lowest loss, below which E lies.
     grids = {"E": (law.size - 1, np.linspace(0.01, 0.999, GRID) * lowest)}
     for index, term in enumerate(law.terms):
         best = max(float(found.theta[2 * index + 1]), 1e-3)
@@ -102,6 +104,7 @@ def profiles(
         grids[EXPONENTS[term]] = (2 * index + 1, best * ratios)
 
     def at(index: int, value: float, start: Array) -> tuple[float, Array]:
+        # The law's last parameter is e = log E.
         value = float(np.log(value)) if index == law.size - 1 else value
         return minimize(law, start, x, log_loss, delta, fixed=(index, value))
 
@@ -115,6 +118,7 @@ def profiles(
             theta = found.theta
             for place in order:
                 objective[place], theta = at(index, float(grid[place]), theta)
+        # A profile may go below the fit: then that was not the best one, and the limit is lower.
         limit = min(found.objective, float(objective.min())) * rise
         values, heights = [best, *grid], [found.objective, *objective]
         for edge in _edges(grid, objective, best, limit):

@@ -92,6 +92,7 @@ def optimal_sizes(group: str, runs: Runs, draws: int = 400, seed: int = 0) -> Is
         for method in METHODS:
             value = _exponent(used, [one.loss for one in used], method)
             low, high = np.quantile(spread[method], INTERVAL)
+            # Widths of the draws around the exponent of the runs as they are, see `_bootstrap`.
             exponents[method] = (value, value + float(low), value + float(high))
     return IsoFlopResult(group, profiles, exponents, rest)
 
@@ -101,6 +102,7 @@ def profiles_of(runs: Runs) -> tuple[list[Runs], int]:
     logs = np.log(FLOPS_PER_PARAMETER_AND_TOKEN * runs.parameters * runs.tokens)
     order = np.argsort(logs, kind="stable")
     starts = [0]
+    # From the first of a profile, not from its neighbour: else steps below 5 % would chain up.
     for i in range(1, len(order)):
         if logs[order[i]] - logs[order[starts[-1]]] > np.log1p(TOLERANCE):
             starts.append(i)
@@ -113,6 +115,7 @@ def profiles_of(runs: Runs) -> tuple[list[Runs], int]:
 
 def parabola_minimum(sizes: Array, loss: Array) -> float | None:
     """Return log N at the minimum of a parabola, or None if it lies not among the sizes."""
+    # Without curvature upwards the parabola turns at its highest point, or not at all.
     square, slope, _ = np.polyfit(sizes, loss, 2)
     at = -slope / (2 * square) if square > 0 else np.inf
     return float(at) if sizes.min() < at < sizes.max() else None
@@ -126,6 +129,7 @@ def akima_minimum(sizes: Array, loss: Array) -> float | None:
     # Several runs of one size: a spline goes through their mean.
     means = np.bincount(which, loss) / np.bincount(which)
     spline = Akima1DInterpolator(values, means)
+    # A minimum inside is a root of the slope; an end of the spline may be lower still.
     places = spline.derivative().roots(extrapolate=False)
     # A flat stretch has no single root, and is written as NaN.
     places = np.concatenate([values, places[np.isfinite(places)]])

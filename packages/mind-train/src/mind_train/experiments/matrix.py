@@ -88,6 +88,7 @@ def matrix_of(results: Results, shards: Path) -> Matrix:
     columns = sorted({results.source_of(name) for name in results.sets})
     rows = results.arms
     table = np.array([[_entry(results, arm, column) for column in columns] for arm in rows])
+    # A row has few seeds: the spread over them is pooled over all rows of a column.
     spread, freedom = _entry_spread(results, rows, columns)
     half = np.array([[_half(results, arm, c, spread, freedom) for c in columns] for arm in rows])
     order = cluster_order(table, rows)
@@ -138,6 +139,7 @@ def _half(results: Results, arm: str, column: str, spread: Floats, freedom: int)
     form = {(arm, name): 1 / len(names) for name in names}
     place = sorted({results.source_of(name) for name in results.sets}).index(column)
     seeds = len(results.seeds(arm))
+    # Documents and seeds are drawn independently: their errors add as squares.
     error = np.hypot(document_error_of(results, form), spread[place] / np.sqrt(seeds))
     return float(quantile(LEVEL, freedom) * error)
 
@@ -187,6 +189,7 @@ def overlaps(shards: Path, rows: Sequence[str], columns: Sequence[str]) -> Float
         wanted = _grams(documents, opened.manifest["groups"], column, unique=False)
         for number, row in enumerate(rows):
             if len(wanted) and len(known[row]):
+                # Where each triple would stand; it is known if it stands there already.
                 at = np.searchsorted(known[row], wanted)
                 found = known[row][np.minimum(at, len(known[row]) - 1)] == wanted
                 table[number, place] = float(found.mean())
@@ -205,6 +208,7 @@ def _grams(
     for number in numbers:
         ids = documents.read(int(number))[0].astype(np.uint64)
         if len(ids) >= OVERLAP_TOKENS:
+            # Three ids of 21 bits in one number: vocabularies stay below two million.
             parts.append((ids[:-2] << np.uint64(42)) | (ids[1:-1] << np.uint64(21)) | ids[2:])
         read += len(ids)
         if read > LARGEST:

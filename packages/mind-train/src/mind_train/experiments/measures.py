@@ -55,12 +55,14 @@ def document_scores(model: Checkpoint, shards: Shards, sequence: int) -> Iterato
     documents = DocumentIndex(split)
     end_id = int(shards.tokenizer["end_id"])
     for number, group in enumerate(shards.manifest["groups"]):
+        # More than any set has: every document is taken.
         chosen = choose(documents, number, 1 << 40)
         if not chosen:
             continue
         rows, text = windows(documents, chosen, sequence, end_id)
         nats = token_losses(model, rows)
         counted = [row.mask for row in rows]
+        # Losses of counted targets alone, so places and flags are cut in the same way.
         places = np.concatenate(
             [row.documents[1:][mask] for row, mask in zip(rows, counted, strict=True)]
         )
@@ -83,6 +85,7 @@ def token_losses(model: Checkpoint, rows: Sequence[Example]) -> Floats:
     module, device = LossModule(model.model), model.model.device
     found: list[Floats] = []
     width = max((len(row.ids) for row in rows), default=2) - 1
+    # So that long rows take no more memory than short ones.
     batch = max(1, MICRO_BATCH_TOKENS // width)
     for begin in range(0, len(rows), batch):
         part = stack(list(rows[begin : begin + batch]), documents=False,
@@ -105,6 +108,7 @@ def in_context_gain(model: Checkpoint, shards: Shards, sequence: int) -> dict[st
     that every piece stands in every place: both means are over the same pieces. Below 0: what went
     before has helped. In nats per token.
     """
+    # Eight pieces, each with its end token, and one more token behind them fill a row.
     length = (sequence - SHOTS) // SHOTS
     found = {}
     for name, pieces in _pieces(shards, length):
@@ -115,6 +119,7 @@ def in_context_gain(model: Checkpoint, shards: Shards, sequence: int) -> dict[st
                 rows.append(_row([*group[turn:], *group[:turn]], model, length))
         if not rows:
             continue
+        # [rows, places, tokens]: the last token of a place is the next one's end token.
         losses = token_losses(model, rows).reshape(len(rows), SHOTS, -1)
         text = losses[:, :, :length].mean(axis=(0, 2))
         found[name] = float(text[-1] - text[0])
@@ -133,6 +138,7 @@ def copying(model: Checkpoint, shards: Shards, sequence: int) -> dict[str, float
         if not rows:
             continue
         losses = token_losses(model, rows).reshape(len(rows), 2, -1)[:, :, :length]
+        # Without the first token, at which nothing says yet that the piece comes again.
         found[name] = float((losses[:, 1, 1:] - losses[:, 0, 1:]).mean())
     return found
 
@@ -145,6 +151,7 @@ def _pieces(shards: Shards, length: int) -> Iterator[tuple[str, list[npt.NDArray
     documents = DocumentIndex(split)
     for number, group in enumerate(shards.manifest["groups"]):
         chosen = choose(documents, number, 1 << 40)
+        # Longer, since the last token of a document is its end and no text.
         long = [d for d in chosen if int(documents.lengths[d]) > length]
         pieces = [documents.read(d)[0][:length] for d in long[:MAX_PROMPTS]]
         yield f"{group['source']}/{group['language']}", pieces
@@ -176,6 +183,8 @@ def alignment(model: Checkpoint, pairs: Sequence[tuple[str, str]]) -> dict[str, 
     for way, (a, b) in {"en-zh": (0, 1), "zh-en": (1, 0)}.items():
         true, others, best = 0.0, 0.0, 0
         for number in range(len(pairs)):
+            # The true one first, then those of the following sentences: the same rivals in each
+            # run.
             order = [(number + step) % len(pairs) for step in range(CANDIDATES)]
             scores = _continuations(model, tokens[number][a], [tokens[i][b] for i in order])
             true += scores[0]
@@ -194,6 +203,7 @@ def _continuations(
     rows, counts = [], []
     width = 0
     for candidate in candidates:
+        # Half of the context at most, so that something of the prompt is left.
         kept = list(candidate)[: room // 2]
         before = [end, *list(prompt)[: room - len(kept) - 2], end]
         rows.append((before, kept))
@@ -204,6 +214,7 @@ def _continuations(
         ids = np.full(width, end, dtype=np.int64)
         ids[: len(before) + len(kept)] = [*before, *kept]
         mask = np.zeros(width - 1, dtype=np.bool_)
+        # Target i is token i + 1, so the candidate's losses begin one place before it.
         mask[len(before) - 1 : len(before) - 1 + len(kept)] = True
         examples.append(Example(ids, np.zeros_like(ids), mask))
     losses = token_losses(model, examples)

@@ -44,6 +44,7 @@ def log_linear(shares: Floats, losses: Floats) -> Predict:
     """Fit log L = b + Σ tⱼwⱼ by least squares with a small ridge on t."""
     center = shares.mean(axis=0)
     left, right = shares - center, np.log(losses)
+    # Shares sum to 1, so one direction says nothing: without the ridge it would be singular.
     normal = left.T @ left + RIDGE * np.eye(shares.shape[1])
     slopes = np.linalg.solve(normal, left.T @ (right - right.mean()))
     height = float(right.mean())
@@ -58,6 +59,7 @@ def mixing_law(shares: Floats, losses: Floats) -> Predict:
     log_loss, low = np.log(losses), float(losses.min())
 
     def parts(theta: Floats) -> tuple[Floats, Floats]:
+        # Far beyond any loss: what L-BFGS tries on its way may not overflow.
         rest = np.exp(np.clip(theta[1] + shares @ theta[2:], -30, 30))
         return np.exp(theta[0]) + rest, rest
 
@@ -72,11 +74,13 @@ def mixing_law(shares: Floats, losses: Floats) -> Predict:
         )
         # The ridge keeps slopes of sources that no mixture moves near 0.
         penalty = RIDGE * float(theta[2:] @ theta[2:])
+        # By δ² like the loss below, so that the tolerances of L-BFGS stand for something.
         scaled = gradient / DELTA**2
         scaled[2:] += 2 * RIDGE * theta[2:]
         return float(loss.sum()) / DELTA**2 + penalty, scaled
 
     draw = np.random.default_rng(0)
+    # A floor of half the lowest loss makes the law a line in the logarithm: a first guess.
     linear = np.linalg.lstsq(
         np.column_stack([np.ones(count), shares]), np.log(losses - 0.5 * low), rcond=None
     )[0]
@@ -86,6 +90,7 @@ def mixing_law(shares: Floats, losses: Floats) -> Predict:
     for number in range(STARTS):
         floor = low * (0.1 + 0.8 * number / STARTS)
         start = np.concatenate([[np.log(floor), linear[0]], linear[1:]])
+        # The first start is that guess, the others lie around it.
         start[1:] += 0.3 * draw.standard_normal(sources + 1) * (number > 0)
         found = minimize(objective, start, jac=True, method="L-BFGS-B",
                          bounds=bounds,
@@ -177,6 +182,7 @@ def _regret(fitter: Fitter, shares: Floats, losses: Floats, seed: int) -> tuple[
     """Fit on one half, pick in the other; return the mean regret, and that of random search."""
     draw = np.random.default_rng(seed)
     picked, random = [], []
+    # Fewer on many mixtures, which take longer to fit.
     for _ in range(SPLITS if len(losses) < 100 else SPLITS // 2):
         order = draw.permutation(len(losses))
         seen, unseen = order[: len(order) // 2], order[len(order) // 2 :]

@@ -139,10 +139,15 @@ def plan_of(
             "shards": _tuple(where, "shards", values["shards"], str),
             "tokens": _tuple(where, "tokens", values["tokens"], int),
             "seeds": _tuple(where, "seeds", values["seeds"], int),
+            # Tuples, as a frozen plan may not be changed through a list.
             "seeds_of": {n: tuple(s) for n, s in values.get("seeds_of", {}).items()},
             "sizes": tuple(_size(where, n, dict(t)) for n, t in values["size"].items()),
             "predictions": tuple(_prediction(where, i, p) for i, p in enumerate(predictions, 1)),
+            # Of the values as they were read, and not of the plan: a new option does not change old
+            # hashes.
             "sha256": digest(values),
+            # Apart from the rest, so that a claim that was changed afterwards is known for what it
+            # is.
             "prediction_sha256": digest(predictions),
             "folder": folder,
         }
@@ -158,6 +163,7 @@ def digest(value: Any) -> str:
 
 def _tuple(where: str, name: str, given: Any, kind: type[T]) -> tuple[T, ...]:
     values = given if isinstance(given, list) else [given]
+    # In Python True is an int.
     if not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
         raise UsageError(f"{where}: {name} is {given!r}", hint=f"a list of {kind.__name__} values")
     if len(set(values)) < len(values):
@@ -189,6 +195,7 @@ def _prediction(where: str, number: int, table: dict[str, Any]) -> Hypothesis:
             f"{what}: direction {prediction.direction!r}, test {prediction.test!r}",
             hint=f"direction: {', '.join(DIRECTIONS)}; test: {', '.join(TESTS)}",
         )
+    # "not >=", since a nan compares false with everything.
     if not prediction.smallest_effect >= 0 or prediction.smallest_effect == float("inf"):
         raise UsageError(f"{what}: smallest_effect is {prediction.smallest_effect}", hint="≥ 0")
     return prediction

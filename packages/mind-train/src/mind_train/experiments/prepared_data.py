@@ -62,6 +62,7 @@ def prepare(preparation: Preparation, folders: list[Path], store: Path) -> Path:
     if (target / MANIFEST).exists():
         return target
     opened = Shards.open(folders, "text")
+    # Its name is of other shards, so what is made now would lie under a wrong one.
     if opened.fingerprint != preparation.shards:
         raise MindError(
             "the shards were changed while the plan was running", hint="give the plan another name"
@@ -101,6 +102,7 @@ def chosen_documents(documents: DocumentIndex, names: list[str], tokens: dict[st
     if not tokens:
         return np.arange(len(documents), dtype=np.int64)
     taken: list[int] = []
+    # In the order of names, not of the plan: the same tokens are the same documents.
     for source, wanted in sorted(tokens.items()):
         groups = [i for i, name in enumerate(names) if name == source]
         numbers = np.flatnonzero(np.isin(documents.groups, groups))
@@ -115,6 +117,7 @@ def chosen_documents(documents: DocumentIndex, names: list[str], tokens: dict[st
                 f"{source} has {wanted - left:,} training tokens, the plan takes {wanted:,}",
                 hint="fewer tokens, more text, or name it under leave_out with the reason",
             )
+    # Shards are read forwards; the order of a hash would jump about in the mapped files.
     return np.sort(np.array(taken, dtype=np.int64))
 
 
@@ -147,6 +150,7 @@ def _bins(lengths: I64, bins: int) -> I64:
     order = np.argsort(lengths, kind="stable")
     before = np.concatenate([[0], np.cumsum(lengths[order])[:-1]])
     found = np.empty(len(lengths), dtype=np.int64)
+    # By the tokens before it: the longest documents stand alone in the last bins.
     found[order] = before * bins // int(lengths.sum())
     return found
 
@@ -169,6 +173,7 @@ def _write_held_out(
             count["doubled"] += 1
             continue
         size = int(documents.sizes[number])
+        # After the doubles are counted: those count whether or not there is room left.
         if count["bytes"] >= preparation.held_out_bytes:
             continue
         ids = documents.read(number)[0]
@@ -188,6 +193,7 @@ def _candidates(
     """
     found: list[int] = []
     read: dict[tuple[str, str], int] = {}
+    # By a hash: the first documents of a file are often of one kind.
     for number in sorted(range(len(documents)), key=splitmix):
         group = held_out.groups[int(documents.groups[number])]
         key = (group.source, plain_language(group.language))
@@ -204,10 +210,12 @@ def _doubled(
 ) -> npt.NDArray[np.bool_]:
     """Say of each of some documents whether training has more than half of its windows."""
     hashes = [window_hashes(documents.read(number)[0]) for number in numbers]
+    # The windows of held-out text are few; all training text goes past them once.
     known = np.unique(np.concatenate(hashes)) if hashes else np.empty(0, np.uint64)
     seen = np.zeros(len(known), dtype=np.bool_)
     for shard in train.shards:
         for begin in range(0, len(shard.ids), 1 << 20):
+            # WINDOW - 1 tokens more: a window may begin in one part and end in the next.
             part = np.asarray(shard.ids[begin : begin + (1 << 20) + WINDOW - 1])
             found = np.isin(known, window_hashes(part))
             seen |= found
@@ -219,12 +227,14 @@ def _doubled(
 
 def window_hashes(ids: npt.ArrayLike) -> U64:
     """Return a 64-bit hash of each window of WINDOW tokens, uint64 (n − WINDOW + 1,)."""
+    # One more, as a token 0 would leave no trace in front.
     values = np.asarray(ids).astype(np.uint64) + np.uint64(1)
     count = len(values) - WINDOW + 1
     if count < 1:
         return np.empty(0, dtype=np.uint64)
     found = np.zeros(count, dtype=np.uint64)
     for place in range(WINDOW):
+        # uint64 wraps around in arrays: a polynomial in MULTIPLIER, modulo 2^64.
         found = found * np.uint64(MULTIPLIER) + values[place : place + count]
         found ^= found >> np.uint64(29)
     return found

@@ -98,6 +98,7 @@ def _refuse_unnamed_groups(path: Path, columns: RunColumns, rows: list[dict[str,
     named = {columns.size, columns.tokens, columns.loss, columns.group, columns.name}
     for name in rows[0] if rows else ():
         values = {str(row.get(name)) for row in rows}
+        # At most half as many values as rows: names of single runs are no kinds.
         if name in named or not 1 < len(values) <= len(rows) // 2 or not all(map(_is_word, values)):
             continue
         raise UsageError(
@@ -123,6 +124,7 @@ def table_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield the line number and the cells of each row."""
     with open_input(path) as (source, name):
         pieces, size = [], 0
+        # Bounded while it is unpacked: a small packed file may hold far more.
         for piece in content_of(source, name):
             size += len(piece)
             if size > MAX_BYTES:
@@ -134,6 +136,7 @@ def table_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
         lines = io.StringIO(b"".join(pieces).decode("utf-8-sig"), newline="")
     except UnicodeDecodeError as error:
         raise MindError(f"{path} is not UTF-8", cause=error) from None
+    # By the first character: a header of CSV does not begin with a brace.
     if lines.read(1) == "{":
         lines.seek(0)
         for number, line in enumerate(lines, 1):

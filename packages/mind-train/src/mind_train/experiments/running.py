@@ -57,9 +57,11 @@ def run_cells(
     """
     torch.set_num_threads(plan.threads)
     for number, cell in enumerate(cells, 1):
+        # A failed cell would fail again: the same seed computes the same bits.
         if store.is_finished(cell) or (not retry and store.state(cell) == "failed"):
             continue
         with store.hold(cell) as mine:
+            # Asked again under the lock: another process may have finished it in between.
             if not mine or store.is_finished(cell):
                 continue
             if not quiet:
@@ -82,8 +84,10 @@ def said(cell: Cell) -> str:
 def run_cell(plan: Plan, cell: Cell, store: CellStore, plugins: Plugins, live: Progress) -> None:
     """Train and measure one cell; the caller holds it. Its records are written last."""
     folder = store.cell(cell)
+    # The shards are shared by all cells: one process makes them, the others wait and find them.
     with store.alone("data"):
         shards = prepare(cell.preparation, plan.shard_folders(), store.folder)
+    # It is tried again, so the old reason is none any more.
     (folder / FAILED).unlink(missing_ok=True)
     run = folder / "run"
     if not is_complete(run):
@@ -103,6 +107,7 @@ def run_cell(plan: Plan, cell: Cell, store: CellStore, plugins: Plugins, live: P
     model = load_checkpoint(run, device_of(cell), plugins)
     sequence = int(cell.recipe["train"]["sequence"])
     scores = list(document_scores(model, opened, sequence))
+    # Documents first, records last: with the records a cell is finished.
     store.write_lines(folder / DOCUMENTS, map(asdict, scores))
     records = [
         *curve_records(cell, store),
@@ -183,6 +188,7 @@ def final_records(cell: Cell, scores: Sequence[DocumentScore]) -> list[dict[str,
     for score in scores:
         sets.setdefault(score.source, []).append(score)
     found = []
+    # Of all documents together, not the mean of their ratios: long ones count for what they hold.
     for name, some in sets.items():
         size, tokens = sum(one.bytes for one in some), sum(one.tokens for one in some)
         found.append(
@@ -212,6 +218,7 @@ def _measure_records(
         model = load_checkpoint(folder, device_of(cell), plugins)
         for measure in cell.measures:
             name = measure.partition("@")[0]
+            # Each pair costs a pass over twenty candidates: only the last checkpoint is asked.
             if name == "alignment" and place < len(every):
                 continue
             for source, value in measured(name, model, shards, sequence, pairs).items():

@@ -144,10 +144,13 @@ def analyse(law: ScalingLaw, group: str, runs: Runs, settings: Settings) -> Resu
     intervals = {name: profile.interval for name, profile in drawn.items()}
     if "a" in shown:
         (alpha_low, alpha_high), (beta_low, beta_high) = intervals["alpha"], intervals["beta"]
+        # a = β / (α + β) rises with β and falls with α, so its ends are made of opposite ends.
         intervals["a"] = beta_low / (alpha_high + beta_low), beta_high / (alpha_low + beta_high)
         intervals["b"] = alpha_low / (alpha_low + beta_high), alpha_high / (alpha_high + beta_low)
+    # Drawn once: every forecast below takes the same cloud of laws.
     cloud = bootstrap(found, used, draws, seed)
     sizes, lengths = np.array(settings.wanted, dtype=float).reshape(-1, 2).T
+    # Their losses are not known, so that they get no error.
     ahead = Runs(sizes, lengths, np.full(len(sizes), np.nan), tuple("forecast" for _ in sizes))
     return Result(
         group,
@@ -190,9 +193,11 @@ def forecast(found: LawFit, cloud: Array, runs: Runs, seed: int) -> tuple[Foreca
     """Return what the law says of runs, with intervals that hold the noise of a single run."""
     if not len(runs):
         return ()
+    # Another seed than the bootstrap's, whose draws would come back as noise.
     draw = np.random.default_rng(seed + 1)
     x = found.law.variables(runs.parameters, runs.tokens)
     spread = np.stack([found.law.log_loss(theta, x)[0] for theta in cloud])
+    # The noise of a run comes on top of the law's own: a forecast is of one run, not of their mean.
     spread += draw.choice(widened(found), spread.shape)
     low, high = np.exp(np.quantile(spread, INTERVAL, axis=0))
     predicted = np.exp(found.law.log_loss(found.theta, x)[0])
@@ -216,6 +221,7 @@ def checks(law: ScalingLaw, runs: Runs, draws: int, seed: int) -> tuple[HeldOutF
     for what, values in (("largest size", runs.parameters), ("most tokens", runs.tokens)):
         unseen = values == values.max()
         seen, rest = runs.where(~unseen), runs.where(unseen)
+        # Without the largest there have to be two sizes and more runs than parameters.
         if len(np.unique(values)) < 3 or len(seen) <= law.size:
             continue
         fitted = fit(law, seen.parameters, seen.tokens, seen.loss)
@@ -269,10 +275,12 @@ def check_pooling(law: ScalingLaw, groups: dict[str, Runs]) -> Runs:
         residuals = fit(law, runs.parameters, runs.tokens, runs.loss).residuals
         return float((residuals**2).sum())
 
+    # Residuals of one law for each group, beside those of one law for all of them.
     apart, freedom = sum(map(squares, every)), len(pooled) - len(every) * law.size
     if freedom < 1:
         raise MindError("too few runs to tell whether the groups follow one law")
     more = (len(every) - 1) * law.size
+    # How much worse all of them fit together, by the parameters that this saves.
     ratio = (squares(pooled) - apart) / more / (apart / freedom)
     level = float(f_distribution.sf(ratio, more, freedom))
     if level < POOLING_LEVEL:

@@ -60,6 +60,7 @@ def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") 
     their names. Raises UsageError for an unknown `dtype`.
     """
     if dtype not in DTYPES:
+        # Before the checkpoint is read and hashed, which takes a while.
         raise UsageError(f"there is no --dtype {dtype!r}", hint=f"known: {', '.join(DTYPES)}")
     found, manifest = find_checkpoint(model)
     architecture, config = read_config(found, plugins)
@@ -77,6 +78,7 @@ def export(model: Path, output: Path, plugins: Plugins, dtype: str = "float32") 
             _write_tokenizer(tokenizer, folder, config.context)
         else:
             _write_form(folder, found, form, config, dtype, tokenizer)
+        # `_write_plain` has written a card of its own.
         if not (folder / README).exists():
             card = model_card(architecture, dtype, "auto_map" in read_json(folder / CONFIG))
             (folder / README).write_text(card, "utf-8")
@@ -89,11 +91,13 @@ def _write_form(
     folder: Path, found: Path, form: Form, config: Any, dtype: str, tokenizer: Tokenizer
 ) -> None:
     """Write a checkpoint in the form that its architecture has in transformers."""
+    # One token ends a document and stands before the next, so it is both.
     special = {"bos_token_id": tokenizer.end_id, "eos_token_id": tokenizer.end_id}
     if PAD in tokenizer.special_ids:
         special["pad_token_id"] = tokenizer.special_ids[PAD]
     weights = form.to_hugging_face(config, load_file(found / MODEL))
     weights = {name: tensor.to(DTYPES[dtype]) for name, tensor in weights.items()}
+    # "format": transformers refuses a safetensors file without it.
     save_file(weights, folder / MODEL, metadata={"format": "pt"})
     described = special | form.describe(config) | {"torch_dtype": dtype}
     write_json(folder / CONFIG, described)
@@ -129,6 +133,7 @@ def import_folder(
     The new checkpoint is step 0 of a run folder, from which `pretrain --from` and `sft` go on.
     Without ``tokenizer`` the folder's own travels with it.
     """
+    # Weights under our names, in fp32: what the form makes of theirs.
     architecture, form, config, weights = _read_folder(folder, plugins)
     with ExitStack() as stack:
         if tokenizer is None:
@@ -152,6 +157,7 @@ def _import(
     vocab = load_tokenizer(tokenizer).vocab_size
     if vocab > config.vocab:
         table = table or tokenizer / REPLACED
+        # What a new token was cut into before: its row is made of the rows of those pieces.
         pieces = read_table(table, config.vocab, vocab) if table.exists() else {}
         if not pieces:
             log(TOOL, f"no table of replaced tokens in {tokenizer}: new rows are the mean of all")
@@ -168,6 +174,7 @@ def _import(
     if output.exists() and any(output.iterdir()):
         raise MindError(f"{output} exists", hint="give a folder that does not exist yet")
     trainer = {"counters": {}, "state": {}, "inputs": {"imported": str(folder)}}
+    # Step 0, without any state of an optimizer: the first step begins its moments anew.
     write_checkpoint(output, 0, architecture, config, weights, {}, trainer, tokenizer)
     log(TOOL, f"{folder} is imported as {architecture}, {config.vocab:,} tokens, into {output}")
 
@@ -191,6 +198,7 @@ def _read_folder(folder: Path, plugins: Plugins | None) -> tuple[str, Form, Any,
     check_links(folder)
     theirs = _read_config(folder)
     architecture, form = find_form(str(theirs.get("model_type")), plugins)
+    # From the headers alone, before anything is loaded.
     check_sizes(theirs, _weight_files(folder), folder / CONFIG)
     try:
         config = form.read_config(theirs)
@@ -206,6 +214,7 @@ def _read_folder(folder: Path, plugins: Plugins | None) -> tuple[str, Form, Any,
 
 def _write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
     """Put tokenizer.json and its config beside the weights, if this kind has such a form."""
+    # save_for_huggingface wants a folder of its own, so its files are moved up afterwards.
     partial = folder / "partial"
     try:
         save_for_huggingface(tokenizer, partial)
@@ -263,6 +272,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if (folder / INDEX).is_file():
         with as_written(folder / INDEX):
             names = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
+            # The name alone: an index may not lead out of its folder.
             files = [folder / Path(name).name for name in names]
             if too_long := [name for name in names if len(Path(name).name.encode()) > MAX_NAME]:
                 raise ValueError(f"it names a file {too_long[0]!r:.80}")

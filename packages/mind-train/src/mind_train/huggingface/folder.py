@@ -50,6 +50,7 @@ def read_config(folder: Path, lora_rank: int = 0, lora_alpha: float = 16.0) -> H
     refuse_fetching(folder, fields)
     if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
         raise MindError(f"{folder / CONFIG} names no model_type", hint="fetch the folder again")
+    # Its name is ours: our own code reads, trains and exports it.
     if fields["model_type"] in ("mindllm",):
         raise MindError(
             f"{folder} is a mindllm, which is trained by itself",
@@ -73,8 +74,10 @@ def read_config(folder: Path, lora_rank: int = 0, lora_alpha: float = 16.0) -> H
         ) from None
     kind = kind[0] if isinstance(kind, tuple) else kind
     files = {n: read_whole(folder / n).decode("utf-8") for n in TEXTS if (folder / n).is_file()}
+    # use_diff=False writes defaults too, which another version of transformers may change.
     described = json.loads(config.to_json_string(use_diff=False))
     described["architectures"] = [kind.__name__]
+    # A path of the machine that wrote it.
     described.pop("_name_or_path", None)
     lengths = ("max_position_embeddings", "n_positions", "seq_length")
     found = [n for name in lengths if isinstance(n := getattr(config, name, None), int)]
@@ -104,6 +107,7 @@ def packs(config: HuggingFaceConfig, sequence: int) -> bool:
     window = getattr(theirs, "sliding_window", None)
     used = getattr(theirs, "use_sliding_window", True)
     short = isinstance(window, int) and used and window < sequence
+    # Rows of several documents need positions that restart, and no window that spans two of them.
     return "position_ids" in inspect.signature(kind.forward).parameters and not short
 
 
@@ -119,6 +123,7 @@ def fingerprint(folder: Path) -> str:
             hint="save it with safetensors: model.save_pretrained(folder)",
         )
     for path in files:
+        # Names too: the same bytes under two names are two folders.
         digest.update(f"{path.name} {sha256_file(path)}\n".encode())
     return digest.hexdigest()
 
@@ -144,6 +149,7 @@ def read_tokenizer(folder: Path) -> tuple[Any, HuggingFaceTokenizer]:
             f"the tokenizer of {folder} names no eos_token", hint="add it to tokenizer_config.json"
         )
     ours = HuggingFaceTokenizer(data, {})
+    # Its end token is ours, whatever it is called there.
     ours.special_ids = {**ours.special_ids, END: int(end)}
     ours.manifest["special_tokens"] = ours.special_ids
     return theirs, ours
@@ -179,6 +185,7 @@ def load_weights(model: HuggingFaceModel, folder: Path) -> None:
         for name, p in model.inner.named_parameters():
             if ".lora_" in name:
                 continue
+            # With LoRA peft puts the original layer below `base_layer`.
             p.copy_(theirs.pop(name.replace(".base_layer.", ".")))
     if theirs:
         raise MindError(f"{folder}: {sorted(theirs)[0]} has no place", hint="fetch it again")
@@ -202,6 +209,7 @@ def check_contract(model: HuggingFaceModel, packed: bool) -> None:
             hint="such a family cannot be tuned here; trl can",
         )
     if packed:
+        # Two documents in one row, of 10 and 14 tokens; each has to read as if it stood alone.
         documents = (torch.arange(24, device=device) >= 10).long()[None]
         together = model(ids, documents)
         apart = torch.cat((model(ids[:, :10]), model(ids[:, 10:])), dim=1)

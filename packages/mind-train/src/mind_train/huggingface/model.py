@@ -55,6 +55,7 @@ def imported(name: str) -> Any:
     try:
         found = import_module(name)
         if name == "transformers":
+            # It draws bars of its own on stderr, in between the tool's lines.
             found.logging.disable_progress_bar()
         return found
     except ImportError as error:
@@ -72,6 +73,7 @@ class HuggingFaceModel(LanguageModel):
         super().__init__()
         self.config: HuggingFaceConfig = config
         transformers = imported("transformers")
+        # From the config alone: weights are copied from a folder or a checkpoint afterwards.
         self.inner: nn.Module = transformers.AutoModelForCausalLM.from_config(
             config.theirs(), attn_implementation=config.attention, dtype=torch.float32
         )
@@ -94,6 +96,7 @@ class HuggingFaceModel(LanguageModel):
     def blocks(self) -> nn.ModuleList:
         """Give the repeated layers: the longest list of modules."""
         lists = [m for m in self.inner.modules() if isinstance(m, nn.ModuleList)]
+        # Layers are the longest list; a mixture's experts, say, are in shorter ones inside of it.
         return max(lists, key=len, default=nn.ModuleList())
 
     def tie_weights(self) -> None:
@@ -125,6 +128,8 @@ class HuggingFaceModel(LanguageModel):
         seen = documents[:, :, None] == documents[:, None, :]
         seen &= torch.ones(length, length, dtype=torch.bool, device=documents.device).tril()
         mask = seen[:, None]
+        # SDPA takes a boolean mask; eager attention adds it, so what is hidden is the lowest
+        # number.
         if self.config.attention == "sdpa":
             return mask
         kind = self.embedding.weight.dtype

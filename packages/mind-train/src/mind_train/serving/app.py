@@ -56,6 +56,7 @@ class Server:
     async def page(self, _: Request) -> Response:
         """Give the page to talk to the model."""
         page = resources.files("mind_train.serving").joinpath("page.html").read_text("utf-8")
+        # The page's one script is allowed by its hash, and nothing else may run.
         script = page.partition("<script>")[2].partition("</script>")[0]
         allowed = policy(script, "connect-src 'self'; frame-ancestors 'none'")
         headers = {"Content-Security-Policy": allowed, "X-Content-Type-Options": "nosniff"}
@@ -84,12 +85,15 @@ class Server:
         if self.key is None:
             return True
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        # In constant time, so that a key cannot be guessed letter by letter from how long this
+        # takes.
         return hmac.compare_digest(given.encode(), self.key.encode())
 
     async def _answer(self, request: Request, chat: bool) -> Response:
         if not self._allowed(request):
             return fault(401, "the API key is missing or wrong", "invalid_api_key")
         body = b""
+        # By parts: a body that is too large is refused before all of it is in memory.
         async for part in request.stream():
             body += part
             if len(body) > BODY:
@@ -126,6 +130,7 @@ class Server:
         loop = asyncio.get_running_loop()
 
         def seen(number: int) -> Any:
+            # Called on the engine's thread; the queue belongs to the event loop's.
             def take(new: str, written: Written) -> None:
                 # What it is now: the engine goes on while this waits in the queue.
                 piece = (number, new, written, len(written.logprobs), written.finish)
@@ -143,11 +148,13 @@ class Server:
         done: dict[int, Written] = {}
         while len(done) < len(texts):
             try:
+                # Every second it is asked whether the client still waits: nobody else would say so.
                 number, _, written, _, finish = await asyncio.wait_for(pieces.get(), 1.0)
             except TimeoutError:
                 if await request.is_disconnected():
                     for text in texts:
                         text.gone.set()
+                    # 499 is nginx's number for a client that has gone; nobody reads it.
                     return Response(status_code=499)
                 continue
             if finish.startswith("error"):
@@ -210,6 +217,7 @@ class Server:
             while left:
                 number, new, written, known, finish = await pieces.get()
                 if finish.startswith("error"):
+                    # The stream has begun with status 200, so an error can only be an event.
                     yield event({"error": {"message": finish, "type": "server_error"}})
                     return
                 choice: dict[str, Any] = {
@@ -219,6 +227,8 @@ class Server:
                 }
                 told[number] = known
                 choice |= {"delta": {"content": new}} if asked.chat else {"text": new}
+                # Without text a piece is worth an event if log-probabilities were asked for, or it
+                # is the last.
                 if new or finish or asked.rules[0].logprobs >= 0:
                     yield event({**head, "object": kind, "choices": [choice]})
                 if finish:
@@ -242,6 +252,7 @@ def echoed(
     starts = [0]
     for place in range(1, len(ids)):
         near = ids[max(0, place - WINDOW) : place]
+        # Text of the tokens before, without a character that is not whole yet.
         before = len(word(near[:-1]).rstrip(PARTIAL)) if len(near) > 1 else 0
         starts.append(starts[-1] + len(word(near).rstrip(PARTIAL)) - before)
     return {

@@ -37,6 +37,7 @@ class GenerationEngine:
         self.texts: deque[Text] = deque()
         self.turn = threading.Condition()
         self.batches = 0
+        # A daemon: the process ends though this thread waits for texts.
         threading.Thread(target=self._work, daemon=True, name="engine").start()
 
     def add(self, texts: list[Text]) -> None:
@@ -51,9 +52,11 @@ class GenerationEngine:
         with self.turn:
             while not self.texts:
                 self.turn.wait()
+            # The longest waiting one decides the length, so no length can be passed over for ever.
             length = len(self.texts[0].prompt)
             same = [text for text in self.texts if len(text.prompt) == length][: self.batch]
             chosen = {id(text) for text in same}
+            # By identity: two texts may be equal, and each is answered.
             self.texts = deque(text for text in self.texts if id(text) not in chosen)
         return same
 

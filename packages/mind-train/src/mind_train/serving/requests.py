@@ -39,6 +39,7 @@ def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) ->
     """Check a body; raise BadRequest, which names the field."""
     if not isinstance(body, dict):
         raise BadRequest("the body is no JSON object")
+    # A stream cannot echo: the prompt's log-probabilities would have to come first.
     for name in (*REFUSED, *(["echo"] if chat or body.get("stream") is True else [])):
         if body.get(name):
             where = " here" if name == "echo" else ""
@@ -65,6 +66,7 @@ def read_request(body: Any, checkpoint: Checkpoint, chat: bool, max_new: int) ->
         "echo": echo and shares >= 0,
         "end_ids": chat_prompts(checkpoint).end_ids if chat else end_ids(checkpoint),
     }
+    # Each choice of a prompt has a seed of its own, or all would be the same text.
     rules = [Rules(**common, seed=seed + turn) for _ in prompts for turn in range(int(count))]
     texts = [prompt for prompt in prompts for _ in range(int(count))]
     return CompletionRequest(texts, rules, chat, body.get("stream") is True, echo)
@@ -93,6 +95,7 @@ def _logprobs(body: Mapping[str, Any], chat: bool) -> int:
 
 
 def _fitting(ids: Sequence[int], checkpoint: Checkpoint, field: str) -> list[int]:
+    # As long as the context still fits: for the next token its second half is read again.
     if len(ids) > checkpoint.context:
         raise BadRequest(
             f"the prompt has {len(ids):,} tokens, the model's context {checkpoint.context:,}", field
@@ -125,6 +128,7 @@ def _prompts(
     tokenizer encodes it, which is what a server of the exported model gives.
     """
     words, given = checkpoint.tokenizer, body.get("prompt", "")
+    # OpenAI allows a list of ids as one prompt, and a list of such lists.
     if isinstance(given, str) or (given and isinstance(given, list) and type(given[0]) is int):
         given = [given]
     if not isinstance(given, list) or not given:
