@@ -13,6 +13,7 @@ BATCH_BYTES = 1 << 20
 LINE_LIMIT = 1 << 26
 """64 MiB. A longer line is refused: one record would fill the memory of every tool of a chain."""
 
+# A NUL begins no JSON, and no text that people write.
 _REFUSED = b"\0refused"
 
 
@@ -59,6 +60,7 @@ def refused(reason: str, cause: str, row: bytes) -> bytes:
     It is no JSON, so that no tool can take it for a record; what reads it finds reason, cause and
     row in it (`refusal`).
     """
+    # JSON holds text alone: bytes that are no UTF-8 become escapes such as \udcff.
     told = orjson.dumps([reason, cause, row.decode("utf-8", "surrogateescape").encode(
         "utf-8", "backslashreplace").decode()])  # fmt: skip
     return _REFUSED + told + b"\n"

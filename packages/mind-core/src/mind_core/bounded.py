@@ -21,6 +21,7 @@ from mind_core.zstd_frames import MAGIC
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
+# Without a member a zip file is nothing but the record at its end.
 _EMPTY_ZIP = b"PK\x05\x06"
 _DAMAGES = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError, ValueError,
@@ -129,6 +130,7 @@ def _member(
     parts, became = [], 0
     try:
         with archive.open(member) as file:
+            # Bit by bit: the size that the file gives of itself is whatever its maker wrote.
             while chunk := file.read(_AT_ONCE):
                 became += len(chunk)
                 bounds.spend(len(chunk), member.compress_size, became, position)

@@ -49,6 +49,7 @@ class WholeHelp(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the verbs; typer alone would cut what they do at the end of the line."""
         for command in self.commands.values():
+            # The first paragraph of the help, on one line.
             if command.short_help is None and command.help:
                 command.short_help = " ".join(command.help.split("\n\n")[0].split())
         super().format_commands(ctx, formatter)
@@ -166,6 +167,7 @@ def run(app: typer.Typer, tool: str, arguments: Sequence[str] | None = None) -> 
 
 def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     try:
+        # Not standalone: errors come here and are told in our own way, with our own codes.
         result = app(args=arguments, prog_name=tool, standalone_mode=False)
     except MindError as error:
         return _complain(error, tool)
@@ -177,6 +179,7 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
             if _is_typers_own(error):
                 raise
             return _complain(_ended_by_a_component(error), tool)
+        # What follows writes to the streams themselves, past typer's wrappers.
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         raise BrokenPipeError from None
     except (KeyboardInterrupt, typer.Abort):
@@ -184,6 +187,7 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     except _ClickUsageError as error:
         path = error.ctx.command_path if error.ctx is not None else tool
         message, hint = error.format_message(), f"`{path} --help` shows the usage"
+        # Other tools take -v for their version, or to say more.
         if message.startswith(("No such option: -v", "No such option: -V")):
             hint = f"`{tool} --version` prints the versions; the live line comes with --progress"
         for name in QUESTIONS:
@@ -208,6 +212,7 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
 
 def _is_typers_own(error: SystemExit) -> bool:
     """Return whether typer ended the program: after the questions about completion."""
+    # The innermost frame is where `sys.exit` was called.
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -268,4 +273,5 @@ def _detach_stdout() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
+        # The interpreter flushes once more when it ends, and would complain of the pipe on stderr.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

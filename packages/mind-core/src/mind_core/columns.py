@@ -32,6 +32,7 @@ class Renaming:
         What a field of ours held before is kept under `metadata.mind.read`. A record without the
         other field stays as it is, so that the tool can say what it lacks.
         """
+        # All are taken out before any is put in, so that two fields may change places.
         taken: Record = {}
         for field, column in self.pairs:
             value = _take(record, column)
@@ -48,6 +49,7 @@ class Renaming:
         if not line or line.isspace():
             return line
         try:
+            # Without its line feed: the caller joins lines with them.
             return encode(self.renamed(decode(line, "")))[:-1]
         except BadRecord:
             return line
@@ -87,6 +89,7 @@ def _pairs(values: list[str]) -> list[tuple[str, str]]:
 
 def _take(record: Record, column: str) -> Any:
     """Take a field out of a record; one inside an object stays where it is."""
+    # A name with a dot may be a key as it stands, which goes first.
     if column in record:
         return record.pop(column)
     value: Any = record

@@ -87,8 +87,10 @@ def check_options(component: Component, options: Mapping[str, Any]) -> None:
                 f"{component.kind} {component.name!r}: option {name!r} is {value!r}",
                 hint="give a finite number",
             )
+        # Without a default nothing says what type is meant.
         if default is ... or default is None:
             continue
+        # A whole number will do for a float, and true, an int to Python, for neither.
         wanted = (int, float) if type(default) is float else type(default)
         if isinstance(default, (bool, int, float, str)) and (
             not isinstance(value, wanted)

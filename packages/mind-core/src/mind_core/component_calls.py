@@ -105,6 +105,7 @@ _MAX_DEPTH = 255
 
 
 def _not_finite_at(value: Any, depth: int) -> str | None:
+    # Before the depth is looked at: numbers are most of what comes here.
     if isinstance(value, float):
         return None if math.isfinite(value) else f": {value}"
     if depth > _MAX_DEPTH:  # what orjson refuses to write

@@ -22,6 +22,7 @@ XZ_MEMORY = 1 << 28
 """256 MiB: xz -9 needs 65 to decompress; the rest is for what a --lzma2=dict= asks for."""
 
 GZIP_MAGIC = b"\x1f\x8b"
+# That of xz.
 _LONGEST_MAGIC = 6
 
 

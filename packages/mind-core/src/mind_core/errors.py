@@ -74,6 +74,7 @@ class BadRecord(MindError):
     """Report a line that is no record, with its position and the start of its text."""
 
     def __init__(self, reason: str, position: str, raw: bytes = b"", *, cause: str = "") -> None:
+        # A character has four bytes at most; one that the cut goes through is shown as escapes.
         quote = raw[: QUOTE_CHARACTERS * 4].decode("utf-8", "backslashreplace")
         quote = "".join(c if c.isprintable() else "·" for c in quote)[:QUOTE_CHARACTERS]
         super().__init__(
@@ -153,6 +154,7 @@ def _rebuild(
     hint: str | None,
     attributes: dict[str, object],
 ) -> MindError:
+    # Past __init__, whose arguments differ from class to class.
     error = kind.__new__(kind)
     Exception.__init__(error, message)
     error.message, error.cause, error.hint = message, cause, hint

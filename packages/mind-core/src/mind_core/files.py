@@ -114,6 +114,7 @@ def check_folder(path: str | Path) -> None:
     path = Path(path)
     _refuse_taken(path)
     folder = _resolved(path).parent
+    # Missing folders are made; the first that is there must allow it.
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():
@@ -205,6 +206,7 @@ def sha256_file(path: str | Path) -> str:
 
 def make_folder(path: Path) -> None:
     """Make a folder, with those above it, so that it outlasts a power cut."""
+    # Looked up before mkdir: each of these is a new name in the folder above it.
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
@@ -253,6 +255,7 @@ def _mode_for(path: Path) -> int:
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:
+        # The umask can be read by setting it only; for that moment it is the strictest.
         umask = os.umask(0o077)
         os.umask(umask)
         return 0o666 & ~umask

@@ -27,6 +27,7 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"PK\x05\x06", "an empty zip archive", ""),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x -so"),
     (b"Rar!\x1a\x07", "a rar archive", "unrar p -inul"),
+    # UTF-32 first: its mark of little-endian text begins with that of UTF-16.
     (b"\x00\x00\xfe\xff", "text in UTF-32", "iconv -f utf-32 -t utf-8"),
     (b"\xff\xfe\x00\x00", "text in UTF-32", "iconv -f utf-32 -t utf-8"),
     (b"\xff\xfe", "text in UTF-16", "iconv -f utf-16 -t utf-8"),
@@ -51,6 +52,7 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
 )  # fmt: skip
 """First bytes of the decompressed content, what that is, and the command that turns it."""
 
+# A tar archive begins with a name; the magic word stands behind it (POSIX ustar).
 _TAR = (257, b"ustar")
 _FRAMES = (
     'python -c "import sys, pandas; pandas.read_{}(sys.argv[1]).to_json(sys.stdout, '
@@ -82,6 +84,7 @@ def looks_like_gbk(raw: bytes) -> bool:
     """
     pairs = common = place = 0
     while place < len(raw) - 1:
+        # ASCII, one byte; others are pairs of a lead byte 81 to FE and a second one from 40 on.
         if raw[place] < 0x81:
             place += 1
             continue
@@ -89,6 +92,7 @@ def looks_like_gbk(raw: bytes) -> bool:
             return False
         pairs += 1
         row = raw[place]
+        # Rows A1 to A3 are punctuation, numbers and wide letters.
         common += (0xB0 <= row <= 0xD7 or 0xA1 <= row <= 0xA3) and raw[place + 1] > 0xA0
         place += 2
     return pairs > 0 and common >= 0.75 * pairs

@@ -36,9 +36,11 @@ def _component_rows(plugins: Plugins) -> list[dict[str, Any]]:
         try:
             row["summary"] = component.summary()
             row["options"] = {
+                # JSON has no word for an option without a default.
                 name: None if default is ... else default
                 for name, default in component.options().items()
             }
+        # One that cannot be imported is listed with its error, and the others after it.
         except MindError as error:
             row["error"] = f"{error.message} ({error.cause})"
         rows.append(row)

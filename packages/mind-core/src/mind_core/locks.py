@@ -40,6 +40,7 @@ def take_lock(file: IO[Any]) -> bool:
 def open_lock(path: Path) -> Iterator[BinaryIO]:
     """Open a file to be locked, empty if new; a link or pipe is refused, nothing truncated."""
     try:
+        # flock needs no right to write: nothing in the file is ever changed.
         handle = _opened_here(path, os.O_RDONLY)
     except OSError as error:
         raise MindError(

@@ -98,6 +98,7 @@ def _options(called: str, command: Any, say: Say) -> Iterator[str]:
 def _line(text: str) -> str:
     """Return a line that is text, whatever it begins with."""
     shown = _escaped(text)
+    # roff takes a line that begins with a dot or a quote for a request; \& is nothing before it.
     return f"\\&{shown}" if shown[:1] in (".", "'") else shown
 
 

@@ -71,6 +71,7 @@ def plugin_files(kind: str, name: str) -> dict[str, str]:
         "usage": head["usage"],
         "more": MORE.get(head["tool"], ""),
     }
+    # Usage and summary of a template name other fields.
     fields |= {name: _filled(text, fields) for name, text in fields.items()}
     return {
         _filled(path, fields): _filled(text, fields) for path, text in (common | sections).items()

@@ -32,6 +32,7 @@ def parse_jobs(value: object) -> int:
     """Return a number of workers; "auto" is one for each core that this process may use."""
     text = str(value).strip()
     if text == AUTO:
+        # More than that are started only where their number is given.
         return min(usable_cores(), JOBS_ANYWHERE)
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"-j {text!r} is no number of workers", hint="-j 4, or -j auto")
@@ -41,6 +42,7 @@ def parse_jobs(value: object) -> int:
 def check_jobs(jobs: int) -> int:
     """Return a number of workers; raise `UsageError` for many more than there are cores."""
     cores = usable_cores()
+    # Each worker costs memory: a number with a digit too many should not take the machine down.
     max_jobs = max(JOBS_ANYWHERE, JOBS_PER_CORE * cores)
     if jobs > max_jobs:
         raise UsageError(

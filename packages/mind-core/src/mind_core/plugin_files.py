@@ -45,6 +45,7 @@ class PluginFile:
         linecache.cache[self.path] = (len(text), None, text.splitlines(True), self.path)
         try:
             exec(compile(self.source, self.path, "exec"), module.__dict__)
+        # Nothing is left of a module that ran halfway, so that the next try begins anew.
         except BaseException:
             del sys.modules[self.module], _loaded[self.module]
             raise
@@ -60,6 +61,7 @@ def read_plugin_file(path: Path) -> PluginFile:
     note_source(path)
     name = _PREFIX + path.stem
     file = PluginFile(name, str(path.resolve()), source)
+    # Two files of one name in different folders, or one that was changed meanwhile.
     if name in _loaded and _loaded[name] != file:
         name = f"{name}_{hashlib.sha256(str(path.resolve()).encode() + source).hexdigest()[:8]}"
     return PluginFile(name, file.path, source)

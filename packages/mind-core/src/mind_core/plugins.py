@@ -59,6 +59,7 @@ class Plugins:
         self._used: dict[str, str] = {}
         self._loaded_installed = False
         self._add(self.tool, version_of(self.tool), lambda: builtins)
+        # Without its built-ins there is no tool to go on with.
         if broken := self.status[self.tool].error:
             raise broken
         for file in files:
@@ -100,6 +101,7 @@ class Plugins:
                 f"there is no {kind} {name!r}",
                 hint=f"{hint}{'' if hint.endswith('?') else ';'} `{self.tool} --list` shows all",
             )
+        # A built-in goes before all others; between two of others nobody but the user can choose.
         if len(offers) > 1 and offers[0].plugin != self.tool:
             raise UsageError(
                 f"{kind} {name!r} is offered by several plugins: "
@@ -142,8 +144,11 @@ class Plugins:
         if self._loaded_installed:
             return
         self._loaded_installed = True
+        # Set and empty is none of them, unset is all.
         wanted = os.environ.get(ENVIRONMENT)
         names = None if wanted is None else {n for n in wanted.split(",") if n}
+        # In the order of their names, not of the disk: which offer comes first must not depend on
+        # the machine.
         points = metadata.entry_points(group=self.project)
         for point in sorted(points, key=lambda point: point.name):
             if names is not None and point.name not in names:
@@ -189,6 +194,7 @@ class Plugins:
             self.status[name] = PluginStatus(name, version, tuple(hooks))
 
     def _collect(self, plugin: str, version: str) -> list[str]:
+        # Collected first: of a plugin that is broken in its last hook nothing is offered.
         found: list[Component] = []
         for hook in self.hooks:
             for implementation in getattr(self.manager.hook, hook).get_hookimpls():

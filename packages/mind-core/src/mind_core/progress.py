@@ -24,6 +24,7 @@ def may_paint(choice: bool | None = None) -> bool:
     if os.environ.get("TERM") == "dumb" or not sys.stderr.isatty():
         return False
     try:
+        # Into a pipe another tool follows, and it paints: two would write over each other.
         return not stat.S_ISFIFO(os.fstat(1).st_mode)
     except OSError:
         return False
@@ -89,6 +90,8 @@ class Progress:
         self._last = now
         line = f"{self.tool}: {printable_line(said(message))}"
         if self.in_place:
+            # Blanks wipe what a longer line before left behind; Chinese takes two columns a
+            # character.
             columns = width(line)
             sys.stderr.write("\r" + line + " " * (self._width - columns))
             self._width = columns
@@ -102,6 +105,7 @@ class Progress:
         parts = [f"{done:,} {said(what)}", f"{done / seconds:,.0f}/s"]
         if share is not None:
             parts.append(f"{min(share, 1.0):.0%}")
+            # Before that the rate says little of what is to come.
             if 0.01 <= share < 1.0 and seconds > 1.0:
                 parts.append(said("{N} left", N=duration(seconds / share * (1 - share))))
         self.show(said(", ").join(parts))
@@ -143,6 +147,7 @@ def run_with_progress(progress: Progress, message: str, call: Callable[[], T]) -
     def target() -> None:
         try:
             results.append(call())
+        # Also what ends a thread only, such as sys.exit: it is raised again where it was called.
         except BaseException as error:
             errors.append(error)
 

@@ -62,6 +62,7 @@ class Recipe:
             for step in self.values.get(STEP, [])
             if any(step.get(kind) == keys[0] for kind in kinds)
         ]
+        # Every step of that name: a recipe may run a component more than once.
         if steps and len(keys) == 2:
             for step in steps:
                 step[keys[1]] = value

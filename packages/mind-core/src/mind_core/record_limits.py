@@ -133,6 +133,7 @@ def memory_limit(more: int) -> Iterator[None]:
         return
     import resource
 
+    # Below 0 is no limit (RLIM_INFINITY); one that is set already stays if it is the lower one.
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = size + more
     resource.setrlimit(resource.RLIMIT_AS, (min(wanted, soft) if soft >= 0 else wanted, hard))

@@ -37,6 +37,7 @@ def decode(line: bytes, position: str) -> Record:
         raise BadRecord("not_an_object", position, line)
     for value in record.values():
         if type(value) is dict or type(value) is list:
+            # Not every bracket is a level, but each level has one: a line with few needs no test.
             if line.count(b"[") + line.count(b"{") > WRITABLE_DEPTH:
                 _check_writable(record, position, line)
             break
@@ -85,6 +86,7 @@ def annotate(record: Record, tool: str, /, **values: Any) -> None:
 
     A `metadata` or `mind` that is no object is kept under `value` rather than lost.
     """
+    # From the outside in: metadata, then mind, then the tool's own object.
     target = record
     for key in ("metadata", "mind", tool):
         inner = target.get(key)
@@ -117,6 +119,7 @@ def _unreadable(line: bytes, position: str, cause: str) -> BadRecord:
         line.decode("utf-8")
     except UnicodeDecodeError:
         error = BadRecord("broken_utf8", position, line, cause=cause)
+        # Told by its name, as one command mends the whole file.
         if looks_like_gbk(line):
             error.cause = "it is text in GBK (GB 18030)"
             error.hint = f"`iconv -f gb18030 -t utf-8 {position.rpartition(':')[0] or 'FILE'} | …`"

@@ -71,6 +71,7 @@ def find_remote(address: str) -> list[str]:
     """
     scheme = address.partition("://")[0]
     system, path = _system(checked(address))
+    # A web server lists no folder, and what the address names is asked for when it is read.
     if scheme.startswith("http"):
         return [address]
     if any(sign in path for sign in "*["):
@@ -79,6 +80,7 @@ def find_remote(address: str) -> list[str]:
         found = _tried(address, lambda: system.find(path))
     else:
         return [address]
+    # Systems differ in whether they give names with the scheme or without.
     named = sorted(f"{scheme}://{str(one).removeprefix(f'{scheme}://')}" for one in found)
     if not named:
         raise MindError(f"there is nothing at {address}", hint="check the address")
@@ -93,7 +95,9 @@ def state_of(address: str) -> RemoteState:
     if type(size) is not int:
         raise MindError(f"{address} does not say how long it is", hint="fetch it first")
     told = [info.get(name) for name in ("ETag", "etag", "LastModified", "last_commit", "mtime")]
+    # No system gives all of these, and one that gives none could have changed at any time.
     tag = "".join(str(one) for one in told if one) or str(time.time_ns())  # then it is read again
+    # 15 hexadecimal digits: 60 bits, which stand in plan.json where a file here has its time.
     return RemoteState(size, int(hashlib.sha256(tag.encode()).hexdigest()[:15], 16))
 
 
@@ -149,6 +153,8 @@ class RemoteReader(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         """Read into a buffer; return how many bytes."""
         view = memoryview(buffer).cast("B")
+        # Never beyond the size that was told first: a file that grows meanwhile is noticed by its
+        # hash.
         wanted = min(len(view), self._size - self._at, BLOCK)
         if wanted <= 0:
             return 0
@@ -168,6 +174,7 @@ class RemoteReader(io.RawIOBase):
             self._file = system.open(path, "rb", block_size=BLOCK, cache_type="readahead")
         self._file.seek(self._at)
         data: bytes = self._file.read(size)
+        # An error, so that it is tried again: servers end a connection early and say nothing.
         if not data:
             raise EOFError(f"it ends at {self._at:,} of {self._size:,} bytes")
         return data
@@ -203,6 +210,7 @@ def _tried(address: str, do: Callable[[], T], again: Callable[[], None] = lambda
         except MindError:
             raise
         except Exception as error:
+            # The next try begins with a new connection.
             again()
             if isinstance(error, _FINAL) or attempt + 1 == TRIES:
                 raise _unreadable(address, error) from None
@@ -214,6 +222,7 @@ def _unreadable(address: str, error: Exception) -> MindError:
     """Return the error for an address; what a server says may repeat what it was given."""
     from mind_core.servers import redact
 
+    # The keys that the environment may hold; libraries quote what they sent.
     said = redact(str(error).strip(), *(os.environ.get(name) for name in _SECRETS))
     first = said.splitlines()[0] if said else ""
     hint = "check the address; keys come from the environment, such as AWS_SECRET_ACCESS_KEY"

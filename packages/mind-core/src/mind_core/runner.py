@@ -74,6 +74,7 @@ class BatchResult:
             try:
                 record = decode(line, "")
             except BadRecord:
+                # The position is a string that few lines need: it is made for those alone.
                 self._note_bad(line, batch.position(number))
             else:
                 yield number, line, record
@@ -164,7 +165,9 @@ def run_passes(
     instead of the inputs, where those are no lines. Raises the first bad record's error when
     `skip_bad` is used up.
     """
+    # All that can be known to go wrong is told before hours of work.
     check_stream(options, passes_on=passes_on)
+    # Batches of the caller's own say nothing of how much is left.
     read = InputShare(options.inputs) if batches is None else None
     batches = read_batches(options.inputs, progress=read) if batches is None else batches
     if options.limit is not None:
@@ -187,6 +190,7 @@ def run_passes(
         told = stack.enter_context(atomic_file(options.summary)) if options.summary else None
         for number, each in enumerate(passes, 1):
             last = number == len(passes)
+            # A pass before the last one leaves its records on disk for the next.
             target = output if last else stack.enter_context(Spool())
             seen = 0
             for outcome in engine_for(options.jobs).map(each.work(), batches):
@@ -234,6 +238,7 @@ def _write_bad(
     outcome: BatchResult, summary: Summary, options: StreamOptions, rejects: AnyOutput | None
 ) -> None:
     for error, line in outcome.bad:
+        # Batches come here in order, so that it is the same record for any number of workers.
         if options.skip_bad != ALL and summary.bad.total() >= options.skip_bad:
             raise error
         summary.bad[error.reason] += 1
@@ -268,6 +273,8 @@ def _limited(batches: Iterator[Batch], limit: int) -> Iterator[Batch]:
         else:
             first = lines[0][0]
             last = lines[left - 1][0]
+            # By the numbers of lines, as blank ones between records count as lines and not as
+            # records.
             rows = batch.data.split(b"\n")[first - batch.first_line : last - batch.first_line + 1]
             yield replace(batch, first_line=first, data=b"\n".join(rows) + b"\n")
             return

@@ -67,6 +67,7 @@ def policy(script: str = "", more: str = "") -> str:
     parts = [POLICY]
     if script:
         hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        # By its hash: a script that somebody gets into the page has another one.
         parts.append(f"script-src 'sha256-{hashed}'")
     return "; ".join([*parts, *([more] if more else [])])
 
@@ -80,4 +81,6 @@ class _Field:
         self.__value = value
 
     def __format__(self, spec: str) -> str:
+        # The form is applied to the value, and what comes of it is escaped: a form cannot make
+        # markup.
         return escaped(format(self.__value, spec) if spec else self.__value)

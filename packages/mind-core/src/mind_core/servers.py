@@ -52,6 +52,7 @@ class _Watch:
         self.late = True
         with suppress(OSError):
             if self._socket is not None:
+                # Not closed: shutdown wakes a read that waits in another thread.
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
@@ -73,6 +74,8 @@ def _watched(
 ) -> http.client.HTTPConnection:
     """Make a connection that begins the watch of its request as soon as it stands."""
     made = kind(*args, **named)
+    # The place where http.client makes its socket, before TLS: nothing public comes so early, and a
+    # handshake can trickle too.
     connect, watch = vars(made)["_create_connection"], vars(request)["watch"]
 
     def connected(*args: Any, **named: Any) -> socket.socket:
@@ -162,6 +165,7 @@ def redact(text: str, *secrets: str | None) -> str:
     for secret in secrets:
         if secret:
             forms = {secret, json.dumps(secret)[1:-1], urllib.parse.quote(secret, safe="")}
+            # The longest first: replaced by a shorter one within it, it would leave its rest.
             for form in sorted(forms, key=len, reverse=True):
                 text = text.replace(form, HIDDEN)
     return text
@@ -186,6 +190,7 @@ def refuse_secret(data: bytes, name: str, secret: str | None) -> bytes:
 
 def read_reply(source: BinaryIO, name: str, max_bytes: int = MAX_REPLY) -> bytes:
     """Return all that a server sends; raise `MindError` beyond `max_bytes` bytes."""
+    # One more than allowed tells a reply of just the bound from a longer one.
     data = source.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise _too_long(name, max_bytes)
@@ -210,6 +215,7 @@ def retry_after(header: str | None) -> float | None:
     if not header:
         return None
     try:
+        # A date that has passed, or a number below 0, is no wait.
         return max(0.0, float(header))
     except ValueError:
         pass

@@ -44,6 +44,7 @@ class Spool:
     def batches(self, name: str) -> Iterator[Batch]:
         """Yield the lines in batches, at positions of the given name."""
         try:
+            # An open frame has no end, and reading it would fail as if it were cut.
             self._output.close()
         except OSError as error:
             raise _cannot_wait(error) from error

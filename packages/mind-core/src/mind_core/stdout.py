@@ -76,6 +76,7 @@ def reserved_stdout() -> Iterator[BinaryIO]:
         finally:
             sys.stdout = before
         return
+    # Records go through a copy. Descriptor 1 is stderr meanwhile, for libraries in C that print.
     own = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = cast(TextIO, ReservedStdout())

@@ -160,10 +160,12 @@ def declare_options(
     """
 
     def decorate(command: Command) -> Command:
+        # The first parameter is what `make` gives; annotations are evaluated, as typer reads them.
         _, *declared = inspect.signature(command, eval_str=True).parameters.values()
         own = {each.name: each.replace(kind=Parameter.KEYWORD_ONLY) for each in declared}
         shared = {name: _keyword(name, *known[name]) for name in order if name in known}
         parameters = {**shared, **own}
+        # Told when the module is imported, so that no option can be lost from --help in silence.
         if parameters.keys() != set(order):
             odd = ", ".join(sorted(parameters.keys() ^ set(order)))
             raise ValueError(f"{command.__qualname__}: the order of options is wrong about {odd}")

@@ -22,6 +22,8 @@ import zstandard
 
 from mind_core.records import Record, decode, encode
 
+# Empty, blank, one character, emoji of several code points, control and direction marks, a
+# character beyond U+FFFF, and runs on which a pattern that tries again takes for ever.
 ODD_TEXTS = (
     "",
     " ",
@@ -174,6 +176,7 @@ def check_extractor(
             assert wanted in text, f"{wanted!r} is missing from {text!r}"
         for unwanted in lacks:
             assert unwanted not in text, f"{unwanted!r} is in {text!r}"
+    # Without the long runs: in their place come tags that never close and deep nesting.
     for odd in (*ODD_TEXTS[:-3], "<p" * 1000, "<div>" * 5000, "<!--", "<script>x"):
         result = made(odd, None)
         assert result == made(odd, None)
@@ -228,6 +231,7 @@ def _record(item: Record | str) -> Record:
 def _untouched(made: Callable[[Record], Any], record: Record) -> Any:
     """Call a component; assert that it left its argument alone and answers the same twice."""
     original = copy.deepcopy(record)
+    # Twice: a component that counts or draws lots would give other bytes with other workers.
     answer = made(record)
     assert record == original, f"the argument was changed: {_quote(record)}"
     again = made(copy.deepcopy(original))

@@ -29,6 +29,7 @@ def path_in(folder: str | Path, name: object) -> Path:
     """
     if not isinstance(name, str) or not name or "\0" in name:
         raise MindError(f"{folder} names a file {name!r:.80}", hint=_HINT)
+    # Names in a manifest have slashes, whatever system reads them.
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or os.path.isabs(name):  # noqa: PTH117
         raise MindError(
@@ -38,6 +39,7 @@ def path_in(folder: str | Path, name: object) -> Path:
         )
     path = Path(folder)
     for part in parts:
+        # Each folder on the way, as one that is a link leads the rest of the name elsewhere.
         path = path / part
         refuse_link(path)
     return path
@@ -81,6 +83,8 @@ def check_named(
     for name in needed:
         found = [name] if not name.endswith("/") else _names_in(folder, name)
         for each in found:
+            # A file that may be there or not is asked for by its name, and is no gap where it is
+            # missing.
             if each not in described and (name.endswith("/") or (folder / each).exists()):
                 raise MindError(
                     f"{folder / each} is a file that the {MANIFEST} does not name",
@@ -124,6 +128,7 @@ def check_leads_inside(folder: str | Path, paths: Iterable[str | Path]) -> None:
     Links into the `blobs` beside `snapshots` stay: Hugging Face's cache is made of them.
     """
     folder = Path(folder).absolute()
+    # snapshots/REVISION/FILE is a link to ../../blobs/HASH.
     allowed = [folder.resolve()]
     for above in folder.parents:
         if above.name == "snapshots":
@@ -158,6 +163,7 @@ def check_stays_inside(folder: str | Path) -> None:
             for entry in entries:
                 if entry.is_symlink():
                     links.append(entry.path)
+                # Links are not gone into, so that none can make a circle.
                 elif entry.is_dir(follow_symlinks=False):
                     waiting.append(Path(entry.path))
         check_leads_inside(folder, links)
@@ -177,6 +183,7 @@ def copy_files(source: str | Path, target: str | Path) -> None:
         if entry.is_dir(follow_symlinks=False):
             copy_files(path, target / entry.name)
         elif entry.is_file(follow_symlinks=False):
+            # Still no link is followed: the entry may have been replaced since it was looked at.
             shutil.copyfile(path, target / entry.name, follow_symlinks=False)
         else:
             raise MindError(f"{path} is no regular file", hint=_HINT)
@@ -188,6 +195,7 @@ def count(values: object, name: str, what: str, maximum: int | None = None) -> i
     `maximum` is what fits: derive it from a size that was measured, never from the file's words.
     """
     value = values.get(name) if isinstance(values, Mapping) else None
+    # By type: true is an int to isinstance.
     if type(value) is not int or value < 0:
         raise MindError(f"{what}: {name} is {value!r:.80}, and no count", hint=_HINT)
     if maximum is not None and value > maximum:

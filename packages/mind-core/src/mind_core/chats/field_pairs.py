@@ -25,6 +25,7 @@ def as_messages(
     history = record.get("history")
     if history:
         messages += listed_turns(history, "history")
+    # Huatuo puts the turns before the last question into it, each behind its mark.
     if begins_with_mark(question):
         messages += split_turns(question)
     else:

@@ -115,6 +115,7 @@ def _value_batches(chunks: Iterator[bytes], name: str, batch_bytes: int) -> Iter
         line = _one_line(value, f"{name}: value {number}")
         waiting.append(line)
         size += len(line)
+        # A value is one line of its batch, so that lines count on from `first` as values do.
         if size >= batch_bytes:
             yield ValueBatch(name, first, b"".join(waiting))
             waiting, size, first = [], 0, number + 1
@@ -128,6 +129,7 @@ def _one_line(value: bytes, position: str) -> bytes:
         # Parsed and written anew, so that a value that was printed over several lines is one.
         found = orjson.loads(value)
     except orjson.JSONDecodeError:
+        # Its own line ends would make several lines of it.
         return b" ".join(value.split(b"\n")) + b"\n"
     try:
         return orjson.dumps({"turns": found} if isinstance(found, list) else found) + b"\n"

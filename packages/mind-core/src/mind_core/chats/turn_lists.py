@@ -58,6 +58,7 @@ def _object_turns(row: Mapping[str, Any], field: str) -> list[Message]:
         for question, answer in PAIRS:
             if question in row and answer in row:
                 asked = row[question]
+                # Alpaca's layout within a turn: the instruction with what it is about.
                 if question == "instruction" and row.get("input"):
                     asked = f"{text_content(asked)}\n{text_content(row['input'])}"
                 return question_answer(asked, row[answer], field)

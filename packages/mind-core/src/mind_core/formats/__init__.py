@@ -30,6 +30,7 @@ def rows_in(
     Raises `MindError` for a table that cannot be read, and names the package that it needs.
     """
     kind = table_kind(name)
+    # Read from its end, which a pipe does not have.
     if _begins_with(source, _PARQUET) and _is_regular(source):
         kind = "parquet"
     if kind == "parquet":

@@ -42,6 +42,7 @@ def _line(found: WarcRecord, name: str, columns: Renaming) -> bytes:
     try:
         record["text"] = found.body.decode("utf-8")
     except UnicodeDecodeError:
+        # Its start is enough to recognise it by.
         return refused("broken_utf8", address, found.body[:1000])
     record |= {"source": "wet", "url": address, "created": found.headers.get("warc-date", "")}
     record = {key: value for key, value in record.items() if value or key == "text"}

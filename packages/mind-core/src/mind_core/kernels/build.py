@@ -113,6 +113,7 @@ def find_kernels(package: str) -> tuple[list[Kernel[..., Any]], list[str]]:
         # at first, as other modules may need packages that a build does without.
         if "import kernel" in path.read_text("utf-8"):
             importlib.import_module(_module_name(package, folder, path))
+    # In the order of their names, so that a library does not depend on the order of imports.
     kernels = [KERNELS[name] for name in sorted(KERNELS) if KERNELS[name].package == package]
     if not kernels:
         raise MindError(f"{package} has no loops that can be called")
@@ -204,6 +205,7 @@ def call_all(package: str, path: str) -> None:
         values: list[Any] = []
         for wanted in kernel.signature.arguments:
             if isinstance(wanted, str):
+                # A number is mostly a length or a place: 0 lies in any array.
                 values.append(0)
                 continue
             # Zeros suit most loops, as offsets and lengths of 0 lead nowhere; for those that would

@@ -64,6 +64,7 @@ class Kernel(Generic[P, R]):
         update_wrapper(self, function)
         self.function, self.signature, self.example = function, signature, example
         self._code: Callable[..., Any] | None = None
+        # Known from the import of its module on: `kernels.build` finds here what to compile.
         KERNELS[f"{self.package}.{self.name}"] = self
         PACKAGES[self.package] = origin
 
@@ -92,6 +93,7 @@ class Kernel(Generic[P, R]):
         """Load the machine code, or compile it, and return what calls it."""
         found = library_of(self.package)
         if isinstance(found, CompiledLibrary):
+            # Kept, so that the question of where from is asked once a loop.
             self._code = found.function(self)
         else:
             self._code = _compiled(self, found)
@@ -187,6 +189,7 @@ def _opened(package: str) -> CompiledLibrary | str:
         return told.read_text("utf-8").strip() if told.exists() else f"there is no {path}"
     try:
         library = ctypes.CDLL(str(path))
+        # ctypes takes an answer for an int, in which a pointer does not fit.
         library.mind_about.restype = ctypes.c_char_p
         about, fits = json.loads(library.mind_about()), library.mind_fits
     except (OSError, AttributeError, ValueError) as error:

@@ -37,6 +37,7 @@ class CompilableLoop(Protocol):
 @cache
 def folder_of(package: str) -> Path:
     """Return the folder of a package."""
+    # Found and not imported: the package may be one that is being built.
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise MindError(f"there is no package {package}", hint="install it first")

@@ -109,6 +109,7 @@ def line_parts(
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - low_x) / (high_x - low_x) * (WIDTH - LEFT - RIGHT)
         up = (y - low_y) / (high_y - low_y) * (HEIGHT - TOP - BOTTOM)
+        # y of a picture grows downwards. A tenth of a pixel is more than can be seen.
         return round(LEFT + across, 1), round(HEIGHT - BOTTOM - up, 1)
 
     parts = [_frame(x_label, y_label)]
@@ -142,6 +143,7 @@ def _line(
     if line.band:
         xs = [x for x, _ in line.points]
         edge = [*zip(xs, (high for _, high in line.band), strict=True)]
+        # Forth along the upper bounds and back along the lower ones: one closed shape.
         edge += [*zip(xs, (low for low, _ in line.band), strict=True)][::-1]
         shade = " ".join(f"{x},{y}" for x, y in (place(*point) for point in edge))
         yield markup('<polygon fill="{}" opacity="0.15" points="{}"/>', colour, shade)
@@ -170,6 +172,7 @@ def histogram(
     for group in groups:
         row = [0] * bins
         for x, _ in group.points:
+            # The highest value of all would be one past the last bin.
             row[min(bins - 1, int((x - low) / (high - low) * bins))] += 1
         counts.append(row)
     top = max(max(row) for row in counts)
@@ -218,6 +221,7 @@ def bar(share: float, title: str) -> Safe:
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
+    # Of a single value there is no stretch to divide by.
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 

@@ -36,6 +36,7 @@ def interval_chart(rows: Sequence[Row], label: str) -> Safe:
     if not rows:
         return markup("")
     top = max([dot.high for row in rows for dot in row.dots] + [row.chance or 0 for row in rows])
+    # Some room to the right of the longest interval; 1 if all scores are 0.
     high = top * 1.08 or 1.0
     height = BOTTOM + sum(GAP + ROW * len(row.dots) for row in rows)
 

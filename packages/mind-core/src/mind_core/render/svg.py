@@ -33,6 +33,8 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
         return [low]
     raw = (high - low) / wanted
     magnitude = 10.0 ** math.floor(math.log10(raw))
+    # The first round step that is no finer than wanted; rounding in the end takes off
+    # 0.30000000000000004.
     step = next(f * magnitude for f in (1, 2, 2.5, 5, 10) if f * magnitude >= raw)
     first = math.ceil(low / step)
     return [round(i * step, 10) for i in range(first, math.floor(high / step) + 1)]

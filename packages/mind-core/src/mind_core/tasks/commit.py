@@ -26,6 +26,7 @@ from mind_core.tasks.folder import Attempt, TaskFolder
 from mind_core.tasks.plan import PlannedTask
 from mind_core.untrusted import path_in
 
+# What file systems without hard links answer, or across two of them.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 
 

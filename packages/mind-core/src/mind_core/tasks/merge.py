@@ -90,6 +90,7 @@ def merge(
             files.update(kept)
             if task.number in told:
                 totals.update(_in_and_out(record["counts"]))
+    # Done files may have been changed or mixed up since, which no task could notice.
     if totals["in"] != totals["out"]:
         raise MindError(
             f"{totals['in']:,} records went in, but {totals['out']:,} are accounted for",

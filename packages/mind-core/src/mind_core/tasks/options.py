@@ -16,6 +16,7 @@ from mind_core.tasks.engines import Execute, TaskEngine
 from mind_core.tasks.local_engine import LocalEngine
 
 ENGINES = ("local", "ray")
+# Little enough to be lost with a worker, and enough that a tebibyte is 4,096 tasks, not millions.
 TASK_BYTES = 1 << 28
 TASK_SIZE = "256M"
 RETRIES = 3

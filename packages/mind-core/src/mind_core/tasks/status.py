@@ -141,6 +141,7 @@ def _pace(folder: TaskFolder, plan: TaskPlan, done: set[int]) -> tuple[float | N
             left += size
             continue
         path = folder.done_file(task.number)
+        # A done file may be taken back while this reads it.
         with suppress(OSError, MindError), as_written(path):
             told = read_json(path)["seconds"]
             ended.append((path.stat().st_mtime, float(told), size))

@@ -45,6 +45,7 @@ def read_po(text: str) -> dict[str, str]:
     """Return what stands for what in a .po file; fuzzy and empty entries are none."""
     found: dict[str, str] = {}
     english, translated, target, fuzzy = "", "", "", False
+    # The entry that is added closes the last one of the file, as each closes the one before.
     for line in [*text.splitlines(), 'msgid "end"']:
         if line.startswith("msgid "):
             if english and translated and target != "fuzzy":
@@ -66,6 +67,7 @@ def _plain(string: str) -> str:
     """Return what a string of the file stands for."""
     if "\\" not in string:
         return string
+    # First: in `\\n` the n stands for itself, behind a backslash.
     parts = string.split("\\\\")
     return "\\".join(p.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t") for p in parts)
 
@@ -94,6 +96,7 @@ class Catalogue:
         """Messages with placeholders and what is between these, the longest first."""
         found = [(key, PLACE.split(key)) for key in self.entries if "{" in key]
         several = [one for one in found if len(one[1]) > 1]
+        # Messages with more words of their own first, so that none is taken for a more general one.
         return sorted(several, key=lambda one: -sum(map(len, one[1])))
 
     def exact(self, text: str) -> str:
@@ -145,6 +148,7 @@ def _values(key: str, literals: list[str], text: str) -> dict[str, str] | None:
     # What "(.+?)" between the literals would find; a pattern of many tries them over and over.
     values, start = [], len(first)
     for literal in middle:
+        # A placeholder stands for one character at least.
         end = text.find(literal, start + 1)
         if end < 0:
             return None

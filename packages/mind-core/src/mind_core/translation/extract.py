@@ -83,6 +83,8 @@ def template(node: ast.expr) -> str:
             names = {n.id for n in ast.walk(part.value) if isinstance(n, ast.Name)}
             name = next(iter(sorted(names)), "") if len(names) == 1 else ""
             name = name.lower().lstrip("_") if name.isidentifier() else ""
+            # A value of several variables, or the second of one name, is called by its place:
+            # value_a is the first part of the string.
             named = name.replace("_", "").isalpha() and f"{{{name}}}" not in parts
             parts.append(f"{{{name}}}" if named else f"{{value_{chr(97 + number)}}}")
     return "".join(parts)

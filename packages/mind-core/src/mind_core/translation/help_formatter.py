@@ -117,6 +117,7 @@ def wrap(text: str, columns: int) -> list[str]:
     line, held = "", ""
     for unit in _units(text):
         if unit == " ":
+            # Blanks wait for what follows: at the end of a line they are dropped.
             held += " " if line else ""
         elif width(line + held + unit) > columns and line:
             lines.append(line)
@@ -131,6 +132,7 @@ def _units(text: str) -> Iterator[str]:
     for word in text.split(" "):
         unit = ""
         for character in word:
+            # Latin letters and digits are held together, and break from Chinese on either side.
             beside = unit and max(character, unit[-1]) >= _WIDE
             if beside and character not in _NOT_FIRST and unit[-1] not in _NOT_LAST:
                 yield unit
