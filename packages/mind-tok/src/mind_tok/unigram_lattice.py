@@ -54,6 +54,7 @@ class UnigramLattice:
         self.cuts = PairCuts(list(entries), frozen, symbols)
         self.trie = Trie({text.encode(): i for text, i in entries.items()})
         self.scores = np.array([piece.score for piece in model.pieces], np.float64)
+        # Of normal entries alone: bytes and control tokens have scores that say nothing.
         self.unknown = float(self.scores[list(entries.values())].min()) - UNKNOWN_PENALTY
         self._weights: tuple[float, F64] | None = None
         self.byte_ids = np.full(256, -1, np.int32)
@@ -71,6 +72,7 @@ class UnigramLattice:
         `seeds`, (texts,), are from 1 to 2³¹ - 2. Raise `MindError` if a weight is 0 or not finite.
         """
         weights = self._weights_at(alpha)
+        # The sums of one segment, and one behind its end.
         longest = int(np.diff(segments, prepend=0).max(initial=0)) + 1
         out = np.empty(len(data) + len(texts), np.int32)
         ends = np.empty(len(texts), np.int64)
@@ -86,6 +88,7 @@ class UnigramLattice:
         if self._weights is None or self._weights[0] != alpha:
             scores = np.append(self.scores, self.unknown)
             weights = np.array([_weight(alpha * score) for score in scores])
+            # Those of bytes and control tokens are not used and may be anything.
             used = np.append(weights[self.trie.ids[self.trie.ids >= 0]], weights[-1])
             if not (np.isfinite(used).all() and (used > 0).all()):
                 raise MindError(
@@ -145,6 +148,7 @@ def sample_segments(
                 sum_cuts(data, at, end, keys, nodes, ids, weights, unknown, sums, steps)
                 start: Any = at
                 while at < end:
+                    # A draw is from 1 to MODULUS - 1, so that the chance is never 0 nor 1.
                     state = state * 48271 % MODULUS
                     found, length = draw(
                         data, at, end, start, keys, nodes, ids, weights, sums, steps,
@@ -171,9 +175,11 @@ def sum_cuts(
     sums: F64, steps: I64,
 ) -> None:  # fmt: skip
     """Fill `sums` and `steps`: for each place of a segment the weight of all cuts from there on."""
+    # Behind the end nothing is left to cut, and of that there is one way.
     sums[end - start], steps[end - start] = 1.0, 0
     for at in range(end - 1, start - 1, -1):
         total = 0.0
+        # So low that the first term decides which count of steps the sum has.
         step: Any = np.int64(-(1 << 60))
         if data[at] & 0xC0 != 0x80:  # a character begins here
             node: Any = 0
@@ -186,10 +192,12 @@ def sum_cuts(
                     total, step = plus(total, step, weights[ids[node]] * sums[i - start],
                                        steps[i - start])  # fmt: skip
                     if i - at == character_length(data, at, end):
+                        # A character with an entry cannot be unknown as well.
                         alone = 1
             if not alone:
                 i = at + character_length(data, at, end)
                 total, step = plus(total, step, unknown * sums[i - start], steps[i - start])
+            # Back into the bounds: products of long segments would else become 0 or infinite.
             while total < 1.0 / STEP:
                 total, step = total * STEP, step - 1
             while total > STEP:

@@ -25,6 +25,7 @@ def has_key(
         one = known[match]
         # Keys of record i end at known_key_ends[i]; the first record begins at 0.
         begin = known_key_ends[one - 1] if one > 0 else 0
+        # A record has few keys, one a band and that of its text: a walk over them is enough.
         for place in range(begin, known_key_ends[one]):
             if known_keys[place] == keys[match]:
                 real[match] = True
@@ -38,6 +39,8 @@ def groups(keys: Hashes, table: IntArray, first: IntArray, several: Flags, place
     `table` has a power of two of zeros, more than there are keys; `several` is all false before.
     Returns how many places there are.
     """
+    # A power of two of slots, so that a mask does for a division; fewer than half of them are taken
+    # (`candidates._groups`), so probing ends soon.
     mask = np.uint64(len(table) - 1)
     for place in range(np.uint64(len(keys))):
         # Keys are hashes already: some of their bits are as good as another hash of them.
@@ -110,6 +113,8 @@ def verify_candidates(
     for place in range(len(crowded)):
         crowded[place] = holders[place] >= records_per_key
     for row in range(rows):
+        # Nothing shares a key with this row: it stays, as `partners` says beforehand, and has no
+        # key that a later row could look for.
         if known_edges[row] == known_edges[row + 1] and shared_edges[row] == shared_edges[row + 1]:
             continue
         # The last key of a row is the hash of its exact text.
@@ -127,6 +132,7 @@ def verify_candidates(
             # A linked list a key, from its newest kept row back.
             entry = newest[shared_groups[at]]
             while entry >= 0:
+                # Candidates are numbered on: first the kept records, then the rows of this batch.
                 one = known + _row_of(shared_edges, entry)
                 if counts[one] == 0:
                     touched[size] = one
@@ -142,6 +148,7 @@ def verify_candidates(
             known_sets, known_set_ends, same, threshold, labels, measure, verified,
         )  # fmt: skip
         same_texts[row] = partners[row] >= 0 and same[partners[row]]
+        # Only what was touched is cleared: all of it for each row would take square time.
         for at in range(size):
             counts[touched[at]] = 0
             same[touched[at]] = False
@@ -149,6 +156,8 @@ def verify_candidates(
         if partners[row] < 0:
             for at in range(shared_edges[row], shared_edges[row + 1]):
                 group, place = shared_groups[at], shared_places[at]
+                # A full key takes no more rows, so no list gets longer than that, and `compaction`
+                # leaves it out of what the index learns.
                 if holders[place] + here[group] >= records_per_key:
                     crowded[place] = True
                 else:
@@ -211,6 +220,7 @@ def _first_that_holds(
             similarity = sketch_similarity(own, other, threshold, labels, measure == 1)
         else:
             similarity = similarity_of(own, other, threshold, labels, measure)
+        # The first that holds, not the most similar one, for which all would have to be compared.
         if similarity > 0.0:
             return one, similarity
     return -1, 0.0
@@ -220,6 +230,8 @@ def _first_that_holds(
 def _row_of(edges: IntArray, entry: int) -> int:
     """Return the row that an entry belongs to: the last whose edge is not after it."""
     low, high = 0, len(edges) - 1
+    # edges[low] <= entry < edges[high]. Rows without entries have an edge in common with the next;
+    # the last of them is the one that has the entry.
     while high - low > 1:
         middle = (low + high) // 2
         if edges[middle] <= entry:

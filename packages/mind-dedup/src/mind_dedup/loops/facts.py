@@ -43,6 +43,7 @@ def has_facts(data: Bytes, begin: int, end: int, tokens: int) -> bool:
     articles = 0
     for at in range(begin, end - 2):  # 第 is E7 AC AC
         if data[at] == 0xE7 and data[at + 1] == 0xAC and data[at + 2] == 0xAC:
+            # Between the two stand one to six characters of three bytes: 第一百二十条.
             for ahead in range(at + 6, min(at + 22, end - 2), 3):  # 条 E6 9D A1, 條 E6 A2 9D
                 simplified = data[ahead + 1] == 0x9D and data[ahead + 2] == 0xA1
                 traditional = data[ahead + 1] == 0xA2 and data[ahead + 2] == 0x9D
@@ -87,6 +88,7 @@ def find_facts(
             # digit + 1, so that leading zeros count: 007 is not 7.
             number = finalize_one(number + np.uint64(digit + 1) * _SEED)
             digits += 1
+        # The comma of 1,000 does not end the number, that of 1, 2 does.
         elif digits > 0 and not (code == np.uint64(0x2C) and _thousands(data, here, stop)):
             facts[found] = finalize_one(number + _NUMBER)
             found += _ONE
@@ -115,6 +117,7 @@ def find_facts(
             words += 1
             # One capital alone begins a sentence.
             if upper > 1 and upper == letters:
+                # Kept apart: whether they count is known only when all words have been seen.
                 top -= _ONE
                 capitals += 1
                 facts[top] = finalize_one(word + _CAPITALS)
@@ -139,6 +142,7 @@ def _digit(code: np.uint64) -> np.int64:
 @kernel
 def _append(facts: Hashes, found: np.uint64, top: np.uint64, count: int) -> np.uint64:
     """Move ``count`` facts from ``top`` on behind the ``found`` first ones; return how many."""
+    # Forwards, as `found` lies before `top`: nothing is written over that is still to be read.
     for _ in range(count):
         facts[found] = facts[top]
         found += _ONE
@@ -157,6 +161,7 @@ def _thousands(data: Bytes, at: np.uint64, stop: np.uint64) -> bool:
             return False
     if at + np.uint64(4) >= stop:
         return True
+    # 1,2345 are two numbers: groups of thousands have three digits.
     code = data[at + np.uint64(4)]
     return bool(code < 0x30 or code > 0x39)
 
@@ -168,6 +173,7 @@ def write_facts(facts: Hashes, count: int, members: npt.NDArray[np.uint32], size
     for place in range(count):
         # The second 2020 of a text is another fact than the first, so that sets count repetitions.
         times = times + _ONE if place > 0 and facts[place] == facts[place - 1] else np.uint64(0)
+        # The kind takes the two lowest bits, so a fact is never equal to a shingle.
         value = finalize_one(facts[place] + times * _SEED)
         members[size] = np.uint32(value >> np.uint64(32)) | FACT
         size += 1

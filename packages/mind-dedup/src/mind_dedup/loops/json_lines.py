@@ -199,6 +199,7 @@ def group(data: Bytes, spans: IntArray, rows: int, table: IntArray, first: IntAr
     for row in range(np.uint64(rows)):
         begin = np.uint64(spans[row * np.uint64(6) + np.uint64(4)])
         end = np.uint64(spans[row * np.uint64(6) + np.uint64(5)])
+        # Only a source that is not there ends at 0: even an empty one lies behind a bracket.
         if end == np.uint64(0):
             first[row] = -1
             continue
@@ -206,6 +207,8 @@ def group(data: Bytes, spans: IntArray, rows: int, table: IntArray, first: IntAr
         mixed = np.uint64(0xCBF29CE484222325)
         for at in range(begin, end):
             mixed = (mixed ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
+        # The lowest bits of FNV-1a come from the lowest bits of the bytes alone: higher
+        # ones choose.
         slot = (mixed >> np.uint64(24)) & mask
         while table[slot] != 0 and not _same(data, spans, np.uint64(table[slot] - 1), begin, end):
             slot = (slot + _ONE) & mask

@@ -101,6 +101,7 @@ def _plain(data: Bytes, at: np.uint64, out: Bytes, place: np.uint64) -> np.uint6
     A byte is none of it if taking 32 away, or 1 from what differs from a quote or a backslash, sets
     its upper bit, or that is set already; the lowest such bit is never a borrow of another.
     """
+    # Eight bytes can be read at any place, as line feeds follow the data (`json_lines.scan`).
     word = np.uint64(0)
     for step in range(_EIGHT):
         word |= np.uint64(data[at + step]) << (step << _THREE)
@@ -111,6 +112,7 @@ def _plain(data: Bytes, at: np.uint64, out: Bytes, place: np.uint64) -> np.uint6
     if other == np.uint64(0):
         return _EIGHT
     lowest = (other & (np.uint64(0) - other)) >> np.uint64(7)
+    # `lowest` is 256ⁿ for byte n: the product has byte 7 - n of the constant on top, which is n.
     return (lowest * np.uint64(0x0001020304050607)) >> np.uint64(56)
 
 
@@ -123,6 +125,7 @@ def _four(data: Bytes, at: np.uint64) -> np.uint64:
         if (following >> _SIX) != _TWO:
             return UNUSUAL
         code = code << _SIX | (following & _LOW)
+    # Below are overlong forms, above is no character (RFC 3629 §3).
     return code if np.uint64(0x10000) <= code < np.uint64(0x110000) else UNUSUAL
 
 
@@ -153,6 +156,7 @@ def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
             if data[at + _ONE] != 0x5C or data[at + _TWO] != 0x75:
                 return UNUSUAL, code
             second = _hexadecimal(data, at + _THREE)
+            # `UNUSUAL`, for what are no four digits, lies above that range.
             if second < np.uint64(0xDC00) or second >= np.uint64(0xE000):
                 return UNUSUAL, code
             # Two escapes are one character beyond U+FFFF (RFC 8259 §7).

@@ -61,6 +61,7 @@ def after_value(
             at, depth, objects = _closed(data, at, depth, objects)
             if at == UNUSUAL or depth == 0:
                 return at, flags
+        # In an object a key and its colon come before the next value.
         if objects & _ONE:
             if data[at] != 0x22:
                 return UNUSUAL, flags
@@ -101,6 +102,7 @@ def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
     first = data[at]
     if first == 0x74:
         return _after_word(data, at, 0x72, 0x75, 0x65)
+    # false has five letters: its a is looked at here, the rest as in the words of four.
     if first == 0x66:
         return (
             _after_word(data, at + _ONE, 0x6C, 0x73, 0x65) if data[at + _ONE] == 0x61 else UNUSUAL
@@ -130,6 +132,7 @@ def _after_plain(data: Bytes, at: np.uint64) -> np.uint64:
             at += _ONE
         digits = at
         at = _after_digits(data, at)
+        # 100 digits and e99 stay below 10¹⁹⁹, so that what passes is finite for sure.
         if at == digits or at - digits > np.uint64(_MAX_EXPONENT):
             return UNUSUAL
     return at

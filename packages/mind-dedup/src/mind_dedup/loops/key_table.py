@@ -68,6 +68,7 @@ def find(
         hits = _hits(words, one, tags_alike) | _hits(words, other, tags_alike)
         # Written always and counted if needed: which keys have a hit cannot be foretold.
         maybe[count] = key
+        # A first bucket that ran over is looked at even without a hit: the key may lie behind it.
         count += np.uint64((hits != np.uint64(0)) | (fills[one] >= OVERFLOWN))
     maybe[size] = seen
     found = 0
@@ -78,6 +79,7 @@ def find(
         # A tag of 16 bits is alike by chance for one slot in 65,536: `candidates.has_key` looks at
         # the key itself afterwards.
         found = _note(tags, held, fills, one, tag, place, places, numbers, found)
+        # The bits of a key may name one bucket twice, and its records must not be noted twice.
         if other != one:
             found = _note(tags, held, fills, other, tag, place, places, numbers, found)
         # Overflow goes from the first bucket on to the next that is not full; looking stops there
@@ -85,6 +87,7 @@ def find(
         bucket, looks_on = one, fills[one] >= OVERFLOWN
         while looks_on:
             bucket = bucket + _ONE if bucket + _ONE < buckets else np.uint64(0)
+            # The second bucket may come next in turn, and was looked at already.
             if bucket != other:
                 found = _note(tags, held, fills, bucket, tag, place, places, numbers, found)
             looks_on = (fills[bucket] & _FILL) == BUCKET
@@ -134,6 +137,7 @@ def _note(
     begin = bucket * _SLOTS
     for slot in range(begin, begin + np.uint64(fills[bucket] & _FILL)):
         if tags[slot] == tag:
+            # What is beyond the room is counted all the same: the caller makes more and asks again.
             if found < len(places):
                 places[found] = place
                 numbers[found] = np.int64(held[slot])
@@ -158,10 +162,12 @@ def insert(
             # Marked at the first bucket, which is where a look-up begins.
             fills[one] |= np.uint8(OVERFLOWN)
             bucket = one
+            # Ends, as the table grows before it is full (`key_table.FULL`).
             while (fills[bucket] & _FILL) == BUCKET:
                 bucket = bucket + _ONE if bucket + _ONE < buckets else np.uint64(0)
         slot = bucket * _SLOTS + np.uint64(fills[bucket] & _FILL)
         fills[bucket] += np.uint8(1)
         tags[slot] = np.uint16(keys[place] & np.uint64(0xFFFF))
         held[slot] = np.uint32(records[place])
+    # No answer: returned only so that the loads of `_touched` are not dropped.
     return int(seen)

@@ -94,11 +94,15 @@ def _tokens(
         # FNV-1a over the bytes of a token, and over what lies between two tokens.
         code, width = _decoded(data, at)
         kind = int(kinds[min(code, last)])
+        # A soft hyphen or U+200B does not end a word. Its bytes are hashed all the same, as
+        # passages are compared exactly.
         if inside and kind != _PART_OF_WORD and kind != _INVISIBLE:
             stops[count - 1], words[count - 1] = at, finalize_one(hashed)
             inside, hashed = False, _FIRST
         if kind == _TOKEN or (kind == _PART_OF_WORD and not inside):
             if count > 0:
+                # With a salt, so that bytes between two tokens do not hash like the
+                # same bytes as a token.
                 gaps[count - 1] = finalize_one(hashed ^ _SALT)
             starts[count], hashed = at, _FIRST
             count += 1

@@ -62,6 +62,7 @@ def fill_shingle_sets(
         facts = compare_facts > 0 and found > 0 and has_facts(data, begin, end, found)
         if tokens_per_symbol > 0:
             many = operators(data, begin, end)
+            # Only a text with an operator in so many tokens is taken for mathematics or code.
             if many > 0 and many * tokens_per_symbol >= found:
                 found, salt = symbol_tokens(
                     data, begin, end, kinds, values, symbols, powers, tokens
@@ -132,6 +133,7 @@ def _tokens(
         if kind == _FOUR:  # INVISIBLE
             continue
         inside = kind & _ONE  # PART_OF_WORD
+        # All bits inside of a word, else none: `& mask` begins a new word without a branch.
         mask = np.uint64(0) - inside
         # Written at each character, counted only where a word ends (see above).
         tokens[found] = word & WORD
@@ -167,6 +169,7 @@ def _ascii(
     before = np.uint64(length > np.uint64(0))
     while at < stop and data[at] < 0x80:
         value = values[np.uint64(data[at])]
+        # Nothing of ASCII is invisible, so a value of 0 is a separator's.
         inside = np.uint64(value != np.uint64(0))
         mask = np.uint64(0) - inside
         tokens[found] = word & WORD

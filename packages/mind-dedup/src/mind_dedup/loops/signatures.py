@@ -40,6 +40,7 @@ def fill_band_keys(
     slots = np.uint64(1 << bits)
     shift = np.uint32(32 - bits)
     for text in range(np.uint64(len(offsets) - 1)):
+        # `found` keeps what the text before left: `_densify` writes every slot that stays empty.
         for each in range(slots):
             full[each] = np.uint32(0)
         begin, end = np.uint64(offsets[text]), np.uint64(offsets[text + _ONE])
@@ -65,6 +66,7 @@ def fill_band_keys(
             if rows % 2:
                 total += np.uint64(found[slot]) * factors[rows // 2]
                 slot += _ONE
+            # The low bits of such a sum say little, and the table of keys takes bits of all places.
             keys[at + np.uint64(band)] = finalize_one(total)
     return 0
 

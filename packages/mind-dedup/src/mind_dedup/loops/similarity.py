@@ -41,6 +41,7 @@ def similarity_of(own: Set, other: Set, threshold: float, labels: float, measure
     small, large = min(ours, theirs), max(ours, theirs)
     if small / (ours if measure == _CONTAINMENT else large) < lowest:
         return 0.0
+    # Where one of them has no facts, none can be in common, and kinds are not looked at.
     common, common_facts = _common(own, other, own_facts > 0 and other_facts > 0)
     # Each has a number that the other lacks. Where only one has some more it may still be a cut
     # copy.
@@ -52,6 +53,7 @@ def similarity_of(own: Set, other: Set, threshold: float, labels: float, measure
         return similarity
     if similarity < lowest:
         return 0.0
+    # Either may be the one that was translated.
     if _labels_differ(own, other) or _labels_differ(other, own):
         return similarity
     return 0.0
@@ -97,6 +99,8 @@ def _labels_differ(page: Set, copy: Set) -> bool:
         others = copy_alone[0] + copy_alone[1] + copy_alone[2]
         script = alone[np.int64(kind)]
         foreign = others - copy_alone[np.int64(kind)]
+        # Both must have something alone: else one is a part of the other, and nothing
+        # is translated.
         if script > 0 and foreign > 0 and script >= _PURE * own and foreign >= _PURE * others:
             return True
     return False
@@ -108,6 +112,7 @@ def _alone(own: Set, other: Set) -> tuple[int, int, int]:
     mixed = letters = characters = 0
     other_one = np.uint64(0)
     for one in range(np.uint64(len(own))):
+        # Both are sorted, so the place in the other set only moves on.
         while other_one < np.uint64(len(other)) and other[other_one] < own[one]:
             other_one += np.uint64(1)
         if other_one < np.uint64(len(other)) and other[other_one] == own[one]:

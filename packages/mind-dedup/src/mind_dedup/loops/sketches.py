@@ -45,6 +45,7 @@ def write_sketches(sets: Set, ends: Ends, out: Set, out_ends: Ends) -> int:
         # Some 1.75 bits a shingle, of which about 0.43 are set: 1 - exp(-1 / 1.75).
         words = max(MIN_BITS, shingles + shingles // 4 * 3) // 32
         # Of a short text the set itself is shorter, and exact.
+        # The number of facts has 16 bits, beside the mark: what has more stays a set.
         if HEAD + facts + words >= end - begin or facts >= 0xFFFF:
             for place in range(begin, end):
                 out[at] = sets[place]
@@ -122,6 +123,7 @@ def sketch_similarity(
         # Of n members c are shared, and of the others a share `chance` hits a bit by accident: hits
         # = c + (n - c) chance, solved for c.
         seen = (hits[kind] - chance * sizes[kind]) / max(1.0 - chance, 1e-9)
+        # By chance an estimate is below none, or above what either has.
         common[kind] = min(max(seen, 0.0), min(sizes[kind], theirs[kind]))
         shared += common[kind]
     ours = len(own) - own_facts
@@ -144,6 +146,7 @@ def _is_translated(page: Ends, copy: Ends, common: npt.NDArray[np.float64], kind
     own = page[0] + page[1] + page[2] - common[0] - common[1] - common[2]
     others = copy[0] + copy[1] + copy[2] - common[0] - common[1] - common[2]
     script, foreign = page[kind] - common[kind], others - (copy[kind] - common[kind])
+    # Estimates are no whole numbers: less than half a shingle is none.
     if script <= 0.5 or foreign <= 0.5:
         return False
     return bool(script >= _PURE * own and foreign >= _PURE * others)
@@ -154,4 +157,5 @@ def _bit(member: np.uint32, words: int) -> int:
     """Return the bit of a member among those of so many words."""
     # Mixed again: within a set of one page's shingles the low bits of members are their kinds.
     spread = finalize_one(np.uint64(member)) >> _HALF
+    # `spread` is below 2³², so the upper half of the product is a bit's number: no division.
     return int(spread * np.uint64(32 * words) >> _HALF)

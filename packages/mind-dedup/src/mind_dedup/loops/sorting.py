@@ -90,6 +90,7 @@ def heap_sort(values: npt.NDArray[Any], rows: np.uint64) -> None:
     for back in range(rows // np.uint64(2)):
         _sink(values, rows // np.uint64(2) - _ONE - np.uint64(back), rows)
     for back in range(_ONE, rows):
+        # The greatest of the heap goes behind its end, and the heap gets shorter by it.
         end = rows - np.uint64(back)
         values[0], values[end] = values[end], values[0]
         _sink(values, np.uint64(0), end)

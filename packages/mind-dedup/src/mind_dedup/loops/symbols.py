@@ -36,6 +36,8 @@ def operators(data: Bytes, begin: int, end: int) -> int:
     for at in range(begin, end):
         code = data[at]
         if code >= 0x80:
+            # By their bytes, without decoding: × is C3 97, ÷ C3 B7, ± C2 B1, and U+2200 to U+22FF
+            # are E2 88 80 to E2 8B BF.
             if code == 0xC3:
                 count += int(data[at + 1] == 0x97 or data[at + 1] == 0xB7)
             elif code == 0xC2:
@@ -43,6 +45,7 @@ def operators(data: Bytes, begin: int, end: int) -> int:
             elif code == 0xE2:
                 count += int(0x88 <= data[at + 1] <= 0x8B)
             elif code == 0xEF and data[at + 1] == 0xBC:  # full width
+                # ＋ is EF BC 8B, － is EF BC 8D, and ＜ ＝ ＞ are EF BC 9C to 9E.
                 last = data[at + 2]
                 count += int(last == 0x8B or last == 0x8D or 0x9C <= last <= 0x9E)
             continue
@@ -56,12 +59,14 @@ def operators(data: Bytes, begin: int, end: int) -> int:
             joins = _is_word(before) and _is_word(after)
             # An item of a list begins its line.
             bullet = before == 0x0A and after == 0x20
+            # A sign that is repeated draws a line (----, ****), or is the // of an address.
             rule = before == code or after == code
             if rule and code == 0x2D:  # "--" joins points; a longer run is a rule, " -- " a dash
                 first = at - 1 if before == code else at
                 left = data[first - 1] if first > begin else np.uint8(0x0A)
                 right = data[first + 2] if first + 2 < end else np.uint8(0x0A)
                 rule = left == code or right == code or left <= 0x20 or right <= 0x20
+            # a*b is a product, though it joins two words as a hyphen does.
             count += int(not (joins and code != 0x2A) and not bullet and not rule)
         elif code == 0x7B:  # {, as in TeX's \frac{a} and at the end of a line
             before = data[at - 1] if at > begin else np.uint8(0x0A)
@@ -89,6 +94,8 @@ def _is_word(code: np.uint8) -> bool:
 @kernel
 def code_at(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Return the code point that begins at a place, and the place behind it."""
+    # Texts were checked when they were read (`json_strings`, or Python's str), so that every lead
+    # byte has what has to follow it.
     code = np.uint64(data[at])
     if code < np.uint64(0x80):
         return code, at + _ONE
@@ -126,16 +133,20 @@ def symbol_tokens(
     salt, everything, digits, tex = np.uint64(0), np.uint64(0), False, False
     while at < stop:
         code, at = code_at(data, at)
+        # Tags of emoji flags lie behind the table, whose last entry is a separator's,
+        # and are invisible.
         if code >> np.uint64(7) == np.uint64(0xE0000 >> 7):
             continue
         code = min(code, last)
         kind = np.uint64(kinds[code])
         if kind == _FOUR:
             continue
+        # A word ends before what is no part of it, or where it is as long as a token may be.
         if length > np.uint64(0) and (kind != _ONE or length == _BLOCK):
             tokens[found] = word & WORD
             found += _ONE
             everything += finalize_one(word & WORD)
+            # Numbers and names of one letter (x, n) are what formulas differ in.
             if digits or length == _ONE:
                 salt += finalize_one(word & WORD)
             word, length, digits = np.uint64(0), np.uint64(0), False
@@ -165,6 +176,7 @@ def symbol_tokens(
             salt += finalize_one(word & WORD)
     if found > np.uint64(SHORT_TEX if tex else SHORT):
         salt = np.uint64(0)
+    # TeX writes symbols as words (\alpha, \sum), so there every token is one.
     elif tex:
         salt = everything
     return int(found), salt

@@ -21,6 +21,7 @@ def splits(entries: Sequence[bytes]) -> npt.NDArray[np.int64]:
     offsets = np.zeros(len(entries) + 1, np.int64)
     np.cumsum([len(entry) for entry in entries], out=offsets[1:])
     table = np.full(1 << (2 * len(entries)).bit_length(), -1, np.int32)
+    # An entry of n bytes has n - 1 cuts, so there are fewer splits than bytes.
     rows = np.empty((len(data), 3), np.int64)
     return rows[: find_splits(data, offsets, table, rows)]
 
@@ -30,6 +31,7 @@ def find_splits(data: U8, offsets: I64, table: I32, rows: I64) -> int:
     """Fill an empty table with all entries, then `rows`; return their number."""
     for entry in range(len(offsets) - 1):
         place = place_of(data, offsets[entry], offsets[entry + 1], offsets, table)
+        # Of equal entries the first stays.
         if table[place] < 0:
             table[place] = entry
     count = 0
@@ -55,6 +57,7 @@ def place_of(data: U8, start: int, end: int, offsets: I64, table: I32) -> int:
         mixed = (mixed ^ np.int64(data[i])) * _PRIME
     mask = len(table) - 1
     place: Any = (mixed ^ (mixed >> 32)) & mask
+    # At most half of the places are taken (`splits`): an empty one ends the search.
     while table[place] >= 0:
         first = offsets[table[place]]
         if offsets[table[place] + 1] - first == end - start:

@@ -36,6 +36,8 @@ def merge_dropped(symbols: I32, count: int, pairs: I64, merges: I64, below: int,
         for i in range(count - 1):
             if pairs[i] != NONE:
                 state = state * 48271 % MODULUS
+                # Ranks stand above the symbol; lower, not equal, so that the leftmost
+                # of equal ones stays.
                 if state > below and pairs[i] >> 32 < best >> 32:
                     best, at = pairs[i], i
         if best == NONE:
@@ -50,6 +52,7 @@ def merge_dropped(symbols: I32, count: int, pairs: I64, merges: I64, below: int,
             pairs[at - 1] = pair_value(symbols[at - 1], symbols[at], merges)
         if at + 1 < count:
             pairs[at] = pair_value(symbols[at], symbols[at + 1], merges)
+    # Both in one number: a state has 31 bits, and a count is at most `LONGEST`.
     return state << 16 | count
 
 
@@ -65,6 +68,7 @@ def encode_dropped(
     at: Any = 0
     segment = 0
     for text in range(len(texts)):
+        # A seed for each text: what becomes of it does not depend on those beside it in a batch.
         state: Any = states[text]
         while segment < texts[text]:
             end = segments[segment]
@@ -74,6 +78,8 @@ def encode_dropped(
                 at = end
             while at < end:
                 count: Any = 0
+                # What is longer is merged a stretch at a time, and nothing over the
+                # ends of stretches.
                 while at < end and count < LONGEST:
                     symbol: Any = symbols_of[data[at]] if bytewise else -1
                     length: Any = 1

@@ -37,6 +37,7 @@ class Gpt2Cuts:
         """Return the ends of segments, how many there are up to each text's end, and for each
         segment its id if it is an added token, else -1.
         """
+        # No segment is empty, so there are no more than bytes.
         segments = np.empty(len(data), np.int64)
         texts = np.empty(len(offsets) - 1, np.int64)
         special = np.empty(len(data), np.int32)
@@ -86,6 +87,7 @@ def cut_gpt2(
 def next_cut(data: U8, at: int, end: int, kinds: U8) -> int:
     """Return where the match of the pattern that begins at a place ends."""
     code, length = character(data, at)
+    # The pattern's first alternatives, in small letters only: 'S is no contraction to it.
     if code == _APOSTROPHE:
         contraction = contracted(data, at + 1, end)
         if contraction:

@@ -35,6 +35,7 @@ SHORT = 40
 @kernel
 def pair_value(left: int, right: int, merges: I64) -> int:
     """Return `rank << 32 | merged symbol` of two symbols, or NONE."""
+    # A character without an entry is written in bytes, and merges with nothing.
     if left < 0 or right < 0:
         return NONE
     # Both symbols in one number; the table is open-addressed and at most half full
@@ -130,6 +131,7 @@ def merge_long(symbols: I32, count: int, merges: I64) -> int:
     size = 0
     for i in range(count - 1):
         value = pair_value(symbols[i], symbols[i + 1], merges)
+        # In this order the lowest rank comes first, and of equal ranks the leftmost place.
         if value != NONE:
             size = heap_push(heap, size, (value >> 32) << 32 | i)
     while size:
@@ -230,6 +232,7 @@ def encode_segments(
                 filled += 1
             elif wide and end - start == 6 and data[start] >= 0xE0 and data[start + 3] >= 0xE0:
                 # Two Chinese characters: they merge, or they do not.
+                # Both have entries, as a character without one is a segment of its own.
                 left: Any = symbols_of[character(data, start)[0]]
                 right: Any = symbols_of[character(data, start + 3)[0]]
                 value: Any = pair_value(left, right, merges)

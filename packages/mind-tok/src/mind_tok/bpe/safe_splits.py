@@ -70,6 +70,7 @@ class PairCuts:
         """Return the ends of segments, how many there are up to each text's end, and for each
         segment its id if it is a frozen symbol or a single character with one, else -1.
         """
+        # No segment is empty, so there are no more than bytes.
         segments = np.empty(len(data), np.int64)
         texts = np.empty(len(offsets) - 1, np.int64)
         special = np.empty(len(data), np.int32)
@@ -82,6 +83,7 @@ class PairCuts:
 
 def _bits_of_pairs(first: I32, second: I32) -> npt.NDArray[np.uint8]:
     """Return a table of bits in which the places of all pairs are set."""
+    # A power of two, so that `cut_pairs` finds a place with a mask.
     size = 1 << max(16, (BITS_A_PAIR * len(first)).bit_length())
     bits = np.zeros(size >> 3, np.uint8)
     mixed = first.astype(np.int64) * _FIRST + second.astype(np.int64) * _SECOND
@@ -108,6 +110,7 @@ def cut_pairs(
             code: Any = np.int64(data[at])
             length: Any = 1
             if may_begin[code]:
+                # Ahead of all merges, so a frozen symbol ends the segment before it.
                 found = frozen_at(data, at, end, frozen, frozen_ends)
                 if found >= 0:
                     if at > start:
@@ -150,6 +153,7 @@ def cut_pairs(
 def frozen_at(data: U8, at: int, end: int, frozen: U8, frozen_ends: I64) -> int:
     """Return which frozen symbol stands at a place, the longest first, or -1."""
     start = 0
+    # They are few, and `may_begin` keeps nearly all places away: a walk over them is enough.
     for i in range(len(frozen_ends)):
         length = frozen_ends[i] - start
         if at + length <= end:

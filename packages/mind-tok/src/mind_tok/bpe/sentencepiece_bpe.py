@@ -40,6 +40,7 @@ class SentencePieceBpe:
             for i, piece in enumerate(model.pieces)
             if piece.kind == USER_DEFINED
         ]
+        # For every code point, 4 MB: one load a character, and no look-up can fail.
         symbols = np.full(CODE_POINTS, -1, np.int32)
         for text, i in zip(texts, numbers, strict=True):
             if len(text) == 1:
@@ -71,11 +72,14 @@ def why_not(model: ModelFile) -> str | None:
         return "it changes the text before it is encoded"
     if not model.byte_fallback:
         return "it has no bytes for unknown characters"
+    # Merges go through such entries, and SentencePiece takes them apart again afterwards.
     if any(piece.kind == UNUSED for piece in model.pieces):
         return "it has entries that are not used"
+    # Frozen symbols are looked for in the text as it is, where no ▁ stands for a space.
     if any(SPACE in piece.text for piece in model.pieces if piece.kind == USER_DEFINED):
         return "a user-defined symbol holds a space"
     texts = [piece.text for piece in model.pieces if piece.kind == NORMAL]
+    # Merges start from characters: an entry with one that is none could not be put together.
     if len(set(texts)) != len(texts) or not set("".join(texts)) <= set(texts):
         return "a character of an entry has no entry itself"
     return None

@@ -59,6 +59,7 @@ class Merges:
 
         `seeds`, (texts,), are from 1 to 2³¹ - 2.
         """
+        # Without a cache, so with no room for what one writes in advance.
         out = np.empty(len(data) + len(texts), np.int32)
         ends = np.empty(len(texts), np.int64)
         encode_dropped(

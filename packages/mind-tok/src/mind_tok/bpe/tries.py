@@ -53,6 +53,7 @@ def fill_trie(steps: I64, targets: I32, keys: I64, nodes: I32) -> None:
     for i in range(len(steps)):
         mixed = steps[i] * MIX
         at = (mixed ^ (mixed >> 29)) & mask
+        # Each step is there once, so no key is compared.
         while keys[at] != -1:
             at = (at + 1) & mask
         keys[at], nodes[at] = steps[i], targets[i]
@@ -73,6 +74,7 @@ def longest_in_trie(
         place = (mixed ^ (mixed >> 29)) & mask
         while keys[place] != -1 and keys[place] != key:
             place = (place + 1) & mask
+        # No string goes on with this byte.
         if keys[place] == -1:
             break
         node = nodes[place]

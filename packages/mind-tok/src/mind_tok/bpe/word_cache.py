@@ -85,6 +85,7 @@ def bring_to_front(lines: I64, line: int, first: int, second: int) -> int:
 @kernel
 def keep_short(lines: I64, line: int, out: I32, start: int, end: int) -> None:
     """Put the ids of a segment, `out[start:end]`, in front of its line."""
+    # With 0 all ids are -1: the key stays, and says that the ids are in the table for longer ones.
     count = end - start if end - start <= MAX_SHORT_IDS else 0
     # Four ids in two words: fewer loads, and a line of 64 bytes holds two segments.
     none = np.int64(-1)
@@ -129,6 +130,7 @@ def find_long(data: U8, start: int, end: int, places: I64) -> int:
     if places[at, 0] == head and places[at, 1] == middle and places[at, 2] == tail:
         return at  # type: ignore[no-any-return]
     if places[at + 1, 0] == head and places[at + 1, 1] == middle and places[at + 1, 2] == tail:
+        # Found in the second place: the two change places, so that what falls out is the older one.
         for i in range(LONG_WORDS):
             places[at, i], places[at + 1, i] = places[at + 1, i], places[at, i]
         return at  # type: ignore[no-any-return]
