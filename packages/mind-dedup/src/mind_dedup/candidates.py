@@ -92,6 +92,7 @@ def verify_candidates(case: CandidateBatch) -> Decisions:
     verdicts = Decisions.none(rows, keys)
     sharing, group = _groups(case.keys)
     if not case.within:
+        # No key is shared then, so no row is a candidate for a later one.
         sharing = sharing[:0]
     edges = np.arange(rows + 1)
     # Scratch of the loop by candidate: kept records first, then the rows of this batch.
@@ -140,6 +141,7 @@ def have_keys(
 
 def _groups(keys: Hashes) -> tuple[IntArray, IntArray]:
     """Return the places of keys that occur more than once, and of each place its first like it."""
+    # A power of two, more than twice the keys: the loop masks and probes.
     size = 1 << max(int(2 * len(keys)).bit_length(), 4)
     first, places = np.empty(len(keys), np.int64), np.empty(len(keys) + 1, np.int64)
     several = np.zeros(len(keys), np.bool_)

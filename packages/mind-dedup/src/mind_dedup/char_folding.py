@@ -72,6 +72,7 @@ class Tables(NamedTuple):
 def tables() -> Tables:
     """Build the tables once a process; takes two hundredths of a second."""
     kinds, folded, _ = _characters()
+    # A copy, as `_characters` keeps what it returned.
     kinds = kinds.copy()
     kinds[_IDEOGRAPHS.start : _IDEOGRAPHS.stop] = TOKEN
     for span in _WITHOUT_SPACES:
@@ -105,6 +106,7 @@ def _marks() -> Bytes:
 def _symbols() -> Hashes:
     """Return the hash values of symbols, each folded to its plain form."""
     found = np.zeros(TABLE_SIZE, np.uint64)
+    # Where symbols are: to ask of every character would take several times as long.
     for begin, end in ((0x20, 0x2C00), (0xFE00, 0x10000), (0x1D400, 0x1F000)):
         for code in range(begin, end):
             # The true minus sign and the hyphen are one operator.
@@ -155,6 +157,7 @@ def _characters() -> tuple[Bytes, Hashes, Bytes]:
             elif kind in ("Mn", "Mc") or character.isalnum():
                 kinds[code] = PART_OF_WORD
                 fold = character if plain else normalize("NFKC", character).casefold()
+                # A ligature (ﬁ) folds to several characters, and stays what it is.
                 if len(fold) == 1:
                     folded[code] = ord(fold)
     return kinds, folded, composing
@@ -162,6 +165,8 @@ def _characters() -> tuple[Bytes, Hashes, Bytes]:
 
 def nfc(text: str) -> str:
     """Return the text in composed form (NFC), so that é is one character however it was typed."""
+    # Most texts are: to look is much quicker than to make a copy, and the caller sees by `is` that
+    # nothing changed.
     if text.isascii() or unicodedata.is_normalized("NFC", text):
         return text
     return unicodedata.normalize("NFC", text)

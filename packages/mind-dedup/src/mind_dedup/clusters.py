@@ -57,6 +57,7 @@ class ClusterTable:
         """Write the table: the clusters in the order of their kept records, those first."""
         numbers = np.frombuffer(self._numbers, np.int64) if self._numbers else np.zeros(0, np.int64)
         with open_output(self.path) as output:
+            # Members lie on disk in the order of reading, which stays the order within a cluster.
             for place in np.argsort(numbers, kind="stable").tolist():
                 self._file.seek(self._offsets[place])
                 output.write(self._file.read(self._offsets[place + 1] - self._offsets[place]))
@@ -74,6 +75,7 @@ class Sizes:
     def add(self, number: int, own_id: bytes) -> None:
         """Count a record that was removed for a kept one; its id is JSON."""
         self.removed[number] = size = self.removed.get(number, 0) + 1
+        # Ids of clusters that the guard may name; of all others they would take memory for nothing.
         if size >= self.max_size:
             examples = self.examples.setdefault(number, [])
             if len(examples) < 3:

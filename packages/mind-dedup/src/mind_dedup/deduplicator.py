@@ -99,6 +99,7 @@ class Deduplicator:
             entered = keep[rows] & ~verdicts.crowded
             self.store.add(prints, keep, entered)
             keys, records = prints.keys[entered], row_numbers[rows[entered]]
+        # Records that are compared with an index alone are no candidates for each other.
         if self.within:
             index.add(keys, records)
         return matches
@@ -142,6 +143,7 @@ class Deduplicator:
         for row, partner, similarity, same in zip(
             *(column.tolist() for column in (*columns, same_text)), strict=True
         ):
+            # Known records come first in the numbers of candidates, then the rows of this batch.
             if partner < len(unique):
                 number = int(unique[partner])
                 kept_id = self.store.id_of(number)
@@ -150,6 +152,7 @@ class Deduplicator:
                 kept_id = prints.ids[partner - len(unique)]
             measured = None if self.reason is not None or similarity == -1.0 else similarity
             reason = self.reason or (EXACT if same else NEAR)
+            # Below the threshold only labels in another script make a copy (`labels`).
             if measured is not None and measured < self.threshold:
                 reason = TRANSLATED
             matches[row] = Match(number, kept_id, reason, measured)
@@ -158,6 +161,7 @@ class Deduplicator:
 
 def _distinct(numbers: IntArray, size: int) -> tuple[IntArray, IntArray]:
     """Return the distinct numbers below `size`, ascending, and for each number its place there."""
+    # Few matches of many records: sorting them is less than a flag for each record.
     if 4 * len(numbers) < size:
         unique, places = np.unique(numbers, return_inverse=True)
         return unique, places

@@ -60,6 +60,7 @@ class Guard:
         over = [
             (name, source)
             for name, source in sources.items()
+            # Of a few records a large share may go by chance.
             if source.records >= self.min_documents and source.share > self.max_removed
         ]
         large = (
@@ -73,6 +74,7 @@ class Guard:
         large = [cluster for cluster in large if cluster[0] > self.max_cluster]
         if not over and not large:
             return
+        # The name last, so that a message is the same in every run.
         over.sort(key=lambda item: (-item[1].share, -item[1].records, item[0]))
         told = [_told(name, source) for name, source in over[:_NAMED]]
         if len(over) > _NAMED:

@@ -43,12 +43,14 @@ def open_index(folder: Path, plan: DedupConfig, store: Store) -> int:
 
     Raises `MindError` with a hint for what is no index, is damaged, or was made with other keys.
     """
+    # The scheme first: with other keys nothing would be found, and nothing would say so.
     manifest = read_index_manifest(folder, plan)
     before = len(store)
     with as_written(folder, "make the index again from its records, or take another one"):
         for block in segments_of(folder, manifest):
             store.attach(block)
         found = len(store) - before
+        # Each segment agrees with its own checksum; a segment that the manifest lost is seen here.
         if found != manifest["records"]:
             raise _damaged(folder, f"{found:,} records, the manifest says {manifest['records']:,}")
     return found
@@ -88,8 +90,10 @@ def append_to_index(folder: Path, plan: DedupConfig, store: Store, first: int) -
         manifest = read_index_manifest(folder, plan)
     added = len(store) - first
     if added:
+        # As the index holds sets already, not as this plan would: one index has one kind of them.
         blocks = (for_index(block, manifest["sets"]) for block in store.blocks(first))
         add_segment(folder, manifest, blocks, added)
+    # Last: until it is replaced, the segment is a file that nothing names.
     write_json(folder / MANIFEST, manifest)
 
 
@@ -98,6 +102,7 @@ def add_segment(
 ) -> None:
     """Write blocks as a segment, and name it in a manifest, which is not written yet."""
     name = f"segment-{manifest['next']:06}.mdx"
+    # A file that counts must never be written over; `next` is only as good as the manifest.
     if any(segment["file"] == name for segment in manifest["segments"]):
         raise _damaged(folder / MANIFEST, f"its next segment, {name}, is one that it names")
     manifest["next"] += 1
@@ -116,6 +121,7 @@ def any_manifest(folder: Path) -> dict[str, Any]:
             hint="make it again from its records with this version",
         )
     kinds = {"scheme": str, "sets": str, "next": int, "records": int, "segments": list}
+    # `is`, as a JSON true is an int to isinstance.
     wrong = [name for name, kind in kinds.items() if type(manifest.get(name)) is not kind]
     if wrong or manifest["sets"] not in SETS:
         raise _damaged(folder / MANIFEST, f"it does not say {' and '.join(wrong or ['sets'])}")
@@ -162,6 +168,7 @@ def check_free(folder: Path) -> None:
     if not folder.exists() or (folder / MANIFEST).exists():
         return
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else ["a file"]
+    # A first run that was killed leaves a segment and the lock, and may be done again.
     if any(not name.startswith(("segment-", ".")) for name in names):
         raise MindError(
             f"{folder} exists and is no index",
@@ -181,6 +188,7 @@ def _write(path: Path, scheme: str, blocks: Iterator[RecordBlock]) -> tuple[int,
             directory.append([[c.offset, c.length, c.dtype.str] for c in remote])
         begin = hashed.tell()
         hashed.write(orjson.dumps({"scheme": scheme, "blocks": directory}))
+        # Over all but the tail, which holds it.
         checksum = hashed.digest.intdigest()
         file.write(_TAIL.pack(begin, checksum, _END))
         return file.tell(), f"{checksum:016x}"
@@ -207,6 +215,7 @@ def _read(path: Path, segment: Mapping[str, Any]) -> Iterator[RecordBlock]:
     except OSError as error:
         raise _damaged(path, error.strerror) from None
     size = path.stat().st_size
+    # What was cut is seen by its size, before gigabytes are read.
     if size != segment["bytes"] or size < len(_MAGIC) + _TAIL.size:
         raise _damaged(path, f"{size:,} bytes, the manifest says {segment['bytes']:,}")
     if file.read(len(_MAGIC)) != _MAGIC:
@@ -219,6 +228,7 @@ def _read(path: Path, segment: Mapping[str, Any]) -> Iterator[RecordBlock]:
     while left and (data := file.read(min(left, _AT_ONCE))):
         digest.update(data)
         left -= len(data)
+    # The checksum of the manifest too, so that a whole segment of another index is no substitute.
     if end != _END or digest.intdigest() != checksum or f"{checksum:016x}" != segment["checksum"]:
         raise _damaged(path, "its checksum is another")
     try:

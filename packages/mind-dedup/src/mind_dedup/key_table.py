@@ -85,6 +85,8 @@ class KeyTable:
     def add(self, keys: Hashes, records: IntArray) -> None:
         """Enter one key of one record at each place; the records are in the store already."""
         size = self._size + len(keys)
+        # The records are in the store already, so a table that is made anew takes these keys from
+        # there, and they are not entered twice.
         if size > FULL * len(self._tags):
             self._build(size)
         else:
@@ -93,9 +95,11 @@ class KeyTable:
 
     def _enter(self, keys: Hashes, records: IntArray) -> None:
         words = self._tags.view(np.uint64)
+        # Numbers from the base on fit into 32 bits.
         insert(self._tags, words, self._numbers, self._fills, keys, records - self._base)
 
     def _make(self, slots: int) -> None:
+        # Whole pages: a key's buckets are found by its page.
         slots = -(-slots // PAGE) * PAGE
         if slots > MAX_SLOTS:
             raise MindError(
@@ -113,6 +117,8 @@ class KeyTable:
             # The old arrays go before the new ones come: the two never lie beside each other.
             self._tags, self._numbers = np.zeros(0, np.uint16), np.zeros(0, np.uint32)
             foreseen = int(self.foreseen / FULL)
+            # What is foreseen is a guess from what was read so far: it never more than
+            # doubles a large table.
             ahead = max(min(int(AMPLE * foreseen), SMALL), min(int(SURELY * foreseen), 2 * slots))
             min_slots = int(size / FULL) + 1
             self._make(max(min(max(int(slots * step), ahead), MAX_SLOTS), min_slots))

@@ -45,6 +45,7 @@ def windows_of(texts: Sequence[str], size: int) -> Windows:
     data, offsets = pack(texts)
     longest = int(np.diff(offsets).max(initial=0)) + 1
     room = len(data) + 1
+    # A token has a byte at least, so a text has no more tokens than bytes, and no more runs.
     starts, stops = np.empty(longest, np.int64), np.empty(longest, np.int64)
     words, gaps = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
     hashes, checks = np.empty(room, np.uint64), np.empty(room, np.uint64)
@@ -61,6 +62,7 @@ def windows_of(texts: Sequence[str], size: int) -> Windows:
 
 def by_part(hashes: Hashes) -> tuple[Hashes, IntArray]:
     """Return hashes in the order of their parts, and where each part ends."""
+    # The upper eight bits make 256 parts; hashes are mixed, so these are of about one size.
     parts = (hashes >> np.uint64(56)).astype(np.uint8)
     order = np.argsort(parts, kind="stable")
     return hashes[order], np.cumsum(np.bincount(parts, minlength=PARTS))
@@ -91,6 +93,7 @@ class WaitingHashes:
         for part in range(PARTS):
             hashes = self._part(part)
             hashes.sort()
+            # Cut to the length, as for no hash at all there is no edge either.
             edges = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
             counts = np.diff(np.append(edges, len(hashes)))
             found.append(hashes[edges[counts >= copies]])
@@ -103,6 +106,7 @@ class WaitingHashes:
             if size := int(ends[part]) - first:
                 self._file.seek(begin + 8 * first)
                 pieces.append(self._file.read(8 * size))
+        # A copy, as what is read from bytes cannot be sorted in place.
         return np.frombuffer(b"".join(pieces), np.uint64).copy()
 
 
@@ -119,6 +123,7 @@ class RepeatedHashes:
         """Return the places of those that repeat, ascending, and which repeated one each is."""
         maybe = np.flatnonzero(self._bits[hashes & self._mask])
         numbers = np.searchsorted(self.hashes, hashes[maybe])
+        # Greater than all: searchsorted gives the end, which is no place.
         real = numbers < len(self.hashes)
         real[real] = self.hashes[numbers[real]] == hashes[maybe[real]]
         return maybe[real], numbers[real]
@@ -128,6 +133,7 @@ def joined(firsts: IntArray, lasts: IntArray) -> list[tuple[int, int, int]]:
     """Return the spans that runs cover, in order, each with the place of its first run."""
     spans: list[tuple[int, int, int]] = []
     for place, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
+        # Runs that touch are one passage, too: it goes in one piece.
         if spans and first <= spans[-1][1]:
             begin, end, own = spans[-1]
             spans[-1] = (begin, max(end, last), own)

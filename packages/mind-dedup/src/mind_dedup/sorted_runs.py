@@ -75,6 +75,7 @@ class SortedRuns:
         places: list[IntArray] = [np.zeros(0, np.int64)]
         found: list[IntArray] = [np.zeros(0, np.int64)]
         for run_keys, run_numbers, first_number in self.runs:
+            # Pieces of 2 MiB of keys: a run is never whole in memory.
             for begin in range(0, len(run_keys), _PIECE):
                 held = run_keys[begin : begin + _PIECE]
                 low = int(np.searchsorted(wanted, held[0]))
@@ -83,6 +84,7 @@ class SortedRuns:
                 counts = np.searchsorted(held, wanted[low:high], side="right") - first
                 if not counts.any():
                     continue
+                # 0, 1, … within the entries of each wanted key: `first` is where they begin.
                 steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
                 numbers = run_numbers[begin : begin + _PIECE].astype(np.int64) + first_number
                 places.append(np.repeat(order[low:high], counts))
@@ -113,6 +115,7 @@ class TieredIndex:
     def find(self, keys: Hashes) -> tuple[IntArray, IntArray]:
         """Return places and numbers for the next keys of the chunk."""
         places, numbers = self._table.find(keys)
+        # `prepare` was given the chunk as a whole: these keys are its next ones.
         low, high = np.searchsorted(self._ready[0], [self._at, self._at + len(keys)])
         place = np.concatenate((self._ready[0][low:high] - self._at, places))
         number = np.concatenate((self._ready[1][low:high], numbers))
@@ -130,6 +133,7 @@ class TieredIndex:
             self._write_runs()
 
     def _write_runs(self) -> None:
+        # Before the new columns: a table and what is sorted would be twice the share.
         self._table = None
         keys: list[Hashes] = []
         numbers: list[IntArray] = []
@@ -137,6 +141,7 @@ class TieredIndex:
         for block_keys, block_numbers in self.store.keys_of_records(self._first):
             keys.append(block_keys)
             numbers.append(block_numbers)
+            # 16 bytes for a key and its number, as many laid end to end, and 8 for their order.
             size += 40 * len(block_keys)
             if size >= self.max_bytes:
                 self.runs.write(np.concatenate(keys), np.concatenate(numbers))
@@ -169,6 +174,7 @@ class ChunkedDeduplicator:
         """Yield parts of the rows with their prints, each decided before the next is asked for."""
         step = max(self.memory // 4 // _BYTES_PER_ROW, 1)
         for chunk in in_parts(rows, step):
+            # Before the first run all keys are in the table.
             if self.index.runs.runs:
                 parts = in_parts(chunk, _ROWS_AT_ONCE)
                 keys = [prints_of(part).keys for part in parts]

@@ -49,9 +49,11 @@ class Remote:
         width = self.dtype.itemsize
         size = (end - begin) * width
         try:
+            # pread has no position in common: columns of one file are read in any order.
             data = os.pread(self.file.fileno(), size, self.offset + begin * width)
         except (OSError, ValueError) as error:
             raise _unreadable(self.file, error) from None
+        # A file that got shorter would else give an array of fewer values than were asked for.
         if len(data) != size:
             raise _unreadable(self.file, "it was cut while it was in use")
         return np.frombuffer(data, self.dtype)
@@ -160,6 +162,7 @@ class Store:
 
     def gather(self, numbers: Sequence[int]) -> StoredRecords:
         """Return the keys and sets of kept records."""
+        # Without any there may be no block to take the type of the sets from.
         if not numbers:
             empty = np.zeros(0, np.int64)
             return StoredRecords(empty.view(np.uint64), empty, np.zeros(0, np.uint32), empty)
@@ -198,6 +201,7 @@ class Store:
             np.concatenate, zip(*parts, strict=True)
         )
         data, ends = ids.tobytes(), np.cumsum(id_sizes).tolist()
+        # Not strict: the first list has one more, the end of the last.
         names = [data[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
         return StoredRecords(keys, np.cumsum(key_sizes), sets, np.cumsum(set_sizes)), names
 
@@ -236,6 +240,7 @@ class Store:
         """Write the oldest blocks to disk until the others fit."""
         while self._held > self.memory and self._oldest_held < len(self._blocks):
             block = self._blocks[self._oldest_held]
+            # Blocks of an index lie on disk already.
             if not isinstance(block.keys, Remote):
                 if self._file is None:
                     self._file = tempfile.TemporaryFile(prefix="mind-dedup-")  # noqa: SIM115
@@ -283,6 +288,7 @@ def _rows_of(column: Column, ends: Column, low: int, high: int) -> list[npt.NDAr
     """Return what some neighbouring rows have in a column, and how much each of them has."""
     edges = np.asarray(ends[max(low - 1, 0) : high], np.int64)
     if not low:
+        # Ends only: row 0 begins where nothing says it.
         edges = np.concatenate((np.zeros(1, np.int64), edges))
     return [np.asarray(column[int(edges[0]) : int(edges[-1])]), np.diff(edges)]
 

@@ -49,6 +49,8 @@ class TwoPass:
 
     def __post_init__(self) -> None:
         plan = self.tally.plan
+        # With no other order than that of reading, records are decided as they come,
+        # and no prints wait.
         self.at_once = plan.streams and self.chunked is None
         self.pending = Store(plan.memory // 4 if plan.memory else 1 << 62)
         self.scores = array("d")
@@ -96,6 +98,7 @@ class TwoPass:
         """Decide what is not decided yet."""
         if not self.at_once:
             if self.scores:
+                # The highest score first; of equal ones the record that came first.
                 rows = np.argsort(-np.frombuffer(self.scores, np.float64), kind="stable")
             else:
                 rows = np.arange(len(self.pending))
@@ -128,6 +131,7 @@ class TwoPass:
                 marked(outcome, line, plan, "", notes)
             else:
                 outcome.kept.append(line + b"\n")
+            # The size is known only now: in the first pass a cluster may still grow.
             if self.table is not None and size > 1:
                 record = orjson.loads(line)
                 self.table.add(number, self.member(record, self._text(record), row, number, size))
@@ -188,11 +192,13 @@ class TwoPass:
         if missing > 0:
             self._numbers.extend([-1] * missing)
             self._similarities.extend([-1.0] * missing)
+            # 0 is the reason "": a record that stays.
             self._reasons.extend(bytes(missing))
         for place, (row, match) in enumerate(zip(rows, decider.decide(prints), strict=True)):
             self.tally.note_in_pool(row, match)
             if match is None:
                 self._numbers[row] = number
+                # In the order of keeping, which is that of the numbers, not of the rows.
                 self.tally.positions.keep((self._at[row],))
                 number += 1
                 continue
@@ -206,6 +212,7 @@ class TwoPass:
 
     def _prints(self, rows: tuple[int, ...]) -> Fingerprints:
         """Return the waiting prints of some rows."""
+        # Without a policy rows are neighbours, and one read gives what lies side by side on disk.
         if len(rows) == rows[-1] - rows[0] + 1 and self.tally.plan.streams:
             known, ids = self.pending.stretch(rows[0], rows[-1] + 1)
         else:

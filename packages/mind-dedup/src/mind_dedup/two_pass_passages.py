@@ -97,6 +97,7 @@ class PassageFinder:
         lines = [line for _, line in batch.lines()]
         windows = windows_of([orjson.loads(line)["text"] for line in lines], self.size)
         places, numbers = self.repeated.find(windows.hashes)
+        # Right, as texts without a run end where the one before does.
         rows = np.searchsorted(windows.row_ends, places, side="right")
         columns = (windows.checks[places], windows.firsts[places], windows.lasts[places])
         outcome.payload = FoundPassages(lines, rows, numbers, *columns)
@@ -163,12 +164,15 @@ class TwoPassPassages:
     def _spans(self, found: FoundPassages, part: slice) -> list[tuple[int, int, int]]:
         """Return the bytes of a text that go, with the record that had each passage first."""
         numbers, checks = found.numbers[part], found.checks[part]
+        # Of each repeated run where it is first in this text: there it has its owner,
+        # if none had it.
         places, here = np.unique(numbers, return_index=True)
         is_new = self._owners[places] < 0
         is_first = np.zeros(len(numbers), np.bool_)
         is_first[here[is_new]] = True
         self._checks[places[is_new]] = checks[here[is_new]]
         self._owners[places[is_new]] = self._row
+        # Another text of the same 64 bits by accident: the second hash says so, and it stays.
         goes = checks == self._checks[numbers]
         if self.tally.plan.units.first:
             goes &= ~is_first
@@ -187,6 +191,8 @@ class TwoPassPassages:
             first, last = cut_of(text, begin, end, data)
             is_own = owner == self._row and not self.tally.plan.units.first
             match = Match(owner, self._id_of(owner), REPEATED if is_own else REASON, None)
+            # `cut_of` takes along what is no letter or digit, even an accent with which the next
+            # span begins: no character goes twice.
             found.append(((max(first, at), last), match))
             at = last
         source = list(self._source_numbers)[self._source_of[self._row]]
