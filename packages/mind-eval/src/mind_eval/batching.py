@@ -133,6 +133,7 @@ def plan(
 
 def shares(units: Sequence[PrefixBatch], ranks: int) -> list[list[PrefixBatch]]:
     """Cut units, in their order, into one run of about equal cost for each rank."""
+    # Runs and not every n-th unit: neighbours share a prefix, which a rank then reads once.
     total, done = sum(unit.cost for unit in units), 0
     parts: list[list[PrefixBatch]] = [[] for _ in range(ranks)]
     for unit in units:
@@ -159,8 +160,11 @@ def _rows(sequences: Sequence[ScoredSequence], share: bool) -> list[ContextGroup
         by_context.setdefault(context, {}).setdefault(tail, []).append(index)
     rows = []
     for context, tails in by_context.items():
+        # An empty tail is an answer of one token: the context's last state predicts it, nothing
+        # more is read, so it never needs a row or branch of its own.
         row = ContextGroup(context, (), tails.pop((), []))
         row.branches = tails
+        # What branches spare is the context, once for every tail after the first.
         saved = len(context) * (len(tails) - 1)
         if share and len(context) >= MIN_CONTEXT and saved >= MIN_SAVED:
             rows.append(row)
@@ -176,6 +180,7 @@ def _cut(row: ContextGroup) -> list[ContextGroup]:
     rows = [
         ContextGroup(row.context, tail, list(members)) for tail, members in row.branches.items()
     ]
+    # Any row of this context predicts these; the first is as good as another.
     rows[0].members += row.members
     return rows
 
@@ -196,6 +201,8 @@ def _bounded(
         context = len(row.context) - start
         if not row.branches:
             bounded.append(row)
+        # Half: beside such a context a tree has room for few branches, and the next tree would read
+        # the context again.
         elif context > max_width // 2:
             deep.append(row)
         else:
@@ -220,6 +227,7 @@ def _trees(row: ContextGroup, context: int, max_width: int) -> Iterator[ContextG
 
 def _plain(tree: ContextGroup) -> ContextGroup:
     """Read a branch that has no other beside it in its row."""
+    # A single branch is the context gone on: as a plain row it needs no mask.
     return _cut(tree)[0] if len(tree.branches) == 1 else tree
 
 
@@ -229,6 +237,7 @@ def _groups(
     """Group rows by the prefix that is worth a pass of its own; the rest have none."""
     # Sorted by tokens, rows that begin alike stand together.
     rows = sorted(rows, key=lambda row: row.read)
+    # One row shares with nobody; without sharing there are no prefixes to look for.
     if not share or len(rows) < 2:
         return [((), rows)] if rows else []
     found: list[tuple[Ids, list[ContextGroup]]] = []
@@ -236,6 +245,7 @@ def _groups(
     # The last token of a context is read in its row: its hidden state predicts.
     limits = [len(row.context) - 1 for row in rows]
     for low, high, length in prefix_groups([row.read for row in rows], limits, min_saved):
+        # Length 0 is the root of the tree: rows that have nothing in common worth a pass.
         if length:
             found.append((rows[low].context[:length], rows[low:high]))
         else:

@@ -48,6 +48,7 @@ def compare(folders: Sequence[Path]) -> list[dict[str, Any]]:
             "these scores share no task and no language",
             hint="run both with the same --suite and --heldout",
         )
+    # Holm over everything that is told at once: all tasks, metrics and runs beside the first.
     for row, p in zip(
         [row for row in rows if "p" in row],
         holm([row["p"] for row in rows if "p" in row]),
@@ -114,6 +115,8 @@ def _item_rows(a: Mapping[str, Record], b: Mapping[str, Record]) -> list[dict[st
     """
     shared: dict[str, list[str]] = {}
     for key, item in a.items():
+        # Ids are numbers in many data sets: after an edit of the data the same one is another
+        # question.
         if key in b and b[key]["doc_hash"] == item["doc_hash"]:
             shared.setdefault(item["task"], []).append(key)
     sizes = [Counter(item["task"] for item in side.values()) for side in (a, b)]
@@ -170,6 +173,7 @@ def _graded_row(
         "unpaired": list(unpaired),
         "p": p,
         "interval": [difference - Z_LEVEL * error, difference + Z_LEVEL * error],
+        # All differences are one number: there is no spread to tell a power from.
         "detectable": (Z_LEVEL + Z_POWER) * error if error else None,
         "other_prompts": sum(
             x["prompt_hash"] != y["prompt_hash"] for x, y in zip(a, b, strict=True)
@@ -182,6 +186,7 @@ def _headlines(
 ) -> dict[str, Any]:
     """Give both headlines where they are no mean over the items compared, but over subjects."""
     found = [scores.get("headlines", {}).get(row["what"], {}) for scores in (a, b)]
+    # A run without a headline here has no `average`, so its `metric` is not looked up.
     if any(one.get("average") != "subjects" or one["metric"] != row["metric"] for one in found):
         return {}
     values = [one["value"] for one in found]
@@ -193,6 +198,7 @@ def _heldout_rows(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, 
     rows = []
     for language in sorted(held_a.keys() & held_b.keys()):
         one, two = held_a[language]["bits_per_byte"], held_b[language]["bits_per_byte"]
+        # Texts are not kept, so equal counts stand for equal texts.
         alike = all(held_a[language][n] == held_b[language][n] for n in ("documents", "bytes"))
         if one is not None and two is not None:
             rows.append(

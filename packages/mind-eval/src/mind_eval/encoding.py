@@ -30,6 +30,8 @@ class PromptEncoder:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.merged = self.cut = self.windowed = 0
+        # One context comes once for each of its choices, and once more to see whether it fits. The
+        # bound keeps long prompts from filling the memory.
         self._plain = lru_cache(maxsize=512)(lambda text: tuple(model.tokenizer.encode(text)))
         turns = model.chat.encode if model.chat else None
         self._turns = None if turns is None else lru_cache(maxsize=512)(turns)
@@ -39,6 +41,8 @@ class PromptEncoder:
         if self._turns is None or not isinstance(text, ChatPrompt):
             return self._plain(text)
         tail = tuple(self.model.plain_ids(text.tail)) if text.tail else ()
+        # The tail goes on in the model's own turn (what its answer begins with, or the answer
+        # itself), so it gets no first token.
         return (*self._turns(text.messages), *tail)
 
     def counts(self) -> dict[str, int]:
@@ -54,6 +58,7 @@ class PromptEncoder:
 
         With `limit` the answer is still to be written, in at most so many tokens.
         """
+        # With an answer to score: of n tokens n - 1 are read, so one more than the context fits.
         return len(self.encode(text)) <= self.model.context + (
             1 if not limit else -self.room(limit)
         )
@@ -72,11 +77,15 @@ class PromptEncoder:
             start = self.encode(context)  # the answer is a text of its own, as in training
             return start, self.encode(context + continuation)[len(start) :]
         spaces = len(context) - len(context.rstrip())
+        # As lm-eval does: most vocabularies hold " word" with its space, which a context that ends
+        # in a space would split.
         if spaces:
             context, continuation = context[:-spaces], context[-spaces:] + continuation
         if not context:
             return self._alone(continuation)
         whole, start = self.encode(context + continuation), self.encode(context)
+        # By number, not by text: a merge over the boundary can change the context's own last token,
+        # and lm-eval scores what stands after as many tokens all the same.
         return start, whole[len(start) :]
 
     def _alone(self, text: str) -> tuple[Ids, Ids]:
@@ -96,6 +105,8 @@ class PromptEncoder:
         if not continuation and texts[1]:
             self.merged += 1
             whole = self.encode("".join(texts))
+            # The answer melted into the last token of the context, as with "1" after "10" where
+            # "101" is one token: that token is scored.
             context, continuation = whole[:-1], whole[-1:]
         if not continuation:
             raise MindError(f"an empty answer cannot be scored, after {texts[0][-80:]!r}")
@@ -103,11 +114,13 @@ class PromptEncoder:
         longest = self.model.context
         width = longest + 1
         if len(continuation) <= longest:
+            # The last token is only predicted, so `context` + 1 tokens lose nothing.
             self.cut += len(tokens) > width
             return [ScoredSequence(tokens[-width:], len(continuation))]
         self.windowed += 1
         found, done = [], len(tokens) - len(continuation)
         while done < len(tokens):
+            # Every window predicts what is new and reads half a context before it.
             stop = min(len(tokens), done + width - longest // 2)
             found.append(ScoredSequence(tokens[max(0, stop - width) : stop], stop - done))
             done = stop

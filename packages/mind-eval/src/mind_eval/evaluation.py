@@ -102,10 +102,15 @@ def run_benchmark(
 
     `note` hears of the items, and of those without an answer, before they are scored.
     """
+    # Only a model on this machine has an encoder: of a server neither the tokenizer nor the context
+    # is known, so no example is ever dropped there to make a prompt fit.
     fits = engine.encoder.fits if hasattr(engine, "encoder") else None
     builder, spec, bad = opened.builder, opened.spec, opened.data.bad
     items = builder.build(fits, limit, bad.append if keep_going else None)
+    # All items of a benchmark are held until they are scored. Their prompts repeat the examples
+    # item by item, so that is the text that would fill the memory.
     keyed = [drop_prompt_text(one) for one in engine.ask(spec, items)]
+    # Every rank has to arrive here, as gathering is one call of all; only the first goes on.
     if engine.collect():
         reasons = [engine.unanswered(one) for one in keyed]
         lost = [
@@ -113,9 +118,11 @@ def run_benchmark(
             for one, why in zip(keyed, reasons, strict=True)
             if why
         ]
+        # Before scoring, which copies what is bad and refused into the result.
         set_aside(opened, lost, outcome)
         keyed = [one for one, why in zip(keyed, reasons, strict=True) if why is None]
         note(keyed, lost)
+        # From here on `keyed` are items with an answer only, so a lookup in the log cannot fail.
         texts = spec.kind == GENERATE_UNTIL
         answers = [[engine.text(one)] if texts else engine.answers(one) for one in keyed]
         score_benchmark(opened, [one.asked for one in keyed], answers, outcome)
@@ -151,9 +158,11 @@ def score_benchmark(
     outcome.configs[name] = {**spec.config, "task": name, "num_fewshot": opened.benchmark.shots}
     outcome.records += records
     outcome.pieces += [pieces_of(asked.doc) for asked in items]
+    # A test set whose answers its owners keep back (C-Eval's): there is nothing to score with.
     if not rules["labels"]:
         outcome.submissions[name] = submission(items, records)
         return
+    # A mean over nothing would be NaN, or a zero that reads like a score.
     if not records:
         outcome.failed[name] = "none of its items could be asked"
         return
@@ -174,6 +183,7 @@ def look_for_contamination(outcome: EvalResults, training: Sequence[Path]) -> No
     for record, share in zip(outcome.records, shares, strict=True):
         record["contaminated"] = share
     for name, measured in outcome.measured.items():
+        # Records of all tasks stand in one list, the shares in the same order.
         mine = [place for place, one in enumerate(outcome.records) if one["task"] == name]
         outcome.contamination[name] = columns(
             [outcome.records[place] for place in mine],
@@ -208,27 +218,34 @@ def submission(items: Sequence[Instance], records: Sequence[Record]) -> dict[str
     for asked, record in zip(items, records, strict=True):
         place = asked.id.rpartition("-")[2]
         subject = str(asked.doc.get("subject", "all"))
+        # Ids end in the number of the question within its subject, as the site counts them.
         found.setdefault(subject, {})[place] = "ABCDEFG"[int(record["picked"])]
     return found
 
 
 def _record(spec: Spec, asked: Instance, given: Sequence[Answer]) -> Record:
+    # Either one written text, or one (log-probability, is greedy) for each choice.
     text = given[0] if isinstance(given[0], str) else None
     pairs = [one for one in given if not isinstance(one, str)]
     metrics, picked = item_metrics(spec, asked, pairs, text)
     if text is not None and text.cut is not None:
+        # As a metric it gets a mean like any other: the share of texts that the limit ended. A log
+        # of an earlier version does not say it.
         metrics = {**metrics, CUT: float(text.cut)}
     question = asked.doc.get("question") or asked.doc.get("text") or spec.text(asked.doc)
     record: Record = {
         "id": f"{spec.name}/{asked.id}",
         "task": spec.name,
         "doc_id": asked.number,
+        # Where the choices stand in the prompt (WinoGrande), the text is the place of the right
+        # one.
         "target": spec.text(asked.doc) if len(asked.prompts) > 1 else asked.gold,
         "answers": [str(text)] if text is not None else [list(pair) for pair in pairs],
         "picked": picked,
         "filter": "none",
         "metrics": dict(metrics),
         "shots": asked.shots,
+        # Already a hash: see `drop_prompt_text`.
         "prompt_hash": asked.prompts[0],
         "doc_hash": hashlib.sha256(orjson.dumps(asked.doc, default=str)).hexdigest(),
         "question": str(question)[:SHOWN_CHARACTERS],

@@ -73,12 +73,16 @@ def check_read_scores(scores: Mapping[str, Any], where: Path) -> None:
     bad = []
     for task, row in scores.get("results", {}).items():
         for name, value in row.items():
+            # Keys are lm-eval's `metric,filter`; others, such as an alias, are no figures. An error
+            # of None is sound: it cannot be estimated from one item.
             counts = "," in name and "_stderr" not in name
             if counts and (value is None or (isinstance(value, float) and not is_finite(value))):
                 bad.append(f"{task}.{name.partition(',')[0]}")
     held = scores.get("heldout") or {}
     for language, figures in {"all": held.get("all", {}), **held.get("languages", {})}.items():
         for name, size in (("nats_per_token", "tokens"), ("bits_per_byte", "bytes")):
+            # A ratio over no bytes or tokens is None on purpose; only one over something is a
+            # fault.
             if figures.get(size) and name in figures and not is_finite(figures[name]):
                 bad.append(f"heldout.{language}.{name}")
     _refuse(bad, where)
@@ -90,6 +94,7 @@ def check_read_items(items: list[Record], where: Path) -> None:
     for item in items:
         metrics = item.get("metrics", {}).items()
         lacking = [name for name, value in metrics if value is None or _not_finite(value)]
+        # A written answer is a string here, a choice is [log-probability, is greedy].
         nats = [a[0] for a in item.get("answers", ()) if isinstance(a, list) and len(a) == 2]
         if any(value is None or _not_finite(value) for value in nats):
             lacking.append("log-probability")

@@ -62,14 +62,18 @@ def generation_plan(
     # A prompt is planned as a sequence of which one token is predicted: its context is the prompt.
     sequences = [ScoredSequence((*one.tokens, 0), 1) for one in wanted]
     batches = []
+    # Only the groups by prefix are wanted here: no bound on tokens, batches are cut below.
     for unit in plan(sequences, 1 << 40, share=share, min_saved=MIN_SAVED_GENERATING):
         start = len(unit.prefix)
+        # Equal prompts are one row with several members; each is written on by itself, as limits
+        # and stop strings may differ.
         members = list(dict.fromkeys(index for row in unit.rows for index in row.members))
         # Prompts of about one length together: a batch is as wide as its longest.
         members.sort(key=lambda index: len(wanted[index].tokens))
         batch: list[int] = []
         for index in members:
             one = wanted[index]
+            # Sorted by length, so the newcomer is as wide as the batch will be.
             room = len(one.tokens) - start + min(one.limit, STAGE)  # the longest so far
             full = len(batch) >= ROWS or (len(batch) + 1) * room > batch_tokens
             if batch and (full or not (packs or len(wanted[batch[0]].tokens) == len(one.tokens))):
@@ -106,7 +110,9 @@ class Generator:
             if batch.prefix:
                 _, self.past = network.hidden(torch.tensor([batch.prefix]), None, True)
         rows = {index: list[int]() for index in batch.members}
+        # Rows that ended by themselves; any other was cut by the limit or the context.
         whole: set[int] = set()
+        # With a limit of 0 there is nothing to write: the text stays empty, and counts as cut.
         waiting = [[index for index in batch.members if wanted[index].limit > 0]]
         while waiting:
             live = self._stage(waiting.pop(0), wanted, rows, whole, step)
@@ -130,6 +136,7 @@ class Generator:
         `rows` takes the tokens, `whole` the rows that an end token or a stop string ended.
         """
         network = self.model.network
+        # Keys and values of the last stage are gone: prompt and text so far are read anew.
         prompts = [(*wanted[i].tokens[len(self.prefix) :], *rows[i]) for i in live]
         ends = (len(wanted[i].tokens) + min(wanted[i].limit, len(rows[i]) + STAGE) for i in live)
         room, stream = min(max(ends, default=0), self.model.context), None
@@ -143,6 +150,8 @@ class Generator:
             logits = network.head.logits(hidden)
             chosen = logits.argmax(dim=1)  # of a row with NaN, the NaN
             top, best = logits.gather(1, chosen[:, None])[:, 0], chosen.tolist()
+            # The maximum of a row is enough: `argmax` takes a NaN for the largest, and an infinite
+            # logit is the largest.
             if not torch.isfinite(top).all():
                 place = int(torch.isfinite(top).logical_not().nonzero()[0])
                 raise NotFiniteError(live[place], float(top[place]), self.model.named)
@@ -153,6 +162,7 @@ class Generator:
                     whole.add(index)
                 elif self._has_room(rows[index], wanted[index]):
                     going.append(place)
+            # None left needs no cache, all left need no copy of it.
             if 0 < len(going) < len(live):
                 stream.keep(torch.tensor(going))
             live = [live[place] for place in going]

@@ -48,12 +48,14 @@ def score_targets(
     greedy = torch.empty(len(rows), dtype=torch.bool)
     for first in range(0, len(hidden), ROWS_AT_ONCE):
         block = hidden[first : first + ROWS_AT_ONCE]
+        # The targets whose state lies in this block of rows; others have their turn.
         inside = ((rows >= first) & (rows < first + len(block))).nonzero().squeeze(1)
         here, wanted = rows[inside] - first, targets[inside]
         # Carried from chunk to chunk: log-sum-exp, largest logit and its place.
         total = torch.full((len(block),), -torch.inf, device=block.device)
         highest = total.clone()
         best = torch.zeros(len(block), dtype=torch.long, device=block.device)
+        # Filled in whole: each target lies in exactly one chunk of the vocabulary.
         chosen = torch.empty(len(inside), device=block.device)
         for start in range(0, size, VOCABULARY_AT_ONCE):
             logits = head.logits(block, start, start + VOCABULARY_AT_ONCE)  # (N, C)
@@ -62,8 +64,11 @@ def score_targets(
             top = logits.amax(dim=1)
             # Finding the place of a maximum is slow, and matters only where a wanted token has it.
             asked = torch.unique(here[at & (chosen == top[here])])
+            # -1 can be no target: where no wanted token is the maximum, the row is not greedy for
+            # any.
             place = torch.full_like(best, -1)
             place[asked] = logits[asked].argmax(dim=1) + start
+            # Strictly above, so that of equal logits in two chunks the earlier one wins.
             better = top > highest
             highest, best = top.where(better, highest), place.where(better, best)
             rest = logits.sub_(top[:, None]).exp_().sum(dim=1)  # in place: logits are done with
@@ -92,6 +97,7 @@ def ranks_of(head: Head, hidden: Tensor, rows: Tensor, targets: Tensor) -> Tenso
             for start in range(0, size, VOCABULARY_AT_ONCE):
                 logits = head.logits(block, start, start + VOCABULARY_AT_ONCE)  # (N, C)
                 if counting:
+                    # Equal logits do not count: a target that ties for the first place has rank 0.
                     above += (logits[here] > chosen[:, None]).sum(dim=1)
                 else:
                     at = (wanted >= start) & (wanted < start + logits.shape[1])

@@ -80,6 +80,7 @@ class PerplexitySums:
 
     def as_dict(self) -> dict[str, Any]:
         """Give counts and ratios; a ratio over nothing is None."""
+        # `tokens` counts the end token of each document, which belongs to no text.
         texts = self.tokens - self.documents  # without the end of each
         found: dict[str, Any] = {
             "documents": self.documents,
@@ -177,11 +178,14 @@ def measure(
         sums.bytes += len(text.encode())
         block = block_of(text)
         sums.blocks[block][1] += len(text.encode())
+        # The first token is read but never predicted, hence one less.
         tokens = model.document_ids(text)
         sums.tokens += len(tokens) - 1
         for window, last in windows(tokens, context, overlap):
             waiting.append((number, key, block, window, last))
             held += len(window.tokens)
+            # Windows wait for others of their length: by themselves the short last ones of
+            # documents would make batches of little but padding.
             if held >= BATCHES_AT_ONCE * batch_tokens:
                 _settle(model, waiting, result, batch_tokens)
                 waiting, held = [], 0
@@ -207,6 +211,8 @@ def read_texts(inputs: Sequence[str], limit: int | None = None) -> Iterator[Reco
                 count += 1
     except BadRecord as error:
         if error.hint and "--skip-bad" in error.hint:
+            # The reader's hint names an option that this command lacks on purpose: leaving records
+            # out would change the figure silently.
             error.hint = "mend the line, or take it out: every held-out record counts"
         raise
 
@@ -219,6 +225,8 @@ def windows(tokens: list[int], context: int, overlap: int) -> Iterator[tuple[Sco
     """
     predicted, size = 1, len(tokens)
     while predicted < size:
+        # A window reads tokens[start : stop - 1], so at most `context` of them; with the first
+        # predicted one `overlap` places in, the rest of the window is `context - overlap + 1` long.
         stop = min(size, predicted + (context if predicted == 1 else context - overlap + 1))
         start = max(0, stop - 1 - context)
         yield ScoredSequence(tuple(tokens[start:stop]), stop - predicted), stop == size
@@ -239,6 +247,8 @@ def _settle(
         check_finite(answer.total, f"held-out record {number} ({'/'.join(key)})", model.named)
         nats = -math.fsum(answer.logprobs)
         sums.nats += nats
+        # The last token of the last window is the end of the document; log-probabilities are
+        # negative, so adding takes its nats away.
         of_text = nats + (answer.logprobs[-1] if last else 0.0)
         sums.text_nats += of_text
         sums.blocks[block][0] += of_text

@@ -46,6 +46,7 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
     """
     started = time.monotonic()
     benchmarks = chosen_benchmarks(options, recipe, plugins)
+    # Before the imports below: libraries read the environment when they are imported.
     stay_offline(hub=options.hub)
     from mind_eval.distributed import join_ranks
     from mind_eval.evaluation import look_for_contamination
@@ -55,6 +56,7 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
         ranks = join_ranks()
         stack.callback(ranks.leave)
         output = options.output if ranks.first else None
+        # Before any work: an output that is in the way fails now, not after hours.
         folder = stack.enter_context(atomic_folder(output)) if output else None
         progress = stack.enter_context(Progress(TOOL, options.progress))
         model = _open(options)
@@ -70,6 +72,7 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
         samples: dict[str, Any] = {}
         if options.tasks:
             samples = _lm_tasks(options, model, progress, scores)
+        # Before anything is written, as JSON would make a NaN null without a word.
         check_scores(scores)
         if folder is not None:
             records = [*outcome.records, *items_of(samples)]

@@ -27,6 +27,8 @@ PRECISION = 1e-5
 
 def least_one_sided(level: float = LEVEL) -> int:
     """Return how many discordant items, all for one side, make the exact test significant."""
+    # Two-sided p of n on one side is 2 / 2ⁿ, which has to be below the level, not at it: the small
+    # number lifts a whole n to the next.
     return math.ceil(1 - math.log2(level) + 1e-12) if level < 1 else 0
 
 
@@ -45,10 +47,13 @@ def power(difference: float, disagree: float, items: int, level: float = LEVEL) 
     critical = np.array([_critical(int(n), level) for n in counts])
     found = 0.0
     for n, weight, edge in zip(counts, _binomial(items, disagree, counts), critical, strict=True):
+        # So few discordant items are never significant, however they split.
         if edge < 0:
             continue
         k = _likely(int(n), share)
         chance = _binomial(int(n), share, k)
+        # Both tails count, so a difference found the wrong way round does too; with any power worth
+        # having that is next to nothing.
         found += float(weight) * float(chance[(k <= edge) | (k >= n - edge)].sum())
     return min(1.0, found)
 
@@ -64,6 +69,7 @@ def detectable(only_a: int, only_b: int, items: int) -> float | None:
         return None
     # The normal approximation (Miettinen 1968) is a good place to begin.
     high = min(1.0, 1.5 * 2.8016 * math.sqrt(max(disagree, 1 / items) / items))
+    # Ends, as 1.0 has enough power: that was checked.
     while power(high, disagree, items) < POWER:
         high = min(1.0, 2 * high)
     low = 0.0
@@ -82,6 +88,7 @@ def _critical(n: int, level: float) -> int:
     import numpy as np
 
     k = np.arange(0, n // 2 + 1)
+    # √n / 2 is the standard deviation of the split, so this is 16 of them below the middle.
     k = k[max(0, len(k) - 40 - 8 * math.isqrt(n + 1)) :]  # what lies below adds nothing
     tails = 2 * np.cumsum(_binomial(n, 0.5, k))
     below = int(np.searchsorted(tails, level, side="left"))
@@ -103,6 +110,7 @@ def _binomial(n: int, p: float, k: NDArray[np.int64]) -> NDArray[np.float64]:
     if p in (0.0, 1.0):
         sure: NDArray[np.float64] = np.equal(k, round(n * p)).astype(np.float64)
         return sure
+    # Tables are of powers of two, so that few different ones are made and kept.
     table = _log_factorials(1 << max(10, n.bit_length()))
     logs = table[n] - table[k] - table[n - k] + k * math.log(p) + (n - k) * math.log1p(-p)
     found: NDArray[np.float64] = np.exp(logs)

@@ -56,8 +56,11 @@ class ResponseCache:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # The logs of all ranks: a run goes on with any number of them, whoever answered before.
             self.found = read_answers(folder)
             path = folder / f"rank-{rank}.jsonl"
+            # A kill in the middle of a line: without a line break the next answer would be written
+            # behind the torn one, and both would be lost.
             cut = path.exists() and not path.read_bytes().endswith(b"\n")
             self._file = open_log(path)
             if cut:
@@ -75,14 +78,19 @@ class ResponseCache:
 
         Raises `MindError` for a log-probability that is not finite: it is no answer.
         """
+        # All are looked at before any is taken in, so that a batch is logged as a whole or not at
+        # all.
         for key, answer in answers.items():
             if not isinstance(answer, str) and not is_finite(answer[0]):
                 raise MindError(f"the answer under {key} is {answer[0]}, which is not logged")
         self.found.update(answers)
         self.added.update(answers)
         if self._file is not None and answers:
+            # One write for all, so that a kill tears one line at most.
             lines = b"".join(_line(key, answer) for key, answer in answers.items())
             self._file.write(lines)
+            # To the system, which survives a kill of this process; `close` syncs to the disk once,
+            # as a sync for each batch would be slow.
             self._file.flush()
 
     def close(self) -> None:
@@ -104,6 +112,7 @@ def read_answers(folder: Path) -> dict[str, Answer]:
                 answer = _text(value) if "text" in value else (value["nats"], value["greedy"])
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
+            # `add` logs no such number, but JSON's null may stand in a log of another making.
             if isinstance(answer, str) or is_finite(answer[0]):
                 found[key] = answer
     return found
@@ -117,8 +126,10 @@ def base_key(parts: Iterable[str]) -> bytes:
 def answer_key(base: bytes, tokens: Sequence[int], more: Any) -> str:
     """Hash what one answer depends on: the model, the tokens, and what was asked of them."""
     told = hashlib.sha256(base)
+    # As decimals with commas: 1, 23 and 12, 3 are different texts.
     told.update(b",".join(b"%d" % token for token in tokens))
     told.update(orjson.dumps(more))
+    # 128 bits tell any number of answers apart, and keep the log small.
     return told.hexdigest()[:32]
 
 
@@ -136,5 +147,6 @@ def _line(key: str, answer: Answer) -> bytes:
 
 def trimmed(text: str, stops: Sequence[str]) -> str:
     """Cut a text before the first stop string in it."""
+    # An empty stop string is found at the start of any text, and would leave nothing of it.
     ends = [place for place in (text.find(stop) for stop in stops if stop) if place >= 0]
     return text[: min(ends)] if ends else text

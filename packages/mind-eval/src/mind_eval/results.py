@@ -87,6 +87,7 @@ def items_of(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Rec
             metrics = {name: plain(row[name]) for name in row["metrics"]}
             asked = [tuple(map(str, one)) for one in row["arguments"]]
             answers = [plain(answer[0]) for answer in row["resps"]]
+            # lm-eval gives (log-probability, is greedy) for each choice, text for what was written.
             chosen = len(answers) > 1 and all(isinstance(one, list) for one in answers)
             record: Record = {
                 "id": f"{task}/{row['doc'].get('id', row['doc_id'])}",
@@ -99,6 +100,7 @@ def items_of(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Rec
                 "metrics": metrics,
                 "prompt_hash": row["prompt_hash"],
                 "doc_hash": row["doc_hash"],
+                # The end of the prompt: before the question stand the examples.
                 "question": asked[0][0][-SHOWN_CHARACTERS:],
             }
             if chosen:
@@ -122,6 +124,8 @@ def write_scores(
     for name, answers in (submissions or {}).items():
         extra.append(SUBMISSION.format(name))
         write_json(folder / extra[-1], answers)
+    # Nothing in it varies between two runs of the same thing: seconds go to the manifest, so the
+    # hashes of scores can be compared.
     write_json(folder / SCORES, scores)
     count = write_records(folder / ITEMS, items)
     files = {
@@ -168,6 +172,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(inner) for inner in value]
+    # Before `.item()`: numpy's float64 is a Python float already.
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:

@@ -59,8 +59,11 @@ class RequestRunner:
             self.encoder = PromptEncoder(model)
             self.scorer = PrefixScorer(model.network, batch_tokens)
             self.writer = Generator(model, batch_tokens)
+            # All that an answer depends on beside its tokens; a log-probability in bfloat16 is
+            # another number, so it may not be taken for one in float32.
             self.base = base_key((model.fingerprint, model.tokenizer.sha256, model.dtype))
         else:
+            # A server tells no fingerprint: its answers are known by address and model name only.
             self.base = base_key((model.named, "endpoint"))
 
     def ask(self, spec: Spec, items: Iterable[Instance]) -> Iterator[CachedInstance]:
@@ -82,6 +85,7 @@ class RequestRunner:
         for keys in keyed.keys:
             parts = [self.log.found[key] for key in keys]
             nats = sum(part[0] for part in parts if not isinstance(part, str))
+            # A long answer in windows is greedy if every window is.
             found.append((nats, all(part[1] for part in parts)))
         return found
 
@@ -105,17 +109,21 @@ class RequestRunner:
                 for part in parts:
                     key = answer_key(self.base, part.tokens, part.scored)
                     named[-1].append(key)
+                    # The same question under two names, or equal choices, are computed once.
                     if key not in places:
                         places[key] = len(sequences)
                         sequences.append(part)
                         keys.append(key)
                         names.append(f"task {spec.name}, item {asked.id}")
+            # Per choice, for metrics that divide by the number of tokens.
             tokens = tuple(sum(part.scored for part in parts) for parts in windows)
             found.append(CachedInstance(dataclasses.replace(asked, tokens=tokens), named))
         units = plan(sequences, self.batch_tokens, share=self._model.network.branches)
         for unit in shares(units, self.ranks.world)[self.ranks.rank]:
             missing = [index for index in unit.sequences if self.log.get(keys[index]) is None]
             self.reused += len(unit.sequences) - len(missing)
+            # A unit is computed as a whole even if one answer is missing: with other rows in the
+            # batch the sums would round otherwise than in a run that was not interrupted.
             if missing:
                 answered = self.scorer.answer(unit, sequences)
                 self.log.add(
@@ -142,9 +150,12 @@ class RequestRunner:
     def _ask_writing(self, spec: Spec, chunk: Sequence[Instance]) -> Iterator[CachedInstance]:
         wanted = []
         for asked in chunk:
+            # A prompt leaves no more than a quarter of the context free for certain (see
+            # `PromptEncoder.room`): a text that grows beyond that ends where the context does.
             ids = self.encoder.prompt(asked.prompts[0], spec.new_tokens)
             most = min(spec.new_tokens, self._model.context - len(ids))
             wanted.append(GenerationRequest(ids, spec.stops, most))
+        # `CUT` sets these keys apart from those of logs that did not note whether a text was cut.
         told = [CUT, sorted(self._model.stop_ids)]
         keys = [answer_key(self.base, one.tokens, [one.stops, one.limit, *told]) for one in wanted]
         network = self._model.network
@@ -152,6 +163,8 @@ class RequestRunner:
             wanted, self.batch_tokens, share=network.branches, packs=network.packs
         )
         for number, batch in enumerate(batches):
+            # In turn, not in runs: behind one prefix batches rise in length, and the long ones
+            # would all fall to one rank.
             if number % self.ranks.world != self.ranks.rank:
                 continue
             missing = [i for i in batch.members if self.log.get(keys[i]) is None]
@@ -161,6 +174,7 @@ class RequestRunner:
                     generated = self.writer.write(batch, wanted, lambda: self.done(self.count))
                 except NotFiniteError as error:
                     item = f"task {spec.name}, item {chunk[error.index].id}"
+                    # The generator knows the place in the chunk only; people look for the item.
                     raise error.named(item) from None
                 self.log.add({keys[index]: text for index, text in generated})
         yield from (CachedInstance(asked, [[key]]) for asked, key in zip(chunk, keys, strict=True))
@@ -182,6 +196,7 @@ class RequestRunner:
         added: dict[str, Answer] = self.log.added
         for part in self.ranks.gather(added):
             self.log.found.update(part)
+        # What was gathered is not sent again with the next benchmark.
         self.log.added = {}
         return self.ranks.first
 

@@ -70,6 +70,7 @@ def score(
             count += 1
         if done is not None:
             done(count)
+    # A plan answers every sequence, so none is left out; the check is for the type.
     return [answer for answer in answers if answer is not None]
 
 
@@ -82,6 +83,7 @@ class PrefixScorer:
         self.network, self.batch_tokens, self.ranks = network, batch_tokens, ranks
         self.prefix: Ids = ()
         self.past: Past | None = None
+        # Tokens that went through the model, padding too: what sharing and packing save shows here.
         self.tokens = 0
 
     @torch.inference_mode()
@@ -142,8 +144,11 @@ class PrefixScorer:
         self, row: ContextGroup, first: Tensor, past: Past, gathered: _HiddenStates
     ) -> None:
         """Read the answers to one question, some at a time, on top of its keys and values."""
+        # Longest first, so that the first of a batch says how wide it is; by tokens then, so that
+        # any run cuts the same batches.
         tails = sorted(row.branches, key=lambda tail: (-len(tail), tail))
         while tails:
+            # The context counts for each row: the cache repeats its keys and values.
             fit = max(1, self.batch_tokens // (len(row.context) + len(tails[0])))
             batch, tails = tails[:fit], tails[fit:]
             hidden, _ = self._read(batch, past, keep=False)
@@ -153,6 +158,8 @@ class PrefixScorer:
 
     def _enter(self, prefix: Ids) -> None:
         if prefix != self.prefix:
+            # The old keys and values are let go of before the new prefix is read, or both would be
+            # in memory at once.
             self.prefix, self.past = prefix, None
             if prefix:
                 _, self.past = self._read([prefix], None, keep=True)
@@ -164,6 +171,7 @@ class PrefixScorer:
         width = max(map(len, rows))
         # On the right, where a causal model's earlier tokens do not look.
         ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])  # (B, T)
+        # With the padding, which costs as much as other tokens.
         self.tokens += ids.numel()
         return self.network.hidden(ids, past, keep)
 
@@ -186,6 +194,7 @@ def _passes(rows: Sequence[ContextGroup], start: int) -> Iterator[list[ContextGr
     size = widest = 0
     for row in rows:
         width = row.width - start
+        # What this pass would take laid out by rows, with this row in it.
         padded = (len(batch) + 1) * max(width, widest)
         if batch and (size + width > PASS_TOKENS or padded > 2 * PASS_TOKENS):
             yield batch
@@ -214,6 +223,7 @@ class _HiddenStates:
         """Add the states [scored, D] that predict the tokens of a sequence."""
         # By the memory: answers that share their first token share the very state.
         key = hidden.data_ptr(), len(hidden)
+        # Known states give the place that they have; new ones take the end, which tells them apart.
         start = self.places.setdefault(key, self.size)
         if start == self.size:
             self.hidden.append(hidden)
@@ -223,11 +233,14 @@ class _HiddenStates:
     def answers(self, network: Network, ranked: bool = False) -> Iterator[tuple[int, TokenScores]]:
         """Yield (index, answer) for every sequence."""
         device = self.hidden[0].device
+        # Which state predicts each scored token: [M] places in `hidden` [N, D], with M ≥ N.
         rows = torch.tensor([place for _, places in self.wanted for place in places], device=device)
         targets = torch.tensor(
             [
                 token
                 for index, places in self.wanted
+                # The scored tokens are the last of their sequence, one for each state that
+                # predicts.
                 for token in self.sequences[index].tokens[-len(places) :]
             ],
             device=device,

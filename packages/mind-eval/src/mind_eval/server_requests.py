@@ -48,6 +48,7 @@ def requests_of(server: Endpoint, spec: Spec, asked: Instance, base: bytes) -> l
 
     Raises `MindError` for choices on a chat server, which gives none.
     """
+    # Tokens are not known here: keys are made of the texts.
     item = f"task {spec.name}, item {asked.id}"
     if spec.kind == GENERATE_UNTIL:
         prompt, stops, limit = asked.prompts[0], list(spec.stops), spec.new_tokens
@@ -79,6 +80,7 @@ def ask_all(engine: ServerRun, server: Endpoint, requests: Sequence[Request]) ->
     With `keep_going` a failure is noted, until too many come in a row; else the first in order is
     raised, after those under way have come back.
     """
+    # By key, so that one prompt that two items share is asked and paid for once.
     missing = {one.key: one for one in requests if engine.log.get(one.key) is None}
     engine.reused += len(requests) - len(missing)
     with ThreadPoolExecutor(max_workers=max(1, server.concurrency)) as pool:
@@ -86,9 +88,11 @@ def ask_all(engine: ServerRun, server: Endpoint, requests: Sequence[Request]) ->
         running: dict[Future[Answer], Request] = {}
         try:
             while waiting or running:
+                # Not all at once: what the pool already holds would still be sent after a failure.
                 while waiting and len(running) < server.concurrency:
                     request = waiting.pop(0)
                     running[pool.submit(request.ask)] = request
+                # The bound lets the progress line go on while a slow server answers nothing.
                 done, _ = wait(running, return_when=FIRST_COMPLETED, timeout=1.0)
                 for future in [one for one in running if one in done]:
                     _take_in(engine, running.pop(future), future)
@@ -108,6 +112,7 @@ def ask_server(
     for number, asked in enumerate(chunk):
         requests = requests_of(server, spec, asked, engine.base)
         keyed.append((asked, [[one.key] for one in requests]))
+        # Every rank makes the keys of all items, so that the first finds the others' answers.
         if number % engine.ranks.world == engine.ranks.rank:
             mine += requests
     ask_all(engine, server, mine)
@@ -117,6 +122,8 @@ def ask_server(
 def _take_in(engine: ServerRun, request: Request, future: Future[Answer]) -> None:
     try:
         answer = future.result()
+    # Before `MindError`, which it is too: the server is sound, so this does not count towards
+    # `PATIENCE`.
     except UnansweredError as error:
         engine.failures[request.key], engine.refusals[request.key] = error.message, error.kind
     except MindError as error:

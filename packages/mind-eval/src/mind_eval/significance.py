@@ -22,7 +22,9 @@ Z_LEVEL = 1.959964
 def mcnemar(only_a: int, only_b: int) -> float:
     """Return the exact two-sided p-value of McNemar's test from the two discordant counts."""
     n, k = only_a + only_b, min(only_a, only_b)
+    # Whole numbers up to the division: with a thousand discordant items 0.5 ** n would be 0.
     tail = sum(comb(n, i) for i in range(k + 1))
+    # Of an even split both tails hold the middle, so twice one of them is above 1.
     return min(1.0, 2 * tail / (1 << n))
 
 
@@ -31,6 +33,7 @@ def holm(values: Sequence[float]) -> list[float]:
     adjusted = [0.0] * len(values)
     highest = 0.0
     for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        # Never below that of a smaller p-value: Holm stops at the first that is not significant.
         highest = max(highest, min(1.0, (len(values) - rank) * values[index]))
         adjusted[index] = highest
     return adjusted
@@ -46,6 +49,7 @@ def paired_bootstrap(only_a: int, only_b: int, items: int, seed: int = 0) -> tup
     chance = np.random.default_rng(seed)
     shares = np.array([only_a, only_b, items - only_a - only_b]) / items
     draws = chance.multinomial(items, shares, size=DRAWS)
+    # Columns are only A right, only B right, and both or neither.
     differences = np.sort((draws[:, 1] - draws[:, 0]) / items)
     cut = (1 - LEVEL) / 2
     low, high = np.quantile(differences, [cut, 1 - cut])
@@ -78,6 +82,7 @@ def ratio_over_blocks(blocks: Sequence[tuple[float, float]]) -> tuple[float, flo
     `blocks` holds numerators and denominators, of which one at least is above 0; those of 0 have no
     text. The error is None where fewer than `MIN_BLOCKS` have any.
     """
+    # An empty block is not a draw of size 0: it would count as one without deviation.
     there = [(top, size) for top, size in blocks if size]
     total, sizes = (math.fsum(column) for column in zip(*there, strict=True))
     count = len(there)
@@ -86,6 +91,7 @@ def ratio_over_blocks(blocks: Sequence[tuple[float, float]]) -> tuple[float, flo
     without = [(total - top) / (sizes - size) for top, size in there]
     mean = math.fsum(without) / count
     squares = math.fsum((one - mean) ** 2 for one in without)
+    # The jackknife's factor: leaving one out moves the ratio by about 1 / count only.
     return total / sizes, math.sqrt((count - 1) / count * squares)
 
 

@@ -34,6 +34,7 @@ def chosen_metrics(
 
     return {
         "acc": right(totals),
+        # A choice may be empty text; its length is taken for 1 rather than divided by.
         "acc_norm": right([t / max(1, len(c)) for t, c in zip(totals, choices, strict=True)]),
         "acc_bytes": right(
             [t / max(1, len(c.encode())) for t, c in zip(totals, choices, strict=True)]
@@ -65,6 +66,7 @@ def small_metrics(
     """
     index = place_of(choices, gold)
     totals = [total for total, _ in answers]
+    # Taken off before `exp`, which would be 0 for every choice of a long text.
     top = max(totals)
     weights = [math.exp(total - top) for total in totals]
     bits = [

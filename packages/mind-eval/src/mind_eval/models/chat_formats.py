@@ -37,12 +37,15 @@ def format_of(checkpoint: Checkpoint) -> ChatFormat | None:
     None."""
     from mind_train.chat_prompt import chat_prompts
 
+    # The turns come first: a checkpoint that was fine-tuned here speaks them, whatever template the
+    # folder had from which it was imported.
     if (turns := turns_of(checkpoint.tokenizer)) is not None:
         return turns
     try:
         encoder = chat_prompts(checkpoint).template
     except MindError:
         return None
+    # Without turns and without a template `chat_prompts` has raised.
     assert encoder is not None
 
     def plain(messages: Messages) -> list[dict[str, str]]:
@@ -61,14 +64,17 @@ def turns_of(tokenizer: Any) -> ChatFormat | None:
     """Return the form that mind-train fine-tunes with; None for a vocabulary without its tokens."""
     if not {USER, ASSISTANT, END} <= set(getattr(tokenizer, "special_ids", {})):
         return None
+    # Inside the function: a model without these turns needs no mind-tok.
     from mind_tok.chat import encode_prompt
 
     def render(messages: Messages) -> str:
         turns = without_system(messages, "\n")
         marks = {"user": (f"{USER}\n", "\n"), "assistant": (f"{ASSISTANT}\n", END)}
         parts = (f"{marks[role][0]}{content}{marks[role][1]}" for role, content in turns)
+        # The model is to answer, so its turn is opened and left open.
         return "".join(parts) + f"{ASSISTANT}\n"
 
+    # Not by the text above: there a user's words that spell a control token would become one.
     def encode(messages: Messages) -> Ids:
         plain = [{"role": role, "content": content} for role, content in messages]
         return tuple(encode_prompt(tokenizer, plain))
@@ -90,9 +96,12 @@ def template_of(tokenizer: Any) -> ChatFormat | None:
         try:
             try:
                 return apply(messages)
+            # It is a `TemplateError` too, but one of a template that reaches for what it must not:
+            # trying again with fewer messages would hide that.
             except SecurityError:
                 raise
             except TemplateError:
+                # Only a refused system message can be helped.
                 if messages[0][0] != "system":
                     raise
                 return apply(without_system(messages, "\n"))

@@ -64,6 +64,8 @@ class Endpoint:
         Raises `MindError` that names the item if the server fails or answers something else,
         `UnansweredError` for a reply that is no answer.
         """
+        # OpenAI's protocol takes four stop strings at most; `trimmed` cuts at the others
+        # afterwards.
         asked: dict[str, Any] = {"max_tokens": limit, "stop": list(stops)[:4] or None}
         if self.api == CHAT:
             told = prompt.messages if isinstance(prompt, ChatPrompt) else (("user", prompt),)
@@ -86,7 +88,9 @@ class Endpoint:
             raise MindError(f"{item}: {self.address} answered a text that is none: {text!r}")
         finish = choice.get("finish_reason")
         whole = _written(text, finish, limit, item)
+        # Here, as a server may ignore `stop`, or leave the stop string in the text.
         kept = trimmed(whole, stops)
+        # A text that met a stop string before the limit ended it is not cut.
         return WrittenText(kept, finish == "length" and kept == whole)
 
     def score(self, context: str, continuation: str, item: str) -> tuple[float, bool]:
@@ -95,6 +99,7 @@ class Endpoint:
         The server echoes both with the log-probability of each token; those that end after the
         context count, as in the folder's own scoring (trailing spaces go with the continuation).
         """
+        # In characters, as `text_offset` counts.
         start = len(context.rstrip())
         body = {"prompt": context + continuation, "max_tokens": 1, "echo": True, "logprobs": 1}
         found = self._choice(body, item).get("logprobs")
@@ -102,11 +107,16 @@ class Endpoint:
             assert isinstance(found, dict)
             offsets, nats = found["text_offset"], found["token_logprobs"]
             end = len(context + continuation)
+            # A token ends where the next begins. The one token that is generated beside the echo
+            # begins at `end` or later, which leaves it out.
             ends = [*offsets[1:], end]
             places = [n for n, stop in enumerate(ends) if stop > start and offsets[n] < end]
             tops = found.get("top_logprobs") or [None] * len(offsets)
             values = [float(nats[n]) for n in places]
+            # Rounding in a server's JSON may part a token from its own entry among the likeliest.
             greedy = all(not tops[n] or nats[n] >= max(tops[n].values()) - 1e-6 for n in places)
+        # A server without `echo` answers the generated token alone, null for log-probabilities, or
+        # fields of another shape: any of these ends here.
         except (AssertionError, LookupError, TypeError, ValueError) as error:
             raise MindError(
                 f"{item}: {self.address} gave no log-probabilities of the prompt",
@@ -145,6 +155,7 @@ def _written(text: str | None, finish: object, limit: int, item: str) -> str:
     """Return a text that is an answer; raise `UnansweredError` for one that is none."""
     if finish == "content_filter":
         raise UnansweredError(FILTERED, f"{item}: the server's content filter held it back")
+    # A model that thinks first may use up all tokens for that, and say nothing.
     if finish == "length" and not (text or "").strip():
         raise UnansweredError(CUT, f"{item}: {limit} tokens were used up without a text")
     if finish in ("tool_calls", "function_call"):

@@ -30,6 +30,7 @@ def fingerprint(folder: Path) -> str:
         raise no_weights(folder)
     if len(paths) == 1:
         return sha256_file(paths[0])
+    # Hash of hashes: files that trade their names are another model.
     sums = "".join(f"{path.name} {sha256_file(path)}\n" for path in paths)
     return hashlib.sha256(sums.encode()).hexdigest()
 
@@ -39,6 +40,7 @@ def stop_ids(folder: Path) -> frozenset[int]:
     found: set[int] = set()
     for name in ("config.json", "generation_config.json"):
         path = folder / name
+        # One id, a list of them, or null.
         ids = read_json(path).get("eos_token_id") if path.is_file() else None
         found |= {int(one) for one in (ids if isinstance(ids, list) else [ids]) if one is not None}
     return frozenset(found)

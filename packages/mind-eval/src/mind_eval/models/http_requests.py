@@ -29,6 +29,7 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
     request = urllib.request.Request(address, body, headers)
     cause, tries, attempt = "", TRIES, 0
     while attempt < tries:
+        # Doubled each time: 0.5 s, 1 s, 2 s …
         pause = PAUSE * 2**attempt
         attempt += 1
         try:
@@ -36,15 +37,19 @@ def post(address: str, body: bytes, timeout: float, key: str | None, item: str) 
                 return refuse_secret(read_reply(response, address), address, key)
         except urllib.error.HTTPError as error:
             cause = f"{error}: {_quoted(error)}"
+            # The request itself is at fault (no such model, a wrong key): it would fail again.
             if error.code < 500 and error.code != 429:
                 break
             if error.code in BUSY:
+                # Such a server says itself that asking again helps, so it gets more tries than a
+                # fault does.
                 tries = BUSY_TRIES
                 asked = retry_after(error.headers.get("Retry-After"))
                 pause = pause if asked is None else asked
         except (OSError, http.client.HTTPException) as error:  # also what is not HTTP, or cut
             cause = f"{type(error).__name__}: {error}"
         if attempt < tries:
+            # Bounded, as `Retry-After` may ask for hours.
             time.sleep(min(pause, LONGEST_PAUSE))
     raise MindError(
         f"{item}: {address.removesuffix('/completions').removesuffix('/chat')} gave no answer",

@@ -38,6 +38,7 @@ class MindNetwork(Network):
         if past is None and not keep:
             hidden: Tensor = self.model(ids)
             return hidden, None
+        # Nothing is written in place, so `past` can serve any number of other batches.
         cache = _JoinedCache(past, len(ids))
         hidden = self.model(ids, cache=cache)
         return hidden, Past(tuple(cache.keys), tuple(cache.values)) if keep else None
@@ -47,12 +48,14 @@ class MindNetwork(Network):
     ) -> Tensor:
         """Read trees after `past`; see `Network`."""
         count = sum(len(tree.tokens) for tree in trees) if wanted is None else len(wanted)
+        # Made-up trees and states stand at the end, so `count` leaves them out below.
         if self.rounds:
             trees, wanted = _rounded(trees, wanted)
         ids = torch.tensor([[token for tree in trees for token in tree.tokens]])
         forest = PackedTreeCache(trees, past, self.model.device)
         if wanted is not None:
             wanted = wanted.to(self.model.device)
+            # The number of the last layer; see `PackedCache.last`.
             forest.last = len(self.model.keys_seen(1)) - 1, wanted
         hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
         if wanted is not None and hidden.shape[1] != len(wanted):
@@ -69,6 +72,7 @@ class MindNetwork(Network):
         ids = torch.tensor([[token for prompt in prompts for token in prompt]])
         hidden: Tensor = self.model(ids.to(self.model.device), cache=forest)
         sizes = [len(prompt) for prompt in prompts]
+        # `room` is of whole rows, and the past is not copied into them.
         room -= past.length if past is not None else 0
         ragged = RaggedCache(past, forest.keys, forest.values, sizes, room)
         return _RaggedStream(self.model, ragged), hidden[0, torch.tensor(sizes).cumsum(0) - 1]
@@ -83,9 +87,11 @@ def _rounded(
     """Bring tokens and wanted states to a multiple of `ROUND`, by trees and states of no use."""
     spare = -sum(len(tree.tokens) for tree in trees) % ROUND
     longest = max(len(tree.trunk) for tree in trees)  # as deep as positions are known to go
+    # Any token will do, as nothing looks at these trees.
     more = [PrefixTree((0,) * min(longest, spare - at)) for at in range(0, spare, longest)]
     trees = [*trees, *more]
     if wanted is not None and (spare := -len(wanted) % ROUND):
+        # The output layer is a product too, so the number of its rows is rounded as well.
         wanted = torch.cat((wanted, wanted[-1:].expand(spare)))
     return trees, wanted
 
@@ -99,6 +105,7 @@ class _MindStream(Stream):
             self.cache.length = past.length
             for held, given in ((self.cache.keys, past.keys), (self.cache.values, past.values)):
                 for mine, theirs in zip(held, given, strict=True):
+                    # One row of the past is spread over all rows of the cache.
                     mine[:, :, : past.length] = theirs
 
     def read(self, ids: Tensor) -> Tensor:

@@ -58,6 +58,7 @@ class Model:
     @property
     def start_id(self) -> int:
         """Give the token that stands before a text: the tokenizer's first one, else its end."""
+        # A vocabulary without a first token marks borders of documents by its end token alone.
         return int(getattr(self.tokenizer, "start_id", self.tokenizer.end_id))
 
     @property
@@ -73,6 +74,7 @@ class Model:
     def document_ids(self, text: str) -> list[int]:
         """Encode a whole text: one first token, the text, and the end token."""
         ids = self.plain_ids(text)
+        # A text may spell the first token itself: one of them is enough.
         start = [] if ids[:1] == [self.start_id] else [self.start_id]
         return [*start, *ids, self.tokenizer.end_id]
 
@@ -137,6 +139,7 @@ def usable_device(name: str) -> str:
             f"--device {name}: torch sees no GPU here",
             hint="--device cpu, or install a CUDA build of torch",
         )
+    # Set by `torchrun`: without it every process would take the first GPU.
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     index = rank % count if device.index is None else device.index
     if index >= count:

@@ -37,6 +37,7 @@ class PackedTreeCache(PackedCache):
         sizes = [len(tree.tokens) for tree in trees]
         self.rows, self.width = len(trees), max(sizes)
         self.branched = any(tree.branches for tree in trees)
+        # Rows of one length need no gathering: packed and padded are two views of one tensor.
         self.even = min(sizes) == self.width
         padded = (self.rows, self.width)
         depths = torch.zeros(padded, dtype=torch.long)
@@ -50,6 +51,7 @@ class PackedTreeCache(PackedCache):
         self.depths = depths + start
         steps = torch.arange(self.width)
         real = (steps < torch.tensor(sizes)[:, None]).flatten()
+        # Index into rows laid out with padding, R · T, of each of the N packed tokens.
         self.places = real.nonzero().squeeze(1).to(device)  # (N,) packed → padded
         # Padding takes the first token: any will do, as nothing looks at it.
         back = torch.zeros(len(real), dtype=torch.long)
@@ -85,6 +87,7 @@ class PackedTreeCache(PackedCache):
 
     def _padded(self, x: Tensor) -> Tensor:
         """Lay [1, H, N, d] out by rows: [R, H, T, d]."""
+        # Tokens first, so that one gather moves all heads of a token.
         flat = x[0].transpose(0, 1)  # (N, H, d)
         if not self.even:
             flat = flat[self.back]
@@ -103,14 +106,18 @@ class PackedTreeCache(PackedCache):
         None is plain causal order of the own keys, and all of the prefix.
         """
         start = self.past.length if self.past is not None else 0
+        # A window that reaches over everything hides nothing: it shares the masks of no window.
         if not 0 < window < start + self.width:
             window = 0
         if window not in self._masks:
             own: Tensor | None = None
+            # Otherwise plain causal order holds within a row, for which the kernel needs no mask.
             if self.branched or 0 < window < self.width:
                 own = hiding(self._seen(window)[:, None], like)  # (R, 1, T, T)
             far: Tensor | None = None
             if window:
+                # The first token behind the prefix sees furthest back: to position start + 1 -
+                # window.
                 near = torch.arange(max(0, start + 1 - window), start, device=like.device)
                 # Only the last keys of a prefix can be in a window; those before are not even read.
                 far = hiding(self.positions[:, None] - near < window, like)[None, None]

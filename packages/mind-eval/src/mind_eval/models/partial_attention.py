@@ -28,6 +28,7 @@ def partial_attention(
     `mask` [B or 1, 1, T or 1, S] is added to scores; see `hiding`.
     """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
+    # The kernel below exists for the CPU only.
     if q.device.type != "cpu":
         return written_out(q, k, v, scale, mask, causal=causal)
     # The public function does not give the sums, without which two parts cannot be joined.
@@ -57,6 +58,7 @@ def hiding(seen: Tensor, like: Tensor) -> Tensor:
     Not infinite: a query that sees nothing of a part gives it no weight, rather than NaN.
     """
     mask = torch.zeros(seen.shape, dtype=like.dtype, device=like.device)
+    # Half of the least number, so that a score added to it does not overflow to -inf.
     return mask.masked_fill_(~seen.to(like.device), torch.finfo(like.dtype).min / 2)
 
 
@@ -70,6 +72,7 @@ def behind(
     if far is not None:
         first = keys.shape[2] - far.shape[-1]
         keys, values = keys[:, :, first:], values[:, :, first:]
+    # The window ends before the past: attention over no keys would be NaN.
     if not keys.shape[2]:
         return own[0]
     mixed, total = partial_attention(q, keys, values, scale, far)

@@ -74,6 +74,7 @@ class RaggedCache(PackedCache):
     def _mask(self, window: int, like: Tensor) -> tuple[int, Tensor | None, Tensor | None]:
         """Give the longest row with its new token, and the masks of own and of past keys."""
         if window not in self._masks:
+            # Keys beyond the longest row are empty room, which attention need not read.
             width = int(self.sizes.max()) + 1
             if not 0 < window < self.start + width:
                 window = 0
@@ -83,6 +84,7 @@ class RaggedCache(PackedCache):
             far: Tensor | None = None
             if window:
                 seen &= back < window
+                # The shortest row sees furthest back into the past; the others' masks hide more.
                 last = int(self.positions.min()) + 1 - window
                 near = torch.arange(min(max(0, last), self.start), self.start, device=like.device)
                 far = hiding(self.positions - near < window, like)[None, None]  # (1, 1, B, P)

@@ -43,7 +43,9 @@ def write_runs(
                 f"{folder} is no scores folder", hint="several folders must all be of mind-eval run"
             )
     runs = [read_scores(folder) for folder in folders]
+    # `Path(".")` has no name of its own.
     names = [folder.name or str(folder) for folder in folders]
+    # Runs such as a/scores and b/scores are told apart by their whole paths.
     if len(set(names)) < len(names):
         names = [str(folder) for folder in folders]
     with written_in(language), as_written(", ".join(map(str, folders))):
@@ -77,6 +79,7 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
         return None
     rows, charts = [], {name: list[Row]() for name in ("share", "score", "BLEU or chrF")}
     for task in tasks:
+        # More than one: the runs answered different numbers of items, which each cell then says.
         sizes = {r["n-samples"][task]["effective"] for r in runs if task in r["headlines"]}
         metric = next(r["headlines"][task]["metric"] for r in runs if task in r["headlines"])
         about: Mapping[str, Any] = next(
@@ -91,6 +94,7 @@ def _scores(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
                 dots.append(Dot(place, *found))
         rows.append((task, metric, "–" if chance is None else number(chance), *cells))
         kind = "share" if metric in SHARES else "score" if metric in GRADED else "BLEU or chrF"
+        # One chart for each scale: BLEU goes to 100, shares to 1.
         charts[kind].append(Row(task, dots, chance))
     rows += _average_rows(runs)
     drawn = [interval_chart(r, say(label)) for label, r in charts.items()]
@@ -105,11 +109,13 @@ def _cell(run: Scores, task: str, metric: str, sizes: Collection[int], chance: f
     if found is None:
         alone = run.get("headlines", {}).get(task, {}).get("value")
         return "–" if alone is None else markup("<b>{}</b>", number(alone))
+    # Shares and graded scores lie in 0 … 1, BLEU and chrF in 0 … 100.
     digits = 3 if metric in (*SHARES, *GRADED) else 2
     low, high = (f"{bound:.{digits}f}" for bound in found[1:])
     value = f"{found[0]:.{digits}f}"
     cell = markup("<b>{}</b> {} … {}{}", value, low, high, _aside(run, task, sizes))
     error = run["headlines"][task]["stderr"]
+    # `is False`: None is a metric without a line of chance, which is not greyed.
     if has_signal(found[0], error, chance) is False:
         return markup('<span class="grey" title="{}">{}</span>', say(NO_SIGNAL), cell)
     return cell
@@ -128,6 +134,7 @@ def _differences(folders: Sequence[Path], names: Sequence[str]) -> Section | Non
     for row in found:
         better = "p_holm" in row and row["p_holm"] < LEVEL
         up = (row["difference"] or 0) > 0
+        # Held-out text has a difference, but here no test of it, so no verdict either.
         if row["what"].startswith("heldout "):
             verdict = "–" if row["difference"] is not None else say("other texts")
         elif better:
@@ -173,6 +180,7 @@ def _headline_figures(names: Sequence[str], runs: Sequence[Scores]) -> list[Figu
     for kind in ("averages", "headlines"):
         for name in runs[0].get(kind, {}):
             values = [run.get(kind, {}).get(name, {}).get("value") for run in runs]
+            # A tile for some of the runs only would look like a comparison of all.
             if None not in values:
                 return [
                     Figure(number(value), f"{name}, {run}")
@@ -202,6 +210,7 @@ def _heldout(names: Sequence[str], runs: Sequence[Scores]) -> Section | None:
     for language in languages:
         values = [one.get(language, {}).get("bits_per_byte") for one in held]
         sizes = [one.get(language, {}).get("documents") for one in held]
+        # None is a run that did not read this language, which is no other number of documents.
         unlike = len({*sizes} - {None}) > 1
         cells = [
             "–" if value is None else markup("{}{}", number(value), _documents(size, unlike))

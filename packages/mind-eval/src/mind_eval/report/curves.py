@@ -24,11 +24,13 @@ def curves_section(anchor: str, heading: str, lead: str, run: Path) -> Section |
     """Return the section of one training run, or None where there are no metrics."""
     lines = _read(run / "metrics.jsonl")
     steps = [line for line in lines if is_finite(line.get("loss"))]
+    # A NaN cannot be drawn; a curve that goes on behind one has to say so.
     if lost := sum("loss" in line for line in lines) - len(steps):
         lead += " " + say("Steps without a finite loss, left out of the curve: {:,}.").format(lost)
     tests = [line for line in lines if "languages" in line]
     if not steps:
         return None
+    # Smoothed before it is thinned out: the mean is then of all steps, not of those that are left.
     train = Line(
         say("training batch"),
         thin_out(smooth([(s["step"], s["loss"]) for s in steps])),

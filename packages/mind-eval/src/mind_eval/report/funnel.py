@@ -31,6 +31,7 @@ class Stage:
     @property
     def lost(self) -> dict[str, int]:
         """Return how many records each reason took, bad ones among them."""
+        # As `_reason` names records that could not be read, so that examples are found under it.
         bad = {f"bad: {reason}": count for reason, count in self.summary.get("bad", {}).items()}
         return {**self.summary.get("rejected", {}), **bad}
 
@@ -57,6 +58,7 @@ def funnel_section(stages: Sequence[Stage]) -> Section:
     rows = []
     for stage in stages:
         into, kept = stage.summary["in"], stage.summary["kept"]
+        # An empty input is a stage too.
         share = kept / into if into else 0.0
         rows.append(
             (
@@ -109,6 +111,7 @@ def _example(record: Record) -> Safe:
 
 
 def _quote(record: Record, rejected: Any) -> str:
+    # A line that was no record has no text; it is kept as it was read.
     text = record.get("text") or rejected.get("line") or ""
     if not text and isinstance(record.get("messages"), list):
         text = "\n".join(str(message.get("content", "")) for message in record["messages"])
@@ -121,6 +124,8 @@ def _reason(record: Record) -> str:
     step, reason = rejected.get("step"), str(rejected.get("reason", "unknown"))
     if step == "read":
         return f"bad: {reason}"
+    # The name under which the summary counts it: a step with one reason of its own name is not said
+    # twice.
     return f"{step}.{reason}" if step and step != reason else reason
 
 

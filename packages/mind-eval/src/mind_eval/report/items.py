@@ -30,9 +30,11 @@ def browser_section(
     tasks: dict[str, dict[str, list[str]]] = {}
     for key in dict.fromkeys(key for run in items for key in run):
         there = [run[key] for run in items if key in run]
+        # If runs have different headlines for a task, the metric is the last run's.
         metric = metrics.get(there[0]["task"])
         if metric is None or any(metric not in one["metrics"] for one in there):
             continue
+        # A graded answer counts as right if it scored anything.
         right = {one["metrics"][metric] > 0 for one in there}
         kind = KINDS[0] if len(right) > 1 else KINDS[2] if right == {True} else KINDS[1]
         tasks.setdefault(there[0]["task"], {name: [] for name in KINDS})[kind].append(key)
@@ -128,6 +130,7 @@ def _choices(there: Sequence[tuple[int, Record]], names: Sequence[str]) -> Safe:
             nats = f"{one['answers'][place][0]:.2f}" if place < len(one["answers"]) else "–"
             shown = markup("<b>{}</b>", nats) if one["picked"] == place else nats
             cells.append(markup("<td class=n>{}</td>", shown))
+        # A target is the place of a choice in some tasks and its text in others.
         right = " ✓" if first["target"] in (place, choice) else ""
         # Some tasks have more choices than there are letters.
         text = f"{LETTERS[place] if place < len(LETTERS) else place + 1}. {choice}{right}"
@@ -165,6 +168,7 @@ def _said(one: Mapping[str, Any]) -> str:
     answer = one["answers"][0]
     if isinstance(answer, str):
         return _short(answer, 500) or say("(nothing)")
+    # Below -745 nats `exp` is 0, which would read as impossible.
     return f"{answer[0]:.2f} nats ({math.exp(max(answer[0], -700)):.3g})"
 
 

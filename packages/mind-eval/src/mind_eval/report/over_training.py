@@ -57,6 +57,8 @@ class Curve:
         last = self.values[-LAST:]
         if len(last) < 3:
             return None
+        # A step between two checkpoints holds the noise of both, so its variance is twice that of
+        # one.
         return stdev(b - a for a, b in pairwise(last)) / math.sqrt(2)
 
     @property
@@ -66,10 +68,13 @@ class Curve:
         Accuracies must differ from chance as well.
         """
         first, last = self.errors[0], self.errors[-1]
+        # Without an error nothing speaks against the curve.
         if first is None or last is None:
             return True
         if has_signal(self.values[-1], last, self.chance) is False:
             return False
+        # Errors are from the choice of items, noise from the state of the weights: the larger of
+        # the two decides. The items are the same at both ends, so this is on the safe side.
         least = Z_LEVEL * max(math.hypot(first, last), math.sqrt(2) * (self.noise or 0.0))
         return abs(self.values[-1] - self.values[0]) > least
 
@@ -77,6 +82,7 @@ class Curve:
 def over_training(runs: Sequence[Scores]) -> Section | None:
     """Draw what was measured over training steps, where runs are checkpoints of one model."""
     steps = [run["model"].get("step") for run in runs]
+    # A server or a folder has no step, and one step twice is two models, not one in training.
     if len(runs) < 2 or None in steps or len(set(steps)) < len(steps):
         return None
     ordered = [runs[place] for place in sorted(range(len(runs)), key=lambda place: steps[place])]
@@ -151,6 +157,7 @@ def _heldout_lines(runs: Sequence[Scores]) -> list[Line]:
     lines = []
     for language in dict.fromkeys(language for one in held for language in one):
         there = [one.get(language) for one in held]
+        # Bits per byte of other texts are another curve.
         if None in there or len({(one["documents"], one["bytes"]) for one in there}) > 1:
             continue
         points = [

@@ -55,6 +55,7 @@ def _sections(
         sections.append(funnel_section(stages))
     for path in sorted(run.glob("*.json")):
         content = read_json(path)
+        # Files are known by what is in them: a user names the outputs of tools as they like.
         if isinstance(content, dict) and "round_trip" in content:
             sections.append(tokenizer_section(content))
     for number, (folder, chat) in enumerate(trainings):
@@ -93,6 +94,7 @@ def _figures(
     tokens = _tokens(run)
     if tokens:
         figures.append(Figure(f"{tokens:,}", say("tokens to learn from")))
+    # Fine-tuning measures answers alone, so its bits per byte are of other texts.
     losses = next((last_losses(folder) for folder, chat in trainings if not chat), {})
     for name, value in losses.items():
         figures.append(Figure(f"{value:.2f}", say("bits per byte, {}").format(language_name(name))))
@@ -103,6 +105,7 @@ def _recipe(training: Path) -> dict[str, Any]:
     """Return the recipe of a training run; fine-tuning takes its model from a checkpoint."""
     path = training / "recipe.toml"
     if not path.exists():
+        # No recipe beside the metrics: taken for pretraining.
         return {"model": {}}
     with as_written(path):
         return tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
@@ -113,6 +116,7 @@ def _tokens(run: Path) -> int:
     total = 0
     for path in sorted(run.glob(f"*/{MANIFEST}")):
         manifest: Any = read_json(path)
+        # Shards of conversations are for fine-tuning; the figure is of the text before it.
         if manifest.get("format") == "mind-shards" and manifest.get("kind") == "text":
             total += sum(s["tokens"] for s in manifest["shards"] if s["split"] == "train")
     return total

@@ -50,6 +50,7 @@ def domain_section(scores: Mapping[str, Any]) -> Section:
     """Return the section of the domain task: metrics with intervals, and the confusions."""
     rows = []
     known = [name for name in DOMAIN_METRICS if name in scores["metrics"]]
+    # The usual ones in a fixed order, then those that a domain adds.
     for name in [*known, *sorted(set(scores["metrics"]) - set(known))]:
         metric = scores["metrics"][name]
         there = is_finite(metric.get("low")) and is_finite(metric.get("high"))
@@ -107,6 +108,7 @@ def _benchmarks(scores: Mapping[str, Any]) -> Safe:
         about = scores.get("benchmarks", {}).get(task, {})
         for key, value in values.items():
             metric, comma, rest = key.partition(",")
+            # Keys are lm-eval's `metric,filter`; others, such as `alias`, are no figures.
             if not comma or metric not in METRICS:
                 continue
             error = values.get(f"{metric}_stderr,{rest}")

@@ -21,6 +21,7 @@ def selection_section(run: Path, stage: str) -> Section | None:
     """Return the section of a selection: the kept stream and the rejects of one stage."""
     gaps: dict[str, list[tuple[float, float]]] = {}
     kept: list[float] = []
+    # Both streams: the picture shows what was taken out of the whole.
     for suffix in ("", ".rejects"):
         path = run / f"{stage}{suffix}.jsonl.zst"
         if not path.exists():

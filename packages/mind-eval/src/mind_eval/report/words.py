@@ -42,4 +42,5 @@ def language() -> str:
 def say(text: str) -> str:
     """Return a text, or a long one by its name, in the language that is written in."""
     words = _words()
+    # English is looked up too: long texts are named ("lead.scores") instead of written out in code.
     return words[_LANGUAGE.get()].get(text) or words["en"].get(text, text)
