@@ -80,6 +80,7 @@ def run_bucket(rule: BucketRule, folder: Path, options: StreamOptions) -> dict[s
     check_distinct(options.inputs, options.rejects, options.summary)
     with ExitStack() as stack:
         target = stack.enter_context(atomic_folder(folder))
+        # All in memory: the share at equal tokens is known only when every length is.
         records, summary = read_all(
             lambda record, position: (record, messages_of(record, position)), options
         )
@@ -107,6 +108,8 @@ def run_bucket(rule: BucketRule, folder: Path, options: StreamOptions) -> dict[s
         write_manifest(target, manifest)
         for n, (record, _) in enumerate(records):
             if n not in used:
+                # Lengths of the last tokenizer; whether there is an answer does not depend on
+                # which.
                 reason = "outside" if lengths[n] else "no_answer"
                 summary.reject(record, "bucket", Reason(reason, lengths[n]))
         summary.seed = rule.seed
@@ -122,6 +125,7 @@ def tokenizer_folder(path: Path) -> Path:
         return path
     from mind_train.checkpoint import find_checkpoint
 
+    # Only here mind-train is needed: a tokenizer's folder is used without it.
     return find_checkpoint(path)[0] / "tokenizer"
 
 
@@ -132,6 +136,7 @@ def _lengths(
     lengths: list[int] = []
     for start in range(0, len(chats), AT_ONCE):
         _, mask, ends = encode_chats(tokenizer, chats[start : start + AT_ONCE])
+        # `ends` are places in one long row of all conversations.
         for first, last in pairwise([0, *ends.tolist()]):
             row = mask[first:last]
             lengths.append(int(row.sum()) if of == "answer" else len(row))
@@ -146,6 +151,7 @@ def _write_buckets(
     level: int | None,
 ) -> dict[str, Any]:
     for record, length in zip(records, lengths, strict=True):
+        # By the tokenizer at hand: the next one writes over it, after these files are written.
         annotate(record, "bucket", tokens=length, of=rule.of)
     members = {
         bucket: [n for n, length in enumerate(lengths) if bucket.low <= length < bucket.high]
@@ -158,6 +164,7 @@ def _write_buckets(
             hint="give other --edges",
         )
     totals = {bucket: sum(lengths[n] for n in rows) for bucket, rows in members.items()}
+    # The bucket with the fewest tokens sets the size, so that lengths are compared at one budget.
     least = min(totals.values())
     inside = {n for rows in members.values() for n in rows}
     found: dict[str, Any] = {
@@ -196,6 +203,8 @@ def _up_to(
 
     chosen, total = [], 0
     for n in sorted(rows, key=rank):
+        # Goes on behind one that does not fit: shorter ones may still, which comes closer to the
+        # budget.
         if total + lengths[n] <= tokens:
             chosen.append(n)
             total += lengths[n]

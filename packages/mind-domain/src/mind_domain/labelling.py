@@ -53,6 +53,7 @@ class RecordLabeller:
                 found, story = self._ask(record)
             except MindError:
                 raise
+            # Whatever a plugin raises costs one record, not the run.
             except BaseException as error:
                 wrong = failure(f"domain {self.name!r}", position, line, error)
                 outcome.bad.append((wrong, line))
@@ -67,6 +68,8 @@ class RecordLabeller:
                     _key(story, found.cluster),
                     found.name,
                     found.until,
+                    # Read only where edges between classes are fitted; other domains need not note
+                    # one.
                     change if isinstance(change, float) else math.nan,
                     found.rules,
                     encode(record),
@@ -77,9 +80,13 @@ class RecordLabeller:
 
     def _ask(self, record: Record) -> tuple[Label | Reason, str]:
         """Return a record's label and story; raise for a domain that does what it may not."""
+        # The checks below encode each record twice, which is saved for domains that are tested
+        # here.
         is_own = type(self.domain).__module__.startswith("mind_domain.")
         before = b"" if is_own else encode(record)
         found = self.domain.label(record)
+        # The story too is taken before the record is compared: a plugin may change it there as
+        # well.
         story = "" if isinstance(found, Reason) else _short_hash(self.domain.story(record))
         if is_own:
             return found, story
@@ -111,6 +118,8 @@ class StoryDeduplicator:
     def __call__(self, outcome: BatchResult) -> BatchResult:
         """Move the payload of an outcome to its kept or rejected records."""
         for item in outcome.payload:
+            # Workers see batches alone; only here, in the order of the input, is it known who told
+            # it first.
             if item.key in self.seen:
                 record = decode(item.line, "a labelled record")
                 outcome.reject(record, TOOL, STEP, Reason("duplicate_story"))
@@ -122,7 +131,10 @@ class StoryDeduplicator:
             if item.label:
                 outcome.details[f"label_{item.label}"] += 1
             elif self.fit_until is not None and item.until < self.fit_until:
+                # Only of records that are settled before that day: edges that know later changes
+                # would make labels of the training side depend on the test side.
                 self.changes.append(item.change)
+        # Nothing more is to be done with it, and it holds every record a second time.
         outcome.payload = None
         return outcome
 
@@ -154,6 +166,7 @@ def note(record: Record, domain: str, label: Label, labels: Sequence[str], story
     Raises `MindError` for a fact that is not finite: JSON would turn it into null.
     """
     for name, value in label.facts.items():
+        # Also for own domains, whose facts `_ask` does not look at.
         if isinstance(value, float) and not math.isfinite(value):
             raise MindError(
                 f"record {record.get('id')}: domain {domain!r} notes {name} = {value}",
@@ -170,6 +183,8 @@ def note(record: Record, domain: str, label: Label, labels: Sequence[str], story
         cluster=label.cluster,
         day=label.cluster
         if label.facts.get("undated")
+        # The day on which things happen together, which differs from that of publication where a
+        # text after the close belongs to the next session.
         else (label.day or label.published.date()).isoformat(),
         story=story,
         **label.facts,
@@ -177,8 +192,10 @@ def note(record: Record, domain: str, label: Label, labels: Sequence[str], story
 
 
 def _short_hash(text: str) -> str:
+    # Texts from JSON may hold half of a surrogate pair, which strict UTF-8 refuses.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _key(story: str, cluster: str) -> bytes:
+    # The same story about another share, or on another day, is another record.
     return hashlib.sha256(f"{story}\n{cluster}".encode()).digest()[:16]

@@ -65,6 +65,7 @@ def _gram_sets(texts: Iterable[list[str]]) -> list[NDArray[np.int64]]:
     ends = []
     for words in texts:
         # Hashes are compared within this process only, so Python's own will do.
+        # At least one: a text of one or two words is a single shorter gram.
         whole = range(max(1, len(words) - SHINGLE + 1))
         grams.extend({hash(tuple(words[n : n + SHINGLE])) for n in whole} if words else ())
         ends.append(len(grams))
@@ -72,6 +73,8 @@ def _gram_sets(texts: Iterable[list[str]]) -> list[NDArray[np.int64]]:
         np.array(grams, np.int64), return_inverse=True, return_counts=True
     )
     rank = np.empty(len(counts), np.int64)
+    # Rarest first, so that a prefix of a sorted set holds the grams that point to few texts. Any
+    # order of equals will do, if it is the same for both sides.
     rank[np.argsort(counts, kind="stable")] = np.arange(len(counts))
     ranked = rank[inverse]
     starts = [0, *ends[:-1]]
@@ -83,6 +86,7 @@ def _join(
 ) -> list[tuple[float, int] | None]:
     index: dict[int, list[int]] = defaultdict(list)
     for n, grams in enumerate(known):
+        # Only prefixes are indexed: a frequent gram would make nearly every text a candidate.
         for gram in grams[: _prefix(len(grams), threshold)].tolist():
             index[gram].append(n)
     found: list[tuple[float, int] | None] = []
@@ -92,6 +96,7 @@ def _join(
                 n
                 for gram in grams[: _prefix(len(grams), threshold)].tolist()
                 for n in index.get(gram, ())
+                # Sets of too unlike sizes cannot reach the threshold, however much they share.
                 if threshold * len(grams) <= len(known[n]) <= len(grams) / threshold
             }
         )
@@ -100,6 +105,7 @@ def _join(
         for n in candidates:
             shared = len(mine.intersection(known[n].tolist()))
             similarity = shared / (len(mine) + len(known[n]) - shared)
+            # Candidates rise, so of equally similar texts the earliest is named.
             if similarity >= threshold and (best is None or similarity > best[0]):
                 best = (similarity, n)
         found.append(best)
@@ -108,6 +114,9 @@ def _join(
 
 def _prefix(size: int, threshold: float) -> int:
     """Return how many of a set's rarest grams one of a similar set must be among."""
+    # Sets of this similarity share at least ⌈threshold · size⌉ grams, so not all of them can lie
+    # behind this prefix. The small number is for products such as 0.55 · 100, which is above 55 in
+    # binary.
     return size - math.ceil(threshold * size - 1e-9) + 1 if size else 0
 
 
@@ -124,6 +133,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 def strip_noise(text: str) -> str:
     """Return a text without marks of passing on (RT @user:), addresses, tickers and numbers."""
     plain = unicodedata.normalize("NFKC", text)
+    # Again and again: "RT @a: RT @b: text" was passed on twice.
     while (shorter := _RETWEET.sub("", plain)) != plain:
         plain = shorter
     return _NOISE.sub(" ", plain)

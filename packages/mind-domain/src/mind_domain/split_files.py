@@ -78,6 +78,7 @@ def run_split(cuts: Cuts, rule: SplitRule, folder: Path, options: StreamOptions)
     check_distinct(options.inputs, options.rejects, options.summary)
     remarks: list[str] = []
     with ExitStack() as stack:
+        # Before the input is read: a folder that is in the way fails at once.
         target = stack.enter_context(atomic_folder(folder))
         known, summary = read_all(
             lambda record, position: (record, read_dated(record, position)), options
@@ -93,6 +94,7 @@ def run_split(cuts: Cuts, rule: SplitRule, folder: Path, options: StreamOptions)
         for (record, _), side in zip(known, sides, strict=True):
             if isinstance(side, Reason):
                 summary.reject(record, "split", side)
+        # Left before the folder, so that it appears only after rejects and summary are written.
         stack.enter_context(summary.beside(options))
         _write_sides(target, known, sides, rule, options.level, summary, remarks)
         summary.note = "; ".join(
@@ -123,15 +125,18 @@ def _write_sides(
     rows_of = {side: rows for side, rows in rows_of.items() if rows}
     for side, rows in rows_of.items():
         summary.details[side] = dict(Counter(records[n].label for n in rows))
+    # Only a remark: training without a class is refused, but a test without one still measures.
     missing = {one.label for one in records} - {records[n].label for n in rows_of[TEST]}
     if missing:
         remarks.append(f"test has no record of class {', '.join(sorted(missing))}")
+    # Beside the test as it came, whose majority class is worth an accuracy of its own.
     rows_of[BALANCED], _ = balanced(records, rows_of[TEST], rule.test_size, rule.seed)
     for name, rows in rows_of.items():
         path = folder / f"{name}.jsonl.zst"
         write_records(path, (known[n][0] for n in rows), level=level)
         summary.bytes_out += path.stat().st_size
         files[name] = {"file": path.name, "sha256": sha256_file(path), **_describe(records, rows)}
+    # As text, since lists cannot be in a set; "None" is a record without fitted edges.
     edges = {str(annotation(record, NOTES).get("edges")) for record, _ in known}
     write_manifest(
         folder,

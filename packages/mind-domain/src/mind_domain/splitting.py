@@ -66,7 +66,9 @@ def parse_fractions(text: str) -> tuple[float, ...]:
         shares = tuple(float(part) for part in text.split(","))
     except ValueError:
         shares = ()
+    # NaN fails every comparison, so "nan,nan" is refused here as well.
     whole = len(shares) in (2, 3) and all(0.0 < share < 1.0 for share in shares)
+    # 0.8 + 0.1 + 0.1 is not quite 1 in binary.
     if not whole or abs(math.fsum(shares) - 1.0) > 1e-6:
         raise UsageError(
             f"--fractions {text!r}", hint="training, validation, test: 0.8,0.1,0.1; or 0.8,0.2"
@@ -78,6 +80,7 @@ def dates_of_fractions(
     records: Sequence[DatedRecord], shares: Sequence[float]
 ) -> tuple[date, date | None]:
     """Return the first days of test and validation that give each side its share of the days."""
+    # Shares of days, not of records: a cut within a day would put texts of one story on both sides.
     days = sorted({record.published for record in records})
     if len(days) < len(shares):
         raise MindError(
@@ -95,12 +98,14 @@ def read_dated(record: Record, position: str) -> DatedRecord:
         published = datetime.fromisoformat(noted["published"]).date()
         fitted = noted.get("fit_until")
         return DatedRecord(
+            # The key by which records are drawn: a text stands for itself where there is no id.
             str(record.get("id") or record.get("text", "")),
             str(noted["label"]),
             str(noted["story"]),
             published,
             date.fromisoformat(noted["until"]),
             str(record.get("text", "")),
+            # A record that was labelled without this field belongs to its day of publication.
             date.fromisoformat(noted["day"]) if "day" in noted else published,
             str(noted.get("cluster", position)),
             tuple(map(str, noted.get("labels", ()))),
@@ -122,6 +127,8 @@ def split(
     is balanced to the smallest class by the hash of (seed, id). What could not be had as asked goes
     to `remarks`.
     """
+    # Refusals first, then what drops records, then what draws from the rest: a record that is
+    # dropped must not count towards a balance.
     _require_honest_edges(records, rule)
     sides: list[str | Reason] = [_by_date(record, rule) for record in records]
     _drop_stories(records, sides)
@@ -147,6 +154,7 @@ def balanced(
         classes[records[n].label].append(n)
     each = min(len(row) for row in classes.values())
     if size:
+        # Rounded down: at most `size` in all, and the same number of each.
         each = min(each, size // len(classes))
     kept = [n for row in classes.values() for n in _ranked(row, records, seed)[:each]]
     return sorted(kept), each
@@ -155,7 +163,9 @@ def balanced(
 def _by_date(record: DatedRecord, rule: SplitRule) -> str | Reason:
     cuts = [cut for cut in (rule.validation, rule.date) if cut is not None]
     sides = (TRAIN, VALIDATION, TEST) if rule.validation else (TRAIN, TEST)
+    # Cuts rise, so their number at or before the day is the number of the side.
     place = sum(record.published >= cut for cut in cuts)
+    # The last side has no cut after it, so nothing there has to be settled by a day.
     if place < len(cuts) and record.until >= cuts[place]:
         return Reason("embargo", str(record.until), str(cuts[place]))
     return sides[place]
@@ -165,6 +175,7 @@ def _drop_stories(records: Sequence[DatedRecord], sides: list[str | Reason]) -> 
     told: dict[str, str] = {}
     for side in SIDES:
         rows = [n for n, one in enumerate(sides) if one == side]
+        # After the whole side: within a side a story may be told about several shares.
         for n in rows:
             if records[n].story in told:
                 sides[n] = Reason(f"story_in_{told[records[n].story]}")
@@ -189,12 +200,14 @@ def _drop_near_copies(
                     sides[n] = Reason(
                         "near_copy", round(match[0], 4), records[earlier[match[1]]].key
                     )
+        # Without those just dropped: what is on no side cannot be leaked from.
         earlier += [n for n in rows if sides[n] == side]
 
 
 def _require_honest_edges(records: Sequence[DatedRecord], rule: SplitRule) -> None:
     """Refuse classes whose edges were fitted on dates that are no training dates here."""
     cut = rule.validation or rule.date
+    # Fitted on dates before `fit_until`, so a day equal to the cut is still honest.
     late = max((one.fit_until for one in records if one.fit_until is not None), default=None)
     if late is not None and late > cut:
         raise MindError(
@@ -220,6 +233,7 @@ def _require(
             hint="give another --date",
         )
     counts = Counter(one.label for one, side in zip(records, sides, strict=True) if side == TRAIN)
+    # Also the classes that the domain has and no record here does.
     known = {label for one in records for label in (*one.labels, one.label)}
     if missing := sorted(known - set(counts)):
         raise MindError(
@@ -242,9 +256,11 @@ def _sample_training(
             raise UsageError(f"--train-size {rule.train_size} is less than one of each class")
         reason = "balance"
     else:
+        # A size of 0 takes all.
         kept = _ranked(rows, records, rule.seed)[: rule.train_size or len(rows)]
         reason = "train_size"
     classes = len({records[n].label for n in rows})
+    # With balance a rest of fewer than one of each class is only rounding, not worth a remark.
     if rule.train_size - len(kept) >= (classes if rule.balance else 1):
         remarks.append(
             f"{rule.train_size:,} training records were asked for, {len(kept):,} are the most"
@@ -268,6 +284,7 @@ def _keep(
 
 
 def _ranked(rows: Sequence[int], records: Sequence[DatedRecord], seed: int) -> list[int]:
+    # By hash, not by a shuffle: another record more or less does not change who else is drawn.
     return sorted(rows, key=lambda n: (_rank(seed, records[n].key), n))
 
 

@@ -69,10 +69,12 @@ def read_ballot(record: Record, position: str) -> Ballot | Reason:
     if isinstance(groups, Reason):
         return groups
     names = [name for group in groups for name in group]
+    # A model in two places of one ranking: which of them is meant cannot be known.
     if len(set(names)) < len(names):
         return Reason("double_model", ", ".join(sorted({n for n in names if names.count(n) > 1})))
     if len(names) < 2:
         return Reason("one_model", names[0] if names else None)
+    # A judge that left a reply out, or named one that was not there.
     if seats and set(seats) != set(names):
         return Reason("incomplete", ", ".join(sorted(set(seats) ^ set(names))))
     lengths = record.get("lengths")
@@ -87,6 +89,7 @@ def read_ballot(record: Record, position: str) -> Ballot | Reason:
 
 def _pair(record: Record, position: str) -> tuple[tuple[str, ...], ...] | Reason:
     one, other = str(record["model_a"]), str(record["model_b"])
+    # "model_a", a model's own name, a word for a tie, or a number between 1 and 2.
     verdict: Any = record.get("winner", record.get("preference"))
     if verdict is None or verdict == "":
         return Reason("no_verdict")
@@ -100,12 +103,14 @@ def _pair(record: Record, position: str) -> tuple[tuple[str, ...], ...] | Reason
         number = float(verdict)
     except (TypeError, ValueError):
         number = math.nan
+    # NaN as a table writes an empty cell; any other text that is no number is an error.
     if math.isnan(number) and isinstance(verdict, float):
         return Reason("no_verdict")
     if number in (0.0, 1.5):
         return ((one, other),)
     if not 1.0 <= number <= 2.0:
         raise _bad(record, position, "wrong_type", f"{verdict!r} is no verdict on a pair")
+    # AlpacaEval's weighted verdicts lie between: 1.2 is a preference for the first.
     return ((one,), (other,)) if number < 1.5 else ((other,), (one,))
 
 
@@ -123,6 +128,7 @@ def _ranked(record: Record, position: str) -> tuple[tuple[str, ...], ...]:
             finite = isinstance(value, (int, float)) and math.isfinite(value)
             if not finite or isinstance(value, bool):
                 raise _bad(record, position, "not_finite", f"{field_name}.{name} is {value!r}")
+            # Equal values are ties. Scores are negated, as the smallest place is the best.
             places.setdefault(sign * value, []).append(str(name))
         return tuple(tuple(sorted(places[place])) for place in sorted(places))
     raise _bad(

@@ -31,10 +31,12 @@ def sequential_elo(games: Games, rule: EloRule, orders: int, seed: int) -> Float
     count = len(games.score)
     if orders:
         chooser = np.random.Generator(np.random.PCG64(seed))
+        # Sorted before it is shuffled: a seed gives the same orders whatever the file's order is.
         canonical = np.lexsort((games.score, games.second, games.first, games.question))
         order = np.stack([canonical[chooser.permutation(count)] for _ in range(orders)])
     else:
         order = np.arange(count)[None]
+    # All orders are played in step, as each game needs the ratings after the one before.
     rows = np.arange(len(order))
     ratings = np.full((len(order), len(games.models)), rule.start)
     first, second, score = games.first[order], games.second[order], games.score[order]

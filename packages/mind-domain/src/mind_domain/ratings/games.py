@@ -54,12 +54,14 @@ def gather_games(ballots: Sequence[Ballot]) -> Games:
         for ballot in ballots
         for one, other, score in ballot.pairs()
     ]
+    # Numbers of models and questions are exact in float64, so one array holds them with the scores.
     table = np.array(rows, dtype=np.float64)  # (G, 4)
     first, second, question = (table[:, n].astype(np.int64) for n in (0, 1, 3))
     score = table[:, 2]
     shape = (len(questions), len(models), len(models))
     wins, ties = np.zeros(shape), np.zeros(shape)
     won, drawn = score == 1.0, score == 0.5
+    # `+=` would count a pair that comes twice with one index only once.
     np.add.at(wins, (question[won], first[won], second[won]), 1.0)
     np.add.at(ties, (question[drawn], first[drawn], second[drawn]), 1.0)
     np.add.at(ties, (question[drawn], second[drawn], first[drawn]), 1.0)
@@ -73,6 +75,7 @@ def groups_of(wins: Floats, ties: Floats) -> list[list[int]]:
     """
     reach = (wins + ties > 0) | np.eye(len(wins), dtype=bool)
     for middle in range(len(reach)):  # Warshall's closure
+        # Who reaches `middle` reaches all that it does.
         reach |= reach[:, middle, None] & reach[None, middle]
     both = reach & reach.T
     seen: dict[tuple[bool, ...], list[int]] = {}

@@ -47,7 +47,9 @@ def choices_of(
         row = number[ballot.question]
         groups = [[place[name] for name in group] for group in ballot.groups]
         for n, group in enumerate(groups):
+            # Those ranked below the group face every choice within it.
             rest = [one for later in groups[n + 1 :] for one in later]
+            # A tie of n has 2ⁿ subsets, of which each becomes a set.
             if len(group) > LARGEST_TIE:
                 raise MindError(
                     f"question {ballot.question}: {len(group)} replies are tied",
@@ -56,6 +58,7 @@ def choices_of(
             for left in range(1, len(group) + 1):
                 if left == 1 and not rest:
                     continue  # the last one is not chosen, it is left over
+                # Over all orders each subset of this size is what is left equally often.
                 share = 1.0 / comb(len(group), left)
                 for subset in combinations(group, left):
                     face = index.setdefault(frozenset((*subset, *rest)), len(index))
@@ -84,6 +87,7 @@ def fit_plackett_luce(choices: Choices, prior: float) -> Floats:
             result: Floats = theta - theta.mean()
             return result
         step = np.linalg.solve(hessian, gradient)
+        # Shortened as a whole, so that its direction stays; the small number is for a step of 0.
         theta = theta + step * min(1.0, LONGEST_STEP / max(float(np.abs(step).max()), 1e-300))
     raise MindError(
         "the strengths do not settle",
@@ -124,12 +128,14 @@ def _with_prior(choices: Choices, prior: float) -> tuple[Floats, Floats, NDArray
     more = np.zeros((len(pairs), size), dtype=bool)
     for n, pair in enumerate(pairs):
         more[n, list(pair)] = True
+    # Each model wins `prior` times against every other, so each set of two is faced twice as often.
     chosen = choices.chosen.sum(axis=0) + prior * (size - 1)
     faced = np.concatenate([choices.faced.sum(axis=0), np.full(len(pairs), 2.0 * prior)])
     return chosen, faced, np.concatenate([choices.sets, more])
 
 
 def _shares(theta: Floats, sets: NDArray[np.bool_]) -> Floats:
+    # The largest is taken off, so that nothing overflows; shares do not depend on it.
     weights = np.where(sets, np.exp(theta - theta.max()), 0.0)
     result: Floats = weights / weights.sum(axis=1, keepdims=True)
     return result

@@ -87,6 +87,7 @@ def _strengths(ballots: Sequence[Ballot], games: Games, rule: RatingRule) -> tup
     """Return strengths [M], and [B, M] of questions drawn with replacement."""
     chooser = np.random.Generator(np.random.PCG64(rule.seed))
     count = len(games.questions)
+    # How often each question is drawn, [B, Q]: no ballot is copied.
     drawn = chooser.multinomial(count, np.full(count, 1.0 / count), size=rule.draws)
     weights: Floats = drawn.astype(np.float64)
     if rule.model == "plackett-luce":
@@ -100,6 +101,7 @@ def _strengths(ballots: Sequence[Ballot], games: Games, rule: RatingRule) -> tup
     prior = rule.prior or 1e-3
     parts = [
         fit(*games.total(weights[start : start + AT_ONCE]), prior)
+        # Some at a time: matrices are [B, M, M].
         for start in range(0, rule.draws, AT_ONCE)
     ]
     return whole, np.concatenate(parts) if parts else np.empty((0, len(whole)))
@@ -114,12 +116,14 @@ def _marks(games: Games, prior: float) -> dict[str, list[str]]:
     wins, ties = games.total()
     marks: dict[str, list[str]] = defaultdict(list)
     for n, name in enumerate(games.models):
+        # A tie is half a loss, so a model that tied once has a finite strength.
         if not ties[n].any() and not wins[:, n].any():
             marks[name].append("never_beaten")
         if not ties[n].any() and not wins[n].any():
             marks[name].append("never_winning")
     islands = islands_of(wins, ties)
     if len(islands) > 1:
+        # Ratings between islands rest on the prior alone; the largest is taken for the rule.
         main = max(islands, key=len)
         for island in islands:
             for n in island if island is not main else ():
@@ -140,8 +144,10 @@ def _rows(
     games: Games, points: Floats, draws: Floats, elo: Floats, marks: dict[str, list[str]]
 ) -> list[dict[str, Any]]:
     wins, ties = games.total()
+    # Ties stand in both places of the matrix, so one sum counts each once.
     played = wins.sum(1) + wins.sum(0) + ties.sum(1)
     order = sorted(range(len(points)), key=lambda n: (-points[n], games.models[n]))
+    # One more than the number of models that are better in this draw.
     places = (draws[:, :, None] < draws[:, None, :]).sum(axis=2) + 1  # (B, M): 1 is the best
     rows = []
     for rank, n in enumerate(order, 1):
@@ -154,6 +160,8 @@ def _rows(
                 "rating": round(float(points[n]), 4),
                 "low": low,
                 "high": high,
+                # Without draws there is no interval: None stays None; a place is 1 at least, so
+                # never falsy.
                 "rank_low": first and int(first),
                 "rank_high": last and int(last),
                 "rank_probabilities": [

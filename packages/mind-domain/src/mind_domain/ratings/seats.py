@@ -68,6 +68,8 @@ def _first_seats(seated: Sequence[SeatedPair]) -> list[tuple[str, float, float]]
     for pair in decided:
         here, there = counts[pair.first, pair.second], counts[pair.second, pair.first]
         if there:
+            # Weights such that both orders of a pair of models count alike, and their sum stays the
+            # number of verdicts.
             rows.append((pair.question, pair.score, (here + there) / (2.0 * here)))
     return rows
 
@@ -79,10 +81,13 @@ def _flips(seated: Sequence[SeatedPair]) -> Iterator[tuple[str, float]]:
     )
     for pair in seated:
         low, high = sorted((pair.first, pair.second))
+        # Names in order are one way to sit, the other is swapped; scores are those of the first
+        # name.
         swapped = pair.first != low
         score = 1.0 - pair.score if swapped else pair.score
         scores[pair.question, low, high][swapped].append(score)
     for (question, _, _), both in scores.items():
+        # As many as were judged both ways; a verdict without its counterpart says nothing of seats.
         for one, other in zip(both[False], both[True], strict=False):
             yield question, float(one != other)
 
@@ -99,6 +104,7 @@ def _agreements(ballots: Sequence[Ballot]) -> tuple[list[tuple[str, float]], flo
         for (question, _, _), values in scores.items()
         for a, b in combinations(values, 2)
     ]
+    # Only of pairs that were judged again, whose agreement it is set against.
     several = [value for values in scores.values() if len(values) > 1 for value in values]
     return pairs, several.count(0.5) / len(several) if several else 0.0
 
@@ -132,6 +138,7 @@ def _rate(
     if draws:
         chooser = np.random.Generator(np.random.PCG64(seed))
         share = np.full(len(number), 1.0 / len(number))
+        # Questions are drawn with all their verdicts, which are no independent evidence.
         sums = chooser.multinomial(len(number), share, size=draws) @ table
         low, high = np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])
         found |= {"low": round(float(low), 6), "high": round(float(high), 6)}

@@ -69,6 +69,7 @@ def read_price_rows(path: str | Path) -> Iterator[PriceRow | BadRow]:
     cells = _parquet_cells(path) if _is_parquet(path) else _csv_cells(path)
     columns: dict[str, str] | None = None
     for position, row in cells:
+        # The first row that comes is the header, from either kind of file.
         if columns is None:
             columns = _columns(row, position)
             continue
@@ -89,6 +90,8 @@ def _csv_cells(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for number, line in batch.lines():
             position = batch.position(number)
             try:
+                # Excel puts a byte order mark before the first line, which would become part of a
+                # name.
                 text = line.decode("utf-8-sig").rstrip("\r")
             except UnicodeDecodeError as error:
                 raise MindError(
@@ -97,13 +100,17 @@ def _csv_cells(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     hint=f"convert it first: iconv -f GB18030 -t UTF-8 {path}",
                 ) from None
             try:
+                # Line by line, so that an error names its line; a cell of prices never holds a line
+                # break.
                 cells = next(csv.reader([text]), [])
             except csv.Error as error:
                 raise MindError(f"{position}: no row of a table", cause=error) from None
             if header is None:
                 header = cells
                 yield position, {name: name for name in cells}
+            # Spreadsheets leave rows of nothing but commas at the end.
             elif any(cell.strip() for cell in cells):
+                # A row that is too short lacks its last columns, and is judged by what it lacks.
                 yield position, dict(zip(header, cells, strict=False))
 
 
@@ -117,8 +124,10 @@ def _parquet_cells(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     number = 1
     try:
         file = parquet.ParquetFile(path)
+        # A damaged or made-up footer may promise any number, which would be reserved in memory.
         if file.metadata.num_rows > _ROWS_PER_BYTE * Path(path).stat().st_size:
             raise ValueError(f"it says that it has {file.metadata.num_rows:,} rows")
+        # Numbers as if the header were line 1, so that they agree with a CSV of the same table.
         yield f"{path}:1", {name: name for name in file.schema_arrow.names}
         for batch in file.iter_batches(_ROWS_AT_ONCE):
             for row in batch.to_pylist():
@@ -151,6 +160,7 @@ def _columns(header: Mapping[str, Any], position: str) -> dict[str, str]:
 
 def _row(cells: Mapping[str, Any], position: str) -> PriceRow | BadRow:
     value = cells["ticker"]
+    # Parquet may hold codes as numbers; `TickerIndex` gives them their zeros back.
     ticker = value.strip() if isinstance(value, str) else "" if value is None else str(value)
     day = _day(cells["date"])
     if not ticker:
@@ -160,17 +170,21 @@ def _row(cells: Mapping[str, Any], position: str) -> PriceRow | BadRow:
     prices = {}
     for name in ("open", "close", "high", "low", "adj_close"):
         raw = cells.get(name)
+        # Without an open or a close there is nothing to trade at; the others only refine.
         if name not in ("open", "close") and _is_empty(raw):
             prices[name] = math.nan
             continue
         prices[name] = _number(raw)
+        # NaN, which is what `_number` makes of any other text, fails this too.
         if not 0.0 < prices[name] < math.inf:
             return BadRow(position, f"{name} is {raw!r}: a price is above 0", ticker, day)
     volume = math.nan if _is_empty(cells.get("volume")) else _number(cells["volume"])
     if volume < 0.0 or volume == math.inf:
         return BadRow(position, f"volume is {cells['volume']!r}", ticker, day)
     adjusted = prices["adj_close"]
+    # Sources adjust the close only; the same factor applies to the open of that day.
     factor = 1.0 if math.isnan(adjusted) else adjusted / prices["close"]
+    # Tiny or huge values of a damaged file may under- or overflow in the product.
     if not all(0.0 < prices[name] * factor < math.inf for name in ("open", "close")):
         return BadRow(position, f"adj_close is {cells.get('adj_close')!r}", ticker, day)
     return PriceRow(
@@ -180,6 +194,7 @@ def _row(cells: Mapping[str, Any], position: str) -> PriceRow | BadRow:
 
 def _day(value: Any) -> date | None:
     """Read a day; a time behind it is left out, because a row is a whole session."""
+    # First, since a datetime is a date as well.
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, date):

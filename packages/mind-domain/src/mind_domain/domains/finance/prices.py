@@ -29,6 +29,7 @@ class Series:
     `bad` are sessions whose row was dropped because it is no price, or contradicts another.
     """
 
+    # Arrays: eight bytes a value, where a list would take an object for each of millions of prices.
     sessions: array[int] = field(default_factory=lambda: array("l"))
     opens: array[float] = field(default_factory=_doubles)
     highs: array[float] = field(default_factory=_doubles)
@@ -47,6 +48,8 @@ class Series:
 
     def first(self) -> int:
         """Return the first session with a row, dropped ones included; -1 if there is none."""
+        # A dropped row still says that the share was listed, which makes another reason for no
+        # label.
         return min([*self.sessions[:1], *self.bad], default=-1)
 
     def last(self) -> int:
@@ -96,10 +99,13 @@ def read_prices(
     series: dict[str, Series] = {}
     closed: Counter[date] = Counter()
     for ticker in sorted(rows):
+        # Taken out as it goes, so that rows and series are not both held in full.
         series[ticker] = _series(rows.pop(ticker), sessions, closed)
+    # Rows outside the calendar are counted after all shares were laid on it.
     counts["row_without_session"] += closed.total()
     remarks = _remarks(str(path), sessions, series, closed, counts)
     if strict and closed:
+        # The last remark is the one on days without a session, or after the calendar's end.
         raise MindError(f"{path}: {remarks[-1]}", hint="drop these rows, or leave out --strict")
     return PriceTable(sessions, series, +counts, tuple(remarks))
 
@@ -113,6 +119,7 @@ def _note_bad(
         )
     counts["bad_row"] += 1
     if row.ticker and row.day is not None:
+        # Also over a good row of the same day: which of the two is right cannot be known.
         rows.setdefault(row.ticker, {})[row.day] = None
 
 
@@ -135,6 +142,7 @@ def _add(
             f"{path}: {row.ticker} has two rows for {row.day}", hint="keep one row for each day"
         )
     counts["contradicting_row"] += 1
+    # None stays: a third row does not bring the day back.
     share[row.day] = None
 
 
@@ -145,6 +153,7 @@ def _series(
     for day in sorted(share):
         row, session = share[day], sessions.index.get(day)
         if session is None:
+            # A bad row on such a day is counted already.
             closed[day] += row is not None
         elif row is None:
             series.bad.add(session)
@@ -168,6 +177,7 @@ def _remarks(
 ) -> list[str]:
     """Say where the table and the calendar disagree."""
     remarks = []
+    # Of all shares together: a single one may be suspended, but not a whole market.
     known = {session for share in series.values() for session in (*share.sessions, *share.bad)}
     holes = [n for n in range(min(known), max(known)) if n not in known] if known else []
     counts["session_without_row"] += len(holes)

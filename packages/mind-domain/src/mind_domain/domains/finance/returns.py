@@ -52,6 +52,7 @@ def measure_movement(
     close); `bad_price` (the row was dropped); `limit_locked` (the whole day at its limit: nobody
     could enter).
     """
+    # Chosen from the calendar alone: a price that lacks then is a reason, not a later entry.
     slot = table.sessions.first_after(moment, rule.entry, rule.auction)
     days = table.sessions.days
     if slot is None:
@@ -69,6 +70,7 @@ def measure_movement(
         found = other.row(slot.session), other.row(slot.session + rule.horizon)
         if found[0] is None or found[1] is None:
             return Reason("no_benchmark", rule.benchmark, str(days[slot.session]))
+        # The same two moments, so that what the market did is taken off, and nothing else.
         change -= _change(other, found[0], found[1], slot.at, "raw")
     return Movement(change, slot.at, days[slot.session], days[slot.session + rule.horizon])
 
@@ -79,12 +81,15 @@ def _tradable(
     """Return the rows of entry and exit if the share was traded on every session between."""
     enter, leave = slot.session, slot.session + horizon
     first, last = series.first(), series.last()
+    # Outside the share's own rows; within them a missing row is a suspension.
     if not first <= enter <= last:
         return Reason("no_entry", str(days[enter]), str(days[first if enter < first else last]))
     if leave > last:
         until = str(days[leave]) if leave < len(days) else None
         return Reason("no_exit", until, str(days[last]))
     places = []
+    # All sessions, not the ends alone: over a suspension in between the return holds news that came
+    # while nobody could trade.
     for session in range(enter, leave + 1):
         place = series.row(session)
         if place is None:
@@ -105,6 +110,7 @@ def _is_stale(series: Series, place: int) -> bool:
         return False
     before = series.closes[place - 1]
     values = (series.opens, series.closes, series.highs, series.lows)
+    # A source that fills suspensions repeats the last close in every column; NaN is one it lacks.
     return all(column[place] == before or math.isnan(column[place]) for column in values)
 
 
@@ -118,8 +124,10 @@ def _is_locked(series: Series, place: int, limits: tuple[float, ...]) -> bool:
     bar = (series.opens[place], series.highs[place], series.lows[place])
     if place == 0 or not limits or any(one != price for one in bar):
         return False
+    # On the terms of this day: factors change between the two only by a dividend or split.
     before = series.closes[place - 1] * series.factors[place - 1] / series.factors[place]
     bounds = (before * (1 + sign * limit) for limit in limits for sign in (1, -1))
+    # Half a tick, whichever way the exchange rounds; the rest is for prices in binary.
     return any(abs(price - bound) <= TICK / 2 + 1e-9 * price for bound in bounds)
 
 

@@ -43,6 +43,7 @@ class Sessions:
     index: dict[date, int] = field(repr=False, compare=False, hash=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        # Into the dict that is there: the class is frozen, so no field can be set.
         self.index.update((day, n) for n, day in enumerate(self.days))
 
     def first_after(self, moment: datetime, entry: str = "first", auction: int = 0) -> Slot | None:
@@ -54,10 +55,14 @@ class Sessions:
         """
         now = (moment - _EPOCH) // _MICROSECOND
         early = auction * 60_000_000
+        # `bisect_right` passes over a bell at this very moment: strictly after means the next one.
+        # An open counts as past once its auction has fixed it, `early` before.
         opening = bisect_right(self.opens, now + early)
         closing = bisect_right(self.closes, now)
         if entry == "next-open":
             opening = max(opening, bisect_right(self.days, moment.astimezone(self.zone).date()))
+        # A close of an earlier session than the next open comes first; at equal numbers the open
+        # does.
         if entry == "close" or (entry == "first" and closing < opening):
             return Slot(closing, "close") if closing < len(self.days) else None
         return Slot(opening, "open") if opening < len(self.days) else None
@@ -72,6 +77,7 @@ class Sessions:
             return "before_open"
         if now >= self.closes[session]:
             return "after_close"
+        # None for exchanges, and for days, without a lunch break.
         pause = self.breaks[session]
         return "lunch_break" if pause and pause[0] <= now < pause[1] else "session"
 
@@ -113,6 +119,7 @@ def load_sessions(
         )
     schedule = exchange_calendars.get_calendar(exchange, start=start, end=end).schedule
     shut = set(closed_days)
+    # The user's closed days go before sessions are numbered, so that no horizon counts them.
     rows = [
         (day.date(), row.open, row.close, row.break_start, row.break_end)
         for day, row in zip(schedule.index, schedule.itertuples(), strict=True)

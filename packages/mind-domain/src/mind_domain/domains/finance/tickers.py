@@ -35,6 +35,7 @@ class TickerIndex:
         """Index the tickers of a price file."""
         exact = frozenset(tickers)
         bare = [_reduce(ticker, 0)[0] for ticker in exact]
+        # The longest number in the file: 6 in China, 5 in Hong Kong, fewer if zeros were lost.
         width = max((len(name) for name in bare if _DIGITS.fullmatch(name)), default=0)
         reduced: dict[str, tuple[str, ...]] = {}
         for ticker in sorted(exact):
@@ -45,20 +46,24 @@ class TickerIndex:
     def find(self, value: Any) -> tuple[str, tuple[str, ...]] | Reason:
         """Return the file's ticker and the rules that found it, or why there is none."""
         rules: list[str] = []
+        # Also 600000.0, as JSON made from a table with gaps has it. NaN equals nothing.
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1:
             value = str(int(value))
             rules.append("ticker_from_number")
         if not isinstance(value, str) or not value.strip():
             return Reason("no_ticker", value if isinstance(value, (str, int, float)) else None)
+        # Not for a number: the file may hold both "1" and "000001".
         if value in self.exact and not rules:
             return value, ()
         name, used = _reduce(value, self.width)
         found = self.reduced.get(name, ())
+        # 000001.SZ and 000001.SH both reduce to 000001.
         if len(found) > 1:
             exchange = _exchange(value)
             found = tuple(one for one in found if exchange and _exchange(one) == exchange)
             if len(found) != 1:
                 return Reason("ambiguous_ticker", value, ", ".join(self.reduced[name]))
+        # 600000.SZ does not exist where only 600000.SH is in the file.
         if found and _contradict(value, found[0]):
             return Reason("unknown_ticker", value, f"did you mean {found[0]}?")
         if not found:
@@ -88,6 +93,7 @@ def _reduce(value: str, width: int) -> tuple[str, tuple[str, ...]]:
             name = shorter
             rules.append("ticker_exchange")
     if width and _DIGITS.fullmatch(name):
+        # Zeros go first: a file without them may hold 700 where a record says 00700.
         padded = name.lstrip("0").zfill(width)
         if padded != name:
             rules.append("ticker_padded" if len(padded) > len(name) else "ticker_zeros_cut")
@@ -101,6 +107,7 @@ _SAME = {"SS": "SH", "XSHG": "SH", "XSHE": "SZ", "US": "", "O": "", "N": ""}
 def _exchange(value: str) -> str:
     """Return the exchange that a ticker names, empty if it names none."""
     name = value.strip().lstrip("$").strip().upper()
+    # US codes carry no exchange in most files, so .O, .N and .US name none either.
     found = _SUFFIX.search(name) or _PREFIX.search(name)
     return _SAME.get(found[1], found[1]) if found else ""
 

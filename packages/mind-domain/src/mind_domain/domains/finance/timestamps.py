@@ -17,6 +17,7 @@ MIDNIGHT = ("date", "time")
 """What a stamp at exactly 00:00:00 is: a bare date, as pandas and crawlers write one, or a time."""
 
 _NUMBERED = re.compile(
+    # Possessive (`*+`), so that a long run of blanks cannot be tried in every way to share it out.
     r"(\d{4})\s*+[-/.年]\s*+(\d{1,2})\s*+[-/.月]\s*+(\d{1,2})(?:\s*+日)?"
     r"(?:[\sT,]*+(上午|下午)?\s*+(\d{1,2})\s*+[:时時點点]\s*+(?:(\d{1,2})(?:\s*+分)?)?(?:(?:\s*+:)?\s*+(\d{1,2})(?:\s*+秒)?)?)?\s*+"
 )
@@ -65,6 +66,7 @@ def read_timestamp(
     the later one. What is exactly midnight as written (of an epoch number: in UTC or at the market)
     is a bare date unless `midnight` is "time".
     """
+    # True is an int, and would be a second of 1970.
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
@@ -73,6 +75,7 @@ def read_timestamp(
         return None
     if form:
         return _from_form(text, form, market, midnight)
+    # Before dates: nine to sixteen digits alone are no year. Eight, such as 20240701, are a date.
     if _EPOCH.fullmatch(text):
         return _from_epoch(float(text), market, midnight)
     if (day := _bare_date(text)) is not None:
@@ -86,6 +89,7 @@ def _from_form(text: str, form: str, market: ZoneInfo, midnight: str) -> Timesta
         moment = datetime.strptime(text, form)
     except ValueError:
         return None
+    # No field of a time in it, so midnight is only what strptime fills in.
     if not re.search(r"%[HIMSfcXTRsp]", form):
         return _end_of(moment.date(), market, "bare_date")
     return _placed(moment, market, midnight)
@@ -94,6 +98,7 @@ def _from_form(text: str, form: str, market: ZoneInfo, midnight: str) -> Timesta
 def _from_epoch(number: float, market: ZoneInfo, midnight: str) -> Timestamp | None:
     if not math.isfinite(number) or number < _SECONDS or number >= 1e17:
         return None
+    # Ranges that do not overlap for any date from 1973 on.
     scale = 1e6 if number >= _MICROSECONDS else 1e3 if number >= _MILLISECONDS else 1.0
     try:
         moment = datetime.fromtimestamp(number / scale, UTC)
@@ -101,6 +106,7 @@ def _from_epoch(number: float, market: ZoneInfo, midnight: str) -> Timestamp | N
     except (OverflowError, ValueError):
         return None
     if midnight == "date":
+        # A date was turned into a number either in UTC or on the market's clock.
         for one in (moment, local):
             if one.time() == time():
                 return _end_of(one.date(), market, "midnight_as_date")
@@ -136,6 +142,7 @@ def _written_moment(text: str) -> datetime | None:
         return datetime.strptime(text, TWITTER)
     except ValueError:
         pass
+    # RFC 2822 begins with a day of the week and a comma, or with the day of the month.
     if "," not in text[:5] and not text[:1].isdigit():
         return None  # the mail parser guesses from much less than a date
     try:
@@ -147,6 +154,8 @@ def _written_moment(text: str) -> datetime | None:
 def _numbered_moment(found: re.Match[str]) -> datetime | None:
     day = _day(found)
     hour, minute, second = (int(part or 0) for part in (found[5], found[6], found[7]))
+    # 12 in the afternoon is noon already. 12 in the morning is read as noon too, the later of what
+    # it may mean.
     if found[4] == "下午" and hour < 12:
         hour += 12
     try:
@@ -160,6 +169,7 @@ def _placed(moment: datetime, market: ZoneInfo, midnight: str) -> Timestamp | No
         return _end_of(moment.date(), market, "midnight_as_date")
     try:
         if moment.tzinfo is None:
+            # `fold=1` is the later one of an hour that comes twice.
             return Timestamp(moment.replace(tzinfo=market, fold=1), "market_clock")
         return Timestamp(moment.astimezone(market))
     except OverflowError:
