@@ -79,6 +79,7 @@ def eligible(
             reason = Reason("in_evaluation")
         elif not rules.keep_duplicates and pool.questions[index] in seen:
             reason = Reason("duplicate")
+        # Only a record that stays hides its copies: one that `where` threw out must not.
         if reason is None:
             seen.add(pool.questions[index])
         reasons.append(reason)
@@ -96,6 +97,7 @@ def choose(pool: Pool, rules: SelectionRules, overlap: NDArray[np.bool_] | None 
         if np.isnan(scores[index]):
             reasons[index] = Reason("unscored")
             continue
+        # Without a reference the score itself is the gap, from which quantiles are taken.
         own = 0.0 if rules.reference is None else rules.reference.of(language)
         if own is None:
             reasons[index] = Reason("no_reference", language)
@@ -103,6 +105,7 @@ def choose(pool: Pool, rules: SelectionRules, overlap: NDArray[np.bool_] | None 
         gaps[index] = round(float(scores[index]) - own, 6)
         by_language.setdefault(language, []).append(float(gaps[index]))
     band = Band(*rules.band) if rules.band is not None else None
+    # After all gaps are known, of eligible records only: shares are of what could be kept.
     if rules.quantile is not None:
         band = quantile_band(by_language, *rules.quantile, per_language=True)
     for index, language in enumerate(pool.words["language"]):
@@ -118,6 +121,7 @@ def _limit(pool: Pool, rules: SelectionRules, reasons: list[Reason | None]) -> N
     tokens, turns = pool.number("tokens"), pool.number("turns")
     used: Counter[str] = Counter()
     records, spent = 0, 0.0
+    # By hash of seed and content: another order of the input draws the same records.
     for index in sorted(inside, key=lambda i: (pool.random[i], i)):
         keys = [f"{name}:{pool.words[name][index]}" for name in WORDS]
         keys.append(f"turns:{int(turns[index])}")
@@ -125,6 +129,7 @@ def _limit(pool: Pool, rules: SelectionRules, reasons: list[Reason | None]) -> N
         if full:
             reasons[index] = Reason("over_quota", full[0])
         elif (rules.max_records is not None and records >= rules.max_records) or (
+            # Goes on behind one that does not fit, so shorter ones may fill the rest.
             rules.max_tokens is not None and spent + tokens[index] > rules.max_tokens
         ):
             reasons[index] = Reason("over_max")
@@ -155,12 +160,16 @@ def baseline(
         wanted = Counter(_length_bin(pool, tokens, i) for i in like)
         ordered = []
         for index in shuffled:
+            # As many of each length as `like` has, then, for bins that ran out, whatever else is
+            # there.
             if wanted[(place := _length_bin(pool, tokens, index))] > 0:
                 wanted[place] -= 1
                 ordered.append(index)
         taken = set(ordered)
         ordered += [i for i in shuffled if i not in taken]
     elif name == "ifd-top":
+        # Above 1 the question misleads (see `MISALIGNED`), so the highest IFD of all is no good
+        # record.
         known = [i for i in candidates if not np.isnan(ifd[i]) and ifd[i] <= 1.0]
         if not known:
             raise UsageError("no record has an IFD", hint="score with --unconditional")
@@ -204,8 +213,12 @@ def stability(pool: Pool, chosen: Chosen, rules: SelectionRules) -> list[dict[st
             mine = [i for i in places if i in inside]
             if not mine:
                 continue
+            # `argsort` twice gives ranks: scores of two units have no common scale, but their ranks
+            # do.
             ranks = np.argsort(np.argsort(base[places], kind="stable"), kind="stable")
             low, high = (f(ranks[[i in inside for i in places]]) / len(places) for f in (min, max))
+            # Under some choices a record has no score (too long, say): shares are of those that
+            # have.
             usable = places[~np.isnan(scores[places])]
             order = np.argsort(np.argsort(scores[usable], kind="stable"), kind="stable")
             share = order / max(len(usable), 1)

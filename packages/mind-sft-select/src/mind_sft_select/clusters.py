@@ -50,4 +50,5 @@ def fit_clusters(scores: Sequence[float], number: int, seed: int) -> Clusters:
     fitted = KMeans(n_clusters=number, n_init=10, random_state=seed).fit(
         np.asarray(scores, dtype=np.float64)[:, None]
     )
+    # Rounded to what `score` writes of an entropy.
     return Clusters(tuple(round(float(c), 6) for c in sorted(fitted.cluster_centers_[:, 0])))

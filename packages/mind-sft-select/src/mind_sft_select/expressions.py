@@ -45,6 +45,7 @@ class Condition:
         if isinstance(node, ast.Name) and node.id not in names:
             hint = did_you_mean(node.id, names) or f"known: {', '.join(names)}"
             raise UsageError(f"--where {self.text!r}: there is no {node.id!r}", hint=hint)
+        # A list of what may stand there, so that nothing that Python adds later slips through.
         if not isinstance(node, _ALLOWED):
             raise UsageError(
                 f"--where {self.text!r}: {type(node).__name__} is not allowed",
@@ -79,9 +80,11 @@ class Condition:
             right = self._evaluate(side, values)
             if isinstance(left, str) != isinstance(right, str):
                 raise UsageError(f"--where {self.text!r} compares a word with a number")
+            # Also for `!=`, which Python calls true for NaN.
             if left != left or right != right:  # NaN: the record has no such score
                 return False
             if not _COMPARE[type(op)](left, right):
                 return False
+            # `1 < ifd < 2` compares neighbours, as in Python.
             left = right
         return True

@@ -66,9 +66,11 @@ class Pool:
         self.words["question_language"].append(str(notes.get("question_language") or language))
         self.words["source"].append(str(record.get("source") or "unknown"))
         question = folded(questions_of(record["messages"]))
+        # Eight bytes a record; texts are kept only if evaluation items are looked for inside them.
         self.questions.append(hash_of(question))
         if self.keep_questions:
             self.question_texts.append(question)
+        # Of seed and content, not of the place: a draw does not depend on the order of the input.
         self.random.append(hash_of(f"{self.seed} {record['messages']}"))
         if isinstance(notes.get("model"), str):
             self.models.add(notes["model"])

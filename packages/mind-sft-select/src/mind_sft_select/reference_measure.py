@@ -38,6 +38,7 @@ class DocumentLosses:
     def add(self, language: str, sums: AnswerSums) -> None:
         """Take the loss of one held-out document into its language's mean."""
         for key in (language, ALL):
+            # With end tokens, as the entropy of answers that is measured against it.
             self.nats.setdefault(key, []).append(sums.nats + sums.end_nats)
             self.tokens.setdefault(key, []).append(float(sums.tokens + sums.ends))
 
@@ -64,6 +65,7 @@ def interval_of(nats: Any, tokens: Any, seed: int) -> dict[str, Any]:
         )
     rng, count = np.random.default_rng(seed), len(nats)
     drawn = []
+    # A hundred draws at a time: weights are [draws, N].
     for _ in range(0, DRAWS, 100):
         weights = rng.multinomial(count, np.full(count, 1 / count), size=100)
         drawn.append((weights @ nats) / (weights @ tokens))
@@ -118,6 +120,7 @@ def _median(values: Sequence[float]) -> dict[str, Any]:
     """Return the median with its 95 % interval between two order statistics, free of any shape."""
     ordered = sorted(values)
     count = len(ordered)
+    # The number of values below the median is binomial (N, ½): √N / 2 is its standard deviation.
     reach = 1.96 * math.sqrt(count) / 2
     low = max(0, math.floor(count / 2 - reach))
     high = min(count - 1, math.ceil(count / 2 + reach))

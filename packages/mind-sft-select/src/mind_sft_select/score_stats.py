@@ -80,7 +80,9 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
     for column in known.T:
         _, place, counts = np.unique(column, return_inverse=True, return_counts=True)
         last = counts.cumsum()
+        # Tied values share the mean of their ranks.
         ranks.append((last - (counts - 1) / 2)[place])
+    # All values equal: a correlation would be 0 / 0.
     if any(len(set(rank.tolist())) < 2 for rank in ranks):
         return None
     return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), DIGITS)

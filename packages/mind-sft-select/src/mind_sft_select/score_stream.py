@@ -42,6 +42,7 @@ class ScoreStep:
         """Score a batch."""
         given: list[Instruction] = outcome.payload
         keys = [key_of(one.record["messages"]) for one in given]
+        # Batches come in the order of the input, so their number names the shard.
         rows = self.folder.read(self.number, keys) if self.folder is not None else None
         if rows is None:
             rows = self._score(given, keys)
@@ -55,6 +56,7 @@ class ScoreStep:
 
     def _score(self, given: Sequence[Instruction], keys: Sequence[str]) -> list[Record]:
         sound = [one for one in given if one.reason is None]
+        # Only sound records go to the model; `next` below is called for these alone.
         found = iter(self.model([one.record["messages"] for one in sound]))
         answers = [answers_of(one.record["messages"]) for one in given]
         languages = languages_of([one.record for one in given])
@@ -78,9 +80,12 @@ class ScoreStep:
                 row["reason"] = str(one.reason)
             elif sums is None:
                 row["reason"] = TOO_LONG
+            # Noted in the shard rather than raised, so that a run with `--skip-bad` can go on.
             elif not sums.is_finite():
                 row["reason"] = "not_finite"
             else:
+                # Rounded here, before anything is derived: a row that is read again gives the same
+                # numbers.
                 row |= sums.as_dict()
             rows.append(row)
         return rows
@@ -105,6 +110,7 @@ class ScoreStep:
         self.counts["cut"] += sums.cut > 0
         self.counts["windows"] += sums.inside is not None
         self.counts["misaligned"] += bool(notes.get("misaligned"))
+        # What the record says itself, or serves only the shard, is not noted on it again.
         kept = {k: v for k, v in row.items() if k not in ("key", "id", "answer_bytes")}
         languages = {k: kept.pop(k) for k in ("language", "question_language")}
         annotate(given.record, NOTES, **notes, **languages, sums=kept,

@@ -86,6 +86,7 @@ def scored_rules(
         check_shares(*flags["quantile"])
     return SelectionRules(
         band=band, quantile=flags["quantile"], reference=own,
+        # An end token has no bytes, so bits per byte leave it out.
         choice=Choice(unit=unit, end=unit == "nats"),
         where=None if where is None else Condition(where, (*NUMBERS, *WORDS)),
         quotas=dict(map(parse_quota, quota or ())), max_records=flags["max"],
@@ -103,6 +104,7 @@ class _Gather:
         for given in instructions:
             self.early.append(given.reason)
             self.pool.add(given.record)
+            # The first pass only counts: an empty line stands for the record.
             outcome.keep(b"")
         outcome.payload = None
         return outcome
@@ -118,6 +120,8 @@ class _ChoiceWriter:
     def __call__(self, outcome: BatchResult) -> BatchResult:
         instructions: list[Instruction] = outcome.payload
         for given in instructions:
+            # Batches come in order, in both passes the same, so a running number finds the
+            # decision.
             reason, gap = self.reasons[self.index], self.chosen.gaps[self.index]
             self.index += 1
             annotate(given.record, NOTES, gap=None if np.isnan(gap) else float(gap))
@@ -140,6 +144,7 @@ def select_scored(rules: SelectionRules, extras: Extras, options: StreamOptions)
     """
     summary = Summary(TOOL, seed=extras.seed)
     with tempfile.TemporaryDirectory(prefix="mind-sft-select-") as folder:
+        # Standard input can be read once only; it is kept in a file for the second pass.
         inputs = make_replayable(options, Path(folder))
         pool = Pool(extras.seed, keep_questions=bool(extras.evaluation))
         gather = _Gather(pool)
@@ -150,6 +155,7 @@ def select_scored(rules: SelectionRules, extras: Extras, options: StreamOptions)
         _check(pool, rules)
         overlap = _overlap(pool, extras.evaluation)
         chosen = choose(pool, rules, overlap)
+        # What the parser refused comes first: such a record may have scores from before.
         reasons = [early or late for early, late in zip(gather.early, chosen.reasons, strict=True)]
 
         def finish(summary: Summary) -> None:
@@ -256,6 +262,7 @@ def write_baselines(
     for name in BASELINES:
         if name == "ifd-top" and not has_ifd:
             continue
+        # The others are sorted, so a seed changes nothing.
         seeds = range(extras.baseline_seeds) if name.startswith("random") else range(1)
         for seed in seeds:
             label = f"{name}-seed{seed}" if name.startswith("random") else name
@@ -263,6 +270,7 @@ def write_baselines(
     tokens = pool.number("tokens")
     with atomic_folder(extras.baselines) as folder:
         for label, places in plans.items():
+            # Read again for each baseline: places are held in memory, records are not.
             records = (record for i, record in enumerate(_records(inputs, parse)) if i in places)
             write_records(folder / f"{label}.jsonl.zst", records)
         write_manifest(folder, {

@@ -59,6 +59,7 @@ def cluster_pool(
     scores, tokens = pool.number("entropy"), pool.number("tokens")
     groups: dict[str, list[int]] = {}
     names = _stratum_names(pool, strata, tokens)
+    # NaN has no place on the line of entropies.
     for index in np.flatnonzero(~np.isnan(scores)):
         groups.setdefault(names[index], []).append(int(index))
     if not groups:
@@ -80,6 +81,7 @@ def _stratum_names(pool: Pool, strata: Sequence[str], tokens: Floats) -> list[st
     for name in strata:
         if name == "length":
             words = ("short", "middle", "long")
+            # `t == t` is false for NaN.
             parts.append([words[int(np.searchsorted(edges, t))] if t == t else "" for t in tokens])
         else:
             parts.append(pool.words[name])
@@ -91,6 +93,7 @@ def _cut(
 ) -> list[Cluster]:
     values = scores[members]
     different = len(np.unique(values))
+    # Equal scores cannot be cut apart.
     count = min(number, different)
     if by == "quantile":
         edges = np.quantile(values, np.linspace(0, 1, count + 1)[1:-1])
@@ -99,10 +102,12 @@ def _cut(
         labels = np.searchsorted(exact_edges(values, count), values, side="right")
     else:
         centres = np.array(fit_clusters(values.tolist(), count, seed).centres)
+        # On a line the nearest centre changes halfway between two neighbours.
         labels = np.searchsorted((centres[1:] + centres[:-1]) / 2, values, side="right")
     made = []
     for label in range(count):
         inside = [m for m, own in zip(members, labels, strict=True) if own == label]
+        # Quantiles of values with many ties may coincide, which leaves a group empty.
         if inside:
             made.append(Cluster(name, float(scores[inside].mean()), inside,
                                 int(tokens[inside].sum())))  # fmt: skip
@@ -112,6 +117,7 @@ def _cut(
 def _merged(found: list[Cluster], scores: Floats, budget: int, small: str) -> list[Cluster]:
     found = sorted(found, key=lambda cluster: cluster.centre)
     while small == "merge" and len(found) > 1:
+        # The smallest first, and again after each merge: its neighbour may be large enough then.
         place = min(range(len(found)), key=lambda i: found[i].tokens)
         if found[place].tokens >= budget:
             break
@@ -133,14 +139,17 @@ def exact_edges(values: Floats, number: int) -> Floats:
     right as the end does, so each layer is found by halving. A value at an edge is in the upper
     cluster.
     """
+    # Equal values never part, and weigh as many as they are.
     ordered, counts = np.unique(values, return_counts=True)
     size = len(ordered)
+    # Running sums: the squares around the mean of any stretch are three differences away.
     weight = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
     total = np.concatenate([[0.0], np.cumsum(ordered * counts)])
     square = np.concatenate([[0.0], np.cumsum(ordered**2 * counts)])
 
     def cost(starts: Any, stop: int) -> Any:
         n = weight[stop] - weight[starts]
+        # Σ(x - mean)² = Σx² - (Σx)² / n.
         mean = (total[stop] - total[starts]) ** 2 / n
         return square[stop] - square[starts] - mean
 
@@ -148,6 +157,8 @@ def exact_edges(values: Floats, number: int) -> Floats:
     cuts = np.zeros((number, size + 1), dtype=np.int64)
     for layer in range(1, number):
         after = np.full(size + 1, np.inf)
+        # (ends low … high still to do, and where their best cut can lie: first … last). Ends below
+        # layer + 1 have too few values for so many clusters.
         stack = [(layer + 1, size, layer, size)]
         while stack:
             low, high, first, last = stack.pop()
@@ -162,6 +173,7 @@ def exact_edges(values: Floats, number: int) -> Floats:
             stack.append((middle + 1, high, int(starts[place]), last))
         best = after
     edges, stop = [], size
+    # Back from the last end: each layer tells where the cluster before it ended.
     for layer in range(number - 1, 0, -1):
         stop = int(cuts[layer, stop])
         edges.append(ordered[stop])

@@ -48,6 +48,7 @@ def make_cells(rows: Sequence[Mapping[str, Any]], higher: bool = False) -> Cells
     gaps: dict[str, float] = {}
     cells: dict[tuple[str, str], dict[str, float]] = {}
     for number, row in enumerate(rows, 1):
+        # Rows come from a table of the user's, so every fault is named by its row.
         where = f"row {number}"
         cluster, seed = str(_field(row, "cluster", where)), str(row.get("seed", 0))
         gap = _number(_field(row, "gap", where), f"{where}: gap")
@@ -55,6 +56,7 @@ def make_cells(rows: Sequence[Mapping[str, Any]], higher: bool = False) -> Cells
             raise MindError(f"{where}: cluster {cluster} has two gaps, {gaps[cluster]} and {gap}")
         items = row.get("items")
         if items is None:
+            # A value alone is a single item: it has no noise over items, only over seeds.
             items = {"": _field(row, "value", where)}
         if (cluster, seed) in cells:
             raise MindError(f"{where}: cluster {cluster} with seed {seed} is there twice")
@@ -68,6 +70,7 @@ def make_cells(rows: Sequence[Mapping[str, Any]], higher: bool = False) -> Cells
         )
     names = sorted(gaps, key=lambda name: (gaps[name], name))
     seeds = sorted({seed for _, seed in cells})
+    # Items were sorted by name above, so equal lists are equal sets.
     items_of = list(next(iter(cells.values())))
     for name in names:
         for seed in seeds:
@@ -92,6 +95,7 @@ def _field(row: Mapping[str, Any], name: str, where: str) -> Any:
 
 
 def _number(value: Any, where: str) -> float:
+    # A bool is an int too: `true` in a table is no measurement.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise MindError(f"{where} is {value!r}, which is no finite number")
     return float(value)

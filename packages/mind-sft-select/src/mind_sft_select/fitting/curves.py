@@ -35,13 +35,16 @@ class CurveFit:
 
 def polynomial(x: Floats, means: Floats, degree: int) -> CurveFit:
     """Fit a polynomial of degree 0, 1 or 2 by least squares."""
+    # Centred and scaled, so that 1, u and u² are not nearly parallel for gaps far from 0.
     centre, scale = x.mean(), max(float(np.ptp(x)), 1e-12)
     u = (x - centre) / scale
     design = np.stack([u**d for d in range(degree + 1)], axis=1)  # (C, P)
+    # One small matrix serves all draws, as they have the same gaps.
     weights = means @ np.linalg.pinv(design).T  # (B, P)
     fitted = weights @ design.T
     error = ((means - fitted) ** 2).sum(axis=1)
     slope = weights[:, 1] if degree >= 1 else np.zeros(len(means))
+    # A line is highest at an end; so is a parabola that opens upwards.
     peak = np.where(slope >= 0, np.inf, -np.inf)
     if degree == 2:
         bend = weights[:, 2]
@@ -57,17 +60,22 @@ def gaussian(x: Floats, means: Floats) -> CurveFit:
     """
     span = float(np.ptp(x))
     places = np.linspace(x.min() - OUTSIDE * span, x.max() + OUTSIDE * span, PLACES)
+    # A narrower bell would be a single cluster, a wider one hardly bends within the range.
     widths = span * np.geomspace(0.1, 1.0, WIDTHS)
     best = np.full(len(means), np.inf)
     fitted, peak = np.empty_like(means), np.full(len(means), np.inf)
     for centre in places:
         for width in widths:
             bell = np.exp(-((x - centre) ** 2) / (2 * width**2))
+            # Without its mean it is orthogonal to the constant, so base and height are fitted
+            # apart.
             bell = bell - bell.mean()
             norm = float(bell @ bell)
+            # A bell that is flat over all clusters tells nothing about a height.
             if norm < 1e-12:
                 continue
             base = means.mean(axis=1, keepdims=True)
+            # Not below 0: a valley is no peak, and its best height is then none at all.
             height = np.maximum((means @ bell) / norm, 0.0)[:, None]
             made = base + height * bell
             error = ((means - made) ** 2).sum(axis=1)
@@ -84,15 +92,20 @@ def local_peak(x: Floats, means: Floats) -> Floats:
     infinite where that is an end of the range.
     """
     grid = np.linspace(x.min(), x.max(), GRID)
+    # A quadratic goes through any three points; five leave something to smooth.
     count = max(5, math.ceil(LOCAL_SPAN * len(x)))
     smoother = np.empty((GRID, len(x)))
     for row, at in enumerate(grid):
         distance = np.abs(x - at)
+        # A little more, or the furthest of these clusters would have weight 0.
         reach = float(np.sort(distance)[min(count, len(x)) - 1]) * 1.001
         if count >= len(x):
             reach = max(reach, float(np.ptp(x)) * 1.5)
+        # Weighted least squares by plain least squares: both sides times the root of the weight.
         root = np.sqrt(np.clip(1 - (distance / reach) ** 3, 0, None) ** 3)
         design = np.stack([np.ones_like(x), x - at, (x - at) ** 2], axis=1)
+        # Row 0 of the solution is the fitted value at this place, since the design is centred on
+        # it. The fit is linear in the means, so this row serves all draws.
         smoother[row] = np.linalg.pinv(design * root[:, None])[0] * root
     best = (means @ smoother.T).argmax(axis=1)
     peak = grid[best]
@@ -105,6 +118,8 @@ def isotonic(means: Floats, rising: bool) -> Floats:
     pools: list[tuple[float, int]] = []
     for value in values:
         pools.append((float(value), 1))
+        # The last two are out of order: their weighted mean takes the place of both, and may now be
+        # below the one before.
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
             (a, n), (b, m) = pools[-2], pools[-1]
             pools[-2:] = [((a * n + b * m) / (n + m), n + m)]
@@ -132,6 +147,7 @@ def leave_one_out(x: Floats, means: Floats) -> dict[str, float]:
     """Return the mean squared error of each curve at clusters that it was not fitted to."""
     found = {}
     for name, parameters in PARAMETERS.items():
+        # With fewer points than parameters nothing is predicted.
         if len(x) - 1 < parameters:
             continue
         errors = []
@@ -144,6 +160,7 @@ def leave_one_out(x: Floats, means: Floats) -> dict[str, float]:
         rest = np.arange(len(x)) != left
         kept, held = x[rest], means[rest]
         options = [isotonic(held, rising) for rising in (True, False)]
+        # Rising or falling is chosen without the cluster that is left out.
         nearest = min(options, key=lambda made: float(((made - held) ** 2).sum()))
         errors.append(float(means[left] - np.interp(x[left], kept, nearest)) ** 2)
     found["isotonic"] = float(np.mean(errors))
@@ -154,9 +171,11 @@ def predict(name: str, x: Floats, means: Floats, at: float) -> float:
     """Return the value at a place of a curve that was fitted to means [C]."""
     if name != "gaussian":
         degree = ("constant", "linear", "quadratic").index(name)
+        # With the place as origin the constant term is the value there.
         return float(np.polyval(np.polyfit(x - at, means, degree), 0.0))
     made = gaussian(x, means[None])
     order = np.argsort(x)
+    # A bell with its top outside is monotone here: straight lines between the clusters will do.
     if not np.isfinite(made.peak[0]):
         return float(np.interp(at, x[order], made.fitted[0][order]))
     return float(np.interp(at, np.append(x, made.peak[0])[np.argsort(np.append(x, made.peak[0]))],

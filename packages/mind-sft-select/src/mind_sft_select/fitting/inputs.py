@@ -23,6 +23,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """
     if path.suffix == ".csv":
         try:
+            # Spreadsheets begin a file with a byte order mark; the csv module wants line ends as
+            # they are.
             text = io.StringIO(read_whole(path).decode("utf-8-sig"), newline="")
             rows = [_numbers(row) for row in csv.DictReader(text)]
         except (csv.Error, UnicodeDecodeError) as error:
@@ -41,6 +43,7 @@ def _numbers(row: Mapping[str, str]) -> dict[str, Any]:
             try:
                 made[name] = float(made[name])
             except (ValueError, TypeError):  # a row that is too short
+                # `make_cells` refuses it, and names the row.
                 made[name] = math.nan
     return made
 
@@ -72,6 +75,7 @@ def with_items(
 
 
 def _item_values(folder: Path, metric: str) -> Iterator[tuple[str, float]]:
+    # Inside the function: a table of values is fitted without mind-eval.
     from mind_eval.results import read_items
 
     for record in read_items(folder):

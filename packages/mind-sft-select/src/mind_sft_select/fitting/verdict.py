@@ -93,6 +93,7 @@ def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -
     shapes = {name: fit(name, x, draws) for name in ("quadratic", "gaussian")}
     peaks = _by_aicc(shapes, len(x), "peak")
     fitted = _by_aicc_rows(shapes, len(x))
+    # On the same draws, so all three see the same noise.
     interval = _hull(
         _interval(peaks), _interval(local_peak(x, draws)), _interval(x[draws.argmax(axis=1)])
     )
@@ -106,6 +107,7 @@ def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -
     peak = float(best.peak[0])
     evidence = Evidence(p_effect, max(p_rising, p_falling), effect_interval[1], smallest_effect)
     name = _name(x, peak, interval, table, curve, evidence)
+    # Which end: a Gaussian's own peak may be one that the verdict did not believe.
     if name == EDGE:
         peak = math.inf if slope[-1] > slope[0] else -math.inf
     return FitConclusion(
@@ -143,7 +145,9 @@ def _by_aicc(shapes: dict[str, Any], clusters: int, what: str) -> Floats:
 
 
 def _prefers_gaussian(quadratic: Floats, gauss: Floats, clusters: int) -> NDArray[np.bool_]:
+    # What the fourth parameter costs; the errors' own part is compared draw by draw below.
     extra = aicc(1.0, clusters, 4) - aicc(1.0, clusters, 3)
+    # With six clusters or fewer AICc has no meaning for four parameters.
     if not math.isfinite(extra):
         return np.zeros(len(quadratic), dtype=np.bool_)
     with np.errstate(divide="ignore"):
@@ -156,6 +160,7 @@ def _prefers_gaussian(quadratic: Floats, gauss: Floats, clusters: int) -> NDArra
 def _interval(values: Floats) -> tuple[float, float]:
     """Return the central interval; infinite values count as the ends that they are."""
     ordered = np.sort(values)
+    # Order statistics, rounded outwards: interpolating between -inf and a number gives NaN.
     low = math.floor((1 - LEVEL) / 2 * (len(ordered) - 1))
     high = math.ceil((1 + LEVEL) / 2 * (len(ordered) - 1))
     return float(ordered[low]), float(ordered[high])
@@ -174,6 +179,7 @@ def _tests(means: Floats, spread: float, rng: np.random.Generator) -> tuple[floa
     Flat is the least favourable of all rising and of all falling curves.
     """
     sd = math.sqrt(spread)
+    # Flat means with the noise that was measured; the same draws serve all three tests.
     null = sd * rng.standard_normal((DRAWS, len(means)))
     flat = ((null - null.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
     rising, falling = isotonic_error(null)
@@ -186,6 +192,7 @@ def _tests(means: Floats, spread: float, rng: np.random.Generator) -> tuple[floa
 
 
 def _chance(null: Floats, own: float) -> float:
+    # The observed value counts as one of the draws, so that no chance is 0.
     return float(((null >= own).sum() + 1) / (len(null) + 1))
 
 
@@ -208,6 +215,7 @@ def _name(
     evidence: Evidence,
 ) -> str:
     low, high = float(x.min()), float(x.max())
+    # An open end of the interval is infinite, so it lies outside.
     inside = low < interval[0] and interval[1] < high and low < peak < high
     narrow = interval[1] - interval[0] < (high - low) / 2
     left_out = {name: row["left_out"] for name, row in table.items()}
@@ -248,6 +256,7 @@ def _needed(
         # A parabola of this height has its vertex within a quarter of the range at 95 %.
         wanted = (max(effect, smallest_effect) / 16) ** 2
     options = [
+        # Costs: a run for each cluster and seed; items only cost evaluation, so they count less.
         (c * s * math.sqrt(i), c, s, i)
         for c in {clusters, *(k for k in (8, 10, 12, 16, 20) if k > clusters)}
         for s in {seeds, *(k for k in (3, 5, 8, 12, 20) if k > seeds)}

@@ -39,12 +39,14 @@ def cluster_arms(loop: Loop) -> dict[str, Arm]:
     tokens = loop.data.pool.number("tokens")
     arms: dict[str, Arm] = {}
     for number, cluster in enumerate(loop.clusters):
+        # Fewer answer tokens than the budget: its loss would tell of the size as well.
         if cluster.is_too_small:
             continue
         members = [i for i in cluster.members if i in allowed]
         arms[f"cluster-{number:02d}"] = {
             seed: drawn(members, tokens, plan.budget, seed) for seed in range(plan.seeds)
         }
+    # Where every record is longer than the budget, or not allowed, nothing was drawn.
     return {name: by_seed for name, by_seed in arms.items() if all(by_seed.values())}
 
 
@@ -64,6 +66,8 @@ def band_arm(loop: Loop, chosen: Chosen) -> Arm:
         seed: sorted(
             place
             for members in places.values()
+            # A language without records leaves its part unspent: given to another it would change
+            # the mixture.
             for place in drawn(members, tokens, plan.budget / len(places), seed)
         )
         for seed in range(plan.baseline_seeds)
@@ -84,9 +88,11 @@ def baseline_arms(loop: Loop, band: Arm) -> dict[str, Arm]:
     many answer tokens as the band of that seed has, or where the band is empty, the budget's part.
     """
     usable = by_language(loop, candidates(loop.data))
+    # Random records of the right size stand in for an empty band, so the baselines still run.
     like = {seed: by_language(loop, band[seed] or _any(loop, usable, seed)) for seed in band}
     arms: dict[str, Arm] = {}
     for name in loop.plan.baselines:
+        # `differential` needs a tuned model first; without a band there are no lengths to copy.
         if name == DIFFERENTIAL or (name == "random-length" and not all(band.values())):
             continue
         try:

@@ -49,11 +49,13 @@ def run_cell(
 ) -> TunedModel:  # fmt: skip
     """Tune and evaluate one cell, or read what was done before."""
     keys = [str(record.get("id", number)) for number, record in enumerate(items)]
+    # Written last, so a cell that has it is whole.
     if (folder / RESULT).is_file():
         return _read_cell(folder, arm, seed, tokens, keys)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / RECORDS).is_file():
         write_records(folder / RECORDS, chosen)
+    # Each step below looks for its own result first: after a kill only the rest is done.
     tune(plan, folder, seed)
     fingerprint, losses, margins = evaluate(plan, folder / RUN, items)
     losses = losses.round(6)  # as they will be read again
@@ -67,6 +69,7 @@ def run_cell(
 def _read_cell(folder: Path, arm: str, seed: int, tokens: int, keys: list[str]) -> TunedModel:
     with as_written(folder / RESULT, AGAIN):
         found = read_json(inside(folder, RESULT))
+        # Names of cells tell the arm and the seed, not what the data were.
         if found["keys"] != keys or found["tokens"] != tokens:
             raise MindError(f"{folder} was made of other records or items", hint=AGAIN)
         losses = np.array(found["losses"], dtype=np.float64)
@@ -104,6 +107,8 @@ def recipe_of(plan: LoopPlan, seed: int) -> Any:
 
     changes = [
         f"train.steps={plan.steps}", "train.epochs=0.0", f"train.batch={plan.batch}",
+        # Steps, not epochs: an arm of short answers has more records, but no more updates. Only the
+        # last checkpoint is of use.
         f"train.save_every={plan.steps}", "train.keep=1", f"train.evaluate_every={plan.steps}",
         "train.evaluate_tokens=0", "data.max_epochs=0.0",
         f"optimizer.lr={plan.lr}", f'train.device="{plan.device}"',
@@ -125,6 +130,7 @@ def evaluate(
     model = open_model(str(run), usable_device(plan.device))
     scorer = AnswerModel(model, ConversationTemplate(model.tokenizer), plan.long)
     found = scorer([record["messages"] for record in items])
+    # An entropy of exactly 0 is not a loss that a model has: like a missing one it is refused.
     losses = np.array([np.nan if s is None else s.total.entropy() or np.nan for s in found])
     if not np.isfinite(losses).all():
         bad = int(np.flatnonzero(~np.isfinite(losses))[0])

@@ -54,6 +54,7 @@ def paired(band: Floats, other: Floats, weights: Floats) -> tuple[float, float, 
     share = weights / weights.sum()
     items = band.mean(axis=0) - other.mean(axis=0)  # (I,)
     mean = float(share @ items)
+    # Of a weighted mean over items; with equal weights this is the usual s² / n.
     variance = float((share**2) @ (items - mean) ** 2) * len(items) / max(len(items) - 1, 1)
     degrees = []
     for losses in (band, other):
@@ -61,7 +62,9 @@ def paired(band: Floats, other: Floats, weights: Floats) -> tuple[float, float, 
             means = losses @ share
             variance += float(means.var(ddof=1)) / len(losses)
             degrees.append(len(losses) - 1)
+    # Two equal arms have no variance; a difference of 0 over it is then still 0.
     error = math.sqrt(max(variance, 1e-300))
+    # Degrees of the arm with the fewest seeds, which is on the safe side.
     return mean, error, _two_sided(mean / error, min(degrees, default=len(items) - 1))
 
 
@@ -114,9 +117,11 @@ def rule_verdict(
         return EMPTY, math.inf
     if lacking := sorted(language for language, spent in (band or {}).items() if not spent):
         return NO_LANGUAGE.format(", ".join(lacking)), math.inf
+    # Before the differences: at unequal sizes they would say nothing about the rule.
     arms = (
         [np.mean(tokens[name]) for name in ("band", *AGAINST) if name in tokens] if tokens else []
     )
+    # Records are taken whole, so budgets are never met to the token.
     if arms and min(arms) < EQUAL_TOKENS * max(arms):
         return UNEQUAL, math.inf
     detectable = max((POWER * row.error for row in rows), default=math.inf)

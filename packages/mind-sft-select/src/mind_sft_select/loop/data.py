@@ -43,6 +43,8 @@ def draw_instructions(paths: Sequence[str], limit: int, seed: int) -> list[Recor
                 if given.reason is None:
                     record = given.record
                     record.setdefault("source", Path(path).name)
+                    # By hash of what is said: another order of the file draws the same records. The
+                    # place settles equal ones, as records cannot be compared.
                     found.append((hash_of(f"{seed} {record['messages']}"), len(found), record))
         chosen += [r for _, _, r in sorted(found, key=lambda row: row[:2])[:limit]]
     return chosen
@@ -71,6 +73,7 @@ def macro_weights(entropies: np.ndarray, languages: Sequence[str]) -> np.ndarray
     keys = []
     for language in languages:
         inside = entropies[[own == language for own in languages]]
+        # Fifths of the range, not of the items: those would hold equally many, and weigh nothing.
         keys.append((language, np.linspace(inside.min(), inside.max(), STRATA + 1)[1:-1]))
     strata = [
         (language, int(np.searchsorted(edges, value, side="right")))
@@ -80,6 +83,7 @@ def macro_weights(entropies: np.ndarray, languages: Sequence[str]) -> np.ndarray
     inside_language = {
         language: len({key for key in counts if key[0] == language}) for language in set(languages)
     }
+    # Items of a stratum share its weight, strata that of their language.
     raw = np.array([1.0 / counts[key] / inside_language[key[0]] for key in strata])
     weights: np.ndarray = raw * len(raw) / raw.sum()
     return weights
@@ -87,4 +91,5 @@ def macro_weights(entropies: np.ndarray, languages: Sequence[str]) -> np.ndarray
 
 def halves(items: Sequence[Record], seed: int) -> np.ndarray:
     """Return True [I] for the half of the items that the fit may see, by seed and question."""
+    # By question, so that two answers to one are in the same half.
     return np.array([hash_of(f"{seed} {questions_of(r['messages'])}") % 2 == 0 for r in items])

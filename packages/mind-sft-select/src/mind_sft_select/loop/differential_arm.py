@@ -39,6 +39,7 @@ def differentials(loop: Loop, tuned: TunedModel, say: Callable[[str], None]) -> 
     if path.is_file():
         with as_written(path, AGAIN):
             kept = read_json(path)
+            # A pool under the tuned model takes as long as the first scoring, so it is read again.
             if kept["tuned"] != tuned.fingerprint or len(kept["values"]) != len(loop.data.records):
                 raise MindError(f"{path} was measured with another model or pool", hint=AGAIN)
             known: Floats = np.array(kept["values"], dtype=np.float64)  # null is NaN
@@ -53,6 +54,7 @@ def differentials(loop: Loop, tuned: TunedModel, say: Callable[[str], None]) -> 
     sums = scorer([record["messages"] for record in loop.data.records])
     after = np.array([np.nan if s is None else s.total.entropy() or np.nan for s in sums])
     before = loop.data.pool.number("entropy")
+    # Scored under the base, so the record is not too long: the tuned weights are at fault.
     if bad := np.flatnonzero(np.isfinite(before) & ~np.isfinite(after)).tolist():
         raise MindError(
             f"record {bad[0]} of the pool has no finite loss under {tuned.folder / RUN}",
@@ -72,6 +74,7 @@ def differential_arm(loop: Loop, values: Floats, usable: Sequence[int], random: 
     """
     tokens, seen = loop.data.pool.number("tokens"), set(random[0])
     unseen = [i for i in usable if i not in seen and not np.isnan(values[i])]
+    # The place settles ties, so that a second run chooses alike.
     ordered = sorted(unseen, key=lambda i: (values[i], i))
     places = by_language(loop, ordered)
     arm: Arm = {}
@@ -96,6 +99,7 @@ def standing(loop: Loop, values: Floats, chosen: Chosen) -> dict[str, dict[str, 
         own = np.flatnonzero(loop.data.pool.in_language(language) & ~np.isnan(values)).tolist()
         if len(own) < 2:
             continue
+        # `argsort` twice gives each value's rank; 0 is the lowest, 1 the highest.
         ranks = np.argsort(np.argsort(values[own], kind="stable"), kind="stable") / (len(own) - 1)
         band = [rank for place, rank in zip(own, ranks.tolist(), strict=True) if place in kept]
         found[language] = {

@@ -25,6 +25,7 @@ def estimate_lines(plan: LoopPlan) -> list[str]:
     recipe.values["model"] = {"architecture": architecture, **fields}
     rate = bench(recipe, load_plugins(), config.vocab, BENCH_SECONDS)["tokens_per_second"]
     choices = sum(min(plan.benchmark_items, len(one.builder.rows)) for one in open_benchmarks(plan))
+    # How many languages the pool has is known only after it was scored; two are assumed.
     clusters = 2 * plan.clusters * plan.seeds
     baselines = (len(plan.baselines) + 1) * plan.baseline_seeds
     tokens = plan.steps * plan.batch * config.context

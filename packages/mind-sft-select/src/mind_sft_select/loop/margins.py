@@ -82,6 +82,7 @@ def open_benchmarks(plan: LoopPlan) -> list[Any]:
         open_benchmark(name, one, root, plan.seed, False, recipe) for name, one in made.items()
     ]
     for loaded in opened:
+        # The first items of a benchmark are of one subject.
         loaded.builder.spread = True
     return opened
 
@@ -100,6 +101,7 @@ def measure_margins(plan: LoopPlan, model: Any) -> list[ChoiceMargin]:
 
     found = []
     for one in open_benchmarks(plan):
+        # Without a folder: each cell has another model, whose answers nobody asks for again.
         engine = RequestRunner(model, ResponseCache(None), Ranks(), 8192)
         items = one.builder.build(engine.encoder.fits, plan.benchmark_items)
         for keyed in engine.ask(one.spec, items):

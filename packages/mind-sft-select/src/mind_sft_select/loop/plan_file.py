@@ -120,11 +120,13 @@ def read_plan(path: Path, scale: str | None = None) -> LoopPlan:
                              "evaluation")  # fmt: skip
     if scale is not None:
         check_choice("--scale", scale, tuple(SCALES))
+        # Before types are checked, so that both sources are held to them.
         values |= SCALES[scale]
     for key, value in values.items():
         default = known[key].default
         if isinstance(value, list):
             values[key] = tuple(value)
+        # TOML's `seeds = 2.5` or `true` would go far before it failed.
         elif isinstance(default, int) and (not isinstance(value, int) or isinstance(value, bool)):
             raise UsageError(f"{path}: {key} is {value!r}", hint="a whole number")
     with as_written(path, "docs/tools/mind-sft-select.md shows a plan"):

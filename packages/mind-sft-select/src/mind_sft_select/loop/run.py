@@ -52,6 +52,8 @@ def run_loop(
     say = say or (lambda line: log(TOOL, line))
     open_benchmarks(plan)  # an unknown one is refused before anything starts
     _same_plan(plan, folder)
+    # Whatever is in the folder already is read, not made again; the order below is fixed, as the
+    # band needs the fits, and the baselines the band's tokens.
     loop = prepare(plan, folder, say)
     for name, by_seed in cluster_arms(loop).items():
         tune_arm(loop, name, by_seed, say)
@@ -89,6 +91,7 @@ def _same_plan(plan: LoopPlan, folder: Path) -> None:
 
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(plan).items()}
     values["base"] = str(plan.base.resolve())
+    # Written anew even if it is there: seeds and baselines may have grown.
     path = folder / "plan.json"
     check_stays_inside(folder)
     if path.exists():
@@ -113,6 +116,7 @@ def prepare(plan: LoopPlan, folder: Path, say: Callable[[str], None]) -> Loop:
         ("items", plan.evaluation, plan.items),
     ):
         out = folder / f"{name}.scored.jsonl.zst"
+        # The scored stream appears when it is whole.
         if out.is_file():
             continue
         records = draw_instructions(plan.paths(paths), limit, plan.seed)
@@ -171,6 +175,7 @@ def fit_language(loop: Loop, language: str) -> FitConclusion | None:
               and f"cluster-{n:02d}" in loop.cells]  # fmt: skip
     if len(chosen) < 4 or own is None or inside.sum() < 2:
         return None
+    # Mean 1 over these items, so that a plain mean of weighted losses is the weighted mean.
     weights = data.weights[inside] / data.weights[inside].mean()
     values = np.array([
         [cell.losses[inside] * weights for cell in loop.cells[name]] for name, _ in chosen
@@ -182,6 +187,7 @@ def fit_language(loop: Loop, language: str) -> FitConclusion | None:
 def band_of(plan: LoopPlan, verdicts: dict[str, FitConclusion | None]) -> tuple[float, float]:
     """Return the band that the fits recommend, if all languages have a peak; else the plan's."""
     bands = [v.band for v in verdicts.values() if v is not None and v.verdict == PEAK and v.band]
+    # One band for all languages, so it holds those of each; with one undecided it stays the plan's.
     if bands and len(bands) == len(verdicts):
         return min(b[0] for b in bands), max(b[1] for b in bands)
     return plan.band

@@ -24,6 +24,7 @@ def compare_arms(loop: Loop) -> list[Difference]:
         return []
     second = ~loop.data.halves
     losses = {name: np.array([cell.losses[second] for cell in cells])
+              # Clusters are of one language each: they made the band, and are not compared with it.
               for name, cells in loop.cells.items() if not name.startswith("cluster-")}  # fmt: skip
     languages = [w for w, keep in zip(loop.data.item_languages, second, strict=True) if keep]
     return compare(losses, languages, loop.data.weights[second], BAND)

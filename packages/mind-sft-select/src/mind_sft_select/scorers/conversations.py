@@ -31,6 +31,7 @@ def languages_of(records: Sequence[Record]) -> list[str]:
     found = []
     for record in records:
         language = language_of_text(answers_of(record["messages"]))
+        # Answers of numbers or code alone: the question tells.
         if language == "und":
             language = language_of_text("\n".join(m["content"] for m in record["messages"]))
         found.append(language_of(record) if language == "und" else language)

@@ -53,7 +53,9 @@ class Differential:
 
     @cached_property
     def _both(self) -> tuple[Entropy, Entropy]:
+        # Opened late: a scorer is also made only to check its options.
         first, second = (model_of(name, self.device) for name in (self.model, self.tuned))
+        # Nats per token of two vocabularies are of two units.
         if first.tokenizer.sha256 != second.tokenizer.sha256:
             raise UsageError(
                 f"{self.tuned} has another tokenizer than {self.model}",

@@ -92,6 +92,8 @@ class AnswerModel:
         if self.plain:
             bare = ConversationTemplate(self.model.tokenizer, "plain").encode(chats)
             plain = [jobs.add(chat) for chat in bare]
+        # All variants together: conversations, answers alone and plain texts share what they begin
+        # with.
         found = jobs.run()
         return [
             None if i < 0 else self._sums(chat, found[i], found.get(a), found.get(p))
@@ -107,6 +109,8 @@ class AnswerModel:
         for text, ids in zip(texts, self.template.encode_texts(texts), strict=True):
             chat = EncodedChat(
                 [self.template.begin, *ids, self.template.end],
+                # The whole text is one answer from place 1 on; `stop` is the place of its end
+                # token.
                 [Answer(1, len(ids) + 1, len(text.encode()))],
             )
             numbers.append(jobs.add(chat))
@@ -126,10 +130,12 @@ class AnswerModel:
         self, chat: EncodedChat, nats: _Nats, alone: _Nats | None, plain: _Nats | None
     ) -> ChatSums:
         context = self.model.context
+        # The last token is only predicted, so one more than the context fits.
         is_long = len(chat.ids) > context + 1
         turns = tuple(nats.answer(answer) for answer in chat.answers)
         scored = sum(turn.tokens + turn.ends for turn in turns)
         wanted = sum(a.stop - a.start + 1 for a in chat.answers)
+        # What `cut` would have scored, so that one run tells of both rules.
         first = [nats.answer(answer, context + 1) for answer in chat.answers]
         return ChatSums(
             turns,
@@ -152,6 +158,7 @@ class _Nats:
     def answer(self, answer: Answer, limit: int | None = None) -> AnswerSums:
         """Sum over an answer, or over its positions below a limit."""
         stop = answer.stop if limit is None else min(answer.stop, limit)
+        # Places that were cut off have no nats.
         found = [self.at[i] for i in range(answer.start, stop) if i in self.at]
         has_end = answer.stop in self.at and (limit is None or answer.stop < limit)
         length = answer.stop - answer.start
@@ -167,6 +174,7 @@ class _Nats:
 
     def everything(self) -> AnswerSums:
         """Sum over all positions, of which the end tokens are the answers'."""
+        # Questions have no end token that counts as one.
         ends = [a.stop for a in self.chat.answers if a.stop in self.at]
         end_nats = sum(self.at[i] for i in ends)
         return AnswerSums(
@@ -186,16 +194,19 @@ class _Jobs:
     def add(self, chat: EncodedChat, everything: bool = False) -> int:
         """Take a conversation; return its number, or -1 for one too long to be scored."""
         context, number = self.owner.model.context, len(self.nats)
+        # The first token of all has nothing before it, and is never predicted.
         first = 1 if everything else min((a.start for a in chat.answers), default=len(chat.ids))
         is_long = len(chat.ids) > context + 1
         if is_long and self.owner.long == "drop":
             return -1
         if is_long and self.owner.long == "cut":
             chat = EncodedChat(chat.ids[: context + 1], chat.answers)
+        # All answers lie behind the cut.
         if first >= len(chat.ids):
             return -1
         self.nats.append(_Nats(chat))
         for start, stop, predicted in windows(len(chat.ids), context):
+            # A window that holds only questions is not read at all.
             if (begin := max(predicted, first)) < stop:
                 self.sequences.append((number, start, chat.ids[start:stop], begin - start))
         return number
@@ -219,6 +230,7 @@ def windows(length: int, context: int) -> list[tuple[int, int, int]]:
     """Return (start, stop, first predicted) of windows in which each token but the first is
     predicted once, past the first window with at least half of the context before it.
     """
+    # As in mind-eval's perplexity: a window reads `context` tokens and predicts one further.
     overlap, done, found = max(1, context // 2), 1, []
     while done < length:
         stop = min(length, done + (context if done == 1 else context - overlap + 1))

@@ -45,6 +45,7 @@ class ScoresFolder:
         if plan.exists():
             with as_written(plan, AGAIN):
                 _refuse_change(folder, dict(read_json(plan)), identity)
+        # No plan, but files: somebody's folder. Torn files of a kill before the plan do not count.
         elif any(p for p in folder.iterdir() if not p.name.endswith(PARTIAL)):
             raise UsageError(
                 f"{folder} holds other things", hint="give a folder that does not exist yet"
@@ -53,6 +54,7 @@ class ScoresFolder:
             write_json(plan, identity)
         for leftover in folder.glob(f".*{PARTIAL}"):
             leftover.unlink()
+        # While a run goes on the folder is not complete, even if it was before.
         (folder / MANIFEST).unlink(missing_ok=True)
 
     def shard(self, number: int) -> Path:
@@ -65,6 +67,7 @@ class ScoresFolder:
         if not path.exists():
             return None
         rows = list(read_records([path]))
+        # Shards are found by number, so only the keys tell that the input is still the same.
         if [row.get("key") for row in rows] != list(keys):
             raise MindError(
                 f"{path} holds the scores of other records",

@@ -50,9 +50,9 @@ class ChatSums:
     """What one forward pass says about a conversation.
 
     `turns` are its answers in order; `inside` is what lies within the first context of a
-    conversation that was read in windows, or was cut; `cut` counts answer tokens that were not
-    scored. `alone` is the answers without their questions, `plain` the conversation without marks,
-    `everything` all tokens, questions too; each is there only if it was asked for.
+    conversation that was read in windows; `cut` counts answer tokens that were not scored. `alone`
+    is the answers without their questions, `plain` the conversation without marks, `everything` all
+    tokens, questions too; each is there only if it was asked for.
     """
 
     turns: tuple[AnswerSums, ...]
@@ -76,6 +76,7 @@ class ChatSums:
     def scope(self, scope: str) -> AnswerSums:
         """Return the sums that a scope counts: `answer`, `last` or `all`."""
         if scope == "last":
+            # The answers before it are context then.
             return self.turns[-1]
         if scope == "all":
             if self.everything is None:
@@ -109,6 +110,7 @@ class ChatSums:
             values["cut"] = self.cut
         for name in ("inside", "alone", "plain", "everything"):
             part: AnswerSums | None = getattr(self, name)
+            # Left out rather than null: a part that was not asked for is not one without a value.
             if part is not None:
                 values[name] = _row(part)
         return values
@@ -192,6 +194,7 @@ class Choice:
         part: AnswerSums | None = sums.total
         if self.template == "plain":
             part = sums.plain
+        # A conversation that was cut or read in windows is one that `drop` would not have scored.
         elif self.long == "drop" and (sums.cut or sums.inside is not None):
             return None
         elif self.long == "cut" and sums.inside is not None:
@@ -205,6 +208,7 @@ def choices(scored: Sequence[ChatSums]) -> list[Choice]:
     """List the choices that differ for these records: every unit and end; the template and the
     truncation where records hold what they need.
     """
+    # These need nothing that every scoring does not give.
     made = [Choice(unit, "chat", end) for unit in ("nats", "bits") for end in (True, False)]
     if any(sums.plain is not None for sums in scored):
         made += [Choice(unit, "plain", True) for unit in ("nats", "bits")]
