@@ -29,6 +29,7 @@ def _count_visible(data: Bytes) -> int:
     at, seen, size = 0, 0, len(data)
     while at < size:
         byte = data[at]
+        # In a text `&` is a character like others; only the source of a page has entities.
         if byte > 32 and byte < 0x80:
             seen += 1
             at += 1
@@ -67,19 +68,26 @@ def _count_classes(data: Bytes, classes: npt.NDArray[np.uint8], counts: Offsets)
 def white_space_size(data: Bytes, at: int) -> int:
     """Return the bytes of the white space (as `str.isspace` has it) at a place; 0 if none."""
     byte = data[at]
+    # Tab to carriage return, and the separators of ASCII (28 to 31), which `str.isspace` knows too.
     if byte <= _BLANK:
         return 1 if byte == _BLANK or (byte >= 9 and byte <= 13) or byte >= 28 else 0
     if byte == _AMP:
+        # &nbsp; is the only entity for white space that a parser writes.
         return 6 if data[at + 1] == _SMALL_N else 0
     if byte == 0xC2:
+        # U+0085 and U+00A0.
         return 2 if data[at + 1] == 0x85 or data[at + 1] == 0xA0 else 0
     if byte == 0xE1:
+        # U+1680.
         return 3 if data[at + 1] == 0x9A and data[at + 2] == 0x80 else 0
     if byte == 0xE2:
         third = data[at + 2]
         if data[at + 1] == 0x80:
+            # U+2000 to 200A, the separators U+2028 and U+2029, and U+202F.
             return 3 if third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF else 0
+        # U+205F.
         return 3 if data[at + 1] == 0x81 and third == 0x9F else 0
+    # U+3000, the ideographic space.
     return 3 if byte == 0xE3 and data[at + 1] == 0x80 and data[at + 2] == 0x80 else 0
 
 
@@ -90,6 +98,8 @@ def decode_character(data: Bytes, at: int) -> tuple[int, int, int]:
     if lead < 0x80:
         if lead != _AMP:
             return 1, 1, lead
+        # A parser writes four entities in a text (HTML §13.3): &amp; &lt; &gt; and &nbsp;, which
+        # are told by their second letter.
         second = data[at + 1]
         if second == _SMALL_N:
             return 6, 2, 0xA0

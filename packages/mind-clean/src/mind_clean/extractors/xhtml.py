@@ -33,6 +33,7 @@ def with_end_tags(page: bytes) -> bytes:
     data = np.frombuffer(page, np.uint8)
     if not _any_to_close(data, load_tags()):
         return page
+    # <x/> becomes <x></x>, which is less than twice as long.
     out = np.empty(2 * len(page), np.uint8)
     return out[: _close_empty(data, load_tags(), out)].tobytes()
 
@@ -43,6 +44,8 @@ def _any_to_close(data: Bytes, tags: Tags) -> bool:
     for at in range(3, len(data)):
         if data[at] == _GREATER and data[at - 1] == _SLASH:
             opened = at - 2
+            # Back to the sign before: stretches between two signs never overlap, so that this is
+            # linear.
             while opened > 0 and data[opened] != _LESS and data[opened] != _GREATER:
                 opened -= 1
             if data[opened] == _LESS and _end_of_name(data, opened + 1, at, tags) > 0:
@@ -81,6 +84,7 @@ def _end_of_name(data: Bytes, start: int, end: int, tags: Tags) -> int:
     place = start
     while place < end and _is_name(data[place]):
         place += 1
+    # A name that goes on with another sign, such as svg:rect, is none that is known here.
     if place == start or data[start] < 65 or (data[place] > 32 and data[place] != _SLASH):
         return 0
     void = tags.ends[find_number(hash_name_at(data, start, place), tags)] == VOID

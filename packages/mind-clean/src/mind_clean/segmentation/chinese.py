@@ -38,6 +38,7 @@ def _best_path(
                 break
             node = next_node(steps, node, text[after])
             after += 1
+        # No word of the dictionary begins here, or this character is beyond the table.
         if cut < 0:
             best, cut = unknown_share + scores[place + 1], place + 1
         scores[place], next_cut[place] = best, cut
@@ -68,11 +69,15 @@ def _cut_run(
         cut = next_cut[place]
         alone = cut - place == 1
         if not alone or cut == end:
+            # Single characters end before a longer word, or with the run; the last of it may be one
+            # of them.
             last = cut if alone else place
             if last - single == 1:
                 starts[count], stops[count] = single, last
                 count += 1
             elif last > single:
+                # As in jieba: the model is for what the dictionary lacks. Of a word that is in it,
+                # the best path wanted single characters.
                 if _is_word(text, single, last, roots, steps, logs):
                     for letter in range(single, last):
                         starts[count], stops[count] = letter, letter + 1

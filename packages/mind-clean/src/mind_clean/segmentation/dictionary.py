@@ -57,9 +57,11 @@ def load_dictionary() -> Dictionary:
     )
     counts = np.frombuffer(frequencies, np.uint32)
     log_total = float(np.frombuffer(total, np.float64)[0])
+    # Each frequency once, as math.log takes numbers one by one.
     kinds, which = np.unique(counts, return_inverse=True)
     # jieba's own arithmetic: the machine's logarithm, then the difference.
     shares = np.array([math.log(count or 1) - log_total for count in kinds.tolist()])
+    # A frequency of 0 takes a word out of the dictionary.
     shares[kinds == 0] = np.nan
     letters = np.empty(len(words), np.uint32)
     count = decode(np.frombuffer(words, np.uint8), letters)
@@ -67,6 +69,7 @@ def load_dictionary() -> Dictionary:
     logs = np.full(1 << 20, np.nan)
     nodes = _grow(letters[:count], shares[which], roots, steps, logs)
     known = np.array([ord(c) for c in characters.decode()]) - FIRST_HAN
+    # The tables of jieba also name characters that its patterns never give to the model.
     inside = (known >= 0) & (known <= LAST_HAN - FIRST_HAN)
     emissions = np.full((4, LAST_HAN - FIRST_HAN + 1), FLOOR)
     emissions[:, known[inside]] = np.frombuffer(emitted, np.float64).reshape(4, -1)[:, inside]
@@ -88,6 +91,9 @@ def next_node(steps: Steps, node: int, point: np.uint32) -> int:
     key = node * CODES + np.int64(point)
     slot = (np.uint64(key) * _STEP >> np.uint64(40)) & mask
     while steps[slot] >= 0:
+        # A step is one number: 20 bits of the node that it came from and 18 of the character, the
+        # key, and 20 of the node that it leads to. It is below 2^63, so that -1 can stand for a
+        # free slot.
         if steps[slot] >> 20 == key:
             return int(steps[slot] & 0xFFFFF)
         slot = (slot + np.uint64(1)) & mask
@@ -104,10 +110,12 @@ def _one_word() -> tuple[Any, ...]:
 def _grow(letters: CodePoints, shares: Logs, roots: Nodes, steps: Steps, logs: Logs) -> int:
     """Write the tree of the words, which line feeds part; return how many nodes it has."""
     mask = np.uint64(len(steps) - 1)
+    # Node 0 is no node: a look that finds nothing gives 0.
     nodes = 1
     node = 0
     word = 0
     for place in range(len(letters) + 1):
+        # The last word has no line feed of its own.
         point = letters[place] if place < len(letters) else np.uint32(10)
         if point == 10:
             logs[node] = shares[word]

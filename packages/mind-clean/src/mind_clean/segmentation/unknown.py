@@ -43,6 +43,8 @@ def _most_likely(
         to_e_from_b, to_e_from_m = b + chain[1 + _B, _E], m + chain[1 + _M, _E]
         to_s_from_s, to_s_from_e = s + chain[1 + _S, _S], e + chain[1 + _E, _S]
         next_b = from_s + emissions[_B, point]
+        # Where each state came from, two bits each: B's at bit 0, M's at 2, E's at 4 and S's at 6.
+        # A state has two that may come before it: B and S follow E or S, M and E follow B or M.
         came = _S
         if from_e + emissions[_B, point] > next_b:
             next_b, came = from_e + emissions[_B, point], _E
@@ -61,11 +63,15 @@ def _most_likely(
         if by_e:
             next_s = to_s_from_e + emissions[_S, point]
         came |= (_E if by_e else _S) << 6
+        # Eight bits in a signed byte; the look behind masks two of them, so that the sign does no
+        # harm.
         came_from[place] = np.int8(came - 256 if came > 127 else came)
         b, m, e, s = next_b, next_m, next_e, next_s
+    # A word ends with E or S, whatever the scores of B and M.
     state = _E if e > s else _S
     for place in range(end - 1, start - 1, -1):
         before = (int(came_from[place]) >> (2 * state)) & 3
+        # The place is read for the last time here, so that it may hold the answer.
         came_from[place] = state
         state = before
 
@@ -113,6 +119,7 @@ def cut_unknown(
         if _alphanumeric(text[place]):
             while place < end and _alphanumeric(text[place]):
                 place += 1
+            # "3.14" is one word, "end.Then" is three.
             if place + 1 < end and text[place] == _STOP and 48 <= text[place + 1] <= 57:
                 place += 1
                 while place < end and 48 <= text[place] <= 57:

@@ -68,6 +68,7 @@ def _unit(
     letters: CodePoints, ends: Numbers, slots: Numbers, pieces: Numbers,
 ) -> int:  # fmt: skip
     """Return the length of a unit of measurement that ends a chunk after a digit."""
+    # The longest first, as m ends km; the longest of all are four letters (km/h).
     for length in range(4, 0, -1):
         first = end - length
         if first > start and bits_of(table, text[first - 1]) & DIGIT:
@@ -96,8 +97,10 @@ def suffix_length(
             stops += 1
         if stops > 1:
             return stops
+        # °C. °F. °K.
         if end - 3 >= start and text[end - 3] == _DEGREE and (before | 32) in (99, 102, 107):
             return 1
+        # The stop after "NASA" ends a sentence, the one after "J" is that of an initial.
         two_capitals = end - 3 >= start and bits_before & UPPER > 0
         two_capitals = two_capitals and bits_of(table, text[end - 3]) & UPPER > 0
         return 1 if bits_before & BEFORE_STOP or two_capitals else 0
@@ -155,8 +158,10 @@ def infix_length(text: CodePoints, start: int, place: int, end: int, table: Tabl
     if left & DIGIT and arithmetic and (right & DIGIT or text[place + 1] == _HYPHEN):
         return 1
     if point == _STOP:
+        # "end.Then" was written without a blank; "v1.2" and "e.g" were not.
         return 1 if left & (LOWER | QUOTE) and right & (UPPER | QUOTE) else 0
     if point == _COMMA:
+        # "red,green" are two words, "1,000" is one number.
         return 1 if left & ALPHA and right & ALPHA else 0
     if left & (ALPHA | DIGIT):
         length = _hyphens(text, place, end, table)

@@ -150,6 +150,7 @@ def _chunk(
         count = _cut_known(start, number, pieces, starts, stops, count)
     elif start < end:
         count = _cut_middle(text, start, end, table, starts, stops, count)
+    # The one that came off last stands first.
     for suffix in range(suffixes - 1, -1, -1):
         starts[count], stops[count] = end, end + taken[suffix]
         end += taken[suffix]
@@ -172,9 +173,11 @@ def _join_known(
     while read < count:
         stop = stops[read]
         taken = 1
+        # The longest first; the longest faces have five signs.
         for more in range(min(4, count - read - 1), 0, -1):
             end = stops[read + more]
             number = _known(text, starts[read], end, longest, letters, ends, slots, pieces)
+            # Only a known word that is kept whole; a contraction was cut on purpose.
             if number >= 0 and pieces[number, 0] == end - starts[read]:
                 stop = end
                 taken = more + 1
@@ -207,8 +210,10 @@ def english_words(
             bits = table[min(point, np.uint32(SIZE))]
             if bits & SPACE:
                 break
+            # The same without the last character, which may be a comma or a full stop.
             before, odd_before = value, odd
             value = (value ^ np.uint64(point)) * FNV
+            # Not 0 once a character is no letter.
             odd |= ~bits & ALPHA
             place += 1
         end = place
@@ -216,6 +221,7 @@ def english_words(
         if start == end:
             continue
         # Nine chunks in ten are letters, perhaps with a comma or a full stop: no need to look hard.
+        # A free first slot says that the chunk is not in the table, without a look at its letters.
         if not odd_before and slots[spread(value) & mask] == 0:
             plain = not odd
             mark = text[end - 1]

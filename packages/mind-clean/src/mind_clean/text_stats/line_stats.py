@@ -67,10 +67,13 @@ def _ends_in_ellipsis(text: CodePoints, start: int, end: int) -> bool:
 @kernel("void(u4[], i8, u4[], i8[])")
 def count_characters(text: CodePoints, length: int, table: Table, counts: Counts) -> None:
     """Fill in what single characters and the lines of str.splitlines give."""
+    # By the places of `LineStats`: 1 Han, 2 hashes, 3 ellipses, 4 line feeds, 5 lines, 6 and 7
+    # those with a bullet and with an ellipsis.
     counts[0] = length
     start = 0
     stops = 0
     for place in range(length + 1):
+        # The end of the text ends its last line.
         point = text[place] if place < length else _FEED
         bits = table[min(point, np.uint32(SIZE))]
         stops = stops + 1 if point == _STOP else 0
@@ -83,6 +86,7 @@ def count_characters(text: CodePoints, length: int, table: Table, counts: Counts
             counts[2] += 1
         elif point == _ELLIPSIS:
             counts[3] += 1
+        # No empty line follows a line end that is the last character, as str.splitlines has it.
         elif bits & LINE_END and not (place == length and start == length):
             counts[4] += point == _FEED and place < length
             if point == _FEED and place > 0 and text[place - 1] == 13 and place < length:
@@ -124,6 +128,7 @@ def _seen(
 def clear(slots: Numbers, count: int) -> np.uint64:
     """Free slots for `count` entries, four for each if there are so many; return their mask."""
     size = 16
+    # Few of the slots are used for a short text, since clearing them all would cost more than it.
     while size < 2 * count or (size < 4 * count and 2 * size <= len(slots)):
         size *= 2
     slots[:size] = 0

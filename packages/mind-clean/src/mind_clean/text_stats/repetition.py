@@ -106,6 +106,7 @@ def _same(
     """Tell whether the next `size` characters of two runs of words are the same."""
     place, there = starts[one], starts[other]
     for _ in range(size):
+        # On to the next word: what stands between two of them is not compared.
         while place == stops[one]:
             one += 1
             place = starts[one]
@@ -130,6 +131,7 @@ def _hash_up_to(
     value = np.uint64(0)  # their rolling hash (Rabin and Karp), modulo 2^64
     for word in range(words):
         for place in range(starts[word], stops[word]):
+            # One more than the character, so that U+0000 changes the hash too.
             value = value * _BASE + np.uint64(text[place]) + _ONE
         characters += stops[word] - starts[word]
         sizes[word + 1], up_to[word + 1] = characters, value

@@ -62,6 +62,7 @@ def number_of(
 ) -> int:
     """Return the number of the word that stands at `start`…`end`, or -1."""
     mask = np.uint64(len(slots) - 1)
+    # Hashes only choose where to look; letters are compared, so that no word is taken for another.
     slot = hash_of(text, start, end) & mask
     length = end - start
     while slots[slot] > 0:

@@ -41,6 +41,7 @@ def count_known(
     different = 0
     for word in range(words):
         start, end = starts[word], stops[word]
+        # A longer word than any of the table need not be hashed.
         if end - start <= longest:
             number = number_of(text, start, end, letters, ends, slots)
             if number >= 0 and not found[number]:

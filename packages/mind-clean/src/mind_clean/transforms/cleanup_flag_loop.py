@@ -94,10 +94,13 @@ def _flags(data: Bytes, classes: Classes) -> int:
             indent = 0
         if point < _SIZE:
             kind = classes[point]
+            # The six flags; the bit above them is `_WIDE_CLASS`.
             flags |= kind & 63
             is_wide = kind & _WIDE_CLASS > 0
         else:
             four = data[at - 3]
+            # F0 9F is U+1F000 to 1FFFF, F3 what is above U+C0000 with the tag characters, and F0 A0
+            # to F0 B1 the Han of U+20000 to 31FFF.
             flags |= HAS_EMOJI if byte == 0xF0 and four == 0x9F else 0
             flags |= HAS_CONTROL if byte == 0xF3 else 0
             is_wide = byte == 0xF0 and (four >= 0xA0 and four <= 0xB1)

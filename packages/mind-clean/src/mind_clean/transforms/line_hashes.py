@@ -73,6 +73,7 @@ def characters() -> Characters:
     bits = np.arange(_SIZE, dtype=np.uint32)
     everything = bits.tobytes().decode("utf-32-le", "surrogatepass")
     several: list[str] = []
+    # In parts of 64, since most of them have no letter with cases and need no look at each.
     for start in range(0, 2 * _PLANE, 64):
         part = everything[start : start + 64]
         for character in part if part.casefold() != part else "":
@@ -98,6 +99,7 @@ def _mixed(value: np.uint64, point: np.uint32) -> np.uint64:
 @kernel
 def _finished(value: np.uint64) -> np.uint64:
     value *= _LAST
+    # Never 0, which says that a piece is no phrase.
     return max(value ^ (value >> np.uint64(29)), np.uint64(1))
 
 
@@ -119,6 +121,7 @@ def find_keys(
     value = _START
     for place in range(site):
         value = _mixed(value, text[place])
+    # With a border, so that a site "ab" with a line "c" is not a site "a" with a line "bc".
     seed = _mixed(value, _BORDER)
     keys[0] = _finished(seed)
     start = site
@@ -142,6 +145,8 @@ def _key_of(
     after_digit = False  # a number is one 0, whatever it is: "page 3 of 12" is one line of a site
     for place in range(start, end):
         point = text[place]
+        # Beyond the table a character is itself and of no class: code points have 21 bits, and the
+        # bits of classes lie above these.
         known = bits[point] if point < _SIZE else point
         han += known & _HAN > 0
         if known & _LETTER:

@@ -131,6 +131,10 @@ def _place_features(
     """Write what the containers around each block say."""
     size = len(containers)
     # What is known of a container from those around it; parents come first, so that one pass does.
+    # Fields: 0 depth; depth of the innermost container that is boilerplate by kind (1), by name
+    # (2), or main text (3); how many lists (4), tables (5), forms (6) and articles (7) are around;
+    # of the scores of names the sum, less with each level (8), the lowest (9), highest (10) and own
+    # (11).
     inside = np.zeros((size, 12), np.float32)
     for i in range(size):
         parent = containers[i, PARENT]
@@ -202,6 +206,8 @@ def _repeat_features(
         parent = containers[i, PARENT]
         if parent >= 0:
             best[i] = best[parent]
+        # An inner group stands for an outer one that it is the better part of: rows, not their
+        # table.
         if members[first[i]] >= 3 and (
             best[i] < 0 or total[first[i]] > total[first[best[i]]] * 0.6
         ):

@@ -246,6 +246,8 @@ def _end_block(
     length = state[LENGTH]
     if length:
         block, size = state[BLOCKS], state[TO] - state[START]
+        # Characters of links are counted in the source, where white space may be more than in the
+        # block.
         share = min(1.0, link / length) if link else 0.0
         # As many bytes as characters is ASCII. Others are counted by bytes, which makes three
         # bytes of Han two and a half letters without a table of scripts.

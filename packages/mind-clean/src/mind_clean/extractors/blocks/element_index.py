@@ -99,6 +99,7 @@ def find_elements(
                 while depth > level:
                     depth -= 1
                     _close_element(index, open_elements[depth], at, at, found)
+                # The end tag is that of this element alone: what was still open inside has none.
                 index[open_elements[level], AFTER] = end + 1
             at = end + 1
         elif second in (_MARK, _QUERY):
@@ -202,6 +203,7 @@ def _attribute_bits(data: Bytes, name: np.uint64, value: int, end: int) -> int:
     if name == _HREF and end > value:
         if data[value] == _HASH:
             return ANCHOR
+        # href="javascript:…" is a button.
         return 0 if _has_word_at(data, value, end, _SCRIPT) else LINKED
     return 0
 

@@ -171,11 +171,13 @@ def _add_neighbours(
             row[to] = (sums[end] - sums[start]) / (units[end] - units[start])
             to += 1
         around = blocks[block, HOME]
+        # The container of the block, and the two around it; the body is its own.
         for _ in range(3):
             start, end = containers[around, FIRST], containers[around, END]
             row[to] = (sums[end] - sums[start]) / max(1.0, units[end] - units[start])
             around = max(0, containers[around, PARENT])
             to += 1
+        # Places `to` to `to` + 3 are those of `_add_kinds`.
         row[to + 4] = sums[count] / units[count]
         row[to + 5] = sums[block] / max(1e-9, sums[count])
     _add_kinds(containers, blocks, alone, out, FEATURES + 12)
@@ -198,6 +200,7 @@ def _add_kinds(containers: Rows, blocks: Rows, alone: Floats, out: Features, to:
         for block in range(count):
             home = blocks[block, HOME]
             if way == 0:
+                # The factor is above any number of names, so that no two pairs have one key.
                 key = blocks[block, KIND] * 10000019 + blocks[block, OWNER]
             else:
                 key = containers[home, TAG] * 10000019 + containers[home, NAME]

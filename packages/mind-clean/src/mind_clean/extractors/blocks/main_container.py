@@ -173,6 +173,7 @@ def keep_related_siblings(
     for level in range(len(path) - 2, -1, -1):
         level_of[path[level]] = level
         is_main = containers[path[level + 1], WEIGHT] == MAIN
+        # From the inside out: above a strict level all are.
         strict[level] = strict[level + 1] or is_main
     for other in range(1, len(containers)):
         level = level_of[containers[other, PARENT]]

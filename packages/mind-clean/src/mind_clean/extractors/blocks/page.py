@@ -84,6 +84,7 @@ def find_sibling_kinds(containers: Rows) -> Rows:
     """Return for each container the first one of its parent with its element and names."""
     size = len(containers)
     slots = 4
+    # A power of two, at most half full, so that probes stay short.
     while slots < 2 * size:
         slots *= 2
     table, first = np.full(slots, np.int64(-1)), np.zeros(size, np.int64)

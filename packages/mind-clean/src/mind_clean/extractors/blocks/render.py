@@ -41,6 +41,7 @@ def render(
 
     Cells of a row are divided by " | ". With `list_bullets`, items begin with "• ".
     """
+    # A block adds seven bytes at most: " | " before it, and "• ".
     out = np.empty(len(text) + 8 * len(blocks), np.uint8)
     return out[: _render(containers, blocks, traits, text, kept, list_bullets, out)]
 
@@ -126,6 +127,7 @@ def _is_simple(containers: Rows, blocks: Rows, simple: Rows, row: int) -> bool:
             for block in range(start, end):
                 if blocks[block, LENGTH] > _MAX_CELL_CHARACTERS or blocks[block, LINES]:
                     simple[row] = _NOT_SIMPLE
+                # Each against each, of at most `_MAX_CELLS` blocks.
                 for other in range(start, block):
                     if blocks[other, HOME] == blocks[block, HOME]:
                         simple[row] = _NOT_SIMPLE

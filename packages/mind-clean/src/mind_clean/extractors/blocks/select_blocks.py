@@ -130,6 +130,7 @@ def drop_boilerplate(
 @kernel
 def _find_slot(kinds: Rows, containers: Rows, container: int) -> int:
     """Return the place of a kind of container, an element and its names, in a table."""
+    # Ten bits are enough for the number of an element.
     kind = containers[container, NAME] << 10 | containers[container, TAG]
     slot = (kind * 0x9E3779B1 >> 7) & (len(kinds) - 1)
     while kinds[slot] >= 0 and kinds[slot] != kind:
@@ -151,6 +152,7 @@ def drop_boilerplate_from(
     last_end = -1  # of the last dropped one: those inside it are dropped with it
     for place in range(len(boilerplate)):
         first, after = containers[boilerplate[place], FIRST], containers[boilerplate[place], END]
+        # What holds the main text cannot go; what is inside a dropped one is gone with it.
         if (first <= start and end <= after) or last_end >= after:
             continue
         dropped[place] = True

@@ -49,6 +49,7 @@ def word_buckets(text: Bytes, start: int, end: int, buckets: Offsets) -> int:
             else:
                 letter = byte >= 97 and byte <= 122
         elif byte < 0xE0:
+            # C2 leads in U+0080 to 00BF, controls and signs; what follows is mostly letters.
             step, letter = 2, byte != 0xC2
         else:
             step = 3 if byte < 0xF0 else 4
