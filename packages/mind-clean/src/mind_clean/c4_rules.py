@@ -20,6 +20,7 @@ POLICIES = (
 )  # fmt: skip
 
 _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
+# Not after an initial (J. Smith) or one of these titles, but after several marks (?!) as one.
 _SENTENCE_END = re.compile(
     r"(?<![.!?])(?<!\b[A-Za-z])(?<!\b(?:Mr|Ms|Dr|St|vs|Jr|Co|Mt))(?<!\b(?:Mrs|Inc|Gen|Rev|Ltd))"
     r"[.!?]++[\"'”’)\]]*+(?:\s++|$)"

@@ -110,6 +110,7 @@ def make_steps(plugins: Plugins, recipe: Recipe) -> tuple[Step, ...]:
 
 def recipe_text(plugins: Plugins, recipe: Recipe) -> str:
     """Return the recipe as TOML that can be fed back, after the versions of its components."""
+    # Makes each component, so that wrong options are said here as well, and versions are known.
     make_steps(plugins, recipe)
     used = [f"# {name}: {version}\n" for name, version in plugins.used().items()]
     return "".join(used) + "\n" + recipe.to_toml()
@@ -137,6 +138,7 @@ def _picked(plugins: Plugins, recipe: Recipe, wanted: str) -> dict[str, Any]:
     ]
     if not matching:
         return {_kind_of(plugins, kind, name): name}
+    # Alike in all options, it does not matter which of them is meant.
     if any(other != matching[0] for other in matching):
         raise UsageError(
             f"--step {wanted}: the recipe has several such steps, which differ",
@@ -153,6 +155,7 @@ def _kind_of(plugins: Plugins, kind: str, name: str) -> str:
             )
         return kind
     kinds = _kinds_offering(plugins, name)
+    # What is installed is only looked at for a name that is not built in.
     if not kinds:
         plugins.load_installed()
         kinds = _kinds_offering(plugins, name)
@@ -181,7 +184,9 @@ def _with_defaults(component: Component, options: dict[str, Any], mark: bool) ->
     filled: dict[str, Any] = {}
     for name, default in defaults.items():
         if name == _SPANS and mark and name not in options:
+            # Who looks at marked records wants to see where things stand in the text.
             default = True
+        # TOML has lists only.
         if isinstance(default, tuple):
             default = list(default)
         if isinstance(default, bool | int | float | str | list):

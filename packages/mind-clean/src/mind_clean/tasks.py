@@ -74,9 +74,11 @@ def run_clean_job(
         added_details,
         prepare=work.prepare,
         roots=(
+            # A plugin that is a file is no distribution.
             *(name for name in used if not name.endswith(".py")),
             *(step.name for step in steps if step.name in _EXTRAS),
         ),
+        # An archive has no lines to cut between: it is one task.
         lines=clean.read_as != "warc",
         check=work.check,
     )

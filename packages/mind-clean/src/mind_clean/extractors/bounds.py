@@ -69,14 +69,15 @@ def encode_page(html: str) -> bytes:
 def bounded(page: bytes, harmless: int = MAX_DEPTH) -> bytes:
     """Return the page with nesting and attributes cut; the same object if it is within bounds.
 
-    With no more than `harmless` tags left open, nobody looks how deep they nest: few pages close
-    all their <p>, <li> and <br>.
+    With no more than `harmless` start tags, nobody looks how deep they nest.
     """
     if _may_hold_a_long_tag(page):
         page = _LONG_TAG.sub(_without_attributes, page)
     harmless = max(harmless, MAX_DEPTH)
     data = np.frombuffer(page, np.uint8)
     tags_begun = count_of(data, _LESS)
+    # End tags begin with the same sign; without them these are start tags, which cannot nest deeper
+    # than their number.
     if tags_begun <= harmless or tags_begun - page.count(b"</") <= harmless:
         return page
     return _flattened(page) if _depth(data, load_tags()) > MAX_DEPTH else page
@@ -84,6 +85,7 @@ def bounded(page: bytes, harmless: int = MAX_DEPTH) -> bytes:
 
 def _may_hold_a_long_tag(page: bytes) -> bool:
     """Tell whether a tag may be so long: one has begun, and a whole stretch has neither sign."""
+    # Any stretch of `_LONG` bytes holds a whole one of half that length which begins at a multiple.
     half = _LONG // 2
     begun = ended = -1
     for at in range(0, len(page) - half, half):
@@ -145,6 +147,7 @@ def _flattened(page: bytes) -> bytes:
             return tag[0]
         if tag[1]:
             depth = max(0, depth - 1)
+            # A blank keeps apart the words that the tag parted.
             return tag[0] if depth < MAX_DEPTH else b" "
         depth += 1
         return tag[0] if depth <= MAX_DEPTH else b" "

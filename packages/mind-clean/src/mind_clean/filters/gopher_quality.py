@@ -51,6 +51,7 @@ class GopherQuality:
         object.__setattr__(self, "languages", check_languages(self.languages))
         object.__setattr__(self, "stop_words", tuple(self.stop_words))
         check_bounds(self, SHARES)
+        # Such a bound would drop every text.
         if self.min_stop_words > len(set(self.stop_words)):
             raise ValueError(f"min_stop_words is {self.min_stop_words}, more than there are")
 
@@ -65,6 +66,8 @@ class GopherQuality:
 
     def _broken(self, text: str, language: str) -> Iterator[Reason]:
         measures = measures_of(text)
+        # All words, and those that are not all symbols: datatrove bounds the number and length of
+        # the latter, and takes marks as a share of the former.
         words, real, characters, with_letter = measures.words(language)
         if below(real, self.min_words):
             yield Reason("few_words", real, self.min_words)

@@ -47,6 +47,7 @@ class SensitiveWords:
         text = record["text"]
         hits = scan_for(self.lexicon, self.categories, self.variants).find(text)
         words = Counter(hit.word.word for hit in hits)
+        # Before the density, which counts the characters of the text.
         if len(words) < self.min_distinct:
             return None
         density = density_of(hits, text)

@@ -80,8 +80,11 @@ def find_overseas_mobiles(text: str, low: int, high: int) -> Iterator[tuple[int,
     """Yield the spans of mobile numbers of Hong Kong, Macao and Taiwan."""
     for match in compile_once(_MOBILE_OVERSEAS).finditer(text, low, high):
         start = match.start()
+        # 09 and eight digits begin numbers of many kinds; hyphens are how a telephone number is
+        # written.
         if match["tw"] and match["gap"] != "-" and not cue_before(text, start, HANDSET):
             continue
+        # Eight digits without a country code may be anything.
         if match["local"] and not cue_before(text, start, HONG_KONG_HANDSET):
             continue
         yield match.span()

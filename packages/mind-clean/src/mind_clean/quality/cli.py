@@ -81,6 +81,7 @@ def train(
 
     if keep is not None and not 0 < keep < 1:
         raise UsageError(f"--keep {keep} is no share", hint="0.95, say")
+    # Before all texts are read, as is the folder that cannot be made.
     _need_sklearn()
     check_folder(output)
     parts, again = training.deal(_texts(good), _texts(bad), sample)

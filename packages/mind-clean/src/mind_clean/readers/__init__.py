@@ -27,6 +27,7 @@ FILES = "files"
 
 
 def _response(record: Record, position: str, _line: bytes) -> Record:
+    # Imported here and below, since most runs read plain records.
     from mind_clean.readers.warc import checked_response
 
     return checked_response(record, position)
@@ -78,4 +79,5 @@ def task_batches(
         return batches
     from mind_clean.readers.cdx import pages_of
 
+    # As without tasks: an index has its archives beside it.
     return pages_of(batches, archives or str(Path(source.path).parent))

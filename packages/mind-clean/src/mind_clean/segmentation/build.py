@@ -50,6 +50,7 @@ def main() -> None:
     words, frequencies, total = pack_dictionary((folder / "dict.txt").read_text("utf-8"))
     model = folder / "finalseg"
     emitted = read_table(model / "prob_emit.py")
+    # The four tables do not name the same characters; one that a table lacks has `FLOOR` there.
     characters = sorted(set().union(*(emitted[state] for state in STATES)))
     emissions = np.array(
         [[emitted[state].get(c, FLOOR) for c in characters] for state in STATES], np.float64
@@ -61,6 +62,7 @@ def main() -> None:
         words, frequencies, np.array([math.log(total)]).tobytes(),
         "".join(characters).encode(), emissions.tobytes(), chain.tobytes(),
     ]  # fmt: skip
+    # Six sizes of eight bytes, and then the parts that they measure.
     sizes = np.array([len(part) for part in parts], np.uint64).tobytes()
     with atomic_file(target) as file:
         file.write(zstandard.ZstdCompressor(level=22).compress(sizes + b"".join(parts)))

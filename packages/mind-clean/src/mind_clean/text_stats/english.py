@@ -46,6 +46,7 @@ def cut_table() -> tuple[WordTable, Numbers]:
     The units that come off after a number are in the table too, with a length of -1.
     """
     known = exceptions()
+    # Lengths are enough, as the words of a contraction are its letters in their order.
     pieces = np.zeros((len(known) + len(UNITS), 3), np.int32)
     for number, words in enumerate(known.values()):
         pieces[number, : len(words)] = [len(word) for word in words]

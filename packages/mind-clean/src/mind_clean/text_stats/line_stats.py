@@ -77,6 +77,7 @@ def count_characters(text: CodePoints, length: int, table: Table, counts: Counts
         point = text[place] if place < length else _FEED
         bits = table[min(point, np.uint32(SIZE))]
         stops = stops + 1 if point == _STOP else 0
+        # Six full stops are two ellipses.
         if stops == 3:
             counts[3] += 1
             stops = 0
@@ -110,6 +111,7 @@ def _seen(
 ) -> bool:
     """Tell whether a stretch of text came before, and remember it if not."""
     start, end = starts[number], stops[number]
+    # Slots hold a number plus one, so that cleared ones are free.
     slot = hash_of(text, start, end) & mask
     while slots[slot] > 0:
         other = slots[slot] - 1
@@ -166,6 +168,8 @@ def count_pieces(
 ) -> None:  # fmt: skip
     """Fill in what lines and paragraphs give, and how many full lines have which length."""
     pieces = _split(text, 0, length, 1, starts, stops)
+    # 8 to 10 are the pieces, the repeated ones and their characters; 14 to 16 full lines, those
+    # with an end mark, and characters of repeated ones; 11 to 13 the same of paragraphs as 8 to 10.
     counts[8] = pieces
     mask = clear(slots, pieces)
     for piece in range(pieces):

@@ -16,6 +16,7 @@ _PLUS = np.uint32(43)
 @kernel
 def _is_host(text: CodePoints, start: int, end: int, table: Table) -> bool:
     """Tell whether a stretch is labels with full stops between them, the last of small letters."""
+    # Behind the last full stop; numbers such as 1.2.3.4 are no host here, and "end.Then" is none.
     last = end
     while last > start and text[last - 1] != _STOP:
         last -= 1

@@ -35,6 +35,7 @@ def make_table(words: Sequence[str], room: int = 4) -> WordTable:
     while size < room * len(words):
         size *= 2
     letters = np.array([ord(letter) for word in words for letter in word], np.uint32)
+    # From 0 on, so that word n lies between ends n and n + 1.
     ends = np.cumsum([0, *map(len, words)]).astype(np.int32)
     slots = np.zeros(size, np.int32)
     _fill(letters, ends, slots)
@@ -44,6 +45,7 @@ def make_table(words: Sequence[str], room: int = 4) -> WordTable:
 @kernel
 def spread(value: np.uint64) -> np.uint64:
     """Mix a hash so that its low bits depend on all of it."""
+    # The low bits of FNV-1a depend on the low bits of the characters alone, and choose the slot.
     return value ^ (value >> np.uint64(29))
 
 

@@ -44,6 +44,7 @@ def count_known(
         # A longer word than any of the table need not be hashed.
         if end - start <= longest:
             number = number_of(text, start, end, letters, ends, slots)
+            # Each word of the table counts once, however often it stands in the text.
             if number >= 0 and not found[number]:
                 found[number] = True
                 different += 1

@@ -215,6 +215,7 @@ def _repeat_features(
     for block in range(len(blocks)):
         item = best[blocks[block, HOME]]
         if item < 0:
+            # In no group; 0 would be the first block of a member.
             out[block, OF_REPEATS + 7] = -1
             continue
         kind = first[item]

@@ -18,6 +18,8 @@ MAX_VALUE_PER_UNIT = 1.5
 """What a letter of a long block with sentences is worth."""
 
 _MAX_CHARACTERS_SEARCHED = 2000
+# The two bounds are those of lines in `main_text`; a short block counts about half and one without
+# a sentence a fifth, as there.
 _LONG_BLOCK_UNITS = 80
 _MIN_UNITS = 25
 _MAX_LINK_SHARE = 0.6
@@ -72,6 +74,7 @@ def _has_sentence(text: Bytes, at: int, end: int) -> bool:
 @kernel
 def _is_end_of_word(text: Bytes, at: int) -> bool:
     byte = text[at]
+    # The text of a block has no entities: & is itself.
     if byte != _AMP and white_space_size(text, at):
         return True
     for closing in _CLOSING:
@@ -86,8 +89,10 @@ def _is_end_of_word(text: Bytes, at: int) -> bool:
 def _is_wide_stop(first: np.uint8, second: np.uint8, third: np.uint8) -> bool:
     """Tell ，。；：！？、…"""
     if first == 0xEF:
+        # U+FF0C ， FF1B ； FF1A ： FF01 ！ FF1F ？
         return second == 0xBC and third in (0x8C, 0x9B, 0x9A, 0x81, 0x9F)
     if first == 0xE3:
+        # U+3002 。 and U+3001 、
         return second == 0x80 and third in (0x82, 0x81)
     return first == 0xE2 and second == 0x80 and third == 0xA6  # type: ignore[no-any-return]
 

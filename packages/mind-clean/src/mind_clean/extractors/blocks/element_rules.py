@@ -60,6 +60,7 @@ BOILERPLATE_ROLES = word_set(
     "toolbar tablist directory"
 )
 
+# A container is 0 and the last, so that the number of an open one can stand in its place.
 HIDDEN_FROM_READERS, INLINE, SPAN, LINK, LEAF, CONTAINER = range(-5, 1)
 """What an element means to the extractor."""
 
@@ -91,6 +92,7 @@ _TRAITS = (
     (word_set("li dt dd"), IS_ITEM),
     (word_set("td th"), IS_CELL),
 )
+# A power of two, several times the number of names.
 _SLOTS = 1024
 _BASIS, _PRIME = 0xCBF29CE484222325, 0x100000001B3
 _START, _FACTOR = np.uint64(_BASIS), np.uint64(_PRIME)
@@ -111,6 +113,7 @@ class Tags(NamedTuple):
 def hash_name(name: str) -> int:
     """Return FNV-1a of a name in small letters, as the kernels compute it."""
     value = _BASIS
+    # Bit 32 makes capitals small and leaves digits and hyphens as they are.
     for byte in (letter | 32 for letter in name.encode()):
         value = ((value ^ byte) * _PRIME) & 0xFFFFFFFFFFFFFFFF
     return value
@@ -156,6 +159,7 @@ def load_tags(verbatim: bool = True) -> Tags:
     for number, name in enumerate(NAMES[1:], 1):
         key = hash_name(name)
         slot = key % _SLOTS
+        # A key of 0 is a free slot.
         while keys[slot]:
             slot = (slot + 1) % _SLOTS
         keys[slot], numbers[slot] = key, number
@@ -163,6 +167,7 @@ def load_tags(verbatim: bool = True) -> Tags:
         keys,
         numbers,
         np.array([_classify_tag(name) for name in NAMES], np.int64),
+        # `VERBATIM` becomes 0, which is `NESTS`; all others are below it and stay.
         np.array(endings if verbatim else [ending % VERBATIM for ending in endings], np.int64),
         np.array([plain_weight(name) for name in NAMES], np.int64),
     )
@@ -188,6 +193,7 @@ def hash_name_at(data: Bytes, start: int, end: int) -> np.uint64:
 def find_number(key: np.uint64, tags: Tags) -> int:
     """Return the number of an element from the hash of its name."""
     slots = len(tags.keys)
+    # The name itself is not compared: by accident no other one has the same 64 bits.
     slot = np.int64(key & np.uint64(slots - 1))
     while tags.keys[slot] != np.uint64(0):
         if tags.keys[slot] == key:

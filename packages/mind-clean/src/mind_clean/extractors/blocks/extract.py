@@ -75,6 +75,7 @@ class Blocks:
         chinese = is_chinese(html)
         learned = self.choice == "learned" or (self.choice == "auto" and not chinese)
         rewriting = Rewriting(self.format, self.math, self.tables, self.links)
+        # The judge looks at boilerplate too, and may find text in it; the rules only count it.
         page = parse(html, skip_boilerplate=not learned, rewrite=rewriting.tree)
         if page is None or not len(page.blocks):
             return None

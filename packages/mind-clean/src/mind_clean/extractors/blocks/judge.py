@@ -38,6 +38,7 @@ NEIGHBOUR_FEATURES = 18
 """Number of features that only the second set of trees has."""
 
 _STEPS, _LIMIT = 4096, 12.0
+# The logistic function at 4,097 points; between two of them a straight line is taken.
 _ODDS = 1.0 / (1.0 + np.exp(-np.linspace(-_LIMIT, _LIMIT, _STEPS + 1)))
 _OFFSETS = np.array([-3, -2, -1, 1, 2, 3], np.int64)
 _REACHES = np.array([5, 15], np.int64)
@@ -132,6 +133,7 @@ def _predict(
                     node = np.int64(rights[node])
             total += thresholds[node]
         place = (min(max(total, -_LIMIT), _LIMIT) + _LIMIT) * (_STEPS / (2 * _LIMIT))
+        # At the upper limit itself the last stretch is taken.
         below = min(int(place), _STEPS - 1)
         out[row] = table[below] + (table[below + 1] - table[below]) * (place - below)
 
@@ -164,6 +166,7 @@ def _add_neighbours(
         to = FEATURES + 1
         for offset in _OFFSETS:
             other = block + offset
+            # -1 is no probability: there is no block.
             row[to] = alone[other] if other >= 0 and other < count else -1.0
             to += 1
         for reach in _REACHES:
@@ -225,6 +228,7 @@ def choose_best(blocks: Rows, probabilities: Floats) -> Kept:
     less likely than `_MIN_PROBABILITY` stays out, so that a page without a main text has none.
     """
     kept = np.zeros(len(blocks), np.bool_)
+    # What was compiled takes arrays without gaps.
     _choose_best(blocks, np.ascontiguousarray(probabilities), kept)
     return kept
 

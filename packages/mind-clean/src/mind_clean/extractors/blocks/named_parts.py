@@ -67,6 +67,7 @@ def _titles(page: Page, blocks: Iterable[int], html: str) -> list[int]:
     for block in blocks:
         is_first_heading = page.blocks[block, KIND] == NUMBERS["h1"] and not seen_heading
         seen_heading = seen_heading or bool(is_first_heading)
+        # Letters alone: <title> often goes on with a sign and the name of the site.
         letters = _letters(_text_of(page, block))
         if is_first_heading or (len(letters) >= _MIN_TITLE and whole.startswith(letters)):
             found.append(block)

@@ -93,6 +93,7 @@ def find_sibling_kinds(containers: Rows) -> Rows:
         slot = np.int64((np.uint64(key) * _SALT) >> np.uint64(20)) & (slots - 1)
         while table[slot] >= 0:
             other = table[slot]
+            # The hash only says where to look: what is there is compared in full.
             if (
                 containers[other, PARENT] == containers[i, PARENT]
                 and containers[other, TAG] == containers[i, TAG]

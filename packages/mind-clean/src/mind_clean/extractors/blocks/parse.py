@@ -40,7 +40,7 @@ from mind_core.kernels.packed import Bytes, Offsets
 Rewrite: TypeAlias = Callable[[LexborHTMLParser], None]
 """Changes the tree of a page before it is cut into blocks."""
 
-_MAX_OPEN_TAGS = 4000  # tags left open; nested so deep they cost lexbor 50 ms
+_MAX_OPEN_TAGS = 4000  # start tags; nested so deep they cost lexbor 50 ms
 _STRIPPED = sorted(
     word_set("script style noscript template svg select button iframe textarea noframes")
 )

@@ -106,6 +106,7 @@ def drop_boilerplate(
     all_of_it = range_sum(sums, containers[main, FIRST], containers[main, END], OF_VALUES)
     # A hash table of kinds, an element with its names, and the value of all containers of a kind:
     # eight paragraphs p.paywall hold the article together, none of them alone a third of it.
+    # Twice the entries and more, so that a search always meets a free slot.
     slots = 2
     while slots < 2 * len(boilerplate) + 2:
         slots *= 2
@@ -199,8 +200,10 @@ def drop_links(
     for i in range(len(containers)):
         start, end = containers[i, FIRST], containers[i, END]
         bits = traits[containers[i, TAG]]
+        # What holds the main text is no list of teasers, whatever is in it.
         teases = end - start > 3 and bits & MAY_TEASE and not on_path[i]
         if teases and is_teaser_list(sums, start, end):
+            # A list of teasers that is most of the running text is what the page is about.
             if range_sum(sums, start, end, OF_VALUES) < _MAX_TEASER_SHARE * all_of_it:
                 kept[start:end] = False
         elif bits & IS_LIST and end - start >= 3:
