@@ -52,6 +52,7 @@ class RandomDataset:
 def gemm_peak(machine: DeviceConfig, repeat: int = 4) -> float:
     """Measure the FLOP/s of the best of some large square products in the compute type."""
     n = SQUARE.get(machine.device.type, 4096)
+    # Three buffers for all tries: allotting the result would be timed too.
     a, b, out = (torch.randn(n, n, device=machine.device).to(machine.dtype) for _ in range(3))
     best = min(_timed(lambda: torch.mm(a, b, out=out), machine) for _ in range(repeat))
     return 2.0 * n**3 / best
@@ -77,12 +78,14 @@ def bench(recipe: Recipe, plugins: Plugins, vocab: int, seconds: float) -> dict[
     trainer = trainer_of(recipe, plugins, vocab)
     machine, batch = trainer.machine, trainer.options.batch
     sequence = trainer.mixture.sources[0].rows.sequence
+    # The first step allots memory and may compile: it is told by itself.
     first = _timed(trainer.step, machine)
     times = [_timed(trainer.step, machine) for _ in range(2)]
     memory = peak_memory(machine)  # of the steps alone: the products below are no part of a run
     peaks = [gemm_peak(machine)]
     while sum(times) < seconds:
         times.append(_timed(trainer.step, machine))
+    # Before and after: a processor that slows down when it is warm shows it here.
     peaks.append(gemm_peak(machine))
     tokens = batch * sequence
     rate = tokens / statistics.median(times)

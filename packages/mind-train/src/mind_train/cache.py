@@ -50,6 +50,8 @@ def shard_folders(
             hint="name the folder that mind-tok train made",
         )
     loaded = load_tokenizer(tokenizer)
+    # All that the ids depend on besides the files: the tokenizer, and whether these are
+    # conversations.
     encoder, key = Encoder(loaded, chat), f"{loaded.sha256} {chat}"
     made = first_does("encode", lambda: str(_encoded(inputs, encoder, key, cache)))
     return [_seen(Path(made))]
@@ -101,10 +103,12 @@ def template_shards(
 
 def _encoded(inputs: Sequence[Path], encoder: Encoder, key: str, cache: Path | None) -> Path:
     """Encode into the cache, under the hash of ``key`` and of what is read."""
+    # The contents and not the names: a file that was moved is found again.
     digest = hashlib.sha256(f"{RECIPE} {key}".encode())
     for path in inputs:
         digest.update(sha256_file(path).encode())
     home = cache or Path(os.environ.get(HOME) or Path.home() / ".cache" / "mind-toolkit")
+    # 96 bits of the hash are enough for a name.
     folder = home / "shards" / digest.hexdigest()[:24]
     if (folder / MANIFEST).exists():
         log(TOOL, f"encoded before: {folder}")

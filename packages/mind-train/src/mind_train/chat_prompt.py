@@ -69,8 +69,10 @@ def _template(texts: Mapping[str, str]) -> ChatTemplate | None:
     try:
         config = json.loads(texts.get("tokenizer_config.json", "{}"))
         source = texts.get("chat_template.jinja") or config.get("chat_template")
+        # A list names several templates, of which "default" is the one for conversations.
         if isinstance(source, list):
             source = next((row["template"] for row in source if row["name"] == "default"), None)
+        # A special token is a text, or an object with its text in `content`.
         told = [config.get(f"{end}_token") for end in ("bos", "eos")]
         bos, eos = (str(t.get("content", "") if isinstance(t, dict) else t or "") for t in told)
     except (ValueError, AttributeError, KeyError, TypeError) as error:
@@ -89,6 +91,7 @@ def end_ids(checkpoint: Checkpoint) -> frozenset[int]:
         found = told.get("eos_token_id")
     except (ValueError, AttributeError):
         found = None
+    # generation_config.json may name one token or several.
     ids = found if isinstance(found, list) else [found]
     return frozenset({words.end_id, *(i for i in ids if type(i) is int)})
 

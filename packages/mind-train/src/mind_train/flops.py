@@ -29,6 +29,7 @@ def flops(model: LanguageModel, sequence: int) -> Flops:
     groups = model.groups()
     total = sum(groups.values())
     body = body_parameters(model)
+    # Gains are no matrix products; the head's product is added below, also where it is tied.
     matrices = body - groups.get("norm", 0) - groups.get("head", 0)
     weights = 6.0 * (matrices + model.head.numel())
     width = model.head.shape[1]

@@ -49,6 +49,7 @@ def generate(
     stream = continue_ids(
         checkpoint.model, list(prompt_ids) or [end], {end, *end_ids}, temperature, top_p, seed
     )
+    # The stream stops where a text ends, the range where enough was written.
     return [token for token, _ in zip(stream, range(max_new), strict=False)]
 
 
@@ -67,15 +68,19 @@ def continue_ids(
     check_sampling(temperature, top_p)
     context = model.config.context
     chooser = torch.Generator(device="cpu").manual_seed(seed)
+    # Of a prompt that is too long the end.
     tokens = list(prompt)[-context:]
     cache = model.new_cache(1, context)
     fresh = tokens
     while True:
+        # Keys are of positions, which cannot be moved: the half that stays is read anew from
+        # position 0.
         if cache.length + len(fresh) > context:
             tokens = tokens[-max(1, context // 2) :]
             cache = model.new_cache(1, context)
             fresh = tokens
         with torch.no_grad():
+            # Behind the cache only what is new is read: the prompt first, then one token at a time.
             ids = torch.tensor([fresh], device=model.device)
             logits = model.logits(model(ids, cache=cache)[0, -1]).float().cpu()  # (V,)
         require_finite(logits, f"a score of token {len(tokens):,}", DAMAGED)
@@ -94,7 +99,9 @@ def choose(logits: Tensor, temperature: float, top_p: float, chooser: torch.Gene
     """
     if temperature == 0.0:
         return int(logits.argmax())
+    # A stable sort, so that the choice among tokens of one probability can be repeated.
     p, order = (logits / temperature).softmax(dim=0).sort(descending=True, stable=True)
+    # What stands before a token: below top-p the best one always stays.
     before = p.cumsum(dim=0) - p
     p = torch.where(before < top_p, p, torch.zeros_like(p))
     return int(order[torch.multinomial(p, 1, generator=chooser)])

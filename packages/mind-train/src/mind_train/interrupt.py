@@ -53,6 +53,7 @@ class Stop:
 
     def requested(self) -> bool:
         """Tell whether a signal came, or the file is there."""
+        # Once noted it stays: a file that is removed again does not take the request back.
         if not self.asked and self.file is not None and time.monotonic() - self._looked >= LOOK:
             self._looked = time.monotonic()
             self.asked = self.file.exists()
@@ -65,12 +66,15 @@ class Stop:
         """
         now = time.monotonic()
         if self.asked:
+            # A Ctrl-C reaches a worker twice, from the terminal and from torchrun: only a later one
+            # counts.
             if number == signal.SIGINT and now - self._first >= AGAIN:
                 raise KeyboardInterrupt
             return
         self.asked, self._first = True, now
         # A signal may come in the middle of a write to sys.stderr, which cannot be entered twice.
         message = f"{TOOL}: stopping and saving; Ctrl-C once more stops at once, without saving\n"
+        # It is None where a process has no console.
         if sys.__stderr__ is not None:
             with suppress(OSError, ValueError):
                 os.write(sys.__stderr__.fileno(), message.encode())

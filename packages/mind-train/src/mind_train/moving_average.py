@@ -51,6 +51,7 @@ class MovingAverage:
     @torch.no_grad()
     def load(self, folder: Path) -> None:
         """Take the average that a checkpoint holds, or begin at the weights where it has none."""
+        # A run that goes on from one without an average begins it at the weights it takes over.
         if not (folder / EMA).exists():
             for name, average in self.weights.items():
                 average.copy_(self.source[name].detach())

@@ -141,6 +141,7 @@ def converse(
     checkpoint = load_to_write(folder, plugins, device)
     prompts = chat_prompts(checkpoint)
     messages: list[dict[str, str]] = []
+    # Another seed for each answer, or the same question would be answered alike.
     for turn, line in enumerate(sys.stdin if lines is None else lines):
         if not (question := line.strip()):
             continue
@@ -157,6 +158,7 @@ def write(checkpoint: Checkpoint, ids: Sequence[int], rules: Rules, show: Show) 
     def seen(_: int, new: str, __: Written) -> bool:
         if new:
             show(new)
+            # A terminal shows pieces as they come; a file or pipe is written in blocks.
             if sys.stdout.isatty():
                 sys.stdout.flush()
         return True

@@ -42,6 +42,7 @@ def check_sizes(fields: object, files: Sequence[Path], where: Path) -> None:
     """
     if not isinstance(fields, Mapping):
         raise MindError(f"{where} describes no model", hint="fetch the folder again")
+    # Every size of a model is at most its bytes, as each of its entries takes one at least.
     tensors, max_bytes = 0, _ANY_SIZE
     for path in files:
         max_bytes = max(max_bytes, path.stat().st_size)
@@ -81,6 +82,7 @@ def write_tensors(path: Path | None, tensors: Mapping[str, Tensor]) -> None:
 
     Raises MindError for one that is not finite: what is kept must be fit to go on from.
     """
+    # Before anything is gathered: all ranks see the same types, and stop together.
     if odd := [name for name, tensor in tensors.items() if tensor.dtype not in KINDS]:
         raise MindError(
             f"{odd[0]} is of type {tensors[odd[0]].dtype}, which a checkpoint cannot hold",
@@ -95,11 +97,14 @@ def write_tensors(path: Path | None, tensors: Mapping[str, Tensor]) -> None:
             whole(tensors[name])
         return
     with path.open("wb") as file:
+        # Shapes and types say where each tensor will lie, so the header is written before any is
+        # gathered.
         head = header({name: tensors[name] for name in names})
         file.write(len(head).to_bytes(8, "little") + head)
         for name in names:
             tensor = whole(tensors[name])
             require_finite(tensor, f"{name}, to be written to {path.name},", SOUND)
+            # As bytes: NumPy has no bfloat16.
             file.write(tensor.reshape(-1).view(torch.uint8).numpy().data)
 
 

@@ -31,6 +31,7 @@ def check_architecture(
     given = {"vocab": vocabulary, "context": length, **options}
     config = factory(**given)
     _check_config(factory, config)
+    # Twice from one seed: whatever is not torch's generator shows in the second.
     torch.manual_seed(0)
     model = build_model(config)
     torch.manual_seed(0)

@@ -101,6 +101,7 @@ def phases_of_arm(arm: Arm, steps: int, seed: int) -> list[dict[str, Any]]:
     Parts are whole steps; what is left over goes to the last. Blocks come in rounds, each source
     once a round in an order drawn by the seed, so that no source is last for every seed.
     """
+    # Of its own, by the seed alone: the same order on every machine, whatever drew before.
     draw = random.Random(seed)
     parts = list(arm.phases)
     if arm.block:
@@ -118,6 +119,7 @@ def phases_of_arm(arm: Arm, steps: int, seed: int) -> list[dict[str, Any]]:
     found, done, share = [], 0, 0.0
     for number, (part, shares) in enumerate(parts, 1):
         share += part
+        # Shares are added up before they are rounded, so that errors do not add up too.
         stop = steps if number == len(parts) else round(steps * share)
         if stop <= done:
             raise MindError(

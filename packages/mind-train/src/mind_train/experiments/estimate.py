@@ -45,6 +45,7 @@ def cost_of(
     seconds: float = BENCH_SECONDS,
 ) -> Cost:  # fmt: skip
     """Work out what is left to do; a size that was never timed here is timed now."""
+    # Arms that are one run share a cell, which is paid for once.
     by_name = {cell.name: cell for cell in cells}
     left = [cell for cell in by_name.values() if not store.is_finished(cell)]
     tokens = sum(cell.trained_tokens for cell in left)
@@ -69,6 +70,7 @@ def speed_of(
 ) -> float:
     """Return tokens a second of a cell's model on this machine, measured once for a store."""
     train = {k: cell.recipe["train"][k] for k in ("batch", "sequence", "micro_batch", "dtype")}
+    # All that the speed depends on: another torch or number of threads is measured anew.
     key = digest([cell.recipe["model"], train, vocab, plan.threads, torch.__version__])[:16]
     path = store.folder / "speed.json"
     with as_written(path, "remove it: the speed is measured again"):
@@ -79,6 +81,7 @@ def speed_of(
     if key not in known:
         log(TOOL, f"timing the step of {cell.size}")
         torch.set_num_threads(plan.threads)
+        # Neither phases nor shares: the rows of a benchmark are random, of one source.
         values = {k: v for k, v in cell.recipe.items() if k != "phase"}
         values["data"] = {**values["data"], "shares": {}}
         found = bench(Recipe(plan.name, values), plugins, vocab, seconds)

@@ -60,9 +60,11 @@ class ScalingLaw:
         logs = np.empty((*theta.shape[:-1], count + 1, x.shape[1]))
         logs[..., :count, :] = scale[..., None] - exponent[..., None] * x
         logs[..., count, :] = theta[..., -1:]
+        # The largest logarithm is taken out, so that no exponential overflows.
         highest = logs.max(axis=-2, keepdims=True)
         shares = np.exp(logs - highest)
         total = shares.sum(axis=-2, keepdims=True)
+        # The share of each term in the loss, which is what log-sum-exp has for a derivative.
         shares /= total
         gradient = np.empty((*theta.shape[:-1], self.size, x.shape[1]))
         gradient[..., 0 : 2 * count : 2, :] = shares[..., :count, :]
@@ -76,12 +78,14 @@ class ScalingLaw:
         The scales of the terms follow from the data: at the middle of each variable a term is an
         equal part of what the irreducible loss leaves.
         """
+        # The median: the middle of a grid of sizes, which a few long runs do not move.
         middle, lowest = np.median(x, axis=1), float(loss.min())
         typical = float(np.median(loss))
         exponents = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7)
         shares = (0.02, 0.3, 0.6, 0.85) if len(self.terms) > 1 else np.linspace(0.02, 0.98, 48)
         for share in shares:
             irreducible = share * lowest
+            # Half of what is left over for each of two terms, or all of it for one.
             part = np.log((typical - irreducible) / len(self.terms))
             for chosen in product(exponents, repeat=len(self.terms)):
                 theta = np.empty(self.size)

@@ -49,6 +49,7 @@ class Effect:
 
     def decided_at(self) -> float:
         """Return the largest confidence that decides it, as a level: the smaller the clearer."""
+        # Without any error every bound is decided.
         if self.error == 0:
             return 0.0
         distance = abs(abs(self.value) - self.smallest) / self.error
@@ -86,6 +87,7 @@ def two_sided(distance: float, freedom: int) -> float:
 def judge(claims: Sequence[tuple[str, Effect | str]]) -> list[Outcome]:
     """Return an outcome for each claim; a text instead of an effect says why it is not testable."""
     effects = [(i, e) for i, (_, e) in enumerate(claims) if isinstance(e, Effect)]
+    # Holm: the clearest claim has the strictest level, LEVEL over all of them.
     order = sorted(effects, key=lambda pair: pair[1].decided_at())
     found: dict[int, Outcome] = {}
     still = True
@@ -131,9 +133,11 @@ def _seeds_note(effect: Effect, level: float) -> str:
 def seeds_needed(effect: Effect, level: float) -> int | None:
     """Return the seeds at which the interval would no longer reach the nearest bound."""
     distance = abs(abs(effect.value) - effect.smallest)
+    # Degrees of freedom grow with seeds, as each gives so many.
     per_seed = effect.freedom / max(effect.seeds - 1, 1)
     spread = effect.seed_error * math.sqrt(effect.seeds)
     for seeds in range(max(effect.seeds, 2), MAX_SEEDS + 1):
+        # More seeds make the one error smaller, documents stay what they are.
         error = math.hypot(spread / math.sqrt(seeds), effect.document_error)
         freedom = max(1, round(per_seed * (seeds - 1)))
         if quantile(level, freedom) * error < distance:
@@ -155,9 +159,11 @@ def permutation_level(left: Sequence[float], right: Sequence[float], seed: int =
     """Return how often a random order has a rank correlation as high (one-sided)."""
     found = spearman(left, right)
     draw = np.random.default_rng(seed)
+    # Only one side is shuffled, which is the same as shuffling both.
     values = np.asarray(left, dtype=float)
     as_high = sum(
         spearman(draw.permutation(values).tolist(), right) >= found - 1e-12
+        # A tolerance, since equal ranks in another order may differ in the last digits.
         for _ in range(PERMUTATIONS // 10)
     )
     return (1 + as_high) / (1 + PERMUTATIONS // 10)

@@ -50,7 +50,9 @@ def propose(
     sizes = np.array([have[name] for name in names], dtype=float)
     natural = sizes / sizes.sum()
     prior = natural**TEMPER / (natural**TEMPER).sum()
+    # A source can give its tokens so many times: more than this share would be read too often.
     max_shares = max_epochs * sizes / tokens
+    # Together all sources cannot fill the run.
     if max_shares.sum() < 1:
         raise MindError(
             f"{tokens:,} tokens would read all {int(sizes.sum()):,} more than {max_epochs:g} times",
@@ -76,6 +78,7 @@ def _draw(
     draw: np.random.Generator, prior: np.ndarray, max_shares: np.ndarray, strength: float
 ) -> np.ndarray:
     for _ in range(TRIES):
+        # At least a trace, as a Dirichlet distribution wants strengths above 0.
         shares = draw.dirichlet(np.maximum(prior * len(prior) * strength, 1e-3))
         shares = np.where(shares < SMALLEST_SHARE, 0.0, shares)
         if shares.sum() > 0 and np.all(shares / shares.sum() <= max_shares):

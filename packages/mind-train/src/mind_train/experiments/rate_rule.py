@@ -56,6 +56,7 @@ def rule_of(best: Sequence[BestRate]) -> RateRule | None:
     if len(inside) < 2:
         return None
     first, second = inside[:2]
+    # The slope of log rate over log size, through two points.
     a = -math.log(second.rate / first.rate) / math.log(second.parameters / first.parameters)
     c = first.rate * first.parameters**a
     third = c * inside[2].parameters ** -a if len(inside) > 2 else None

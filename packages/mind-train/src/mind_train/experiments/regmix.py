@@ -27,6 +27,7 @@ PROXIES = (64, 128, 512)
 def read_pair(folder: Path, split: str, size: str, target: str = TARGET) -> tuple[Floats, Floats]:
     """Read mixtures (n, sources) and the losses of a target (n,), matched by their index."""
     name = f"{split}_mixture_{size}.csv"
+    # By their index: the two files need not have the same order, nor the same runs.
     shares = {str(row.get("index")): (line, row) for line, row in table_rows(folder / name)}
     found, losses = [], []
     for line, row in table_rows(folder / f"{split}_pile_loss_{size}.csv"):

@@ -49,6 +49,7 @@ class CellStore:
     def state(self, cell: Cell) -> str:
         """Return how far a run of an experiment is: finished, failed, begun or missing."""
         folder = self.cell(cell)
+        # In this order: a cell that was tried again and is finished has failed no more.
         for name, state in ((RECORDS, "finished"), (FAILED, "failed"), ("run", "begun")):
             if (folder / name).exists():
                 return state
@@ -68,6 +69,7 @@ class CellStore:
         make_folder(folder)
         with open_lock(folder / LOCK) as lock:
             try:
+                # Not waiting: the process takes another cell instead.
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 yield False
@@ -86,6 +88,7 @@ class CellStore:
     def records(self, cell: Cell, plan: str) -> list[dict[str, Any]]:
         """Read the records of a finished cell, as those of a plan, under its name of the arm."""
         lines = _lines(self.cell(cell) / RECORDS)
+        # The name of the arm is the plan's: one cell may stand for arms of several plans.
         return [{"experiment": plan, **one, "arm": cell.arm} for one in lines]
 
     def documents(self, cell: Cell) -> list[dict[str, Any]]:
@@ -117,6 +120,7 @@ class CellStore:
         with as_written(path, AGAIN):
             told = read_json(path)
             known = {name: str(told[name]) for name in ("shards", "prediction_sha256", "sha256")}
+        # The shards first, then the predictions: the graver reason is the one that is told.
         if known["shards"] != shards:
             raise MindError(
                 f"plan {plan.name!r} was begun on other shards",

@@ -62,5 +62,6 @@ def extended(
             for token, parts in pieces.items():
                 if parts:
                     rows[token - old.shape[0]] = old[list(parts)].mean(dim=0)
+            # Behind the old rows, which stay as they are.
             new[name] = torch.cat((old, rows))
     return larger, new

@@ -54,6 +54,7 @@ def texts_of(folder: Path) -> dict[str, str]:
 def _end_of(folder: Path, tokenizer: Tokenizer) -> int | None:
     """Find the end token: eos_token of the tokenizer, or else eos_token_id of the model."""
     told = _read(folder / TOKENIZER_CONFIG).get("eos_token")
+    # A special token is a text, or an object with its text in `content`.
     word = told.get("content") if isinstance(told, dict) else told
     if isinstance(word, str):
         data = word.encode()
@@ -65,6 +66,7 @@ def _end_of(folder: Path, tokenizer: Tokenizer) -> int | None:
             )
         return found[0]
     ids = _read(folder / CONFIG).get("eos_token_id")
+    # Several may end a text: the first is taken for the end of a document.
     first = ids[0] if isinstance(ids, list) and ids else ids
     return first if type(first) is int and 0 <= first < tokenizer.vocab_size else None
 

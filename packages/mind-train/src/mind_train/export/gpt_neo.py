@@ -47,6 +47,7 @@ def to_hugging_face(config: GPTNeoConfig, weights: Mapping[str, Tensor]) -> dict
 def from_hugging_face(config: GPTNeoConfig, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename their tensors to ours, in fp32; raise MindError for what is missing or left over."""
     left = {
+        # Older files, and those of the bare model, leave the prefix out.
         name if name.startswith(("transformer.", "lm_head.")) else f"transformer.{name}": tensor
         for name, tensor in weights.items()
     }
@@ -88,6 +89,7 @@ def describe(config: GPTNeoConfig) -> dict[str, Any]:
         "intermediate_size": config.ffn_dim,
         "max_position_embeddings": config.context,
         "window_size": config.window,
+        # Pairs of layers, and one more global layer where their number is odd.
         "attention_types": [[["global", "local"], config.layers // 2]]
         + ([[["global"], 1]] if config.layers % 2 else []),
         "activation_function": "gelu_new",
@@ -102,6 +104,7 @@ def describe(config: GPTNeoConfig) -> dict[str, Any]:
 def read_config(theirs: Mapping[str, Any]) -> GPTNeoConfig:
     """Read their config.json; raise MindError for a variant that differs in more than size."""
     layers = int(theirs["num_layers"])
+    # [[["global", "local"], 12]] stands for 24 layers in turn.
     kinds = [k for kinds, times in theirs["attention_types"] for _ in range(times) for k in kinds]
     if kinds != ["local" if i % 2 else "global" for i in range(layers)]:
         raise MindError(

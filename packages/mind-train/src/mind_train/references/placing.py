@@ -76,6 +76,7 @@ def nearest(runs: Sequence[ReferenceRun], language: str, body: int | None) -> li
     """Give the runs of a language, those nearest in size first (all alike where it is unknown)."""
 
     def distance(run: ReferenceRun) -> float:
+        # Infinite for all: the sort is stable, so they stay in their order.
         if body is None or run.body is None:
             return math.inf
         return abs(math.log(run.body / body))
@@ -96,6 +97,7 @@ def place(run: ReferenceRun, references: Sequence[ReferenceRun]) -> list[Place]:
         runs = nearest(references, language, run.body)
         compared: tuple[float, float] | None = None
         beside: tuple[tuple[ReferenceRun, float], ...] = ()
+        # From the last measurement back to one that references have reached as well.
         for tokens, value in reversed(points):
             beside = tuple((one, there) for one in runs if (there := one.at(language, tokens)))
             if beside:

@@ -54,6 +54,7 @@ class ReferenceRun:
         (x0, y0), (x1, y1) = points[max(place - 1, 0)], points[place]
         if x1 == x0:
             return y1
+        # A curve may begin at 0 tokens, which has no logarithm.
         low, high, here = (x if x0 == 0 else math.log(x) for x in (x0, x1, tokens))
         return y0 + (y1 - y0) * (here - low) / (high - low)
 
@@ -108,6 +109,7 @@ def curves_of(run: Path) -> dict[str, Points]:
     curves: dict[str, list[tuple[float, float]]] = {}
     tokens = 0.0
     for line in read_metrics(run / METRICS):
+        # Evaluations do not say tokens themselves: the step before them does.
         tokens = line.get("tokens", tokens)
         for language, score in line.get("languages", {}).items():
             if score.get("bits_per_byte") is not None:
@@ -144,6 +146,7 @@ def _run(one: Any, said: str) -> ReferenceRun:
         tokens = [x for x, _ in points]
         values = [*tokens, *(y for _, y in points)]
         sound = all(math.isfinite(value) and value >= 0 for value in values)
+        # Rising without equals: a line between two losses at one place has no slope.
         if not points or not sound or tokens != sorted(set(tokens)):
             raise MindError(
                 f"{said}: the curve {language} is no series of rising tokens and finite losses"

@@ -38,11 +38,13 @@ def masked_crc(data: bytes) -> int:
     for byte in data:
         crc = crc >> 8 ^ _CRC[(crc ^ byte) & 255]
     crc ^= 0xFFFFFFFF
+    # TFRecord's mask: a checksum of data that holds checksums would be weak.
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _varint(number: int) -> bytes:
     out = b""
+    # Protobuf's variable length: seven bits a byte, the high bit says that more follow.
     while number > 127:
         out += bytes([number & 127 | 128])
         number >>= 7
@@ -50,6 +52,7 @@ def _varint(number: int) -> bytes:
 
 
 def _field(number: int, data: bytes) -> bytes:
+    # Wire type 2: a length, then as many bytes.
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
@@ -66,12 +69,14 @@ class EventFile:
     def add(self, line: Mapping[str, Any]) -> None:
         """Write one metrics line as one event."""
         values = b"".join(
+            # Summary.Value: tag is field 1, simple_value field 2 as a float of 32 bits (0x15).
             _field(1, _field(1, name.encode()) + b"\x15" + struct.pack("<f", value))
             for name, value in scalars(line)
         )
         self._write(_field(5, values), int(line["step"]))
 
     def _write(self, content: bytes, step: int) -> None:
+        # Event: wall_time is field 1 (0x09, a double), step field 2 (0x10, a varint).
         event = b"\x09" + struct.pack("<d", time.time()) + b"\x10" + _varint(step) + content
         size = struct.pack("<Q", len(event))
         record = (

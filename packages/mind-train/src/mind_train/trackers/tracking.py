@@ -54,10 +54,12 @@ class Tracking:
         """Let it end; one that does not within its time is left behind."""
         patience = HURRY if hurry else PATIENCE
         try:
+            # The None ends its thread, behind all lines that still wait.
             self._lines.put(None, timeout=patience)
             self._thread.join(patience)
         except queue.Full:
             pass
+        # A thread cannot be stopped from outside; as a daemon it does not keep the process alive.
         if self._thread.is_alive():
             self.failure = self.failure or f"it did not end within {patience:.0f} s"
         self._say()
@@ -82,10 +84,12 @@ class Tracking:
             with redirect_stdout(sys.stderr):  # they like to greet
                 self._tracker.start(self._run)
             while (line := self._lines.get()) is not None:
+                # Noted before the call, so that a failure names the line at which it came.
                 step = int(line["step"])
                 self._tracker.log(line)
                 self.done += 1
             self._tracker.finish()
+        # Also SystemExit: a tracker may not end a run.
         except BaseException as error:
             self.failure = f"at step {step:,}, {describe_exception(error)}"
 
