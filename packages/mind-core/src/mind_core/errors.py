@@ -36,6 +36,7 @@ class MindError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        # In words at once: an exception may hold what cannot be sent to another process.
         if isinstance(cause, BaseException):
             cause = f"{type(cause).__name__}: {cause}"
         self.cause = cause
@@ -142,6 +143,7 @@ def _hint(reason: str, position: str) -> str:
         return _LONG_LINE
     if reason in ("damaged_record", "damaged_document"):
         return _DAMAGED
+    # Of a first line only: bad lines in the middle are damage, and not another format.
     if reason in ("not_json", "not_an_object", "broken_utf8") and position.endswith(":1"):
         return _NO_JSONL
     return _BAD_LINE

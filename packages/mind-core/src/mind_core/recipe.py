@@ -165,6 +165,7 @@ def recipe_names(package: str) -> list[str]:
 
 def merged(base: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     """Return a copy of a recipe with tables merged in, deep; values that are None are left out."""
+    # The one that was loaded stays as it is, with the tables in it.
     result = Recipe(base.name, copy.deepcopy(base.values))
     _merge(result.values, overrides)
     return result
@@ -186,5 +187,6 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 def _toml_value(raw: str) -> Any:
     try:
         return tomllib.loads(f"value = {raw}")["value"]
+    # No TOML: a word that was not quoted, as in --set name.mode=fast.
     except (ValueError, RecursionError):
         return raw

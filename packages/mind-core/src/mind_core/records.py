@@ -54,6 +54,7 @@ def field(record: Record, name: str, position: str, kind: type[T]) -> T:
     value = record.get(name)
     if isinstance(value, kind):
         return value
+    # A field that is null is there, and of the wrong type.
     reason = "wrong_type" if name in record else "missing_field"
     wanted = {str: "a string", int: "a whole number", list: "a list", dict: "an object"}.get(
         kind, kind.__name__
@@ -99,6 +100,7 @@ def annotate(record: Record, tool: str, /, **values: Any) -> None:
 
 def annotation(record: Record, tool: str) -> Mapping[str, Any]:
     """Return `metadata.mind.<tool>`, or an empty mapping."""
+    # Nothing on the way need be an object: the record is somebody else's.
     value: Any = record
     for key in ("metadata", "mind", tool):
         value = value.get(key) if isinstance(value, dict) else None

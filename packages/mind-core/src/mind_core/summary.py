@@ -36,6 +36,7 @@ class Summary:
 
     def check(self) -> None:
         """Assert that no record was lost."""
+        # Marked records are kept ones, and no part of the sum.
         total = self.kept + self.rejected.total() + self.bad.total()
         assert self.records_in == total, f"{self.records_in} in, but {total} accounted for"
 
@@ -52,6 +53,7 @@ class Summary:
             "complete": True,
             "in": self.records_in,
             "kept": self.kept,
+            # By name, and not in the order in which they came up: summaries are compared.
             "rejected": dict(sorted(self.rejected.items())),
             "marked": dict(sorted(self.marked.items())),
             "bad": dict(sorted(self.bad.items())),

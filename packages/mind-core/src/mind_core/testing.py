@@ -111,6 +111,7 @@ def signalling(tool: str, function: str, call: int, number: int) -> list[str]:
     """
     module, _, path = function.partition(":")
     owner, _, name = f"importlib.import_module({module!r}).{path}".rpartition(".")
+    # The function is replaced before the tool is imported, so that it finds the one that counts.
     code = _SIGNALLING.format(
         owner=owner, name=name, call=call, number=int(number), tool=tool.replace("-", "_")
     )

@@ -75,6 +75,7 @@ def build(package: str, cpu: str = "", output: Path | None = None) -> Path:
         "numba": numba().__version__,
         "loops": {kernel.name: kernel.signature.text for kernel in entries},
     }
+    # The folder is in no checkout: it is made by the first build.
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         objects = [Path(folder, f"{number}.o") for number in range(len(entries))]
@@ -146,6 +147,7 @@ def _link(target: Path, objects: Sequence[Path], about: Mapping[str, Any], cpu: 
     if sys.platform.startswith("linux"):
         # Nothing but the C library may be missing: mathematics would come from another.
         flags += ["-s", "-Wl,--build-id=none", "-Wl,-z,noexecstack", "-Wl,-z,defs"]
+    # CC may hold more than a name: `ccache gcc`.
     command = [*compiler.split(), *flags, "-o", target.name, source.name]
     done = subprocess.run(
         [*command, *(path.name for path in objects)],

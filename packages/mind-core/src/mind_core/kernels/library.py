@@ -61,11 +61,13 @@ class Kernel(Generic[P, R]):
     def __init__(
         self, function: Callable[P, R], signature: LoopSignature, example: Example | None = None
     ) -> None:
+        # The name and module of the loop, by which help and pickle find it.
         update_wrapper(self, function)
         self.function, self.signature, self.example = function, signature, example
         self._code: Callable[..., Any] | None = None
         # Known from the import of its module on: `kernels.build` finds here what to compile.
         KERNELS[f"{self.package}.{self.name}"] = self
+        # `kernels.loops_of` asks there, so that a summary need not import this module.
         PACKAGES[self.package] = origin
 
     @property
@@ -185,6 +187,7 @@ def library_path(package: str) -> Path:
 def _opened(package: str) -> CompiledLibrary | str:
     path = library_path(package)
     if not path.exists():
+        # A wheel without loops says what was missing when it was built.
         told = path.with_name(WHY_NOT)
         return told.read_text("utf-8").strip() if told.exists() else f"there is no {path}"
     try:
@@ -192,6 +195,7 @@ def _opened(package: str) -> CompiledLibrary | str:
         # ctypes takes an answer for an int, in which a pointer does not fit.
         library.mind_about.restype = ctypes.c_char_p
         about, fits = json.loads(library.mind_about()), library.mind_fits
+    # A library of another system, one that was made of something else, or one that is cut.
     except (OSError, AttributeError, ValueError) as error:
         return f"{path} cannot be loaded ({error})"
     # In this order: the entries below are those of this format, and a loop with instructions that
@@ -274,6 +278,7 @@ def _caller(kernel: Kernel[..., Any], native: Any) -> Callable[..., Any]:
             else:
                 for part, array in zip(wanted, value, strict=True):
                     _pass_array(part, array, name, passed)
+        # A loop has no way to say what went wrong: it can be memory for an array of its own.
         if native(*passed):
             raise RuntimeError(f"{name} failed: an error inside a loop")
         if answer == "i8":

@@ -25,6 +25,7 @@ def pack(texts: Sequence[str]) -> Packed:
     encoded = [encode(text) for text in texts]
     # One more than texts: the last offset is the end of the last text.
     offsets = np.zeros(len(encoded) + 1, np.int64)
+    # Of bytes, not of characters: the kernels know no others.
     np.cumsum([len(data) for data in encoded], out=offsets[1:])
     return Packed(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
@@ -43,6 +44,8 @@ INTRINSIC = "__intrinsic__"
 
 def load_word(data: Bytes, at: int) -> int:
     """Return the eight bytes from a place on as a number, int64; all of them must be there."""
+    # Run as plain Python. Compiled it is one load, at any address and in the order of the machine's
+    # bytes.
     return int(data[at : at + 8].view(np.int64)[0])
 
 

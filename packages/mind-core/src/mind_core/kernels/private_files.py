@@ -19,6 +19,7 @@ def is_private(path: Path) -> bool:
     if not hasattr(os, "geteuid"):
         return True  # Windows: the rights of a profile folder are its owner's
     try:
+        # A link counts as what it leads to, and so do the folders above.
         at = path.resolve(strict=True)
         return all(_is_ours(one.stat(), one == at) for one in (at, *at.parents))
     except OSError:

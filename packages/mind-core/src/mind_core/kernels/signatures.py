@@ -31,6 +31,7 @@ class ArrayType:
 
     dimensions: int
 
+    # Asked for at each call, for each array.
     @cached_property
     def dtype(self) -> np.dtype[Any]:
         """Return the type of its values."""
@@ -110,6 +111,7 @@ def _argument(text: str, whole: str) -> Argument:
 
 
 def _array(text: str, whole: str) -> ArrayType:
+    # `u4[,]` has a comma between its two dimensions, `u4[]` none.
     match = _ARRAY.fullmatch(text)
     if match is None:
         raise ValueError(f"{whole!r}: {text!r} is no number ({', '.join(NUMBERS)}) and no array")

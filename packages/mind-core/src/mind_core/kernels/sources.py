@@ -65,6 +65,7 @@ def sources_of(kernels: Sequence[CompilableLoop]) -> set[str]:
     files: set[str] = set()
     seen: set[str] = set()
     waiting = {kernel.function.__module__ for kernel in kernels}
+    # What lies elsewhere (numpy, other tools) has no part in the code of these loops.
     packages = {kernel.package for kernel in kernels} | {"mind_core"}
     while waiting:
         name = waiting.pop()

@@ -58,6 +58,7 @@ def character(data: Bytes, at: int) -> tuple[int, int]:
     lead: Any = np.int64(data[at])
     if lead < 0x80:
         return lead, 1
+    # The lower six bits of each byte that follows the first.
     second: Any = np.int64(data[at + 1]) & 0x3F
     if lead < 0xE0:
         return (lead & 0x1F) << 6 | second, 2

@@ -45,6 +45,7 @@ def bar_picture(
     """Return a picture of bars to the right: in each group one of each name, with its value."""
     left, top, tall, gap, width, room = 150, 40, 18, 24, 480, 60
     values = [value or 0 for _, bars in groups for _, value in bars]
+    # All bars are shares of the longest one, and of 1 where all are 0.
     most = max(values, default=1) or 1
     parts, y = [_strong(10, 22, title)], top
     for group, bars in groups:

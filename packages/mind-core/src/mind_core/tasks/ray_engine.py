@@ -60,6 +60,7 @@ class RayEngine:
 
     def __exit__(self, *error: object) -> None:
         """Let go of the cluster; what still runs is cancelled."""
+        # By force: a task that is cancelled leaves an attempt behind, and no result.
         for reference in self._running:
             self.ray.cancel(reference, force=True)
         self.ray.shutdown()
@@ -98,6 +99,7 @@ def _do(work: PackedWork, task: int) -> AttemptResult:
     """Do a task in a worker of Ray."""
     execute = _unpacked.get(work.work)
     if execute is None:
+        # A worker of Ray outlives a job; the work of the last one would stay in its memory.
         _unpacked.clear()
         execute = _unpacked[work.work] = work.unpack()
     return attempted(execute, task)
