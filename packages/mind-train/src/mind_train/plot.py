@@ -65,8 +65,11 @@ def draw(runs: Sequence[Path], by: str = "language", more: Sequence[Panel] = ())
         losses, groups = _read(run, by)
         if not losses:
             raise MindError(f"{run} has no steps in {METRICS}", hint="give a run folder")
+        # Smoothed before it is thinned, so that every step has its share in what is drawn.
         training.append(Line(run.name, thin_out(smooth(losses)), colour=colour))
         for place, (name, points) in enumerate(sorted(groups.items())):
+            # Several runs are told apart by colour, and their languages by dashes; a single one by
+            # both.
             shade = colour if len(runs) > 1 else COLOURS[place % len(COLOURS)]
             title = f"{run.name} {name}" if len(runs) > 1 else name
             dashes = DASHES[place % len(DASHES)]

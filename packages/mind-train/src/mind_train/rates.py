@@ -25,6 +25,7 @@ class Rates:
         self.schedule, self.total = settings.schedule, total
         self.decay_schedule = settings.decay_schedule
         self.phases = list(zip(settings.phases, settings.phase_schedules, strict=True))
+        # A plugin's optimizer may name its rate otherwise.
         self.peak = settings.recipe.values["optimizer"].get("lr")
         if self.peak is None and any(phase.lr for phase in settings.phases):
             raise UsageError(
@@ -37,6 +38,7 @@ class Rates:
         first = 0
         for phase, schedule in self.phases:
             if step <= first + phase.steps:
+                # The optimizer was made with the run's peak: a phase's own is a factor on it.
                 scale = phase.lr / self.peak if phase.lr and self.peak else 1.0
                 if schedule is not None:
                     return scale * schedule(step - first, phase.steps)
@@ -50,6 +52,7 @@ class Rates:
         Raises UsageError for a schedule of the decay and an optimizer without.
         """
         for group in optimizer.param_groups:
+            # Only once: behind the first step `lr` is the rate of that step.
             group.setdefault(PEAK, group["lr"])
             group.setdefault(WHOLE_DECAY, group.get(DECAY, 0.0))
         if self.decay_schedule and not any(g[WHOLE_DECAY] for g in optimizer.param_groups):
@@ -67,6 +70,7 @@ class Rates:
         decay = self.decay_schedule
         part = 1.0 if decay is None else decay(step, self.total)
         part = _finite(part, step, "train.weight_decay_schedule")
+        # The whole factor at each step, and never a change to the last one: no rounding adds up.
         for group in optimizer.param_groups:
             group["lr"] = group[PEAK] * factor
             if decay is not None:

@@ -22,10 +22,13 @@ class SpikeDetector:
 
     def is_spike(self, loss: float) -> bool:
         """Tell whether a loss lies more than ``sigmas`` deviations above the last ones."""
+        # A deviation of a few losses says little, and at the start the loss falls fast anyway.
         if not self.sigmas or len(self.history) < ENOUGH:
             return False
+        # fsum rounds once: the decision does not depend on the order of additions.
         mean = math.fsum(self.history) / len(self.history)
         variance = math.fsum((x - mean) ** 2 for x in self.history) / len(self.history)
+        # A course without any scatter would make a spike of its next rounding.
         return loss > mean + self.sigmas * max(math.sqrt(variance), 1e-3)
 
     def note(self, loss: float) -> None:

@@ -66,6 +66,7 @@ def _band(
     mean: np.ndarray, covariance: np.ndarray, at: np.ndarray
 ) -> tuple[float, tuple[float, float]]:
     """Return e to a normal variable's mean, and to both ends of its 95 % band."""
+    # A linear form of jointly normal coefficients is normal, with variance xᵀ Σ x.
     centre, spread = float(mean @ at), float(np.sqrt(at @ covariance @ at))
     low, high = np.exp(centre - _HALF * spread), np.exp(centre + _HALF * spread)
     return float(np.exp(centre)), (float(low), float(high))

@@ -51,6 +51,7 @@ class Cell:
     @functools.cached_property
     def name(self) -> str:
         """Return the hash that names the cell's folder."""
+        # A dictionary and not a tuple: what is added later has a name, whatever its place.
         return digest(
             {
                 "recipe": _deciding(self.recipe),
@@ -78,6 +79,7 @@ class Cell:
 @functools.cache
 def code_version() -> str:
     """Return a hash of what decides a result: syntax trees without docstrings, and torch."""
+    # Of the installed package, so that a cell is of the code that trains it.
     package = Path(__file__).parent.parent
     seen = hashlib.sha256(torch.__version__.encode())
     for name in DECIDING:
@@ -95,12 +97,14 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
             continue
         first = body[0]
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            # A body has to have a statement.
             body[:] = body[1:] or [ast.Pass()]
     return tree
 
 
 def _deciding(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what a run's course does not depend on, but keep when it is measured."""
+    # Held-out losses are a part of a cell's results, so when they are taken counts.
     kept = {name for name in FREE if name != "train.evaluate_every"}
     return {
         table: {k: v for k, v in values.items() if f"{table}.{k}" not in kept}

@@ -27,6 +27,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str], table: Flo
     parts = [markup('<text class="title" x="10" y="20">{}</text>', title)]
     for place, column in enumerate(columns):
         x = LEFT + place * TILE + TILE / 2
+        # Names of neighbours stand at two heights, or long ones would overlap.
         parts.append(svg_text(x, TOP - 8 - 14 * (place % 2), column, "middle"))
     for number, row in enumerate(rows):
         y = TOP + number * 26
@@ -35,6 +36,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str], table: Flo
             value = float(table[number, place])
             if not math.isfinite(value):
                 continue
+            # By column, as sets differ by what they are made of more than models do.
             column_values = table[np.isfinite(table[:, place]), place]
             low, high = float(column_values.min()), float(column_values.max())
             depth = (value - low) / (high - low) if high > low else 0.0
@@ -65,6 +67,7 @@ def curves_figure(results: Results, title: str) -> Safe:
     lines = []
     for number, arm in enumerate(results.arms):
         points = mean_curve(results, arm)
+        # Dashes, once each colour has been used.
         dashes = "" if number < len(COLOURS) else "5 4"
         lines.append(Line(arm, points, colour=COLOURS[number % len(COLOURS)], dashes=dashes))
     panel = Panel(title, lines, "million tokens", "bits per byte")
@@ -77,6 +80,7 @@ def mean_curve(results: Results, arm: str) -> list[tuple[float, float]]:
     for seed in results.seeds(arm):
         for points in results.curves[arm, seed].values():
             for tokens, value in points:
+                # Runs are measured at the same steps, so their points meet at equal tokens.
                 sums.setdefault(tokens, []).append(value)
     return [(tokens / 1e6, float(np.mean(values))) for tokens, values in sorted(sums.items())]
 
@@ -107,6 +111,7 @@ def claims_figure(outcomes: Sequence[Outcome], title: str) -> Safe:
     shown = [one for one in outcomes if one.interval is not None and one.effect is not None]
     if not shown:
         return picture([svg_text(10, 20, "no claim has an interval", "start")], 400, 40, title)
+    # The axis reaches as far to one side as to the other, so that 0 is in the middle.
     most = max(max(abs(bound) for bound in one.interval or ()) for one in shown) or 1.0
     middle, half = 560, 200
     parts = [markup('<text class="title" x="10" y="20">{}</text>', title)]

@@ -63,6 +63,7 @@ def measured_of(session: Session) -> MeasuredMixtures:
     """Gather the finished proposals; raises MindError where there are fewer than eight."""
     results = gather(session.plan, session.cells, session.store)
     proposals, _ = proposals_of(session.plan, corpus_at(session.plan))
+    # What is finished: a fit may begin before the last proposal is trained.
     there = [one for one in proposals if results.seeds(one.name)]
     if len(there) < 8:
         raise MindError(
@@ -92,6 +93,7 @@ def matrix_rows(session: Session, sources: Sequence[str]) -> Floats | None:
     if name is None:
         return None
     plan = read_plan(session.plan.folder / str(name), "sources")
+    # The matrix lies in the same store, under a plan of its own.
     found = Session.open(session.plan.folder / str(name), session.store.folder, session.plugins)
     results = gather(plan, found.cells, session.store)
     missing = [source for source in sources if not results.seeds(source)]
@@ -109,6 +111,7 @@ def picks_of(session: Session, measured: MeasuredMixtures) -> list[Proposal]:
     plan = session.plan
     corpus = corpus_at(plan)
     have = {name: corpus.of(name) for name in measured.sources}
+    # A seed that no plan uses for its proposals, so that candidates are other mixtures.
     drawn = propose(have, plan.tokens[0], CANDIDATES, plan.max_epochs, 1 << 20, principles=False)
     candidates = np.array([[one.shares[n] for n in measured.sources] for one in drawn])
     found = []
@@ -152,6 +155,7 @@ def simulated_scores(plan: Plan, seed: int) -> list[Score]:
     shares = np.array([[one.shares[name] for name in sources] for one in proposals])
     draw = np.random.default_rng(seed)
     slopes = draw.normal(-0.6, 0.8, len(sources))
+    # The form of a mixing law, planted: can fits on these proposals tell its slopes apart?
     losses = 1.0 + 1.5 * np.exp(shares @ slopes)
     losses = losses * (1 + NOISE * draw.standard_normal(len(losses)))
     return scores_of([one.name for one in proposals], shares, losses, None, seed)

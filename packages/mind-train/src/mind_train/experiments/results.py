@@ -55,7 +55,7 @@ class Results:
 
     @property
     def sets(self) -> list[str]:
-        """Name the held-out sets that every arm was scored on."""
+        """Name the held-out sets that any arm was scored on."""
         found: list[str] = []
         for scores in self.final.values():
             found += [name for name in scores if name not in found]
@@ -72,6 +72,7 @@ class Results:
 
     def mean_scores(self, arm: str, name: str) -> Scores:
         """Return the documents' mean nats over an arm's seeds."""
+        # Documents are the same for all seeds (`gather` sees to it), so they line up.
         some = [self.final[arm, seed][name] for seed in self.seeds(arm)]
         return Scores(np.mean([one.nats for one in some], axis=0), some[0].bytes)
 
@@ -99,16 +100,19 @@ def gather(plan: Plan, cells: Sequence[Cell], store: CellStore, size: str | None
             continue
         with as_written(store.cell(cell), AGAIN):
             scores = _scores(store.documents(cell))
+        # The first cell says which documents a set has; its name and bytes have to agree.
         odd = [name for name, (_, ids) in scores.items() if documents.setdefault(name, ids) != ids]
         if odd:
             results.left_out.append(f"{what} was scored on other documents of {', '.join(odd)}")
             continue
         with as_written(store.cell(cell), AGAIN):
             _take(results, cell, store.records(cell, plan.name), scores)
+    # Before arms are listed, as an arm may lose its last seed to it.
     _drop_spikes(results)
     if missing:
         named = (f"{arm} (seed {', '.join(map(str, seeds))})" for arm, seeds in missing.items())
         results.left_out.append(f"not finished: {', '.join(named)}")
+    # In the order of the plan.
     results.arms = list(
         dict.fromkeys(cell.arm for cell in cells if (cell.arm, cell.seed) in results.final)
     )
@@ -135,6 +139,7 @@ def _scores(lines: list[dict[str, Any]]) -> dict[str, tuple[Scores, tuple[tuple[
                 np.array([one["nats"] for one in some], dtype=float),
                 np.array([one["bytes"] for one in some], dtype=float),
             ),
+            # Which documents, and how many bytes each: two models are compared on equal ones alone.
             tuple((one["document"], one["bytes"]) for one in some),
         )
         for name, some in sets.items()
@@ -158,17 +163,20 @@ def _take(
         elif record["documents"] == "some":
             point = (int(record["tokens"]), float(record["bits_per_byte"]))
             curves.setdefault(record["source"], []).append(point)
+    # By tokens, whatever the order in which records were written.
     results.curves[key] = {name: sorted(points) for name, points in curves.items()}
     results.values[key] = {name: sorted(points) for name, points in values.items()}
 
 
 def _drop_spikes(results: Results) -> None:
     """Leave out runs whose last loss leapt: above the best before by five spreads of the seeds."""
+    # Seeds that happen to agree would make a spike of every wobble.
     spread = max(MIN_SPREAD, _spread(results))
     for key, curves in list(results.curves.items()):
         means = [
             np.mean([points[i][1] for points in curves.values()]) for i in range(_shared(curves))
         ]
+        # Where orders are compared, a loss that rises again is a result and no accident.
         if results.plan.kind in ("scaling", "grid", "rate") and means:
             leap = float(means[-1] - min(means))
             if leap > SPIKE_SPREADS * spread:
@@ -187,6 +195,7 @@ def _spread(results: Results) -> float:
     by_arm: dict[str, list[float]] = {}
     for (arm, _), scores in results.final.items():
         by_arm.setdefault(arm, []).append(float(np.mean([one.bits for one in scores.values()])))
+    # Each arm around its own mean, so that the arms' differences are no part of it.
     squares = sum(float(np.var(v, ddof=1)) * (len(v) - 1) for v in by_arm.values() if len(v) > 1)
     freedom = sum(len(v) - 1 for v in by_arm.values())
     return float(np.sqrt(squares / freedom)) if freedom else 0.0

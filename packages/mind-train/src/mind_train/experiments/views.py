@@ -60,6 +60,7 @@ def runs_csv(plan: Plan, cells: Sequence[Cell], store: CellStore) -> str:
     """
     lines = ["name,size,body,total,tokens,loss"]
     for cell in cells:
+        # A trunk keeps its rate: its loss is that of no finished run.
         if cell.arm.endswith(" trunk") or not store.is_finished(cell):
             continue
         last = [r for r in store.records(cell, plan.name) if r.get("documents") == "all"]

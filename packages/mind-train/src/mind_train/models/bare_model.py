@@ -66,7 +66,6 @@ def bare_model(config: Config) -> LanguageModel:
         # An architecture that makes its tables on the default device has to be built for real.
         with torch.random.fork_rng(devices=[]):
             return build_model(config)
-    # By identity of the meta tensor, so that a table and a head that is tied to it stay one tensor.
     made: dict[int, torch.nn.Parameter] = {}
     for module in model.modules():
         for name, p in list(module._parameters.items()):

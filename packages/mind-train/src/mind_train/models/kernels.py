@@ -104,7 +104,7 @@ def packed_attention(
 ) -> Tensor:
     """Attend inside each sequence: q, k, v [B, H, T, d] → [B, H, T, d]; ``window`` 0 is none."""
     B, H, T, d = q.shape
-    # Here heads stand before positions, in the kernels behind them: each of these is a copy.
+    # Tokens before heads again: of the parts of one projection that is a view, without a copy.
     flat = [t.transpose(1, 2).reshape(B * T, H, d) for t in (q, k, v)]
     # Keys before and after a query: the window counts the query's own key, and -1 is no bound.
     sides = (window - 1, 0) if 0 < window < T else (-1, 0)

@@ -71,6 +71,7 @@ def expected_lines(found: dict[str, Any]) -> list[str]:
         lines += [f"  {language}: no reference run"] if not runs else []
         for one in runs:
             points = one["points"]
+            # The first, the last and some between: a line of a terminal holds no more.
             chosen = points if len(points) <= 4 else [points[0], *points[1:-1:3], points[-1]]
             course = ", ".join(f"{y:.2f} ({x / MILLION:.2f})" for x, y in chosen)
             lines.append(f"  {language}  {one['run']}: {course}")

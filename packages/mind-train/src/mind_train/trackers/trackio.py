@@ -36,6 +36,8 @@ class Trackio:
         name = self.run or run.name
         self._run = trackio.init(
             project=self.project,
+            # A name of its own for each part: what came after the step in an earlier part stays
+            # there.
             name=f"{name} from step {run.step}" if run.step else name,
             group=name,
             config={**run.recipe, "parameters": run.parameters, "versions": dict(run.versions)},
