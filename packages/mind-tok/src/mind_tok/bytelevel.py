@@ -61,11 +61,13 @@ class ByteLevelTokenizer(Tokenizer):
         known = {**self.file.vocab, **ids}
         self.special_ids = {n: known[n] for n in (*CONTROL_TOKENS, *PII_TOKENS) if n in known}
         # Texts never make control tokens, whatever these are called here.
+        # Masks may be marked special, and yet a cleaned text spells them on purpose.
         self.control = self.file.special - {self.special_ids.get(name) for name in PII_TOKENS}
         self.control |= {i for name, i in self.special_ids.items() if name in CONTROL_TOKENS}
         self.manifest = manifest or self._manifest()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # Workers get the file and make the tables anew: those are larger, and hold a cache.
         return (ByteLevelTokenizer, (self.data, self.manifest, self.replaced))
 
     @cached_property
@@ -76,6 +78,7 @@ class ByteLevelTokenizer(Tokenizer):
         vocab = self.file.vocab
         byte_ids = np.full(256, -1, np.int32)
         for text, i in vocab.items():
+            # One letter of GPT-2's alphabet is one byte.
             if len(text) == 1 and i not in self.control:
                 byte_ids[token_bytes(text)[0]] = i
         added = {
@@ -102,6 +105,7 @@ class ByteLevelTokenizer(Tokenizer):
         content: dict[str, Any] = orjson.loads(self.data)
         rows = content.get("added_tokens") or []
         content["added_tokens"] = [row for row in rows if int(row["id"]) not in self.control]
+        # It would add tokens of its own around each text.
         content["post_processor"] = None
         made = tokenizers.Tokenizer.from_str(orjson.dumps(content).decode())
         plain: dict[str, Any] = orjson.loads(made.to_str())
@@ -126,6 +130,8 @@ class ByteLevelTokenizer(Tokenizer):
             cuts, merges = self._loops
             data, offsets = packed(texts, None)
             flat, ends = merges(data, *cuts(data, offsets), -1)
+            # The loops give ids of the whole file, the probes are compared in those of
+            # the plain one.
             where = {new: old for old, new in enumerate(self._ids.tolist())}
             return [[where[i] for i in row.tolist()] for row in np.split(flat, ends[:-1])]
 
@@ -174,6 +180,7 @@ class ByteLevelTokenizer(Tokenizer):
         rows = []
         for i, data in enumerate(self.entries):
             kind = "control" if i in self.control else "mask" if i in masks else "text"
+            # A byte below 0x80 is a character of ASCII; one above is a part of some.
             if kind == "text" and len(data) == 1 and data[0] >= 0x80:
                 kind = "byte"
             rows.append(Token(data, kind))

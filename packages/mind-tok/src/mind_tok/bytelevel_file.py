@@ -33,6 +33,7 @@ class ByteLevelFile:
     def entries(self) -> list[bytes]:
         """Return the bytes of each entry in the order of ids; raise `MindError` for a gap."""
         rows: dict[int, bytes] = {i: token_bytes(text) for text, i in self.vocab.items()}
+        # Added tokens are plain text, not in GPT-2's alphabet, also where `vocab` has them too.
         rows.update((i, text.encode()) for i, text in self.added.items())
         if sorted(rows) != list(range(len(rows))):
             raise MindError(

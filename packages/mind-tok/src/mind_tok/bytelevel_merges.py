@@ -29,6 +29,7 @@ def learn_merges(
     """
     texts = sorted(alphabet())
     ids = {text: i for i, text in enumerate(texts)}
+    # The library numbers the alphabet by letters, not by bytes; ties are broken by these ids.
     byte_ids = [ids[letter] for letter in alphabet()]
     words, often = [], []
     for word, number in counts:
@@ -45,6 +46,7 @@ def learn_merges(
             break
         where = heappop(queue)[3]
         text = texts[pair[0]] + texts[pair[1]]
+        # Two pairs may make the same text, which is one entry.
         new = ids.setdefault(text, len(texts))
         if new == len(texts):
             texts.append(text)
@@ -57,6 +59,7 @@ def learn_merges(
                 if by > 0:
                     grown[changed].add(place)
         for changed, places in grown.items():
+            # What came and went again within this step waits for nothing.
             if pairs[changed] > 0:
                 heappush(queue, (-pairs[changed], changed, next(order), places))
     merges = [(texts[a], texts[b]) for a, b in sorted(ranks, key=ranks.__getitem__)]
@@ -76,6 +79,7 @@ def merge_word(symbols: list[int], pair: Pair, new: int) -> Iterator[tuple[Pair,
             if at > 0:
                 yield (symbols[at - 1], left), -1
                 yield (symbols[at - 1], new), 1
+            # In place, and `at` moves on behind it: aaa becomes (aa)a, not a(aa).
             symbols[at : at + 2] = [new]
             if at + 1 < len(symbols):
                 yield (right, symbols[at + 1]), -1
@@ -103,5 +107,6 @@ def _next_pair(
         waiting, pair, number, where = queue[0]
         if -waiting == pairs[pair]:
             return pair if -waiting >= max(1, min_frequency) else None
+        # Its count has changed since it was entered: back to where it belongs by now.
         heapreplace(queue, (-pairs[pair], pair, number, where))
     return None

@@ -88,6 +88,7 @@ def _joined(
     filled[starts[before >= 0]] = True
     ids[stops[after >= 0] - 1] = after[after >= 0]
     filled[stops[after >= 0] - 1] = True
+    # All places that no control token has, in their order: those of the texts.
     ids[~filled] = flat
     mask = np.repeat(marks, wide).astype(np.uint8)
     return ids, mask, np.concatenate([np.zeros(1, np.int64), stops])[parts_of]
@@ -120,6 +121,7 @@ def trainable(
     for message in kept:
         if message["role"] == "assistant" and not message["content"].strip():
             raise _unsuitable("empty_answer", record, position, "one of its answers is blank")
+        # A system message waits for a question, past other messages: only that carries it.
         system = message["role"] == "system" or (system and message["role"] != "user")
     if system:
         raise _unsuitable(

@@ -92,6 +92,7 @@ class ChatTemplate:
             text = self._text(messages, tools, False)
             rendered = RenderedConversation(text, list(self._by_prefixes(messages, tools, text)))
         for part in _said(messages):
+            # Templates strip messages; what is within has to be there word for word.
             if part.strip() not in rendered.text:
                 raise LostText(
                     f"the template leaves out what a message says: {part.strip()[:60]!r}",
@@ -114,6 +115,8 @@ class ChatTemplate:
                     "the template writes a turn otherwise when others follow",
                     hint="mark the answers in it with {% generation %} and {% endgeneration %}",
                 )
+            # Without the white space that a template puts behind a turn: it is no part
+            # of the answer.
             yield len(before), len(before) + len(upto[len(before) :].rstrip())
 
     def _text(
@@ -125,6 +128,7 @@ class ChatTemplate:
                 messages=messages, tools=tools, documents=None, add_generation_prompt=prompt,
                 bos_token=self.bos_token, eos_token=self.eos_token, mind_marks=marks,
             )  # fmt: skip
+        # A template is code of others, and may fail in any of these ways on one conversation.
         except (jinja2.TemplateError, *_FAULTS) as error:
             raise MindError(f"template {self.name}: {error}") from None
         if (size := len(text)) > _LONGEST + 4 * len(repr(messages)):
@@ -216,6 +220,7 @@ def strings_of(value: Any) -> Iterator[str]:
 def _unused_marks(messages: Messages, tools: Any) -> tuple[str, str]:
     """Return two characters that occur nowhere in a conversation."""
     used = set().union(*map(set, strings_of([list(messages), tools])), {""})
+    # Private use: hardly in any text, and looked for in this one all the same.
     marks = (chr(code) for code in range(_FIRST_MARK, 0x10FFFE))
     free = (mark for mark in marks if mark not in used)
     return next(free), next(free)
@@ -224,6 +229,7 @@ def _unused_marks(messages: Messages, tools: Any) -> tuple[str, str]:
 def _spans(marked: str, first: str, last: str) -> RenderedConversation:
     pieces: list[str] = []
     spans, size, begin = [], 0, 0
+    # So that both marks split: a piece that begins with `last` comes behind an answer.
     for piece in marked.replace(last, f"{first}{last}").split(first):
         if piece.startswith(last):
             spans.append((begin, size))

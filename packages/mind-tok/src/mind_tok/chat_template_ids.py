@@ -118,12 +118,14 @@ class TemplateEncoder:
     ) -> EncodedConversation:
         data = one.text.encode()
         ends = np.cumsum(self._sizes[ids])
+        # The tokens' bytes add up to the text, so that each one's place is known exactly.
         if len(ids) and int(ends[-1]) == len(data):
             begins = ends - self._sizes[ids]
             places = [
                 (len(one.text[:b].encode()), len(one.text[:e].encode())) for b, e in one.spans
             ]
         elif offsets is not None:
+            # The library says where tokens lie, in characters, also where it changed the text.
             edges = np.array(offsets, np.int64).reshape(-1, 2)
             begins, ends, places = edges[:, 0], edges[:, 1], one.spans
         else:
@@ -147,6 +149,7 @@ class TemplateEncoder:
         flat, ends = self.tokenizer.encode_flat(pieces)
         rows = np.split(flat, ends[:-1])
         for place, token in enumerate(spelt):
+            # Pieces and control tokens alternate: behind piece n comes the n-th of these.
             rows.insert(2 * place + 1, np.array([control[token]], np.int32))
         return np.concatenate(rows).astype(np.int32)
 
@@ -156,6 +159,7 @@ class TemplateEncoder:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
+        # An alternative that is the beginning of another one would be found in its place.
         longest_first = sorted((t for t in self._control if t), key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 

@@ -40,6 +40,7 @@ def _last_cut(text: str, start: int, end: int) -> int:
     if line := text.rfind("\n", start, end) + 1:
         return line
     space = text.rfind(" ", start + 1, end)
+    # Before the first of several spaces: entries may hold several, and none is to be cut.
     while space > 0 and text[space - 1] == " ":
         space = text.rfind(" ", start + 1, space)
     return max(space, 0)

@@ -91,6 +91,7 @@ class UnitCounter:
             else:
                 counts.update(units_of(text))
             outcome.kept.append(b"")
+        # All texts of a batch at once: the loop that cuts has a cost for each call.
         counts.update(gpt2_units(texts))
         outcome.payload = counts
         return outcome
@@ -110,6 +111,7 @@ class UnitCounts:
         """Add the counts of a batch."""
         before = len(self._counts)
         self._counts.update(counts)
+        # Only units that are new take memory: as much as those of the batch on average.
         new = len(self._counts) - before
         if counts:
             mean = sum(map(len, counts)) / len(counts)
@@ -119,6 +121,7 @@ class UnitCounts:
 
     def merged(self) -> Iterator[tuple[str, int]]:
         """Yield all units with their counts, in the order of their UTF-8 bytes."""
+        # By UTF-8, as the runs and files of counts are: the merge wants one order.
         held = sorted((unit.encode(), count) for unit, count in self._counts.items())
         self._counts.clear()
         runs = [_read(run) for run in self._runs]
@@ -128,6 +131,7 @@ class UnitCounts:
         file = tempfile.TemporaryFile(prefix="mind-tok-")  # noqa: SIM115 - nameless
         try:
             for unit, count in sorted((u.encode(), c) for u, c in self._counts.items()):
+                # The backslash first, so that those of line feeds are not written twice.
                 file.write(b"%d\t%s\n" % (count, unit.replace(b"\\", _SLASH).replace(b"\n", _FEED)))
             file.flush()
         except OSError as error:
@@ -190,6 +194,7 @@ def _counts_in(path: str | Path, cut: str) -> Iterator[tuple[bytes, int]]:
                 found = record.get("cut", WORDS)
             except (ValueError, KeyError, TypeError, AttributeError):
                 unit, count, found = b"", 0, cut
+            # `type`, as true is an int to isinstance.
             if type(count) is not int or count < 1 or not unit:
                 raise MindError(
                     f"{position} is no count",
@@ -202,6 +207,7 @@ def _counts_in(path: str | Path, cut: str) -> Iterator[tuple[bytes, int]]:
                     f"{position} is a count for another kind of tokenizer",
                     hint=f"these are wanted: mind-tok count --kind {wanted}",
                 )
+            # Sums come of neighbours in a merge: out of order a unit would be there twice.
             if last is not None and unit <= last:
                 raise MindError(
                     f"{position}: {unit.decode()!r} does not come after the unit before it",
@@ -215,6 +221,7 @@ def _read(run: BinaryIO) -> Iterator[tuple[bytes, int]]:
     run.seek(0)
     for line in run:
         count, _, unit = line[:-1].partition(b"\t")
+        # The other way round: no \n can come of a backslash and a letter, as that is \/n.
         yield unit.replace(_FEED, b"\n").replace(_SLASH, b"\\"), int(count)
 
 

@@ -72,6 +72,7 @@ class Encoder:
     def warm_up(self) -> None:
         """Get ready for much text, before worker processes are made: they share what is loaded."""
         self.tokenizer.warm_up()
+        # Loads the loop's machine code.
         _languages([None], [b" "])
 
     def _texts(self, batch: Batch, outcome: BatchResult) -> tuple[list[Record], EncodedDocuments]:
@@ -88,6 +89,7 @@ class Encoder:
                 texts.append(text)
             else:
                 outcome.reject(record, TOOL, STEP, "empty_text")
+        # Encoded once: for the hashes, the tokenizer, the sizes and the languages.
         encoded = [text.encode() for text in texts]
         keys = hashes64(encoded, self.seed)
         if self.sampling is None:
@@ -119,6 +121,7 @@ class Encoder:
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
+            # A record of several conversations counts as so many, each kept or rejected for itself.
             outcome.records_in += len(found) - 1
             for made, conversation in found:
                 if conversation.removed:
@@ -172,6 +175,8 @@ class Encoder:
             except BadRecord as error:
                 outcome.bad.append((error, line))
         encoded = template.encode(rendered)
+        # The empty array in front: there may be no conversation, of which nothing can
+        # be concatenated.
         ids = np.concatenate([np.zeros(0, np.int32), *(one.ids for one in encoded)])
         mask = np.concatenate([np.zeros(0, np.uint8), *(one.mask for one in encoded)])
         texts = [one.text.encode() for one in rendered]
@@ -202,6 +207,7 @@ class Encoder:
             languages = _languages(known, texts)
         sources = [source_of(record) for record in records]
         pairs = list(zip(sources, languages, strict=True))
+        # Once for each pair and in the order of the first: a batch has few pairs and many records.
         numbers = {pair: names.number(Group(*pair)) for pair in dict.fromkeys(pairs)}
         return [numbers[pair] for pair in pairs]
 
@@ -212,6 +218,7 @@ class Encoder:
                 f"the tokenizer gives ids of type {ids.dtype}",
                 hint="ids are whole numbers; this is a fault of the tokenizer's plugin",
             )
+        # Before ids are cut to 16 bits, which would make another token of a wrong one.
         if len(ids) and not (ids.min() >= 0 and ids.max() < size):
             wrong = ids[(ids < 0) | (ids >= size)][0]
             raise MindError(

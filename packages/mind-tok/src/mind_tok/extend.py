@@ -32,8 +32,10 @@ def extend(
     """
     texts = chinese_tokens(model)
     rows = old.encode_batch(texts)
+    # One token in the old tokenizer already: it would only be there a second time.
     new = [text for text, ids in zip(texts, rows, strict=True) if len(ids) > 1]
     if max_tokens is not None:
+        # Sorting is stable: characters come first, and each kind in the order of the model.
         kept = set(sorted(new, key=lambda text: len(text) > 1)[:max_tokens])
         new = [text for text in new if text in kept]
     if not new:

@@ -73,6 +73,7 @@ class FastEngine:
         if self._since >= _CHECK_EVERY:
             self._since = 0
             if _resident() - self._base > MAX_GROWTH:
+                # The cache of words goes with the old one; it has no bound of its own.
                 self._made = self._make()
                 self._base = _resident()
 
@@ -102,6 +103,8 @@ def _right_engine(
     try:
         engine = FastEngine(orjson.dumps(content).decode())
         added = [row["content"] for row in content.get("added_tokens") or ()]
+        # Added tokens within words, after a space and before a break: where libraries
+        # find them differs.
         probes = [*PROBES, *(f"a{text} {text}b\n" for text in added[:_MAX_ADDED])]
         ids, ends = engine.encode(probes)
     except BaseException as error:  # a panic of Rust's is no Exception
@@ -138,6 +141,7 @@ def with_ends(
     """Return ids with `end_id` behind each text's, and their new ends; as they are if negative."""
     if end_id < 0:
         return ids, ends
+    # Each text's end moves by its own end token and by those of the texts before.
     return np.insert(ids, ends, np.int32(end_id)), ends + np.arange(1, len(ends) + 1)
 
 

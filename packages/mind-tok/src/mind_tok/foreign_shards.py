@@ -61,6 +61,7 @@ def marks_of(path: Path, tokens: int) -> NDArray[np.uint8] | None:
     beside = path.with_name(names[path.suffix])
     if not beside.is_file():
         return None
+    # A byte for each token, whatever the width of ids is.
     if beside.stat().st_size != tokens:
         raise MindError(
             f"{beside} has {beside.stat().st_size:,} marks, {path.name} has {tokens:,} tokens",
@@ -109,6 +110,7 @@ def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool
             hint="payload and index belong to different files, or one was cut",
         )
     sizes = np.array(
+        # Such files do not say how many bytes a document has: its tokens do.
         [0 if token.kind in _HOLLOW else len(token.data) for token in tokenizer.vocabulary()]
     )
     tokens = documents = first = 0
@@ -121,6 +123,7 @@ def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool
     ) as writer:
         while first < len(ends):
             start = int(ends[first - 1]) if first else 0
+            # As many whole documents as fit, and one at least.
             last = max(first + 1, int(np.searchsorted(ends, start + AT_ONCE, side="right")))
             part = slice(start, int(ends[last - 1]))
             row = np.asarray(ids[part]).astype(np.int64)
@@ -159,6 +162,7 @@ def _block(
 def _ended(block: DocumentBatch, end_id: int) -> DocumentBatch:
     """Add the end token to documents that lack it."""
     starts = block.ends - block.lengths
+    # An empty document has no last token of its own, but the one of the document before.
     ended = (block.lengths > 0) & (block.ids[np.maximum(block.ends - 1, 0)] == end_id)
     places = block.ends[~ended]
     ids, mask = np.insert(block.ids, places, end_id), block.mask

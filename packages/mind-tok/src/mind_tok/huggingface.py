@@ -54,6 +54,8 @@ class HuggingFaceTokenizer(Tokenizer):
             raise MindError("this is no tokenizer.json", cause=error) from None
         self._full = _load(content)
         self.vocab_size = 1 + max(self._full.get_vocab(with_added_tokens=True).values(), default=-1)
+        # An entry takes a byte at least; an id of 2³⁰ in a small file would make tables
+        # of gigabytes.
         if self.vocab_size > len(data):
             raise MindError(
                 f"this tokenizer.json has an id {self.vocab_size - 1:,}",
@@ -135,6 +137,7 @@ class HuggingFaceTokenizer(Tokenizer):
         """Return the ids of all texts end to end, and where each text's end."""
         del encoded
         for text in texts:
+            # Half a surrogate pair has no UTF-8: told with its place, before the library meets it.
             refuse_surrogates(text)
         engine = self._engine.after(sum(map(len, texts)))
         if engine is not None:
@@ -176,6 +179,7 @@ class HuggingFaceTokenizer(Tokenizer):
     def _token(self, text: str, i: int, masks: set[int]) -> Token:
         if i in self.control or i in masks:
             return Token(text.encode(), "mask" if i in masks else "control")
+        # <0xE4>: how models with byte fallback call a byte.
         if text[:3] == "<0x" and len(text) == 6:
             return Token(bytes([int(text[3:5], 16)]), "byte")
         if not self._byte_level:

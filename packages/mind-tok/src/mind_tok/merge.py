@@ -33,6 +33,7 @@ def merge(
 
     Raises `MindError` for folders of other tokenizers or kinds, and for one that is damaged.
     """
+    # Resolved, as a link or a path with dots is the same folder.
     if len({folder.resolve() for folder in folders}) != len(folders):
         raise UsageError("a folder is named twice", hint="its documents would be there twice")
     sets = {
@@ -70,6 +71,7 @@ def _blocks(part: ShardSet, shard: Shard) -> Iterator[DocumentBatch]:
     first = 0
     while first < shard.documents:
         start = int(shard.ends[first - 1]) if first else 0
+        # As many whole documents as fit, and one at least.
         last = int(np.searchsorted(shard.ends, start + AT_ONCE, side="right"))
         last = max(first + 1, last)
         tokens = slice(start, int(shard.ends[last - 1]))

@@ -54,10 +54,12 @@ class _Pool:
     heap: list[tuple[int, bytes, str]] = field(default_factory=list)
 
     def offer(self, key: int, data: bytes, language: str) -> None:
+        # The heap has the largest key in front, negated: what is above that is not drawn.
         if self.size >= self.limit and -key < self.heap[0][0]:
             return
         heapq.heappush(self.heap, (-key, data, language))
         self.size += len(data)
+        # Only as long as the others fill the limit without it.
         while self.size - len(self.heap[0][1]) >= self.limit:
             self.size -= len(heapq.heappop(self.heap)[1])
 
@@ -111,6 +113,7 @@ class Sample:
                     hint="leave it out of --share, or give text in it; languages are found by "
                     "metadata.mind.clean.language, else by the script of the text",
                 )
+            # The scarcest language says how much there is of all, so that shares stay as they are.
             total = min(total, self._pools[language].size / share)
         rows: list[tuple[int, bytes, str]] = []
         for name, pool in self._pools.items():
@@ -122,6 +125,7 @@ class Sample:
             count["documents"] += 1
             count["bytes"] += len(data)
         self._pools = {}
+        # `_taken` takes from the end, which is cheap and lets each text go.
         rows.reverse()
         return _taken([data for _, data, _ in rows])
 
@@ -170,6 +174,7 @@ def parse_shares(text: str) -> dict[str, float]:
             )
         shares[name.strip()] = value
     total = sum(shares.values())
+    # Each is finite, the sum need not be: 1e308 twice.
     if total == float("inf"):
         raise UsageError(f"--share {text!r} is too much to add up", hint="for example zh=1,en=1")
     return {name: value / total for name, value in sorted(shares.items())}

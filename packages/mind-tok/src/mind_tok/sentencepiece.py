@@ -119,6 +119,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _id(self, piece: str) -> int | None:
         i = int(self._processor.piece_to_id(piece))
+        # SentencePiece gives the id of the unknown entry for what it does not have.
         return i if self._processor.id_to_piece(i) == piece else None
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -146,6 +147,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _encode(self, text: str) -> NDArray[np.int32]:
         rows: list[NDArray[np.int32]] = []
+        # The library would take a ▁ of the text for a space, and decode it as one.
         for number, part in enumerate(text.split(SPACE)):
             if number:
                 rows.append(self._space_ids)
@@ -189,6 +191,7 @@ class _SentencePiece:
             )
         if isinstance(self.user_symbols, str):
             raise ValueError(f'user_symbols is a list, ["{self.user_symbols}"]')
+        # Options come as lists of JSON or TOML; what is frozen is set this way.
         object.__setattr__(self, "user_symbols", tuple(self.user_symbols))
         taken = {*CONTROL_TOKENS, *PII_TOKENS}
         for symbol in self.user_symbols:

@@ -86,6 +86,7 @@ def read_model(data: bytes) -> ModelFile:
 
 def _piece(data: bytes) -> Piece:
     usual = _USUAL_PIECE.fullmatch(data)
+    # A pattern, as it is much quicker than fields one by one, of which models have many.
     if usual and data[1] == len(usual[1]):
         kind = usual[3]
         return Piece(usual[1].decode(), _FLOAT.unpack(usual[2])[0], kind[0] if kind else NORMAL)
@@ -109,6 +110,7 @@ def without_inputs(data: bytes) -> bytes:
     for number, value, raw in _raw_fields(data):
         if number == _TRAINER and isinstance(value, bytes):
             kept = b"".join(part for name, _, part in _raw_fields(value) if name != _INPUT)
+            # A tag of a field below 16 is one byte; the length behind it is another now.
             raw = raw[:1] + _as_varint(len(kept)) + kept
         parts.append(raw)
     return b"".join(parts)
@@ -153,6 +155,7 @@ def _raw_fields(data: bytes) -> Iterator[tuple[int, int | bytes, bytes]]:
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
+        # Beyond the end an IndexError, which `read_model` tells as no model.
         byte = data[at]
         value |= (byte & 0x7F) << shift
         at += 1

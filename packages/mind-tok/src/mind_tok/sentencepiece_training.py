@@ -63,6 +63,7 @@ def train_model(
         "byte_fallback": True,
         "split_digits": split_digits,
         "max_sentencepiece_length": max_piece_characters,
+        # What comes in comes out: any rule here would change texts for good.
         "normalization_rule_name": "identity",
         "add_dummy_prefix": False,
         "remove_extra_whitespaces": False,
@@ -75,7 +76,9 @@ def train_model(
         "eos_piece": END,
         "pad_id": 2,
         "pad_piece": PAD,
+        # None: a document begins where the one before ends.
         "bos_id": -1,
+        # In bytes: a character has four of them at most.
         "max_sentence_length": 4 * LONGEST_LINE,
         "num_threads": THREADS,
         "minloglevel": _LOUD if log else _QUIET,
@@ -95,6 +98,7 @@ def train_model(
         try:
             # A list: a string would be cut at commas.
             sentencepiece.SentencePieceTrainer.train(input=[path], **arguments)
+        # The trainer tells all faults in a message, from which `_explained` takes numbers.
         except (RuntimeError, OSError) as error:
             raise _explained(error, vocab_size, characters) from None
     return without_inputs(output.getvalue())
@@ -119,6 +123,7 @@ def _write_lines(texts: Iterable[str], file: IO[bytes]) -> int:
     characters = 0
     for text in texts:
         if any(mark in text for mark in _RESERVED):
+            # A break in its place: no entry reaches over it, and the rest of the line is not lost.
             text = _RESERVED_RUN.sub("\n", text)
         lines = [line for line in text.split("\n") if line]
         if not lines:

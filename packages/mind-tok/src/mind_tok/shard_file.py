@@ -37,6 +37,7 @@ class HashedFile:
     def finish(self) -> dict[str, Any]:
         """Sync and close the file; return its size and hash."""
         self._file.flush()
+        # On disk before the manifest names it: a power cut leaves no manifest of empty files.
         os.fsync(self._file.fileno())
         self._file.close()
         return {"size": self._size, "sha256": self._hash.hexdigest()}
@@ -61,11 +62,13 @@ class ShardFile:
         """Add documents from the first up to the last of a block; `groups` are our numbers."""
         start = int(block.ends[first - 1]) if first else 0
         end = int(block.ends[last - 1])
+        # Ends count from the shard's beginning, those of the block from its own.
         ends = block.ends[first:last] + (self.tokens - start)
         sizes = block.sizes[first:last]
         self._files["bin"].write(ids[start:end].tobytes())
         self._files["ends"].write(ends.astype(ENDS).tobytes())
         self._files["sizes"].write(sizes.astype(SIZES).tobytes())
+        # From the numbers of the block's names to those of the folder's.
         self._files["groups"].write(groups[block.groups[first:last]].tobytes())
         if block.mask is not None:
             self._files["mask"].write(block.mask[start:end].tobytes())

@@ -55,6 +55,7 @@ class ShardWriter:
         emit: str = "",
     ) -> None:
         """`emit` names the trainers whose indexes are added: "megatron,datatrove,olmo"."""
+        # Before anything is written: an unknown trainer is found at once.
         self._emitters = find_emitters(emit)
         assert kind in KINDS, kind
         self.path = Path(folder)
@@ -162,6 +163,7 @@ class ShardWriter:
 
     def _check(self, block: DocumentBatch) -> None:
         lengths = block.lengths
+        # Lengths first: the end of an empty document is the last token of the one before.
         if (lengths <= 0).any() or (block.ids[block.ends - 1] != self.tokenizer.end_id).any():
             raise MindError(
                 "a document does not end with the end token",
@@ -219,6 +221,7 @@ class ShardWriter:
         if self._finished:
             return
         self._finished = True
+        # A run that fails in here leaves no folder: its name comes with the end of the block.
         for split, shard in self._open.items():
             self._close(shard, split)
         self.tokenizer.save(self.folder / TOKENIZER)
@@ -235,6 +238,8 @@ class ShardWriter:
                     "end_id": self.tokenizer.end_id,
                 },
                 "groups": [group._asdict() for group in self._groups],
+                # Shards of the two splits close in turn; by name the manifest does not
+                # tell in which.
                 "shards": sorted(self._done, key=lambda shard: str(shard["name"])),
                 "counts": self.counts,
                 "versions": {name: version_of(name) for name in ("mind-tok", "mind-core")},

@@ -107,11 +107,13 @@ class ShardSet:
             groups = tuple(Group(g["source"], g["language"]) for g in manifest["groups"])
             described = [s for s in manifest["shards"] if s["split"] == split]
             shards = tuple(
+                # Files are little-endian everywhere, also where the machine is not.
                 _open_shard(folder, shard, dtype.newbyteorder("<"), kind == "chat", verify)
                 for shard in described
             )
             for shard in shards:
                 _check_columns(folder, shard, len(groups), verify)
+        # The manifest came with the folder: anything may stand in it for numbers and names.
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MindError(
                 f"{folder}: the manifest does not describe its shards",
@@ -179,6 +181,7 @@ def _open_shard(
     folder: Path, described: Mapping[str, Any], dtype: np.dtype[Any], chat: bool, verify: bool
 ) -> Shard:
     name = described["name"]
+    # A name becomes a path: no slash and no dot may lead out of the folder.
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a shard")
     tokens, documents, size = (_count(described, key) for key in ("tokens", "documents", "bytes"))
@@ -215,6 +218,7 @@ def _open_shard(
 
 def _count(described: Mapping[str, Any], name: str) -> int:
     value = described[name]
+    # `type`, as true is an int to isinstance.
     if type(value) is not int or value < 0:
         raise ValueError(f"{name} is {value!r}, and no count")
     return value
@@ -225,12 +229,14 @@ def _check_columns(folder: Path, shard: Shard, groups: int, verify: bool) -> Non
     wrong = ""
     if (int(shard.ends[-1]) if shard.documents else 0) != shard.tokens:
         wrong = f"{shard.name}.ends does not end with the last token"
+    # Ends that go back would give documents of negative length, or the tokens of others.
     elif not _ascends(shard.ends):
         wrong = f"{shard.name}.ends goes back"
     elif shard.documents and int(shard.groups.max()) >= groups:
         wrong = f"{shard.name}.groups names a group that is not there"
     elif shard.documents and _total(shard.sizes) != shard.bytes:
         wrong = f"{shard.name}.sizes does not add up to the bytes that the manifest says"
+    # Reads as many bytes as there are tokens, so only where all is read anyway.
     elif verify and shard.mask is not None and shard.tokens and shard.mask.max() > 1:
         wrong = f"{shard.name}.mask has marks besides 0 and 1"
     if wrong:
@@ -248,6 +254,7 @@ _LARGEST = 1 << 40
 
 def _ascends(ends: NDArray[np.uint64]) -> bool:
     """Return whether ends never go back, a part at a time."""
+    # One more than a part, so that its last end is compared with the next part's first.
     parts = (ends[at : at + _AT_ONCE + 1] for at in range(0, len(ends) - 1, _AT_ONCE))
     return not any((part[1:] < part[:-1]).any() for part in parts)
 
@@ -266,6 +273,7 @@ def _total(sizes: NDArray[Any]) -> int:
 def _check(path: Path, described: Mapping[str, Any], size: int, verify: bool) -> None:
     inside(path.parent, path.name)
     found = path.stat().st_size
+    # The size of the file, of the manifest's entry, and of so many values of the type.
     if not found == described["size"] == size:
         raise MindError(
             f"{path} is {found:,} bytes long, the manifest says {described['size']:,}",

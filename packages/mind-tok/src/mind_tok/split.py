@@ -154,6 +154,7 @@ class Splitter(Generic[T]):
                 yield self._train(key, document)
 
     def _train(self, key: int, document: T) -> tuple[str, T]:
+        # The same bits as in `place_all`.
         bit = key >> (64 - _SEEN_BITS)
         self._trained[bit >> 3] |= 1 << (bit & 7)
         return TRAIN, document

@@ -67,6 +67,7 @@ def save_as_gguf(tokenizer: Tokenizer, path: Path, name: str, template: str = ""
             "this tokenizer has no token that ends a document",
             hint="llama.cpp would take one of its own choice for it",
         )
+    # The library writes to a path only, and may fail half-way: nothing of that gets the name.
     with tempfile.TemporaryDirectory(prefix="mind-") as scratch, atomic_file(path) as file:
         written = Path(scratch) / "vocabulary.gguf"
         _write(written, vocabulary, tokenizer.special_ids, name, template)

@@ -39,6 +39,7 @@ def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisInd
     """Open an index in Redis for one run; raise `MindError` if that cannot be."""
     check_address(url, f"set {PASSWORD} instead")
     try:
+        # Only now, so that the plugin can be listed where the packages are not installed.
         redis: Any = import_module("redis")
         unordered_storage = import_module("datasketch.storage").unordered_storage
     except ImportError:
@@ -49,6 +50,7 @@ def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisInd
     names = parse_qs(parts.query).get("name", ["mind-dedup"])
     database = parts.path.strip("/") or "0"
     try:
+        # Raises ValueError for a port that is no number, or above 65535.
         port = parts.port or 6379
     except ValueError:
         port = 0
@@ -69,6 +71,7 @@ def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisInd
             hint="start redis-server, or look at the address",
         ) from None
     token = secrets.token_hex(8)
+    # With an expiry: a run that was killed cannot take its lock away.
     if not meta.set(name + b"lock", token, nx=True, ex=_LOCK_SECONDS):
         raise MindError(
             f"the index {names[0]!r} is being extended by another run",
@@ -84,6 +87,7 @@ def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisInd
                 hint="give the index another name, or use its signature, slots and bands",
             )
         meta.set(name + b"scheme", wanted)
+        # Shingles have 32 bits, the other halves of keys that decide have 64.
         width = np.uint32 if reason_of(plan.signature) is None else np.uint64
         store = RedisStore(meta, name, records, np.dtype(width))
         yield store, RedisIndex(store, keys)
@@ -106,6 +110,7 @@ class RedisStore(Store):
 
     def counts(self, numbers: IntArray) -> npt.NDArray[np.bool_]:
         """Say which numbers are of this run or of one that has ended."""
+        # Numbers of a run that was killed lie between the spans of those that ended.
         known = numbers >= self._base
         for first, end in self._runs:
             known |= (numbers >= first) & (numbers < end)
@@ -119,12 +124,14 @@ class RedisStore(Store):
         first, self._next = self._next, self._next + len(rows)
         # The numbers are taken before they are used: a killed run leaves none that are given again.
         self._meta.set(self._name + b"next", self._next)
+        # With every batch, so that a long run keeps its lock.
         self._meta.expire(self._name + b"lock", _LOCK_SECONDS)
         ends = prints.key_ends
         for number, row in enumerate(rows, first):
             begin = int(ends[row - 1]) if row else 0
             own = prints.keys[begin : ends[row]][entered[begin : ends[row]]].tobytes()
             members = prints.set_of(row).astype(self._width).tobytes()
+            # The id last: its length is what is left.
             blob = _HEAD.pack(len(own) // 8, len(members)) + own + members + prints.ids[row]
             self._records.insert(b"%d" % number, blob, buffer=True)
         self._records.empty_buffer()
@@ -148,6 +155,7 @@ class RedisStore(Store):
     def commit(self) -> None:
         """Make the records of this run count."""
         if self._next > self._base:
+            # One push for all: records of a run count together, or none of them does.
             span = f"{self._base}:{self._next}"
             self._meta.rpush(self._name + b"runs", span)
 
@@ -175,6 +183,7 @@ class RedisIndex:
         counts = np.array([len(answer) for answer in answers], np.int64)
         places = np.repeat(np.arange(len(keys)), counts)
         numbers = np.array([int(number) for answer in answers for number in answer], np.int64)
+        # A key may still have records of runs that were killed, which nobody removes.
         known = self._store.counts(numbers)
         return places[known], numbers[known]
 

@@ -30,6 +30,7 @@ class Intact:
         """Return the length of the text less `weight` for each trace of damage."""
         text = record.get("text")
         if not isinstance(text, str):
+            # Comes last: any text is better than none.
             return float("-inf")
         return float(len(text) - self.weight * sum(1 for _ in DAMAGE.finditer(text)))
 

@@ -33,11 +33,14 @@ class Simhash:
         text = "".join(c for c in record["text"].casefold() if c.isalnum())
         if not text:
             return []
+        # A text of less than four characters is one gram.
         grams = {text[at : at + 4] for at in range(max(1, len(text) - 3))}
         hashes = np.array([xxhash.xxh3_64_intdigest(g.encode()) for g in grams], np.uint64)
         bits = (hashes[:, None] >> np.arange(BITS, dtype=np.uint64)) & np.uint64(1)
+        # A bit is 1 where more than half of the grams have it: the sign of Charikar's sum of ±1.
         ones = np.packbits(2 * bits.sum(0) > len(grams)).tobytes()
         width = len(ones) // self.bands
+        # The number of the band in front: equal bits of two different bands are no match.
         return [bytes([n]) + ones[n * width :][:width] for n in range(self.bands)]
 
 

@@ -30,6 +30,7 @@ class BytesTokenizer(Tokenizer):
     def __init__(self) -> None:
         self.vocab_size = SIZE
         self.special_ids = {name: number for number, name in enumerate(SPECIAL)}
+        # There is no file to hash: the special tokens alone tell two such tokenizers apart.
         self.sha256 = hashlib.sha256("\n".join(SPECIAL).encode()).hexdigest()
         self.manifest: dict[str, Any] = {
             "format": "mind-tokenizer",
@@ -54,6 +55,7 @@ class BytesTokenizer(Tokenizer):
     def _encode(self, text: str) -> NDArray[np.int32]:
         parts: list[NDArray[np.int32]] = []
         at = 0
+        # Masks only: a text that spells a control token is bytes like any other.
         for found in MASK.finditer(text):
             mask = np.array(self.special_ids[found[0]], np.int32, ndmin=1)
             parts += [_of_bytes(text[at : found.start()]), mask]
@@ -85,6 +87,7 @@ def _of_bytes(text: str) -> NDArray[np.int32]:
         data = text.encode()
     except UnicodeEncodeError as error:
         raise MindError("a text holds half of a surrogate pair", cause=error) from None
+    # Wider first: in 8 bits the sum would wrap round.
     return np.frombuffer(data, np.uint8).astype(np.int32) + FIRST
 
 

@@ -20,6 +20,7 @@ CODES = {2: 8, 4: 4}
 
 def emit(shard: ClosedShard) -> list[Path]:
     """Write lengths (int32) and byte offsets (int64) of documents, each a sequence of its own."""
+    # Signed, as are the lengths and offsets of the index.
     ends = np.fromfile(shard.path(".ends"), "<u8").astype(np.int64)
     lengths = np.diff(ends, prepend=np.int64(0))
     if len(lengths) and lengths.max() >= 1 << 31:
@@ -56,6 +57,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     lengths = np.frombuffer(data, "<i4", count, head + 16).astype(np.int64)
     starts = np.frombuffer(data, "<i8", count, head + 16 + 4 * count)
     ends, kind = np.cumsum(lengths), np.dtype(kinds[code])
+    # Offsets may point anywhere; we read documents that lie end to end.
     if (lengths < 0).any() or ((ends - lengths) * kind.itemsize != starts).any():
         raise MindError(f"{path.with_suffix('.idx')} leaves out tokens, or is damaged")
     return np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind), ends
