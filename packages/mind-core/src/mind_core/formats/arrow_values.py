@@ -55,7 +55,7 @@ def converter(kind: pyarrow.DataType, *, is_text: bool = False) -> Change | None
 
 
 def _finite(value: float) -> float:
-    # A half float comes as a number of numpy's, which JSON does not take.
+    # Older versions give a half float as a number of numpy's, which JSON does not take.
     value = float(value)
     if not math.isfinite(value):
         raise UnsupportedValue("not_finite", cause=f"it is {value}")

@@ -33,7 +33,7 @@ class Attempt:
     @property
     def is_dead(self) -> bool:
         """Return whether its process is known to be gone; of another machine nothing is known."""
-        # Its process may run there under any number.
+        # The number of a process says nothing on another machine.
         if self.host != socket.gethostname():
             return False
         try:
