@@ -26,6 +26,7 @@ def compact(
         prints.keys, prints.key_ends, prints.sets, prints.set_ends, stays, crowded, first,
         keys, records, key_ends, sets, set_ends,
     )  # fmt: skip
+    # A copy, so that the block does not hold the room of keys that went.
     kept = keys[:count].copy()
     if not isinstance(prints.ids, LineSpans):
         return block_of(prints, rows, kept, key_ends, sets, set_ends), kept, records[:count]

@@ -76,6 +76,7 @@ class ComparedText:
         if text.strip() and all(conversation.reason is None for conversation in found):
             return text
         rest = {k: v for k, v in record.items() if k not in ("id", "source", "metadata")}
+        # Sorted, so that the same conversation with other order of fields is the same text.
         return orjson.dumps(rest, option=orjson.OPT_SORT_KEYS).decode()
 
 

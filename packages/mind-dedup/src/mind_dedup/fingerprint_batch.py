@@ -66,6 +66,7 @@ class FingerprintBatch:
 
     def _taken(self, batch: Batch) -> BatchResult:
         signature = self.signature
+        # Only then nothing but `text`, `id` and `source` of a record is looked at.
         plain = reason_of(self.signature) is None and self.policy is None and self.compared.is_text
         if plain and self.pool is None and isinstance(signature, BatchSignature):
             outcome = outcome_of(batch, signature)
@@ -84,6 +85,8 @@ class FingerprintBatch:
         pool: list[PoolRecord] = []
         for number, line, record in outcome.numbered_records(batch):
             seen = record
+            # What is a string under `text` already, nearly all records, needs no copy
+            # of the record.
             if checked and not (self.compared.is_text and type(record.get("text")) is str):
                 try:
                     seen = {**record, "text": self.compared(record, batch.position(number))}
@@ -124,6 +127,7 @@ def scores_of(policy: KeepPolicy, records: Sequence[Record], ids: Sequence[bytes
     for record, identity in zip(records, ids, strict=True):
         with calling(f"keep policy {type(policy).__name__}", f"record {orjson.loads(identity)}"):
             score = policy(record)
+        # A truth value is a number to Python, and hardly what a policy means.
         if isinstance(score, bool) or not isinstance(score, (int, float)):
             score = math.nan
         if math.isnan(score) or score == math.inf:
@@ -147,6 +151,7 @@ def _by_similarity(signature: Signature, records: Sequence[Record]) -> _Taken:
         return (*laid_out_keys(signature, sets, exact), sets.flat, sets.offsets[1:])
     found = [[*map(_first_half, _keys_of(signature, record))] for record in records]
     for own, last in zip(found, exact.tolist(), strict=True):
+        # The exact text last, where the loop looks for it (`verify_candidates`).
         own.append(last)
     return (*_laid_out(found), sets.flat, sets.offsets[1:])
 
@@ -156,6 +161,7 @@ def _hashes(texts: Sequence[str], folded: Sequence[str], packed: Packed) -> tupl
     data, digest = memoryview(packed.data.data), xxhash.xxh3_64_intdigest
     ends = itertools.pairwise(packed.offsets.tolist())
     whole = np.array([digest(data[begin:end]) for begin, end in ends], np.uint64)
+    # `nfc` returns the very same text where nothing changes: no text is compared.
     if all(map(is_, texts, folded)):
         return whole, whole
     exact = whole.copy()
@@ -167,6 +173,7 @@ def _hashes(texts: Sequence[str], folded: Sequence[str], packed: Packed) -> tupl
 
 def _by_key(signature: Signature, records: Sequence[Record]) -> _Taken:
     """Return keys, and their second halves in the place of shingles."""
+    # Each key once: a repeated one would count as two shared keys.
     found = [sorted(set(_keys_of(signature, record))) for record in records]
     first = [[_first_half(key) for key in own] for own in found]
     second = [[_second_half(key) for key in own] for own in found]
@@ -176,6 +183,7 @@ def _by_key(signature: Signature, records: Sequence[Record]) -> _Taken:
 def _keys_of(signature: Signature, record: Record) -> Sequence[bytes]:
     """Return the keys of a record; raise `TypeError` where a signature returns others."""
     keys = signature(record)
+    # A single key as bytes is a sequence, too: its bytes would be numbers.
     if isinstance(keys, bytes | str) or not all(isinstance(key, bytes) for key in keys):
         raise TypeError(f"it returned {keys!r:.80}, not a sequence of bytes")
     return keys

@@ -47,6 +47,7 @@ class ShortKeys(Remote):
 def for_index(block: RecordBlock, sets: str) -> RecordBlock:
     """Return the block as an index holds it; keys that decide have both of their halves."""
     members = np.asarray(block.sets[:])
+    # The second halves of keys that decide: nothing else is compared, so no bit may be lost.
     if members.dtype != np.uint32:
         return block
     keys = block.keys[:]

@@ -38,10 +38,13 @@ def upkeep(folder: Path | None, merged: Sequence[Path], compacts: bool, quiet: b
         old = [segment["file"] for segment in manifest["segments"]] if compacts else []
         if compacts:
             records, manifest["segments"], manifest["records"] = manifest["records"], [], 0
+            # As it lies on disk: the one in memory has lost its segments by now.
             before = {**any_manifest(folder)}
             if records:
                 add_segment(folder, manifest, joined(_blocks(folder, before)), records)
         write_json(folder / MANIFEST, manifest)
+        # After the manifest: killed before, the index is the old one, and killed here,
+        # it has files too many.
         for name in old:
             (folder / name).unlink(missing_ok=True)
     if not quiet:
@@ -99,6 +102,7 @@ def _one(blocks: Sequence[RecordBlock]) -> RecordBlock:
         begins = np.cumsum([0, *(len(block[values]) for block in blocks)])
         columns.append(np.concatenate([block[values] for block in blocks]))
         shifted = [
+            # Ends count from the block's beginning, and the blocks come end to end.
             np.asarray(block[ends], np.uint32) + np.uint32(begin)
             for block, begin in zip(blocks, begins.tolist(), strict=False)
         ]

@@ -41,7 +41,10 @@ def expected_bytes(inputs: Sequence[str]) -> int:
     for path in map(Path, inputs):
         if path.is_file():
             with path.open("rb") as file:
+                # The first packed file speaks for all: the others are only asked
+                # whether they are packed.
                 start = file.read(_SAMPLE if not times else 4)
+            # The first bytes of zstd frames (28 B5 2F FD) and of gzip (1F 8B).
             packed = start[:1] in (b"\x28", b"\x1f")
             if packed and not times:
                 times = _unpacked(start) / len(start)

@@ -48,9 +48,12 @@ def scan_lines(data: bytes, unknown: str) -> ScannedLines | None:
     `unknown` is the source of records that name none.
     """
     if not data.endswith(b"\n"):
+        # The loop ends a line, and the data, by a line feed alone.
         data += b"\n"
     codes = _padded(data)
+    # No record is shorter, so there are no more; blank lines are none.
     max_rows = len(data) // _MIN_LINE_BYTES + 2
+    # No string gets longer: an escape of six bytes is three of UTF-8 at most.
     out, ends = np.empty(len(codes), np.uint8), np.empty(max_rows, np.int64)
     spans, composes = np.empty(6 * max_rows, np.int64), np.empty(max_rows, np.bool_)
     rows = scan(codes, len(data), _CLASSES, composing(), out, ends, spans, composes)
@@ -74,6 +77,7 @@ def _padded(data: bytes) -> npt.NDArray[np.uint8]:
     """Return a copy that goes on with line feeds, in the same memory each time."""
     global _room
     size = len(data) + _PADDING
+    # A quarter more, so that batches of about one size need new memory once.
     if size > len(_room):
         _room = np.empty(size + size // 4, np.uint8)
     _room[: len(data)] = np.frombuffer(data, np.uint8)
@@ -93,6 +97,7 @@ def _classes() -> npt.NDArray[np.uint8]:
     classes = np.full(256, ILLEGAL, np.uint8)
     classes[0x20:0x80] = PLAIN
     classes[0x22], classes[0x5C] = QUOTE, BACKSLASH
+    # C0 and C1 begin overlong forms, F5 and above no character: illegal (RFC 3629 §3).
     classes[0xC2:0xE0], classes[0xE0:0xF0], classes[0xF0:0xF5] = TWO_BYTES, THREE_BYTES, FOUR_BYTES
     return classes
 

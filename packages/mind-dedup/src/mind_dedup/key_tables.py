@@ -43,6 +43,7 @@ class KeyTables:
         if len(found) == 1:
             return found[0]
         places, numbers = (np.concatenate(column) for column in zip(*found, strict=True))
+        # Stable: within a place earlier tables, which have the lower numbers, stay in front.
         order = np.argsort(places, kind="stable")
         return places[order], numbers[order]
 
@@ -52,6 +53,8 @@ class KeyTables:
         if len(records) and self._is_too_much(
             len(last) + len(keys), int(records[-1]) - self._firsts[-1]
         ):
+            # Tables are built from whole blocks: the new one begins with the block of
+            # these records.
             first = self._store.block_start(int(records[0]))
             self._close(first)
             self._begin(first, None)

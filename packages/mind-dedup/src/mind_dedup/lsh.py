@@ -33,6 +33,7 @@ def bands_for(threshold: float, slots: int) -> tuple[int, int]:
     middles = (np.arange(_STEPS) + 0.5) / _STEPS
     below, above = middles * threshold, threshold + middles * (1 - threshold)
     best = (np.inf, 1, 1)
+    # Each number of rows, with all numbers of bands that fit into the slots at once.
     for rows in range(1, slots + 1):
         bands = np.arange(1, slots // rows + 1)
         # One line a number of bands: the share of texts that no band proposes, up to there.
@@ -42,5 +43,6 @@ def bands_for(threshold: float, slots: int) -> tuple[int, int]:
         missed = missed_above.mean(axis=1) * (1 - threshold)
         errors = (1 - WEIGHT_OF_MISSES) * false + WEIGHT_OF_MISSES * missed
         index = int(errors.argmin())
+        # Of equal errors fewer bands, which are fewer keys in memory.
         best = min(best, (float(errors[index]), index + 1, rows))
     return best[1], best[2]

@@ -47,6 +47,7 @@ def write_band_keys(sets: ShingleSets, slots: int, bands: int, rows: int, keys: 
 @cache
 def band_constants(bands: int, rows: int) -> tuple[Hashes, Hashes]:
     """Return the factor of each two slots in a band's sum, and what each band adds to it."""
+    # Odd, so that multiplication modulo 2⁶⁴ loses nothing.
     factors = finalize(np.arange(1, (rows + 1) // 2 + 1, dtype=np.uint64)) | _U64(1)
     return factors, finalize(np.arange(1, bands + 1, dtype=np.uint64))
 
@@ -56,11 +57,13 @@ def donors(slots: int) -> IntArray:
     """Return the bin that each empty slot asks in each draw: (DRAWS, slots)."""
     shift = _U64(64 - (slots.bit_length() - 1))
     numbers = np.arange(1, DRAWS * slots + 1, dtype=np.uint64)
+    # The upper bits of a hash, so that bins are even: as many as number the slots.
     return (finalize(numbers) >> shift).astype(np.int64).reshape(DRAWS, slots)
 
 
 @cache
 def shuffled(slots: int) -> tuple[IntArray, IntArray]:
     """Return the slots in a shuffled order, and the rank of each slot in it."""
+    # Shifted, so that these are other numbers than those that `donors` hashes.
     order = np.argsort(finalize(np.arange(1, slots + 1, dtype=np.uint64) << _U64(32)))
     return order, np.argsort(order)

@@ -75,6 +75,7 @@ def deduplicate(plan: DedupConfig, options: StreamOptions, job: Job | None = Non
     if job.restore:
         inputs = (*(options.inputs or ("-",)), *map(str, job.restore))
         options = replace(options, inputs=inputs)
+    # Before all else: the bands of an index decide which keys are made.
     plan = fitted(plan, job.indexes)
     check(plan, options, job)
     if not plan.verified and reason_of(plan.signature) is None:
@@ -128,6 +129,7 @@ def _tally(plan: DedupConfig, options: StreamOptions, job: Job, stack: ExitStack
     else:
         store, index = Store(plan.memory // 4 if plan.memory else 1 << 62), None
     names, ends = [], []
+    # A first run has no index yet; with --compare self the own one only grows.
     own = [job.index] if job.index and (job.index / "manifest.json").exists() else []
     for folder in [*job.against, *(own if job.compare != "self" else [])]:
         open_index(folder, plan, store)
@@ -169,12 +171,14 @@ def _passes(
     pool = PoolReader(bool(plan.compared.chat), tuple(job.benchmarks)) if job.report else None
     if pool is not None:
         pool.prepare()
+    # An index holds half of each key, and what is compared with it has to be cut alike.
     short = bool(job.index or job.against) and reason_of(plan.signature) is None
     take = FingerprintBatch(plan.signature, policy, plan.compared, pool, short)
     cuts = plan.unit != "document"
     work = FingerprintUnits(take, plan.unit, plan.min_characters) if cuts else take
     if job.restore:
         work = Restoring(work, frozenset(map(str, job.restore)))
+    # Sizes of clusters, and copies of a unit, are known when all has been read.
     needs_all = table or (cuts and plan.units.needs_all)
     if plan.streams and not (needs_all or plan.weights or plan.memory or (job.mark and not cuts)):
         shorten = UnitRemover(tally, job.mark, want_rejects)

@@ -46,6 +46,7 @@ def outcome_of(batch: Batch, signature: BatchSignature) -> BatchResult | None:
 def _hashes(texts: Packed) -> Hashes:
     data, digest = memoryview(texts.data.data), xxhash.xxh3_64_digest
     pairs = itertools.pairwise(texts.offsets.tolist())
+    # As bytes, which are big-endian there, and not as ints: no number is made for each text.
     found = b"".join([digest(data[begin:end]) for begin, end in pairs])
     return np.frombuffer(found, ">u8").astype(np.uint64)
 
@@ -53,6 +54,7 @@ def _hashes(texts: Packed) -> Hashes:
 def _composed(scanned: ScannedLines, exact: Hashes) -> tuple[Packed, Hashes]:
     """Return the texts in composed form, and the hashes of those."""
     texts, whole, changed = scanned.texts, exact, {}
+    # The loop saw which texts have a character that may compose; only those are decoded.
     for row in np.flatnonzero(scanned.composes).tolist():
         begin, end = texts.offsets[row : row + 2].tolist()
         text = bytes(texts.data[begin:end]).decode()
@@ -84,6 +86,7 @@ def _named(ids: LineSpans, batch: Batch, lines: LineSpans) -> LineSpans:
     begins, ends, extra = ids.begins.copy(), ids.ends.copy(), []
     size = len(ids.data)
     for row, begin in zip(missing.tolist(), lines.begins[missing].tolist(), strict=True):
+        # Line by line from the last one that was missing: each byte is looked at once.
         number += ids.data.count(b"\n", at, begin)
         at = begin
         position = orjson.dumps(batch.position(number))

@@ -96,6 +96,7 @@ class PoolReport:
     def gone(self, row: int, number: int, index: str | None) -> None:
         """Note that a record goes for a kept one, or one of an index."""
         own = self._names[self.rows[row]]
+        # Records of indexes have the lower numbers, and no set of this run.
         other = index if index is not None else self._names[self._kept[number - self.first]]
         if index is None and own == other:
             self.sets[own].inside += 1

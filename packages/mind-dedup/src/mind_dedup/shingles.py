@@ -79,6 +79,7 @@ def shingle_sets(
     # A byte is a token at most, and a token may be followed by a fact.
     longest = 2 * int(np.diff(packed.offsets).max(initial=0)) + 2
     offsets = np.zeros(texts + 1, np.int64)
+    # A text without a token still has one member.
     flat = np.empty(2 * len(packed.data) + texts, np.uint32)
     size = fill_shingle_sets(
         packed.data, packed.offsets, kinds, values, POWERS, PLACES,

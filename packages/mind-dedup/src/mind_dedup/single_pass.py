@@ -52,6 +52,7 @@ class RemovalCounts:
         self.positions.keep(self.positions.packed(prints.name, prints.at[stays]))
         self.ids.add(prints.id_hashes)
         if self.pool is not None:
+            # Rows are numbered over all batches, and those of this one come behind.
             first = len(self.pool.rows)
             self.pool.add(prints.pool, prints.ids)
             for row, match in enumerate(matches, first):
@@ -72,6 +73,8 @@ class RemovalCounts:
     def found(self, source: str, own_id: bytes, match: Match, *, marked: bool) -> None:
         """Count a record that goes, or is only marked; its id is JSON."""
         if marked:
+            # Marked records stay, so the guard has nothing to stop: neither examples
+            # nor a source's count.
             self.sizes.removed[match.number] += 1
         else:
             self.removed(source, own_id, match)
@@ -103,6 +106,8 @@ class RemovalCounts:
         more: dict[str, Any] = {"duplicate_of": orjson.loads(match.kept_id)}
         if (position := self.positions.of(match.number)) is not None:
             more["duplicate_at"] = position
+        # Numbers of kept records go on from index to index, in the order in which these
+        # were opened.
         first = 0
         for name, end in zip(self.index_names, self.index_ends, strict=True):
             if match.number < end:
@@ -159,6 +164,7 @@ class SinglePass:
 def keep_lines(outcome: BatchResult, lines: Sequence[bytes], rows: IntArray) -> None:
     """Pass some lines on as they came."""
     if isinstance(lines, LineSpans):
+        # Slices of the input as they are: neighbours that stay cost one copy.
         outcome.kept += lines.lines(rows)
         outcome.kept_records = len(rows)
     else:

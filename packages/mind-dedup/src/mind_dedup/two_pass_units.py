@@ -60,6 +60,7 @@ class TwoPassUnits(TwoPass):
             found = []
             for span in spans:
                 row, number, size = self.next_row()
+                # The size of the whole cluster, which the first pass has counted to its end.
                 if size >= rule.copies and (self.goes(row) or (size > 1 and not rule.first)):
                     match = self.match(row, number)
                     found.append((span, match._replace(reason=match.reason or REPEATED)))

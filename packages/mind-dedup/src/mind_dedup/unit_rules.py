@@ -49,6 +49,7 @@ class UnitRule:
         if not (self.headings and self.unit == "line"):
             return found
         gone, going = {span for span, _ in found}, []
+        # From the end: whether a line stays depends on whether the one after it does.
         for (begin, end), match in reversed(found):
             line = text[begin:end].strip()
             following = re.compile(r"\s*([^\n]*\n?)").match(text, end)

@@ -38,6 +38,7 @@ class Units(NamedTuple):
 def spans_of(text: str, unit: str, min_width: int) -> Iterator[tuple[int, int]]:
     """Yield where the units of a width of `min_width` or more are, with the break that follows."""
     begin = 0
+    # The break belongs to the unit before it: where that goes, no blank line is left.
     for end in [*(match.end() for match in _ENDS[unit].finditer(text)), len(text)]:
         if width_of(text[begin:end].strip()) >= max(min_width, 1):
             yield begin, end
@@ -74,6 +75,7 @@ class FingerprintUnits:
             identity, source = names_of(record, batch, number)
             names.append(identity)
             at += [number] * len(own)
+            # A unit has the id, source and line of its record, by which a match names it.
             ids += [identity] * len(own)
             sources += [source] * len(own)
             units += [{**record, "text": text[begin:end].strip()} for begin, end in own]
@@ -123,6 +125,7 @@ class UnitRemover:
         if not text[: found[0][0][0]].strip():  # no blank line where the first line was
             rest = rest.lstrip("\n")
         if rest.strip():
+            # A text that ended without a line feed does so still, also where its last line went.
             record["text"] = rest if text.endswith("\n") else rest.rstrip("\n")
             annotate(record, "dedup", units_removed=len(found))
             outcome.keep(encode(record))

@@ -30,6 +30,7 @@ def train_bytelevel(texts: Iterable[str], vocab_size: int, min_frequency: int) -
         vocab_size=entries,
         min_frequency=min_frequency,
         show_progress=False,
+        # All 256, also bytes that no text has: nothing is ever unknown.
         initial_alphabet=alphabet(),
         special_tokens=[],
     )

@@ -32,6 +32,7 @@ class TokenDecoder:
         for position, line, record in outcome.records(batch):
             try:
                 ids = field(record, "ids", position, list)
+                # `type`, as true is an int to isinstance.
                 if not all(type(i) is int for i in ids):
                     raise BadRecord(
                         "wrong_type", position, line, cause="'ids' must be whole numbers"
@@ -57,6 +58,7 @@ def decode_ids(tokenizer: Tokenizer, ids: Sequence[int], show_control: bool = Fa
         return tokenizer.decode(ids)
     names = {i: name for name, i in tokenizer.special_ids.items() if name in CONTROL_TOKENS}
     parts = []
+    # Runs, not single ids: the bytes of a character may lie in several tokens.
     for control, group in groupby(ids, key=lambda i: i in names):
         run = list(group)
         parts += [names[i] for i in run] if control else [tokenizer.decode(run)]

@@ -48,6 +48,7 @@ class DocumentBatch:
 
     def take(self, numbers: Sequence[int] | NDArray[np.int64]) -> DocumentBatch:
         """Return some documents, by their numbers in ascending order, as a block of their own."""
+        # All of them: the block itself, and nothing is copied.
         if len(numbers) == len(self):
             return self
         chosen = np.zeros(len(self), np.bool_)

@@ -42,6 +42,7 @@ def read_documents(path: Path) -> Iterator[EncodedDocuments]:
 
 def _read(file: BinaryIO, length: int, whole: int) -> EncodedDocuments:
     """Read the documents of one batch; raise what is wrong with them, or `MindError`."""
+    # A length that the file says of itself must not decide how much memory is asked for.
     if length > whole - file.tell():
         raise ValueError(f"a heading of {length:,} bytes")
     said = orjson.loads(file.read(length))

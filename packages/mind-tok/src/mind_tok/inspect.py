@@ -72,6 +72,7 @@ class BatchStats:
         if other.used is not None:
             self.used = other.used if self.used is None else self.used + other.used
         self.different += other.different
+        # Batches are added in the order of the input, so it is the first of all.
         self.first = self.first or other.first
 
 
@@ -167,6 +168,7 @@ def first_difference(text: str, again: str) -> dict[str, Any]:
     """Return where two texts part, in characters, and what stands there in each."""
     at = next(
         (i for i, (a, b) in enumerate(zip(text, again, strict=False)) if a != b),
+        # Where one is the beginning of the other, they part at its end.
         min(len(text), len(again)),
     )
     start = max(0, at - AROUND)

@@ -40,6 +40,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         """Compute, unless the result is large."""
         sizes = [len(v) if isinstance(v, (str, list, tuple)) else 0 for v in (left, right)]
         numbers = [v for v in (left, right) if isinstance(v, int)]
+        # Before it is computed: 'a' * 1000000000000 would take the memory first.
         if operator == "**" or (any(sizes) and numbers and max(sizes) * numbers[0] > 1 << 16):
             raise TemplateError(f"a template may not compute with {operator} at this size")
         return super().call_binop(context, operator, left, right)

@@ -69,6 +69,7 @@ class SubwordSampling(ABC):
         `keys` are the hashes by which texts are held out, (n,).
         """
         data, offsets = packed(texts, encoded)
+        # 0 would be a fixed point of the generator, as would be its modulus.
         seeds = (hashes64(encoded, self.seed) % np.uint64(_SEEDS)).astype(np.int64) + 1
         flat, ends = self.sampled(tokenizer, data, offsets, seeds)
         held = np.flatnonzero(keys < np.uint64(self.held_out_below))

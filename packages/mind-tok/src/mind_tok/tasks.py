@@ -145,6 +145,7 @@ class EncodeTasks:
                     filler.settle(BatchResult(payload=documents))
             filler.finish()
         made = sorted(path for path in folder.rglob("*") if path.is_file())
+        # The folder counts as whole by its manifest.
         made.sort(key=lambda path: path == folder / MANIFEST)  # which is linked last
         return TaskResult({f"{SHARDS}/{path.relative_to(folder)}": path for path in made})
 

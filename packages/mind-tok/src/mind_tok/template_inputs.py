@@ -72,6 +72,7 @@ def _plain(row: Mapping[str, Any], record: Record, position: str) -> dict[str, A
             "wrong_type", position, encode_record(record), cause="'content' must be a string"
         )
     return {
+        # A null field is as if it were not there: templates ask whether it is defined.
         **{k: v for k, v in row.items() if v is not None},
         "role": role,
         "content": content or "",

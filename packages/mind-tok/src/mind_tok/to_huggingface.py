@@ -134,6 +134,7 @@ def _content(model: ModelFile) -> dict[str, Any]:
 def _merges(model: ModelFile) -> list[list[str]]:
     """Return all ways to put entries together, in the order of their scores."""
     entries = [p for p in model.pieces if p.kind == NORMAL]
+    # Of normal entries: SentencePiece merges nothing into or out of the others.
     scores = {piece.text: piece.score for piece in entries}
     rows = [
         (-piece.score, len(piece.text[:cut]), piece.text[:cut], piece.text[cut:])

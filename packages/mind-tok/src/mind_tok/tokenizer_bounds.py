@@ -55,8 +55,10 @@ def _growth(node: Any, part: str) -> float:
     if node.get("type") == "Replace" and isinstance(content := node.get("content"), str):
         pattern = node.get("pattern")
         wanted = pattern.get("String") if isinstance(pattern, Mapping) else None
+        # A pattern may match a single character: the worst that it can do.
         known = len(wanted) if isinstance(wanted, str) and wanted else 1
         times = max(1.0, len(content) / known)
+    # Components within components: their factors multiply.
     for value in node.values():
         times *= _growth(value, part)
     return times

@@ -49,6 +49,7 @@ class Best:
             text = record.get("text")
             return quality_of(text) if isinstance(text, str) else -math.inf
         value = value_at(record, self.field)
+        # A truth value is a number to Python, and NaN has no place in an order.
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
             return -math.inf
         return float(value)
@@ -89,6 +90,7 @@ class Newest:
             return -math.inf
         if time is None:
             return -math.inf
+        # Without it the zone of the machine would decide which copy stays.
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 

@@ -61,6 +61,7 @@ class Url:
             host, port = parts.hostname or "", parts.port
         except ValueError:  # no address at all: it stands for itself
             return (url.strip().encode(),)
+        # https://a/ and https://a:443/ are one address.
         place = "" if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f":{port}"
         query = f"?{parts.query}" if parts.query else ""
         return (f"{host}{place}{parts.path.rstrip('/')}{query}".encode(),)

@@ -57,6 +57,7 @@ class MinHash:
         bands, rows = self.bands, self.slots // (self.bands or 1)
         if not bands:
             bands, rows = bands_for(self.threshold, self.slots)
+        # Derived and no options: a recipe names `bands`, and 0 stays 0 there.
         object.__setattr__(self, "bands_used", bands)
         object.__setattr__(self, "rows", rows)
 

@@ -69,6 +69,7 @@ class Applying:
         outcome.payload = None
         first, self._row = self._row, self._row + len(lines)
         begin = 0
+        # Verdicts ascend by row, and there is none for a record without copies: it is kept.
         while self._next is not None and self._next[0] < self._row:
             told, self._next = self._next, next(self.verdicts, None)
             place = told[0] - first
@@ -145,6 +146,7 @@ def apply(settings: DedupSettings, context: TaskContext) -> TaskResult:
             file.write(part.read_bytes())
     facts = facts_of(files, name)
     told = comparable_summary(summary)
+    # As the first stage read them: here bad lines were left out before they were counted.
     told |= {key: facts["summary"][key] for key in ("in", "bytes_in", "bad")}
     if context.task.place == 0:  # once for the job: records of indexes are in no range
         applying.add_clusters(clusters_of_indexes(files, settings.partitions))

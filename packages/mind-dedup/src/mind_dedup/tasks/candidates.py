@@ -106,6 +106,7 @@ def _only(
     for batch in batches:
         numbers = [number for number, _ in batch.lines() if number not in bad]
         low, high = np.searchsorted(rows, [first, first + len(numbers)]).tolist()
+        # A batch without any of the rows is not parsed at all.
         if low < high:
             mine = rows[low:high]
             wanted = {numbers[row - first] for row in mine.tolist()}
@@ -114,6 +115,7 @@ def _only(
                 line if number in wanted else b""
                 for number, line in enumerate(lines, batch.first_line)
             ]
+            # Outcomes come in the order of batches, so a queue tells which rows each is of.
             chosen.append(mine)
             yield replace(batch, data=b"\n".join(only))
         first += len(numbers)

@@ -36,6 +36,7 @@ class _Keys:
         bad: list[int] = []
         if outcome.bad:
             good = set(prints.at.tolist())
+            # By line, as later stages read the range again and number its records by what is left.
             bad = [number for number, _ in batch.lines() if number not in good]
         sources = counts_by_name(prints.sources)
         outcome.payload = (*_connecting(self.take, prints), bad, sources)

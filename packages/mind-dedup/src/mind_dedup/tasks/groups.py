@@ -29,6 +29,7 @@ class Forest:
 
     def __init__(self, path: Path, records: int) -> None:
         with path.open("wb") as file:
+            # A hole of zeros; an empty file cannot be mapped.
             file.truncate(8 * max(records, 1))
         self._back: IntArray = np.asarray(np.memmap(path, np.int64, "r+"))
         self.records = records
@@ -42,6 +43,8 @@ class Forest:
             low = np.minimum(one, other)[apart]
             high = np.maximum(one, other)[apart]
             # The root of a group is its first record: parents lie before, so there is no circle.
+            # maximum.at, as one root may be met with several others in one go; the farthest is
+            # taken, and the next round unites the rest.
             np.maximum.at(self._back, high, high - low)
             left, right = low, high
 
@@ -52,6 +55,7 @@ class Forest:
             above = self._above(found)
             if (above == found).all():
                 return found
+            # Each record now points as far up as was seen: the next walk from it is shorter.
             self._back[records] = records - above
             found = above
 
@@ -61,6 +65,7 @@ class Forest:
         Nothing can be united any more then.
         """
         for records in self._not_alone():
+            # A root is 0 as a record without a group is: marked, it is told from those.
             self._back[np.unique(self.roots(records))] = _ROOT
         for records in self._not_alone():
             yield records, self.roots(records)

@@ -93,6 +93,7 @@ def take_index_records(
     for place, saved in enumerate(settings.against):
         first, stop = files.firsts[place : place + 2].tolist()
         rows = _grouped(files, first, stop, part) - first
+        # To open an index reads all of it: only where a record of it is wanted.
         index = open_saved(settings, saved) if len(rows) else Store()
         for low in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[low : low + _ROWS_AT_ONCE].tolist()

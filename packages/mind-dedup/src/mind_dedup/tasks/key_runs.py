@@ -84,6 +84,7 @@ class KeyWriter:
                 entries[begin:end].sort()
             self._entries.write(entries.tobytes())
             self._table.write(
+                # A row of the table: the number of row 0, then where each part begins, and the end.
                 np.array([self._first, *(begins + self._written)], np.int64).tobytes()
             )
             self._written += len(entries)
@@ -110,6 +111,7 @@ def _slices(files: KeyFiles, parts: int, part: int, base: int) -> Iterator[_Slic
     with files.table.open("rb") as file:
         for run in range(files.table.stat().st_size // width):
             file.seek(run * width)
+            # Two reads of a few bytes: the whole row has as many numbers as there are parts.
             first = int.from_bytes(file.read(8), "little")
             file.seek(run * width + 8 * (part + 1))
             begin, end = np.frombuffer(file.read(16), np.int64).tolist()
@@ -128,6 +130,7 @@ def pairs_of_part(
     """
     slices = [one for files, base in ranges for one in _slices(files, parts, part, base)]
     total = sum(one.size for one in slices)
+    # So many ranges of keys, one in memory at a time: equal keys are always in one.
     steps = max(1, -(-total * _BYTES_PER_ENTRY // memory))
     cuts = [_cuts(one, steps) for one in slices]
     for step in range(steps):
@@ -160,9 +163,11 @@ def _pairs(keys: Hashes, records: IntArray) -> npt.NDArray[np.int64]:
     begins = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     counts = np.diff(begins, append=len(keys))
     firsts = np.repeat(records[begins], counts)
+    # The first of a key is no pair with itself.
     others = firsts != records
     firsts, records = firsts[others], records[others]
     order = np.lexsort((records, firsts))
+    # Two records may share several keys of a part: one pair is enough.
     pairs = np.column_stack((firsts[order], records[order]))
     fresh = np.ones(len(pairs), np.bool_)
     fresh[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)

@@ -44,6 +44,7 @@ def groups(settings: DedupSettings, context: TaskContext) -> TaskResult:
     """Write which records are in a group, and which part of the next stages it belongs to."""
     files = work_files(context.job_folder)
     forest = Forest(context.scratch / "forest", int(files.firsts[-1]))
+    # Groups are of all parts together: records may be connected by keys of different parts.
     for part in range(settings.partitions):
         _unite(forest, files, part, settings.memory // _BYTES_PER_PAIR)
     records, parts = context.scratch / RECORDS, context.scratch / PARTS

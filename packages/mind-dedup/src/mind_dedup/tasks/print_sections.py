@@ -32,6 +32,7 @@ def packed_rows(printed: PrintedRows, chosen: IntArray) -> bytes:
     sets, set_ends = _picked(prints.sets, prints.set_ends, chosen)
     ids = [prints.ids[row] for row in chosen.tolist()]
     sources = [prints.sources[row] for row in chosen.tolist()]
+    # Each source once, and its number for each record: few names come very often.
     names = sorted(set(sources))
     numbers = {name: number for number, name in enumerate(names)}
     columns: list[npt.NDArray[np.generic]] = [

@@ -85,6 +85,7 @@ def _review(settings: DedupSettings, files: WorkFiles, part: int) -> tuple[TwoPa
     Records of indexes are kept in it already.
     """
     size = sum(bytes_of_part(files.work(prints_name(task.name)), part) for task in files.ranges)
+    # On disk only where it must be: a table of all keys is quicker, and the answers are the same.
     bounded = size * _MEMORY_PER_BYTE > settings.memory
     plan = replace(settings.plan, memory=settings.memory if bounded else 0)
     store = Store(settings.memory // 4 if bounded else 1 << 62)
@@ -133,6 +134,7 @@ def verdicts_of_range(files: WorkFiles, place: int, parts: int) -> list[list[obj
         for data in sections_of(files.work(verdicts_name(part)), place):
             lines = decompressor.decompress(data)
             found += [orjson.loads(line) for line in lines.splitlines()]
+    # Parts come one after the other; `apply` goes through the rows of the range once.
     return sorted(found, key=lambda told: int(str(told[0])))
 
 

@@ -39,6 +39,7 @@ class SectionWriter:
     ) -> None:
         """Sort the index by part, so that one part is found without reading the others."""
         self._file.close()
+        # By part, then by place: within a part in the order of writing.
         rows = np.array(sorted(self._rows), np.int64).reshape(-1, 3)
         index_of(self.path).write_bytes(rows.tobytes())
 
