@@ -35,6 +35,7 @@ def read_question(record: Record, position: str) -> Dialogue:
     Raises `BadRecord` for a record without an id or a question.
     """
     messages = messages_of(record, position)
+    # The last question: earlier answers stay, as context that all models see alike.
     last = max((n for n, one in enumerate(messages) if one["role"] == "user"), default=-1)
     key = record.get("question_id", record.get("id"))
     if last < 0 or key is None:
@@ -121,6 +122,7 @@ def ask_models(
         for one in dialogues
         for name, writer in writers.items()
     }
+    # By what a model is, not by what the user calls it: one under two names is asked once.
     known = {writer.name: writer for writer in writers.values()}
     with open_log(log_file) as answers:
         counts = answer_all(requests.values(), known, answers, limits, done)

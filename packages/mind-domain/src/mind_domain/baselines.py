@@ -59,6 +59,7 @@ def baseline_predictions(
 
 def _most_frequent(labels: Iterable[str]) -> str:
     counts = Counter(labels)
+    # By name where two are equally frequent, so that the order of the records does not decide.
     return min(counts, key=lambda label: (-counts[label], label))
 
 
@@ -69,10 +70,12 @@ def _by_key(
     for one in train:
         groups[getattr(one, key)].append(one.label)
     best = {name: _most_frequent(labels) for name, labels in groups.items()}
+    # A share or an hour that training did not see gets the majority.
     return [best.get(getattr(one, key), otherwise) for one in test]
 
 
 def _bag_of_words(train: Sequence[KnownText], test: Sequence[KnownText], seed: int) -> list[str]:
+    # A regression needs two classes.
     if len({one.label for one in train}) < 2:
         return [train[0].label] * len(test)
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -44,6 +44,7 @@ class ChatBuilder:
             # Records are counted, not chats: in = kept + rejected + bad.
             outcome.kept_records += 1
             outcome.details["chats"] += len(chats)
+            # Both chats of a record as one piece, so that they stay together in the output.
             outcome.kept.append(b"".join(map(encode, chats)))
         return outcome
 
@@ -61,6 +62,7 @@ class ChatBuilder:
 
     def _draw_label(self, record: Record) -> None:
         """Put a label in by the hash of seed and id: what a model can learn of that is nothing."""
+        # With the text, as records may lack an id.
         key = f"{self.seed}:{record.get('id')}:{record.get('text')}"
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
         labels = list(self.domain.labels)
@@ -114,6 +116,7 @@ def build_chat(record: Record, domain: Domain, language: str, position: str) -> 
     """
     noted = annotation(record, NOTES)
     label = noted.get("label")
+    # The question names the classes: with others the right answer could be none of them.
     if "labels" in noted and list(noted["labels"]) != list(domain.labels):
         raise UsageError(
             f"{position}: labelled as one of {', '.join(noted['labels'])}, "

@@ -25,6 +25,7 @@ from mind_domain.teachers import Decoding, Reply, Writer, open_writer
 HINTS = ("none", "label")
 
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
+# Possessive (`++`), so that a long row of digits cannot be tried in every way.
 _PERCENT = re.compile(r"([-+−]?(?<!\d)\d++(?:\.\d++)?)\s*+[%％]")
 
 
@@ -86,6 +87,7 @@ def check_rationale(lesson: Lesson, reply: Reply) -> str | Reason:
     """
     if reply.finish == "content_filter":
         return Reason("filtered")
+    # Reasons without an end may be missing the very line with the label.
     if reply.finish == "length":
         return Reason("cut")
     said = parse_answer(reply.text, lesson.words, lesson.more)
@@ -94,6 +96,7 @@ def check_rationale(lesson: Lesson, reply: Reply) -> str | Reason:
     if said != lesson.label:
         return Reason("disagrees", said, lesson.label)
     lines = [line for line in reply.text.strip().splitlines() if line.strip()]
+    # The last line is the label: see `cot_question`.
     reasons = "\n".join(lines[:-1]).strip()
     if not reasons:
         return Reason("no_reasons")
@@ -106,6 +109,7 @@ def _ahead(text: str, lesson: Lesson) -> Reason | None:
             day = date(int(found[1]), int(found[2]), int(found[3]))
         except ValueError:
             continue
+        # The day itself may be named: a text says "today" by its date.
         if day > lesson.published:
             return Reason("looks_ahead", str(day), str(lesson.published))
     if lesson.change is not None:
@@ -114,8 +118,11 @@ def _ahead(text: str, lesson: Lesson) -> Reason | None:
         }
         for found in _PERCENT.finditer(text):
             digits = found[1].lstrip("+-−")
+            # A whole per cent is easily said by chance, and what the text itself says is no
+            # foresight.
             exact = "." in digits and digits not in own
             places = len(digits.partition(".")[2])
+            # Rounded to as many places as the reasons give: 1.2 % is the return of 1.23 % too.
             if exact and float(digits) == round(abs(lesson.change) * 100, places):
                 return Reason("looks_ahead", found[0], round(lesson.change, 6))
     return None

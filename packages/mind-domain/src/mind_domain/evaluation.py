@@ -66,6 +66,7 @@ def run_score(
     """Score a checkpoint on labelled records or chats; return the scores as JSON values."""
     domain = make_classifier(plugins, how.domain, recipe)
     judge = make_judge(plugins, how.judge)
+    # Before the model is loaded, which takes longest.
     if how.calibrate == "train-prior" and how.train is None:
         raise UsageError("--calibrate train-prior needs the training records", hint="--train FILE")
     held: list[tuple[Item, KnownText]]
@@ -84,6 +85,7 @@ def run_score(
     model = load_checkpoint(how.model)
     predictions = _predict(model, items, domain, how, train, options)
     clusters = [item.cluster_of(how.cluster) for item in items]
+    # Returns over several sessions overlap from day to day, so neighbours are drawn together.
     block = max(item.horizon for item in items) if how.cluster == "day" else 1
     scores = {
         "tool": TOOL,
@@ -132,6 +134,7 @@ def _predict(
         raise UsageError("--calibrate works on --method likelihood")
     known: list[Item] = []
     if how.calibrate == "train-prior":
+        # Spread over the whole file, as it may be in the order of time.
         step = max(1, len(train) // CALIBRATION_ITEMS)
         known = [item_of(record, domain, how.language, f"{how.train}") for record in train[::step]]
     return calibrate(model, items, predictions, known)
@@ -160,6 +163,7 @@ def _others(
     """Return what is right of the baselines, and of other checkpoints, on the same rows."""
     said: dict[str, Sequence[str | None]] = {}
     if train:
+        # On the same rows as the model, so that the comparison is paired.
         said |= baseline_predictions([known_text(one) for one in train], texts, how.seed)
     for name, path in how.versus:
         other = load_checkpoint(path)
@@ -177,6 +181,7 @@ def _refuse_known_tests(how: EvaluationOptions, inputs: Sequence[str]) -> None:
         return
     tests = [Path(name) for name in inputs if Path(name).is_file()]
     for test in tests:
+        # By content: a copy under another name is the training side all the same.
         if sha256_file(test) == sha256_file(how.train):
             raise MindError(
                 f"{test} is what the model was trained on",

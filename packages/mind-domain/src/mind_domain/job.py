@@ -149,6 +149,7 @@ class AnswerTasks:
         keys: list[str] = []
         for task in read_plan(context.job_folder / PLAN).summary_tasks:
             path = inside(context.job_folder, f"{WORK}/{task.name}.ids")
+            # Ids of all tasks together: a question in one range may have the id of one in another.
             keys += read_json(path, _MAX_IDS)
         if not keys:
             raise MindError("there is nothing to answer: the inputs have no conversations")
@@ -156,11 +157,14 @@ class AnswerTasks:
         return TaskResult({}, {"ids": len(keys)})
 
     def _answer(self, context: TaskContext) -> TaskResult:
+        # Opened in the process that does the task, once for all of its tasks: see `_writer`.
         asking, writers = self.asking, self.asking.writers()
         dialogues, summary = self._read(context)
         replied, _ = ask_models(
             dialogues, writers, self.decoding, asking.limits, asking.log_file(context)
         )
+        # From here on nothing depends on what was asked now and what was in the log, so an attempt
+        # that goes on writes the bytes of one that was never interrupted.
         kept: list[Record] = []
         counts: Counter[str] = Counter({"cut": 0, "empty": 0})
         refused: Counter[str] = Counter()
@@ -208,6 +212,7 @@ def asking_tasks(
     Raises `UsageError` for a budget: tasks at work at once know nothing of each other.
     """
     for option, value in (("requests", limits.requests), ("total-tokens", limits.tokens)):
+        # A task that is done again would count its budget from 0.
         if value:
             raise UsageError(f"--max-{option} does not go with --into", hint=_BUDGETS)
     planned = tuple(_writer(place).name for _, place in places)
@@ -234,6 +239,7 @@ def run_distil_job(
     settings = {**_settings(asking), "recipe": recipe, "components": plugins.used(),
                 "rule": asdict(rule)}  # fmt: skip
     used = sorted({version.partition("==")[0] for version in plugins.used().values()})
+    # Packages of plugins, whose code is part of what a job's results depend on.
     roots = tuple(name for name in used if not name.endswith(".py"))
     work = DistilTasks(asking, domain, rule)
     return _run(asking, settings, (PlannedStage(DISTIL),), work, _added_lessons, roots, job)

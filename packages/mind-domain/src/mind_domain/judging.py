@@ -66,6 +66,7 @@ def read_replies(record: Record, position: str) -> AnsweredQuestion:
         str(key),
         tuple(messages),
         reference if isinstance(reference, str) else None,
+        # By name: seats are drawn from this order, so it must not depend on the file's.
         dict(sorted((replies or {}).items())),
     )
 
@@ -98,10 +99,13 @@ def make_trials(answered: Sequence[AnsweredQuestion], rule: JudgeRule) -> list[T
         for repeat in range(rule.repeats):
             seatings: list[tuple[str, ...]]
             if rule.pairs:
+                # Each pair both ways round, for the same reason as below.
                 seatings = [
                     seats for pair in combinations(names, 2) for seats in (pair, pair[::-1])
                 ]
             else:
+                # The seat moves a judge, so every question draws its own; with repeats it evens
+                # out.
                 seats = names.copy()
                 _chooser(rule.seed, one.key, repeat).shuffle(seats)
                 seatings = [tuple(seats)]
@@ -123,6 +127,7 @@ def make_trials(answered: Sequence[AnsweredQuestion], rule: JudgeRule) -> list[T
 
 def _chooser(seed: int, key: str, repeat: int) -> random.Random:
     digest = hashlib.sha256(f"{seed}:{key}:{repeat}".encode("utf-8", "surrogatepass")).digest()
+    # By question and repeat: another question more or less does not move the seats of the others.
     return random.Random(int.from_bytes(digest[:8], "big"))
 
 
@@ -182,6 +187,7 @@ def _verdicts(
         found: list[Groups | Reason] = [Reason("unparsed")] * len(trials)
         open_trials = dict(enumerate(trials))
         for attempt in range(rule.tries):
+            # Only those without a verdict yet; the attempt makes another request of the same words.
             asked = {n: replace(trial, attempt=attempt) for n, trial in open_trials.items()}
             if isinstance(judge, ModelJudge):
                 judge.prepare(list(asked.values()), answers, limits)
@@ -190,6 +196,7 @@ def _verdicts(
                 found[n] = judge.rank_from(trial, answers) if model else judge.rank(trial)  # type: ignore[attr-defined]
                 progress.count(len(trials) - len(open_trials), "verdicts")
             open_trials = {n: trials[n] for n in asked if isinstance(found[n], Reason)}
+            # A judge that says the same again need not be asked again.
             if not open_trials or not judge.repeatable:
                 break
     return found
@@ -207,6 +214,7 @@ def _verdict_record(trial: Trial, verdict: Groups | Reason, judge: str) -> Recor
     }
     if isinstance(verdict, Reason):
         return {**record, "failed": str(verdict), "value": verdict.value}
+    # A plugin may have forgotten a seat, or named one twice: that would pass for a verdict.
     seats = sorted(seat for group in verdict for seat in group)
     if seats != list(range(len(trial.names))):
         raise MindError(

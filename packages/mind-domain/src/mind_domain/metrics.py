@@ -38,6 +38,7 @@ def measure(tables: npt.NDArray[Any], majority: int) -> dict[str, Values]:
     total = table.sum(axis=(-2, -1))
     truth = table.sum(axis=-1)  # (..., K)
     guess = table.sum(axis=-2)  # (..., K+1)
+    # Without the column of unparsed answers, which are right for no class.
     right = np.diagonal(table[..., :n_labels], axis1=-2, axis2=-1)  # (..., K)
     correct = right.sum(axis=-1)
     both = truth + guess[..., :n_labels]
@@ -45,6 +46,7 @@ def measure(tables: npt.NDArray[Any], majority: int) -> dict[str, Values]:
     present = np.maximum((both > 0).sum(axis=-1), 1)
     recall = np.divide(right, truth, out=np.zeros_like(truth), where=truth > 0)
     covariance = correct * total - (truth * guess[..., :n_labels]).sum(axis=-1)
+    # The product of the variances of both; rounding may make it a little negative where one is 0.
     spread = (total**2 - (guess**2).sum(axis=-1)) * (total**2 - (truth**2).sum(axis=-1))
     root = np.sqrt(np.maximum(spread, 0.0))
     return {
@@ -84,6 +86,7 @@ def intervals(
     drawn: dict[str, list[Values]] = {}
     for start in range(0, draws, AT_ONCE):
         weights = draw_weights(chooser, len(names), min(AT_ONCE, draws - start), block)
+        # A drawn sample is a weighted sum of the clusters' own tables: no record is visited again.
         tables = (weights @ flat).reshape(-1, *cells.shape[1:])  # (draws, K, K+1)
         for name, value in measure(tables, majority).items():
             drawn.setdefault(name, []).append(value)
@@ -101,9 +104,11 @@ def draw_weights(
     if block <= 1:
         return chooser.multinomial(count, np.full(count, 1.0 / count), size=draws)
     block = min(block, count)
+    # Rounded up, so that a draw may hold a few more than `count`; ratios do not mind.
     starts = chooser.integers(0, count, size=(draws, -(-count // block)))
     places = (starts[:, :, None] + np.arange(block)) % count  # (draws, blocks, block)
     weights = np.zeros((draws, count), dtype=np.int64)
+    # Blocks may overlap; `+=` would count a place once.
     np.add.at(weights, (np.arange(draws)[:, None], places.reshape(draws, -1)), 1)
     return weights
 

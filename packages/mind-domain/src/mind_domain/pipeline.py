@@ -35,11 +35,13 @@ def recipe_for(
     if not isinstance(table, dict):
         raise UsageError(f"recipe {recipe.name}: {domain!r} is a value, not a table")
     for option, default in plugins.find("register_domains", domain).options().items():
+        # `...` is an option that has to be given; None has no spelling in TOML.
         if default is not ... and default is not None:
             table.setdefault(option, default)
     table.update({key: value for key, value in given.items() if value is not None})
     for assignment in sets:
         recipe.set(assignment)
+    # Last: `--set` may name a table that no domain here has.
     recipe.check_keys({domain: None})
     return recipe
 
@@ -141,6 +143,7 @@ def run_label(plugins: Plugins, name: str, recipe: Recipe, options: StreamOption
         labels = {k: n for k, n in summary.details.items() if k.startswith("label_")}
         summary.note = name_counts(labels)
 
+    # Made anew for each pass, as the second depends on what the first has found.
     passes = [Pass(lambda: RecordLabeller(name, domain), stories, "the returns")]
     if until is not None:
         passes.append(Pass(classifier))

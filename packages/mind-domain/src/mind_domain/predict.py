@@ -58,6 +58,7 @@ def score_labels(
             ids, scored = encode_answer(model, question, word)
             cut |= len(ids) > model.context + 1
             # The last token is predicted, never read: one more than the context fits.
+            # From the left, where the question begins: the answer has to stay.
             rows.append(ScoredSequence(tuple(ids[-(model.context + 1) :]), scored))
         cuts.append(cut)
     labels = len(questions[0].words) if questions else 1
@@ -73,6 +74,7 @@ def encode_answer(model: Checkpoint, question: Question, word: str) -> tuple[lis
     """
     answer = {"role": "assistant", "content": word}
     ids, mask = encode_chat(model.tokenizer, [*question.messages, answer])
+    # The length of the run of ones at the end of the mask: the last answer with its end token.
     return ids, [*mask[::-1], 0].index(0)
 
 
@@ -96,6 +98,7 @@ def generate_answers(
     always the first token, which would pass for an answer.
     """
     require_finite_weights(model)
+    # The answer needs its place behind the prompt.
     room = max(1, model.context - max_new)
     prompts = chat_prompts(model)
     for n, question in enumerate(questions, 1):

@@ -69,6 +69,7 @@ class RequestLog:
 
     def add(self, request: Request, reply: Reply) -> None:
         """Write an answer; when this returns it outlasts a kill."""
+        # Several threads answer at once; a line must not be written into another.
         with self._lock:
             self.answers[request.key] = reply
             self.asked += 1
@@ -85,6 +86,7 @@ class RequestLog:
             }
             self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
             self._file.flush()
+            # On the disk before it counts: an answer that was paid for is worth a sync.
             os.fsync(self._file.fileno())
 
 
@@ -101,6 +103,7 @@ def open_log(path: Path | None) -> Iterator[RequestLog]:
             f"cannot write {path}", cause=error.strerror, hint="--log takes a file, and no link"
         ) from None
     with opened as file:
+        # Two runs would ask the same questions, and pay twice.
         if not take_lock(file):
             raise MindError(
                 f"{path} is in use", hint="wait for the other run, or give another --log"
@@ -119,6 +122,8 @@ def _read_log(file: IO[bytes], path: Path) -> dict[str, Reply]:
     whole = 0
     for number, line in enumerate(file, 1):
         if not line.endswith(b"\n"):
+            # A torn line of this log begins as all do; anything else is a file of somebody's, which
+            # must not be cut off.
             if not line.startswith(_BEGINS[: len(line)]):
                 raise MindError(
                     f"{path}:{number}: no line of a log of requests", hint="give another --log"
@@ -132,6 +137,7 @@ def _read_log(file: IO[bytes], path: Path) -> dict[str, Reply]:
                 f"{path}:{number}: no line of a log of requests", hint="give another --log"
             ) from None
         whole += len(line)
+    # The torn line goes, or the next answer would be written on behind it.
     file.truncate(whole)
     file.seek(0, os.SEEK_END)
     return answers
@@ -153,6 +159,8 @@ class _Pace:
         with self.lock:
             now = time.monotonic()
             delay = max(0.0, self.next - now)
+            # The turn is taken under the lock, and waited for outside of it: other threads queue
+            # behind.
             self.next = max(now, self.next) + self.gap
         if delay:
             self.pause(delay)
@@ -176,6 +184,7 @@ def answer_all(
         if request.key in log.answers:
             counts["kept"] += 1
         else:
+            # One request may stand for several records: it is asked once.
             wanted.setdefault(request.key, request)
     pace = _Pace(limits.per_minute, pause)
 
@@ -196,6 +205,8 @@ def answer_all(
         running: set[Future[None]] = set()
         try:
             for request in together:
+                # No more than this are handed over, so that little is still sent after a limit or a
+                # fault.
                 while len(running) >= limits.concurrency:
                     running = _collect(running, counts, done)
                 _check_limits(log, limits, len(wanted), len(running))
@@ -203,6 +214,7 @@ def answer_all(
             while running:
                 running = _collect(running, counts, done)
         except BaseException:
+            # What is under way comes in and is logged as the pool closes; what waits is not sent.
             for future in running:
                 future.cancel()
             raise
@@ -230,6 +242,7 @@ def _collect(
 
 def _check_limits(log: RequestLog, limits: Limits, wanted: int, running: int) -> None:
     for name, used, limit in (
+        # Those under way count as well: they will be paid for.
         ("requests", log.asked + running, limits.requests),
         ("tokens", log.tokens, limits.tokens),
     ):

@@ -42,6 +42,7 @@ def item_of(record: Record, domain: Domain, language: str, position: str) -> Ite
     label, spoken = noted.get("label"), noted.get("language")
     if label not in domain.labels or spoken not in ("en", "zh"):
         raise no_label(record, position, "no label and language; `mind-domain sft` writes them")
+    # In the language of the question: the model is asked for these very words.
     words = {name: domain.answer(name, spoken) for name in domain.labels}
     other_words = getattr(domain, "other_words", None)
     more = {name: tuple(other_words(name)) for name in domain.labels} if other_words else {}
@@ -86,6 +87,7 @@ def predict(
     found = []
     for item, heard in zip(items, answers, strict=True):
         question = item.question
+        # A written answer, in which a label has to be found.
         if heard.scores is None:
             found.append(
                 Prediction(
@@ -130,6 +132,7 @@ def report(
     reasons: dict[str, int] = {}
     for verdict in verdicts:
         reasons[verdict.reason] = reasons.get(verdict.reason, 0) + 1
+    # `score` refuses an empty input, so there is a verdict.
     mean = math.fsum(verdict.score for verdict in verdicts) / len(verdicts)
     scores["judge"] = {"score": round(mean, 6), "verdicts": dict(sorted(reasons.items()))}
     scores["cut"] = sum(guess.cut for guess in predictions)
@@ -153,6 +156,7 @@ def calibrate(
         answers = predict(model, known, "likelihood", lambda _: None)
         bias = {
             label: math.log(math.fsum(one.chances[label] for one in answers if one.chances))
+            # Half an item for a class that the sample lacks: its logarithm would not be finite.
             - math.log(max(0.5, sum(one.label == label for one in known)))
             for label in known[0].question.words
         }
@@ -162,6 +166,7 @@ def calibrate(
         if not known:
             question = _without_text(item.question)
             asked = question.messages[-1]["content"]
+            # Questions that differ in their text alone are one question without it.
             if asked not in free:
                 empty = replace(item, question=question)
                 (answer,) = predict(model, [empty], "likelihood", lambda _: None)
@@ -178,6 +183,7 @@ def calibrate(
 def _without_text(question: Question) -> Question:
     """Return a question with "N/A" in place of the text, which stands behind an empty line."""
     *before, last = question.messages
+    # Domains put the text behind an empty line: see `cot_question`.
     asked = str(last["content"]).partition("\n\n")[0]
     return replace(question, messages=(*before, {**last, "content": f"{asked}\n\nN/A"}))
 
@@ -214,6 +220,7 @@ def _require_verdict(verdict: Verdict, item: Item, judge: Judge) -> Verdict:
 
 
 def _shares(scores: Mapping[str, float]) -> dict[str, float]:
+    # Taken off before `exp`, which would be 0 for all of several unlikely words.
     top = max(scores.values())
     weights = {label: math.exp(score - top) for label, score in scores.items()}
     total = math.fsum(weights.values())

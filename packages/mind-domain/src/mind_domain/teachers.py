@@ -82,6 +82,7 @@ def open_writer(place: str, pause: Callable[[float], None] = time.sleep) -> Writ
         check_address(address, f"set {KEY_VARIABLES[0]} instead")
         if not model:
             raise UsageError(f"which model of {address}?", hint=f"{address}#MODEL")
+        # A variable that is set to nothing counts as none.
         key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), "")
         return Endpoint(address.rstrip("/"), model, key, pause)
     return LocalCheckpoint(Path(place))
@@ -125,6 +126,7 @@ class Endpoint:
                 "stream_options": {"include_usage": True},
             }
         )
+        # The pause doubles with each try, also where the server asked for another one.
         wait, cause = FIRST_PAUSE, ""
         for attempt in range(TRIES):
             try:
@@ -147,6 +149,7 @@ class Endpoint:
         request = urllib.request.Request(f"{self.address}/chat/completions", body, headers)
         try:
             with answer_of(request, self.timeout, LONGEST * self.timeout) as response:
+                # Some servers answer whole, although a stream was asked for.
                 if "event-stream" in response.headers.get("Content-Type", ""):
                     reply = _streamed(read_reply_lines(response, self.address))
                 else:
@@ -162,7 +165,10 @@ class Endpoint:
                 f"{self.address} refused the request", cause=self._hidden(said), hint=hint
             ) from None
         except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
+            # The way to the server failed, or the answer broke off: neither says anything of the
+            # request.
             raise _TryAgain(f"{type(error).__name__}: {error}") from None
+        # It answered, in another shape: asking again would not change that.
         except (LookupError, TypeError, AttributeError) as error:
             raise MindError(
                 f"{self.address} answered no chat completion",
@@ -186,6 +192,7 @@ def _streamed(lines: Iterable[bytes]) -> Reply:
     pieces: list[str] = []
     finish, tokens, done = "", 0, False
     for line in lines:
+        # Server-sent events have comments and empty lines in between, which keep the line open.
         if not line.startswith(b"data:"):
             continue
         data = line[5:].strip()
@@ -193,14 +200,17 @@ def _streamed(lines: Iterable[bytes]) -> Reply:
             done = True
             break
         event = orjson.loads(data)
+        # A fault after the stream began can no longer have a status of its own.
         if "error" in event:
             raise _TryAgain(str(event["error"])[:QUOTED])
         tokens = _tokens(event, tokens)
         for choice in event.get("choices", ()):
             pieces.append(choice.get("delta", {}).get("content") or "")
+            # Null in all pieces but the last; the counts of tokens may come in one more after it.
             finish = choice.get("finish_reason") or finish
     if not done or not finish:
         raise _TryAgain("the answer was cut off on the way")
+    # Without a count each piece is about a token, so that a budget of tokens still holds.
     return Reply("".join(pieces), finish, tokens or len(pieces))
 
 
@@ -249,11 +259,13 @@ class LocalCheckpoint:
         from mind_train.chat_prompt import chat_prompts
         from mind_train.generate import generate
 
+        # One answer at a time, whoever calls.
         with self._lock:
             model = self.checkpoint
             require_finite_weights(model)
             room = max(1, model.context - decoding.max_tokens)
             prompts = chat_prompts(model)
+            # From the end: the last question is what is to be answered.
             prompt = prompts.encode(messages)[-room:]
             ids = generate(
                 model,

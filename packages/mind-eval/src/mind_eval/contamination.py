@@ -62,9 +62,12 @@ def dirty_shares(
     index = NgramIndex([("items", (piece for pieces in items for piece in pieces))], n)
     seen = np.zeros(len(index.hashes), dtype=bool)
     for text in texts:
+        # A flag for each n-gram of the items, whatever the size of the corpus.
         seen[index.places(text)] = True
     shares: list[float | None] = []
     for pieces in items:
+        # A piece that repeats itself does not count more; `places("")` is an empty array of the
+        # right type.
         own = np.unique(np.concatenate([index.places(p) for p in pieces] or [index.places("")]))
         shares.append(float(seen[own].mean()) if len(own) else None)
     return shares

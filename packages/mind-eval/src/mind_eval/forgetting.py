@@ -57,6 +57,7 @@ def _heldout(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[s
                 (language, source, inner, other["sources"].get(source))
                 for source, inner in values["sources"].items()
             ]
+    # With one language "all" would be the same row twice, and be counted twice by Holm.
     if len(one.get("languages", {})) < 2:
         places = places[1:]
     for language, source, a, b in places:
@@ -91,6 +92,7 @@ def t_level(count: int) -> float:
     """Return the 97.5 % quantile of Student's t for `count` blocks, to 1 % from 8 on."""
     degrees = max(1, count - 1)
     z = Z_LEVEL
+    # The expansion of the quantile in one over the degrees of freedom; scipy is not needed for it.
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 
 

@@ -66,6 +66,7 @@ def metrics_of(scores: Mapping[str, Any]) -> dict[str, float]:
         for metric, value in values.items():
             name, comma, _ = metric.partition(",")
             if comma and is_finite(value):
+                # The first filter of a task counts where it has several.
                 flat.setdefault(f"{task}.{name}", value)
     for task, headline in scores.get("headlines", {}).items():
         if is_finite(headline.get("value")):
@@ -85,6 +86,7 @@ def check_gates(gates: Sequence[Gate], scores: Mapping[str, Any]) -> None:
     flat, failed = metrics_of(scores), scores.get("failed", {})
     for gate in gates:
         head = gate.name.partition(".")[0]
+        # An average has no value if any of its benchmarks was set aside.
         if gate.name not in flat and (head in failed or (head == "average" and failed)):
             raise MindError(
                 f"--require {gate}: {gate.name} has no value",

@@ -121,6 +121,8 @@ class MindLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no types
             for read, predicted in get_rolling_token_windows(
                 tokens, self.prefix_token_id, self.max_length, 1
             ):
+                # Of what lm-eval wants predicted only the last token is not among those that are
+                # read.
                 sequences.append(ScoredSequence((*read, predicted[-1]), len(predicted)))
                 owners.append(number)
         totals = [0.0] * len(requests)

@@ -105,6 +105,7 @@ def rescore(
         recipe.values[METRICS] = metrics
     if spm is not None:
         recipe.values[SPM] = spm
+    # Both raise for a name that is not known, before any data is read.
     spm_of(recipe)
     comparison(math_of(recipe))
     root = data_root or (Path(run["data_root"]) if run["data_root"] else None)
@@ -183,6 +184,7 @@ def _settle(
 ) -> None:
     built = {one.id: one for one in opened.builder.build(None, limit, opened.data.bad.append)}
     set_aside(opened, [Lost(o["id"], o["lost"], o["kind"]) for o in noted if "lost" in o], outcome)
+    # Prompts were built here without a model's context: how many examples fitted, the log knows.
     opened.builder.notes.kept = Counter(one["shots"] for one in noted)
     noted = [one for one in noted if "lost" not in one]
     items, given = [], []

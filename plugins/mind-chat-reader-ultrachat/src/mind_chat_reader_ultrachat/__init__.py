@@ -13,6 +13,7 @@ class Ultrachat:
     """Read a list `data` of texts that are question and answer in turn."""
 
     def __init__(self) -> None:
+        # The fields that become the conversation: they do not stay on the record beside it.
         self.fields: Sequence[str] = ("data",)
 
     def matches(self, record: Mapping[str, Any]) -> bool:

@@ -20,6 +20,8 @@ RUBRICS = {
     ),
 }
 
+# What is left of an instruction template in an answer, such as "### Response:". Possessive (`++`),
+# so that long rows of # or blanks cannot be tried in every way.
 _RESIDUE = re.compile(r"(?<!#)#{2,}+\s*+(?:Response|Instruction|Input)\s*+:", re.IGNORECASE)
 
 
@@ -39,6 +41,7 @@ class Medical:
         if isinstance(found, Reason):
             return found
         for message in found["messages"]:
+            # Patients may write briefly, and quote what they like.
             if message["role"] != "assistant":
                 continue
             if _RESIDUE.search(message["content"]):

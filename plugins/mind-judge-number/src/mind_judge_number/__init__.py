@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from mind_core import Offers
 from mind_domain import Judge, Verdict, hookimpl
 
+# Bounded everywhere, so that a text of digits alone takes linear time; a minus is the sign of
+# typography (U+2212) as well, commas and per cent are full-width ones too.
 NUMBER = re.compile(r"[-+−]?\d[\d,，]{0,30}(?:\.\d{1,30})?(?:\s{0,2}[%％])?")
 
 
@@ -35,6 +37,7 @@ class Number:
             return Verdict(0.0, "no_reference")
         if given is None:
             return Verdict(0.0, "no_number")
+        # Absolute as well: next to a reference of 0 nothing is relatively near.
         near = math.isclose(given, wanted, rel_tol=self.tolerance, abs_tol=self.tolerance)
         return Verdict(1.0, "right") if near else Verdict(0.0, "wrong")
 

@@ -22,7 +22,9 @@ class Compression:
 
     def _score(self, record: Record) -> float | None:
         said = [m["content"] for m in record["messages"] if m["role"] == "assistant"]
+        # Half a surrogate pair from JSON becomes a question mark rather than an error.
         data = "\n".join(said).encode("utf-8", "replace")
+        # Short texts do not compress: what zlib adds by itself would be most of the result.
         return len(zlib.compress(data, 6)) / len(data) if len(data) >= self.min_bytes else None
 
 

@@ -29,6 +29,7 @@ AT = "at"
 def unpacked(folder: Path) -> Place:
     """Return a folder, or the inside of the one zip file in it, read as it lies."""
     zips = sorted(folder.glob("*.zip"))
+    # With a folder beside it the zip file has been unpacked: that is read then.
     if len(zips) == 1 and not any(path.is_dir() for path in folder.iterdir()):
         try:
             return zipfile.Path(zips[0])
@@ -86,12 +87,14 @@ def read_text(path: Place, keep_ends: bool = False) -> str:
     if not data:
         raise MindError(f"{path} is empty", hint=FETCH)
     try:
+        # Some published files begin with a byte order mark.
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise MindError(
             f"{path}:{line}: not UTF-8", hint="convert the file, for example with iconv -f GB18030"
         ) from None
+    # Line ends must not make other prompts of the same text.
     return text if keep_ends else text.replace("\r\n", "\n")
 
 
@@ -145,6 +148,7 @@ def missing(row: Row, *fields: str) -> str | None:
 def not_text(row: Row, *fields: str) -> str | None:
     """Name the first field that is missing or no text, as a reason; None if all are texts."""
     for name in fields:
+        # A number or a list would be printed into the prompt as Python spells it.
         if not isinstance(row.get(name), str):
             there = row.get(name) is not None
             return f"field {name!r} is " + ("no text" if there else "missing or empty")
@@ -163,12 +167,14 @@ def index_of(label: object, known: str = "ABCD") -> int | None:
     """
     if not isinstance(label, str):
         return None
+    # NFKC turns full-width letters and brackets into plain ones.
     spelt = unicodedata.normalize("NFKC", label).strip().strip("().、:").upper()
     return known.index(spelt) if len(spelt) == 1 and spelt in known else None
 
 
 def choice_row(at: str, label: object, known: str, choices: Sequence[str], **fields: Any) -> Row:
     """Make a row of a question with choices, or the row of what is wrong with it."""
+    # More letters are known than a question has choices.
     empty = [letter for letter, choice in zip(known, choices, strict=False) if not choice]
     if empty:
         return bad(at, f"choice {empty[0]} is missing or empty")
@@ -180,12 +186,14 @@ def choice_row(at: str, label: object, known: str, choices: Sequence[str], **fie
 
 
 def _csv(text: str, path: Place, header: Sequence[str]) -> list[Row]:
+    # Strict, so that an open quote is an error and does not swallow the rest of the file.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[Row] = []
     names = list(header)
     before = 0
     try:
         for cells in reader:
+            # A row with line breaks in its cells ends lines below where it begins.
             at, before = f"{path}:{before + 1}", reader.line_num
             if not cells:
                 continue

@@ -74,6 +74,7 @@ def plain_number(text: str) -> str:
     text = text.replace(",", "").replace("$", "").strip().rstrip(".")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
+    # What is left of "0.0" after its zeros and point went.
     return text if text not in ("", "-") else "0"
 
 
@@ -84,6 +85,7 @@ def last_boxed(text: str) -> str | None:
         return None
     opened = text.find("{", start)
     if opened < 0:
+        # `\boxed 5` without braces.
         return text[start:].removeprefix("\\boxed").strip().split("$")[0] or None
     depth = 0
     for place in range(opened, len(text)):
@@ -112,9 +114,11 @@ def number_of(numeral: str) -> int:
         if mark in DIGITS:
             digit = DIGITS[mark]
         elif mark in UNITS:
+            # 十五 is 15: a unit without a digit before it stands for one of it.
             section += (digit or 1) * UNITS[mark]
             digit = 0
         elif mark == "亿":
+            # 亿 multiplies all that stands before it: 一万亿 is 10¹².
             large = (large + total + section + digit) * MYRIADS[mark]
             total = section = digit = 0
         else:

@@ -69,6 +69,7 @@ def _dictionary() -> Any:
             hint="pip install 'mind-eval[law]'",
         ) from error
     made = jieba.Tokenizer()
+    # What `initialize` does, less the cache.
     made.FREQ, made.total = made.gen_pfdict(made.get_dict_file())
     made.initialized = True
     return made
@@ -77,6 +78,7 @@ def _dictionary() -> Any:
 def words(text: str) -> list[str]:
     """Cut a Chinese text into words by jieba, as the published scores were made."""
     cut = " ".join(_dictionary().cut(text))
+    # As the authors' program: an empty text is the words "no content".
     cut = cut if cut.strip() else "无内容"
     for pattern, ended in _ENDS:
         cut = pattern.sub(ended, cut)
@@ -131,6 +133,7 @@ def entities(text: str, wanted: str) -> Scored:
     """Return the F1 of extracted entities, each as far as its characters agree."""
     golds = dict(part.split(":")[:2] for part in wanted.split(";") if ":" in part)
     found = {kind: said for kind in ENTITIES if (said := _said_of(kind, text)) is not None}
+    # Nothing is to be found: right if nothing was.
     if not golds:
         return float(not found), False
     shared = sum(characters_f1(golds[kind], said) for kind, said in found.items() if kind in golds)
@@ -145,9 +148,11 @@ def _said_of(kind: str, text: str) -> str | None:
     last = None
     for place in re.finditer(kind, text):
         end = place.end()
+        # The bound is the authors' as well: a kind at the very end is not read.
         if end < len(text) - 2 and text[end] in ":：":
             found = _WORD.match(text, end + 1)
             said = found[1].strip() if found else ""
+            # "None" or "not mentioned" does not undo what was said before.
             last = last if said in UNMENTIONED else said
     return last
 
@@ -169,6 +174,7 @@ def articles(text: str, wanted: str) -> Scored:
     golds = {int(number) for number in re.findall(r"\d+", wanted)}
     found = set()
     for part in text.split("、"):
+        # The paragraph of an article has a number too, which is not the article's.
         part = _between(part.replace("万元", "元"), "第", "款", keep=False)
         part = _between(part, "第", "条", keep=True)
         if number := re.search(r"\d+", with_digits(part)):
@@ -195,7 +201,9 @@ def term(text: str, wanted: str) -> Scored:
     years = re.findall(r"(?<!\d)(\d++)年", said)
     if not months and not years:
         return 0.0, True
+    # As the authors' program: months go before years, and are not added to them.
     named = int(months[0]) if months else 12 * int(years[0])
+    # One more, so that a term of 0 months has a logarithm.
     distance = abs(math.log(gold + 1) - math.log(named + 1))
     return (LONGEST_TERM - distance) / LONGEST_TERM, False
 

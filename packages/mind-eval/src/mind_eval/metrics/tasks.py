@@ -42,6 +42,7 @@ def measure_task(
     for record in records:
         groups.setdefault(str(record.get("subject") or ALL), []).append(record)
     subjects = {name: _group(spec, group, corpora) for name, group in groups.items()}
+    # The headline that a benchmark names may not be a metric of this form of it.
     chosen = metric if metric in spec.metrics else spec.metrics[0]
     measured = TaskMetrics(results, subjects if set(groups) != {ALL} else {})
     for name in spec.metrics:
@@ -49,6 +50,7 @@ def measure_task(
         if name not in TRANSLATION:  # which have no value of a single item
             items = mean_and_error(values_of(name, records))
         means = _mean_of_subjects(name, subjects)
+        # BLEU and chrF are of a corpus, which is a subject here.
         by_subject = average == "subjects" or name in TRANSLATION
         value, error = means if by_subject else items
         if value is not None:
@@ -133,12 +135,14 @@ def _mean_of_subjects(name: str, subjects: Mapping[str, Mapping[str, Any]]) -> F
         return None, None
     value = math.fsum(value for value, _, _ in found) / len(found)
     known = [(error * error, items) for _, error, items in found if error is not None]
+    # Some subjects have one item, which has no variance of its own.
     if len(known) < len(found):
         if name in TRANSLATION:
             return value, None
         if not known:
             return value, mean_and_error([value for value, _, _ in found])[1]
         within = math.fsum(square * items * (items - 1) for square, items in known)
+        # Squared errors times items are variances of an item, weighted by degrees of freedom.
         pooled = within / sum(items - 1 for _, items in known)
         known += [(pooled, 1)] * (len(found) - len(known))
     return value, math.sqrt(math.fsum(square for square, _ in known)) / len(found)

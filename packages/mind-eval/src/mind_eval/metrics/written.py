@@ -30,6 +30,7 @@ def tokens(text: str) -> list[str]:
 def same_text(wanted: str, found: str) -> float:
     """Compare two texts by their tokens in order; English articles do not count."""
     a, b = ([t for t in tokens(text) if t not in _ARTICLES] for text in (wanted, found))
+    # Of signs alone no token is left: then the texts themselves have to agree.
     return float(a == b and (bool(a) or wanted.strip() == found.strip()))
 
 
@@ -69,6 +70,8 @@ def longest_common(a: Sequence[str], b: Sequence[str]) -> int:
     full = (1 << len(a)) - 1
     row = full
     for token in b:
+        # One step for all positions of `a`: the carry of the addition moves a bit to the next
+        # match.
         matched = row & masks.get(token, 0)
         row = (row + matched | row - matched) & full
     return len(a) - row.bit_count()
@@ -92,6 +95,7 @@ def choice_named(text: str, count: int, choices: Sequence[str] = ()) -> int | No
     named = set(
         re.findall(rf"(?<![A-Za-z])(?![AI] (?!or |and )[a-z])([{letters}])(?![A-Za-z'’])", text)
     )
+    # Several letters without a word on which is right: no answer was named.
     if len(named) == 1:
         return letters.index(named.pop())
     if not named:
@@ -108,6 +112,7 @@ def choice_place(gold: str, choices: Sequence[str]) -> int | None:
         return LETTERS.index(gold.upper())
     if gold in choices:
         return list(choices).index(gold)
+    # Last, as a number may be the text of a choice.
     return int(gold) if gold.isdigit() and int(gold) < len(choices) else None
 
 

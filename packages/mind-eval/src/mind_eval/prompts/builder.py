@@ -89,6 +89,7 @@ class Builder:
         Raises `MindError` that names an item which does not fit the task's templates; `aside` takes
         such items instead, as (where, why).
         """
+        # One after another: prompts of a whole benchmark would be many times its data.
         for number in chosen(len(self.rows), limit, self.spread):
             doc = self.rows[number]
             name = str(doc.get("id", number))
@@ -115,9 +116,13 @@ class Builder:
         endings, continuations = self._ends(text, gold, choices)
         head = render(spec.description, doc) if spec.description else ""
         chosen = self.shots.choose(doc, self.notes.asked) if self.notes.asked else []
+        # From the last example down; none at all is tried too, and is kept even if it does not fit.
         for kept in range(len(chosen), -1, -1):
+            # The text says how many examples stand before it, so it changes with each that goes.
             if self.numbered:
                 endings, continuations = self._ends(self._text(doc, kept), gold, choices)
+            # The longest in characters is taken for the longest in tokens: one encoding for all
+            # choices.
             longest = self._prompt(head, chosen[:kept], max(endings, key=len))
             if fits is None or fits(longest + max(continuations, key=len, default=""), spec.room):
                 break
@@ -173,6 +178,8 @@ class Builder:
         )
 
     def _block(self, chosen: Sequence[Row]) -> str:
+        # By identity: rows of the pool live as long as the builder, and hashing texts would take
+        # longer.
         key = tuple(map(id, chosen))
         if key not in self._blocks:
             if len(self._blocks) > 4096:  # shots drawn for each item make no block twice
@@ -188,6 +195,7 @@ class Builder:
         if id(doc) not in self._rendered:
             text, target = self.spec.text(doc), self.spec.shot_target(doc)
             choices = self._choices(doc)
+            # The choices stand in the prompt: the text is the place of the right one.
             if isinstance(text, int):
                 text = choices[text]
             elif isinstance(target, int) and choices:

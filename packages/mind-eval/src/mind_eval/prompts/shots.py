@@ -44,6 +44,7 @@ class Shots:
             if len(chosen) >= wanted:
                 break
             shot, mark = group[index]
+            # By content: the same question may stand in two splits under two ids.
             if mark != own:
                 chosen.append(shot)
         return chosen
@@ -73,6 +74,8 @@ def permuted(key: str, size: int) -> Iterator[int]:
     moved: dict[int, int] = {}
     for place in range(size):
         draw = hashlib.sha256(f"{key}|{place}".encode()).digest()
+        # 256 bits over any size: the rest of the division favours nobody measurably.
         other = place + int.from_bytes(draw, "big") % (size - place)
         yield moved.get(other, other)
+        # Only what moved is held: of a large pool a few are drawn, and no list of it is made.
         moved[other] = moved.get(place, place)

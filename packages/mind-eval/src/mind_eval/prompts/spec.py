@@ -115,6 +115,7 @@ def with_limit(spec: Spec, limit: int | None = None) -> Spec:
 
 def in_paragraphs(spec: Spec) -> Spec:
     """Return a task whose texts no blank line ends, as models in a conversation write them."""
+    # A stop string of an empty line ends base models, which would go on with another question.
     kept = [stop for stop in spec.stops if stop.strip() or "\n\n" not in stop]
     if spec.kind != GENERATE_UNTIL or len(kept) == len(spec.stops):
         return spec
@@ -150,6 +151,7 @@ def read_config(path: Path, depth: int = 0) -> dict[str, Any]:
     if "include" in config:
         if depth == DEEPEST:
             raise MindError(f"{path}: task files include each other")
+        # What a file says itself comes before what it includes.
         config = {**read_config(_beside(path, config.pop("include")), depth + 1), **config}
     return config
 

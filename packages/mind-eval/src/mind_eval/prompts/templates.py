@@ -43,11 +43,13 @@ class FieldTemplate:
 
     def __call__(self, doc: Mapping[str, Any]) -> Any:
         """Return what lm-eval would: text, an index into the choices, or a list."""
+        # A column by its name is no template, even if its value has braces in it.
         if self.text in doc:
             return doc[self.text]
         made = render(self.text, doc)
         if self.kind == CHOICES:
             return ast.literal_eval(made)
+        # A rendered number is a place among the choices, as lm-eval reads it.
         if self.has_choices and made.isdigit():
             return int(made)
         if self.kind == TARGET and len(made) >= 2 and made[0] == "[" and made[-1] == "]":
@@ -57,6 +59,7 @@ class FieldTemplate:
                 return made
         return made
 
+    # lm-eval copies a task's config in depth; nothing here changes, so one object will do.
     def __deepcopy__(self, memo: dict[int, Any]) -> FieldTemplate:
         return self
 

@@ -66,6 +66,7 @@ def class_of(change: float, edges: Sequence[float], classes: int) -> str | None:
     labels = LABELS[classes]
     if classes == 2 and len(edges) == 2:
         return "rise" if change > edges[1] else "fall" if change < edges[0] else None
+    # The number of edges below a return; labels run from the highest class down.
     below = bisect_left(edges, change)
     if classes != 2 and change < 0.0 and below < len(edges) and change == edges[below]:
         below += 1  # -threshold is as flat as +threshold

@@ -99,12 +99,14 @@ class Finance:
             _parse_day(self.fit_until)
         else:
             edges_of(self.classes, self.threshold, self.edges)
+        # Computed once here, so that what is wrong with them is said before any record is read.
         _ = self.rule, self.closed
 
     @cached_property
     def market(self) -> ZoneInfo:
         """The clock of timestamps without an offset: the exchange's, unless another is given."""
         if self.timezone or not self.prices:
+            # Without prices there is no calendar to ask; reading raw rows needs only the clock.
             return load_zone(self.timezone or sources.ZONES.get(self.exchange, "UTC"))
         return self.table.sessions.zone
 
@@ -155,6 +157,7 @@ class Finance:
         """Return the same domain with the edges that returns of training dates give."""
         edges = fit_edges(changes, quantiles_of(self.classes, self.quantiles))
         fitted = replace(self, quantiles="", edges=",".join(repr(edge) for edge in edges))
+        # `replace` makes a new object without them, and prices would be read again.
         for name in ("table", "tickers"):
             if name in self.__dict__:
                 fitted.__dict__[name] = self.__dict__[name]
@@ -203,6 +206,7 @@ class Finance:
         if isinstance(moved, Reason):
             return moved
         # Before its edges are fitted a return has no class yet; see `classify`.
+        # An empty name goes on to the second pass.
         name = "" if self.quantiles else self.classify(moved.change)
         if isinstance(name, Reason):
             return name

@@ -79,6 +79,7 @@ def field_of(record: Record, given: str, names: tuple[str, ...]) -> Any:
         value: Any = record
         for key in given.split("."):
             value = value.get(key) if isinstance(value, dict) else None
+        # A field of `metadata` may have a dot in its own name.
         if value is None and len(places) > 1:
             value = places[1].get(given)
         return value
@@ -109,6 +110,7 @@ def read_row(
         return Reason("no_text")
     raw_time = field_of(row, fields["time"], TIMES)
     ticker = field_of(row, fields["ticker"], TICKERS)
+    # The sentence may stand in a summary beside the text.
     head = row.get("summary") if isinstance(row.get("summary"), str) else text
     kind = ""
     if raw_time is None and (found := _ALPHAFIN.match(str(head))):
@@ -129,6 +131,7 @@ def read_row(
     }
     metadata = row.get("metadata")
     kept = {**(metadata if isinstance(metadata, dict) else {}), **rest}
+    # The text moved to `text`; under its old name it would lie there twice.
     kept = {key: value for key, value in kept.items() if value is not text}
     kept |= {"ticker": ticker, "time": raw_time, "time_rule": stamp.rule or "as_written"}
     if kind:
@@ -141,6 +144,7 @@ def read_row(
         "metadata": {key: value for key, value in kept.items() if value is not None},
     }
     try:
+        # Now, with the position at hand: fields of any type may come from a foreign row.
         encode(record)
     except TypeError as error:
         raise BadRecord("wrong_type", position, b"", cause=str(error)) from None

@@ -31,6 +31,7 @@ def same(one: str, two: str) -> bool:
     if max(len(one), len(two)) > LONGEST:
         return one.strip() == two.strip()
     (a, unit_a), (b, unit_b) = spell(one), spell(two)
+    # A unit on one side alone says nothing: many references leave it out.
     if unit_a and unit_b and unit_a != unit_b:
         return False
     return _same(a, b)
@@ -39,8 +40,11 @@ def same(one: str, two: str) -> bool:
 def _same(a: str, b: str, depth: int = 0) -> bool:
     if squeezed(a) == squeezed(b):
         return bool(squeezed(a))
+    # A bound for answers that nest without end.
     if depth > 8 or not a.strip() or not b.strip():
         return False
+    # Each rule answers, or gives None where it does not know this kind. The order goes from what
+    # those after it would misread: a union has brackets, an interval a comma.
     for rule in (_matrices, _based, _grouped, _signs, _unions, _relations, _bracketed, _lists):
         found = rule(a, b, depth)
         if found is not None:
@@ -55,6 +59,7 @@ def _matrices(a: str, b: str, depth: int) -> bool | None:
     if None in found:
         return False
     rows = [[_top(r, "&") for r in re.split(r"\\\\", one[1]) if r.strip()] for one in found if one]
+    # As many rows, and as many cells in each.
     if [list(map(len, r)) for r in rows[:1]] != [list(map(len, r)) for r in rows[1:]]:
         return False
     cells = [[cell for row in one for cell in row] for one in rows]
@@ -75,6 +80,7 @@ def _grouped(a: str, b: str, depth: int) -> bool | None:
     plain = [x.replace(",", "") if _GROUPED.fullmatch(x.strip().lstrip("-")) else x for x in (a, b)]
     if plain == [a, b]:
         return None
+    # 58,500 may be the numbers 58 and 500.
     return True if _same(plain[0], plain[1], depth + 1) else _lists(a, b, depth)
 
 
@@ -84,6 +90,7 @@ def _signs(a: str, b: str, depth: int) -> bool | None:
         return None
     lists = []
     for text in (a, b):
+        # Two signs may go together or each its own way: four values or two.
         if text.count("\\pm") > 1 or "\\mp" in text:
             return False
         both = [text.replace("\\pm", sign) for sign in ("+", "-")] if "\\pm" in text else [text]
@@ -103,6 +110,7 @@ def _relations(a: str, b: str, depth: int) -> bool | None:
     counts = [len(parts) for parts, _ in sides]
     if counts == [1, 1]:
         return None
+    # One side is a relation, the other none.
     if 1 in counts:  # x = 5 beside 5, x in [1, 2] beside [1, 2]
         parts, signs = max(sides, key=lambda side: len(side[0]))
         alone = min(sides, key=lambda side: len(side[0]))[0][0]
@@ -118,6 +126,7 @@ def _relations(a: str, b: str, depth: int) -> bool | None:
 def _same_chains(
     one: tuple[list[str], list[str]], two: tuple[list[str], list[str]], depth: int
 ) -> bool:
+    # As written, and read from the right: 1 < x is x > 1.
     for parts, signs in (two, (two[0][::-1], [_FLIPPED.get(s, s) for s in two[1][::-1]])):
         if one[1] == signs and all(
             _same(x, y, depth + 1) for x, y in zip(one[0], parts, strict=True)
@@ -130,10 +139,12 @@ def _same_equations(one: Sequence[str], two: Sequence[str]) -> bool:
     """Tell whether two equations differ by a constant factor: 2x = 4y and x = 2y."""
     if any("," in side for side in (*one, *two)):
         return False
+    # Both sides' differences at some points: equal ratios everywhere mean one equation.
     ratios = []
     try:
         for point in range(POINTS + 1):
             a, b = (_difference(sides, point) for sides in (one, two))
+            # A difference of 0 has no ratio.
             if a.im or b.im or not a.re or not b.re:
                 return False
             ratios.append(Number(a.re / b.re, near=a.near or b.near))
@@ -155,6 +166,7 @@ def _bracketed(a: str, b: str, depth: int) -> bool | None:
     one, two = sides
     if one is None or two is None:
         return False
+    # One part in brackets, such as (3): brackets of arithmetic, not of a tuple.
     if len(one[1]) == len(two[1]) == 1 and one[0] != "\\{\\}":
         return None
     if one[0] != two[0] or len(one[1]) != len(two[1]):
@@ -173,6 +185,7 @@ def _lists(a: str, b: str, depth: int) -> bool | None:
 
 def _matched(one: Sequence[str], two: Sequence[str], depth: int) -> bool:
     """Tell whether each part of one has a part of its own in the other."""
+    # Each part is compared with each, so long lists would take their square.
     if len(one) != len(two) or len(one) > 24:
         return False
     left = list(two)
@@ -180,6 +193,7 @@ def _matched(one: Sequence[str], two: Sequence[str], depth: int) -> bool:
         found = next((place for place, x in enumerate(left) if _same(part, x, depth + 1)), None)
         if found is None:
             return False
+        # Taken: 1, 1 and 1, 2 are different lists.
         left.pop(found)
     return True
 
@@ -190,9 +204,11 @@ def _values(a: str, b: str) -> bool:
         return spelt[0] == spelt[1]
     if re.fullmatch(r"[A-Za-z]{2}[A-Za-z\s.]*", a) or re.fullmatch(r"[A-Za-z]{2}[A-Za-z\s.]*", b):
         return False  # words, or products of variables that are spelt alike already
+    # Names with capital letters on one side alone: these are not the same names.
     if bool(re.search(r"[A-Z]", a)) != bool(re.search(r"[A-Z]", b)):
         return False
     try:
+        # Two expressions that differ agree at all of these points only by an unlikely chance.
         return all(evaluate(a, p).is_close(evaluate(b, p)) for p in range(POINTS))
     except NotEvaluable:
         return False
@@ -220,6 +236,7 @@ def _brackets(text: str) -> tuple[str, list[str]] | None:
     if len(text) < 2 or text[0] not in "([" or text[-1] not in ")]":
         return None
     inner = text[1:-1]
+    # (1) + (2) begins and ends with brackets that are not one pair.
     if any(_depth(inner, place) < 0 for place in range(len(inner) + 1)):
         return None
     return text[0] + text[-1], _top(inner, ",")

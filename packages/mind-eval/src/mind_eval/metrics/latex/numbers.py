@@ -25,6 +25,7 @@ class Number:
     def is_close(self, other: Number) -> bool:
         """Tell whether two numbers agree to what they are exact to."""
         bound = Fraction(1, 10**9) if self.near or other.near else Fraction(1, 10**40)
+        # Relative to the larger one; the last is for two numbers that are both next to 0.
         size = max(abs(self.re) + abs(self.im), abs(other.re) + abs(other.im), Fraction(1, 10**20))
         return max(abs(self.re - other.re), abs(self.im - other.im)) <= bound * size
 
@@ -50,6 +51,7 @@ def power_of(base: Number, exponent: Number) -> Number:
     if exponent.im:
         raise NotEvaluable("a complex exponent")
     top, bottom = exponent.re.numerator, exponent.re.denominator
+    # Too large for exact roots and powers: then by floats.
     if bottom > 64 or abs(top) > 4096:
         if base.im or base.re <= 0:
             raise NotEvaluable("an exponent")
@@ -57,10 +59,12 @@ def power_of(base: Number, exponent: Number) -> Number:
     if top < 0:
         base, top = inverse(base), -top
     bits = max(base.re.numerator.bit_length(), base.re.denominator.bit_length(), 1)
+    # Looked at before: the power itself would take the time and the memory.
     if bits * top > 64 * MAX_BITS:
         raise NotEvaluable("too large")
     value = Number(Fraction(1))
     square = base
+    # Squares for each bit of the exponent.
     while top:
         if top & 1:
             value = times(value, square)
@@ -98,6 +102,7 @@ def _positive_root(value: Fraction, n: int) -> Fraction:
 def _whole_root(value: int, n: int) -> int:
     if n == 2:
         return math.isqrt(value)
+    # Not below the root, so Newton's steps fall until they reach it.
     guess = 1 << -(-value.bit_length() // n)
     while True:
         better = ((n - 1) * guess + value // guess ** (n - 1)) // n
@@ -110,6 +115,7 @@ def _short(value: Fraction) -> Fraction:
     """Return a fraction of bounded size, the same to more digits than are compared."""
     if value.denominator.bit_length() + value.numerator.bit_length() <= MAX_BITS:
         return value
+    # 600 bits are 180 digits, of which 40 are compared.
     shift = value.denominator.bit_length() - 600
     if shift <= 0:
         return value

@@ -114,6 +114,7 @@ class _Parser:
             elif token in ("/", "\\div"):
                 self.take()
                 value = times(value, inverse(self.signed()))
+            # Two things side by side are a product: 2x, 3\sqrt{2}.
             elif token and token not in ("+", "-", ")", "]", "}", "|", ",", "=", "^", "_", "!"):
                 value = times(value, self.power())
             else:
@@ -122,6 +123,7 @@ class _Parser:
     def signed(self) -> Number:
         if self.peek() in ("+", "-"):
             sign = -1 if self.take() == "-" else 1
+            # After a sign comes the whole power: -2^2 is -4.
             value = self.signed()
             return Number(sign * value.re, sign * value.im, value.near)
         return self.power()
@@ -130,6 +132,7 @@ class _Parser:
         value = self.atom()
         while self.peek() == "!":
             self.take()
+            # Bounded, as 10^6! would take the memory.
             if value.im or value.re.denominator != 1 or not 0 <= value.re <= 200:
                 raise NotEvaluable("factorial")
             value = Number(Fraction(math.factorial(int(value.re))))
@@ -180,6 +183,7 @@ class _Parser:
         if following.startswith("\\overline") and "." in token:
             digits = self.take()[len("\\overline{") : -1]
             start = token.partition(".")[2]
+            # 0.1\overline{6} is 1/10 + 6/90.
             repeated = Fraction(int(digits), 10 ** len(start) * (10 ** len(digits) - 1))
             return Number(Fraction(token if start else token + "0") + repeated)
         value = Fraction(token + "0" if token.endswith(".") else token)
@@ -195,6 +199,7 @@ class _Parser:
             self.tokens[self.place + 1 : self.place + 2] = following[:6]
         plain = "".join(following[:6])
         found = re.match(r"\{(\d+)\}\{(\d+)\}", plain)
+        # 2\frac{3}{2} is rather a product; below one, a whole with a fraction is a mixed number.
         if found and 0 < int(found[1]) < int(found[2]):
             self.place += 7
             return Number(whole + Fraction(int(found[1]), int(found[2])))
@@ -249,6 +254,8 @@ class _Parser:
             self.take()
             exponent = self.argument()
         value = self.power()
+        # \sin 2x takes the 2x: an argument without brackets goes on over numbers, letters and
+        # commands.
         while self.peek() and self.peek()[0] in "0123456789\\abcdfghjklmnopqrstuvwxyz":
             if self.peek() in ("\\cdot", "\\times", "\\div"):
                 break
@@ -257,6 +264,7 @@ class _Parser:
             raise NotEvaluable("a function of a complex number")
         x = float(value.re)
         y = math.log(x, base) if name == "log" else _FUNCTIONS[name](x)
+        # The C library gives 15 digits: compared by a wider bound from here on.
         found = Number(Fraction(y), near=True)
         return found if exponent is None else power_of(found, exponent)
 
@@ -265,4 +273,6 @@ class _Parser:
 def _variable(name: str, point: int) -> Fraction:
     """Return the rational number that a variable stands for at a point."""
     draw = hashlib.sha256(f"{name}|{point}".encode()).digest()
+    # Above 1, so that roots and logarithms of variables exist; by hash, so that it is the same in
+    # every process.
     return Fraction(11 + draw[0] % 89, (2, 3, 5, 7)[draw[1] % 4])
