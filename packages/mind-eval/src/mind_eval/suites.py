@@ -64,6 +64,7 @@ def suite_recipe(
             step["shots"] = shots
         if form is not None and step.get(KIND) != "own":  # it has its form already
             step["form"] = form
+        # A flag is for all: a limit of a single step must not come before it.
         if max_new_tokens is not None:
             step.pop(NEW_TOKENS, None)
     if max_new_tokens is not None:
@@ -147,6 +148,8 @@ def make_benchmarks(recipe: Recipe, plugins: Plugins) -> dict[str, Benchmark]:
     for _, name, options in steps:
         options = {key: value for key, value in options.items() if key != NEW_TOKENS}
         forms = getattr(plugins.find(HOOK, name).factory(), "forms", ())
+        # Of several benchmarks those with one form keep it; a single one has to have what was
+        # asked.
         if options.get("form") not in (None, *forms) and len(forms) == 1 and len(steps) > 1:
             refused = options.pop("form")
         made[name] = plugins.make(HOOK, name, options)

@@ -35,6 +35,7 @@ def parse_pair(text: str, option: str) -> tuple[float, float]:
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
+        # Refused below, with the same message as two numbers in the wrong order.
         low, high = 1.0, 0.0
     if not (low <= high and math.isfinite(low) and math.isfinite(high)):
         raise UsageError(

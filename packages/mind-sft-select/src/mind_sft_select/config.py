@@ -96,6 +96,7 @@ def effective_recipe(name: str | None, flags: dict[str, Any], assignments: Seque
     """
     recipe = load_recipe(name or "mindllm", "mind_sft_select")
     for assignment in assignments:
+        # `entropy.long=cut` is of a scorer's step, `max=100` of the recipe itself.
         recipe.set(assignment, [KIND] if "." in assignment.partition("=")[0] else [])
     recipe.check_keys(KEYS)
     if flags.get("band") is not None and flags.get("quantile") is not None:
@@ -106,6 +107,7 @@ def effective_recipe(name: str | None, flags: dict[str, Any], assignments: Seque
             recipe.values[key] = list(value) if isinstance(value, tuple) else value
     for given, other in (("quantile", "band"), ("band", "quantile")):
         if flags.get(given) is not None:
+            # A flag wins over the recipe's own way to bound what is kept.
             recipe.values.pop(other, None)
     if flags.get("scope") is not None:
         for step in recipe.values.get(STEP, []):
@@ -144,6 +146,7 @@ def make_config(
     for _, name, options in recipe.steps([KIND]):
         known = plugins.find(HOOK, name).options()
         given = {"model": model, "device": device}
+        # A scorer that needs no model gets none; a step's own model comes before --model.
         options = {**{k: v for k, v in given.items() if k in known}, **options}
         names.append(name)
         scorers.append(plugins.make(HOOK, name, options))
@@ -162,6 +165,7 @@ def make_config(
     )
     band = values.get("band")
     if reference is None and band is not None:
+        # With these two all records go on, so a band without a reference does no harm.
         if not mark and not limits["clusters"]:
             raise UsageError(
                 "the band is measured from a reference, and none was given",
@@ -197,6 +201,7 @@ def _reference(
         return None
     if not measure:
         check_source(scorer, source)
+        # A stand-in: a dry run decides nothing.
         return Reference({}, per_language)
     return measured_reference(scorer, source, per_language)
 

@@ -23,6 +23,7 @@ def histogram(
     title: str = "entropy, nats per token",
 ) -> Safe:
     """Draw values [N] stacked by label [N]; a star at the reference, the band shaded."""
+    # The axis reaches over the star and the band, even where no record lies there.
     points = [v for v in (reference, *(band or ())) if v is not None]
     low, high = min(values.min(), *points, values.max()), max(values.max(), *points, values.min())
     span = max(high - low, 1e-9)
@@ -43,6 +44,7 @@ def histogram(
         wide = x(band[1]) - x(band[0])
         parts.append(shade(x(band[0]), wide, MARGIN, HEIGHT - 2 * MARGIN))
     base = np.zeros(BINS)
+    # Each cluster's bars stand on those of the clusters before.
     for place, row in enumerate(counts):
         for b in np.flatnonzero(row):
             top = base[b] + row[b]

@@ -44,6 +44,7 @@ class InstructionParser:
             except BadRecord as error:
                 outcome.bad.append((error, line))
                 continue
+            # One row may hold several conversations: all of them count as read.
             outcome.records_in += len(found) - 1
             outcome.payload += [_instruction(outcome, position, *one) for one in found]
         return outcome

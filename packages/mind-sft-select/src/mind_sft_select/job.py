@@ -69,6 +69,7 @@ def run_score_job(
     }
 
     def details(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        # Never scores here: it only sums up what the tasks' own have found.
         step = ScoreStep(model, None)
         for task in read_plan(job.into / PLAN).summary_tasks:
             facts = read_json(inside(job.into, f"{WORK}/{task.name}.facts"), _MAX_FACTS)
@@ -145,6 +146,7 @@ class ScoreTasks:
     def _batches(self, context: TaskContext) -> Iterator[Batch]:
         source, range_ = context.task.source, context.task.range
         assert source is not None and range_ is not None
+        # A part of a file holds lines; a whole one may be an array or a table.
         if (range_.start, range_.stop) != (0, source.size):
             return context.batches(self.columns)
         return chat_batches_of(source.path, source.name, range_)

@@ -55,6 +55,7 @@ def run_selection(
         log(TOOL, f"scores on {config.device_name()}")
     scores = ModelScores(config.scorers, config.names)
     rule = config.rule()
+    # The common case: one pass, whatever the size of the input.
     if not config.needs_all:
         selector = Selector(rule, scores, config.mark)
         return _select(selector, config, summary, ReplayableInput(options))
@@ -98,6 +99,8 @@ class ScorePass:
         for given, scores in zip(instructions, self.model(instructions), strict=True):
             self.scores.add(scores)
             self.keys.add(given.record)
+            # Counted in this pass too, so that too many bad records stop it here, before the
+            # second.
             if (error := self.rule.not_finite(given, scores)) is not None:
                 outcome.bad.append((error, b""))
                 continue
@@ -139,6 +142,7 @@ def fit_rule(rule: SelectionRule, config: SelectionConfig, first: ScorePass) -> 
             gap = rule.gap(scores)
             if gap is not None:
                 gaps.setdefault(scores.language, []).append(gap)
+        # These two keep everything whatever the scores are.
         if config.quantile != (0.0, 1.0):
             refuse_equal(rule.notes[0], gaps, config.per_language)
         rule = replace(rule, band=quantile_band(gaps, *config.quantile, config.per_language))
@@ -146,6 +150,7 @@ def fit_rule(rule: SelectionRule, config: SelectionConfig, first: ScorePass) -> 
         values = [scores.values[0] for _, scores in known]
         rule = replace(rule, clusters=fit_clusters(values, config.clusters, config.seed))
     if config.max is not None:
+        # Only of those in the band: N are to be left, not N less what the band takes.
         inside = [place for place, scores in known if _is_inside(rule, scores)]
         rule = replace(rule, drawn=first.keys.smallest(inside, config.max))
     return rule

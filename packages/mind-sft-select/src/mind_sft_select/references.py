@@ -87,6 +87,7 @@ def read_reference(path: Path, scorer: Any = None) -> dict[str, float]:
         theirs = str(found["model"]["fingerprint"])
         values = {str(language): row["value"] for language, row in found[found["uses"]].items()}
     mine = getattr(scorer, "fingerprint", None)
+    # Records note twelve digits of a fingerprint, files all of it.
     if mine is not None and not theirs.startswith(str(mine)[:12]):
         raise UsageError(
             f"{path} was measured under another checkpoint",
@@ -126,6 +127,7 @@ def _from_scores(folder: Path, scorer: Any) -> dict[str, float]:
     metric, mine = getattr(scorer, "metric", None), str(getattr(scorer, "fingerprint", "unknown"))
     with as_written(folder):
         theirs = str(manifest["model"]["fingerprint"])
+    # A number of other weights is not the model's own entropy.
     if metric is None or mine != theirs:
         raise UsageError(
             f"{folder} holds the scores of another checkpoint",

@@ -56,6 +56,7 @@ class ModelScores:
         for number, (column, scorer) in enumerate(zip(columns, self.scorers, strict=True)):
             name = self.names[number] if self.names else type(scorer).__name__
             with calling(f"scorer {name!r}"):
+                # A scorer is never asked about nothing: a model has no batch of no rows.
                 returned = scorer(records) if records else []
             values = checked_values(name, returned, len(records))
             for place, value in zip(places, values, strict=True):
@@ -84,6 +85,7 @@ def checked_values(name: str, values: Any, count: int) -> list[float]:
         if value is None:
             checked.append(UNSCORED)
             continue
+        # `Real` takes numpy's numbers as well.
         if isinstance(value, bool) or not isinstance(value, Real):
             raise MindError(
                 f"scorer {name!r} returned {value!r} for record {place + 1} of {count:,}",
@@ -91,6 +93,7 @@ def checked_values(name: str, values: Any, count: int) -> list[float]:
                 hint=hint,
             )
         number = float(value)
+        # NaN already means that there is no score, so a NaN of a scorer becomes infinite here.
         checked.append(round(number, DIGITS) if math.isfinite(number) else NOT_FINITE)
     return checked
 
@@ -137,6 +140,7 @@ class RandomKeys:
 
     def smallest(self, places: Sequence[int], number: int) -> set[int]:
         """Choose some of the places, without regard to where they stand."""
+        # The place settles equal keys: copies of one record draw the same number.
         return set(sorted(places, key=lambda place: (self._keys[place], place))[:number])
 
 

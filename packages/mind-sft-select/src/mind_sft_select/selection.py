@@ -86,6 +86,7 @@ class Selector:
         """Decide every record of a batch."""
         instructions: list[Instruction] = outcome.payload
         for given, scores in zip(instructions, self.score(instructions), strict=True):
+            # Places count all records of the input, as in the first pass, which drew by them.
             index = len(self.seen)
             self.seen.add(scores)
             if (error := self.rule.not_finite(given, scores)) is not None:
@@ -133,4 +134,5 @@ def _number(value: float) -> float | int | None:
     """Return a score as JSON: whole numbers as such, NaN as null."""
     if math.isnan(value):
         return None
+    # Counts of tokens come through as floats.
     return int(value) if value.is_integer() else value

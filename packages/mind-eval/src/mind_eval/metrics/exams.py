@@ -58,6 +58,7 @@ def letters_named(text: str) -> set[str]:
 
 
 def _answer(text: str) -> str:
+    # The order is the authors': a phrase that states an answer goes before letters elsewhere.
     if len(text) < SHORT:
         return text
     for pattern in _STATED:
@@ -82,7 +83,9 @@ def calculation(doc: Mapping[str, Any], text: str) -> dict[str, float]:
     if found:
         (gold,) = _NUMBER.findall(doc["answer"])[:1]
         digits = len(gold[1].partition(".")[2])
+        # As written, and with the units multiplied in: 1.2万 is right as 1.2 and as 12000.
         for raw in (True, False):
+            # Half a unit of the last digit that the reference gives.
             bound = 0.5 * 10**-digits * (1 if raw else _unit(gold[2]))
             difference = abs(_value(found[-1], raw) - _value(gold, raw))
             right |= difference <= bound * (1 + 1e-9)

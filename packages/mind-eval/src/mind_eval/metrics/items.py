@@ -102,6 +102,7 @@ def written_metrics(
     """
     for name in spec.metadata.get("filters", ()):
         text = FILTERS[name](text)
+    # A reference is one text, or several of which any will do.
     golds = [str(one) for one in gold] if isinstance(gold, (list, tuple)) else [str(gold)]
     found = EXTRACTORS[str(spec.metadata.get("extract", "whole"))](text)
     metrics = {
@@ -116,6 +117,7 @@ def written_metrics(
         found = matched(str(spec.metadata[PATTERN]), text)
         metrics[PATTERN] = float(any(same_text(one, found or "") for one in golds))
     if FROM_TEXT in spec.metrics:
+        # From the whole text, whatever the extractor found: a letter may stand anywhere.
         place = choice_named(text, len(choices), choices)
         found = None if place is None else LETTERS[place]
         wanted = [choice_place(one, choices) for one in golds]
@@ -143,6 +145,7 @@ def item_metrics(
     if spec.kind == MULTIPLE_CHOICE:
         gold = choice_gold(asked, spec)
         best = picked(answers)
+        # Its right answer is kept back: only what the model picked is of use.
         if gold is None:
             return {}, best
         metrics = chosen_metrics(asked.choices, gold, answers)
@@ -153,6 +156,7 @@ def item_metrics(
         return metrics, best
     if spec.kind == LOGLIKELIHOOD:
         total, greedy = answers[0]
+        # lm-eval's name; of an item it is the log-probability.
         return {"acc": float(greedy), "perplexity": total}, greedy
     assert text is not None, "it was asked to write"
     if any(metric in TRANSLATION for metric in spec.metrics):

@@ -43,6 +43,7 @@ def benchmark_task(
     splits = data.splits
     if "shots" in str(config["doc_to_text"]):  # a template that numbers the item by its shots
         test = config["test_split"]
+        # lm-eval renders from the row alone, so the number has to be a column.
         splits = {**splits, test: [{**row, "shots": benchmark.shots} for row in splits[test]]}
     return RowsTask(config, splits, shots=benchmark.shots, fits=fits, seed=seed, about=about)
 
@@ -140,5 +141,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, ImportError, AttributeError) as error:
         raise MindError(f"{path} cannot be read as a task", cause=error) from error
     for name in ("tag", "group", "task_list"):
+        # Names of lm-eval's groups, which a task run by itself is not part of.
         config.pop(name, None)
     return config

@@ -34,6 +34,7 @@ def _refuse(_: Any, node: yaml.Node) -> None:
     raise _Code(f"line {node.start_mark.line + 1} names the function {node.value!r:.80}")
 
 
+# Refused while it is read: lm-eval's own loader imports at this very point.
 _DataOnly.add_constructor("!function", _refuse)
 
 
@@ -64,9 +65,11 @@ def _check(path: Path, depth: int) -> None:
         _check(_beside(path, name), depth + 1)
     files = config.get("dataset_kwargs")
     named = files.get("data_files") if isinstance(files, Mapping) else None
+    # A mapping of splits, a list, or a single name, as lm-eval takes them.
     for names in named.values() if isinstance(named, Mapping) else [named or []]:
         for name in names if isinstance(names, list) else [names]:
             _beside(path, name)
+    # Included files were checked by now: this looks at the keys of this one.
     if "custom_dataset" in config or "class" in config:
         raise _code(path, "custom_dataset and class are Python")
     _check_metrics(path, config.get("metric_list") or [])

@@ -54,6 +54,7 @@ class ConversationTemplate:
             )
         self.tokenizer = tokenizer
         self.begin = int(tokenizer.end_id)
+        # A fine-tuned model may end its turns with another token than its documents.
         self.end = int(getattr(tokenizer, "stop_id", tokenizer.end_id))
         marks = [self._control(USER), self._control(ASSISTANT)]
         if name == "auto":
@@ -98,6 +99,7 @@ class ConversationTemplate:
             if role == "system":
                 system.append(content)
             elif role == "user":
+                # A system message stands before the first question after it, and only there.
                 question, system = "\n".join([*system, content]), []
                 if self.name == "mindllm":
                     pieces.append((self.user, f"\n{question}\n", False))
@@ -114,6 +116,7 @@ class ConversationTemplate:
         ids, answers = [self.begin], []
         for mark, is_answer in plan:
             text, tokens = next(encoded)
+            # By id, between the texts: what a user wrote can never become a control token.
             if mark is not None:
                 ids.append(mark)
             start = len(ids)

@@ -53,6 +53,7 @@ def mmlu(folder: Path) -> dict[str, list[Row]]:
     The authors' own files have no header: question, four choices, letter.
     """
     root = unpacked(folder)
+    # The folder may be the authors' archive, or its `data` itself.
     root = root / "data" if (root / "data").is_dir() else root
     return {
         split: [row for subject, path in files for row in _mmlu_rows(path, subject, split)]
@@ -124,6 +125,7 @@ def agieval_root(folder: Path) -> tuple[Place, Place]:
     """Return the folder of AGIEval's examples, and that of its sets, the corrected ones first."""
     root = unpacked(folder)
     root = root / "data" if (root / "data").is_dir() else root
+    # The corrected version comes first.
     versions = [name for name in ("v1_1", "v1") if (root / name).is_dir()]
     if not versions:
         raise MindError(f"{root} has no folder v1 or v1_1", hint="fetch AGIEval again")
@@ -165,6 +167,7 @@ def _paired(root: Place, splits: dict[str, str]) -> dict[str, list[tuple[str, Pl
     found = {split: listed(root / split, ending) for split, ending in splits.items()}
     subjects = {split: {subject for subject, _ in files} for split, files in found.items()}
     for split, ending in splits.items():
+        # A subject that is lost in silence would change the mean over subjects.
         if gone := sorted(set().union(*subjects.values()) - subjects[split]):
             raise MindError(
                 f"{root / split}/{gone[0]}{ending} is missing",
@@ -184,6 +187,7 @@ def _mmlu_rows(path: Place, subject: str, split: str) -> list[Row]:
         if reason:
             made.append(bad(row[AT], reason))
             continue
+        # Mirrors number the answers, the authors' files have letters.
         known = "0123" if index_of(row["answer"], "0123") is not None else "ABCD"
         choices = [row[f"choice{k}"] for k in range(4)]
         made.append(
@@ -233,6 +237,7 @@ def _official_shots(path: Place) -> list[Row]:
     shots = []
     for name, number, row in agieval_examples(path, AGIEVAL):
         shots.append(_agieval_shot(row, name, number))
+        # The set without passages has no examples of its own: see `WITHOUT_PASSAGE`.
         if name == "sat-en":
             shots.append(_agieval_shot({**row, "passage": ""}, WITHOUT_PASSAGE, number))
     return shots

@@ -47,6 +47,7 @@ def lawbench(folder: Path) -> dict[str, list[Row]]:
     items: list[Row] = []
     for task in TASKS:
         rows = read_rows(find(root, f"{task}.json"))
+        # No list of charges is published: the references name those that can be chosen.
         charges = charges_of(str(row.get("answer")) for row in rows) if task == CHARGES else None
         for number, row in enumerate(rows):
             reason = not_text(row, "instruction", "question")
@@ -90,6 +91,7 @@ def disc_law(folder: Path, several: bool = True) -> dict[str, list[Row]]:
                 items.append(bad(row[AT], f"the answer {right!r} is no letters of A, B, C, D"))
                 continue
             choices = [(row.get(letter) or "").strip() for letter in LETTERS]
+            # `right[0]` makes a row of one choice; what is scored are all letters.
             more = {"letters": "".join(sorted(set(right)))}
             items.append(
                 choice_row(row[AT], right[0], LETTERS, choices, id=f"{subject}-{number}",

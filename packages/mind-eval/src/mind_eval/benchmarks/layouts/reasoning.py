@@ -54,6 +54,7 @@ def winogrande(folder: Path) -> dict[str, list[Row]]:
         if reason:
             items.append(bad(row[AT], reason))
             continue
+        # What is scored is the rest of the sentence, the same for both.
         before, _, after = row["sentence"].partition("_")
         choices = [before + row["option1"], before + row["option2"]]
         items.append(
@@ -105,6 +106,7 @@ def pubmedqa(folder: Path) -> dict[str, list[Row]]:
              "choices": answers, "answer": answers.index(row["final_decision"]), AT: at}
         )  # fmt: skip
     lost = [name for name in tested if name != AT and name not in everything]
+    # Said rather than skipped: a test of fewer items is another test.
     splits["test"] += [bad(f"{path}, {name}", "a test item that is not there") for name in lost]
     return splits
 
@@ -177,6 +179,7 @@ def _swag_json(row: Row) -> Row:
 
 def _swag_text(path: Place) -> list[Row]:
     lines = read_text(path).rstrip("\n").split("\n")
+    # Blocks of six: context, place of the right ending, four endings.
     if len(lines) % 6:
         raise MindError(
             f"{path} has {len(lines):,} lines, which is no multiple of six",

@@ -109,6 +109,7 @@ def minerva_shots() -> list[Row]:
             hint="pip install 'mind-eval[lm-eval]'",
         )
     path = Path(place[0]) / "tasks" / "minerva_math" / "utils.py"
+    # Read as data: importing that module takes seconds, and needs packages for formulas.
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef) and node.name == "list_fewshot_samples":
             returned = next(part for part in node.body if isinstance(part, ast.Return))
@@ -186,6 +187,7 @@ def _cot_prompt(text: str) -> tuple[str, list[tuple[str, str, str]]]:
     pairs = []
     for example in examples:
         question, _, reasoning = example.partition("\nA: ")
+        # It goes with the question, not with what the model writes.
         start = STEPS if reasoning.startswith(STEPS) else ""  # one task's examples do without
         pairs.append((question.strip(), start, reasoning.removeprefix(start).strip()))
     return header.strip(), pairs
