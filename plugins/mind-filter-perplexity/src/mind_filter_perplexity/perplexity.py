@@ -42,6 +42,7 @@ class Perplexity:
         if self.max_characters < 0:
             raise ValueError(f"max_characters is {self.max_characters}, and is 0 or more")
         given = self.max is not None or self.min is not None
+        # Both or neither: it would not be clear which bound holds, or there is none.
         if given == bool(self.thresholds):
             raise ValueError("bounds are to be given: max or min, or thresholds from `tune`")
         for name in ("max", "min"):

@@ -91,6 +91,8 @@ def windows(size: int, context: int) -> Iterator[tuple[int, int, int]]:
 
     All have `context` + 1 tokens, or there is one of `size`.
     """
+    # After the first, a window predicts the last `fresh` of its `context` + 1 tokens, each of them
+    # from `context` // 2 tokens and more.
     first, fresh = 1, max(1, context - max(1, context // 2) + 1)
     while first < size:
         end = min(size, first + (context if first == 1 else fresh))

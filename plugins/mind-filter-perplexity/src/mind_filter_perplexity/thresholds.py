@@ -86,9 +86,11 @@ def measure_texts(
             if found is None:
                 left_out += 1
                 continue
+            # By the hash of the text, so that its half does not depend on the order of files.
             kinds = halves[key[0] % 2].good if is_good else halves[key[0] % 2].bad
             for name in (ALL, language_of_text(text)):
                 kinds.setdefault(name, []).append(found.value(measure))
+    # Sorted once, so that the share below each bound is found by bisection.
     for half in halves:
         for kinds in (half.good, half.bad):
             for values in kinds.values():

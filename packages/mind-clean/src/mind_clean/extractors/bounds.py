@@ -98,6 +98,8 @@ def _may_hold_a_long_tag(page: bytes) -> bool:
 
 def _without_attributes(tag: re.Match[bytes]) -> bytes:
     source = tag[0]
+    # No attribute is missed: one without a value has no sign but is a word; blanks inside values
+    # only make the count too high.
     many = max(source.count(b"="), len(source.split())) > MAX_ATTRIBUTES
     return b"<%b " % tag[1] if many else source
 
@@ -124,6 +126,9 @@ def _depth(data: Bytes, tags: Tags) -> int:
         start = at
         while at < len(data) and _is_letter(data[at]):
             at += 1
+        # Elements whose end tag may be left out (<p>, <li>) close each other and do not nest. Names
+        # that are not known, and those with digits, which are read as another name here, are taken
+        # to nest.
         if at > start and tags.ends[find_number(hash_name_at(data, start, at), tags)] == NESTS:
             level += -1 if ends else 1
             deepest = max(deepest, level)

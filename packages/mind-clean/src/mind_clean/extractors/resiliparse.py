@@ -51,6 +51,8 @@ class Resiliparse:
             return None
         if self.density_of != "page":
             return MainText(text, page_characters(html, self.density_of))
+        # The tree that is there already says how much text the page has; other measures parse it
+        # again.
         return MainText(text, visible_characters(whole_text(tree)))
 
 

@@ -74,6 +74,7 @@ def load_dictionary() -> Dictionary:
     emissions = np.full((4, LAST_HAN - FIRST_HAN + 1), FLOOR)
     emissions[:, known[inside]] = np.frombuffer(emitted, np.float64).reshape(4, -1)[:, inside]
     rows = np.frombuffer(chain, np.float64).reshape(5, 4)
+    # A copy of what is used; a view would keep the whole table in memory.
     return Dictionary(roots, steps, logs[:nodes].copy(), emissions, rows, math.log(1) - log_total)
 
 

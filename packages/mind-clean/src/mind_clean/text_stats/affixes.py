@@ -89,6 +89,7 @@ def suffix_length(
     point = text[end - 1]
     before = text[end - 2] if end - 2 >= start else np.uint32(0)
     bits, bits_before = bits_of(table, point), bits_of(table, before)
+    # U+0000 stands for what is not there, and has bits of its own.
     if end - 2 < start:
         bits_before = np.uint32(0)
     if point == _STOP:

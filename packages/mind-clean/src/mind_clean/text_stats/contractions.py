@@ -59,6 +59,8 @@ def exceptions() -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for words in _contractions():
+        # "I'll" at the beginning of a sentence as well as inside; all in capitals it stays
+        # whole.
         for start in (words[0], words[0].title()):
             _add(found, (start, *words[1:]))
     for start, *rest in (("i", "'m"), ("i", "'m", "a")):

@@ -213,6 +213,7 @@ def english_words(
                 break
             # The same without the last character, which may be a comma or a full stop.
             before, odd_before = value, odd
+            # As `hash_of` does it, while the chunk is read anyway.
             value = (value ^ np.uint64(point)) * FNV
             # Not 0 once a character is no letter.
             odd |= ~bits & ALPHA

@@ -90,6 +90,7 @@ def _lengthen(
             slot = (slot + _ONE) & mask
         if first == word:
             slots[slot] = word + 1
+            # The buffer still holds the counts of the n before.
             often[word] = 0
         longer[word] = first
         often[first] += 1
@@ -155,6 +156,8 @@ def _came_before(
             other = slots[slot] - 1
             same_size = sizes[other + n] - sizes[other] == size
             if same_size and up_to[other + n] - up_to[other] * powers[size] == value:
+                # Hashes modulo 2^64 can be made to collide (Thue-Morse sequences do), so the
+                # characters decide.
                 seen = _same(text, starts, stops, word, other, size)
             slot = (slot + _ONE) & mask
         if seen:

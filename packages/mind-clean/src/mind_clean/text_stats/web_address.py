@@ -68,6 +68,7 @@ def is_address(text: CodePoints, start: int, end: int, table: Table) -> bool:
     host = start
     for place in range(start, end - 2):
         if text[place] == _COLON and text[place + 1] == _SLASH and text[place + 2] == _SLASH:
+            # One letter before :// is a drive rather than a scheme.
             if place - start >= 2:
                 host = place + 3
             break

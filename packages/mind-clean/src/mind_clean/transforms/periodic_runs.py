@@ -27,6 +27,7 @@ def repetitions(text: str, shortest: int, longest: int, times: int) -> list[Run]
     `shortest` is at least 4, `times` at least 3. Runs of different periods may overlap; of those
     that begin at one place, the shorter period comes first.
     """
+    # A longer period has no room for so many repetitions.
     longest = min(longest, len(text) // times)
     if longest < shortest:
         return []

@@ -133,6 +133,8 @@ class _SitePhraseRemover:
             return record
         text: str = record["text"]
         keys, ends = site_keys(site, text, self.rule._ends(text))
+        # The first key is that of the site, whose count is its pages. A piece that is no phrase has
+        # key 0, which was never counted.
         gone = self.known.counts_of(keys[1:]) >= max(
             self.rule.min_pages, self.rule.min_share * pages
         )

@@ -137,6 +137,7 @@ def _skip_comment(data: Bytes, at: int) -> int:
     dashes = at + 3 < len(data) and data[at + 2] == _DASH and data[at + 3] == _DASH
     if not dashes or data[at + 1] != _MARK:  # <?php …?> and <![CDATA[…]]> end at the first ">"
         return find_byte(data, at, _GREATER) + 1
+    # The shortest comment is <!---->.
     at = find_byte(data, at + 6, _GREATER)
     while at < len(data) and not (data[at - 1] == _DASH and data[at - 2] == _DASH):
         at = find_byte(data, at + 1, _GREATER)
@@ -183,6 +184,7 @@ def _read_start_tag(data: Bytes, at: int, element: int, tags: Tags, index: Eleme
     # What a parser writes has one blank before each attribute and quotes around each value.
     while end < size and data[end] != _GREATER:
         start = end + 1
+        # From the second byte on: a name may begin with an equals sign.
         end = find_byte(data, start + 1, _EQUALS)
         value = end + 2
         name = hash_name_at(data, start, end)
@@ -283,6 +285,7 @@ def _is_heading_anchor(data: Bytes, index: ElementIndex, element: int) -> bool:
         if data[at] == _LESS:
             at = find_byte(data, at, _GREATER) + 1
         else:
+            # The bytes as one number, which is compared in one step.
             text = text << 8 | int(data[at])
             size += 1
             at += 1

@@ -182,6 +182,7 @@ def _add_neighbours(
             to += 1
         # Places `to` to `to` + 3 are those of `_add_kinds`.
         row[to + 4] = sums[count] / units[count]
+        # What share of the main text is before the block.
         row[to + 5] = sums[block] / max(1e-9, sums[count])
     _add_kinds(containers, blocks, alone, out, FEATURES + 12)
 
@@ -194,6 +195,7 @@ def _add_kinds(containers: Rows, blocks: Rows, alone: Floats, out: Features, to:
     """
     count = len(blocks)
     slots = 4
+    # At most half of the slots are used, so that a search ends soon.
     while slots < 2 * count:
         slots *= 2
     for way in range(2):
@@ -249,6 +251,8 @@ def _choose_best(blocks: Rows, probabilities: Floats, kept: Kept) -> None:
                 size = blocks[block, UNITS] + 2.0
                 taken += size
                 right += size * probabilities[block]
+        # Half of F1: 2 · right / (taken + wanted) is the harmonic mean of precision, right / taken,
+        # and recall, right / wanted.
         better = right / max(1e-9, taken + wanted)
         if abs(better - threshold) < 1e-4:
             break

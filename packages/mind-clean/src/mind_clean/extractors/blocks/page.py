@@ -62,6 +62,7 @@ def allocate_columns(elements: int, state_fields: int) -> Columns:
     """Return columns with room for the containers and blocks of so many elements."""
     return Columns(
         np.empty((elements + 1, 8), np.int64),
+        # An element ends a block where it begins and another where it ends.
         np.empty((2 * elements + 2, 7), np.int64),
         np.empty((2 * elements + 2, 2), np.float64),
         np.zeros(state_fields, np.int64),

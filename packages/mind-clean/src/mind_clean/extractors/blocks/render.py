@@ -69,8 +69,10 @@ def _render(
         new_item = before < 0 or item != places[before, _ITEM]
         if before >= 0:
             to = _write_separator(containers, blocks, places, simple, before, home, out, to)
+        # Terms and descriptions (dt, dd) are items too, and have no bullets.
         if list_bullets and new_item and item >= 0 and containers[item, TAG] == _LI:
             to = _copy_bytes(_BULLET, 0, len(_BULLET), out, to)
+        # A text begins where that of the block before ends, whether that was kept or not.
         start = blocks[block - 1, TEXT_END] if block else 0
         to = _copy_bytes(text, start, blocks[block, TEXT_END], out, to)
         before = home

@@ -156,10 +156,12 @@ def _count_characters(text: Bytes, start: int, end: int, row: Features) -> None:
             ats += byte == 64
         elif byte < 0xE0:
             step, letter = 2, True
+            # ©, as in a line of rights at the foot of a page.
             rights += byte == 0xC2 and text[at + 1] == 0xA9
         elif byte < 0xF0:
             step = 3
             second, third = text[at + 1], text[at + 2]
+            # 。 and ，
             stops += byte == 0xE3 and second == 0x80 and third == 0x82
             commas += byte == 0xEF and second == 0xBC and third == 0x8C
             wide += byte >= 0xE4 and byte <= 0xE9
@@ -170,19 +172,23 @@ def _count_characters(text: Bytes, start: int, end: int, row: Features) -> None:
         at += step
     length = max(1, end - start)
     last = text[end - 1] if end > start else np.uint8(0)
+    # A full stop, !, ? or a closing quotation mark; below, 。
     ended = last == 46 or last == 33 or last == 63 or last == 34
     if end - start >= 3 and text[end - 3] == 0xE3 and text[end - 2] == 0x80:
         ended = ended or text[end - 1] == 0x82
+    # Two Chinese characters count as a word.
     words += wide // 2
     row[OF_TEXT] = words
     row[OF_TEXT + 1] = digits / length
     row[OF_TEXT + 2] = capitals / length
     row[OF_TEXT + 3] = stops
     row[OF_TEXT + 4] = commas
+    # The length is in bytes, and a Chinese character has three.
     row[OF_TEXT + 5] = wide * 3 / length
     row[OF_TEXT + 10] = rights
     row[OF_TEXT + 11] = ats
     row[OF_TEXT + 12] = ended
+    # A colon announces what follows: a list, an example.
     row[OF_TEXT + 13] = last == 58
     row[OF_TEXT + 14] = digits
     row[OF_TEXT + 15] = length / max(1, words)
