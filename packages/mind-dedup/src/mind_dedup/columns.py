@@ -44,6 +44,7 @@ class LineSpans(Sequence[bytes]):
         if not len(rows):
             return []
         begins, ends = self.begins[rows], self.ends[rows]
+        # Between neighbours lies one byte, a line feed; anything else is a gap.
         breaks = np.flatnonzero(begins[1:] != ends[:-1] + 1)
         first = begins[np.concatenate((np.zeros(1, np.int64), breaks + 1))].tolist()
         last = ends[np.append(breaks, len(rows) - 1)].tolist()

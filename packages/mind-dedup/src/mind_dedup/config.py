@@ -162,6 +162,7 @@ def parse_size(text: str) -> int:
     size = 0.0
     if match is not None:
         size = float(match[1]) * 1000.0 ** " kMGT".index(match[2].replace("K", "k") or " ")
+    # 2⁶² bytes stand for no bound (`Store.memory`).
     if not 1 <= size < 1 << 62:
         raise UsageError(f"{text!r} is no size", hint="give bytes with k, M, G or T: 500M, 2G")
     return int(size)
@@ -177,6 +178,7 @@ def _component(
         raise UsageError(f"recipe {recipe.name}: {table}.use is {name!r}, wanted is a name")
     name, _, value = name.partition(":")
     if value:
+        # best:FIELD is short for the first option of `best`.
         options |= _first_option(plugins.find(hook, name), value)
     made = plugins.make(hook, name, options)
     defaults = plugins.find(hook, name).options()
@@ -211,6 +213,7 @@ def _guard(recipe: Recipe, allow: bool) -> Guard:
 
 def _check_type(recipe: Recipe, table: str, values: Mapping[str, Any], **wanted: type) -> None:
     for name, kind in wanted.items():
+        # `type`, as true is an int to isinstance.
         if type(values[name]) is not kind:
             what = "true or false" if kind is bool else "a whole number"
             raise UsageError(

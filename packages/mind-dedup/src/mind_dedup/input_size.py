@@ -58,6 +58,7 @@ def _unpacked(start: bytes) -> int:
     try:
         if start.startswith(zstd_frames.MAGIC):
             reader = zstandard.ZstdDecompressor().stream_reader(BytesIO(start))
+            # Bounded: a few bytes may unpack to gigabytes, and only a ratio is wanted.
             while size < _MAX_TIMES * len(start) and (content := reader.read(1 << 20)):
                 size += len(content)
         else:

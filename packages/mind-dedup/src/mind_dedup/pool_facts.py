@@ -70,6 +70,7 @@ class PoolReader:
             answer = "\n".join(m["content"] for m in said if m["role"] == "assistant")
         whole = f"{question}\n{answer}"
         return PoolRecord(
+            # Without a source the file is the set.
             source if isinstance(source, str) and source else name,
             layout,
             language_of_text(whole),

@@ -64,6 +64,7 @@ def scheme_of(name: str, signature: Signature) -> str:
     """Return what the keys of a signature are, with all that they depend on: indexes carry it."""
     scheme: str | None = getattr(signature, "scheme", None)
     if scheme is None:
+        # Of a plugin's signature only its name and options tell what keys depend on.
         return f"{name}-1 {signature!r}"
     words = ("slots", "bands_used", "rows", "symbols", "facts")
     cut = [f"{word}={getattr(signature, word)}" for word in words if hasattr(signature, word)]

@@ -141,6 +141,8 @@ def conversations_of(record: Record, position: str = "record") -> list[tuple[Rec
     found = ChatFormat().records(record, position)
     for _, conversation in found:
         if (reason := conversation.reason) is not None:
+            # A mistake in the data, unlike what is well-formed and only has no place in
+            # this format.
             if reason == "unknown_role":
                 raise BadRecord(
                     "wrong_type", position, encode_record(record), cause=conversation.cause

@@ -51,6 +51,7 @@ class TemplateEncoder:
     such as ChatML's end with a line break: this token is added then, and not learnt."""
 
     def __getstate__(self) -> tuple[Tokenizer, ChatTemplate, int | None]:
+        # Without what is cached: workers would be sent tables that they can make.
         return self.tokenizer, self.template, self.end_id
 
     def __setstate__(self, state: tuple[Tokenizer, ChatTemplate, int | None]) -> None:

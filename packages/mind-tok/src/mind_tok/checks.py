@@ -19,6 +19,7 @@ def check_paths(stream: StreamOptions, folder: Path | None) -> None:
     """Raise before any work for what cannot be read, and for a folder that cannot be made."""
     if folder is not None:
         refuse_existing(folder)
+        # Folders in between are made; what exists has to let us.
         above = next(path for path in folder.absolute().parents if path.exists())
         if not above.is_dir() or not os.access(above, os.W_OK):
             raise UsageError(

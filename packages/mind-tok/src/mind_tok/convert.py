@@ -28,6 +28,7 @@ def read_any(path: str | Path, plugins: Plugins | None = None) -> Tokenizer:
     `merges.txt`, or `encoder.json` with `vocab.bpe`. Raises `MindError` if it is none of these.
     """
     path = Path(path)
+    # Ours first: such a folder may hold a `tokenizer.json` or `tokenizer.model` as well.
     if (path / MANIFEST).is_file():
         return load_tokenizer(path, plugins)
     model = path / MODEL if path.is_dir() else path
@@ -50,6 +51,7 @@ def from_tokenizer_json(data: bytes) -> Tokenizer:
     """Return a byte-level BPE in loops of our own if it is as GPT-2's, else the library's."""
     try:
         return ByteLevelTokenizer(data, {})
+    # Any other tokenizer.json is the library's; what is none at all fails there again.
     except MindError:
         return HuggingFaceTokenizer(data, {})
 
@@ -75,6 +77,7 @@ def _special_ids(model: ModelFile) -> dict[str, int]:
     for name, others in ((END, (END, "</s>", "<eos>")), (PAD, (PAD, "<pad>"))):
         for other in others:
             if other in ids:
+                # The first of the names that the model has.
                 found.setdefault(name, ids[other])
     return found
 

@@ -49,6 +49,7 @@ def count(stream: StreamOptions, memory: int, kind: str, plugins: Plugins) -> No
         summary.note = f"{units:,} units, {total:,} occurrences in {output}"
 
     summary = Summary(TOOL, components=plugins.used())
+    # The counts are the output: records are passed on to nobody.
     without = replace(stream, output=None)
     run_stream(summary, UnitCounter(CUTS[kind]), without, settle, finish, passes_on=False)
 
@@ -59,6 +60,7 @@ def merge(stream: StreamOptions) -> None:
     if any(str(name) == "-" for name in stream.inputs) or not stream.inputs:
         raise UsageError("--merge wants files", hint="name the files of counts")
     check_distinct(stream.inputs, stream.output)
+    # Counts of one kind are added up; a file of another one is refused when it is read.
     cut = cut_of(stream.inputs[0])
     units, total = _write(stream.output, read_counts(stream.inputs, cut), cut)
     if not stream.quiet:

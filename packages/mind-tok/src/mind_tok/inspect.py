@@ -212,6 +212,7 @@ def _splits_a_character(token: Token) -> bool:
         return token.data != b"\n"
     if token.kind not in ("byte", "text"):
         return False
+    # From the end back to the last lead byte: only a token's last character can be cut off.
     for back in range(1, min(4, len(token.data)) + 1):
         lead = token.data[-back]
         if lead >= 0xC0:

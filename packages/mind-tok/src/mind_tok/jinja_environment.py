@@ -50,6 +50,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 def environment() -> ImmutableSandboxedEnvironment:
     """Return the environment; it renders the same text on every day and machine."""
     made = _Environment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
+    # As in transformers: jinja2's own writes < and & as \u003c and \u0026.
     made.filters["tojson"] = _tojson
     made.globals["raise_exception"] = _raise
     made.globals["strftime_now"] = _no_time

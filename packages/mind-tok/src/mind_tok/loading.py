@@ -28,6 +28,7 @@ def load_tokenizer(folder: str | Path, plugins: Plugins | None = None) -> Tokeni
     is not there.
     """
     folder = Path(folder)
+    # Before the manifest is read: that would only say that there is none.
     _refuse_foreign(folder)
     manifest = read_manifest(folder, format=FORMAT)
     if manifest.get("version") != VERSION:

@@ -52,12 +52,14 @@ class SentencePieceTokenizer(Tokenizer):
             self.vocab_size = int(self._processor.vocab_size())
             names = {name: self._id(name) for name in (*CONTROL_TOKENS, *PII_TOKENS)}
             found = {name: i for name, i in names.items() if i is not None}
+            # A model of others calls its end </s>, which only its manifest says.
             self.special_ids = {**found, **manifest.get("special_tokens", {})}
         self._encoded = 0
         self._fast: SentencePieceBpe | None = None
         self._may_be_fast = True
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # Workers make the processor anew from the model's bytes: it is an object of C++.
         return (SentencePieceTokenizer, (self.model, self.manifest))
 
     def encode_arrays(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:

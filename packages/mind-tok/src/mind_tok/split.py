@@ -148,6 +148,7 @@ class Splitter(Generic[T]):
         key, at.lowest = at.lowest, None
         held = self._held[key]
         held.groups.remove(group)
+        # Another group may hold the same text back, and then it waits on.
         if not held.groups:
             del self._held[key]
             for document in held.documents:

@@ -60,6 +60,7 @@ class SplitWriter:
             self.writer.add_block(block.take([number]), split)
 
     def _give(self, block: DocumentBatch, split: str, placed: _At) -> None:
+        # Of this batch: written in one go with its neighbours.
         if placed.block is block:
             self._waiting[split].append(placed.number)
             return

@@ -85,6 +85,7 @@ def _answered(
     last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=-1)
     kept = messages[: last + 1]
     answers = [m for m in kept if m["role"] == "assistant"]
+    # An answer may consist of calls alone.
     said = [bool(m["content"].strip() or m.get("tool_calls")) for m in answers]
     if not all(said) or not said:
         reason = "empty_answer" if any(said) else "no_answer"

@@ -114,6 +114,7 @@ def _of_bytelevel(content: dict[str, Any], control: set[int]) -> GgufVocabulary:
         i = int(row["id"])
         rows[i] = (str(row["content"]), CONTROL if i in control else USER_DEFINED)
     filled = [rows.get(i, (f"[PAD{i}]", UNUSED)) for i in range(1 + max(rows))]
+    # Older files write a merge as one string, newer ones as a pair.
     merges = [row if isinstance(row, str) else " ".join(row) for row in model["merges"]]
     entries, kinds = [text for text, _ in filled], [kind for _, kind in filled]
     return GgufVocabulary("gpt2", entries, kinds, None, merges, cut, normalizer is not None)

@@ -84,6 +84,7 @@ class Tokenizer(ABC):
             end = np.array([end_id], np.int32)
             rows = [np.concatenate([row, end]) for row in rows]
         ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
+        # The empty array in front: of no text there is nothing to concatenate.
         return np.concatenate([np.empty(0, np.int32), *rows]), ends
 
     def warm_up(self) -> None:  # noqa: B027 - most kinds have nothing to do

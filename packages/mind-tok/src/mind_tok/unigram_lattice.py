@@ -51,6 +51,8 @@ class UnigramLattice:
         for text, i in entries.items():
             if len(text) == 1:
                 symbols[ord(text)] = i
+        # They hold for unigram too: no entry reaches over such a cut, so segments are
+        # cut for themselves.
         self.cuts = PairCuts(list(entries), frozen, symbols)
         self.trie = Trie({text.encode(): i for text, i in entries.items()})
         self.scores = np.array([piece.score for piece in model.pieces], np.float64)
@@ -224,6 +226,7 @@ def draw(
         if node >= 0 and ids[node] >= 0:
             if i - at == character_length(data, at, end):
                 alone = 1
+            # At the count of steps of the whole sum, so that it can be taken from the rest.
             share, _ = plus(0.0, step, weights[ids[node]] * sums[i - start], steps[i - start])
             # The last one is taken where rounding has left a rest behind it.
             if share > 0:

@@ -70,6 +70,7 @@ def quality_of(text: str) -> float:
     a third is worth less than the whole one in either language, if that is not far shorter.
     """
     words, characters = len(_LETTERS.findall(text)), len(_CHARACTERS.findall(text))
+    # A word of letters and a Chinese character count alike.
     pure = max(words, characters) / (words + characters) if words + characters else 0.0
     markup = sum(len(match.group()) for match in _MARKUP.finditer(text)) / max(len(text), 1)
     return pure - 2 * markup + 0.02 * math.log2(1 + len(text))

@@ -46,6 +46,7 @@ def keep(
                 # A crowded key is written over by the next one: it is left out without a branch.
                 count += np.uint64(crowded[at] ^ True)
             for at in range(member, set_end):
+                # `member` is where this row's set begins, `size` what is kept of the rows before.
                 kept_sets[size + at - member] = sets[at]
             size += set_end - member
             kept_key_ends[row] = count

@@ -148,6 +148,7 @@ def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
         code = np.uint64(0x0C)
     elif mark == 0x75:
         code = _hexadecimal(data, at + _ONE)
+        # Four digits; the u itself is stepped over at the end.
         at += np.uint64(4)
         # A low surrogate may only follow a high one.
         if code == UNUSUAL or np.uint64(0xDC00) <= code < np.uint64(0xE000):
@@ -162,6 +163,7 @@ def _escape(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
             # Two escapes are one character beyond U+FFFF (RFC 8259 §7).
             code = (code - np.uint64(0xD800)) << np.uint64(10) | (second - np.uint64(0xDC00))
             code += np.uint64(0x10000)
+            # A backslash, u and four digits more.
             at += _SIX
     else:
         return UNUSUAL, code

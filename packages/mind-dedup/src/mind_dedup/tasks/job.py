@@ -97,6 +97,7 @@ class DedupTasks:
         ids = []
         for number, (size, identity) in enumerate(details["largest_clusters"]):
             ids.append(identity)
+            # `Sizes` counts what goes, the details a cluster with the record that stays.
             sizes.removed[number] = size - 1
             sizes.examples[number] = []
         self.settings.plan.guard.check(sources, sizes, ids.__getitem__)

@@ -50,6 +50,7 @@ def packed_rows(printed: PrintedRows, chosen: IntArray) -> bytes:
     ]  # fmt: skip
     head = {
         "name": prints.name,
+        # These rows' share of the batch: whoever decides counts what was seen (`InputSize`).
         "bytes": prints.bytes * len(chosen) // max(len(prints), 1),
         "sources": names,
         "columns": [[column.dtype.str, len(column)] for column in columns],
@@ -89,5 +90,6 @@ def _picked(
     """Return what some rows have in a column, and where each of them ends."""
     sizes = np.diff(ends, prepend=0)
     wanted = np.zeros(len(ends), np.bool_)
+    # Rows ascend, so that what the flags pick lies in their order.
     wanted[rows] = True
     return flat[np.repeat(wanted, sizes)], np.cumsum(sizes[rows], dtype=np.int64)

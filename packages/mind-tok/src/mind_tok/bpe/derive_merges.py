@@ -40,6 +40,7 @@ def find_splits(data: U8, offsets: I64, table: I32, rows: I64) -> int:
         # Cuts inside a character find nothing, as no entry ends there: UTF-8 synchronises itself.
         for cut in range(start + 1, end):
             left = table[place_of(data, start, cut, offsets, table)]
+            # The left half first: most cuts leave none, and the right one is not looked for.
             if left >= 0:
                 right = table[place_of(data, cut, end, offsets, table)]
                 if right >= 0:

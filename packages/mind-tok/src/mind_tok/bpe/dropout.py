@@ -44,6 +44,7 @@ def merge_dropped(symbols: I32, count: int, pairs: I64, merges: I64, below: int,
             break
         symbols[at] = best & 0x7FFFFFFF
         count -= 1
+        # As in `merge_short`: all behind the merged symbol moves up by one.
         for i in range(at + 1, count):
             symbols[i] = symbols[i + 1]
         for i in range(at + 1, count - 1):
@@ -86,6 +87,8 @@ def encode_dropped(
                     if not bytewise:
                         code, length = character(data, at)
                         symbol = symbols_of[code]
+                    # Such a character is a segment of its own (`cut_pairs`): nothing of
+                    # this one is lost.
                     if symbol < 0:
                         break
                     room[count] = symbol

@@ -72,6 +72,8 @@ def cut_gpt2(
                         break
                 stop += 1
             while at < stop:
+                # Each match has a character at least, as every character is of one of
+                # the four kinds.
                 at = next_cut(data, at, stop, kinds)
                 segments[count], special[count] = at, -1
                 count += 1

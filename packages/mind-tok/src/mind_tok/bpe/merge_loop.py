@@ -85,6 +85,8 @@ def merge_short(symbols: I32, count: int, pairs: I64, merges: I64) -> int:
 def heap_push(heap: I64, size: int, item: int) -> int:
     """Put an item onto a heap of `size` items; return the new size."""
     at = size
+    # A binary heap in an array: below place i lie 2 i + 1 and 2 i + 2, and nothing
+    # above is greater.
     while at > 0:
         above = (at - 1) >> 1
         if heap[above] <= item:
@@ -99,6 +101,7 @@ def heap_push(heap: I64, size: int, item: int) -> int:
 def heap_pop(heap: I64, size: int) -> int:
     """Take the lowest item, heap[0], off a heap; return the new size."""
     size -= 1
+    # The last item sinks from the top, and the lesser of the two below comes up each time.
     item = heap[size]
     at = 0
     while True:
@@ -150,6 +153,7 @@ def merge_long(symbols: I32, count: int, merges: I64) -> int:
         symbols[right] = -2
         after[left] = after[right]
         if after[left] < count:
+            # `count` stands for no right neighbour, -1 for no left one.
             before[after[left]] = left
             value = pair_value(symbols[left], symbols[after[left]], merges)
             if value != NONE:

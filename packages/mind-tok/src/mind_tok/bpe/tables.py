@@ -31,6 +31,7 @@ class Merges:
         symbols_of: npt.NDArray[np.int32],
         byte_ids: npt.NDArray[np.int32],
     ) -> None:
+        # Ids and ranks have 31 bits: two fit into a key, two into a value, and one load finds both.
         self.merges = hashed(merges[:, 0] << 32 | merges[:, 1], merges[:, 2] << 32 | merges[:, 3])
         self.symbols_of = symbols_of
         self.byte_ids = byte_ids
@@ -72,6 +73,7 @@ class Merges:
 def _in_lines(rows: int, words: int) -> npt.NDArray[np.int64]:
     """Return zeros, (rows, words), that begin where a line of the processor's cache begins."""
     room = np.zeros(rows * words + LINE // 8, np.int64)
+    # Words from the array's address to the next line.
     first = -room.__array_interface__["data"][0] % LINE // 8
     return room[first : first + rows * words].reshape(rows, words)
 

@@ -20,6 +20,7 @@ class Trie:
     def __init__(self, strings: Mapping[bytes, int]) -> None:
         # node << 8 | byte in one number: a step of the trie is one key of the table.
         steps: dict[int, int] = {}
+        # Node 0 is the root, at which no string ends.
         ids = [-1]
         for data, number in sorted(strings.items()):
             node = 0
@@ -52,6 +53,7 @@ def fill_trie(steps: I64, targets: I32, keys: I64, nodes: I32) -> None:
     mask = len(keys) - 1
     for i in range(len(steps)):
         mixed = steps[i] * MIX
+        # Multiplication carries upwards only: higher bits come down to those that the mask takes.
         at = (mixed ^ (mixed >> 29)) & mask
         # Each step is there once, so no key is compared.
         while keys[at] != -1:

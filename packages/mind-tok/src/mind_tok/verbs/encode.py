@@ -123,6 +123,7 @@ def encode(
     from mind_tok.loading import load_tokenizer, make_plugins
     from mind_tok.split import check_share
 
+    # Before a tokenizer is loaded: what is misspelt is told at once.
     find_emitters(emit)
     job = shared.job(output=output, level=shared.stream.level)
     if job is not None:
@@ -136,6 +137,7 @@ def encode(
     )  # fmt: skip
     check_share(validation)
     if dropout is not None or alpha is not None:
+        # A stream has no splits, so nothing in it is held out.
         held_out = validation if output is not None else 0.0
         encoder = _with_sampling(encoder, dropout, alpha, sampling_seed, held_out)
     if shared.dry_run:
@@ -192,6 +194,7 @@ def _encoder(
         raise UsageError("--chat-template goes with --chat")
     if chat_template not in ("", MINDLLM):
         template = load_template(chat_template, control_tokens(tokenizer))
+        # In a stream a conversation ends with its record; in shards the next one follows.
         end = tokenizer.end_id if shards else None
         return replace(encoder, template=TemplateEncoder(tokenizer, template, end))
     if chat:
