@@ -18,6 +18,7 @@ def normalize_answer(text: str, *, first: bool = False) -> str:
     lines = [line for line in unicodedata.normalize("NFKC", text).splitlines() if line.strip()]
     if not lines:
         return ""
+    # Marks go before the lead and after it: "**Answer:** rise." has them on both sides.
     line = lines[0 if first else -1].strip(_EDGES).casefold()
     return _LEAD.sub("", line).strip(_EDGES)
 
@@ -35,6 +36,7 @@ def parse_answer(
     inside a sentence is not taken: "not a rise" is none. With `first` a word that is the whole
     first line, with reasons below it, is taken where the last line is none.
     """
+    # The last line goes before the first, as that is what the question asks for.
     for at_first in (False, True) if first else (False,):
         found = normalize_answer(text, first=at_first)
         for label, word in words.items():

@@ -37,9 +37,11 @@ def compare(
     mine = np.array(right, dtype=float)
     for name, theirs in others.items():
         gap = mine - np.array(theirs, dtype=float)
+        # By cluster: a draw is then one product of weights and sums.
         sums = np.bincount(place, weights=gap, minlength=len(names))
         drawn = (weights @ sums) / total
         low, high = np.quantile(drawn, [0.025, 0.975]) if draws else (np.nan, np.nan)
+        # The observed difference counts as one of the draws, so that no p is 0.
         below = (1 + (drawn <= 0).sum()) / (draws + 1)
         above = (1 + (drawn >= 0).sum()) / (draws + 1)
         found[name] = {

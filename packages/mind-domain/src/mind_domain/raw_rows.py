@@ -30,6 +30,7 @@ def raw_batches(inputs: Sequence[str]) -> Iterator[Batch]:
         first = next(batches, None)
         if first is None:
             continue
+        # By what is in it: data sets name JSON lines .json, and CSV .txt.
         start = first.data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         if start == b"{":
             yield first
@@ -50,6 +51,7 @@ def _array(data: bytes, name: str) -> Iterator[Any]:
             cause=error,
             hint="give JSON lines, one array, or CSV",
         ) from None
+    # A stack rather than recursion: arrays may lie in arrays to any depth.
     stack = [iter(value)]
     while stack:
         for item in stack[-1]:
@@ -76,6 +78,7 @@ def _csv_rows(first: Batch, batches: Iterator[Batch]) -> Iterator[Record]:
                     cause=error,
                     hint=f"convert it first: iconv -f GB18030 -t UTF-8 {batch.name}",
                 ) from None
+            # Only the first batch may begin with a byte order mark.
             encoding = "utf-8"
             yield from io.StringIO(text, newline="")
 
@@ -87,6 +90,7 @@ def _csv_rows(first: Batch, batches: Iterator[Batch]) -> Iterator[Record]:
                     f"{first.name}:{number}: more cells than the header has",
                     hint="is it CSV with commas and a header?",
                 )
+            # An empty cell is no value: other fields may then be taken in its place.
             yield {key: value for key, value in row.items() if value not in (None, "")}
     except csv.Error as error:
         raise MindError(

@@ -71,6 +71,7 @@ class WholeSummary(Summary):
 
     def reject(self, record: Record, step: str, reason: Reason) -> None:
         """Count a record that was read and is not kept, and note the reason on it."""
+        # It was counted as kept when it was read.
         self.kept -= 1
         self.rejected[f"{step}.{reason}"] += 1
         annotate(record, "rejected", tool=TOOL, step=step, **describe(reason))
@@ -81,6 +82,8 @@ class WholeSummary(Summary):
         """Write rejects and summary, if they are asked for, when the block has done its work."""
         with ExitStack() as files:
             if options.rejects:
+                # Opened before the block, so that a place that cannot be written fails before the
+                # work.
                 rejects = files.enter_context(open_output(options.rejects, side=True))
                 rejects.write(b"".join(map(encode, self.aside)))
             told = files.enter_context(atomic_file(options.summary)) if options.summary else None
@@ -105,11 +108,13 @@ def read_all(
 
     def hold(outcome: BatchResult) -> BatchResult:
         held.extend(outcome.payload)
+        # Nothing is passed on; the counts of the runner want one piece for each record.
         outcome.kept = [b""] * len(outcome.payload)
         if options.rejects:
             summary.aside += [bad_line(error, line, TOOL) for error, line in outcome.bad]
         return outcome
 
+    # Only counted here: rejects and summary are of the whole verb, and written at its end.
     quietly = replace(options, jobs=1, output=None, rejects=None, summary=None, quiet=True)
     run_stream(summary, BatchParser(parse), quietly, hold, passes_on=False, batches=batches)
     return held, summary

@@ -58,9 +58,11 @@ def _look(name: str, benchmark: Benchmark, data_root: Path | None) -> dict[str, 
     folder = benchmark.found(data_root)
     wanted = " or ".join(benchmark.folders) or "a folder of its own"
     place = "--data-root, which was not given" if data_root is None else str(data_root)
+    # Before it is loaded, which would raise for this too, but as for a broken one.
     if folder is None and "shipped" not in benchmark.rules:
         return {**found, "state": "missing", "why": f"no folder {wanted} under {place}"}
     try:
+        # All faults of a file are to be told, not the first.
         data = benchmark.load(data_root, keep_going=True)
     except MindError as error:
         why = error.message + (f" ({error.cause})" if error.cause else "")

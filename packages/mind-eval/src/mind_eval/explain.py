@@ -52,6 +52,8 @@ def explain_item(options: RunOptions, recipe: Recipe, plugins: Plugins, number: 
             name, benchmark, options.data_root, options.seed, options.keep_going, recipe
         )
         opened.builder.chat = layout
+        # Built one by one up to this one; what does not fit the templates before it is of no
+        # interest.
         items = opened.builder.build(encoder.fits, number + 1, lambda _: None)
         found = [asked for asked in items if asked.number == number]
         if not found:

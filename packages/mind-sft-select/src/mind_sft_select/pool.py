@@ -124,6 +124,7 @@ def overlapping(pool: Pool, evaluation: Sequence[str]) -> NDArray[np.bool_]:
     """Tell which questions stand in an evaluation set [N]: equal to one of its texts when folded,
     or holding one of 30 characters and more.
     """
+    # A text of marks alone folds to nothing, which every question would hold.
     texts = {folded(text) for text in evaluation} - {""}
     exact = {hash_of(text) for text in texts}
     found = np.array([question in exact for question in pool.questions], dtype=np.bool_)
@@ -131,6 +132,8 @@ def overlapping(pool: Pool, evaluation: Sequence[str]) -> NDArray[np.bool_]:
     if long and pool.question_texts:
         grams: dict[str, list[str]] = {}
         for text in long:
+            # By its first 30 characters: each place of a question then asks a table, not every
+            # text.
             grams.setdefault(text[:MIN_CONTAINED], []).append(text)
         for index, question in enumerate(pool.question_texts):
             if not found[index]:

@@ -48,6 +48,7 @@ class NllJudge:
 
     def prepare_all(self, trials: list[Trial]) -> None:
         """Measure all references, one model after another."""
+        # Once a question: seats and repeats do not change what a reference costs.
         asked = {trial.question_id: trial for trial in trials if trial.reference}
         for name, folder in self.folders.items():
             wanted = [trial for key, trial in asked.items() if (name, key) not in self._bits]

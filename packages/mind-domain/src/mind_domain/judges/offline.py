@@ -52,6 +52,7 @@ def write_sheet(path: Path, trials: Sequence[Trial]) -> None:
         cells = [trial.question_id, trial.repeat, "", asked, trial.reference or "", *trial.replies]
         sheet.writerow([_inert(str(cell)) for cell in cells])
     with atomic_file(path) as file:
+        # With a byte order mark, without which Excel reads Chinese in the code page of the machine.
         file.write(text.getvalue().encode("utf-8-sig"))
 
 
@@ -85,6 +86,7 @@ class SheetJudge:
         with as_written(self.file, "write the sheet as UTF-8, its cells separated by tabs"):
             text = read_whole(self.file).decode("utf-8-sig")
             for row in _sheet_rows(text):
+                # The mark of `_inert`, which some programs keep when they save.
                 key = (str(row.get("question_id")).removeprefix("'"), str(row.get("repeat")))
                 if key in found:
                     raise MindError(f"{self.file}: question {key[0]}, repeat {key[1]} comes twice")
@@ -134,6 +136,7 @@ class RankingsJudge:
     def rank(self, trial: Trial) -> Groups | Reason:
         """Return the verdict on a question; repeats take one after another."""
         ballots = self.ballots.get(trial.question_id, [])
+        # As many verdicts as the file has; another repeat has none.
         if trial.repeat >= len(ballots):
             return Reason("no_ranking")
         ballot = ballots[trial.repeat]
@@ -143,6 +146,7 @@ class RankingsJudge:
         ranked = [name for group in ballot.groups for name in group]
         if strange := sorted(set(ranked) - set(seat)):
             return Reason("unknown_model", ", ".join(strange))
+        # A model that was not ranked is not the last one.
         if len(ranked) < len(seat):
             return Reason("incomplete", ", ".join(sorted(set(seat) - set(ranked))))
         return tuple(tuple(seat[name] for name in group) for group in ballot.groups)

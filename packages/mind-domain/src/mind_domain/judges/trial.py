@@ -62,15 +62,18 @@ def parse_ranking(text: str, seats: int) -> Groups | Reason:
     """
     lines = [line.strip(" *`#") for line in unicodedata.normalize("NFKC", text).splitlines()]
     line = next((line for line in reversed(lines) if line), "")
+    # A ranking of 26 letters is shorter by far; what is longer is a sentence.
     found = _LAST.match(line) if len(line) < 400 else None
     if found is None:
         return Reason("unparsed", line[:80])
+    # Letters and signs in turn, as the pattern keeps what it cuts at.
     parts = _SIGN.split(found[1].strip().upper())
     letters, signs = parts[::2], parts[1::2]
     known = LETTERS[:seats]
     for letter in letters:
         if len(letter) != 1 or letter not in LETTERS:
             return Reason("unparsed", line[:80])
+        # A letter that nobody sits at: the judge has made up a reply.
         if letter not in known:
             return Reason("unknown_letter", letter, known)
     if len(set(letters)) < len(letters):

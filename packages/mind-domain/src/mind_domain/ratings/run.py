@@ -53,6 +53,7 @@ def run_elo(
         return outcome
 
     summary = Summary(TOOL, seed=rule.seed, recipe={"model": rule.model, "prior": rule.prior})
+    # The line of the summary is told at the end, when the ratings stand.
     aside = replace(options, quiet=True)
     done = run_stream(summary, BallotReader(), aside, hold, passes_on=False)
     if not ballots:

@@ -73,6 +73,7 @@ class Data:
     @property
     def lacking(self) -> str | None:
         """Say how much of the authors' test is not there; None if it is whole, or a sample."""
+        # Rows that were set aside are there: they are told of by themselves.
         there = len(self.splits.get("test", [])) + len(self.bad)
         if self.origin == SHIPPED or self.published is None or there >= self.published:
             return None
@@ -132,6 +133,7 @@ class Benchmark:
                 "shipped samples",
             )
         for name in self.folders:
+            # One level below: a root of several collections, each with its benchmarks' folders.
             for place in (data_root, *sorted(data_root.glob("*/"))):
                 if (place / name).is_dir():
                     return place / name
@@ -155,6 +157,8 @@ class Benchmark:
             try:
                 read = imported(authors["reader"], self.folder)
                 splits: dict[str, list[Row]] = read(folder, **authors.get("options", {}))
+            # What a reader's own code ends in where a file has other columns or shapes than it
+            # knows.
             except (TypeError, AttributeError, LookupError, ValueError) as error:
                 raise MindError(
                     f"{folder}: its files are not laid out as the authors of {self.folder.name} do",
@@ -182,6 +186,7 @@ def checked(splits: dict[str, list[Row]], origin: str, keep_going: bool = False)
         good = data.splits.setdefault(split, [])
         for row in rows:
             if BAD not in row:
+                # Where a row stood is not part of what it says: hashes are the same on every disk.
                 good.append({name: value for name, value in row.items() if name != AT})
                 continue
             if not keep_going:
@@ -189,6 +194,7 @@ def checked(splits: dict[str, list[Row]], origin: str, keep_going: bool = False)
                     f"{row[AT]}: {row[BAD]}",
                     hint="mend the file, or --keep-going: such rows are set aside and counted",
                 )
+            # A list of rows may serve as two splits (test and shots): its faults are told once.
             if (row[AT], row[BAD]) not in data.bad:
                 data.bad.append((row[AT], row[BAD]))
     return data
@@ -203,6 +209,7 @@ def benchmark_folder(folder: str | Path) -> Callable[..., Benchmark]:
     rules = read_rules(folder)
     factory = partial(Benchmark, folder, shots=rules["shots"], form=rules["form"])
     factory.__doc__ = f"{rules['summary']}, {rules['licence']}."
+    # For suites, which give a form only to benchmarks that have it.
     factory.forms = tuple(rules["forms"])  # type: ignore[attr-defined]
     return factory
 
@@ -229,6 +236,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
     if rules["shots"] < 0:
         raise MindError(f"{path}: shots are {rules['shots']}")
     for name in (*rules["forms"].values(), *rules.get("shipped", {}).values()):
+        # A benchmark from elsewhere must not read files outside of its folder.
         inside(folder, name)
     if rules["form"] not in rules["forms"]:
         raise MindError(f"{path}: the default form {rules['form']!r} is none of [forms]")
@@ -238,6 +246,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
 def names_file(task: str | Path) -> bool:
     """Tell whether a `--task` is a file, and not the name of one of lm-eval's own tasks."""
     path = Path(task)
+    # Also one that is not there: a slip in a path must not be looked up as a task's name.
     return path.suffix in (".yaml", ".yml") or len(path.parts) > 1 or path.is_file()
 
 
@@ -255,6 +264,7 @@ def imported(name: object, folder: Path) -> Callable[..., Any]:
     module, _, attribute = str(name).partition(":")
     try:
         top = module.partition(".")[0]
+        # Of the top package alone: that of a module in it would import its parents already.
         found = importlib.util.find_spec(top) if top else None
         places = (found and found.submodule_search_locations) or ()
         if not module.startswith(OWN) and not any(

@@ -67,6 +67,8 @@ def own_step(file: Path, form: str | None, server: bool) -> dict[str, Any]:
     if not file.is_file():
         raise UsageError(f"--own {file} is no file", hint="JSON Lines: question, answer, choices")
     if form is None:
+        # One form for the whole file: a question without choices in a file of choices is then
+        # named.
         first = next(iter(read_rows(file, ending=".jsonl")), {})
         form = ("asked" if server else "cloze") if first.get("choices") else "written"
     return {"benchmark": NAME, "file": str(file.resolve()), "form": form}
@@ -79,6 +81,7 @@ def _row(row: Row, number: int, form: str) -> Row:
     golds = answer if isinstance(answer, list) else [answer]
     if not golds or any(one is None or isinstance(one, (dict, list)) or one == "" for one in golds):
         return bad(row[AT], "field 'answer' is missing, empty, or neither text nor a list of texts")
+    # Numbers are answers too; full-width letters name the same choice.
     answers = [unicodedata.normalize("NFKC", str(one)).strip() for one in golds]
     language = "zh" if language_of_text(question) == "zh" else "en"
     mark, gap = MARKS[language]
@@ -91,9 +94,11 @@ def _row(row: Row, number: int, form: str) -> Row:
     if not isinstance(choices, list) or not 2 <= len(choices) <= len(LETTERS):
         return bad(row[AT], f"field 'choices' is no list of 2 to {len(LETTERS)} texts")
     texts = [str(choice).strip() for choice in choices]
+    # "B." and "B)" name B.
     places = [choice_place(gold.rstrip(".、)"), texts) for gold in answers]
     if None in places or any(not text for text in texts):
         return bad(row[AT], f"the answer {answer!r} is none of the choices, or a choice is empty")
+    # Likelihoods pick one choice only.
     if form != "asked" and len(places) > 1:
         return bad(row[AT], "several right answers are for the forms 'written' and 'asked'")
     listed = "\n".join(f"{LETTERS[n]}. {text}" for n, text in enumerate(texts))

@@ -29,6 +29,7 @@ def lawbench_checks(folder: Path | None) -> list[Check]:
     checks = []
     for model in sorted(path for path in folder.iterdir() if path.is_dir()):
         scores = next(
+            # The longest name first: one model's name may begin another's.
             (published[name] for name in sorted(published, key=len, reverse=True)
              if model.name.startswith(name)), {},
         )  # fmt: skip

@@ -65,12 +65,15 @@ def corpus_scores(
     found = {}
     metrics = {"bleu": BLEU(tokenize=tokenizer_for(language)), "chrf": CHRF()}
     if spm is not None:
+        # Pieces come cut already; `force` keeps sacrebleu from warning of that.
         metrics["spbleu"] = BLEU(tokenize="none", force=True)
     for name, metric in metrics.items():
         texts, wanted, named = list(written), list(references), None
         if name == "spbleu":
             cut, named = pieces_of(str(spm))
             texts, wanted = [cut(line) for line in texts], [cut(line) for line in wanted]
+        # Counts by sentence, of which both the score and its bootstrap are made: n-grams are
+        # counted once.
         statistics = metric._extract_corpus_statistics(texts, [wanted])
         value = metric._aggregate_and_compute(statistics).score
         found[name] = {

@@ -22,6 +22,7 @@ class Factory(TaskFactory):  # type: ignore[misc]  # lm-eval has no types
 
     def _build_task(self, entry: Any, overrides: dict[str, Any] | None) -> Any:
         config = self._load_full_config(entry, overrides)
+        # A task that is Python code of lm-eval's builds its own prompts.
         if "class" in config:
             return super()._build_task(entry, overrides)
         for key in ("tag", "group", "task_list"):
@@ -44,6 +45,7 @@ def load_named(
                 f"lm-eval has no task {name!r}",
                 hint=did_you_mean(name, known) or "give a FILE.yaml",
             )
+    # The one place where lm-eval turns a config into a task; groups and tags stay its own.
     index._factory = Factory(partial(hub_task, fits=fits, shots=shots, seed=seed, hub=hub))
     loaded: dict[str, Any] = index.load(list(names))
     return loaded

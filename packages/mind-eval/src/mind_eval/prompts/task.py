@@ -16,6 +16,7 @@ from mind_eval.prompts.shots import FIRST, Doc, Shots
 from mind_eval.prompts.spec import NEW_TOKENS, PromptNotes
 from mind_eval.prompts.templates import FAULTS, render, sandbox_lm_eval, with_templates
 
+# At import, before any task is made: lm-eval renders some fields by its own environment.
 sandbox_lm_eval()
 
 
@@ -69,6 +70,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
                 f"task {config.get('task')}: sampler {sampler!r} is not known",
                 hint=f"'default' or {FIRST!r}",
             )
+        # lm-eval renders the first item while it makes a task.
         with _named(str(config.get("task")), "the first item"):
             super().__init__(config=config)
         self.notes = PromptNotes(asked=shots)
@@ -82,6 +84,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
             seed=seed,
         )
         self.notes.order = self.shots.describe() if shots else ""
+        # After lm-eval has made its own, which draws in the order of the items.
         self.sampler = _ChosenShots([])
         self._chat: dict[str, Any] = {}
 
@@ -144,6 +147,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         for kept in range(len(chosen), -1, -1):
             self.sampler.chosen = chosen
             prompt: str | list[str] = self.fewshot_context(
+                # A template that counts its examples has to see how many are left.
                 doc={**doc, "shots": kept} if "shots" in doc else doc,
                 num_fewshot=kept,
                 gen_prefix=self.doc_to_prefix(doc),
@@ -182,6 +186,7 @@ class RowsTask(ConfigurableTask):  # type: ignore[misc]  # lm-eval has no types
         """Note how often a guess is right: one choice, or any of several that are right."""
         if self.OUTPUT_TYPE != "multiple_choice":
             return
+        # One right choice, unless the task lists several.
         gold = self.doc_to_target(doc) if self.multiple_target else [None]
         self.notes.chances.append(len(gold) / len(self.doc_to_choice(doc)))
 

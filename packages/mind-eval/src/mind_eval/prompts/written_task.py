@@ -27,6 +27,7 @@ def with_our_metrics(config: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
         gold, text = spec.target(doc), results[0]
         if any(name in TRANSLATION for name in spec.metrics):
             pair = (text.strip(), str(gold), str(doc.get("subject")), str(doc["target_language"]))
+            # A corpus score has no value of one item: the pair is handed on to the aggregation.
             made: dict[str, Any] = dict.fromkeys(TRANSLATION, pair)
             made[UNPARSED] = float(not text.strip())
         else:

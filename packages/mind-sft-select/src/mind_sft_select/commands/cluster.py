@@ -63,6 +63,7 @@ def cluster(
     from mind_sft_select.cluster_files import write_clusters
 
     names = [name for name in strata.split(",") if name]
+    # The name of a stratum would repeat itself.
     if len(set(names)) != len(names):
         raise UsageError(f"--strata {strata!r} names one twice")
     lines = write_clusters(

@@ -162,6 +162,7 @@ def _curve(loop: Loop, result: dict[str, Any], language: str) -> Safe:
     """Draw the clusters' losses with their seeds, the fitted curve, and the peak's interval."""
     fit, own = result["fits"][language], loop.own.of(language) or 0.0
     names = [f"cluster-{n:02d}" for n, c in enumerate(loop.clusters) if c.stratum == language]
+    # Clusters that are too small were not tuned.
     names = [name for name in names if name in loop.cells]
     half = loop.data.halves & np.array([w == language for w in loop.data.item_languages])
     weights = loop.data.weights[half]
@@ -169,6 +170,7 @@ def _curve(loop: Loop, result: dict[str, Any], language: str) -> Safe:
              for name in names]  # fmt: skip
     scores = loop.data.pool.number("entropy")
     gaps = [float(scores[loop.clusters[int(name[8:])].members].mean()) - own for name in names]
+    # The curve too has to lie within the picture.
     values = [v for row in means for v in row] + fit["fitted"]
     low, high = min(values), max(values)
 
@@ -182,6 +184,7 @@ def _curve(loop: Loop, result: dict[str, Any], language: str) -> Safe:
 
     ends = [min(gaps) if fit["peak_interval"][0] is None else fit["peak_interval"][0],
             max(gaps) if fit["peak_interval"][1] is None else fit["peak_interval"][1]]  # fmt: skip
+    # An interval may reach beyond what was tried: it is drawn up to the ends.
     left, right = x(max(ends[0], min(gaps))), x(min(ends[1], max(gaps)))
     parts = [shade(left, max(right - left, 0), MARGIN, HEIGHT - 2 * MARGIN)]
     line = " ".join(f"{x(g):.1f},{y(v):.1f}" for g, v in zip(gaps, fit["fitted"], strict=True))

@@ -60,6 +60,7 @@ def run_scores(
     model = open_answer_model(options)
     if not stream.quiet:
         log(TOOL, f"scores on {device_name(usable_device(options.device))}, {options.dtype}")
+    # Shards of another size would hold other records under the same numbers.
     identity = {**model.identity(), "shard_records": shard}
     folder = ScoresFolder(options.scores, identity) if options.scores is not None else None
     step = ScoreStep(model, folder)
