@@ -67,6 +67,7 @@ def _close_empty(data: Bytes, tags: Tags, out: Bytes) -> int:
             if opened >= 0 and data[at - 1] == _SLASH:
                 end = _end_of_name(data, opened + 1, at, tags)
                 if end > 0:
+                    # "/>" was copied already: it becomes ">" and the beginning of "</".
                     out[to - 2], out[to - 1], out[to] = _GREATER, _LESS, _SLASH
                     to += 1
                     for place in range(opened + 1, end):
@@ -74,6 +75,7 @@ def _close_empty(data: Bytes, tags: Tags, out: Bytes) -> int:
                         to += 1
                     out[to] = _GREATER
                     to += 1
+            # A second ">" belongs to no tag.
             opened = -1
     return to
 

@@ -32,6 +32,7 @@ def _most_likely(
     text: CodePoints, start: int, end: int, emissions: Logs, chain: Logs, came_from: States
 ) -> None:
     """Write the most likely state of each character (Viterbi); a tie goes to the later letter."""
+    # Column of the character in the table of emissions.
     point = text[start] - FIRST_HAN
     b, m = chain[0, _B] + emissions[_B, point], chain[0, _M] + emissions[_M, point]
     e, s = chain[0, _E] + emissions[_E, point], chain[0, _S] + emissions[_S, point]

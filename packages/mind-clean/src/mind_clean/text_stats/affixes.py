@@ -136,6 +136,7 @@ def _hyphens(text: CodePoints, place: int, end: int, table: Table) -> int:
             length += 1
     else:
         return 0
+    # The letter before was seen by the caller.
     follows = place + length < end and bits_of(table, text[place + length]) & ALPHA > 0
     return length if follows else 0
 
@@ -151,6 +152,7 @@ def infix_length(text: CodePoints, start: int, place: int, end: int, table: Tabl
         return _stops(text, place, end)
     if point == _ELLIPSIS or bits & PICTURE:
         return 1
+    # The cases below look at both neighbours.
     if place == start or place + 1 >= end:
         return 0
     left = bits_of(table, text[place - 1])

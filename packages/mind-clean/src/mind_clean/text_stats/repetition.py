@@ -149,6 +149,7 @@ def _came_before(
     word = 0
     while word + n <= words:
         size = sizes[word + n] - sizes[word]
+        # What came before is shifted by the length of the run and taken off.
         value = up_to[word + n] - up_to[word] * powers[size]
         slot = _spread(value) & mask
         seen = False
@@ -188,6 +189,7 @@ def count_repeated(
     for n in range(2, 5):
         best = _lengthen(n, words, names, grams, longer, often, slots)
         if best >= 0:
+            # n words have n - 1 blanks between them.
             counts[n] = (sizes[best + n] - sizes[best] + n - 1) * often[best]
         for word in range(words):
             grams[word] = longer[word]

@@ -57,6 +57,7 @@ def _flags(data: Bytes, classes: Classes) -> int:
     feeds = 0  # line feeds in a row
     blanks = 0  # blanks in a row
     wide = False  # whether the character before them is wide
+    # The step takes line feeds off the beginning.
     if size and data[0] == _FEED:
         flags |= HAS_WHITESPACE
     while at < size:
@@ -104,6 +105,7 @@ def _flags(data: Bytes, classes: Classes) -> int:
             flags |= HAS_EMOJI if byte == 0xF0 and four == 0x9F else 0
             flags |= HAS_CONTROL if byte == 0xF3 else 0
             is_wide = byte == 0xF0 and (four >= 0xA0 and four <= 0xB1)
+        # One blank alone: a run of them is white space to be tidied already.
         if blanks == 1 and wide and is_wide and where == _INSIDE:
             flags |= HAS_CJK_SPACES
         where, blanks, wide = _INSIDE, 0, is_wide

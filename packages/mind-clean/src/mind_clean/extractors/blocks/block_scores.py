@@ -37,9 +37,11 @@ def score_block(text: Bytes, at: int, end: int, kind: int, units: int, share: fl
     """
     if units < _MIN_UNITS or share > _MAX_LINK_SHARE:
         return 0.0
+    # Text of links is worth nothing: it speaks of other pages.
     unlinked = units * (1 - share)
     if is_heading(kind):
         return unlinked * 0.1
+    # Code has no sentences, and is text all the same.
     if kind == _PRE:
         return unlinked
     if not _has_sentence(text, at, end):

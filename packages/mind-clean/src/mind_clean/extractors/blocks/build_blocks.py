@@ -133,6 +133,7 @@ def build_blocks(
             stop = find_byte(data, at, _LESS)
             _add_run(data, at, stop, out, state)
             at = stop
+        # Not a start tag, as these come in the order of the index: an end tag or a comment.
         elif element >= elements or index[element, OPENED] != at:
             at = skip_markup(data, at)
         else:

@@ -185,6 +185,7 @@ def hash_name_at(data: Bytes, start: int, end: int) -> np.uint64:
     """Return the hash of a name in letters of any size."""
     key = _START
     for place in range(start, end):
+        # Capitals as small letters, as `hash_name` has them; the product wraps at 2^64.
         key = (key ^ np.uint64(data[place] | np.uint8(32))) * _FACTOR
     return key
 

@@ -124,6 +124,7 @@ def _predict(
     for row in range(len(features)):
         total = start
         for root in roots:
+            # A leaf has -1 for its feature, and in the place of a threshold what it adds.
             node = np.int64(root)
             # The left child is the next node, so a tree needs one index each and reads forward.
             while splits[node] >= 0:
@@ -213,6 +214,7 @@ def _add_kinds(containers: Rows, blocks: Rows, alone: Floats, out: Features, to:
             while keys[slot] >= 0 and keys[slot] != key:
                 slot = (slot + 1) & (slots - 1)
             size = blocks[block, UNITS] + 1.0
+            # Noted for the second loop, which reads what all blocks of a kind came to.
             keys[slot], slot_of[block] = key, slot
             members[slot] += 1
             units[slot] += size
@@ -243,6 +245,7 @@ def _choose_best(blocks: Rows, probabilities: Floats, kept: Kept) -> None:
     for block in range(count):
         wanted += probabilities[block] * (blocks[block, UNITS] + 2.0)
     # F1 / 2 is the best threshold and F1 depends on the threshold: a fixed point, in a few rounds.
+    # Half of a perfect F1, where the search begins.
     threshold = 0.5
     for _ in range(_ROUNDS):
         taken, right = 0.0, 0.0

@@ -84,6 +84,7 @@ def drop_outside(containers: Rows, kept: Kept, container: int) -> None:
 @kernel
 def find_boilerplate(containers: Rows, main: int) -> Rows:
     """Return the containers that are boilerplate by their element, role, class or id."""
+    # Room for all, as arrays of loops do not grow; cut to those found at the end.
     boilerplate = np.empty(len(containers), np.int64)
     count = 0
     for i in range(len(containers)):
@@ -121,6 +122,7 @@ def drop_boilerplate(
         start, end = containers[i, FIRST], containers[i, END]
         value = range_sum(sums, start, end, OF_VALUES)
         of_its_kind = max(value, of_a_kind[_find_slot(kinds, containers, i)])
+        # A long menu may be a third of a page with little text; without sentences it is no article.
         no_sentences = value < _MIN_VALUE_PER_UNIT * range_sum(sums, start, end, OF_UNITS)
         if of_its_kind <= _MAX_BOILERPLATE_SHARE * all_of_it or (
             no_sentences and containers[i, WEIGHT] == BOILERPLATE
@@ -211,6 +213,7 @@ def drop_links(
                 range_sum(sums, start, end, OF_LINKS),
                 range_sum(sums, start, end, OF_UNITS),
             )
+            # Of a list as a whole: single items may be links all through.
             few = links <= _MAX_LIST_LINK_SHARE * units
             for block in range(start, end):
                 in_list[block] |= few
