@@ -50,5 +50,7 @@ def join_ranks() -> Ranks:
         return Ranks()
     import torch.distributed as dist
 
+    # Answers are Python objects, which gloo passes on between processors; NCCL needs tensors of a
+    # GPU.
     dist.init_process_group("gloo")
     return Ranks(dist.get_rank(), dist.get_world_size())

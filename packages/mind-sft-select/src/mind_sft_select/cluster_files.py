@@ -38,6 +38,7 @@ def write_clusters(
     rows = [cluster.as_dict(place, scores) for place, cluster in enumerate(found)]
     with atomic_folder(folder) as partial:
         for place, cluster in enumerate(found):
+            # In the order of the input, whatever was merged with what.
             members = [records[i] for i in sorted(cluster.members)]
             write_records(partial / f"cluster-{place:02d}.jsonl.zst", members)
         write_json(partial / "clusters.json", rows)

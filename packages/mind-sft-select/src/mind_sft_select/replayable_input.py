@@ -31,6 +31,7 @@ def make_replayable(options: StreamOptions, folder: Path) -> ReplayableInput:
     check_distinct(given, options.output, options.rejects, options.summary)
     inputs, names = [], {}
     for number, item in enumerate(given):
+        # A regular file can be read again; a named pipe is a path, but none of these.
         if item != "-" and Path(item).is_file():
             inputs.append(item)
             continue

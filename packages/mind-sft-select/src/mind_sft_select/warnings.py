@@ -29,6 +29,7 @@ def warnings(selector: Selector, summary: Summary, config: SelectionConfig) -> I
             else "no language of them has a reference"
         )
         yield f"no record lies in the band; {reach}; --quantile LOW,HIGH keeps a share instead"
+    # Own scores differ by language, so one reference for all may keep a single one.
     languages = {s.language for s in scored}
     if len(languages) > 1 and len(selector.kept) == 1:
         yield (
@@ -71,6 +72,7 @@ def _ties(selector: Selector, config: SelectionConfig, scored: int) -> Iterator[
     if config.quantile is None or config.max is not None:
         return
     wanted, kept = config.quantile[1] - config.quantile[0], selector.kept.total() / scored
+    # With fewer records a quantile is coarse by itself.
     if kept > wanted + MAX_TIES and scored >= 20:
         yield (
             f"{kept:.0%} lie between the quantiles instead of {wanted:.0%}: many scores are equal"

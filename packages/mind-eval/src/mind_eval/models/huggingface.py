@@ -61,9 +61,12 @@ class FolderNetwork(Network):
     @torch.inference_mode()
     def check(self, folder: Path) -> None:
         """Raise `MindError` if the model makes its logits in a way that is not known here."""
+        # Any tokens will do: a bias, a scale or a cap would show at all of them.
         ids = torch.arange(8)[None].to(self.model.device)
         theirs = self.model(input_ids=ids, use_cache=False).logits[0].float()
         ours = self.head.logits(self.hidden(ids, None, False)[0][0])
+        # Wide, as low precision rounds: looked for is another way to make logits, not the last
+        # digits.
         if not torch.allclose(ours, theirs, atol=0.05 * float(theirs.abs().max())):
             raise MindError(
                 f"{folder}: {type(self.model).__name__} makes logits in a way that is not known",
@@ -115,6 +118,7 @@ def _cache(past: Past | None, rows: int) -> Any:
     cache = import_module("transformers").DynamicCache()
     if past is not None:
         for layer, (k, v) in enumerate(zip(past.keys, past.values, strict=True)):
+            # The past is of one row: it is laid out for all rows without a copy of it.
             cache.update(k.expand(rows, -1, -1, -1), v.expand(rows, -1, -1, -1), layer)
     return cache
 
@@ -157,6 +161,7 @@ class FolderTokenizer:
         plain = self.plain("a")
         added = list(tokenizer.encode("a"))
         places = range(len(added) - len(plain) + 1)
+        # Where the text stands in what the tokenizer makes of it: what comes behind is an end.
         at = next((n for n in places if added[n : n + len(plain)] == plain), 0)
         self._behind = len(added) - len(plain) - at if at + len(plain) <= len(added) else 0
 
@@ -256,6 +261,7 @@ def load_folder(folder: Path, kind: str, device: str, dtype: torch.dtype) -> Fol
         network.check(folder)
     stops = stop_ids(folder)
     lengths = ("context", "max_position_embeddings", "n_positions")
+    # The first that a config has counts: mind-train's own name comes before transformers'.
     found = [size for name in lengths if (size := getattr(model.config, name, None))]
     return Folder(
         network=network,

@@ -27,6 +27,7 @@ class Past:
     def row(self, number: int, length: int) -> Past:
         """Give one row, cut to its own length: padding is left behind."""
         return Past(
+            # A view of the batch's tensors, not a copy: it lives as long as the batch is worked on.
             tuple(k[number : number + 1, :, :length] for k in self.keys),
             tuple(v[number : number + 1, :, :length] for v in self.values),
         )

@@ -38,6 +38,7 @@ class ChatPrompt(str):
 
     def __add__(self, more: str) -> ChatPrompt:
         """Go on in the model's turn."""
+        # What the template made stays apart from what was begun after it.
         text = str(self)[: len(self) - len(self.tail)]
         return ChatPrompt(self.messages, text, self.tail + more)
 
@@ -69,6 +70,7 @@ class ChatLayout:
     def begun(self, messages: Messages) -> ChatPrompt:
         """Render messages; what the last one has begun to answer is gone on with."""
         tail = ""
+        # lm-eval's `gen_prefix`: the answer is begun, and the template opens its turn.
         if messages[-1][0] == "assistant":
             messages, tail = messages[:-1], messages[-1][1]
         return ChatPrompt(messages, self.render(messages), tail)

@@ -62,6 +62,8 @@ class Sentiment:
         name = metadata.get("label") if isinstance(metadata, dict) else None
         if name not in self.labels:
             return Reason("unknown_label", name)
+        # Such texts have no day, so each story is a cluster of its own: copies of it share their
+        # label.
         return Label(name, UNDATED, UNDATED.date(), story_key(text), {"undated": True})
 
     def story(self, record: Record) -> str:
