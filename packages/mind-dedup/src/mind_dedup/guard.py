@@ -119,6 +119,7 @@ class SummaryBySource(Summary):
         """Note a counted record that goes, with the id of the one that stays, both as JSON."""
         counts = self.sources[source]
         counts.removed += 1
+        # A message names a few; of millions of removals ids would take memory for nothing.
         if len(counts.examples) < _EXAMPLES:
             counts.examples.append((str(orjson.loads(own_id)), str(orjson.loads(kept_id))))
 

@@ -29,6 +29,7 @@ BYTES_OF_ID = 12 + 24
 
 def bytes_per_document(signature: MinHash) -> tuple[float, float]:
     """Return what a kept document takes: in the table, and with the record, in bytes."""
+    # One a band, and that of the exact text.
     keys = signature.bands_used + 1
     record = keys * BYTES_ON_RECORD + SHINGLES_PER_DOCUMENT * BYTES_PER_SHINGLE + BYTES_OF_ID
     return keys * BYTES_PER_KEY, record

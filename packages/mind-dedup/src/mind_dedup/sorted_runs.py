@@ -172,6 +172,7 @@ class ChunkedDeduplicator:
         self, rows: IntArray, prints_of: Callable[[tuple[int, ...]], Fingerprints]
     ) -> Iterator[tuple[tuple[int, ...], Fingerprints]]:
         """Yield parts of the rows with their prints, each decided before the next is asked for."""
+        # A fourth of the memory for a chunk, as for the table, the store, and what waits.
         step = max(self.memory // 4 // _BYTES_PER_ROW, 1)
         for chunk in in_parts(rows, step):
             # Before the first run all keys are in the table.

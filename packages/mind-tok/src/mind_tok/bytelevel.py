@@ -90,6 +90,7 @@ class ByteLevelTokenizer(Tokenizer):
             (vocab[left], vocab[right], rank, vocab[left + right])
             for rank, (left, right) in enumerate(self.file.merges)
         ]
+        # Reshaped, as a file without merges gives an empty array of one dimension.
         rows = np.array(merges, np.int64).reshape(-1, 4)
         return Gpt2Cuts(added), Merges(rows, byte_ids, byte_ids)
 
@@ -247,6 +248,7 @@ class ByteLevel:
         """Return the tokenizer of a folder; raise `MindError` if its file is not what it was."""
         path = inside(folder, FILE)
         data = read_whole(path)
+        # Ids of shards name this hash: with another vocabulary they would be other texts.
         if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
             raise MindError(
                 f"{path} is not the file that its manifest describes",

@@ -35,6 +35,7 @@ class ByteLevelFile:
         rows: dict[int, bytes] = {i: token_bytes(text) for text, i in self.vocab.items()}
         # Added tokens are plain text, not in GPT-2's alphabet, also where `vocab` has them too.
         rows.update((i, text.encode()) for i, text in self.added.items())
+        # Decoding takes an entry by its id as a place: with a gap all behind it would be others.
         if sorted(rows) != list(range(len(rows))):
             raise MindError(
                 "the ids of the vocabulary have gaps",
@@ -77,6 +78,7 @@ def from_pair(vocab: Path, merges: Path, special: Iterable[str]) -> bytes:
     """Return the `tokenizer.json` of two files; tokens named in `special` are control tokens."""
     ids = orjson.loads(read_whole(vocab))
     rows = [line.split(" ") for line in read_whole(merges).decode("utf-8").split("\n") if line]
+    # A heading and no merge: `#version: 0.2` in GPT-2's own file.
     if rows and rows[0][0] == "#version:":
         del rows[0]
     if not isinstance(ids, dict) or any(len(row) != 2 for row in rows):
@@ -144,6 +146,7 @@ def token_bytes(text: str) -> bytes:
 
 
 def _merge(row: Any) -> tuple[str, str]:
+    # Older files write a merge as one string, newer ones as a pair.
     left, right = row.split(" ") if isinstance(row, str) else row
     return str(left), str(right)
 
@@ -157,12 +160,14 @@ def _why_not(
         return f"its model is {model.get('type')}"
     if step.get("type") != "ByteLevel" or step.get("add_prefix_space"):
         return "it cuts words by another rule"
+    # Our loops cut by GPT-2's pattern always, and see the text as it is.
     if not step.get("use_regex", True) or content.get("normalizer"):
         return "it changes texts, or does not cut them"
     unusual = ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback",
                "ignore_merges")  # fmt: skip
     if found := [name for name in unusual if model.get(name)]:
         return f"it has {', '.join(found)}"
+    # A byte without an entry could not be written, and texts would be lost.
     if not set(alphabet()) <= set(vocab):
         return "some bytes have no entry"
     if any(name not in vocab for a, b in merges for name in (a, b, a + b)):

@@ -32,6 +32,7 @@ def train_bytelevel(texts: Iterable[str], vocab_size: int, min_frequency: int) -
         show_progress=False,
         # All 256, also bytes that no text has: nothing is ever unknown.
         initial_alphabet=alphabet(),
+        # Not by the trainer, which would give them the lowest ids, below the bytes.
         special_tokens=[],
     )
     seen = _CountingTexts(texts)

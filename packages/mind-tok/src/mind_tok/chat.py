@@ -171,6 +171,7 @@ def _turns(messages: Sequence[Mapping[str, str]]) -> list[tuple[str, str]]:
                 hint="roles are user, assistant and system",
             )
         if role == "system":
+            # Kept for the next question: the format has no turn for it.
             system.append(message["content"])
         elif role == "user":
             turns.append((role, "\n".join([*system, message["content"]])))

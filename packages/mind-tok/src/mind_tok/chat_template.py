@@ -110,6 +110,8 @@ class ChatTemplate:
                 continue
             before = self._text(messages[:place], tools, True)
             upto = self._text(messages[: place + 1], tools, False)
+            # Only where each prefix is a prefix of the whole do its lengths say where
+            # an answer lies.
             if not (upto.startswith(before) and text.startswith(upto)):
                 raise MindError(
                     "the template writes a turn otherwise when others follow",
@@ -131,6 +133,7 @@ class ChatTemplate:
         # A template is code of others, and may fail in any of these ways on one conversation.
         except (jinja2.TemplateError, *_FAULTS) as error:
             raise MindError(f"template {self.name}: {error}") from None
+        # In proportion to what goes in: a loop in a template may multiply it.
         if (size := len(text)) > _LONGEST + 4 * len(repr(messages)):
             raise MindError(f"template {self.name} makes {size:,} characters of a conversation")
         return str(text)
@@ -169,6 +172,7 @@ def _from_file(path: Path) -> ChatTemplate:
         try:
             config = json.loads(source)
             found = config.get("chat_template")
+            # Several templates by name, as transformers writes them too: that for plain chats.
             if isinstance(found, list):
                 found = next(row["template"] for row in found if row["name"] == "default")
             bos, eos = (_token(config.get(f"{end}_token")) for end in ("bos", "eos"))
@@ -182,6 +186,7 @@ def _from_file(path: Path) -> ChatTemplate:
     template = ChatTemplate(path.name, source, bos, eos)
     jinja2 = _jinja()
     try:
+        # Compiled once here: a mistake in it is told before any record is read.
         template.limited(lambda: _compiled(source))
     except (jinja2.TemplateError, *_FAULTS) as error:
         raise UsageError(f"{path} is no template: {error}") from None
@@ -189,6 +194,7 @@ def _from_file(path: Path) -> ChatTemplate:
 
 
 def _token(value: Any) -> str:
+    # A token is a string, or an object of how it is found with its text as `content`.
     return str(value.get("content", "")) if isinstance(value, dict) else str(value or "")
 
 

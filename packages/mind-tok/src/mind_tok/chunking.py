@@ -27,6 +27,7 @@ def pieces(text: str) -> Iterator[str]:
     """
     start = 0
     while len(text) - start > LONG_TEXT:
+        # No cut within the length: at the next line feed, wherever that is.
         cut = _last_cut(text, start, start + LONG_TEXT) or text.find("\n", start) + 1
         if not cut:
             break

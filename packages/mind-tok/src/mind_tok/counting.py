@@ -60,6 +60,7 @@ def gpt2_units(texts: Sequence[bytes]) -> Iterator[str]:
 
     data, offsets = packed((), texts)
     whole, ends = data.tobytes(), Gpt2Cuts({})(data, offsets)[0].tolist()
+    # Not strict: the first list has one more, the end of the last.
     for start, end in zip([0, *ends], ends, strict=False):
         yield whole[start:end].decode()
 
@@ -90,6 +91,7 @@ class UnitCounter:
                 texts.append(data)
             else:
                 counts.update(units_of(text))
+            # Counted as kept, with nothing to write.
             outcome.kept.append(b"")
         # All texts of a batch at once: the loop that cuts has a cost for each call.
         counts.update(gpt2_units(texts))
@@ -115,6 +117,7 @@ class UnitCounts:
         new = len(self._counts) - before
         if counts:
             mean = sum(map(len, counts)) / len(counts)
+            # Two bytes a character, as Python stores Chinese.
             self._bytes += int(new * (_BYTES_PER_UNIT + 2 * mean))
         if self._bytes > self.memory:
             self._spill()
@@ -227,6 +230,7 @@ def _read(run: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 def _summed(sources: Iterable[Iterator[tuple[bytes, int]]]) -> Iterator[tuple[str, int]]:
     unit, total = b"", 0
+    # Each source is sorted, so equal units of all of them come one behind the other.
     for other, count in heapq.merge(*sources):
         if other != unit and total:
             yield unit.decode(), total

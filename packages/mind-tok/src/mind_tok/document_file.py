@@ -65,10 +65,13 @@ def _read(file: BinaryIO, length: int, whole: int) -> EncodedDocuments:
 def _read_column(file: BinaryIO, whole: int) -> NDArray[Any]:
     """Read a column of whole numbers, of which no more is allocated than the file has bytes."""
     version = np.lib.format.read_magic(file)
+    # NumPy writes this version of a column with so short a header.
     if version != (1, 0):
         raise ValueError(f"a column of version {version}")
     try:
+        # The header alone, and not `read_array`, which allocates what the header says.
         (count,), _, dtype = np.lib.format.read_array_header_1_0(file)
+    # NumPy reads the header as a literal of Python, and lets its faults through.
     except (SyntaxError, tokenize.TokenError) as error:
         raise ValueError(str(error)) from None
     if dtype.kind not in "iu" or not 0 <= count <= (whole - file.tell()) // dtype.itemsize:

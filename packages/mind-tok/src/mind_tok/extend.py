@@ -43,6 +43,7 @@ def extend(
             "the second tokenizer has no Chinese tokens that are new",
             hint="train one on Chinese: mind-tok train --share zh=1",
         )
+    # GPT-2 has an end token alone: conversations and masks need the others.
     missing = [name for name in (*CONTROL_TOKENS, *PII_TOKENS) if name not in old.special_ids]
     names = [*missing, *new]
     content = orjson.loads(old.data)

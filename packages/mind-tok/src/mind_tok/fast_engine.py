@@ -108,6 +108,7 @@ def _right_engine(
         probes = [*PROBES, *(f"a{text} {text}b\n" for text in added[:_MAX_ADDED])]
         ids, ends = engine.encode(probes)
     except BaseException as error:  # a panic of Rust's is no Exception
+        # What stops the run is no fault of the library.
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         return None
@@ -131,6 +132,7 @@ class EngineForLargeInput:
     def now(self) -> FastEngine | None:
         """Return the engine, made if it is not yet; None if there is none."""
         if not self._asked:
+            # Asked once: where there is none, each batch would try in vain.
             self._asked, self._engine = True, self._make()
         return self._engine
 

@@ -126,7 +126,9 @@ def take_over(source: Path, tokenizer: Tokenizer, output: Path, *, add_end: bool
             # As many whole documents as fit, and one at least.
             last = max(first + 1, int(np.searchsorted(ends, start + AT_ONCE, side="right")))
             part = slice(start, int(ends[last - 1]))
+            # Wider than the file's: Megatron's may be signed, and ids below 0 are then seen.
             row = np.asarray(ids[part]).astype(np.int64)
+            # Before sizes are looked up: an id beyond the vocabulary would be an IndexError there.
             _check(row, source, tokenizer)
             mask = None if marks is None else np.asarray(marks[part])
             block = _block(row, ends[first:last] - start, sizes, source.stem, mask)
@@ -153,6 +155,8 @@ def _block(
 ) -> DocumentBatch:
     """Return documents; with a mask, their sizes are those of what is trained on."""
     own = sizes[ids] if mask is None else sizes[ids] * mask
+    # Sums up to each token, so that a document's bytes are a difference, also of one
+    # without tokens.
     total = np.concatenate([np.zeros(1, np.int64), np.cumsum(own)])
     bytes_ = np.diff(total[ends], prepend=np.int64(0))
     zeros = np.zeros(len(ends), np.int64)
@@ -164,6 +168,7 @@ def _ended(block: DocumentBatch, end_id: int) -> DocumentBatch:
     starts = block.ends - block.lengths
     # An empty document has no last token of its own, but the one of the document before.
     ended = (block.lengths > 0) & (block.ids[np.maximum(block.ends - 1, 0)] == end_id)
+    # `np.insert` takes places in the old array: all at once, none moves another.
     places = block.ends[~ended]
     ids, mask = np.insert(block.ids, places, end_id), block.mask
     if mask is not None:

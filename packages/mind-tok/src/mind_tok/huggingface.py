@@ -49,6 +49,7 @@ class HuggingFaceTokenizer(Tokenizer):
         try:
             content = orjson.loads(data)
             added = content.get("added_tokens") or []
+            # Special tokens are those that no text may make: a page that spells one stays text.
             self.control = {int(row["id"]) for row in added if row["special"]}
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise MindError("this is no tokenizer.json", cause=error) from None
@@ -63,6 +64,7 @@ class HuggingFaceTokenizer(Tokenizer):
             )
         self.special_ids = manifest.get("special_tokens") or self._special_ids()
         self.control |= {i for name, i in self.special_ids.items() if name in CONTROL_TOKENS}
+        # Then entries are written in GPT-2's alphabet, a letter for each byte.
         self._byte_level = b'"ByteLevel"' in data
         self.manifest = manifest or {
             "format": FORMAT,
@@ -85,6 +87,7 @@ class HuggingFaceTokenizer(Tokenizer):
         content = orjson.loads(self.data)
         rows = content.get("added_tokens") or []
         content["added_tokens"] = [row for row in rows if int(row["id"]) not in self.control]
+        # It would add tokens of its own around each text.
         content["post_processor"] = None
         return _load(content)
 
@@ -96,6 +99,7 @@ class HuggingFaceTokenizer(Tokenizer):
         known = self._plain.get_vocab(with_added_tokens=True)
         ids = np.full(1 + max(known.values(), default=-1), -1, np.int32)
         for text, i in known.items():
+            # By their texts, as both know the same entries under other numbers.
             ids[i] = self._full.token_to_id(text)
         return ids
 

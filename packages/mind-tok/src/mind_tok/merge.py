@@ -42,6 +42,7 @@ def merge(
     }
     first = sets[SPLITS[0]][0]
     for folder, other in zip(folders, sets[SPLITS[0]], strict=True):
+        # The same number would be another token in each.
         if other.tokenizer_sha256 != first.tokenizer_sha256:
             raise MindError(
                 f"{folder} was made with another tokenizer than {folders[0]}",

@@ -167,6 +167,7 @@ def parse_shares(text: str) -> dict[str, float]:
             value = float(number)
         except ValueError:
             value = 0.0
+        # Comparisons with NaN are false, so that it is refused here too.
         if not name.strip() or not 0 < value < float("inf") or name.strip() in shares:
             raise UsageError(
                 f"--share {text!r} is not of the form language=share,…",

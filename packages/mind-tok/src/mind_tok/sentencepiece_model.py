@@ -68,6 +68,7 @@ def read_model(data: bytes) -> ModelFile:
                 model.pieces.append(_piece(value))
             elif number == _TRAINER and isinstance(value, bytes):
                 trainer = dict(_fields(value))
+                # Fields that are left out have the defaults of the .proto file.
                 model.model_type = int(trainer.get(3, UNIGRAM))
                 model.treat_whitespace_as_suffix = bool(trainer.get(24, 0))
                 model.byte_fallback = bool(trainer.get(35, 0))

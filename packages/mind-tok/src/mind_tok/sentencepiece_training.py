@@ -152,6 +152,7 @@ def _write_counts(counts: Iterable[tuple[str, int]], file: IO[bytes]) -> int:
 
 def _explained(error: Exception, vocab_size: int, characters: int) -> MindError:
     message = str(error)
+    # Of no text the trainer's own message says little.
     if not characters:
         return MindError(
             "there is no text to train on",

@@ -67,6 +67,7 @@ class ShardWriter:
         self._about = {"inputs": [dict(i) for i in inputs], "settings": dict(settings or {})}
         self._groups: dict[Group, int] = {}
         self._open: dict[str, ShardFile] = {}
+        # Each split numbers its own shards: train-00000, validation-00000.
         self._numbers = dict.fromkeys(SPLITS, 0)
         self._done: list[dict[str, Any]] = []
         self._stack = ExitStack()
@@ -120,6 +121,7 @@ class ShardWriter:
         self._check(block)
         # Checked before: a wide id cut to 16 bits would be another token in silence.
         ids = block.ids.astype(self.dtype, copy=False)
+        # A batch numbers its groups by itself; these are their numbers in the folder.
         numbers = np.array([self._group(group) for group in block.names], GROUPS)
         first = 0
         while first < len(block):
@@ -184,6 +186,7 @@ class ShardWriter:
 
     def _group(self, group: Group) -> int:
         number = self._groups.setdefault(group, len(self._groups))
+        # Groups are 16 bits wide in the files: one more would come round to 0.
         if number > np.iinfo(GROUPS).max:
             raise MindError(
                 f"more than {np.iinfo(GROUPS).max + 1:,} pairs of source and language",

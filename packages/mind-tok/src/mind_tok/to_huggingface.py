@@ -142,4 +142,5 @@ def _merges(model: ModelFile) -> list[list[str]]:
         for cut in range(1, len(piece.text))
         if piece.text[:cut] in scores and piece.text[cut:] in scores
     ]
+    # By score, highest first; several ways to the same entry lie side by side.
     return [[left, right] for _, _, left, right in sorted(rows)]

@@ -113,6 +113,7 @@ def why_no_lattice(model: ModelFile) -> str | None:
     if any(SPACE in piece.text for piece in model.pieces if piece.kind == USER_DEFINED):
         return "a user-defined symbol holds a space"
     texts = [piece.text for piece in model.pieces if piece.kind == NORMAL]
+    # A trie holds one id for a text: of two the probability of one would be lost.
     return None if texts and len(set(texts)) == len(texts) else "an entry is there twice"
 
 
@@ -122,6 +123,7 @@ def _weight(power: float) -> float:
         mantissa, exponent = math.frexp(math.exp(power))
         return math.ldexp(round(mantissa * 2.0**32) / 2.0**32, exponent)
     except OverflowError:
+        # Told by `_weights_at`, if the entry is used at all.
         return math.inf
 
 
@@ -242,6 +244,7 @@ def draw(
 @kernel
 def plus(total: float, step: int, term: float, term_step: int) -> tuple[float, int]:
     """Return the sum of two scaled numbers, at the higher count of steps."""
+    # The lower count of steps is raised: what gets too small to count becomes 0.
     while term_step < step and term > 0:
         term, term_step = term / STEP, term_step + 1
     while step < term_step and total > 0:

@@ -49,6 +49,7 @@ def scan(
     while at < stop:
         begin = at
         at = after_blanks(data, at)
+        # A blank line is no record.
         if data[at] == _FEED:
             at += _ONE
             continue
@@ -137,6 +138,7 @@ def _record(
         if data[at] != _COMMA:
             return failed
         at += _ONE
+    # A record without a text is a bad one, which orjson's reader tells with its position.
     if not has_text:
         return failed
     return at + _ONE, text_end, text_flags

@@ -51,6 +51,7 @@ def write_sketches(sets: Set, ends: Ends, out: Set, out_ends: Ends) -> int:
                 out[at] = sets[place]
                 at += 1
         else:
+            # A sorted set that began so high would have all its members in 1/65,536 of their range.
             out[at] = _MARK | np.uint32(facts)
             out[at + 1] = np.uint32(shingles)
             out[at + 2], out[at + 3] = np.uint32(letters), np.uint32(characters)
@@ -58,6 +59,7 @@ def write_sketches(sets: Set, ends: Ends, out: Set, out_ends: Ends) -> int:
             bits = at + facts
             for word in range(words):
                 out[bits + word] = np.uint32(0)
+            # In the order of the set, so that the facts are sorted.
             for place in range(begin, end):
                 if sets[place] & KIND == FACT:
                     out[at] = sets[place]

@@ -67,6 +67,7 @@ def _by_bucket(values: Values, rows: np.uint64, ends: Values, sorting: Values) -
     for row in range(rows):
         own = np.uint64(values[row] >> shift)
         sorting[np.uint64(ends[own])] = values[row]
+        # In the end each bucket's place is where the next one begins.
         ends[own] += np.uint32(1)
     return np.uint64(fullest)
 
@@ -101,6 +102,7 @@ def _sink(values: npt.NDArray[Any], place: np.uint64, end: np.uint64) -> None:
     """Let a value sink in the heap `values[:end]` until none below it is greater."""
     value = values[place]
     below = place * np.uint64(2) + _ONE
+    # The place of the value is a hole that moves down: one write a step instead of two.
     while below < end:
         if below + _ONE < end and values[below + _ONE] > values[below]:
             below += _ONE

@@ -86,6 +86,7 @@ class WorkFiles:
 
 def work_files(folder: Path) -> WorkFiles:
     """Return the files of a job; the plan is read once in a process."""
+    # By the file's identity, so that another plan in the same place is read anew.
     return _work_files(folder, identity_of(folder / PLAN))
 
 

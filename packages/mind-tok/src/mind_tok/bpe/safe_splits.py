@@ -105,6 +105,7 @@ def cut_pairs(
         at, end = offsets[text], offsets[text + 1]
         start: Any = at
         before: Any = np.int64(0)
+        # The id of the segment if it is one character with an entry, else -1.
         alone: Any = -1
         while at < end:
             code: Any = np.int64(data[at])
@@ -156,6 +157,7 @@ def frozen_at(data: U8, at: int, end: int, frozen: U8, frozen_ends: I64) -> int:
     # They are few, and `may_begin` keeps nearly all places away: a walk over them is enough.
     for i in range(len(frozen_ends)):
         length = frozen_ends[i] - start
+        # A symbol may not reach into the next text.
         if at + length <= end:
             same = 0
             while same < length and data[at + same] == frozen[start + same]:

@@ -63,6 +63,7 @@ class Merges:
         # Without a cache, so with no room for what one writes in advance.
         out = np.empty(len(data) + len(texts), np.int32)
         ends = np.empty(len(texts), np.int64)
+        # Draws lie evenly from 1 to MODULUS - 1: such a share of them is up to the bound.
         encode_dropped(
             data, segments, texts, special, end_id, self.symbols_of, self.byte_ids, self.merges,
             int(share * MODULUS), seeds, out, ends,

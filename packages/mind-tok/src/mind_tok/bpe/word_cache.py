@@ -37,6 +37,7 @@ def part_of_key(data: U8, at: int, end: int) -> int:
     """Return up to eight bytes of a segment as a number, as a processor's load has them."""
     count = min(end - at, 8)
     if count <= 0:
+        # Beyond the segment a word of the key is 0; the length tells it from bytes of 0.
         return 0
     # One load of eight bytes, of which those beyond the segment are masked; only at the end of the
     # data are bytes taken one by one.
@@ -151,6 +152,7 @@ def keep_long(places: I64, at: int, out: I32, start: int, end: int) -> None:
         return
     places[at, 3] = end - start
     for i in range(0, end - start, 2):
+        # With an odd count half a word is left: any id will do, as it is not counted.
         second = np.int64(out[start + i + 1]) if start + i + 1 < end else np.int64(0)
         places[at, 4 + i // 2] = second << 32 | np.int64(out[start + i])
 

@@ -37,6 +37,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     ends = np.frombuffer(index, "<u8").astype(np.int64)
     size = path.stat().st_size
     tokens = int(ends[-1]) if len(ends) else 0
+    # The size of the file says how wide ids are; the metadata may be missing.
     for kind in ("<u2", "<u4"):
         if tokens * np.dtype(kind).itemsize == size:
             return np.memmap(path, np.dtype(kind), "r") if size else np.empty(0, kind), ends

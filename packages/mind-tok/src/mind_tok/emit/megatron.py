@@ -52,6 +52,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise MindError(
             f"{path.with_suffix('.idx')}: version {version} with type {code} is not known"
         )
+    # Counts that the file says of itself, before arrays of that length are made of it.
     if len(data) < head + 16 + 12 * count + 8 * documents:
         raise MindError(f"{path.with_suffix('.idx')} was cut, or is damaged")
     lengths = np.frombuffer(data, "<i4", count, head + 16).astype(np.int64)
