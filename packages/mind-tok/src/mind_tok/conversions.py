@@ -73,12 +73,15 @@ def _template(tokenizer: Tokenizer, source: Path, name: str) -> str:
         check_has_turns(tokenizer)
     elif name:
         return load_template(name, control_tokens(tokenizer)).source
+    # A tokenizer with our turns is one of MindLLM's, whatever else lies beside it.
     if own := own_template(tokenizer):
         return own
     beside = (source if source.is_dir() else source.parent) / JINJA_FILE
     if beside.is_file():
+        # No tokens are given to be checked: the file is the model's own.
         return load_template(str(beside), {}).source
     config = beside.with_name(CONFIG_FILE)
+    # Most configs of base models have none, which is no fault here.
     if config.is_file() and b'"chat_template"' in read_whole(config):
         return load_template(str(config), {}).source
     return ""

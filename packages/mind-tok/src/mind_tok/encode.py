@@ -137,6 +137,7 @@ class Encoder:
                     outcome.details["cut_conversations"] += 1
                     outcome.details["cut_messages"] += cut
         ids, mask, ends = encode_chats(self.tokenizer, chats)
+        # For the split and the language: what was said, without the tokens of turns.
         texts = ["\n".join(m["content"] for m in messages).encode() for messages in chats]
         names = GroupNames()
         groups = self._groups(records, texts, names)

@@ -106,6 +106,7 @@ class SentencePieceTokenizer(Tokenizer):
         from mind_tok.bpe.sentencepiece_bpe import SentencePieceBpe, why_not
 
         model = read_model(self.model)
+        # Asked once: a model that the loops cannot do stays so.
         self._may_be_fast = why_not(model) is None
         if self._may_be_fast:
             self._fast = SentencePieceBpe(model)
@@ -153,6 +154,7 @@ class SentencePieceTokenizer(Tokenizer):
         for number, part in enumerate(text.split(SPACE)):
             if number:
                 rows.append(self._space_ids)
+            # In pieces only where no entry reaches over a cut: else ids would be others.
             for piece in pieces(part) if self._may_cut else [part]:
                 rows.append(self._processor.encode(piece, out_type="numpy"))
         return rows[0] if len(rows) == 1 else np.concatenate(rows)

@@ -132,6 +132,7 @@ class EncodeTasks:
         """Go through all documents in order, as one process does, and fill the shard folder."""
         plan = read_plan(context.job_folder / "plan.json")
         inputs = [
+            # Names without folders, as `describe_inputs` gives them.
             {"name": Path(one.name).name, "size": one.size, "sha256": one.sha256}
             for one in plan.inputs
         ]

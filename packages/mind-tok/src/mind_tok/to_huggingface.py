@@ -117,6 +117,7 @@ def _content(model: ModelFile) -> dict[str, Any]:
             "type": "Sequence",
             "decoders": [
                 {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
+                # Before Fuse, which joins all: a character in bytes is several tokens.
                 {"type": "ByteFallback"},
                 {"type": "Fuse"},
             ],

@@ -89,6 +89,7 @@ def convert(
     plugins = make_plugins(plugin or [])
     if tokenizer is not None:
         conversions.convert_shards(source, tokenizer, output, add_end, quiet, plugins)
+    # Else a token file would be told as a folder or file without a tokenizer.
     elif conversions.reader_of(source) is not None:
         raise UsageError("-t is missing", hint="name the tokenizer that the ids were made with")
     else:

@@ -57,6 +57,7 @@ def merge(
     from mind_tok.loading import make_plugins
     from mind_tok.merge import merge as merged
 
+    # Before the folders are read to be hashed, which takes long.
     refuse_existing(output)
     counts = merged(
         folders, output, make_plugins(plugin or []), shard_tokens=shard_tokens, emit=emit

@@ -129,6 +129,7 @@ def _kind_options(kind: str, assignments: Sequence[str], trainer_log: bool) -> d
     recipe = Recipe("--set", {kind: {}})
     for assignment in assignments:
         recipe.set(assignment)
+    # Options of another kind than the chosen one are refused, not passed over in silence.
     recipe.check_keys({kind: {}})
     chosen = recipe.values[kind]
     if not isinstance(chosen, dict):
