@@ -131,7 +131,12 @@ class ConversationTemplate:
         """Encode pieces of text without any token of their own around them."""
         if not texts:
             return []
-        if hasattr(self.tokenizer, "special_ids"):
+        # Inside the function: only a model's folder brings a tokenizer of transformers.
+        from mind_eval.models.huggingface import FolderTokenizer
+
+        # By class: both kinds have the same names, and one of transformers may put a first token
+        # before every piece, also inside an answer.
+        if not isinstance(self.tokenizer, FolderTokenizer):
             return [list(ids) for ids in self.tokenizer.encode_batch(texts)]
         # What a text says can never become a control token.
         found: list[list[int]] = self.tokenizer.tokenizer(
