@@ -263,3 +263,11 @@ def test_what_is_no_archive_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"<html>no archive</html>\n" * 20)
     done = run_tool("mind-clean", ["--from", "warc", path])
     assert done.code == 1 and "page.html" in done.stderr and "hint:" in done.stderr
+
+
+def test_an_address_holds_characters_that_end_lines_elsewhere() -> None:
+    address = "http://x.example/a\u2028b\x85c"
+    head = f"WARC/1.1\r\nWARC-Type: response\r\nWARC-Target-URI: {address}\r\nContent-Length: 2"
+    content = head.encode() + b"\r\n\r\nhi\r\n\r\n"
+    (record,) = records_of(pieces_of(io.BytesIO(content), "a.warc"), LARGEST_PAGE)
+    assert record.headers["warc-target-uri"] == address and record.body == b"hi"

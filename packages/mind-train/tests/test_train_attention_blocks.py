@@ -65,3 +65,20 @@ def test_what_is_kept_is_counted(length: int, window: int) -> None:
     with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.numel()), lambda _: _):
         attend_by_blocks(qkv, window, 1.0)
     assert sum(sizes) == 2 * length * kept_keys(length, window) + 4 * 2 * length * 4
+
+
+def test_masks_are_made_before_the_blocks_where_they_are_read() -> None:
+    """With gradients in fp32 blocks of queries need none; else compiled layers would make them."""
+    ids = torch.zeros(1, 1024, dtype=torch.long)
+
+    def made(dtype: torch.dtype = torch.float32) -> set[int]:
+        scope = AttentionContext(ids, None, None)
+        scope.prepare([0, 256], dtype)
+        return set(scope._masks)
+
+    assert made() == set()
+    assert made(torch.bfloat16) == {256}
+    with torch.no_grad():
+        assert made() == {256}
+    with torch.autocast("cpu", torch.bfloat16):
+        assert made() == {256}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,24 @@ def test_too_little_text_is_refused(shards: Path) -> None:
     assert caught.value.hint
     with pytest.raises(MindError, match="wanted are chat"):
         Shards.open(shards, "chat")
+
+
+def test_empty_shards_between_others_are_passed(shards: Path) -> None:
+    """One, several, at the beginning and at the end: rows are those without them."""
+    split = ShardSet.open(shards, "train")
+    first = split.shards[0]
+    empty = replace(
+        first, tokens=0, documents=0, bytes=0, ids=first.ids[:0], ends=first.ends[:0],
+        sizes=first.sizes[:0], groups=first.groups[:0],
+    )  # fmt: skip
+    among = [empty]
+    for number, shard in enumerate(split.shards):
+        among += [shard, *[empty] * (number % 2 + 1)]
+    plain, padded = (
+        TextDataset(replace(split, shards=tuple(s)), 50) for s in (split.shards, among)
+    )
+    assert len(plain) == len(padded)
+    for number in range(len(plain)):
+        left, right = plain.row(number), padded.row(number)
+        assert np.array_equal(left.ids, right.ids)
+        assert np.array_equal(left.documents, right.documents)

@@ -171,3 +171,19 @@ def test_prompts_from_a_file(trained: Path, tmp_path: Path) -> None:
         with pytest.raises(MindError, match=word) as caught:
             read_prompts(objects)
         assert caught.value.hint
+
+
+def test_a_prompt_ends_at_a_line_feed_alone(tmp_path: Path) -> None:
+    """Other characters at which `str.splitlines` cuts stand in JSON strings as they are."""
+    prompt = "one\u2028two\u2029three\x85four"
+    lines, objects = tmp_path / "p.txt", tmp_path / "p.jsonl"
+    lines.write_text(f"{prompt}\x0cfive\r\nsix\n", "utf-8", newline="")
+    objects.write_text(f'{{"prompt": "{prompt}"}}\r\n{{"prompt": "six"}}\n', "utf-8", newline="")
+    assert read_prompts(lines) == [f"{prompt}\x0cfive", "six"]
+    assert read_prompts(objects) == [prompt, "six"]
+
+
+def test_more_likeliest_tokens_than_there_are() -> None:
+    rules = Rules(2, 0.0, logprobs=99, echo=True)
+    (written,) = write_together(build(), Letters(), [[5, 6]], [rules])
+    assert {len(best) for _, _, best in [*written.prompt, *written.logprobs]} == {30}

@@ -158,3 +158,12 @@ def test_a_conversation_keeps_what_was_said(trained: Path) -> None:
         messages.append({"role": "assistant", "content": answer})
         expected += f"{answer}\n"
     assert "".join(said) == expected
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-46, 1e-45, 1e-40, 1e-38])
+def test_the_coldest_temperatures_are_greedy(temperature: float) -> None:
+    chooser = torch.Generator().manual_seed(0)
+    for best in (3.0, 0.0, -2.0):
+        logits = torch.tensor([best - 1.0, -torch.inf, best, best - 5.0])
+        assert choose(logits, temperature, 1.0, chooser) == 2
+        assert choose(logits, 1.0, temperature, chooser) == 2  # the smallest top-p

@@ -43,6 +43,8 @@ def test_a_run_of_one_step_learns(warmup: float, decay: float) -> None:
         assert kind(warmup=warmup, floor=0.0)(1, 1) == 1.0
     assert WarmupStableDecay(warmup=warmup, decay=decay)(1, 1) == 1.0
     assert WarmupStableDecay(decay=0.2)(4, 4) == 1.0  # a decay over 0.8 of a step
+    # A warm-up of a number of steps is none of the run's: the one step is its first.
+    assert Constant(warmup=10)(1, 1) == pytest.approx(0.1)
 
 
 def test_values_without_meaning_are_refused() -> None:

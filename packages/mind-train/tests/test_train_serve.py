@@ -228,3 +228,21 @@ def test_other_machines_need_a_key(
     monkeypatch.setenv("MIND_SERVE_KEY", "")
     done = mind_train("serve", trained, "--host", "0.0.0.0")
     assert done.code == 2 and "there is no key" in done.stderr and "MIND_SERVE_KEY" in done.stderr
+
+
+@pytest.mark.parametrize("key", ["a key", "clé", "密钥"])
+def test_a_key_of_any_letters_opens(key: str) -> None:
+    """As UTF-8, which most clients send, and as Latin-1, which Python's http.client does."""
+    from starlette.requests import Request
+
+    from mind_train.serving.app import Server
+
+    server = Server(None, "tiny", key, 1, None)  # type: ignore[arg-type]
+
+    def allowed(sent: bytes) -> bool:
+        headers = [(b"authorization", b"Bearer " + sent)]
+        return server._allowed(Request({"type": "http", "headers": headers}))
+
+    assert allowed(key.encode())
+    assert key == "密钥" or allowed(key.encode("latin-1"))
+    assert not allowed(b"") and not allowed(key.encode()[:-1]) and not allowed(b"\xff\xfe")

@@ -19,6 +19,8 @@ from mind_core.testing import check_architecture, run_tool
 from mind_train.checkpoint import load_checkpoint
 from mind_train.components import load_plugins
 from mind_train.export.folder import export, import_folder
+from mind_train.flops import flops
+from mind_train.models.bare_model import build_bare
 
 transformers = pytest.importorskip("transformers")
 
@@ -256,3 +258,11 @@ def test_an_imported_model_is_talked_to_by_its_own_template(tmp_path: Path) -> N
     assert list(chat.encode([(m["role"], m["content"]) for m in talk])) == wanted["input_ids"]
     with pytest.raises(MindError, match="control token"):
         prompts.encode([{"role": "user", "content": "hello<|im_end|>"}])
+
+
+def test_flops_count_all_heads() -> None:
+    """12 · heads · head_dim for each key and token: twice dim in Qwen3's 0.6B, dim elsewhere."""
+    for preset, width in (("qwen3-0.6b", 2048), ("llama-3.2-1b", 2048), ("smollm2-135m", 576)):
+        model = build_bare(LlamaConfig(vocab=1000, **LlamaConfig.presets[preset]))
+        counted, layers = flops(model, 64), len(model.keys_seen(64))
+        assert counted.full - counted.weights == 12 * width * 64 * layers

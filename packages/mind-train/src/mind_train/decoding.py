@@ -162,10 +162,10 @@ class _Row:
 
 
 def _best(shares: Tensor, count: int) -> Likeliest:
-    """List the likeliest tokens with their log-probabilities."""
+    """List the likeliest tokens with their log-probabilities; of a small vocabulary all."""
     if not count:
         return []
-    best = shares.topk(count)
+    best = shares.topk(min(count, len(shares)))
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 

@@ -12,8 +12,9 @@ from mind_train.models.language_model import Config, LanguageModel
 class Flops:
     """Training FLOPs per token (forward and backward), by convention.
 
-    ``weights`` is 6 · (body matrices + head). ``causal`` adds 12 · D for each key that a query
-    sees, ``full`` for each key of the row or the window: what published MFU figures count.
+    ``weights`` is 6 · (body matrices + head). ``causal`` adds 12 · W for each key that a query
+    sees, ``full`` for each key of the row or the window: what published MFU figures count. W is
+    heads · head_dim, in most architectures D.
     ``six_n`` is 6 · all parameters, ``six_n_body`` 6 · those outside of embedding and positions.
     """
 
@@ -32,7 +33,7 @@ def flops(model: LanguageModel, sequence: int) -> Flops:
     # Gains are no matrix products; the head's product is added below, also where it is tied.
     matrices = body - groups.get("norm", 0) - groups.get("head", 0)
     weights = 6.0 * (matrices + model.head.numel())
-    width = model.head.shape[1]
+    width = model.attention_width()
     return Flops(
         weights=weights,
         causal=weights + 12.0 * width * sum(model.keys_seen(sequence)),

@@ -99,11 +99,18 @@ def choose(logits: Tensor, temperature: float, top_p: float, chooser: torch.Gene
     """
     if temperature == 0.0:
         return int(logits.argmax())
+    scaled = logits / temperature
+    # So cold that scores overflow, or that the temperature is 0 in fp32: nothing but the best one
+    # has a share.
+    if not bool(scaled.max().isfinite()):
+        return int(logits.argmax())
     # A stable sort, so that the choice among tokens of one probability can be repeated.
-    p, order = (logits / temperature).softmax(dim=0).sort(descending=True, stable=True)
-    # What stands before a token: below top-p the best one always stays.
-    before = p.cumsum(dim=0) - p
-    p = torch.where(before < top_p, p, torch.zeros_like(p))
+    p, order = scaled.softmax(dim=0).sort(descending=True, stable=True)
+    # What stands before a token: below top-p it stays, and the best one always, also where top-p is
+    # 0 in fp32.
+    kept = p.cumsum(dim=0) - p < top_p
+    kept[0] = True
+    p = torch.where(kept, p, torch.zeros_like(p))
     return int(order[torch.multinomial(p, 1, generator=chooser)])
 
 

@@ -94,7 +94,8 @@ def read_prompts(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise MindError(f"cannot read {path}", cause=error, hint="give a text file") from None
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    # A line ends at a line feed alone: U+2028, U+0085 and a form feed stand in prompts too.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         if path.suffix == ".jsonl":

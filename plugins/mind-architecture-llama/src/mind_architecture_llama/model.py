@@ -159,6 +159,10 @@ class Llama(LanguageModel):
         """Count the keys that a query attends to on average, layer by layer."""
         return [mean_keys(sequence)] * self.config.layers
 
+    def attention_width(self) -> int:
+        """Count the numbers of a query of all heads: in Qwen3's 0.6B twice dim."""
+        return self.config.heads * self.config.size
+
     def new_cache(self, batch: int, length: int) -> Cache:
         """Make an empty key-value cache for ``length`` positions."""
         c = self.config

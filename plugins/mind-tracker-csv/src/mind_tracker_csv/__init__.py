@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mind_core import Offers
+from mind_core.files import atomic_file
 from mind_train import TrackedRun, Tracker, hookimpl
 
 COLUMNS = ("step", "loss", "lr", "grad_norm", "tokens", "tokens_per_second", "held_out")
@@ -26,12 +28,17 @@ class Csv:
         rows: list[dict[str, str]] = []
         # Later rows are of steps that will be done again.
         if run.step and self._path.is_file():
-            with self._path.open(encoding="utf-8", newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= run.step]
-        with self._path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+            # A row without its line end was cut by a kill: "12" may have been to be 123.
+            whole, _, _ = self._path.read_bytes().decode("utf-8", "replace").rpartition("\n")
+            found = csv.DictReader(io.StringIO(whole, newline=""))
+            rows = [row for row in found if int(row["step"]) <= run.step]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+        # Under another name first: a kill in between leaves the rows that were there.
+        with atomic_file(self._path) as file:
+            file.write(text.getvalue().encode())
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Take one line of metrics.jsonl: a step's numbers, or those of an evaluation."""

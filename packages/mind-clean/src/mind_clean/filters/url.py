@@ -95,7 +95,7 @@ def _entries(name: str, option: str) -> list[str]:
     if not name:
         return []
     try:
-        lines = Path(name).read_text("utf-8").splitlines()
+        lines = Path(name).read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise ValueError(f"{option}: cannot read {name}: {why}") from error

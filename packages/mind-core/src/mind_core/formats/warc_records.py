@@ -151,7 +151,8 @@ class _Buffer:
         while (end := _BLANK_LINE.search(self.data)) is None:
             if len(self.data) > _LONGEST_HEADER or not self.fill():
                 return None
-        lines = self.data[: end.start()].decode("utf-8", "replace").splitlines()[1:]
+        # At line feeds alone: an address may hold a character at which `str.splitlines` would cut.
+        lines = self.data[: end.start()].decode("utf-8", "replace").split("\n")[1:]
         self.data = self.data[end.end() :]
         pairs = (line.partition(":") for line in lines if ":" in line)
         return {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -37,12 +37,16 @@ class TextDataset:
         """Read window ``number``: T+1 tokens from number · T on, across shard borders."""
         begin = number * self.sequence
         end = begin + self.sequence + 1
-        # The shard that holds a token; empty shards start where the next one does, and are passed.
+        # The shard that holds a token; empty shards start where the next one does, and are passed
+        # here and below.
         place = int(np.searchsorted(self.starts, begin, side="right")) - 1
         ids, documents, seen = [], [], 0
         while begin < end:
             shard, offset = self.shards[place], int(self.starts[place])
             stop = min(end, int(self.starts[place + 1]))
+            place += 1
+            if stop == begin:
+                continue
             ids.append(np.asarray(shard.ids[begin - offset : stop - offset], dtype=np.int64))
             # As wide and unsigned as the ends themselves: else numpy would copy all of them.
             at = np.arange(begin - offset, stop - offset, dtype=np.uint64)
@@ -52,7 +56,7 @@ class TextDataset:
             # two tokens are of the same one.
             documents.append(numbers - numbers[:1] + seen)
             seen = int(documents[-1][-1]) + 1
-            begin, place = stop, place + 1
+            begin = stop
         return Example(np.concatenate(ids), np.concatenate(documents))
 
     def notes(self) -> list[str]:

@@ -141,6 +141,14 @@ class HuggingFaceModel(LanguageModel):
         """Count the keys of a causal row, layer by layer."""
         return [mean_keys(sequence)] * len(self.blocks)
 
+    def attention_width(self) -> int:
+        """Count the numbers of a query of all heads: where ``head_dim`` is said, not D."""
+        sizes = self.inner.config
+        width = int(getattr(sizes, "num_attention_heads", 0)) * int(
+            getattr(sizes, "head_dim", None) or 0
+        )
+        return width or super().attention_width()
+
     def new_cache(self, batch: int, length: int) -> Cache:
         """Make a cache of ids, which ``forward`` reads again for each token."""
         return super().new_cache(batch, length)

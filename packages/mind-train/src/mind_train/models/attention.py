@@ -113,7 +113,9 @@ class AttentionContext:
             # With such a kernel the places where documents begin take the mask's part.
             self.starts()
             return
+        # As `suits_blocks` has it: without gradients or in half precision the masks are read.
         plain = is_on() and kind == "cpu" and not self.cached and self.documents is None
+        plain = plain and torch.is_grad_enabled() and half == torch.float32
         for window in set(windows):
             if not (plain and kept_keys(self.queries, window)):  # blocks of queries need no mask
                 self.mask(window)

@@ -81,6 +81,10 @@ class LanguageModel(nn.Module, ABC):
         """
         return []
 
+    def attention_width(self) -> int:
+        """Count the numbers of a query of all heads: heads · head_dim, for FLOPs; default: D."""
+        return self.head.shape[1]
+
     def tie_weights(self) -> None:
         """Make one of parameters that are shared, after they were set anew.
 

@@ -88,7 +88,7 @@ class PlainModule(LanguageModel):
         # What a module merely inherits from LanguageModel is no answer of its own.
         mine["_own"] = {
             name: getattr(module, name)
-            for name in ("groups", "keys_seen", "spans", "tie_weights")
+            for name in ("groups", "keys_seen", "spans", "attention_width", "tie_weights")
             if _is_own(module, name)
         }
 
@@ -189,6 +189,11 @@ class PlainModule(LanguageModel):
     def spans(self, sequence: int) -> list[int]:
         """Count the keys in reach of each layer: as the module says, or by default."""
         found: list[int] = self._own.get("spans", super().spans)(sequence)
+        return found
+
+    def attention_width(self) -> int:
+        """Count the numbers of a query of all heads: as the module says, or D."""
+        found: int = self._own.get("attention_width", super().attention_width)()
         return found
 
     def tie_weights(self) -> None:

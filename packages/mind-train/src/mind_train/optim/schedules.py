@@ -1,8 +1,9 @@
 """Learning-rate schedules: pure functions (step, total) → factor on the peak rate.
 
 Steps count from 1 to total. Each warms up linearly over ``warmup`` steps (below 1: that share of
-all steps) and ends at ``floor`` of the peak, except ``constant``, which stays. A single step is
-taken at the peak: at a floor of 0 nothing would be learned.
+all steps) and ends at ``floor`` of the peak, except ``constant``, which stays. A run of a
+single step takes it at the peak, as at a floor of 0 nothing would be learned; with a warm-up of a
+number of steps it takes the first of that warm-up.
 """
 
 from __future__ import annotations

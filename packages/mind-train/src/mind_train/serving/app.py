@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -85,9 +86,13 @@ class Server:
         if self.key is None:
             return True
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        # The bytes as they came, which starlette reads as Latin-1; those of the environment may be
+        # no UTF-8.
+        sent, key = given.encode("latin-1"), os.fsencode(self.key)
+        # HTTP names no encoding of a header: most clients send UTF-8, Python's http.client Latin-1.
         # In constant time, so that a key cannot be guessed letter by letter from how long this
         # takes.
-        return hmac.compare_digest(given.encode(), self.key.encode())
+        return hmac.compare_digest(sent, key) or hmac.compare_digest(given.encode(), key)
 
     async def _answer(self, request: Request, chat: bool) -> Response:
         if not self._allowed(request):
