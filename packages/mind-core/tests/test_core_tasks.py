@@ -23,7 +23,7 @@ from mind_core.summary import Summary
 from mind_core.tasks import versions
 from mind_core.tasks.commit import NotDeterministic, TaskResult, commit
 from mind_core.tasks.folder import TaskFolder
-from mind_core.tasks.inputs import find_files, stems
+from mind_core.tasks.inputs import find_files
 from mind_core.tasks.merge import comparable_summary, counts_of
 from mind_core.tasks.options import TaskOptions, parse_shard, parse_size
 from mind_core.tasks.plan import PlannedStage, read_plan
@@ -316,12 +316,6 @@ def test_a_range_says_if_it_is_not_what_was_planned(tmp_path: Path) -> None:
     assert read(ranges[0]) == ["a:1"]
     with pytest.raises(InputChanged):
         read(ranges[1])
-
-
-def test_names_that_would_be_one_stay_whole() -> None:
-    assert stems(["a.jsonl", "a.jsonl.gz", "b/c.warc.gz", ".jsonl", "x.txt"]) == [
-        "a.jsonl", "a.jsonl.gz", "b/c", ".jsonl", "x.txt",
-    ]  # fmt: skip
 
 
 def test_inputs_may_be_files_folders_globs_and_lists(

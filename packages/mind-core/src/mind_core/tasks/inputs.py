@@ -70,11 +70,36 @@ def find_files(named: Sequence[str], from_list: Path | None, tool: str) -> list[
     return [FoundFile(path, name) for path, name in zip(absolute, names, strict=True)]
 
 
-def stems(names: Sequence[str]) -> list[str]:
-    """Return the names without what says how a file is packed, or whole where two would be one."""
-    short = [_stem(name) for name in names]
-    times = Counter(short)
-    return [one if times[one] == 1 else name for one, name in zip(short, names, strict=True)]
+def task_names(names: Sequence[str], parts: Sequence[int]) -> list[list[str]]:
+    """Return what the tasks of each file are called, no two alike: its name, or its parts' names.
+
+    A name goes without what says how a file is packed, but stays whole where two tasks would be
+    called the same. Raises `UsageError` for two files of one name.
+    """
+    stems = [_stem(name) for name in names]
+    # Parts sort by name as they lie in the file.
+    digits = [max(4, len(str(count))) for count in parts]
+    while True:
+        made = [
+            [f"{stem}.part-{part:0{width}}" for part in range(count)] if count > 1 else [stem]
+            for stem, count, width in zip(stems, parts, digits, strict=True)
+        ]
+        times = Counter(name for each in made for name in each)
+        alike = [place for place, each in enumerate(made) if any(times[one] > 1 for one in each)]
+        if not alike:
+            return made
+        changed = False
+        for place in alike:
+            if stems[place] != names[place]:
+                # A whole name may be the stem of a third one (c.json, c.jsonl, c.jsonl.jsonl).
+                stems[place], changed = names[place], True
+            elif parts[place] > 1:
+                # A file may be called like the part of another: x.part-0000 beside a cut x.
+                digits[place], changed = digits[place] + 1, True
+        if not changed:
+            raise UsageError(
+                f"two inputs would be called {names[alike[0]]}", hint="rename one of them"
+            )
 
 
 def _stem(name: str) -> str:

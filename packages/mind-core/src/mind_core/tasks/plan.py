@@ -16,7 +16,7 @@ from mind_core.errors import MindError
 from mind_core.progress import Progress
 from mind_core.remote import size_and_mark
 from mind_core.tasks import FORMAT
-from mind_core.tasks.inputs import FoundFile, stems
+from mind_core.tasks.inputs import FoundFile, task_names
 from mind_core.tasks.plan_checks import check_plan
 from mind_core.tasks.ranges import ByteRange, cut_file
 from mind_core.tasks.tables import is_table
@@ -115,18 +115,11 @@ class TaskPlan:
                     number += 1
 
     def _names(self) -> list[str]:
-        short = stems([one.name for one in self.inputs])
         parts = [0] * len(self.inputs)
         for source, _ in self.ranges:
             parts[source] += 1
-        seen, names = [0] * len(self.inputs), []
-        for source, _ in self.ranges:
-            # Parts sort by name as they lie in the file.
-            width = max(4, len(str(parts[source])))
-            part = f".part-{seen[source]:0{width}}" if parts[source] > 1 else ""
-            names.append(short[source] + part)
-            seen[source] += 1
-        return names
+        of_each = [iter(each) for each in task_names([one.name for one in self.inputs], parts)]
+        return [next(of_each[source]) for source, _ in self.ranges]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
