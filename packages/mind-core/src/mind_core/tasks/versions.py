@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
@@ -15,8 +16,21 @@ from mind_core.errors import MindError
 from mind_core.summary import version_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_NO_MATTER = frozenset(("typer", "pluggy", "tomli-w"))
-"""Packages that have no part in any output."""
+_NO_MATTER = frozenset(("typer", "pluggy", "tomli-w", "ray", "fsspec", "huggingface-hub"))
+"""Packages that have no part in any output: what moves bytes is held by the inputs' hashes."""
+
+_EXTRA = re.compile(r"\bextra\s*==\s*[\"']([^\"']*)")
+_FOR_AUTHORS = frozenset(("test", "tests", "testing", "dev", "doc", "docs"))
+"""Extras that no tool runs with."""
+
+_OF_MACHINE = frozenset(("__pycache__", "locale", "native"))
+"""Folders that differ between machines of one job, or change no record: translations, and loops as
+they were compiled there, which are held to the sources by a hash of their own."""
+
+_WHOLE_BYTES = 16 << 20
+_END_BYTES = 1 << 20
+"""A larger file than the first, such as a model in a plugin, goes by its size and so much of either
+end: all of them would be read at each start."""
 
 
 class OtherVersions(MindError):
@@ -26,8 +40,9 @@ class OtherVersions(MindError):
 def versions_of(roots: Iterable[str]) -> dict[str, str]:
     """Return the versions of distributions and of all that they need, and of Python.
 
-    Those of this project have a checksum of their code too: a version number does not tell a
-    checkout from the next one. They are looked up once: what is loaded does not change later.
+    Those of this project have a checksum of their code and data too: a version number does not tell
+    a checkout from the next one. What their extras ask for counts where it is installed. They are
+    looked up once: what is loaded does not change later.
     """
     return dict(_versions_of(tuple(sorted(set(roots)))))
 
@@ -47,9 +62,10 @@ def _versions_of(roots: tuple[str, ...]) -> dict[str, str]:
             required = metadata.requires(name) or []
         except metadata.PackageNotFoundError:
             continue
-        # What an extra asks for need not be there, and is not looked at.
-        plain = [one for one in required if "extra ==" not in one]
-        waiting += [match[0] for one in plain if (match := _NAME.match(one)) and _has(match[0])]
+        # Extras of this project decide what is read and written (pyarrow, trafilatura); those of
+        # others' packages are asked for by nobody here.
+        wanted = [one for one in required if _counts(one, of_ours=name.startswith("mind-"))]
+        waiting += [match[0] for one in wanted if (match := _NAME.match(one)) and _has(match[0])]
     return dict(sorted(found.items()))
 
 
@@ -70,6 +86,12 @@ def check_versions(planned: Mapping[str, str], roots: Iterable[str]) -> None:
     )
 
 
+def _counts(requirement: str, *, of_ours: bool) -> bool:
+    """Return whether what a distribution asks for can have a part in an output."""
+    extra = _EXTRA.search(requirement.partition(";")[2])
+    return extra is None or (of_ours and extra[1] not in _FOR_AUTHORS)
+
+
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -84,8 +106,23 @@ def _code_of(package: str) -> str:
     if spec is None or spec.origin is None:
         return ""
     folder, checksum = Path(spec.origin).parent, hashlib.sha256()
-    # With names, as a module that is moved is another program too.
-    for path in sorted(folder.rglob("*.py")):
-        checksum.update(f"{path.relative_to(folder)}\0".encode())
-        checksum.update(path.read_bytes())
+    # With names and sizes, as a module that is moved is another program too.
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if not path.is_file() or (path.suffix != ".py" and not _is_data(name)):
+            continue
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            checksum.update(f"{name.as_posix()}\0{size}\0".encode())
+            if size <= _WHOLE_BYTES:
+                checksum.update(file.read())
+                continue
+            checksum.update(file.read(_END_BYTES))
+            file.seek(-_END_BYTES, os.SEEK_END)
+            checksum.update(file.read())
     return checksum.hexdigest()[:12]
+
+
+def _is_data(name: Path) -> bool:
+    hidden = any(part.startswith(".") for part in name.parts)
+    return not hidden and name.suffix != ".pyc" and not _OF_MACHINE & set(name.parts)
