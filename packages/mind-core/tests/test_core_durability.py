@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import os
 import sys
@@ -17,7 +19,7 @@ from mind_core.errors import MindError
 from mind_core.files import atomic_file, make_folder
 from mind_core.kernels import build, library
 from mind_core.kernels.signatures import parse_signature
-from mind_core.locks import take_lock
+from mind_core.locks import open_lock, take_lock
 from mind_core.stdout import reserved_stdout
 from mind_core.tasks import ATTEMPTS, FAILED, WORK
 from mind_core.tasks.commit import TaskResult, commit
@@ -62,9 +64,28 @@ def test_all_of_a_file_is_written_when_it_is_synced(
 def test_a_lock_is_for_one_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with path.open("w") as first, path.open("w") as second:
-        assert take_lock(first) and not take_lock(second)
+        assert take_lock(first, path) and not take_lock(second, path)
     with path.open("w") as third:
-        assert take_lock(third)
+        assert take_lock(third, path)
+
+
+def test_a_lock_that_nobody_can_have_is_not_told_as_somebody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(file: object, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    path = tmp_path / "lock"
+    with open_lock(path) as lock, pytest.raises(MindError) as caught:
+        take_lock(lock, path)
+    assert str(path) in caught.value.message
+    assert caught.value.cause == os.strerror(errno.ENOLCK)
+
+
+def test_a_lock_is_open_to_write_as_nfs_wants_it(tmp_path: Path) -> None:
+    with open_lock(tmp_path / "lock") as lock:
+        assert fcntl.fcntl(lock, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
 
 
 @needs_proc

@@ -16,23 +16,32 @@ from typing import IO, Any, BinaryIO
 from mind_core.errors import MindError
 
 
-def take_lock(file: IO[Any]) -> bool:
+def take_lock(file: IO[Any], path: Path, *, wait: bool = False) -> bool:
     """Lock an open file for this process; return False if another one holds it.
 
-    Raises `MindError` where the system has no such locks.
+    With `wait` it is taken as soon as the other one lets go.
+
+    Raises `MindError` where the system has no such locks, or the folder's file system none.
     """
     try:
         import fcntl
     except ImportError as error:
         raise MindError(
-            f"cannot lock {file.name}",
+            f"cannot lock {path}",
             cause=error,
             hint="this needs Linux or macOS; on Windows it runs in WSL",
         ) from None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
         return False
+    except OSError as error:
+        # Such as ENOLCK: nobody holds the lock, and waiting for somebody would have no end.
+        raise MindError(
+            f"cannot lock {path}",
+            cause=error.strerror,
+            hint="some network file systems have no locks: give a folder on another disk",
+        ) from None
     return True
 
 
@@ -40,14 +49,22 @@ def take_lock(file: IO[Any]) -> bool:
 def open_lock(path: Path) -> Iterator[BinaryIO]:
     """Open a file to be locked, empty if new; a link or pipe is refused, nothing truncated."""
     try:
-        # flock needs no right to write: nothing in the file is ever changed.
-        handle = _opened_here(path, os.O_RDONLY)
+        handle = _opened_to_lock(path)
     except OSError as error:
         raise MindError(
             f"cannot open the lock {path}", cause=error.strerror, hint="remove it if it is a link"
         ) from None
     with os.fdopen(handle, "rb") as file:
         yield file
+
+
+def _opened_to_lock(path: Path) -> int:
+    """Open or make a file for a lock. Nothing in it is ever changed."""
+    try:
+        # On NFS a lock for one alone is given only to who may write (flock(2)).
+        return _opened_here(path, os.O_RDWR)
+    except PermissionError:
+        return _opened_here(path, os.O_RDONLY)
 
 
 def open_log(path: Path) -> BinaryIO:

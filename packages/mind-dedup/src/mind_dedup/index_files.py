@@ -70,7 +70,7 @@ def index_lock(folder: Path) -> Iterator[None]:
     check_stays_inside(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open_lock(folder / _LOCK) as lock:
-        if not take_lock(lock):
+        if not take_lock(lock, folder / _LOCK):
             raise MindError(
                 f"{folder} is being extended by another process",
                 hint="wait for it, or give each run an index of its own and both to --against",

@@ -104,7 +104,7 @@ def open_log(path: Path | None) -> Iterator[RequestLog]:
         ) from None
     with opened as file:
         # Two runs would ask the same questions, and pay twice.
-        if not take_lock(file):
+        if not take_lock(file, path):
             raise MindError(
                 f"{path} is in use", hint="wait for the other run, or give another --log"
             )

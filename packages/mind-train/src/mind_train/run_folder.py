@@ -67,7 +67,7 @@ def only_one(run: Path) -> Iterator[None]:
     # What a run writes and removes stays in its folder, whoever the folder is from.
     check_stays_inside(run)
     with open_lock(run / LOCK) as lock:
-        if not take_lock(lock):
+        if not take_lock(lock, run / LOCK):
             raise MindError(
                 f"another process is training in {run}",
                 hint="wait until it is done, or give another folder",

@@ -9,7 +9,6 @@ STORE/speed.json      tokens a second of each size, as `mind-train bench` measur
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ import orjson
 
 from mind_core.errors import MindError
 from mind_core.files import atomic_file, make_folder, read_json, write_json
-from mind_core.locks import open_lock
+from mind_core.locks import open_lock, take_lock
 from mind_core.untrusted import as_written, check_stays_inside
 from mind_core.whole_files import read_whole
 from mind_train.experiments.cell import Cell
@@ -68,21 +67,17 @@ class CellStore:
         check_stays_inside(self.folder)
         make_folder(folder)
         with open_lock(folder / LOCK) as lock:
-            try:
-                # Not waiting: the process takes another cell instead.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-                return
-            yield True
+            # Not waiting: the process takes another cell instead.
+            yield take_lock(lock, folder / LOCK)
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """Wait until no other process of this store does the named thing."""
         check_stays_inside(self.folder)
         make_folder(self.folder)
-        with open_lock(self.folder / f".{name}.lock") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        path = self.folder / f".{name}.lock"
+        with open_lock(path) as lock:
+            take_lock(lock, path, wait=True)
             yield
 
     def records(self, cell: Cell, plan: str) -> list[dict[str, Any]]:
