@@ -56,7 +56,30 @@ def test_what_is_not_finite_is_left_out_and_spoils_nothing() -> None:
     chart = line_chart([Line("a", [(0, 1.0), (1, math.nan), (2, 3.0)])], "x", "y")
     assert "nan" not in chart and len(chart.split('points="')[1].split('"')[0].split()) == 2
     assert line_chart([Line("a", [(0, math.nan)])], "x", "y") == ""
+    assert "nan" not in histogram([Line("a", [(1.0, 1), (math.nan, 1), (2.0, 1)])], "x")
     assert len(thin_out([(n, 0.0) for n in range(10_000)])) == 304
+
+
+def test_a_band_keeps_what_is_finite() -> None:
+    """A point that is none takes its bounds along; bounds that are none leave their point."""
+    points = [(0, 1.0), (1, math.nan), (2, 3.0), (3, 4.0)]
+    band = [(0.5, 1.5), (0.0, 9.0), (math.nan, math.nan), (3.5, math.inf)]
+    chart = line_chart([Line("a", points, band=band)], "x", "y")
+    assert "nan" not in chart and "inf" not in chart
+    shade, line = [part.split('"')[0].split() for part in chart.split('points="')[1:]]
+    assert len(shade) == 2 and len(line) == 3
+    none = line_chart([Line("a", points, band=[(math.nan, 1.0)] * 4)], "x", "y")
+    assert "nan" not in none and "<polygon" not in none
+    with pytest.raises(ValueError, match="zip"):
+        line_chart([Line("a", points, band=band[:2])], "x", "y")
+
+
+def test_ticks_of_any_size_are_round_numbers() -> None:
+    for size in (1e-12, 1e-100, 1e12, 1e100):
+        found = ticks(0, size)
+        assert [f"{tick / size:g}" for tick in found] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert ticks(0, 3e-11) == [0.0, 1e-11, 2e-11, 3e-11]
+    assert ticks(0, 5e-324) == [0]
 
 
 def test_a_picture_is_xml_with_its_words_as_text() -> None:

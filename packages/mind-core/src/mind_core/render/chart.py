@@ -86,6 +86,18 @@ def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
 
 
+def _finite_line(line: Line) -> Line:
+    """Return a line without the points that are not finite, nor their bounds."""
+    if not line.band:
+        return replace(line, points=_finite(line.points))
+    both = [
+        (point, bounds)
+        for point, bounds in zip(line.points, line.band, strict=True)
+        if all(map(math.isfinite, point))
+    ]
+    return replace(line, points=[point for point, _ in both], band=[bounds for _, bounds in both])
+
+
 def line_parts(
     lines: Sequence[Line],
     x_label: str,
@@ -97,12 +109,12 @@ def line_parts(
 
     `mark` is a value of the x axis with a line across, and what it says.
     """
-    lines = [line if line.band else replace(line, points=_finite(line.points)) for line in lines]
+    lines = [_finite_line(line) for line in lines]
     points = [point for line in lines for point in line.points]
     if not points:
         return []
     low_x, high_x = _range([x for x, _ in points])
-    bounds = [bound for line in lines for pair in line.band for bound in pair]
+    bounds = [bound for line in lines for pair in _finite(line.band) for bound in pair]
     levels = [] if level is None else [level]
     low_y, high_y = _range([*(y for _, y in points), *bounds, *levels])
 
@@ -140,11 +152,15 @@ def _line(
     line: Line, colour: str, place: Callable[[float, float], tuple[float, float]]
 ) -> Iterator[Safe]:
     """Yield the shade of a line's band, and the line."""
-    if line.band:
-        xs = [x for x, _ in line.points]
-        edge = [*zip(xs, (high for _, high in line.band), strict=True)]
+    # A point may be known where its bounds are not: the line goes through it, the shade does not.
+    bounds = [
+        (x, low, high)
+        for (x, _), (low, high) in zip(line.points, line.band, strict=False)
+        if math.isfinite(low) and math.isfinite(high)
+    ]
+    if bounds:
         # Forth along the upper bounds and back along the lower ones: one closed shape.
-        edge += [*zip(xs, (low for low, _ in line.band), strict=True)][::-1]
+        edge = [(x, high) for x, _, high in bounds] + [(x, low) for x, low, _ in bounds[::-1]]
         shade = " ".join(f"{x},{y}" for x, y in (place(*point) for point in edge))
         yield markup('<polygon fill="{}" opacity="0.15" points="{}"/>', colour, shade)
     path = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line.points))
@@ -163,6 +179,7 @@ def histogram(
 
     `band` is drawn as a shaded stretch of the x axis.
     """
+    groups = [replace(group, points=_finite(group.points)) for group in groups]
     values = [x for group in groups for x, _ in group.points]
     if len(values) < 2:
         return markup("")

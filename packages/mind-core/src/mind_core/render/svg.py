@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 from mind_core.safe_html import Safe, joined, markup
@@ -29,15 +30,17 @@ def picture(parts: Sequence[Safe], width: int, height: float, label: str) -> Saf
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Return round numbers between two bounds, about `wanted` of them."""
-    if high <= low:
+    # Smaller than any normal number, a stretch has no steps.
+    if high - low <= wanted * sys.float_info.min:
         return [low]
     raw = (high - low) / wanted
-    magnitude = 10.0 ** math.floor(math.log10(raw))
+    exponent = math.floor(math.log10(raw))
+    magnitude = 10.0**exponent
     # The first round step that is no finer than wanted; rounding in the end takes off
-    # 0.30000000000000004.
+    # 0.30000000000000004, at a place that goes with the step: steps may be of any size.
     step = next(f * magnitude for f in (1, 2, 2.5, 5, 10) if f * magnitude >= raw)
     first = math.ceil(low / step)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step) + 1)]
+    return [round(i * step, 9 - exponent) for i in range(first, math.floor(high / step) + 1)]
 
 
 def svg_text(x: float, y: float, text: str, anchor: str) -> Safe:
