@@ -86,7 +86,6 @@ def build(package: str, cpu: str = "", output: Path | None = None) -> Path:
         # Before it has its name: a library that fails never lies where a package looks for it.
         _try(package, linked)
         with atomic_file(target) as file:
-            os.fchmod(file.fileno(), 0o755)
             file.write(linked.read_bytes())
     return target
 
