@@ -153,3 +153,12 @@ def test_missing_columns_and_exchanges_are_named(tmp_path: Path) -> None:
         read(tmp_path, HEAD + "X,2014-01-02,1,1,1\n", exchange="XNYZ")
     with pytest.raises(MindError, match="has no price in it"):
         read(tmp_path, HEAD + "X,soon,1,1,1\n")
+
+
+def test_codes_that_parquet_holds_as_floats_are_whole_numbers() -> None:
+    from mind_domain.domains.finance.price_rows import BadRow, PriceRow, _row
+
+    cells = {"ticker": 700.0, "date": "2024-01-02", "open": 1.0, "close": 1.0}
+    found = _row(cells, "a:2")
+    assert isinstance(found, PriceRow) and found.ticker == "700"
+    assert isinstance(_row({**cells, "ticker": float("nan")}, "a:3"), BadRow)

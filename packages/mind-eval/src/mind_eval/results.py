@@ -172,10 +172,11 @@ def plain(value: Any) -> Any:
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(inner) for inner in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
+    # First: numpy's float64 is a float of Python too, and no JSON value.
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
     return str(value)
 
 

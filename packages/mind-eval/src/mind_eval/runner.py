@@ -68,6 +68,7 @@ class RequestRunner:
 
     def ask(self, spec: Spec, items: Iterable[Instance]) -> Iterator[CachedInstance]:
         """Answer the items of a task, some at a time; their answers are in the log afterwards."""
+        self.in_a_row = 0  # what one task failed at is not counted against the next
         stream = iter(items)
         while chunk := list(islice(stream, CHUNK)):
             if isinstance(self.model, Endpoint):

@@ -125,6 +125,7 @@ def _take_in(engine: ServerRun, request: Request, future: Future[Answer]) -> Non
     # Before `MindError`, which it is too: the server is sound, so this does not count towards
     # `PATIENCE`.
     except UnansweredError as error:
+        engine.in_a_row = 0
         engine.failures[request.key], engine.refusals[request.key] = error.message, error.kind
     except MindError as error:
         engine.in_a_row += 1

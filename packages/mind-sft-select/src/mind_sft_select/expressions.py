@@ -51,6 +51,11 @@ class Condition:
                 f"--where {self.text!r}: {type(node).__name__} is not allowed",
                 hint="names, numbers, and, or, not, < <= > >= == != + - * /",
             )
+        if isinstance(node, ast.Constant) and not isinstance(node.value, (int, float, str)):
+            raise UsageError(
+                f"--where {self.text!r}: {type(node.value).__name__} is not allowed",
+                hint="names, numbers, and, or, not, < <= > >= == != + - * /",
+            )
         for child in ast.iter_child_nodes(node):
             self._check(child, names)
 
@@ -60,9 +65,13 @@ class Condition:
             return together(self._evaluate(part, values) for part in node.values)
         if isinstance(node, ast.UnaryOp):
             value = self._evaluate(node.operand, values)
-            return not value if isinstance(node.op, ast.Not) else -value
+            if isinstance(node.op, ast.Not):
+                return not value
+            self._check_numbers(value)
+            return -value
         if isinstance(node, ast.BinOp):
             left, right = self._evaluate(node.left, values), self._evaluate(node.right, values)
+            self._check_numbers(left, right)
             try:
                 return _ARITHMETIC[type(node.op)](left, right)
             except ZeroDivisionError:
@@ -73,6 +82,11 @@ class Condition:
             return values[node.id]
         assert isinstance(node, ast.Constant), "it was checked"
         return node.value
+
+    def _check_numbers(self, *values: Any) -> None:
+        # Before Python tries: it would repeat a word that is multiplied, however often.
+        if any(isinstance(value, str) for value in values):
+            raise UsageError(f"--where {self.text!r} calculates with a word")
 
     def _compare(self, node: ast.Compare, values: Mapping[str, Any]) -> bool:
         left = self._evaluate(node.left, values)

@@ -112,8 +112,8 @@ def read_rows(path: Place, header: Sequence[str] = (), ending: str = "") -> list
     line.
     """
     kind = path.name
-    for ending in COMPRESSED:
-        kind = kind.removesuffix(ending)
+    for packed in COMPRESSED:
+        kind = kind.removesuffix(packed)
     if ending and not kind.endswith((".csv", ".json", ".jsonl", ".txt")):
         kind += ending
     csv_file = kind.endswith(".csv")

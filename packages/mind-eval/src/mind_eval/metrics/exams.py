@@ -92,6 +92,11 @@ def calculation(doc: Mapping[str, Any], text: str) -> dict[str, float]:
     return {"score": float(right), "abstained": float(not found)}
 
 
+def has_number(text: str) -> bool:
+    """Tell whether a text holds a number, as the reference of a calculation must."""
+    return _NUMBER.search(text) is not None
+
+
 def _value(parts: tuple[str, str, str], raw: bool) -> float:
     sign, number, unit = parts
     value = float(re.sub("[,，]", "", number)) * (-1 if sign else 1)

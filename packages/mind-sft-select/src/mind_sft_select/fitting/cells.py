@@ -68,6 +68,9 @@ def make_cells(rows: Sequence[Mapping[str, Any]], higher: bool = False) -> Cells
             f"{len(gaps)} clusters are too few for a curve",
             hint=f"{MIN_CLUSTERS} at least; 8 to 12 are usual",
         )
+    # Through fewer places a bend cannot be fitted.
+    if len(set(gaps.values())) < 3:
+        raise UsageError("a curve needs three different gaps")
     names = sorted(gaps, key=lambda name: (gaps[name], name))
     seeds = sorted({seed for _, seed in cells})
     # Items were sorted by name above, so equal lists are equal sets.

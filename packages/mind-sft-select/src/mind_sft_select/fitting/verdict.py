@@ -86,7 +86,9 @@ def judge_curve(cells: Cells, *, smallest: float | None = None, seed: int = 0) -
     means = values.mean(axis=(1, 2))
     rng = np.random.default_rng(seed)
     table = _table(x, means)
-    curve = min(("quadratic", "gaussian"), key=lambda n: (table[n]["aicc"], table[n]["error"]))
+    # By the rule of the draws, which also holds where AICc has no meaning.
+    parabola, bell = (np.array([table[name]["error"]]) for name in ("quadratic", "gaussian"))
+    curve = "gaussian" if _prefers_gaussian(parabola, bell, len(x))[0] else "quadratic"
     noise = split_noise(values, residual_variance(x, means))
     spread = noise.of_mean(values.shape[1], values.shape[2])
     draws = draw_means(values, noise, rng)

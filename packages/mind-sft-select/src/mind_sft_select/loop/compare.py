@@ -125,7 +125,9 @@ def rule_verdict(
     if arms and min(arms) < EQUAL_TOKENS * max(arms):
         return UNEQUAL, math.inf
     detectable = max((POWER * row.error for row in rows), default=math.inf)
-    if rows and all(row.difference < 0 and row.held < LEVEL for row in rows):
+    # Both of them: to beat one says nothing about the other.
+    whole = {row.baseline for row in rows} == set(AGAINST)
+    if whole and all(row.difference < 0 and row.held < LEVEL for row in rows):
         return CONFIRMED, detectable
     if any(row.difference > 0 and row.held < LEVEL for row in rows):
         return CONTRADICTED, detectable

@@ -161,7 +161,9 @@ def _columns(header: Mapping[str, Any], position: str) -> dict[str, str]:
 def _row(cells: Mapping[str, Any], position: str) -> PriceRow | BadRow:
     value = cells["ticker"]
     # Parquet may hold codes as numbers; `TickerIndex` gives them their zeros back.
-    ticker = value.strip() if isinstance(value, str) else "" if value is None else str(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    ticker = "" if not isinstance(value, str) and _is_empty(value) else str(value).strip()
     day = _day(cells["date"])
     if not ticker:
         return BadRow(position, "nothing under ticker", day=day)

@@ -21,6 +21,7 @@ from mind_eval.benchmarks.rows import (
     read_rows,
     unpacked,
 )
+from mind_eval.metrics.exams import has_number
 from mind_eval.metrics.law import CHARGES, TASKS, charges_of, labels_of
 
 LETTERS = "ABCD"
@@ -141,6 +142,8 @@ def fineval(folder: Path) -> dict[str, list[Row]]:
     items = []
     for row in read_rows(find(root, name)):
         reason = row.get(BAD) or not_text(row, "基座query", "标准答案")
+        if not reason and not has_number(row["标准答案"]):
+            reason = "field '标准答案' holds no number"
         items.append(
             bad(row[AT], str(reason))
             if reason
