@@ -148,7 +148,7 @@ def test_quotas_and_budgets_hold_and_do_not_depend_on_the_order(mixed: list[Reco
     for text, reason in (("turns:1=5", "over_quota:turns:1"), ("turns:2=0", None)):
         reasons = choose(pool_of(turned), SelectionRules(quotas=dict([parse_quota(text)]))).reasons
         assert reasons.count(None) == (5 if reason else len(mixed)), text
-    for text in ("language=3", "colour:red=3", "language:zh=x"):
+    for text in ("language=3", "colour:red=3", "language:zh=x", "turns:1=" + "9" * 5000):
         with pytest.raises(UsageError, match="is no quota"):
             parse_quota(text)
 

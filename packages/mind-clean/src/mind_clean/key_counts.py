@@ -24,7 +24,7 @@ Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.uint32]
 
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMG])i?B?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]+)?) ?([KMG])i?B?", re.IGNORECASE)
 _BYTES_PER_KEY = 12
 _SORTING_TAKES = 4
 """Sorting and counting a buffer needs about this many times its size."""

@@ -95,7 +95,10 @@ def finite_number(value: object) -> float:
     """Return a component's number as a float; raise `ValueError` if it is none, or not finite."""
     if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
         raise ValueError(f"it returned {value!r:.80}, not a number")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer above 10³⁰⁸
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"it returned {number}, which is not finite")
     return number

@@ -12,6 +12,7 @@ from mind_core.errors import UsageError
 from mind_core.parallel import usable_cores
 from mind_core.recipe import recipe_names
 from mind_core.runner import ALL
+from mind_core.untrusted import whole_number
 
 JOBS_PER_CORE = 4
 JOBS_ANYWHERE = 16
@@ -34,9 +35,10 @@ def parse_jobs(value: object) -> int:
     if text == AUTO:
         # More than that are started only where their number is given.
         return min(usable_cores(), JOBS_ANYWHERE)
-    if not text.isdecimal() or int(text) < 1:
+    jobs = whole_number(text)
+    if not jobs:
         raise UsageError(f"-j {text!r} is no number of workers", hint="-j 4, or -j auto")
-    return int(text)
+    return jobs
 
 
 def check_jobs(jobs: int) -> int:
@@ -194,6 +196,6 @@ def parse_skip_bad(value: str) -> int:
     """Return the number that --skip-bad allows, `ALL` for "all"."""
     if value == "all":
         return ALL
-    if value.isdecimal():
-        return int(value)
+    if (allowed := whole_number(value)) is not None:
+        return allowed
     raise UsageError(f"--skip-bad {value!r} is neither a number nor 'all'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import socket
 import threading
 import time
@@ -215,13 +216,15 @@ def retry_after(header: str | None) -> float | None:
     if not header:
         return None
     try:
-        # A date that has passed, or a number below 0, is no wait.
-        return max(0.0, float(header))
+        seconds = float(header)
     except ValueError:
         pass
+    else:
+        # A date that has passed, or a number below 0, is no wait.
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of a year or an offset of 20 digits
         return None
 
 

@@ -20,6 +20,19 @@ from mind_core.whole_files import refuse_link
 
 _HINT = "take the folder from a source that you trust, or make it again"
 
+_MOST_DIGITS = 18
+"""Digits that 64 bits hold, whatever they are."""
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that a text from outside says in digits; None if it says no such number.
+
+    For text of pages, headers and options. `str.isdigit` lets "²" through, at which `int` fails;
+    `int` itself reads "1_000" and "-1", and fails at more than 4,300 digits.
+    """
+    plain = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if plain else None
+
 
 def path_in(folder: str | Path, name: object) -> Path:
     """Return the path of what a folder names in itself, be it there or not.

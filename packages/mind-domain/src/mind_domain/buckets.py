@@ -17,6 +17,7 @@ from mind_core.output import check_distinct, write_records
 from mind_core.progress import log
 from mind_core.records import annotate
 from mind_core.runner import StreamOptions
+from mind_core.untrusted import whole_number
 from mind_domain.domain import TOOL
 from mind_domain.reading import read_all
 from mind_tok import load_tokenizer
@@ -62,10 +63,11 @@ def parse_edges(text: str) -> tuple[Bucket, ...]:
     """Read buckets such as 0-450,200-300; they may overlap."""
     found = []
     for part in text.split(","):
-        low, dash, high = part.strip().partition("-")
-        if not (dash and low.isdecimal() and high.isdecimal() and int(low) < int(high)):
+        first, _, second = part.strip().partition("-")
+        low, high = whole_number(first), whole_number(second)
+        if low is None or high is None or low >= high:
             raise UsageError(f"bucket {part!r}", hint="low-high in tokens, as 200-300")
-        found.append(Bucket(int(low), int(high)))
+        found.append(Bucket(low, high))
     if len(set(found)) < len(found):
         raise UsageError(f"buckets {text!r}: one comes twice")
     return tuple(found)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mind_core import Reason
 from mind_core.errors import UsageError
+from mind_core.untrusted import whole_number
 from mind_sft_select.bands import Band, quantile_band
 from mind_sft_select.expressions import Condition
 from mind_sft_select.pool import NUMBERS, WORDS, Pool
@@ -54,12 +55,13 @@ def parse_quota(text: str) -> tuple[str, int]:
     """Read `language:zh=2000`, `source:*=500` or `turns:1=100`: at most so many records."""
     left, equals, number = text.rpartition("=")
     name, colon, _ = left.partition(":")
-    if not equals or not colon or not number.isdecimal() or name not in (*WORDS, "turns"):
+    most = whole_number(number)
+    if not equals or not colon or most is None or name not in (*WORDS, "turns"):
         raise UsageError(
             f"--quota {text!r} is no quota",
             hint="for example --quota language:zh=2000, source:*=500 (each source) or turns:1=100",
         )
-    return left, int(number)
+    return left, most
 
 
 def eligible(

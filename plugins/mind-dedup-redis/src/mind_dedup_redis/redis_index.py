@@ -22,6 +22,7 @@ import numpy.typing as npt
 from mind_core.errors import MindError, UsageError
 from mind_core.kernels.hashing import Hashes
 from mind_core.servers import check_address
+from mind_core.untrusted import whole_number
 from mind_dedup.backend import IndexPlan
 from mind_dedup.fingerprints import Fingerprints
 from mind_dedup.signature import reason_of
@@ -48,16 +49,16 @@ def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisInd
         ) from None
     parts = urlsplit(url)
     names = parse_qs(parts.query).get("name", ["mind-dedup"])
-    database = parts.path.strip("/") or "0"
+    database = whole_number(parts.path.strip("/") or "0")
     try:
         # Raises ValueError for a port that is no number, or above 65535.
         port = parts.port or 6379
     except ValueError:
         port = 0
-    if not database.isdecimal() or len(names) != 1 or not port:
+    if database is None or len(names) != 1 or not port:
         raise UsageError(f"{url!r} is no index", hint="redis://HOST:PORT/DB?name=INDEX")
     server: dict[str, Any] = {"host": parts.hostname or "localhost", "port": port,
-              "db": int(database), "password": os.environ.get(PASSWORD)}  # fmt: skip
+              "db": database, "password": os.environ.get(PASSWORD)}  # fmt: skip
     config = {"type": "redis", "redis": server}
     name = f"mind-dedup:{names[0]}:".encode()
     try:

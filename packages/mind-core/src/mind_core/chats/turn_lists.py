@@ -8,6 +8,7 @@ from typing import Any
 
 from mind_core.chats.inline_turns import begins_with_mark, split_turns
 from mind_core.chats.messages import ChatError, Message, role_of, text_content
+from mind_core.untrusted import whole_number
 
 PAIRS = (
     ("human", "assistant"), ("question", "answer"), ("user", "assistant"), ("user", "bot"),
@@ -166,10 +167,10 @@ _MOSS_MARKS = re.compile(r"\A\s*<\|(?:Human|MOSS)\|>\s*:|<eo[ham]>\s*\Z|<eom>\s*
 
 
 def _turn_number(name: str) -> int:
-    digits = name.rpartition("_")[2]
-    if not digits.isdecimal():
+    number = whole_number(name.rpartition("_")[2])
+    if number is None:
         raise ChatError("wrong_type", f"{name!r} of 'chat' has no number")
-    return int(digits)
+    return number
 
 
 class TurnsReader:

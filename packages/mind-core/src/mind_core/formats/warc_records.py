@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from mind_core.formats.warc_bytes import Gap, Pieces
+from mind_core.untrusted import whole_number
 
 WANTED = frozenset(("response", "resource", "conversion"))
 _LONGEST_HEADER = 1 << 16
@@ -69,9 +70,9 @@ def _one(buffer: _Buffer, largest: int, types: Collection[str] | None) -> Iterat
         buffer.find_start(1)
         return
     said = headers.get("content-length", "")
-    # 15 digits are a petabyte; int() of a longer text is slow, or an error.
-    record = WarcRecord(headers, int(said) if said.isdigit() and len(said) < 16 else -1, b"")
-    if record.length < 0:
+    length = whole_number(said)
+    record = WarcRecord(headers, -1 if length is None else length, b"")
+    if length is None:
         record.damage = f"its length is {said[:40]!r}"
         yield record
         buffer.find_start()

@@ -14,6 +14,7 @@ from mind_core.errors import DONE, UsageError, did_you_mean
 from mind_core.runner import StreamOptions
 from mind_core.tasks.engines import Execute, TaskEngine
 from mind_core.tasks.local_engine import LocalEngine
+from mind_core.untrusted import whole_number
 
 ENGINES = ("local", "ray")
 # Little enough to be lost with a worker, and enough that a tebibyte is 4,096 tasks, not millions.
@@ -21,7 +22,7 @@ TASK_BYTES = 1 << 28
 TASK_SIZE = "256M"
 RETRIES = 3
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)i?B?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]+)?) ?([KMGT]?)i?B?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -135,14 +136,15 @@ def parse_shard(text: str | None) -> tuple[int, int] | None:
     """Return which part of how many is meant by "3/8"."""
     if text is None:
         return None
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal() and int(part) < int(parts)):
+    first, _, second = text.partition("/")
+    part, parts = whole_number(first), whole_number(second)
+    if part is None or parts is None or part >= parts:
         raise UsageError(
             f"--shard {text!r} is no part of the tasks",
             hint="0/8 is the first of eight, 7/8 the last; "
             "--shard $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT",
         )
-    return int(part), int(parts)
+    return part, parts
 
 
 def parse_size(text: str) -> int:

@@ -104,6 +104,9 @@ UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 MYRIADS = {"万": 10**4, "亿": 10**8}
 _NUMERAL = re.compile(f"[{''.join([*DIGITS, *UNITS])}][{''.join([*DIGITS, *UNITS, *MYRIADS])}]*")
 
+# 亿 brings eight digits, and Python turns 4,300 into text at most.
+_LONGEST_NUMERAL = 400
+
 
 def number_of(numeral: str) -> int:
     """Read a numeral; a row of digits without units is read digit by digit."""
@@ -128,5 +131,8 @@ def number_of(numeral: str) -> int:
 
 
 def with_digits(text: str) -> str:
-    """Write the numerals of a text as digits."""
-    return _NUMERAL.sub(lambda found: str(number_of(found[0])), text)
+    """Write the numerals of a text as digits; one of over 400 characters stays as it is."""
+    return _NUMERAL.sub(
+        lambda found: str(number_of(found[0])) if len(found[0]) <= _LONGEST_NUMERAL else found[0],
+        text,
+    )

@@ -40,6 +40,9 @@ ENTITIES = (
     "犯罪嫌疑人", "受害人", "被盗货币", "物品价值", "盗窃获利", "被盗物品", "作案工具", "时间",
     "地点", "组织机构",
 )  # fmt: skip
+_MOST_DIGITS = 4000
+"""Digits of a number that are read: `int` fails at more than 4,300, and no term has as many."""
+
 UNMENTIONED = ("无", "未提及")
 EPSILON = 1e-8
 """In the denominator of F, as rouge-chinese has it."""
@@ -178,7 +181,7 @@ def articles(text: str, wanted: str) -> Scored:
         part = _between(part.replace("万元", "元"), "第", "款", keep=False)
         part = _between(part, "第", "条", keep=True)
         if number := re.search(r"\d+", with_digits(part)):
-            found.add(int(number[0]))
+            found.add(int(number[0][:_MOST_DIGITS]))
     return f1_of_sets(found, golds), not found
 
 
@@ -202,7 +205,8 @@ def term(text: str, wanted: str) -> Scored:
     if not months and not years:
         return 0.0, True
     # As the authors' program: months go before years, and are not added to them.
-    named = int(months[0]) if months else 12 * int(years[0])
+    said = (months or years)[0][:_MOST_DIGITS]
+    named = int(said) * (1 if months else 12)
     # One more, so that a term of 0 months has a logarithm.
     distance = abs(math.log(gold + 1) - math.log(named + 1))
     return (LONGEST_TERM - distance) / LONGEST_TERM, False

@@ -11,6 +11,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from mind_core.untrusted import whole_number
+
 _TOKENS = re.compile(
     r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|[^\W_\u3007\u3400-\u9fff]+"
 )
@@ -113,7 +115,8 @@ def choice_place(gold: str, choices: Sequence[str]) -> int | None:
     if gold in choices:
         return list(choices).index(gold)
     # Last, as a number may be the text of a choice.
-    return int(gold) if gold.isdigit() and int(gold) < len(choices) else None
+    place = whole_number(gold)
+    return place if place is not None and place < len(choices) else None
 
 
 def _stated(letters: str) -> tuple[re.Pattern[str], ...]:

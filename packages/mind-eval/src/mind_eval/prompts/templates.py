@@ -20,6 +20,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mind_core.record_limits import TooSlow, limited
+from mind_core.untrusted import whole_number
 
 TEXT, TARGET, CHOICES = "doc_to_text", "doc_to_target", "doc_to_choice"
 MAX_TEXT = 1 << 24
@@ -50,8 +51,8 @@ class FieldTemplate:
         if self.kind == CHOICES:
             return ast.literal_eval(made)
         # A rendered number is a place among the choices, as lm-eval reads it.
-        if self.has_choices and made.isdigit():
-            return int(made)
+        if self.has_choices and (place := whole_number(made)) is not None:
+            return place
         if self.kind == TARGET and len(made) >= 2 and made[0] == "[" and made[-1] == "]":
             try:
                 return ast.literal_eval(made)

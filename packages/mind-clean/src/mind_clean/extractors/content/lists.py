@@ -8,6 +8,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mind_clean.extractors.blocks.element_rules import word_set
 from mind_clean.extractors.content.signs import INDENT, NUMBERED, put_first
+from mind_core.untrusted import whole_number
 
 _LISTS = ("ol", "ul", "menu")
 _INLINE = word_set(
@@ -73,7 +74,10 @@ def _number(ordered: LexborNode) -> None:
 
 def _integer(node: LexborNode, name: str, default: int) -> int:
     said = (node.attributes.get(name) or "").strip()
-    return int(said) if len(said) < 9 and said.lstrip("-").isdigit() else default
+    number = whole_number(said.removeprefix("-")) if len(said) < 9 else None
+    if number is None:
+        return default
+    return -number if said.startswith("-") else number
 
 
 def _start_of(item: LexborNode) -> LexborNode | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from mind_clean.extractors.content.signs import EMPTY, HEAD_ROW, ROW, element, put_first
+from mind_core.untrusted import whole_number
 
 _CELLS = ("td", "th")
 _WIDEST = 100
@@ -51,7 +52,8 @@ def _is_data(table: LexborNode, rows: list[Row]) -> bool:
 
 def _span(cell: LexborNode, name: str) -> int:
     said = (cell.attributes.get(name) or "").strip()
-    return max(1, min(_WIDEST, int(said))) if said.isdigit() and len(said) < 5 else 1
+    number = whole_number(said) if len(said) < 5 else None
+    return 1 if number is None else max(1, min(_WIDEST, number))
 
 
 def _fill(row: Row, pending: dict[int, int], filled: bool) -> dict[int, int]:

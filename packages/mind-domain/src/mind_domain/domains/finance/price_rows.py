@@ -224,6 +224,7 @@ def _number(value: Any) -> float:
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
     try:
-        return float(text)
+        # Python reads 1_000 as 1000; a table that has it was damaged, or means something else.
+        return math.nan if "_" in text else float(text)
     except ValueError:
         return math.nan

@@ -147,7 +147,7 @@ def _written_moment(text: str) -> datetime | None:
         return None  # the mail parser guesses from much less than a date
     try:
         return parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
