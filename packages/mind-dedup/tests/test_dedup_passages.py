@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from dedup_making import han_text
 
@@ -15,7 +16,14 @@ from mind_core.records import Record
 from mind_core.stream import read_records
 from mind_core.testing import run_tool
 from mind_dedup.char_folding import tables
-from mind_dedup.passages import PARTS, WaitingHashes, by_part, cut_of, windows_of
+from mind_dedup.passages import (
+    PARTS,
+    RepeatedHashes,
+    WaitingHashes,
+    by_part,
+    cut_of,
+    windows_of,
+)
 
 NOTICE = " ".join(f"word{n}" for n in range(60))
 
@@ -151,3 +159,15 @@ def test_runs_are_of_exact_bytes_and_know_their_place() -> None:
 )  # fmt: skip
 def test_what_does_not_go_with_passages_is_refused(arguments: Any, tmp_path: Path) -> None:
     run(tmp_path, [{"id": 1, "text": "a"}], *arguments, code=2)
+
+
+def test_the_table_of_repeated_hashes_has_bits_and_finds_all() -> None:
+    """Two to four bytes a hash, which is memory that a large corpus has to have."""
+    draw = np.random.default_rng(0)
+    hashes = np.unique(draw.integers(0, 1 << 63, 50_000).astype(np.uint64))
+    table = RepeatedHashes(hashes)
+    assert table._bits.nbytes <= 4 * len(hashes)
+    asked = np.concatenate([hashes[::7], draw.integers(0, 1 << 63, 9000).astype(np.uint64)])
+    places, numbers = table.find(asked)
+    assert places.tolist() == np.flatnonzero(np.isin(asked, hashes)).tolist()
+    assert (hashes[numbers] == asked[places]).all()

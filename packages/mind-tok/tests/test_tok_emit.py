@@ -19,7 +19,7 @@ from mind_core.records import encode
 from mind_tok import Tokenizer
 from mind_tok.cli import app
 from mind_tok.document_batch import DocumentBatch, Group
-from mind_tok.foreign_shards import AT_ONCE
+from mind_tok.foreign_shards import AT_ONCE, _ended
 from mind_tok.shards import ShardSet, ShardWriter
 
 ALL = "megatron,datatrove,olmo"
@@ -302,3 +302,15 @@ def test_a_damaged_index_of_another_trainer_is_an_error_with_a_cause(
     else:  # what lies behind the part that is read does not count
         assert (suffix, harm) in {("bin", "long")}
         assert all_documents(tmp_path / "back", "train") == all_documents(tmp_path / "s", "train")
+
+
+def test_the_end_token_of_an_empty_document_is_not_trained_on() -> None:
+    """The document before it ends with a token that is."""
+    mask = np.array([0, 1, 1], np.uint8)
+    block = DocumentBatch(
+        np.array([5, 6, 7]), np.array([2, 2, 3]), np.ones(3, int), np.zeros(3, int),
+        (Group("a", "zh"),), mask,
+    )  # fmt: skip
+    made = _ended(block, 1)
+    assert made.ids.tolist() == [5, 6, 1, 1, 7, 1] and made.ends.tolist() == [3, 4, 6]
+    assert made.mask is not None and made.mask.tolist() == [0, 1, 1, 0, 1, 1]

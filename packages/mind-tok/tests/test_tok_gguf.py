@@ -10,12 +10,12 @@ import orjson
 import pytest
 
 from mind_core import MindError
-from mind_core.special_tokens import CONTROL_TOKENS, PII_TOKENS
+from mind_core.special_tokens import CONTROL_TOKENS, END, PII_TOKENS
 from mind_core.testing import run_tool
 from mind_tok.bytelevel import ByteLevel
 from mind_tok.convert import from_tokenizer_json, read_any
 from mind_tok.sentencepiece_model import read_model
-from mind_tok.to_gguf import CUTS, vocabulary_of
+from mind_tok.to_gguf import CUTS, GgufVocabulary, _write, vocabulary_of
 from mind_tok.tokenizer import Tokenizer
 
 
@@ -136,3 +136,10 @@ def test_the_template_of_a_model_goes_along(
     missing = ("--to", "gguf", "--chat-template", "chatml", "-o", tmp_path / "no")
     assert "has no token <|im_start|>" in convert(source, *missing, code=2)
     assert not (tmp_path / "no").exists()
+
+
+def test_the_unknown_entry_is_the_models_own(tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    vocabulary = GgufVocabulary("llama", ["a", "<unk>", "b"], [1, 2, 1], [0.0, 0.0, 0.0])
+    _write(tmp_path / "v.gguf", vocabulary, {END: 2}, "v", "")
+    assert fields(tmp_path / "v.gguf")["tokenizer.ggml.unknown_token_id"] == 1

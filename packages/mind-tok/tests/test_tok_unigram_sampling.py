@@ -111,5 +111,8 @@ def test_what_cannot_be_sampled_is_refused(
         UnigramSampling(0.1).check(Bpe().train([record["text"] for record in records], 600))
     assert "--dropout" in str(caught.value.hint)
     assert kind.lattice is not None
-    with pytest.raises(MindError, match="cannot be computed"):
-        sampled(kind, ["x"], 1e6)
+    for alpha in (1e6, 470 / -kind.lattice.unknown):
+        # e^-470: a number still, whose product with a sum of others would be none.
+        with pytest.raises(MindError, match="cannot be computed"):
+            sampled(kind, ["x"], alpha)
+    assert sampled(kind, ["there"], 300 / -kind.lattice.unknown)

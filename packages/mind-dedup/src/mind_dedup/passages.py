@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from mind_core.direct import full_disk_hint
 from mind_core.errors import MindError
@@ -25,6 +26,10 @@ PARTS = 256
 """Hashes wait on disk in so many parts by their highest bits; one is in memory at a time."""
 
 _BITS_PER_HASH = 16
+"""Of a table with one bit at each place: few hashes share one, so most others are turned away."""
+
+_BYTE = np.uint64(3)
+"""A place without its last three bits is that of its byte."""
 
 
 class Windows(NamedTuple):
@@ -116,17 +121,24 @@ class RepeatedHashes:
     def __init__(self, hashes: Hashes) -> None:
         self.hashes = hashes
         self._mask = np.uint64((1 << max((_BITS_PER_HASH * len(hashes)).bit_length(), 10)) - 1)
-        self._bits = np.zeros(int(self._mask) + 1, np.bool_)
-        self._bits[hashes & self._mask] = True
+        self._bits = np.zeros((int(self._mask) + 1) // 8, np.uint8)
+        places = hashes & self._mask
+        np.bitwise_or.at(self._bits, places >> _BYTE, self._bit_of(places))
 
     def find(self, hashes: Hashes) -> tuple[IntArray, IntArray]:
         """Return the places of those that repeat, ascending, and which repeated one each is."""
-        maybe = np.flatnonzero(self._bits[hashes & self._mask])
+        places = hashes & self._mask
+        maybe = np.flatnonzero(self._bits[places >> _BYTE] & self._bit_of(places))
         numbers = np.searchsorted(self.hashes, hashes[maybe])
         # Greater than all: searchsorted gives the end, which is no place.
         real = numbers < len(self.hashes)
         real[real] = self.hashes[numbers[real]] == hashes[maybe[real]]
         return maybe[real], numbers[real]
+
+    @staticmethod
+    def _bit_of(places: Hashes) -> npt.NDArray[np.uint8]:
+        """Return the bit of each place within its byte."""
+        return (np.uint64(1) << (places & np.uint64(7))).astype(np.uint8)
 
 
 def joined(firsts: IntArray, lasts: IntArray) -> list[tuple[int, int, int]]:

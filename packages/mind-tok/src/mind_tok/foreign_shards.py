@@ -172,6 +172,8 @@ def _ended(block: DocumentBatch, end_id: int) -> DocumentBatch:
     places = block.ends[~ended]
     ids, mask = np.insert(block.ids, places, end_id), block.mask
     if mask is not None:
-        mask = np.insert(mask, places, np.where(places > 0, mask[np.maximum(places - 1, 0)], 0))
+        # An end token is trained on where the token before it is; an empty document has none.
+        last = np.where(block.lengths > 0, mask[np.maximum(block.ends - 1, 0)], 0)[~ended]
+        mask = np.insert(mask, places, last)
     ends = np.cumsum(block.ends - starts + ~ended)
     return DocumentBatch(ids, ends, block.sizes, block.groups, block.names, mask)

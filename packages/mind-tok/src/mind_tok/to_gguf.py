@@ -20,7 +20,14 @@ from mind_core.special_tokens import CONTROL_TOKENS, END, PAD
 from mind_tok.bytelevel import ByteLevelTokenizer
 from mind_tok.huggingface import HuggingFaceTokenizer
 from mind_tok.sentencepiece import SentencePieceTokenizer
-from mind_tok.sentencepiece_model import BPE, CONTROL, NORMAL, USER_DEFINED, read_model
+from mind_tok.sentencepiece_model import (
+    BPE,
+    CONTROL,
+    NORMAL,
+    UNKNOWN,
+    USER_DEFINED,
+    read_model,
+)
 from mind_tok.tokenizer import Tokenizer
 
 ARCHITECTURE = "llama"
@@ -156,7 +163,8 @@ def _write(
     writer.add_token_list(vocabulary.entries)
     if vocabulary.scores is not None:
         writer.add_token_scores(vocabulary.scores)
-        writer.add_unk_token_id(0)
+        if UNKNOWN in vocabulary.kinds:
+            writer.add_unk_token_id(vocabulary.kinds.index(UNKNOWN))
     writer.add_token_types(vocabulary.kinds)
     if vocabulary.merges is not None:
         writer.add_token_merges(vocabulary.merges)

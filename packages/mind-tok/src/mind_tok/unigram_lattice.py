@@ -32,6 +32,10 @@ STEP = 2.0**256
 """Sums are kept as a number between 1 / STEP and STEP, and a count of steps."""
 
 
+FURTHEST = 1e200
+"""Weights lie between 1 / FURTHEST and FURTHEST: a product with a sum is still a number then."""
+
+
 class UnigramLattice:
     """Encode segments by chance with the entries of a SentencePiece unigram model."""
 
@@ -92,7 +96,8 @@ class UnigramLattice:
             weights = np.array([_weight(alpha * score) for score in scores])
             # Those of bytes and control tokens are not used and may be anything.
             used = np.append(weights[self.trie.ids[self.trie.ids >= 0]], weights[-1])
-            if not (np.isfinite(used).all() and (used > 0).all()):
+            # Sums are scaled by powers of two: a product that is rounded to nothing could never be.
+            if not ((used > 1 / FURTHEST) & (used < FURTHEST)).all():
                 raise MindError(
                     f"--alpha {alpha:g} makes weights that cannot be computed",
                     cause=f"this model's scores go from {scores.min():g} to {scores.max():g}",
