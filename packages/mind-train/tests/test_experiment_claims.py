@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 
 from mind_train.experiments import mixture_laws
 from mind_train.experiments import outcomes as verdicts
-from mind_train.experiments.effects import forgetting, outcomes_of, tokens_to_half
-from mind_train.experiments.matrix import cluster_order
+from mind_train.experiments.curves import NotTestable, early, forgetting, tokens_to_half
+from mind_train.experiments.effects import effect_of, outcomes_of
+from mind_train.experiments.matrix import _by_seed, cluster_order
 from mind_train.experiments.mixture_laws import FITTERS, matrix_only, scores_of
 from mind_train.experiments.outcomes import Effect, judge, permutation_level, spearman
 from mind_train.experiments.plan_file import Hypothesis, Plan, Size
@@ -118,6 +121,35 @@ def test_curves() -> None:
     assert forgetting(points) == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("of_curve", [tokens_to_half, forgetting, early])
+def test_a_curve_of_one_point_says_nothing(of_curve: Callable[..., float]) -> None:
+    with pytest.raises(NotTestable, match="one point"):
+        of_curve([(100, 3.0)])
+
+
+@pytest.mark.parametrize("against", [("others",), ("closest",)])
+def test_a_mixed_arm_has_no_own_source(against: tuple[str, ...]) -> None:
+    """It is no part of the claim: neither of its spread of seeds, nor a reason to refuse it."""
+    made = claim("math", on=("own",), against=against)
+    results = results_of({}, 3, np.random.default_rng(4), [made])
+    for (arm, _), curves in results.curves.items():
+        curves |= {f"{name}/en": [(0, 8.0), (100, 4.0 + len(arm) / 10)] for name in ARMS}
+    # What is left of six arms and three seeds; a seventh row of zeros would make it 12.
+    found = effect_of(results, made)
+    assert found.freedom == (len(ARMS) - 1) * 2
+    results.arms.remove("mixed")
+    assert effect_of(results, made) == found
+    results.arms.append("mixed")
+    curve = replace(made, measure="early_bits_per_byte")
+    assert effect_of(results, curve).freedom == found.freedom
+    with pytest.raises(NotTestable, match="own of mixed"):
+        effect_of(results, replace(made, of="mixed"))
+    # The table of learning speed has no number for what was not measured.
+    del results.curves["qa", 0]["qa/en"]
+    speeds = dict(zip(ARMS, _by_seed(results, ARMS, "tokens_to_half"), strict=True))
+    assert np.isnan(speeds["qa"][0]) and np.isfinite(speeds["math"][0])
+
+
 def test_rows_that_are_alike_stand_side_by_side() -> None:
     table = np.array([[1.0, 5.0, 5.0], [5.0, 1.0, 5.0], [1.1, 5.0, 5.1], [3.0, 3.0, 3.0]])
     order = cluster_order(table, ["a", "b", "c", "mixed"])
@@ -163,6 +195,32 @@ def test_shares_are_cut_to_their_bounds() -> None:
     shares = bounded(np.array([8.0, 1.0, 1.0]), np.array([0.4, 0.9, 0.3]))
     assert shares.sum() == pytest.approx(1.0) and shares[0] == pytest.approx(0.4)
     assert shares[1] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "bounds", "wanted"),
+    [
+        # Full in the first round, and not to be filled again in the third.
+        ([10, 5, 1], [0.3, 0.35, 1.0], [0.3, 0.35, 0.35]),
+        ([1, 0, 0], [0.5, 0.2, 0.6], [0.5, 0.125, 0.375]),
+        ([3, 2, 1], [0.2, 0.3, 0.5], [0.2, 0.3, 0.5]),
+    ],
+)
+def test_a_share_that_was_cut_stays_cut(
+    weights: list[float], bounds: list[float], wanted: list[float]
+) -> None:
+    assert bounded(np.array(weights, float), np.array(bounds)) == pytest.approx(np.array(wanted))
+
+
+def test_no_share_is_above_its_bound() -> None:
+    draw = np.random.default_rng(5)
+    for _ in range(300):
+        weights, bounds = draw.dirichlet(np.full(8, 0.3)) + 1e-6, draw.dirichlet(np.ones(8)) * 1.2
+        shares = bounded(weights, bounds)
+        assert np.all(shares <= bounds + 1e-9) and shares.sum() == pytest.approx(1.0)
+        # In proportion wherever no bound is in the way.
+        free = shares < bounds - 1e-9
+        assert np.allclose(np.ptp(shares[free] / weights[free]) if free.any() else 0.0, 0.0)
 
 
 @pytest.mark.skipif(not REGMIX.exists(), reason="RegMix's runs are not here")

@@ -22,8 +22,9 @@ from mind_train.experiments import store as store_module
 from mind_train.experiments.arms import Arm, phases_of_arm
 from mind_train.experiments.cell import Cell, code_version
 from mind_train.experiments.cells import cells_of, corpus_at
+from mind_train.experiments.curves import CURVES
 from mind_train.experiments.designs import proposals_of
-from mind_train.experiments.effects import CURVE_MEASURES, DOCUMENT_MEASURES
+from mind_train.experiments.effects import DOCUMENT_MEASURES
 from mind_train.experiments.plan_file import Plan, plan_of, read_plan
 from mind_train.experiments.prepared_data import Preparation, notes_of, prepare
 from mind_train.experiments.results import gather
@@ -389,7 +390,7 @@ def test_the_plans_of_reproduce_are_sound(path: Path) -> None:
     plan = read_plan(path)
     assert plan.name == f"{path.stem}-{path.parent.name}"
     for one in plan.predictions:
-        known = (*DOCUMENT_MEASURES, *CURVE_MEASURES, "in_context_gain")
+        known = (*DOCUMENT_MEASURES, *CURVES, "in_context_gain")
         assert one.measure in known and one.seeds >= 2
     if path.parent.name != "ci":
         assert plan.held_out_bytes >= 100_000

@@ -131,6 +131,7 @@ def write(path: Path, rows: list[str]) -> Path:
         (["size,tokens", "1e6,1e6"], "no column 'loss'"),
         (["size,tokens,loss"], "has no runs"),
         (['{"size": 1e6, "tokens": 1e6, "loss": 3}', "{broken"], "line 2 is no JSON"),
+        (['{"size": 1e6, "tokens": 1e6, "loss": 3}', "[1, 2]"], "line 2 is no JSON object"),
         (['{"size": 1e6, "tokens": 1e6, "loss": "inf"}'], "line 1: loss is 'inf'"),
     ],
 )

@@ -63,6 +63,8 @@ def test_a_run_is_placed_by_tokens_nearest_sizes_first() -> None:
     assert "you are here, 2.60 bits per byte after 200 tokens" in usual
     assert "large 2.45; small 2.70; within what they had" in usual
     assert "small 2.70; large 2.45" in words([0, 4.0], [200, 2.6], body=12)
+    # A table alone has a body of 0, which is as near to one size as to the other.
+    assert "small 2.70; large 2.45" in words([0, 4.0], [200, 2.6], body=0)
     assert "far above all of them" in words([0, 4.0], [200, 2.7 + FAR + 0.01])
     assert "far below all of them" in words([0, 4.0], [200, 2.45 - FAR - 0.01])
     stuck = words([0, 4.0], [100, 2.70], [200, 2.69])
@@ -122,6 +124,9 @@ def test_what_cannot_be_compared_is_an_error(
     for curves in ("x", {"fr": [[0]]}, {"fr": 7}, {"fr": [[0, "a"]]}):
         with pytest.raises(MindError, match="not as it should be"):
             open_references(str(write(curves=curves)))
+    for body in (0, -3):
+        with pytest.raises(MindError, match=f"run 1: body is {body}"):
+            open_references(str(write(body=body)))
     other.write_text('{"runs": []}')
     with pytest.raises(MindError, match="no reference curves"):
         open_references(str(other))

@@ -7,11 +7,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from mind_core import MindError
 from mind_train.checkpoint import CONFIG, read_config
+from mind_train.experiments.identification import _edges
 from mind_train.experiments.outcomes import Effect, spearman, two_sided
 from mind_train.experiments.regmix import _number
 from mind_train.metrics import describe, in_words
@@ -86,6 +88,15 @@ def test_a_row_of_regmix_holds_finite_numbers() -> None:
     for value in ("x", "", None, "nan", "inf", True):
         with pytest.raises(MindError, match=r"^f: .* is no finite number"):
             _number(value, "f")
+
+
+def test_an_interval_ends_where_the_profile_crosses_its_limit() -> None:
+    """From the fit's own objective, not from 0: (2, 1.00), limit 1.02, (2.5, 1.5) cross at 2.02."""
+    values, heights = np.array([2.0, 1.5, 1.9, 2.5, 3.0]), np.array([1.0, 1.8, 1.01, 1.5, 2.0])
+    low, high = _edges(values, heights, 1.02)
+    assert high == pytest.approx(2.02) and low == pytest.approx(1.9 - 0.4 * 0.01 / 0.79)
+    # A profile that goes below the fit counts from its own lowest value.
+    assert _edges(np.array([2.0, 1.0, 3.0]), np.array([5.0, 4.0, 1.0]), 2.0) == [2.75]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ its seed are taken out, pooled over arms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from mind_train.experiments.curves import CURVES, NotTestable
 from mind_train.experiments.measures import bits_per_byte
 from mind_train.experiments.outcomes import (
     CONFIRMED,
@@ -32,11 +32,6 @@ from mind_train.experiments.results import Results
 Floats = npt.NDArray[np.float64]
 Form = dict[tuple[str, str], float]
 DOCUMENT_MEASURES = ("bits_per_byte", "generalisation")
-CURVE_MEASURES = ("tokens_to_half", "forgetting", "early_bits_per_byte")
-
-
-class NotTestable(Exception):
-    """Say why a claim cannot be tested on these results."""
 
 
 def outcomes_of(results: Results) -> list[Outcome]:
@@ -65,8 +60,7 @@ def effect_of(results: Results, prediction: Hypothesis) -> Effect:
     # Turned so that what was claimed is always a value above 0.
     sign = -1.0 if prediction.direction == "lower" else 1.0
     weights = {prediction.of: sign, **{arm: -sign / len(arms) for arm in arms}}
-    # Over all arms, as the spread of seeds is pooled over them.
-    table = values_of(results, prediction.measure, prediction.on, results.arms, seeds)
+    table = _pooled(results, prediction, weights, seeds)
     names = results.arms
     value = sum(weight * table[names.index(arm)].mean() for arm, weight in weights.items())
     spread, freedom = _left_over(table)
@@ -94,8 +88,8 @@ def rivals(results: Results, prediction: Hypothesis) -> list[str]:
         found = others
     elif prediction.against == ("closest",):
         seeds = _common_seeds(results, results.arms)
-        table = values_of(results, prediction.measure, prediction.on, results.arms, seeds)
-        means = {arm: float(table[results.arms.index(arm)].mean()) for arm in others}
+        table = values_of(results, prediction.measure, prediction.on, others, seeds)
+        means = {arm: float(row.mean()) for arm, row in zip(others, table, strict=True)}
         best = min if prediction.direction == "lower" else max
         found = [best(means, key=lambda arm: means[arm])] if means else []
     else:
@@ -108,6 +102,24 @@ def rivals(results: Results, prediction: Hypothesis) -> list[str]:
         )
         raise NotTestable(why or "there is no arm to hold it against")
     return found
+
+
+def _pooled(
+    results: Results, prediction: Hypothesis, claimed: Collection[str], seeds: Sequence[int]
+) -> Floats:
+    """Return the values of all arms, as the spread of seeds is pooled over them.
+
+    float64 (arms, seeds); nan for an arm outside of the claim that has no such value, as a mixed
+    one has no own source.
+    """
+    table = np.full((len(results.arms), len(seeds)), np.nan)
+    for row, arm in enumerate(results.arms):
+        try:
+            table[row] = values_of(results, prediction.measure, prediction.on, [arm], seeds)[0]
+        except NotTestable:
+            if arm in claimed:
+                raise
+    return table
 
 
 def _common_seeds(results: Results, arms: Sequence[str]) -> list[int]:
@@ -136,7 +148,7 @@ def value_of(results: Results, measure: str, on: Sequence[str], arm: str, seed: 
                 return float("nan")
             total += weight * results.final[other, seed][name].bits
         return total
-    if measure in CURVE_MEASURES:
+    if measure in CURVES:
         curves = results.curves[arm, seed]
         chosen = [curves[name] for name in sets_of(results, on, arm) if name in curves]
         if not chosen:
@@ -150,7 +162,7 @@ def value_of(results: Results, measure: str, on: Sequence[str], arm: str, seed: 
         if name == measure and (tuple(on) == ("all",) or source in on)
     ]
     if not wanted:
-        known = sorted({name for name, _ in found} | {*DOCUMENT_MEASURES, *CURVE_MEASURES})
+        known = sorted({name for name, _ in found} | {*DOCUMENT_MEASURES, *CURVES})
         raise NotTestable(
             f"no measure {measure!r} of {', '.join(on)}; there are {', '.join(known)}"
         )
@@ -158,17 +170,21 @@ def value_of(results: Results, measure: str, on: Sequence[str], arm: str, seed: 
 
 
 def sets_of(results: Results, on: Sequence[str], arm: str) -> list[str]:
-    """Return the sets that `on` names for an arm: "all", "own", "elsewhere", sources, languages."""
+    """Return the sets that `on` names for an arm: "all", "own", "elsewhere", sources, languages.
+
+    Raises NotTestable where there is none.
+    """
     names = results.sets
     if tuple(on) == ("all",):
         return names
     if tuple(on) == ("own",):
-        return [name for name in names if results.source_of(name) == arm]
-    if tuple(on) == ("elsewhere",):
-        return [name for name in names if results.source_of(name) != arm]
-    found = [n for n in names if {n, results.source_of(n), n.rpartition("/")[2]} & set(on)]
+        found = [name for name in names if results.source_of(name) == arm]
+    elif tuple(on) == ("elsewhere",):
+        found = [name for name in names if results.source_of(name) != arm]
+    else:
+        found = [n for n in names if {n, results.source_of(n), n.rpartition("/")[2]} & set(on)]
     if not found:
-        raise NotTestable(f"there is no held-out set {', '.join(on)}")
+        raise NotTestable(f"there is no held-out set {', '.join(on)} of {arm}")
     return found
 
 
@@ -229,32 +245,6 @@ def _left_over(table: Floats) -> tuple[float, int]:
     return float(np.sqrt((rest**2).sum() / freedom)), freedom
 
 
-def tokens_to_half(points: Sequence[tuple[int, float]]) -> float:
-    """Return the tokens at which half of the total drop is reached, between points by a line."""
-    if len(points) < 2:
-        raise NotTestable("a curve of one point")
-    # Half of the way from the first value to the best one, not to the last: a curve may rise again.
-    first, last = points[0][1], min(value for _, value in points)
-    half = (first + last) / 2
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if y1 <= half:
-            return x0 + (x1 - x0) * ((y0 - half) / (y0 - y1) if y0 > y1 else 0.0)
-    return float(points[-1][0])
-
-
-def forgetting(points: Sequence[tuple[int, float]]) -> float:
-    """Return the last value minus the best: how much was lost again."""
-    return points[-1][1] - min(value for _, value in points)
-
-
-def early(points: Sequence[tuple[int, float]]) -> float:
-    """Return the value at the first quarter."""
-    return points[max(1, len(points) // 4)][1]
-
-
-CURVES = {"tokens_to_half": tokens_to_half, "forgetting": forgetting, "early_bits_per_byte": early}
-
-
 def rank_outcome(results: Results, prediction: Hypothesis) -> Outcome:
     """Hold the order of our arms against the claimed one: Spearman, with a permutation test."""
     arms = [arm for arm in prediction.order if arm in results.arms]
@@ -291,4 +281,12 @@ def rank_outcome(results: Results, prediction: Hypothesis) -> Outcome:
                    len(seeds))  # fmt: skip
 
 
-__all__ = ["bits_per_byte", "effect_of", "form_of", "outcomes_of", "value_of", "values_of"]
+__all__ = [
+    "NotTestable",
+    "bits_per_byte",
+    "effect_of",
+    "form_of",
+    "outcomes_of",
+    "value_of",
+    "values_of",
+]

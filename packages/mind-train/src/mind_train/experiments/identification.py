@@ -9,6 +9,7 @@ choice of the person who makes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,9 +122,9 @@ def profiles(
         # A profile may go below the fit: then that was not the best one, and the limit is lower.
         limit = min(found.objective, float(objective.min())) * rise
         values, heights = [best, *grid], [found.objective, *objective]
-        for edge in _edges(grid, objective, best, limit):
-            values.append(edge)
-            heights.append(limit)
+        edges = _edges(np.asarray(values), np.asarray(heights), limit)
+        values += edges
+        heights += [limit] * len(edges)
         order_of = np.argsort(values)
         result[name] = Profile(
             name, np.asarray(values)[order_of], np.asarray(heights)[order_of], limit
@@ -131,21 +132,20 @@ def profiles(
     return result
 
 
-def _edges(grid: Array, objective: Array, best: float, limit: float) -> list[float]:
-    """Return where the profile crosses the limit, by linear interpolation between grid values."""
-    inside = objective <= limit
-    known = [(float(value), float(height)) for value, height in zip(grid, objective, strict=True)]
+def _edges(values: Array, objective: Array, limit: float) -> list[float]:
+    """Return where the profile crosses the limit, by a line between neighbouring values.
+
+    `values` (m,) in any order; the crossings are the nearest ones to the lowest objective.
+    """
+    order = np.argsort(values, kind="stable")
+    known = [(float(values[index]), float(objective[index])) for index in order]
+    lowest = min(range(len(known)), key=lambda index: known[index][1])
     edges = []
-    below = [index for index, (value, _) in enumerate(known) if value < best]
-    above = [index for index, (value, _) in enumerate(known) if value > best]
-    for side in (below[::-1], above):
-        previous = (best, 0.0)
-        for index in side:
-            if not inside[index]:
-                share = (limit - previous[1]) / (known[index][1] - previous[1])
-                edges.append(previous[0] + share * (known[index][0] - previous[0]))
+    for side in (known[lowest::-1], known[lowest:]):
+        for (x0, y0), (x1, y1) in pairwise(side):
+            if y1 > limit:
+                edges.append(x0 + (limit - y0) / (y1 - y0) * (x1 - x0))
                 break
-            previous = known[index]
     return edges
 
 

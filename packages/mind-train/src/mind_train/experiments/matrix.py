@@ -17,11 +17,8 @@ import numpy.typing as npt
 from mind_core.errors import MindError
 from mind_core.render.terminal import align_columns
 from mind_train.data import DocumentIndex
-from mind_train.experiments.effects import (
-    document_error_of,
-    tokens_to_half,
-    value_of,
-)
+from mind_train.experiments.curves import NotTestable
+from mind_train.experiments.effects import document_error_of, value_of
 from mind_train.experiments.outcomes import LEVEL, quantile, spearman
 from mind_train.experiments.results import Results
 from mind_train.shards import Shards
@@ -145,11 +142,18 @@ def _half(results: Results, arm: str, column: str, spread: Floats, freedom: int)
 
 
 def _by_seed(results: Results, arms: Sequence[str], measure: str) -> list[tuple[float, float]]:
-    """Return a measure on the own sources of arms (all sets of the mixed one), with half-widths."""
+    """Return a measure on the own sources of arms (all sets of the mixed one), with half-widths.
+
+    nan for an arm that has no such value: one without held-out text of its own, or a curve of one
+    point.
+    """
     found = []
     for arm in arms:
         on = ("all",) if arm == MIXED else ("own",)
-        values = [value_of(results, measure, on, arm, seed) for seed in results.seeds(arm)]
+        try:
+            values = [value_of(results, measure, on, arm, seed) for seed in results.seeds(arm)]
+        except NotTestable:
+            values = [float("nan")]
         half = float("nan")
         if len(values) > 1:
             half = quantile(LEVEL, len(values) - 1) * float(np.std(values, ddof=1))
@@ -244,13 +248,15 @@ def matrix_text(matrix: Matrix) -> str:
         "rank correlation of loss and overlap off the diagonal: "
         f"{matrix.overlap_correlation():+.2f}"
     )
-    speed = [("", "tokens to half of the drop", "±", "final bits/byte", "±")]
+    speed: list[tuple[str, ...]] = [("", "tokens to half of the drop", "±", "final bits/byte", "±")]
     for name, (tokens, wide), (last, half) in zip(
         matrix.rows, matrix.speed, matrix.last, strict=True
     ):
-        speed.append((name, f"{tokens:,.0f}", f"{wide:,.0f}", f"{last:.3f}", f"{half:.3f}"))
+        shown = ((tokens, ",.0f"), (wide, ",.0f"), (last, ".3f"), (half, ".3f"))
+        cells = (format(v, form) if np.isfinite(v) else "–" for v, form in shown)
+        speed.append((name, *cells))
     lines += ["", "learning speed, on the own source", *align_columns(speed, 4)]
     return "\n".join(lines) + "\n"
 
 
-__all__ = ["Matrix", "matrix_of", "matrix_text", "tokens_to_half"]
+__all__ = ["Matrix", "matrix_of", "matrix_text"]

@@ -88,20 +88,24 @@ def _draw(
 
 
 def bounded(weights: np.ndarray, max_shares: np.ndarray) -> np.ndarray:
-    """Return shares in proportion to weights, none above its bound; the rest is spread anew."""
+    """Return shares in proportion to weights, none above its bound; the rest is spread anew.
+
+    Bounds have to sum to 1 at least. What sources with a weight cannot take goes to the others, in
+    proportion to their bounds.
+    """
     shares = weights / weights.sum()
-    for _ in range(len(weights)):
-        over = shares > max_shares
+    full = np.zeros(len(weights), dtype=bool)
+    while True:
+        over = ~full & (shares > max_shares)
         if not over.any():
-            break
-        free = ~over
-        left = 1 - max_shares[over].sum()
-        shares = np.where(over, max_shares, 0.0)
-        total = weights[free].sum()
-        if total <= 0:
-            break
-        shares[free] = weights[free] / total * left
-    return np.asarray(shares / shares.sum())
+            return np.asarray(shares / shares.sum())
+        # For good: more is left for the others in each round, so a full source stays full.
+        full |= over
+        free = np.where(full, 0.0, weights)
+        if not free.any():
+            free = np.where(full, 0.0, max_shares)
+        left = max(0.0, 1 - max_shares[full].sum())
+        shares = np.where(full, max_shares, free / max(free.sum(), np.finfo(float).tiny) * left)
 
 
 def _table(names: list[str], shares: np.ndarray) -> dict[str, float]:

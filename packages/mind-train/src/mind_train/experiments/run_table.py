@@ -142,9 +142,15 @@ def table_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 try:
-                    yield number, orjson.loads(line)
+                    row = orjson.loads(line)
                 except orjson.JSONDecodeError as error:
                     raise MindError(f"{path}, line {number} is no JSON", cause=error) from None
+                if not isinstance(row, dict):
+                    raise MindError(
+                        f"{path}, line {number} is no JSON object",
+                        hint='one run a line: {"size": …, "tokens": …, "loss": …}',
+                    )
+                yield number, row
         return
     lines.seek(0)
     rows = csv.reader(lines)

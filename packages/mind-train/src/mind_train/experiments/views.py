@@ -11,7 +11,7 @@ import numpy as np
 from mind_core.render.terminal import align_columns
 from mind_core.untrusted import as_written
 from mind_train.experiments.cell import Cell
-from mind_train.experiments.effects import forgetting, tokens_to_half
+from mind_train.experiments.curves import forgetting, tokens_to_half
 from mind_train.experiments.outcomes import LEVEL, Outcome, quantile
 from mind_train.experiments.plan_file import Plan
 from mind_train.experiments.results import Results, seed_spread

@@ -76,8 +76,9 @@ def nearest(runs: Sequence[ReferenceRun], language: str, body: int | None) -> li
     """Give the runs of a language, those nearest in size first (all alike where it is unknown)."""
 
     def distance(run: ReferenceRun) -> float:
-        # Infinite for all: the sort is stable, so they stay in their order.
-        if body is None or run.body is None:
+        # Infinite for all: the sort is stable, so they stay in their order. A model that is a
+        # table alone has a body of 0.
+        if not body or not run.body:
             return math.inf
         return abs(math.log(run.body / body))
 

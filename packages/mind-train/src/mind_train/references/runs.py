@@ -140,8 +140,13 @@ def _run(one: Any, said: str) -> ReferenceRun:
         }
         body = None if one.get("body") is None else int(one["body"])
         words = [str(one[key]) for key in ("name", "architecture", "text", "command")]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MindError(f"{said}: not as it should be", cause=repr(error)) from None
+    # Sizes are compared by their logarithms.
+    if body is not None and body < 1:
+        raise MindError(
+            f"{said}: body is {body}", hint="the parameters of its layers, or null if not known"
+        )
     for language, points in curves.items():
         tokens = [x for x, _ in points]
         values = [*tokens, *(y for _, y in points)]
