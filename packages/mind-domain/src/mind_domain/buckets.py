@@ -176,6 +176,14 @@ def _write_buckets(
     }
     for bucket, rows in members.items():
         equal = _up_to(rows, records, lengths, least, rule.seed)
+        if not equal:
+            smallest = min(totals, key=totals.__getitem__)
+            raise MindError(
+                f"no conversation of bucket {bucket.name} fits into the {least:,} tokens "
+                f"of bucket {smallest.name} by {folder.name}",
+                cause="the bucket with the fewest tokens sets the size at equal tokens",
+                hint="give more conversations, or other --edges",
+            )
         entry: dict[str, Any] = {}
         for kind, chosen in (("all", rows), ("equal", equal)):
             path = folder / (

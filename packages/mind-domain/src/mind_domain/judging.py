@@ -119,8 +119,9 @@ def make_trials(answered: Sequence[AnsweredQuestion], rule: JudgeRule) -> list[T
                     tuple(one.replies[name] for name in seats),
                     rubric,
                     language,
+                    pair=number if rule.pairs else 0,
                 )
-                for seats in seatings
+                for number, seats in enumerate(seatings, 1)
             ]
     return trials
 

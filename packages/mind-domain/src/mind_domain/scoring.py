@@ -155,7 +155,7 @@ def calibrate(
     if known:
         answers = predict(model, known, "likelihood", lambda _: None)
         bias = {
-            label: math.log(math.fsum(one.chances[label] for one in answers if one.chances))
+            label: _log_sum([_log_shares(one.scores)[label] for one in answers if one.scores])
             # Half an item for a class that the sample lacks: its logarithm would not be finite.
             - math.log(max(0.5, sum(one.label == label for one in known)))
             for label in known[0].question.words
@@ -220,8 +220,17 @@ def _require_verdict(verdict: Verdict, item: Item, judge: Judge) -> Verdict:
 
 
 def _shares(scores: Mapping[str, float]) -> dict[str, float]:
+    return {label: round(math.exp(share), 6) for label, share in _log_shares(scores).items()}
+
+
+def _log_shares(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return the logarithms of the shares, finite also where a share itself rounds to 0."""
+    total = _log_sum(list(scores.values()))
+    return {label: score - total for label, score in scores.items()}
+
+
+def _log_sum(logs: Sequence[float]) -> float:
+    """Return the logarithm of the sum of numbers that are given as logarithms."""
     # Taken off before `exp`, which would be 0 for all of several unlikely words.
-    top = max(scores.values())
-    weights = {label: math.exp(score - top) for label, score in scores.items()}
-    total = math.fsum(weights.values())
-    return {label: round(weight / total, 6) for label, weight in weights.items()}
+    top = max(logs)
+    return top + math.log(math.fsum(math.exp(one - top) for one in logs))

@@ -79,7 +79,10 @@ def parse_fractions(text: str) -> tuple[float, ...]:
 def dates_of_fractions(
     records: Sequence[DatedRecord], shares: Sequence[float]
 ) -> tuple[date, date | None]:
-    """Return the first days of test and validation that give each side its share of the days."""
+    """Return the first days of test and validation that give each side its share of the days.
+
+    A share of less than half a day is one day: no side is left empty.
+    """
     # Shares of days, not of records: a cut within a day would put texts of one story on both sides.
     days = sorted({record.published for record in records})
     if len(days) < len(shares):
@@ -87,8 +90,13 @@ def dates_of_fractions(
             f"{len(days)} days of publication cannot be split into {len(shares)} sides",
             hint="give more records",
         )
-    test = days[min(len(days) - 1, round(len(days) * math.fsum(shares[:-1])))]
-    return test, days[round(len(days) * shares[0])] if len(shares) == 3 else None
+    places: list[int] = []
+    for side in range(1, len(shares)):
+        place = round(len(days) * math.fsum(shares[:side]))
+        # One day at least to each side before the cut, and to each behind it.
+        least = places[-1] + 1 if places else 1
+        places.append(min(max(place, least), len(days) - (len(shares) - side)))
+    return days[places[-1]], days[places[0]] if len(places) == 2 else None
 
 
 def read_dated(record: Record, position: str) -> DatedRecord:

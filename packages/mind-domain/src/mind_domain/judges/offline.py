@@ -17,7 +17,7 @@ from mind_core.untrusted import as_written
 from mind_core.whole_files import read_whole
 from mind_domain.answers import normalize_answer
 from mind_domain.domain import Verdict
-from mind_domain.judges.trial import Groups, Trial, parse_ranking
+from mind_domain.judges.trial import LETTERS, Groups, Trial, parse_ranking
 from mind_domain.ratings.ballots import Ballot, read_ballot
 
 
@@ -40,16 +40,21 @@ HEADER = ("question_id", "repeat", "ranking", "question", "reference")
 def write_sheet(path: Path, trials: Sequence[Trial]) -> None:
     """Write a sheet with one row a trial and an empty column for the ranking.
 
-    Columns: question_id, repeat, ranking, question, reference, then the replies A, B, …; tabs
-    between them, line feeds inside a cell are kept by quotes, as spreadsheets write and read them.
+    Columns: question_id, repeat, ranking, question, reference, then the replies A, B, …, and of
+    pairs their number; tabs between them, line feeds inside a cell are kept by quotes, as
+    spreadsheets write and read them.
     """
     most = max(len(trial.names) for trial in trials)
     text = io.StringIO(newline="")
     sheet = csv.writer(text, delimiter="\t", lineterminator="\n")
-    sheet.writerow([*HEADER, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:most]])
+    paired = any(trial.pair for trial in trials)
+    sheet.writerow([*HEADER, *LETTERS[:most], *(("pair",) if paired else ())])
     for trial in trials:
         asked = "\n".join(f"{one['role']}: {one['content']}" for one in trial.messages)
         cells = [trial.question_id, trial.repeat, "", asked, trial.reference or "", *trial.replies]
+        if paired:
+            # A number and no names: who wrote a reply is not shown.
+            cells.append(trial.pair)
         sheet.writerow([_inert(str(cell)) for cell in cells])
     with atomic_file(path) as file:
         # With a byte order mark, without which Excel reads Chinese in the code page of the machine.
@@ -80,14 +85,15 @@ class SheetJudge:
         return False
 
     @cached_property
-    def rows(self) -> dict[tuple[str, str], str]:
-        """The ranking by question and repeat."""
-        found: dict[tuple[str, str], str] = {}
+    def rows(self) -> dict[tuple[str, str, str], str]:
+        """The ranking by question, repeat and number of the pair; "0" where there are none."""
+        found: dict[tuple[str, str, str], str] = {}
         with as_written(self.file, "write the sheet as UTF-8, its cells separated by tabs"):
             text = read_whole(self.file).decode("utf-8-sig")
             for row in _sheet_rows(text):
                 # The mark of `_inert`, which some programs keep when they save.
-                key = (str(row.get("question_id")).removeprefix("'"), str(row.get("repeat")))
+                question = str(row.get("question_id")).removeprefix("'")
+                key = (question, str(row.get("repeat")), row.get("pair") or "0")
                 if key in found:
                     raise MindError(f"{self.file}: question {key[0]}, repeat {key[1]} comes twice")
                 found[key] = row.get("ranking") or ""
@@ -95,7 +101,7 @@ class SheetJudge:
 
     def rank(self, trial: Trial) -> Groups | Reason:
         """Return what stands in the sheet."""
-        text = self.rows.get((trial.question_id, str(trial.repeat)))
+        text = self.rows.get((trial.question_id, str(trial.repeat), str(trial.pair)))
         if text is None:
             return Reason("not_in_sheet")
         return parse_ranking(text, len(trial.names)) if text.strip() else Reason("not_filled")
@@ -124,22 +130,31 @@ class RankingsJudge:
         return False
 
     @cached_property
-    def ballots(self) -> dict[str, list[Ballot | Reason]]:
-        """The verdicts by question, in the order of the file."""
-        found: dict[str, list[Ballot | Reason]] = {}
+    def ballots(self) -> dict[str, list[tuple[tuple[str, ...], Ballot | Reason]]]:
+        """The seats, if they are known, and verdicts by question, in the order of the file."""
+        found: dict[str, list[tuple[tuple[str, ...], Ballot | Reason]]] = {}
         for number, record in enumerate(read_records([self.file]), 1):
             ballot = read_ballot(record, f"{self.file}:{number}")
             question = record.get("question_id", record.get("id"))
-            found.setdefault(str(question), []).append(ballot)
+            # Also those of a verdict that failed: which pair it was about is not lost.
+            seats = ballot.seats if isinstance(ballot, Ballot) else tuple(record.get("seats") or ())
+            found.setdefault(str(question), []).append((seats, ballot))
         return found
 
     def rank(self, trial: Trial) -> Groups | Reason:
-        """Return the verdict on a question; repeats take one after another."""
+        """Return the verdict on a question; repeats take one after another.
+
+        A pair takes the verdicts on its own two models in its own seats; of those without seats
+        both ways round take one after the other.
+        """
         ballots = self.ballots.get(trial.question_id, [])
+        place = trial.repeat
+        if trial.pair:
+            ballots, place = self._of_pair(ballots, trial)
         # As many verdicts as the file has; another repeat has none.
-        if trial.repeat >= len(ballots):
+        if place >= len(ballots):
             return Reason("no_ranking")
-        ballot = ballots[trial.repeat]
+        ballot = ballots[place][1]
         if isinstance(ballot, Reason):
             return ballot
         seat = {name: n for n, name in enumerate(trial.names)}
@@ -150,3 +165,20 @@ class RankingsJudge:
         if len(ranked) < len(seat):
             return Reason("incomplete", ", ".join(sorted(set(seat) - set(ranked))))
         return tuple(tuple(seat[name] for name in group) for group in ballot.groups)
+
+    @staticmethod
+    def _of_pair(
+        ballots: Sequence[tuple[tuple[str, ...], Ballot | Reason]], trial: Trial
+    ) -> tuple[list[tuple[tuple[str, ...], Ballot | Reason]], int]:
+        """Return the verdicts that a pair may take, and the place of its own among them."""
+        if seated := [one for one in ballots if one[0] == trial.names]:
+            return seated, trial.repeat
+        loose = [
+            one
+            for one in ballots
+            if not one[0]
+            and isinstance(one[1], Ballot)
+            and {name for group in one[1].groups for name in group} == set(trial.names)
+        ]
+        # Pairs are numbered both ways round in turn: odd ones come first.
+        return loose, 2 * trial.repeat + (trial.pair + 1) % 2

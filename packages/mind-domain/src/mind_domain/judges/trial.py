@@ -20,7 +20,10 @@ _SIGN = re.compile(r"(?<!\s)\s*+(>|=|≥|,|，|、)\s*+")
 
 @dataclass(frozen=True)
 class Trial:
-    """Replies to one question in the order of their seats; names are for judges that look up."""
+    """Replies to one question in the order of their seats; names are for judges that look up.
+
+    `pair` counts the pairs of a question and repeat from 1; it is 0 where all sit together.
+    """
 
     question_id: str
     repeat: int
@@ -31,6 +34,7 @@ class Trial:
     rubric: str
     language: str
     attempt: int = 0
+    pair: int = 0
 
     @property
     def letters(self) -> str:

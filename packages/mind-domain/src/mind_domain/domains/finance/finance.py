@@ -84,6 +84,7 @@ class Finance:
                 raise UsageError(
                     f"{name} = {getattr(self, name)!r}", hint=f"one of {', '.join(known)}"
                 )
+        sources.require_limits(self.limits)
         if (self.returns == "excess") != bool(self.benchmark):
             raise UsageError(
                 "an excess return and a benchmark belong together",

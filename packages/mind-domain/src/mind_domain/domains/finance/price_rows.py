@@ -30,6 +30,7 @@ ALIASES = {
 NEEDED = ("ticker", "date", "open", "close")
 _ROWS_PER_BYTE, _ROWS_AT_ONCE = 1000, 8192
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
+_FLOAT_CODE = re.compile(r"(\d+)\.0+")
 _EMPTY = {"", "nan", "null", "none", "na", "n/a", "-", "--"}
 
 
@@ -159,11 +160,7 @@ def _columns(header: Mapping[str, Any], position: str) -> dict[str, str]:
 
 
 def _row(cells: Mapping[str, Any], position: str) -> PriceRow | BadRow:
-    value = cells["ticker"]
-    # Parquet may hold codes as numbers; `TickerIndex` gives them their zeros back.
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    ticker = "" if not isinstance(value, str) and _is_empty(value) else str(value).strip()
+    ticker = _ticker(cells["ticker"])
     day = _day(cells["date"])
     if not ticker:
         return BadRow(position, "nothing under ticker", day=day)
@@ -192,6 +189,16 @@ def _row(cells: Mapping[str, Any], position: str) -> PriceRow | BadRow:
     return PriceRow(
         ticker, day, prices["open"], prices["high"], prices["low"], prices["close"], factor, volume
     )
+
+
+def _ticker(value: Any) -> str:
+    """Read a ticker; a code that became a number is one, `TickerIndex` gives its zeros back."""
+    # An empty cell of a column of numbers; as a text, `nan` may be a share.
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = str(value).strip()
+    # 700.0: a table with gaps in this column was read as floats.
+    return found[1] if (found := _FLOAT_CODE.fullmatch(text)) else text
 
 
 def _day(value: Any) -> date | None:

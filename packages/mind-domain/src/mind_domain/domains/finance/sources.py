@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mind_core import Reason, Record
-from mind_core.errors import BadRecord
+from mind_core.errors import BadRecord, UsageError
 from mind_core.records import encode
 from mind_domain.domains.finance.timestamps import Timestamp
 
@@ -49,6 +49,21 @@ _CODE = re.compile(r"[（(](\d{6})(?:\.(?:SZ|SH|BJ))?[）)]")
 LIMITS = {"main": (0.10, 0.05), "growth": (0.20, 0.10), "star": (0.20,), "beijing": (0.30,)}
 """Daily price limits of the boards in mainland China: 10 %, of shares under special treatment 5 %;
 20 % on STAR (688) and, since 24 August 2020, on ChiNext (300, 301); 30 % in Beijing."""
+
+
+def require_limits(limits: str) -> None:
+    """Refuse limits that are neither "auto", empty nor shares between 0 and 1."""
+    if limits in ("auto", ""):
+        return
+    try:
+        whole = all(0.0 < float(part) < 1.0 for part in limits.split(","))
+    except ValueError:
+        whole = False
+    if not whole:
+        raise UsageError(
+            f"limits = {limits!r}",
+            hint="auto, or shares of the last close: 0.1,0.05 is 10 % and 5 %",
+        )
 
 
 def limits_of(ticker: str, exchange: str, limits: str) -> tuple[float, ...]:

@@ -165,9 +165,14 @@ def _numbered_moment(found: re.Match[str]) -> datetime | None:
 
 
 def _placed(moment: datetime, market: ZoneInfo, midnight: str) -> Timestamp | None:
-    if midnight == "date" and moment.time() == time():
-        return _end_of(moment.date(), market, "midnight_as_date")
     try:
+        if midnight == "date" and moment.time() == time():
+            day = moment.date()
+            if moment.tzinfo is not None:
+                # The next day where the market's clock is a whole day ahead: the end of the day as
+                # written, there, comes before the midnight that was written at -12:00.
+                day = max(day, moment.astimezone(market).date())
+            return _end_of(day, market, "midnight_as_date")
         if moment.tzinfo is None:
             # `fold=1` is the later one of an hour that comes twice.
             return Timestamp(moment.replace(tzinfo=market, fold=1), "market_clock")
