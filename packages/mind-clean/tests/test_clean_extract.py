@@ -140,6 +140,12 @@ def test_text_below_the_deepest_level_is_kept() -> None:
     assert "above" in text and "below" in text
 
 
+def test_end_tags_that_end_nothing_hide_no_depth() -> None:
+    surplus, nested = b"</div>" * 600, b"<div>" * 600
+    assert bounded(surplus + nested) == surplus + nested[: MAX_DEPTH * 5] + b" " * 88
+    assert bounded(surplus + nested[: MAX_DEPTH * 5]) == surplus + nested[: MAX_DEPTH * 5]
+
+
 def test_ordinary_pages_are_not_touched() -> None:
     many_open_items = "<ul>" + "<li>item<p>text" * 3_000 + "</ul>"
     nested = "<div>" * MAX_DEPTH + "x" + "</div>" * MAX_DEPTH

@@ -130,7 +130,8 @@ def _depth(data: Bytes, tags: Tags) -> int:
         # that are not known, and those with digits, which are read as another name here, are taken
         # to nest.
         if at > start and tags.ends[find_number(hash_name_at(data, start, at), tags)] == NESTS:
-            level += -1 if ends else 1
+            # Not below 0: an end tag without a start tag must not hide a level that follows.
+            level = max(0, level - 1) if ends else level + 1
             deepest = max(deepest, level)
     return deepest
 
