@@ -39,6 +39,7 @@ ENCRYPTED = (
     'Algorithm="{}"/><e:CipherData><e:CipherReference URI="OEBPS/z.xhtml"/></e:CipherData>'
     "</e:EncryptedData></encryption>"
 )
+UTF_16 = f'<!DOCTYPE p [<!ENTITY a "b"><!ENTITY c "&a;&a;">]>{PACKAGE}'.encode("utf-16")
 FILES = {
     "META-INF/container.xml": CONTAINER,
     "OEBPS/book.opf": PACKAGE,
@@ -49,7 +50,7 @@ FILES = {
 }
 
 
-def epub(path: Path, **changed: str | None) -> Path:
+def epub(path: Path, **changed: str | bytes | None) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in {**FILES, **changed}.items():
             if content is not None:
@@ -114,12 +115,13 @@ def test_a_book_is_its_chapters_in_reading_order(tmp_path: Path) -> None:
         ({"OEBPS/a b.xhtml": None}, "its spine names 'OEBPS/a b.xhtml', which is not there"),
         ({"OEBPS/book.opf": PACKAGE[:-9]}, "its XML is damaged"),
         ({"OEBPS/book.opf": f'<!DOCTYPE p [<!ENTITY a "b">]>{PACKAGE}'}, "declares entities"),
+        ({"OEBPS/book.opf": UTF_16}, "declares entities"),
         ({"META-INF/encryption.xml": ENCRYPTED.format("http://x/aes")}, "DRM"),
         ({"OEBPS/z.xhtml": "a" * (1 << 26)}, "becomes too large"),
     ],
 )
 def test_a_book_that_cannot_be_read_is_a_bad_record(
-    tmp_path: Path, plugins: Plugins, changed: dict[str, str | None], cause: str
+    tmp_path: Path, plugins: Plugins, changed: dict[str, str | bytes | None], cause: str
 ) -> None:
     path = tmp_path / "b.epub"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
