@@ -58,6 +58,27 @@ def test_chunks_that_end_early_or_lie() -> None:
     assert decode_body(body[:2000], "", "chunked") == PAGE[: 2000 - 5 - 2 * 7]
     assert decode_body(b"5\r\nhello world, no chunks", "", "chunked").startswith(b"5\r\nhello")
     assert decode_body(b"5;a=b\nhello\n0\n\n", "", "chunked") == b"hello"
+    assert decode_body(b"5\nhello\n8\nit is cu", "", "chunked") == b"helloit is cu"
+    assert decode_body(b"8000\r\n<p>it is cut", "", "chunked") == b"<p>it is cut"
+    for nothing in (b"0\r\n\r\n", b"0\r\nExpires: 0\r\n\r\n", b"0\n\n", b"0\r\n"):
+        assert decode_body(nothing, "", "chunked") == b""
+
+
+@pytest.mark.parametrize("line", [b"0\n", b"0\r\n", b"cafe\n", b"3\n", b"0\n\n"])
+def test_a_first_line_of_hexadecimal_digits_may_be_text(line: bytes) -> None:
+    body = line + b"<p>\ntea</p>"
+    assert decode_body(body, "", "chunked") == body
+
+
+def test_of_many_codings_the_outermost_are_undone() -> None:
+    body, header = PAGE, []
+    for name, encode in (("zstd", zstandard.compress), ("br", brotli.compress)) * 2:
+        body, header = encode(body), [*header, name]
+    assert decode_body(body, ", ".join(["identity", "none", *header])) == PAGE
+    for _ in range(7):
+        body = gzip.compress(body)
+    with pytest.raises(ValueError, match="11 codings, more than 5"):
+        decode_body(body, ", ".join([*header, *["gzip"] * 7]))
 
 
 def test_a_damaged_end_keeps_what_came_before() -> None:

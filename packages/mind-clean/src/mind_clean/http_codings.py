@@ -15,6 +15,9 @@ LARGEST_BODY = 32 << 20
 """Bytes of a decoded body; what grows beyond is a bomb or no page."""
 
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,200})?\r?\n")
+_LINE_END = re.compile(rb"[^\r\n]*\r\n")
+_TRAILERS = re.compile(rb"(?:[A-Za-z0-9-]{1,100}:[^\r\n]*\r?\n)*[\r\n]*")
+"""All that may stand behind the last chunk."""
 _MOST_CODINGS = 5
 _STEP = 1 << 16
 _BROTLI_STEP = 1 << 10
@@ -30,16 +33,18 @@ def decode_body(body: bytes, content_encoding: str = "", transfer_encoding: str 
     """Return the body without its codings; what does not look coded stays as it is.
 
     Raises `TooLargeError` for a body that grows beyond `LARGEST_BODY`, and `ValueError` for one
-    that is damaged before anything of it could be decoded.
+    that is damaged before anything of it could be decoded, or still coded below the outermost five.
     """
     if "chunked" in transfer_encoding.lower():
         body = dechunked(body)
     codings = [part.strip().lower() for part in content_encoding.split(",") if part.strip()]
     # The header lists codings in the order in which they were applied. The empty one comes last: a
     # body that is still gzip or zstd by its first bytes is decoded once more.
-    for coding in [*reversed(codings[:_MOST_CODINGS]), ""]:
+    for coding in [*reversed(codings[-_MOST_CODINGS:]), ""]:
         decode = _decoder(coding, body)
         body = body if decode is None else _joined(decode(body))
+    if len(codings) > _MOST_CODINGS and _decoder("", body) is not None:
+        raise ValueError(f"{len(codings)} codings, more than {_MOST_CODINGS}")
     return body
 
 
@@ -50,7 +55,9 @@ def dechunked(body: bytes) -> bytes:
     while match := _CHUNK_SIZE.match(body, at):
         size = int(match[1], 16)
         if size == 0:
-            return b"".join(parts)
+            # With no chunk before it, a 0 ends an empty body; else it is the first line of a text.
+            is_end = parts or _TRAILERS.fullmatch(body, match.end())
+            return b"".join(parts) if is_end else body
         end = match.end() + size
         parts.append(body[match.end() : end])
         if body[end : end + 1] not in (b"\r", b"\n", b""):
@@ -61,7 +68,9 @@ def dechunked(body: bytes) -> bytes:
         at = end + (2 if body[end : end + 2] == b"\r\n" else 1)
         if end >= len(body):
             break
-    return b"".join(parts) if parts else body
+    # A lone chunk that nothing confirms is believed only behind the line end of RFC 9112.
+    is_sure = len(parts) > 1 or (parts and _LINE_END.match(body))
+    return b"".join(parts) if is_sure else body
 
 
 def _decoder(coding: str, body: bytes) -> Callable[[bytes], Iterator[bytes]] | None:
