@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mind_clean.extractors.blocks.block_features import FEATURES, compute_features
-from mind_clean.extractors.blocks.name_rules import score_names
+from mind_clean.extractors.blocks.block_features import FEATURES
 from mind_clean.extractors.blocks.page import (
     END,
     FIRST,
@@ -27,7 +26,6 @@ from mind_clean.extractors.blocks.page import (
     UNITS,
     Floats,
     Kept,
-    Page,
     Rows,
 )
 from mind_clean.extractors.blocks.text_features import Features, Scores
@@ -79,16 +77,6 @@ def load_judge(path: str = str(WEIGHTS)) -> Judge:
         words = held["name_words"].tobytes().decode().split("\n")
         names = dict(zip(words, held["name_values"].tolist(), strict=True))
         return Judge(sets[0], sets[1], starts, held["word_scores"], names)
-
-
-def choose_learned(page: Page, kept: Kept) -> Kept:
-    """Return for each block of a page whether it is main text; `kept` is what the rules say."""
-    judge = load_judge()
-    page_is = page.containers, page.blocks, page.scores, page.text
-    features = compute_features(*page_is, kept, score_names(judge.name_words), judge.word_scores)
-    alone = predict(features, judge.first, judge.starts[0])
-    around = add_neighbours(page.containers, page.blocks, features, alone)
-    return choose_best(page.blocks, predict(around, judge.second, judge.starts[1]))
 
 
 def predict(features: Features, trees: Trees, start: float) -> Floats:
