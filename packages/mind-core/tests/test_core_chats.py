@@ -10,6 +10,7 @@ import pytest
 
 from mind_core.chats import ChatFormat, check_turns, read_chat_batches
 from mind_core.chats.residue import clean_answer, clean_question
+from mind_core.chats.turn_lists import listed_turns
 from mind_core.errors import BadRecord, UsageError
 from mind_core.records import decode
 
@@ -231,3 +232,13 @@ def test_residue_is_removed_at_the_edges_and_counted() -> None:
         "### Response times\nslow",
     ):
         assert clean_question(text) == (text, 0) and clean_answer(text) == (text, 0)
+
+
+def test_text_before_a_mark_inside_of_a_turn_is_kept() -> None:
+    """A turn that begins with a bracket is split only where that is a mark."""
+    kept = "[1] Important text. [客户] hello"
+    assert listed_turns([kept, "fine"], "data") == [
+        {"role": "user", "content": kept}, {"role": "assistant", "content": "fine"},
+    ]  # fmt: skip
+    split = listed_turns(["[律师] Yes. [客户] hello"], "data")
+    assert [turn["content"] for turn in split] == ["Yes.", "hello"]

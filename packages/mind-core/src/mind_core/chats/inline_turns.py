@@ -18,10 +18,10 @@ _MARK = re.compile(
 _IS_USER = re.compile(_USER, re.IGNORECASE)
 
 
-def begins_with_mark(text: str) -> bool:
-    """Tell whether a text begins with the mark of a user's turn."""
+def begins_with_mark(text: str, *, of_user: bool = True) -> bool:
+    """Tell whether a text begins with the mark of a user's turn, or with any mark."""
     found = _MARK.match(text.lstrip())
-    return found is not None and _role(found) == "user" and _is_mark(found)
+    return found is not None and _is_mark(found) and (not of_user or _role(found) == "user")
 
 
 def split_turns(text: str) -> list[Message]:

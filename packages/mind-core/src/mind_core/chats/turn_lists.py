@@ -34,9 +34,10 @@ def listed_turns(rows: Any, field: str) -> list[Message]:
     messages: list[Message] = []
     for index, row in enumerate(rows):
         if isinstance(row, str):
-            # A text that begins with the mark of an assistant, such as [律师], is split too, which
-            # `begins_with_mark` says of users alone.
-            marked = split_turns(row) if begins_with_mark(row) or row.startswith("[") else []
+            # A text that begins with the mark of an assistant in brackets, such as [律师], is split
+            # too. Of another, such as [1], what stands before a later mark would be lost.
+            begins = begins_with_mark(row, of_user=not row.startswith("["))
+            marked = split_turns(row) if begins else []
             role = ("user", "assistant")[index % 2]
             messages += marked or [{"role": role, "content": row}]
         elif isinstance(row, dict):
