@@ -120,3 +120,11 @@ def test_batches_end_where_they_are_full_and_count_on() -> None:
     assert [[batch.position(n) for n, _ in batch.lines()] for batch in batches] == [
         ["in: value 1", "in: value 2"], ["in: value 3"]
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_objects_behind_an_array_are_values(size: int) -> None:
+    data = b'[{"a": 1}, [2]] {"b": [{}]}\n[{"c": 3}]\n{"d": 4}'
+    chunks = iter([data[at : at + size] for at in range(0, len(data), size)])
+    wanted = [b'{"a": 1}', b"[2]", b'{"b": [{}]}', b'{"c": 3}', b'{"d": 4}']
+    assert list(values(chunks, "in")) == wanted

@@ -132,3 +132,10 @@ def test_places_are_those_of_the_n_grams_by_plain_python() -> None:
     for text in made:
         assert len(index.places(text)) == sum(gram in known for gram in grams(text))
     assert len(NgramIndex([], 3).places("a b c d")) == 0
+
+
+def test_a_nul_hides_no_ngram() -> None:
+    index = NgramIndex([("a", ["one two three four"])], 3)
+    overlap = index.overlap("one two\0three four")
+    assert overlap is not None
+    assert overlap.hits == len(index.places("one two\0three four")) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from mind_core.chats.messages import ChatError
 from mind_core.chats.turn_lists import MossReader
+from mind_core.columns import Renaming
 from mind_core.component_calls import finite_number
 from mind_core.errors import UsageError
+from mind_core.formats.csv_rows import csv_batches
 from mind_core.formats.warc_records import records_of
 from mind_core.options import parse_jobs, parse_skip_bad
 from mind_core.servers import retry_after
@@ -68,3 +71,9 @@ def test_an_odd_wait_of_a_server_is_none(header: str) -> None:
 def test_a_component_s_number_too_large_for_a_float_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="not finite"):
         finite_number(10**400)
+
+
+def test_blank_rows_of_a_table_count_as_rows() -> None:
+    source = io.BytesIO(b"\nid,text\na,x\n\n\nb,y\n")
+    batches = csv_batches(source, "t.csv", ",", Renaming(), 1 << 20)
+    assert [number for batch in batches for number, _ in batch.lines()] == [3, 6]

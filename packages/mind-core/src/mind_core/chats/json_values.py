@@ -148,7 +148,8 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
         data += more
     # The depth at which a value begins: 1 within an array of records; 0 for lines that are lists,
     # and for objects one after another.
-    level = 0 if _is_lines_of_lists(data) or not data.lstrip().startswith(b"[") else 1
+    in_array = 0 if _is_lines_of_lists(data) or not data.lstrip().startswith(b"[") else 1
+    level = in_array
     depth = at = done = 0  # done: all before it was yielded; depth > level: inside of a value
     while True:
         for found in _TOKEN.finditer(data, at):
@@ -157,6 +158,9 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
                 break  # a string that goes on in the next chunk
             at = found.end()
             if token in (b"[", b"{"):
+                if depth == 0:
+                    # Behind an array an object may stand by itself.
+                    level = in_array if token == b"[" else 0
                 if depth <= level:
                     yield from _between(data[done : found.start()])
                     done = found.start() if depth == level else at

@@ -1,6 +1,6 @@
 """CSV and TSV with a header as lines of records: one a row, every value a string.
 
-A position is the number of a row as a spreadsheet counts them: the header is 1. An empty cell is a
+A position is the number of a row as a spreadsheet counts them, blank ones too. An empty cell is a
 field that is not there; `metadata` and `messages` are read if they are JSON.
 """
 
@@ -31,13 +31,14 @@ def csv_batches(
     """Yield the rows of a table; raise `MindError` for one without a usable header."""
     csv.field_size_limit(LINE_LIMIT)
     rows = _rows(_text_lines(source, name), name, delimiter)
-    header = next(rows, None)
+    numbered = ((number, row) for number, row in enumerate(rows, 1) if row)
+    at, header = next(numbered, (0, None))
     if header is None:
         return
     _check_header(header, name)
     columns.check(header, name)
     lines = (_line(header, row, columns) for row in rows)
-    yield from batched(lines, name, 2, batch_bytes)
+    yield from batched(lines, name, at + 1, batch_bytes)
 
 
 def _text_lines(source: BinaryIO, name: str) -> Iterator[str]:
@@ -71,9 +72,7 @@ def _rows(lines: Iterator[str], name: str, delimiter: str) -> Iterator[list[str]
     # Strict: else a quote that is never closed would swallow all rows after it in silence.
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        for row in reader:
-            if row:
-                yield row
+        yield from reader
     except csv.Error as error:
         what = f"{name}: line {reader.line_num} is no row of a table"
         raise MindError(what, cause=error, hint=_HINT) from None
@@ -90,7 +89,9 @@ def _check_header(header: list[str], name: str) -> None:
 
 
 def _line(header: list[str], row: list[str], columns: Renaming) -> bytes:
-    """Return a row as a line, or as one that says why it is no record."""
+    """Return a row as a line, or as one that says why it is no record; a blank one stays blank."""
+    if not row:
+        return b"\n"
     raw = ",".join(row)
     if len(row) != len(header):
         cause = f"it has {len(row)} cells, the header has {len(header)}"

@@ -119,15 +119,15 @@ class NgramIndex:
 
     def places(self, text: str) -> Hashes:
         """Return which n-grams of the index a text holds, in its order, by their places in it."""
-        # As `_joined` does with texts of the index: a NUL in a text itself is no break.
-        return self._find(text.replace("\0", " "))[1].copy()
+        return self._find(text)[1].copy()
 
     def _find(self, text: str) -> tuple[Bytes, Hashes, Offsets, Offsets]:
         """Return a text as folded UTF-8, places of n-grams, and where they begin and end in it.
 
         The last three are scratch memory, until the next call.
         """
-        data = np.frombuffer(encode(fold_rare(text)), np.uint8)
+        # As `_joined` does with texts of the index: a NUL in a text itself is no break.
+        data = np.frombuffer(encode(fold_rare(text).replace("\0", " ")), np.uint8)
         if not len(self.hashes):
             return data, *(column[:0] for column in self._scratch)  # type: ignore[return-value]
         # No text has more tokens than bytes. Twice as much, so that a slow growth makes few arrays.
