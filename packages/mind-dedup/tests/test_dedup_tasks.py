@@ -221,7 +221,7 @@ def test_shards_and_gone_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         for share in shares:
             tool(*names, *share)
         if stage == 1:
-            next(Path("sharded/work/fingerprint").glob("*.keys")).unlink()
+            next(Path("sharded", "work", "fingerprint").glob("*.keys")).unlink()
     tool(*names, "--into", "sharded", "--partitions", "3", "--allow")
     ours, theirs = (json.loads(Path(f, "manifest.json").read_bytes()) for f in ("job", "sharded"))
     assert ours == theirs

@@ -191,3 +191,34 @@ def test_headings_of_what_stays_can_stay(tmp_path: Path) -> None:
     assert run(tmp_path, rows, *rule)[1]["text"] == texts[1].split("\n")[1]
     kept = run(tmp_path, rows, *rule, "--set", "scope.keep_headings=true")[1]["text"]
     assert kept == "\n".join(texts[1].split("\n")[:2])
+
+
+@pytest.mark.parametrize("policy", [(), ("--keep", "longest")])
+@pytest.mark.parametrize(
+    ("rule", "removed"),
+    [
+        ((), 3),
+        (("scope.min_copies=3",), 2),
+        (("scope.min_copies=4",), 0),
+        (("scope.min_copies=3", "scope.keep_first=false"), 3),
+        (("scope.keep_headings=true",), 2),
+    ],
+)
+def test_what_stays_is_counted_as_no_removal(
+    tmp_path: Path, rule: tuple[str, ...], removed: int, policy: tuple[str, ...]
+) -> None:
+    """Three copies of a notice, two of a heading: counts of the summary are those of the texts."""
+    heading = "How to install the program on a computer"
+    rows = [{"id": i, "source": "s", "text": f"own words of text {i}, of no other\n{NOTICE}"}
+            for i in range(3)]  # fmt: skip
+    rows += [{"id": 3 + i, "source": "s", "text": f"{heading}\n{i} words that follow it, and more "
+              "than the heading has by itself"} for i in range(2)]  # fmt: skip
+    options = [part for one in rule for part in ("--set", one)]
+    summary = tmp_path / "summary.json"
+    found = run(tmp_path, rows, "--scope", "line", "--signature", "normalized", *options, *policy,
+                "--summary", str(summary))  # fmt: skip
+    said = orjson.loads(summary.read_bytes())["details"]
+    lines = sum(row["text"].strip().count("\n") + 1 for row in rows)
+    kept = sum(row["text"].strip().count("\n") + 1 for row in found)
+    assert lines - kept == removed == said["sources"]["s"]["duplicates"]
+    assert said.get("units_removed", 0) == removed

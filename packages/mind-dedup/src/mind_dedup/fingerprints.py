@@ -68,9 +68,14 @@ class Fingerprints:
 
 def names_of(record: Record, batch: Batch, number: int) -> tuple[bytes, str]:
     """Return the id of a record as JSON, its position if it has none, and its source."""
+    return identity_of(record, batch.position(number))
+
+
+def identity_of(record: Record, position: str) -> tuple[bytes, str]:
+    """Return the id of a record as JSON, its position if it has none, and its source."""
     identity = record.get("id")
     if not isinstance(identity, (str, int)):
-        identity = batch.position(number)
+        identity = position
     source = record.get("source")
     return orjson.dumps(identity), source if type(source) is str else UNKNOWN_SOURCE
 

@@ -24,11 +24,14 @@ class Positions:
         """Begin with record number `first`: those before are of indexes."""
         self.first = first
         self._files: dict[str, int] = {}
+        self._file_names: list[str] = []
         self._kept = array("q")
 
     def packed(self, name: str, lines: IntArray) -> IntArray:
         """Return lines of a file as single numbers, for `keep`."""
         number = self._files.setdefault(name, len(self._files))
+        if number == len(self._file_names):
+            self._file_names.append(name)
         return lines.astype(np.int64) + (number << _LINE_BITS)
 
     def keep(self, packed: IntArray | Iterable[int]) -> None:
@@ -40,7 +43,7 @@ class Positions:
 
     def name(self, packed: int) -> str:
         """Return `file:line` of a single number."""
-        file = list(self._files)[packed >> _LINE_BITS]
+        file = self._file_names[packed >> _LINE_BITS]
         return f"{file}:{packed & ((1 << _LINE_BITS) - 1)}"
 
     def of(self, number: int) -> str | None:

@@ -72,17 +72,18 @@ class RemovalCounts:
 
     def found(self, source: str, own_id: bytes, match: Match, *, marked: bool) -> None:
         """Count a record that goes, or is only marked; its id is JSON."""
+        self.joined(own_id, match, marked=marked)
+        if not marked:
+            self.summary.count_removed(source, own_id, match.kept_id)
+
+    def joined(self, own_id: bytes, match: Match, *, marked: bool) -> None:
+        """Count a member of a cluster, whatever becomes of it; its id is JSON."""
         if marked:
             # Marked records stay, so the guard has nothing to stop: neither examples
             # nor a source's count.
             self.sizes.removed[match.number] += 1
         else:
-            self.removed(source, own_id, match)
-
-    def removed(self, source: str, own_id: bytes, match: Match) -> None:
-        """Count a record that goes; its id is JSON."""
-        self.summary.count_removed(source, own_id, match.kept_id)
-        self.sizes.add(match.number, own_id)
+            self.sizes.add(match.number, own_id)
 
     def check(self) -> None:
         """Complete the summary; raise `GateError` if the guard stops the run."""
@@ -151,7 +152,7 @@ class SinglePass:
         stays[gone] = False
         sources, ids = picked(prints.sources, gone), picked(prints.ids, gone)
         for (row, match), source, identity in zip(found, sources, ids, strict=True):
-            self.tally.removed(source, identity, match)
+            self.tally.found(source, identity, match, marked=False)
             if self.want_rejects:
                 self.tally.reject(outcome, orjson.loads(prints.lines[row]), match)
         if not self.want_rejects:  # nobody reads the records again: their counts are all it takes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import orjson
@@ -39,6 +39,9 @@ def pass_lines(batch: Batch) -> BatchResult:
 @dataclass
 class TwoPass:
     """Hold what the first pass finds and the second pass needs."""
+
+    goes_if_found: ClassVar[bool] = True
+    """Whether what is found goes; units may stay, which the second pass knows and counts."""
 
     tally: RemovalCounts
     mark: bool
@@ -208,7 +211,10 @@ class TwoPass:
                 self._known_reasons.append(match.reason)
             self._reasons[row] = self._known_reasons.index(match.reason)
             source, identity = prints.sources[place], prints.ids[place]
-            self.tally.found(source, identity, match, marked=self.mark)
+            if self.goes_if_found:
+                self.tally.found(source, identity, match, marked=self.mark)
+            else:
+                self.tally.joined(identity, match, marked=self.mark)
 
     def _prints(self, rows: tuple[int, ...]) -> Fingerprints:
         """Return the waiting prints of some rows."""

@@ -118,6 +118,7 @@ class TwoPassPassages:
         self._ids = bytearray()
         self._id_ends = array("Q", [0])
         self._source_numbers: dict[str, int] = {}
+        self._source_names: list[str] = []
         self._source_of = array("I")
         self._row = 0
         self._owners = self._checks = np.zeros(0, np.int64)
@@ -137,6 +138,8 @@ class TwoPassPassages:
             self._ids += identity
             self._id_ends.append(len(self._ids))
             number = self._source_numbers.setdefault(source, len(self._source_numbers))
+            if number == len(self._source_names):
+                self._source_names.append(source)
             self._source_of.append(number)
         return outcome
 
@@ -195,7 +198,7 @@ class TwoPassPassages:
             # span begins: no character goes twice.
             found.append(((max(first, at), last), match))
             at = last
-        source = list(self._source_numbers)[self._source_of[self._row]]
+        source = self._source_names[self._source_of[self._row]]
         self.tally.found(source, self._id_of(self._row), found[0][1], marked=self.mark)
         return found
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import orjson
 
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
+from mind_dedup.fingerprints import identity_of
 from mind_dedup.two_pass import TwoPass
-from mind_dedup.unit_rules import REPEATED
+from mind_dedup.unit_rules import REPEATED, Found
 from mind_dedup.units import UnitRemover, Units, spans_of
 
 
@@ -35,6 +37,8 @@ class SecondSplit:
 @dataclass
 class TwoPassUnits(TwoPass):
     """Hold what the first pass finds of units and the second pass needs."""
+
+    goes_if_found: ClassVar[bool] = False
 
     def collect(self, outcome: BatchResult) -> BatchResult:
         """Settle a batch of the first pass: take its units, and let its lines pass."""
@@ -66,8 +70,16 @@ class TwoPassUnits(TwoPass):
                     found.append((span, match._replace(reason=match.reason or REPEATED)))
                 if self.table is not None and size > 1:
                     self._tell(line, span, row, number, size)
-            shorten(outcome, line, found)
+            if gone := shorten(outcome, line, found):
+                self._count_gone(line, row, gone)
         return outcome
+
+    def _count_gone(self, line: bytes, row: int, gone: Found) -> None:
+        """Count the units that were taken out of a record; `row` is one of them."""
+        record = orjson.loads(line)
+        identity, source = identity_of(record, str(self.tally.positions.name(self._at[row])))
+        for _, match in gone:
+            self.tally.summary.count_removed(source, identity, match.kept_id)
 
     def _tell(self, line: bytes, span: tuple[int, int], row: int, number: int, size: int) -> None:
         """Add a unit to the table of clusters; the id of its record is not enough to tell which."""

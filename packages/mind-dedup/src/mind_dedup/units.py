@@ -97,24 +97,27 @@ class UnitRemover:
     mark: bool
     want_rejects: bool
 
-    def __call__(self, outcome: BatchResult, line: bytes, found: Found) -> None:
-        """Keep a line as it came if nothing was found in it, else shortened or marked."""
+    def __call__(self, outcome: BatchResult, line: bytes, found: Found) -> Found:
+        """Keep a line as it came if nothing was found in it, else shortened or marked.
+
+        Return what was taken out; of what is only marked nothing.
+        """
         if not found:
             outcome.keep(line)
-            return
+            return ()
         record = orjson.loads(line)
         text: str = record["text"]
         found = self.tally.plan.units.without_headings(text, found)
         if not found:
             outcome.keep(line)
-            return
+            return ()
         outcome.details["units_removed" if not self.mark else "units_marked"] += len(found)
         if self.mark:
             spans = [[*span, self.tally.match_notes(match)] for span, match in found]
             annotate(record, "dedup", signature=self.tally.plan.name, spans=spans)
             outcome.keep(encode(record))
             outcome.marked[f"{self.tally.plan.name}.{self.tally.plan.unit}"] += 1
-            return
+            return ()
         pieces, at = [], 0
         for (begin, end), match in found:
             pieces.append(text[at:begin])
@@ -131,6 +134,7 @@ class UnitRemover:
             outcome.keep(encode(record))
         else:
             outcome.reject(record, TOOL, self.tally.plan.name, NOTHING_LEFT)
+        return found
 
     def _reject_unit(self, outcome: BatchResult, record: Record, text: str, match: Match) -> None:
         """Write a removed unit to the rejects; it is no record, and is not counted as one."""
@@ -163,7 +167,9 @@ class SinglePassUnits:
             for at, span in enumerate(spans, row):
                 if (match := matches[at]) is not None:
                     found.append((span, match))
-                    tally.found(prints.sources[at], prints.ids[at], match, marked=self.shorten.mark)
-            self.shorten(outcome, line, found)
+                    tally.joined(prints.ids[at], match, marked=self.shorten.mark)
+            # A heading of what stays is found, and stays: only what goes counts as removed.
+            for _, match in self.shorten(outcome, line, found):
+                tally.summary.count_removed(prints.sources[row], prints.ids[row], match.kept_id)
             row += len(spans)
         return outcome
