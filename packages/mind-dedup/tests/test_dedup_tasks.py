@@ -2,109 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import zstandard
-from dedup_making import edited, han_text
+from dedup_jobs import clusters, compare, content, outputs, tool, written
+from dedup_making import han_text
 
 from mind_core.errors import GateError, MindError, UsageError
-from mind_core.records import Record
-from mind_core.stream import read_lines, read_records
-from mind_core.tasks.plan import read_plan
 from mind_dedup import deduplicator
-from mind_dedup.cli import app
 from mind_dedup.tasks import key_runs, resolve
-from mind_dedup.tasks.groups import Forest
-from mind_dedup.tasks.key_runs import KeyFiles, KeyWriter, pairs_of_part
 
 TEXTS = Path(__file__).parents[4] / "shared/data/text"
-
-
-def clusters(seed: int, count: int) -> list[Record]:
-    """Return texts with edited copies, chains of edits, and pages that share a template's keys."""
-    chance = random.Random(seed)
-    records = edited(count)
-    chance.shuffle(records)
-    text = han_text(seed, 120)
-    for number in range(12):  # each resembles the next; the ends have little in common
-        text = text[8:] + han_text(seed * 100 + number, 8)
-        records.append({"text": text, "source": "chain", "created": f"20{number:02}-01-01"})
-    template = han_text(seed + 1, 60)
-    for number in range(30):  # alike by keys, and two texts by their shingles
-        own = han_text(seed * 1000 + number, chance.choice([20, 30, 40]))
-        records.append({"id": f"t{number}", "text": template + own, "source": "template"})
-    chance.shuffle(records)
-    return records
-
-
-def written(folder: Path, records: Sequence[Record], cuts: int, seed: int) -> list[str]:
-    """Write records to files of several kinds, with blank lines between; return their names."""
-    chance = random.Random(seed)
-    edges = sorted(chance.sample(range(1, len(records)), cuts - 1))
-    names = []
-    for number, (begin, end) in enumerate(zip([0, *edges], [*edges, len(records)], strict=True)):
-        lines = [
-            json.dumps(record, ensure_ascii=chance.random() < 0.2).encode()
-            + chance.choice([b"\n", b"\n", b"\n", b"\r\n", b" \n", b"\n\n"])
-            for record in records[begin:end]
-        ]
-        kind = chance.choice(["jsonl", "jsonl.zst", "jsonl.gz", "plain"])
-        data = b"".join(lines)
-        if kind == "jsonl.zst":
-            third = max(1, len(lines) // 3)
-            frames = [b"".join(lines[at : at + third]) for at in range(0, len(lines), third)]
-            data = b"".join(map(zstandard.compress, frames))
-        elif kind == "jsonl.gz":
-            data = gzip.compress(data)
-        elif kind == "plain":
-            data = data.rstrip()  # no line feed at the end
-        names.append(f"{number}.{'jsonl' if kind == 'plain' else kind}")
-        (folder / names[-1]).write_bytes(data)
-    return names
-
-
-def tool(*arguments: str) -> None:
-    app([*arguments, "-q"], standalone_mode=False)
-
-
-def content(paths: Sequence[Path]) -> bytes:
-    return b"".join(batch.data for path in paths for batch in read_lines(path))
-
-
-def outputs(job: Path, kind: str = "output") -> list[Path]:
-    """Return the files of a kind in the order of the plan."""
-    return [job / kind / f"{t.name}.jsonl.zst" for t in read_plan(job / "plan.json").summary_tasks]
-
-
-def compare(names: Sequence[str], job: str, options: Sequence[str], cut: Sequence[str]) -> int:
-    """Run the tool as a stream and as a job; assert that they are one; return what went."""
-    given = ("--allow", *options)
-    tool(*names, *given, "-o", "one.jsonl", "--rejects", "gone.jsonl", "--summary", "one.json")
-    tool(*names, *given, "--into", job, *cut)
-    assert content(outputs(Path(job))) == content([Path("one.jsonl")])
-    gone, wanted = (
-        list(read_records(outputs(Path(job), "rejects"))),
-        list(read_records(["gone.jsonl"])),
-    )
-    for record in (*gone, *wanted):  # a stream that decides as it goes does not know it
-        record["metadata"]["mind"]["rejected"].pop("cluster_size", None)
-    assert sorted(map(json.dumps, gone)) == sorted(map(json.dumps, wanted))
-    found, one = (json.loads(Path(p).read_bytes()) for p in (f"{job}/summary.json", "one.json"))
-    for name in ("in", "kept", "rejected", "marked", "bad", "bytes_in", "bytes_out", "components"):
-        assert found[name] == one[name], name
-    for name in ("sources", "documents_with_duplicates", "scheme", "compared_with"):
-        assert found["details"].get(name) == one["details"].get(name), name
-    total = found["kept"] + sum(found["rejected"].values()) + sum(found["bad"].values())
-    assert found["in"] == total
-    return sum(found["rejected"].values()) + sum(found["marked"].values())
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -267,8 +178,8 @@ def test_the_guard_sees_the_whole_job_and_may_be_moved(
     "options",
     [
         ("-o", "x"), ("--rejects", "x"), ("--summary", "x"), ("--limit", "3"), ("--index", "x"),
-        ("--clusters", "x"), ("--report", "x"), ("--restore", "x"),
-        ("--compare", "self"), ("--scope", "paragraph"), ("--scope", "passage"), ("--plan", "5"),
+        ("--report", "x"), ("--restore", "x"), ("--compare", "self"), ("--plan", "5"),
+        ("--scope", "passage"), ("--scope", "line", "--clusters", "x"),
         ("--backend", "redis://localhost"), ("--partitions", "70000"),
     ],
     ids=" ".join,
@@ -287,77 +198,6 @@ def test_what_a_job_cannot_do_is_refused_before_it_starts(
 def test_options_of_jobs_want_a_job(option: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="is of jobs"):
         tool("a.jsonl", *option)
-
-
-def test_record_numbers_have_64_bits(tmp_path: Path) -> None:
-    base = 3 * 10**9
-    made = []
-    for number, rows in enumerate(([7, 9], [9, 5])):
-        files = KeyFiles.at(tmp_path / str(number))
-        writer = KeyWriter(files, 1)
-        writer.add(np.array(rows, np.uint64), np.arange(1, 3))
-        writer.close()
-        made.append((files, base + number * 10**9))
-    pairs = np.concatenate(list(pairs_of_part(iter(made), 1, 0, 1 << 20)))
-    assert pairs.tolist() == [[base + 1, base + 10**9]]
-    forest = Forest(tmp_path / "forest", 10**9)  # of which the file holds nearly nothing
-    forest.unite(np.array([[10**9 - 1, 5], [10**9 - 2, 10**9 - 1]]))
-    assert forest.roots(np.array([10**9 - 2, 6, 10**9 - 1])).tolist() == [5, 6, 5]
-    assert (tmp_path / "forest").stat().st_blocks < 1000
-
-
-@pytest.mark.parametrize(("parts", "memory"), [(1, 1 << 30), (1, 2000), (5, 500)])
-def test_pairs_connect_what_shares_a_key(
-    parts: int, memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Over ranges, runs of a range, and steps that fit into memory."""
-    monkeypatch.setattr(key_runs, "KEYS_PER_RUN", 60)
-    chance = np.random.default_rng(parts)
-    made, wanted, base = [], set(), 10**11
-    first: dict[int, int] = {}
-    for number in range(3):
-        files = KeyFiles.at(tmp_path / str(number))
-        writer = KeyWriter(files, parts)
-        for _ in range(4):
-            counts = chance.integers(0, 4, 20)
-            keys = chance.integers(0, 300, counts.sum()).astype(np.uint64)
-            for row, key in zip(np.repeat(np.arange(20), counts), keys.tolist(), strict=True):
-                record = base + writer.rows + int(row)
-                if first.setdefault(key, record) != record:
-                    wanted.add((first[key], record))
-            writer.add(keys, np.cumsum(counts))
-        writer.close()
-        made.append((files, base))
-        base += writer.rows
-    found = [
-        pair
-        for part in range(parts)
-        for pairs in pairs_of_part(iter(made), parts, part, memory)
-        for pair in pairs.tolist()
-    ]
-    assert set(map(tuple, found)) == wanted
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_groups_are_the_connected_components(seed: int, tmp_path: Path) -> None:
-    chance = np.random.default_rng(seed)
-    pairs = chance.integers(0, 3000, (1500, 2)).astype(np.int64)
-    if not seed:  # a long chain
-        pairs = np.stack([np.arange(2999), np.arange(1, 3000)], 1)[chance.permutation(2999)]
-    forest = Forest(tmp_path / "forest", 3000)
-    for part in np.array_split(pairs, 7):
-        forest.unite(part)
-    found = {int(r): int(root) for both in forest.groups() for r, root in zip(*both, strict=True)}
-    root = list(range(3000))
-    members = [[record] for record in root]
-    for one, other in pairs.tolist():
-        low, high = sorted((root[one], root[other]))
-        if low != high:
-            for record in members[high]:
-                root[record] = low
-            members[low] += members[high]
-    sizes = Counter(root)
-    assert found == {r: root[r] for r in range(3000) if sizes[root[r]] > 1}
 
 
 def test_a_part_that_is_larger_than_memory_is_decided_on_disk(

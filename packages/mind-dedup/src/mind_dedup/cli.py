@@ -126,7 +126,7 @@ def dedup(
         cli.write_out(plan.recipe.to_toml())
     elif shared.job_values["into"] is not None:
         refused = {
-            "clusters": clusters, "report": report, "benchmark": benchmarks, "index": index,
+            "report": report, "benchmark": benchmarks, "index": index,
             "merge": merge, "compact": compact, "restore": restore, "backend": backend,
             "plan": plan_for, "plot": plot, "compare self": compare == "self",
         }  # fmt: skip
@@ -158,6 +158,7 @@ def _run_job(
     """Run a job over files, after what it cannot do was refused."""
     from mind_core.tasks.inputs import find_files
     from mind_dedup.pipeline import describe
+    from mind_dedup.tasks.cluster_table import write_table
     from mind_dedup.tasks.job import check_job, dedup_settings, refuse_options, run_dedup_job
 
     options = shared.job()
@@ -171,13 +172,15 @@ def _run_job(
         skip_bad=shared.stream.skip_bad,
         against=asked.against,
         compare=asked.compare,
+        clusters=asked.clusters is not None,
     )
     check_job(settings)
     if shared.dry_run:
         find_files(options.inputs, options.from_list, TOOL)
         cli.write_out(describe(plan))
         return
-    run_dedup_job(settings, options)
+    if run_dedup_job(settings, options) is not None and asked.clusters is not None:
+        write_table(options.into, asked.clusters)
 
 
 def _effective(name: str, flags: dict[str, dict[str, Any]], assignments: Sequence[str]) -> Recipe:

@@ -182,7 +182,7 @@ def _passes(
     needs_all = table or (cuts and plan.units.needs_all)
     if plan.streams and not (needs_all or plan.weights or plan.memory or (job.mark and not cuts)):
         shorten = UnitRemover(tally, job.mark, want_rejects)
-        settle = SinglePassUnits(shorten) if cuts else SinglePass(tally, want_rejects)
+        settle = SinglePassUnits(tally, shorten) if cuts else SinglePass(tally, want_rejects)
         return [Pass(lambda: work, settle)]
     chunked = (
         ChunkedDeduplicator(tally.decider, plan.memory) if plan.memory and not job.backend else None

@@ -127,10 +127,7 @@ class RemovalCounts:
 
     def reason(self, match: Match) -> str:
         """Return the reason with its measurement, if there was one."""
-        if match.similarity is None:  # the keys are the same, and nothing was measured
-            return match.reason
-        threshold = threshold_of(self.plan.signature)
-        return Reason(match.reason, round(match.similarity, 4), threshold)
+        return measured(self.plan, match.reason, match.similarity)
 
 
 @dataclass
@@ -160,6 +157,13 @@ class SinglePass:
                 outcome.count_rejected(self.tally.plan.name, reason, times)
         keep_lines(outcome, prints.lines, np.flatnonzero(stays))
         return outcome
+
+
+def measured(plan: DedupConfig, reason: str, similarity: float | None) -> str:
+    """Return a reason with its measurement, if there was one."""
+    if similarity is None:  # the keys are the same, and nothing was measured
+        return reason
+    return Reason(reason, round(similarity, 4), threshold_of(plan.signature))
 
 
 def keep_lines(outcome: BatchResult, lines: Sequence[bytes], rows: IntArray) -> None:

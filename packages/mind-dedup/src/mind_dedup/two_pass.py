@@ -7,7 +7,7 @@ pass writes, and knows of each record the size of its cluster.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -159,6 +159,12 @@ class TwoPass:
     def goes(self, row: int) -> bool:
         """Say whether a row is a duplicate."""
         return self._reasons[row] != 0
+
+    def kept_rows(self) -> Iterator[tuple[int, int]]:
+        """Yield the row and the number of each record that stays."""
+        for row, number in enumerate(self._numbers):
+            if not self.goes(row):
+                yield row, number
 
     def match(self, row: int, number: int) -> Match:
         """Return the match of a row; one that stays has no reason."""

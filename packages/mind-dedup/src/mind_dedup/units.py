@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import orjson
@@ -15,6 +15,7 @@ from mind_core.records import Record, annotate, describe, encode, text_of
 from mind_core.runner import BatchResult
 from mind_core.stream import Batch
 from mind_dedup.columns import counts_of
+from mind_dedup.config import DedupConfig
 from mind_dedup.deduplicator import Match
 from mind_dedup.fingerprint_batch import FingerprintBatch, scores_of
 from mind_dedup.fingerprints import Fingerprints, names_of
@@ -33,6 +34,22 @@ class Units(NamedTuple):
     prints: Fingerprints
     lines: list[bytes]
     spans: list[list[tuple[int, int]]]
+    numbers: list[int]
+    """Of each record: the number of its line."""
+
+
+class Matches(Protocol):
+    """What removing units asks about their matches."""
+
+    @property
+    def plan(self) -> DedupConfig:
+        """Return the recipe, checked."""
+
+    def match_notes(self, match: Match) -> dict[str, Any]:
+        """Return what records say of a match."""
+
+    def reason(self, match: Match) -> str:
+        """Return the reason with its measurement, if there was one."""
 
 
 def spans_of(text: str, unit: str, min_width: int) -> Iterator[tuple[int, int]]:
@@ -63,6 +80,7 @@ class FingerprintUnits:
         spans: list[list[tuple[int, int]]] = []
         at: list[int] = []
         names: list[bytes] = []
+        numbers: list[int] = []
         for number, line, record in outcome.numbered_records(batch):
             try:
                 text = text_of(record, batch.position(number))
@@ -72,6 +90,7 @@ class FingerprintUnits:
             own = list(spans_of(text, self.unit, self.min_width))
             lines.append(line)
             spans.append(own)
+            numbers.append(number)
             identity, source = names_of(record, batch, number)
             names.append(identity)
             at += [number] * len(own)
@@ -85,7 +104,7 @@ class FingerprintUnits:
         prints.id_hashes = hashes_of(names)
         if self.take.policy is not None:
             prints.scores = scores_of(self.take.policy, units, prints.ids)
-        outcome.payload = Units(prints, lines, spans)
+        outcome.payload = Units(prints, lines, spans, numbers)
         return outcome
 
 
@@ -93,7 +112,7 @@ class FingerprintUnits:
 class UnitRemover:
     """Take out of a text what repeats, or mark it there."""
 
-    tally: RemovalCounts
+    tally: Matches
     mark: bool
     want_rejects: bool
 
@@ -151,13 +170,14 @@ class UnitRemover:
 class SinglePassUnits:
     """Settle a batch in its turn: take what repeats out of the texts."""
 
+    tally: RemovalCounts
     shorten: UnitRemover
 
     def __call__(self, outcome: BatchResult) -> BatchResult:
         """Return the outcome with its lines kept as they came, shortened, or rejected."""
         units: Units = outcome.payload
         outcome.payload = None
-        tally, prints = self.shorten.tally, units.prints
+        tally, prints = self.tally, units.prints
         matches = tally.decide(prints)
         tally.summary.count(counts_of(prints.sources))
         outcome.details["units"] += len(matches)

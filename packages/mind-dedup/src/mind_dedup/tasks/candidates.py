@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from mind_dedup.tasks.print_sections import PrintedRows, packed_rows
 from mind_dedup.tasks.sections import INDEX, IntArray, SectionWriter
 from mind_dedup.tasks.settings import DedupSettings
 from mind_dedup.tasks.work_files import CANDIDATES, WorkFiles, work_files
+from mind_dedup.units import Units
 
 _HELD = 1 << 26
 """Bytes of prints that wait until each part gets its own in one piece."""
@@ -39,19 +40,37 @@ def candidates(settings: DedupSettings, context: TaskContext) -> TaskResult:
     rows, parts = _grouped_rows(files, files.indexes + context.task.place)
     bad = np.fromfile(files.of_range(context.task.name, "bad"), np.int64)
     path = context.scratch / "prints"
-    chosen: deque[IntArray] = deque()
-    batches = _only(settings.batches(context), rows, set(bad.tolist()), chosen)
+    chosen: deque[_Chosen] = deque()
+    ends = files.unit_ends(context.task.name) if settings.cuts else None
+    lines = _Lines(rows, set(bad.tolist()), ends)
+    batches = lines.only(settings.batches(context), chosen)
     with SectionWriter(path) as writer:
         waiting = _Waiting(writer, rows, parts)
         take = settings.take(with_policy=True)
         for outcome in engine_for(context.cores).map(take, batches):
-            waiting.add(chosen.popleft(), outcome.payload)
+            payload = outcome.payload
+            prints = payload.prints if isinstance(payload, Units) else payload
+            waiting.add(chosen.popleft(), prints)
         waiting.write()
     name = f"{WORK}/{prints_name(context.task.name)}"
     return TaskResult(
         {name: path, f"{name}{INDEX}": path.with_name(path.name + INDEX)},
         {"candidates": len(rows), "bytes": path.stat().st_size},
     )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is wanted of a batch."""
+
+    records: IntArray
+    """Those that are read, by their number in the range."""
+
+    rows: IntArray
+    """All rows of these records."""
+
+    wanted: IntArray
+    """The places in `rows` of those that are in groups."""
 
 
 class _Waiting:
@@ -62,13 +81,13 @@ class _Waiting:
         self._held: dict[int, list[bytes]] = {}
         self._size = 0
 
-    def add(self, rows: IntArray, prints: Fingerprints) -> None:
-        """Take the prints of a batch, which are of these rows of the range."""
-        assert len(rows) == len(prints), "a record was read once and not a second time"
-        parts = self.parts[np.searchsorted(self.rows, rows)]
-        printed = PrintedRows(rows, prints)
+    def add(self, chosen: _Chosen, prints: Fingerprints) -> None:
+        """Take the prints of a batch, some of which are wanted."""
+        assert len(chosen.rows) == len(prints), "a record was read once and not a second time"
+        parts = self.parts[np.searchsorted(self.rows, chosen.rows[chosen.wanted])]
+        printed = PrintedRows(chosen.rows, prints)
         for part in np.unique(parts).tolist():
-            data = packed_rows(printed, np.flatnonzero(parts == part))
+            data = packed_rows(printed, chosen.wanted[parts == part])
             self._held.setdefault(part, []).append(data)
             self._size += len(data)
         if self._size > _HELD:
@@ -95,27 +114,52 @@ def _grouped_rows(files: WorkFiles, place: int) -> tuple[IntArray, _Parts]:
     return rows, np.fromfile(parts_path, np.uint16, high - low, offset=2 * low)
 
 
-def _only(
-    batches: Iterator[Batch], rows: IntArray, bad: set[int], chosen: deque[IntArray]
-) -> Iterator[Batch]:
-    """Yield batches with only the lines of some rows; the others are blank, so numbers stay.
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of a range that have rows which are wanted."""
 
-    The rows of each batch that is yielded are appended to `chosen`.
-    """
-    first = 0
-    for batch in batches:
-        numbers = [number for number, _ in batch.lines() if number not in bad]
-        low, high = np.searchsorted(rows, [first, first + len(numbers)]).tolist()
-        # A batch without any of the rows is not parsed at all.
-        if low < high:
-            mine = rows[low:high]
-            wanted = {numbers[row - first] for row in mine.tolist()}
-            lines = batch.data.split(b"\n")
-            only = [
-                line if number in wanted else b""
-                for number, line in enumerate(lines, batch.first_line)
-            ]
-            # Outcomes come in the order of batches, so a queue tells which rows each is of.
-            chosen.append(mine)
-            yield replace(batch, data=b"\n".join(only))
-        first += len(numbers)
+    rows: IntArray
+    """The wanted ones, ascending."""
+
+    bad: set[int]
+    """Numbers of lines that are no records."""
+
+    ends: IntArray | None
+    """Of each record the row behind its last, where parts of texts are rows."""
+
+    def only(self, batches: Iterator[Batch], chosen: deque[_Chosen]) -> Iterator[Batch]:
+        """Yield batches with only those lines; the others are blank, so numbers stay.
+
+        What is chosen of each batch that is yielded is appended to `chosen`.
+        """
+        first = 0
+        for batch in batches:
+            numbers = [number for number, _ in batch.lines() if number not in self.bad]
+            some = self._of(first, len(numbers))
+            # A batch without any of the rows is not parsed at all.
+            if len(some.wanted):
+                wanted = {numbers[record - first] for record in some.records.tolist()}
+                lines = batch.data.split(b"\n")
+                only = [
+                    line if number in wanted else b""
+                    for number, line in enumerate(lines, batch.first_line)
+                ]
+                # Outcomes come in the order of batches, so a queue tells which rows each is of.
+                chosen.append(some)
+                yield replace(batch, data=b"\n".join(only))
+            first += len(numbers)
+
+    def _of(self, first: int, count: int) -> _Chosen:
+        """Return what is wanted of `count` records from number `first` on."""
+        if self.ends is None:
+            low, high = np.searchsorted(self.rows, [first, first + count]).tolist()
+            mine = self.rows[low:high]
+            return _Chosen(mine, mine, np.arange(len(mine)))
+        begins = np.concatenate(([0], self.ends))
+        low, high = np.searchsorted(self.rows, begins[[first, first + count]]).tolist()
+        mine = self.rows[low:high]
+        records = np.unique(np.searchsorted(self.ends, mine, side="right"))
+        none = np.zeros(0, np.int64)
+        rows = [np.arange(begins[one], begins[one + 1]) for one in records.tolist()]
+        together = np.concatenate([none, *rows])
+        return _Chosen(records, together, np.searchsorted(together, mine))

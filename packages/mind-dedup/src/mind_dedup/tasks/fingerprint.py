@@ -1,4 +1,8 @@
-"""First stage: a range of the input to the keys of its records, and to what is no record in it."""
+"""First stage: a range of the input to the keys of its records, and to what is no record in it.
+
+Where paragraphs or lines are compared, these are the rows of a range, and not its records; how many
+each record has is left as well.
+"""
 
 from __future__ import annotations
 
@@ -22,25 +26,29 @@ from mind_dedup.signature import BatchSignature, reason_of
 from mind_dedup.tasks.key_runs import KeyFiles, KeyWriter
 from mind_dedup.tasks.settings import DedupSettings
 from mind_dedup.tasks.work_files import RangeFiles
+from mind_dedup.units import FingerprintUnits, Units
 
 
 @dataclass(frozen=True)
 class _Keys:
     """Take of a batch only what connects its records; runs in the workers of a task."""
 
-    take: FingerprintBatch
+    take: FingerprintBatch | FingerprintUnits
 
     def __call__(self, batch: Batch) -> BatchResult:
         outcome = self.take(batch)
-        prints: Fingerprints = outcome.payload
+        units: Units | None = outcome.payload if isinstance(outcome.payload, Units) else None
+        prints: Fingerprints = units.prints if units is not None else outcome.payload
         bad: list[int] = []
         if outcome.bad:
-            good = set(prints.at.tolist())
+            good = set(units.numbers if units is not None else prints.at.tolist())
             # By line, as later stages read the range again and number its records by what is left.
             bad = [number for number, _ in batch.lines() if number not in good]
+        counts = [len(spans) for spans in units.spans] if units is not None else []
         sources = counts_by_name(prints.sources)
-        outcome.payload = (*_connecting(self.take, prints), bad, sources)
-        outcome.kept_records = len(prints)
+        whole = self.take.take if isinstance(self.take, FingerprintUnits) else self.take
+        outcome.payload = (*_connecting(whole, prints), bad, sources, counts)
+        outcome.kept_records = len(units.lines if units is not None else prints)
         return outcome
 
 
@@ -69,13 +77,15 @@ def fingerprint(settings: DedupSettings, context: TaskContext) -> TaskResult:
     writer = KeyWriter(files, settings.partitions)
     bad: list[int] = []
     sources: Counter[str] = Counter()
+    units: list[int] = []
 
     def settle(outcome: BatchResult) -> BatchResult:
-        keys, ends, numbers, counted = outcome.payload
+        keys, ends, numbers, counted, counts = outcome.payload
         outcome.payload = None
         writer.add(keys, ends)
         bad.extend(numbers)
         sources.update(counted)
+        units.extend(counts)
         return outcome
 
     stream = StreamOptions(
@@ -92,6 +102,10 @@ def fingerprint(settings: DedupSettings, context: TaskContext) -> TaskResult:
     facts = {"rows": writer.rows, "summary": told, "sources": dict(sorted(sources.items()))}
     (scratch / "facts.json").write_bytes(as_json(facts))
     named = RangeFiles(context.task.name).named
+    more = {}
+    if settings.cuts:
+        np.array(units, np.int32).tofile(scratch / "units")
+        more[named("units")] = scratch / "units"
     return TaskResult(
         {
             named("keys"): files.entries,
@@ -99,6 +113,7 @@ def fingerprint(settings: DedupSettings, context: TaskContext) -> TaskResult:
             named("bad"): scratch / "bad",
             named("json"): scratch / "facts.json",
             named("rejects.zst"): scratch / "rejects",
+            **more,
         },
         counts_of(told),
     )

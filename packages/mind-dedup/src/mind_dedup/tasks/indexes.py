@@ -70,6 +70,9 @@ class IndexRecords:
     rows: list[int] = field(default_factory=list)
     """Of each record: its place in the index."""
 
+    numbers: list[int] = field(default_factory=list)
+    """Of each record: its number in the job, where indexes come before all ranges."""
+
     def notes(self, tally: RemovalCounts, match: Match) -> dict[str, Any]:
         """Return what records say of a match, as `RemovalCounts.match_notes` does."""
         notes = tally.match_notes(match)
@@ -99,6 +102,7 @@ def take_index_records(
             some = rows[low : low + _ROWS_AT_ONCE].tolist()
             store.put(_block(index, some))
             found.rows += some
+            found.numbers += [first + row for row in some]
             found.names += [saved.name] * len(some)
     return found
 

@@ -25,19 +25,23 @@ from mind_core.tasks.plan import PlannedStage
 from mind_core.tasks.run import TaskTool, run_job
 from mind_core.tasks.task import TaskContext
 from mind_dedup.clusters import Sizes
-from mind_dedup.config import DedupConfig
-from mind_dedup.guard import Source
+from mind_dedup.config import PASSAGE, DedupConfig
+from mind_dedup.guard import Guard, Source
 from mind_dedup.index_files import fitted, read_index_manifest
-from mind_dedup.tasks.apply import apply, largest
+from mind_dedup.tasks.apply import apply
+from mind_dedup.tasks.apply_units import UNITS_GONE
 from mind_dedup.tasks.candidates import candidates
+from mind_dedup.tasks.cluster_table import clusters
 from mind_dedup.tasks.fingerprint import fingerprint
 from mind_dedup.tasks.indexes import index_keys
 from mind_dedup.tasks.pairs import groups, pairs
 from mind_dedup.tasks.resolve import resolve
 from mind_dedup.tasks.settings import MAX_PARTITIONS, TOOL, DedupSettings, SavedIndex
+from mind_dedup.tasks.settle import largest
 from mind_dedup.tasks.work_files import (
     APPLY,
     CANDIDATES,
+    CLUSTERS,
     FINGERPRINT,
     GROUPS,
     INDEX,
@@ -53,6 +57,7 @@ _WORK: dict[str, Callable[[DedupSettings, TaskContext], TaskResult]] = {
     CANDIDATES: candidates,
     RESOLVE: resolve,
     APPLY: apply,
+    CLUSTERS: clusters,
 }
 
 
@@ -83,6 +88,7 @@ class DedupTasks:
             PlannedStage(CANDIDATES),
             PlannedStage(RESOLVE, tasks=parts),
             PlannedStage(APPLY),
+            *([PlannedStage(CLUSTERS, tasks=parts)] if self.settings.clusters else []),
         )
 
     def check(self, summary: dict[str, Any]) -> None:
@@ -93,14 +99,20 @@ class DedupTasks:
             name: Source(told["in"], told["duplicates"])
             for name, told in details["sources"].items()
         }
-        sizes = Sizes(self.settings.plan.guard.max_cluster)
-        ids = []
-        for number, (size, identity) in enumerate(details["largest_clusters"]):
-            ids.append(identity)
+        guard = self.settings.plan.guard
+        sizes, ids = Sizes(guard.max_cluster), [one for _, one in details["largest_clusters"]]
+        # What is only marked stays, and there is nothing to stop, as in one process.
+        for number, size in enumerate([] if self.settings.mark else _large(details, guard)):
             # `Sizes` counts what goes, the details a cluster with the record that stays.
             sizes.removed[number] = size - 1
             sizes.examples[number] = []
-        self.settings.plan.guard.check(sources, sizes, ids.__getitem__)
+        guard.check(sources, sizes, ids.__getitem__)
+
+
+def _large(details: dict[str, Any], guard: Guard) -> list[int]:
+    """Return the sizes of all clusters over the bound, in the order of the largest."""
+    counted = sorted(((int(size), n) for size, n in details["cluster_sizes"].items()), reverse=True)
+    return [size for size, n in counted if size > guard.max_cluster for _ in range(n)]
 
 
 def run_dedup_job(settings: DedupSettings, options: TaskOptions) -> dict[str, Any] | None:
@@ -117,6 +129,7 @@ def run_dedup_job(settings: DedupSettings, options: TaskOptions) -> dict[str, An
         "skip_bad": settings.skip_bad,
         "against": [[saved.name, saved.sha256] for saved in settings.against],
         "within": settings.within,
+        "clusters": settings.clusters,
     }
     used = sorted({version.partition("==")[0] for version in plan.components.values()})
     tool = TaskTool(
@@ -141,6 +154,7 @@ def dedup_settings(
     skip_bad: int,
     against: Sequence[Path] = (),
     compare: str = "both",
+    clusters: bool = False,
 ) -> DedupSettings:
     """Return what the tasks of a job know, with the columns that `--field` names.
 
@@ -149,7 +163,7 @@ def dedup_settings(
     plan = fitted(plan, against)
     columns, saved = given_columns(), tuple(_saved(folder, plan) for folder in against)
     within = compare != "index"
-    return DedupSettings(plan, partitions, mark, level, skip_bad, columns, saved, within)
+    return DedupSettings(plan, partitions, mark, level, skip_bad, columns, saved, within, clusters)
 
 
 def _saved(folder: Path, plan: DedupConfig) -> SavedIndex:
@@ -172,10 +186,17 @@ def check_job(settings: DedupSettings) -> None:
             f"--partitions is 1 to {MAX_PARTITIONS:,}, not {settings.partitions:,}",
             hint="as many as workers, or a few times more",
         )
-    if plan.unit != "document":
+    if plan.unit == PASSAGE:
         raise UsageError(
-            f"--scope {plan.unit} does not go with --into",
+            "--scope passage does not go with --into",
+            cause="a run of tokens goes where it was anywhere before: all runs meet in one place",
             hint="run it as a stream, on what the job keeps",
+        )
+    if settings.clusters and settings.cuts:
+        raise UsageError(
+            f"--clusters of {plan.unit}s does not go with --into",
+            cause=f"the table numbers {plan.unit}s in the order in which one process keeps them",
+            hint=_STREAM,
         )
 
 
@@ -188,6 +209,13 @@ def added_details(details: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for what, count in told.items():
                 counts[name, what] += count
     total["documents_with_duplicates"] = sum(one["documents_with_duplicates"] for one in details)
+    sizes: Counter[str] = Counter()
+    for one in details:
+        sizes.update(one["cluster_sizes"])
+    total["cluster_sizes"] = {size: sizes[size] for size in sorted(sizes, key=int)}
+    for name in ("units", *UNITS_GONE):
+        if any(name in one for one in details):
+            total[name] = sum(one.get(name, 0) for one in details)
     total["largest_clusters"] = largest([row for one in details for row in one["largest_clusters"]])
     names = sorted({name for name, _ in counts})
     total["sources"] = {

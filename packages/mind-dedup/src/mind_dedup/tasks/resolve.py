@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import orjson
 import zstandard
 
@@ -28,6 +29,7 @@ from mind_dedup.tasks.sections import INDEX, IntArray, SectionWriter, bytes_of_p
 from mind_dedup.tasks.settings import TOOL, DedupSettings
 from mind_dedup.tasks.work_files import RESOLVE, WorkFiles, work_files
 from mind_dedup.two_pass import TwoPass
+from mind_dedup.unit_rules import REPEATED
 
 _MEMORY_PER_BYTE = 3
 """What prints take in memory with the table of their keys, by what they take on disk."""
@@ -63,7 +65,8 @@ def resolve(settings: DedupSettings, context: TaskContext) -> TaskResult:
     path = context.scratch / "verdicts"
     compressor = zstandard.ZstdCompressor(_LEVEL)
     with SectionWriter(path) as writer:
-        for place, lines in _verdicts(review, read, saved):
+        kept_at = _kept_at(files, review, read, saved) if settings.clusters else None
+        for place, lines in _verdicts(review, read, saved, kept_at):
             writer.add(place, compressor.compress(b"".join(lines)))
         clusters = orjson.dumps(list(saved.clusters(review.tally)))
         writer.add(len(files.ranges), compressor.compress(clusters))
@@ -99,29 +102,43 @@ def _review(settings: DedupSettings, files: WorkFiles, part: int) -> tuple[TwoPa
     return TwoPass(tally, settings.mark, want_rejects=False, chunked=chunked), saved
 
 
+def _kept_at(
+    files: WorkFiles, review: TwoPass, read: _ReadRecords, saved: IndexRecords
+) -> IntArray:
+    """Return the number in the job of each record that stays, by its number in the part."""
+    firsts = files.firsts[files.indexes :]
+    rows = [firsts[place] + rows for place, rows in zip(read.places, read.rows, strict=True)]
+    numbers = np.concatenate([np.zeros(0, np.int64), *rows])
+    found = np.concatenate((np.array(saved.numbers, np.int64), np.zeros(len(numbers), np.int64)))
+    for row, number in review.kept_rows():
+        found[number] = numbers[row]
+    return found
+
+
 def _verdicts(
-    review: TwoPass, read: _ReadRecords, saved: IndexRecords
+    review: TwoPass, read: _ReadRecords, saved: IndexRecords, kept_at: IntArray | None
 ) -> Iterator[tuple[int, list[bytes]]]:
     """Yield of each section that was read its range, and a line for each record that has copies.
 
-    Of one that stays: row, size of its cluster, id. Of one that goes also reason, similarity,
-    what its record says of the match, and source.
+    A line has row, size of the cluster, number in the job of the record that stays if it is asked
+    for, and id if it is this one. Of what goes also reason, similarity, what its record says of the
+    match, and source: also of a first copy that goes with the others.
     """
     sources = iter(read.sources)
+    plan = review.tally.plan
     for place, rows in zip(read.places, read.rows, strict=True):
         lines = []
         for row in rows.tolist():
             own, number, size = review.next_row()
             source = next(sources)
-            told: list[object]
-            if review.goes(own):
-                match = review.match(own, number)
-                told = [row, size, None, match.reason, match.similarity,
-                        saved.notes(review.tally, match), source]  # fmt: skip
-            elif size > 1:
-                told = [row, size, orjson.loads(review.tally.id_of(number))]
-            else:
+            if size == 1:
                 continue
+            match, goes = review.match(own, number), review.goes(own)
+            kept = None if kept_at is None else int(kept_at[number])
+            told: list[object] = [row, size, kept, None if goes else orjson.loads(match.kept_id)]
+            if goes or (plan.unit != "document" and not plan.units.first):
+                told += [match.reason or REPEATED, match.similarity,
+                         saved.notes(review.tally, match), source]  # fmt: skip
             lines.append(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
         yield place, lines
 

@@ -14,6 +14,7 @@ from mind_core.tasks.task import TaskContext
 from mind_dedup.config import DedupConfig
 from mind_dedup.fingerprint_batch import FingerprintBatch
 from mind_dedup.signature import reason_of
+from mind_dedup.units import FingerprintUnits
 
 TOOL = "mind-dedup"
 MEMORY = 2_000_000_000
@@ -47,6 +48,9 @@ class DedupSettings:
     within: bool = True
     """Whether records are compared with each other too, and not with those of indexes alone."""
 
+    clusters: bool = False
+    """Whether the members of clusters are written down."""
+
     tool: str = TOOL
 
     @property
@@ -79,9 +83,17 @@ class DedupSettings:
             if table not in ("guard", "run", "index")
         } | {"run": {"weights": self.plan.weights}}
 
-    def take(self, *, with_policy: bool) -> FingerprintBatch:
+    @property
+    def cuts(self) -> bool:
+        """Say whether parts of texts are compared, paragraphs or lines."""
+        return self.plan.unit != "document"
+
+    def take(self, *, with_policy: bool) -> FingerprintBatch | FingerprintUnits:
         """Return what makes prints of a batch, with the scores of the keep policy if wanted."""
         policy = None if self.plan.streams or not with_policy else self.plan.policy
-        return FingerprintBatch(
+        take = FingerprintBatch(
             self.plan.signature, policy, self.plan.compared, short_keys=self.short_keys
         )
+        if self.cuts:
+            return FingerprintUnits(take, self.plan.unit, self.plan.min_characters)
+        return take

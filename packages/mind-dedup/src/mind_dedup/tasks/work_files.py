@@ -19,6 +19,7 @@ from mind_dedup.tasks.sections import IntArray
 INDEX = "index"
 FINGERPRINT, PAIRS, GROUPS = "fingerprint", "pairs", "groups"
 CANDIDATES, RESOLVE, APPLY = "candidates", "resolve", "apply"
+CLUSTERS = "clusters"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class WorkFiles:
     def of_range(self, name: str, suffix: str) -> Path:
         """Return a file that the first stage left of a range."""
         return self.folder / RangeFiles(name).named(suffix)
+
+    def unit_ends(self, name: str) -> IntArray:
+        """Return of each record of a range the row behind its last, where units are rows."""
+        counts = np.fromfile(self.of_range(name, "units"), np.int32)
+        return np.cumsum(counts, dtype=np.int64)
 
     @property
     def keys(self) -> list[KeyFiles]:
