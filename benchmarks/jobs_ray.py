@@ -14,7 +14,6 @@ import hashlib
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,14 @@ from measuring import cost_of
 
 PORT = 6399
 VOCABULARY = "4000"
+SLOW_START = {"RAY_raylet_start_wait_time_s": "300", "RAY_agent_register_timeout_ms": "300000"}
+"""On a machine with other work the agents of a node need longer to start than Ray waits for them by
+itself; then the node ends, and whoever connects to it waits in vain."""
+
+AGENT_PORTS = ("dashboard-agent-grpc-port", "dashboard-agent-listen-port", "metrics-export-port",
+               "runtime-env-agent-port")  # fmt: skip
+"""Named, as for a port that an agent chooses a node waits 15 s, whatever is set, and then ends."""
+
 NOT_COMPARED = ("done", "plan.json")
 """Hosts, seconds and attempts; paths and times of the inputs."""
 
@@ -42,8 +49,9 @@ def main() -> None:
     parser.add_argument("--task-size", default="4M")
     parser.add_argument("--kill", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the nodes are ended
     # The nodes and the driver of this run, and nobody else on the machine.
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), **SLOW_START}
     same = True
     with tempfile.TemporaryDirectory(prefix="j") as name:
         folder = Path(name)
@@ -102,25 +110,32 @@ def _nodes(folder: Path, count: int, cores: int) -> Iterator[list[subprocess.Pop
     try:
         for number in range(count):
             which = head if not number else ["--address", f"127.0.0.1:{PORT}"]
-            with (folder.parent / f"{folder.name}{number}.log").open("wb") as log:
+            first = PORT + 1 + len(AGENT_PORTS) * number
+            ports = [f"--{name}={port}" for port, name in enumerate(AGENT_PORTS, first)]
+            told = folder.parent / f"{folder.name}{number}.log"
+            with told.open("wb") as log:
                 started.append(
-                    subprocess.Popen(["ray", "start", *which, *rest], stdout=log, stderr=log)
+                    subprocess.Popen(
+                        ["ray", "start", *which, *rest, *ports], stdout=log, stderr=log
+                    )
                 )
-            _wait_for_port()
+            _wait_for(started[-1], told)
         yield started
     finally:
         for node in reversed(started):
             _end(node)
 
 
-def _wait_for_port() -> None:
-    """Wait until the head listens, a node has had time to join it; raise after five minutes."""
+def _wait_for(node: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a node says that it runs; raise if it ends before, or after five minutes."""
     for _ in range(300):
         time.sleep(1)
-        with suppress(OSError), socket.create_connection(("127.0.0.1", PORT), 1):
-            time.sleep(10)
+        said = log.read_text()
+        if "Ray runtime started" in said:
             return
-    raise TimeoutError("no node of Ray came up")
+        if node.poll() is not None:
+            break
+    raise RuntimeError(f"no node of Ray came up: {said[-2000:]}")
 
 
 def _end(node: subprocess.Popen[bytes]) -> None:
