@@ -216,15 +216,18 @@ def test_the_band_and_its_baselines_have_as_many_tokens_in_each_language(
     loop = loop_of([10] * 12, ["en"] * 2 + ["zh"] * 8 + ["en"] * 2, budget=100)
     monkeypatch.setattr(arms, "candidates", lambda _: list(range(12)))
     band = band_arm(loop, cast(Chosen, SimpleNamespace(kept=[0, *range(2, 9)])))
-    assert [len(places) for places in band.values()] == [6, 6], "5 of zh, the only one of en"
+    assert [len(places) for places in band.values()] == [8, 8], "the only one of en, all of zh"
     found = baseline_arms(loop, band)
     for name in ("random", "lowest"):
         for places in found[name].values():
-            assert tokens_by_language(loop, places) == {"en": 10, "zh": 50}
-    assert found["lowest"][0] == [5, 6, 7, 8, 9, 11]
+            assert tokens_by_language(loop, places) == {"en": 10, "zh": 70}
+    assert found["lowest"][0] == [3, 4, 5, 6, 7, 8, 9, 11]
     # Without a band, baselines have the budget's parts.
     found = baseline_arms(loop, {0: []})
     assert tokens_by_language(loop, found["random"][0]) == {"en": 40, "zh": 50}
+    rich = cast(Chosen, SimpleNamespace(kept=list(range(12))))
+    loop.plan.budget = 60  # type: ignore[misc]
+    assert tokens_by_language(loop, band_arm(loop, rich)[0]) == {"en": 30, "zh": 30}
 
 
 def test_seeds_are_added_to_a_loop_and_another_plan_is_not(tmp_path: Path) -> None:

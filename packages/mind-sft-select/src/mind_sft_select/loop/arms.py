@@ -58,20 +58,20 @@ def drawn(members: Sequence[int], tokens: Any, budget: float, seed: int) -> list
 
 def band_arm(loop: Loop, chosen: Chosen) -> Arm:
     """Return the records of the band by seed: the budget in equal parts to the languages of the
-    items, each as far as the band has records of it.
+    items. What the band has too few records for goes to the others, as baselines have the band's
+    tokens in each language whatever they are.
     """
-    places = by_language(loop, chosen.kept)
     tokens, plan = loop.data.pool.number("tokens"), loop.plan
-    return {
-        seed: sorted(
-            place
-            for members in places.values()
-            # A language without records leaves its part unspent: given to another it would change
-            # the mixture.
-            for place in drawn(members, tokens, plan.budget / len(places), seed)
-        )
-        for seed in range(plan.baseline_seeds)
-    }
+    # The poorest first, so that what it leaves is known before the others take theirs.
+    places = sorted(by_language(loop, chosen.kept).values(), key=lambda p: float(tokens[p].sum()))
+    arm: Arm = {}
+    for seed in range(plan.baseline_seeds):
+        taken: list[int] = []
+        for done, members in enumerate(places):
+            left = plan.budget - float(tokens[taken].sum())
+            taken += drawn(members, tokens, left / (len(places) - done), seed)
+        arm[seed] = sorted(taken)
+    return arm
 
 
 def by_language(loop: Loop, places: Sequence[int]) -> dict[str, list[int]]:
