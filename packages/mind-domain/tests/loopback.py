@@ -23,6 +23,7 @@ class Server(ThreadingHTTPServer):
     """Answer chat completions from a checkpoint; `faults` are what the next requests meet."""
 
     daemon_threads = True
+    key = KEY
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -24,7 +24,24 @@ from mind_domain.teachers import Decoding, Reply, Writer, open_writer
 
 HINTS = ("none", "label")
 
-_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# With a capital, and nothing behind but the rest of the name: shares may decline 3 %.
+_MONTH = (
+    r"(?P<name>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?"
+    r"|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
+)
+_DATES = (
+    re.compile(r"(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})"),
+    re.compile(r"(?<![年\d])(?P<month>\d{1,2})\s?月\s?(?P<day>\d{1,2})\s?[日号]"),
+    re.compile(
+        rf"\b{_MONTH}\s(?P<day>\d{{1,2}})(?!\d)(?:st|nd|rd|th)?(?:,?\s(?P<year>\d{{4}})\b)?"
+    ),
+    re.compile(
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}(?:,?\s(?P<year>\d{{4}})\b)?",
+    ),
+)
+"""Days as Chinese and English write them; one without a year is of the text's."""
+
 # Possessive (`++`), so that a long row of digits cannot be tried in every way.
 _PERCENT = re.compile(r"([-+−]?(?<!\d)\d++(?:\.\d++)?)\s*+[%％]")
 
@@ -104,13 +121,10 @@ def check_rationale(lesson: Lesson, reply: Reply) -> str | Reason:
 
 
 def _ahead(text: str, lesson: Lesson) -> Reason | None:
-    for found in _DATE.finditer(text):
-        try:
-            day = date(int(found[1]), int(found[2]), int(found[3]))
-        except ValueError:
-            continue
-        # The day itself may be named: a text says "today" by its date.
-        if day > lesson.published:
+    # What the text itself announces is no foresight, nor is its own day: it says "today" by it.
+    told = set(_days(str(lesson.record.get("text")), lesson.published.year))
+    for day in _days(text, lesson.published.year):
+        if day > lesson.published and day not in told:
             return Reason("looks_ahead", str(day), str(lesson.published))
     if lesson.change is not None:
         own = {
@@ -126,6 +140,18 @@ def _ahead(text: str, lesson: Lesson) -> Reason | None:
             if exact and float(digits) == round(abs(lesson.change) * 100, places):
                 return Reason("looks_ahead", found[0], round(lesson.change, 6))
     return None
+
+
+def _days(text: str, year: int) -> Iterator[date]:
+    """Yield the days that a text names."""
+    for found in (match for form in _DATES for match in form.finditer(text)):
+        parts = found.groupdict()
+        name = parts.get("name")
+        month = _MONTHS.index(name[:3]) + 1 if name else int(parts["month"])
+        try:
+            yield date(int(parts.get("year") or year), month, int(parts["day"]))
+        except ValueError:
+            continue
 
 
 def run_distil(

@@ -22,9 +22,9 @@ from mind_domain.ratings.plackett_luce import (
     resample_plackett_luce,
 )
 from mind_domain.ratings.seats import report_seats
+from mind_domain.ratings.tails import LEVEL, tails
 
 MODELS = ("bradley-terry", "davidson", "plackett-luce")
-LEVEL = 0.95
 AT_ONCE = 250
 
 
@@ -76,7 +76,7 @@ def rate(ballots: Sequence[Ballot], rule: RatingRule) -> dict[str, Any]:
         "questions": len(games.questions),
         "games": len(games.score),
         "models": _rows(games, points, draws, elo, marks),
-        "differences": _differences(games.models, points, draws),
+        "differences": _differences(games, points, draws),
         "win_matrix": _win_matrix(games),
         "unequal_questions": _unequal(ballots, games),
         "seats": report_seats(ballots, rule.draws, rule.seed),
@@ -149,10 +149,10 @@ def _rows(
     order = sorted(range(len(points)), key=lambda n: (-points[n], games.models[n]))
     # One more than the number of models that are better in this draw.
     places = (draws[:, :, None] < draws[:, None, :]).sum(axis=2) + 1  # (B, M): 1 is the best
-    rows = []
+    rows, questions = [], len(games.questions)
     for rank, n in enumerate(order, 1):
-        low, high = interval(draws[:, n])
-        first, last = interval(places[:, n].astype(float))
+        low, high = interval(draws[:, n], questions)
+        first, last = interval(places[:, n].astype(float), questions)
         rows.append(
             {
                 "model": games.models[n],
@@ -183,21 +183,22 @@ def _rows(
     return rows
 
 
-def interval(values: Floats) -> tuple[float | None, float | None]:
-    """Return the 95 % percentile interval of draws, or two None if there are none."""
+def interval(values: Floats, questions: int) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of draws over so many questions, or two None if there are none."""
     if not len(values):
         return None, None
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(values, tails(questions))
     return round(float(low), 4), round(float(high), 4)
 
 
-def _differences(models: Sequence[str], points: Floats, draws: Floats) -> list[dict[str, Any]]:
+def _differences(games: Games, points: Floats, draws: Floats) -> list[dict[str, Any]]:
     """Return each pair's difference with its own interval: those of two ratings do not tell it."""
+    models = games.models
     order = sorted(range(len(points)), key=lambda n: (-points[n], models[n]))
     rows = []
     for place, a in enumerate(order):
         for b in order[place + 1 :]:
-            low, high = interval(draws[:, a] - draws[:, b])
+            low, high = interval(draws[:, a] - draws[:, b], len(games.questions))
             rows.append(
                 {
                     "better": models[a],

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mind_domain.ratings.ballots import Ballot
+from mind_domain.ratings.tails import tails
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ def report_seats(ballots: Sequence[Ballot], draws: int, seed: int) -> dict[str, 
         and other in ballot.lengths
         and ballot.lengths[one] != ballot.lengths[other]
     ]
-    flips = list(_flips(seated))
-    agreements, ties = _agreements(ballots)
+    # A question with one verdict can have no pair that was judged twice.
+    again = {question for question, n in Counter(one.question for one in ballots).items() if n > 1}
+    flips = list(_flips([pair for pair in seated if pair.question in again]))
+    agreements, ties = _agreements([ballot for ballot in ballots if ballot.question in again])
     agreed = _rate(agreements, draws, seed)
     return {
         "first_seat": _rate(_first_seats(seated), draws, seed, middle=0.5),
@@ -54,10 +57,11 @@ def report_seats(ballots: Sequence[Ballot], draws: int, seed: int) -> dict[str, 
 
 
 def _seated(ballot: Ballot) -> Iterator[SeatedPair]:
-    for one, other in combinations(ballot.seats, 2):
-        score = ballot.score_in(one, other)
-        if score is not None:
-            yield SeatedPair(ballot.question, one, other, score)
+    # Once for the ballot: one of 32 replies has 496 pairs.
+    places = {name: n for n, group in enumerate(ballot.groups) for name in group}
+    for one, other in combinations((name for name in ballot.seats if name in places), 2):
+        gap = places[other] - places[one]
+        yield SeatedPair(ballot.question, one, other, 0.5 if gap == 0 else float(gap > 0))
 
 
 def _first_seats(seated: Sequence[SeatedPair]) -> list[tuple[str, float, float]]:
@@ -140,7 +144,7 @@ def _rate(
         share = np.full(len(number), 1.0 / len(number))
         # Questions are drawn with all their verdicts, which are no independent evidence.
         sums = chooser.multinomial(len(number), share, size=draws) @ table
-        low, high = np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])
+        low, high = np.quantile(sums[:, 0] / sums[:, 1], tails(len(number)))
         found |= {"low": round(float(low), 6), "high": round(float(high), 6)}
         if middle is not None:
             found["resolved"] = not low <= middle <= high
