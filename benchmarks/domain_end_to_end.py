@@ -8,7 +8,8 @@ prices to score has to find it. sentiment: PIXIU's FiQA and FPB, where a bag of 
 chance. finance: StockNet, next-day moves, with a control of random labels. law: lawyer-llama in
 three buckets of length at equal tokens, bits per byte of held-out answers, and Elo of the three by
 them. Every step is a command that a user would type; CPU time of each part is printed. With
-`--into`, a run that was killed goes on behind its last whole step; each part leaves `result.json`.
+`--into`, a run that was killed goes on behind its last whole step (another scale, other data or
+tools are refused there); each part leaves `result.json`.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def main() -> None:
     asked = parser.parse_args()
     into = asked.into or Path(tempfile.mkdtemp(prefix="mind-domain-"))
     for part in asked.parts or list(PARTS):
-        runner = Runner(into / part, asked.data)
+        runner = Runner(into / part, asked.data, asked.scale)
         found = PARTS[part](runner, asked.scale)
         runner.write_result(part, asked.scale, found)
         print(f"{part}: {runner.seconds / 60:.1f} CPU minutes at scale {asked.scale}\n", flush=True)

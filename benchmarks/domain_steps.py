@@ -22,14 +22,32 @@ class Runner:
 
     A step is a command. Its note under `steps/` is written when it has ended well, with what it
     printed and its CPU seconds, and is looked up by the command and by what went into it before
-    (the notes of earlier steps), so that a changed step makes the later ones run again.
+    (the notes of earlier steps), so that a changed step makes the later ones run again. A folder of
+    another scale, other data, other tools or another machine is refused: results of two runs would
+    be taken for one.
     """
 
-    def __init__(self, folder: Path, data: Path) -> None:
+    def __init__(self, folder: Path, data: Path, scale: str) -> None:
         self.folder, self.data = folder, data.resolve()
         self.seconds = 0.0
         self._before = ""
+        self._claim({"scale": scale, "data": str(self.data), **machine()})
         (folder / "steps").mkdir(parents=True, exist_ok=True)
+
+    def _claim(self, run: dict[str, str]) -> None:
+        """Note what this folder is for, or stop if it is for something else."""
+        note = self.folder / "run.json"
+        if note.exists():
+            there = json.loads(note.read_text())
+            if other := [
+                f"{name} {there.get(name)}" for name in run if there.get(name) != run[name]
+            ]:
+                raise SystemExit(f"{self.folder} holds a run of {', '.join(other)}: give another")
+        elif self.folder.exists() and any(self.folder.iterdir()):
+            raise SystemExit(f"{self.folder} holds results of no named run: give another folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_file(note) as file:
+            file.write(json.dumps(run, ensure_ascii=False).encode())
 
     def run(self, *arguments: object) -> str:
         """Run a command if it has not been run; return what it printed, or stop with its errors."""
