@@ -42,7 +42,7 @@ def sequential_elo(games: Games, rule: EloRule, orders: int, seed: int) -> Float
         for row in order:
             row[:] = canonical[chooser.permutation(count)]
     else:
-        order = np.arange(count)[None]
+        order = np.arange(count, dtype=np.int32)[None]
     return _play(games, rule, order)
 
 
