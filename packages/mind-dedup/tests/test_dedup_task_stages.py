@@ -11,6 +11,7 @@ import pytest
 from mind_dedup.tasks import key_runs
 from mind_dedup.tasks.groups import Forest
 from mind_dedup.tasks.key_runs import KeyFiles, KeyWriter, pairs_of_part
+from mind_dedup.tasks.key_segments import Segment, packed_segment
 
 
 def test_record_numbers_have_64_bits(tmp_path: Path) -> None:
@@ -82,3 +83,24 @@ def test_groups_are_the_connected_components(seed: int, tmp_path: Path) -> None:
             members[low] += members[high]
     sizes = Counter(root)
     assert found == {r: root[r] for r in range(3000) if sizes[root[r]] > 1}
+
+
+@pytest.mark.parametrize(
+    ("size", "bits", "rows"), [(1, 50, 1), (2, 34, 1 << 20), (999, 38, 70), (5000, 50, 1 << 17)]
+)
+def test_segments_come_back_whole_and_in_parts(
+    size: int, bits: int, rows: int, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(size)
+    keys = np.sort(chance.integers(0, 1 << bits, size, np.uint64))
+    keys[size // 3 : size // 2] = keys[size // 3]  # equal ones, as of a template
+    own = chance.integers(0, rows, size, np.uint64)
+    data = packed_segment(keys, own, bits)
+    (tmp_path / "keys").write_bytes(b"before" + data + b"behind")
+    segment = Segment.at(tmp_path / "keys", 6, bits)
+    for begin, end in ((0, size), (size // 3, size), (size // 2, size // 2 + 1), (0, 0)):
+        found, at = segment.read(begin, end)
+        assert (found == keys[begin:end]).all()
+        assert (at == own[begin:end]).all()
+    if size == 5000:
+        assert len(data) < 7.5 * size  # of random rows; eight before

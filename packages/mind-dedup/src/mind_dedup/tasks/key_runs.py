@@ -1,8 +1,9 @@
-"""The keys of a range's records on disk: eight bytes a key, sorted, so that equal keys meet.
+"""The keys of a range's records on disk: some five bytes a key, sorted, so that equal keys meet.
 
-An entry holds 44 bits of a key and the row of its run that has it. Further bits of the key say
-which of the parts it belongs to. Keys that agree in all of these and differ in others bring records
-together that share no key; that is harmless, as what is brought together is compared by whole keys.
+An entry holds the lower bits of a key and the row of its run that has it. The upper bits of the key
+say which of the parts it belongs to. Keys that agree in all of these and differ in others bring
+records together that share no key; that is harmless, as what is brought together is compared by
+whole keys.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mind_core.kernels.hashing import Hashes, finalize
+from mind_dedup.tasks.key_segments import Segment, packed_segment
 from mind_dedup.tasks.sections import IntArray
 
-_ROW_BITS = 20
-MAX_ROWS = 1 << _ROW_BITS
-_ROWS = np.uint64(MAX_ROWS - 1)
-KEY_BITS = 64 - _ROW_BITS
+MAX_ROWS = 1 << 20
+_KEY_BITS = 50
+"""Bits of a key that count, those that say its part among them. Of 3 * 10**11 keys, 10 TB of pages,
+one in some 3,800 meets another one by chance."""
 
 KEYS_PER_RUN = 1 << 22
 """Keys after which a run is full: 33 MB of entries, and eight times that while they are sorted."""
@@ -78,16 +80,22 @@ class KeyWriter:
             mixed = finalize(np.concatenate(self._keys))  # a plugin's keys may be anything
             rows = np.concatenate(self._rows).astype(np.uint64)
             part = parts_of(mixed, self.parts)
-            entries = ((mixed << np.uint64(_ROW_BITS)) | rows)[np.argsort(part, kind="stable")]
+            bits = _bits_of(self.parts)
+            low = mixed & np.uint64((1 << bits) - 1)
+            order = np.lexsort((low, part))  # stable: of equal keys, rows ascend
+            low, rows = low[order], rows[order]
             begins = np.concatenate(([0], np.cumsum(np.bincount(part, minlength=self.parts))))
+            places = []
             for begin, end in pairwise(begins.tolist()):
-                entries[begin:end].sort()
-            self._entries.write(entries.tobytes())
+                places.append(self._written)
+                if begin < end:
+                    data = packed_segment(low[begin:end], rows[begin:end], bits)
+                    self._entries.write(data)
+                    self._written += len(data)
             self._table.write(
                 # A row of the table: the number of row 0, then where each part begins, and the end.
-                np.array([self._first, *(begins + self._written)], np.int64).tobytes()
+                np.array([self._first, *places, self._written], np.int64).tobytes()
             )
-            self._written += len(entries)
         self._keys, self._rows, self._held, self._first = [], [], 0, self.rows
 
 
@@ -96,17 +104,13 @@ def parts_of(keys: Hashes, parts: int) -> npt.NDArray[np.uint16]:
     return (((keys >> np.uint64(32)) * np.uint64(parts)) >> np.uint64(32)).astype(np.uint16)
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """Sorted entries of one run and part: where they lie, and the number of row 0."""
-
-    entries: Path
-    begin: int
-    size: int
-    base: int
+def _bits_of(parts: int) -> int:
+    """Return how many bits of a key are left to tell those of one part apart."""
+    return _KEY_BITS - (parts - 1).bit_length()
 
 
-def _slices(files: KeyFiles, parts: int, part: int, base: int) -> Iterator[_Slice]:
+def _segments(files: KeyFiles, parts: int, part: int, base: int) -> Iterator[tuple[Segment, int]]:
+    """Yield the segments of a part, each with the number of row 0 of its run."""
     width = 8 * (parts + 2)
     with files.table.open("rb") as file:
         for run in range(files.table.stat().st_size // width):
@@ -116,7 +120,7 @@ def _slices(files: KeyFiles, parts: int, part: int, base: int) -> Iterator[_Slic
             file.seek(run * width + 8 * (part + 1))
             begin, end = np.frombuffer(file.read(16), np.int64).tolist()
             if end > begin:
-                yield _Slice(files.entries, begin, end - begin, base + first)
+                yield Segment.at(files.entries, begin, _bits_of(parts)), base + first
 
 
 def pairs_of_part(
@@ -128,33 +132,31 @@ def pairs_of_part(
     wanted of them. `ranges` are the keys of all ranges, each with the number of its first record.
     Keys are taken as many at a time as `memory` bytes hold.
     """
-    slices = [one for files, base in ranges for one in _slices(files, parts, part, base)]
-    total = sum(one.size for one in slices)
+    segments = [one for files, base in ranges for one in _segments(files, parts, part, base)]
+    total = sum(one.size for one, _ in segments)
     # So many ranges of keys, one in memory at a time: equal keys are always in one.
     steps = max(1, -(-total * _BYTES_PER_ENTRY // memory))
-    cuts = [_cuts(one, steps) for one in slices]
+    cuts = [_cuts(one, steps) for one, _ in segments]
     for step in range(steps):
         keys, records = [], []
-        for one, cut in zip(slices, cuts, strict=True):
+        for (one, base), cut in zip(segments, cuts, strict=True):
             begin, end = cut[step : step + 2]
             if begin == end:
                 continue
-            entries = np.fromfile(one.entries, np.uint64, end - begin, offset=8 * begin)
-            keys.append(entries >> np.uint64(_ROW_BITS))
-            records.append((entries & _ROWS).astype(np.int64) + one.base)
+            own, rows = one.read(begin, end)
+            keys.append(own)
+            records.append(rows + base)
         if keys:
             yield _pairs(np.concatenate(keys), np.concatenate(records))
 
 
-def _cuts(one: _Slice, steps: int) -> list[int]:
-    """Return where the entries of each step begin, as keys are spread evenly."""
-    ends = [one.begin, one.begin + one.size]
+def _cuts(one: Segment, steps: int) -> list[int]:
+    """Return which keys of each step are the first, as keys are spread evenly."""
     if steps == 1:
-        return ends
-    bounds = [(number << KEY_BITS) // steps << _ROW_BITS for number in range(1, steps)]
-    entries = np.memmap(one.entries, np.uint64, "r", 8 * one.begin, (one.size,))
-    inner = np.searchsorted(entries, np.array(bounds, np.uint64)) + one.begin
-    return [ends[0], *inner.tolist(), ends[1]]
+        return [0, one.size]
+    bounds = [(number << one.bits) // steps for number in range(1, steps)]
+    keys, _ = one.read(0, one.size)
+    return [0, *np.searchsorted(keys, np.array(bounds, np.uint64)).tolist(), one.size]
 
 
 def _pairs(keys: Hashes, records: IntArray) -> npt.NDArray[np.int64]:
