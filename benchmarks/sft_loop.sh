@@ -4,7 +4,8 @@
 #   benchmarks/sft_loop.sh RUN DATA -n    train the base model, then only say what the loop costs
 # DATA holds text/TYPE/*.jsonl.zst, sft/ and benchmarks/. Stopped in the middle? The same command
 # goes on. SCALE=cpu or ci takes the sizes of that scale; DTYPE=bfloat16 tunes in it where the
-# processor has it; SEEDS=3 and BASELINE_SEEDS=5 may be raised later, in the same folder.
+# processor has it; SEEDS=3 and BASELINE_SEEDS=5 may be raised later, in the same folder; LIMIT=5000 CLUSTERS=8
+# BY=kmeans are the pool and the clusters of SCALE=cpu.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -42,10 +43,10 @@ evaluation = [
 benchmarks = ["mmlu", "ceval"]
 benchmark_data = "$data/benchmarks"
 benchmark_items = 40
-limit = 1300
+limit = ${LIMIT:-1300}
 items = 60
-clusters = 5
-by = "quantile"
+clusters = ${CLUSTERS:-5}
+by = "${BY:-quantile}"
 seeds = ${SEEDS:-2}
 baseline_seeds = ${BASELINE_SEEDS:-2}
 baselines = [${BASELINES:-\"random\", \"random-length\"}]
