@@ -9,11 +9,21 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from mind_core.errors import MindError
+from mind_core.recipe import load_recipe
 from mind_core.testing import run_tool
+from mind_dedup.config import make_plugins, plan
+from mind_dedup.fingerprints import Fingerprints
+
+if TYPE_CHECKING:
+    from mind_dedup_redis.redis_index import RedisIndex, RedisStore
 
 redis = pytest.importorskip("redis")
 PLUGIN = Path(__file__).parents[1] / "src" / "mind_dedup_redis" / "__init__.py"
@@ -109,3 +119,59 @@ def test_foreign_busy_or_absent(server: str, tmp_path: Path) -> None:
         run(tmp_path, records, "--backend", url)
     with pytest.raises(AssertionError, match="no Redis answers"):
         run(tmp_path, records, "--backend", "redis://127.0.0.1:1")
+
+
+def opened(url: str) -> AbstractContextManager[tuple[RedisStore, RedisIndex]]:
+    """Open an index within this process, so that two runs can meet at one point."""
+    from mind_dedup_redis.redis_index import open_redis
+
+    return open_redis(url, plan(load_recipe("default", "mind_dedup"), make_plugins()))
+
+
+def no_prints() -> Fingerprints:
+    no_hashes, no_ends = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+    return Fingerprints(no_hashes, no_ends, np.zeros(0, np.uint32), no_ends, (), (), ())
+
+
+def test_a_run_that_lost_its_lock_neither_writes_nor_frees_it(server: str) -> None:
+    port = int(server.rpartition(":")[2])
+    client = redis.Redis(port=port, db=4)
+    lock, prints = "mind-dedup:mind-dedup:lock", no_prints()
+    none = np.zeros(0, np.bool_)
+    with opened(f"{server}/4") as (first, _):
+        first.add(prints, none, none)
+        client.delete(lock)  # as its end does
+        with opened(f"{server}/4") as (second, _):
+            held = client.get(lock)
+            with pytest.raises(MindError, match="another run has taken over"):
+                first.add(prints, none, none)
+            assert client.get(lock) == held
+            second.add(prints, none, none)
+            client.set(lock, "a third run")
+    assert client.get(lock) == b"a third run"
+    assert client.lrange("mind-dedup:mind-dedup:runs", 0, -1) == []
+
+
+def test_what_another_wrote_into_the_index_is_an_error(server: str, tmp_path: Path) -> None:
+    client = redis.Redis(port=int(server.rpartition(":")[2]), db=5)
+    url = f"{server}/5?name=x"
+    run(tmp_path, edited(4), "--backend", url)
+    key = next(name for name in client.keys("mind-dedup:x:k:*") if client.type(name) == b"set")
+    wanted = np.array([int(key.rpartition(b":")[2], 16)], np.uint64)
+    for part, value in (
+        ("next", "many"), ("next", "9" * 30), ("next", "-5"), ("runs", "0"), ("runs", "a:b"),
+        ("runs", "0:9:9"), ("r:0", b""), ("r:0", b"\xff" * 40), ("k:", "x"), ("k:", "1e9"),
+    ):  # fmt: skip
+        names = client.keys(f"mind-dedup:x:{part}*")
+        saved = {name: client.dump(name) for name in names}
+        for name in names:
+            kind = client.type(name)
+            client.delete(name)
+            {b"set": client.sadd, b"list": client.rpush, b"string": client.set}[kind](name, value)
+        with pytest.raises(MindError, match="is damaged"), opened(url) as (store, index):
+            index.find(wanted)
+            store.gather([0])
+        for name, dump in saved.items():
+            client.restore(name, 0, dump, replace=True)
+    with opened(url) as (store, index):
+        assert len(index.find(wanted)[1]) and len(store.id_of(0))

@@ -33,6 +33,45 @@ PASSWORD = "MIND_REDIS_PASSWORD"
 
 _HEAD = struct.Struct("<II")  # keys, bytes of the set
 _LOCK_SECONDS = 120
+_DIGITS = 18  # all that fit into an int64
+
+# Scripts are one step of the server: nobody takes the lock between question and answer.
+_WRITE = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('pexpire', KEYS[1], ARGV[2])
+if ARGV[3] == 'set' then redis.call('set', KEYS[2], ARGV[4])
+elseif ARGV[3] == 'rpush' then redis.call('rpush', KEYS[2], ARGV[4]) end
+return 1
+"""
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end"
+
+
+class Lock:
+    """Hold an index for one run: nothing is written once another run has taken it over."""
+
+    def __init__(self, server: Any, name: bytes) -> None:
+        self._server, self._key = server, name + b"lock"
+        self._token = secrets.token_hex(16).encode()
+        self._write, self._free = map(server.register_script, (_WRITE, _RELEASE))
+
+    def take(self) -> bool:
+        """Take the lock if nobody has it; it ends by itself, as a run that was killed cannot."""
+        taken = self._server.set(self._key, self._token, nx=True, px=1000 * _LOCK_SECONDS)
+        return bool(taken)
+
+    def write(self, command: str, key: bytes, value: str) -> None:
+        """Write `set` or `rpush` and hold on; raise `MindError` if the lock is another run's."""
+        given = [self._token, 1000 * _LOCK_SECONDS, command, value]
+        if not self._write(keys=[self._key, key], args=given):
+            raise MindError(
+                "another run has taken over the index in Redis",
+                cause=f"for {_LOCK_SECONDS} s this run wrote nothing, so its lock had ended",
+                hint="run it again; what it has written does not count",
+            )
+
+    def release(self) -> None:
+        """Give the lock back; one that is another run's by now stays."""
+        self._free(keys=[self._key], args=[self._token])
 
 
 @contextmanager
@@ -71,9 +110,8 @@ def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisInd
             cause=error,
             hint="start redis-server, or look at the address",
         ) from None
-    token = secrets.token_hex(8)
-    # With an expiry: a run that was killed cannot take its lock away.
-    if not meta.set(name + b"lock", token, nx=True, ex=_LOCK_SECONDS):
+    lock = Lock(meta, name)
+    if not lock.take():
         raise MindError(
             f"the index {names[0]!r} is being extended by another run",
             hint=f"wait for it; a run that was killed is forgotten after {_LOCK_SECONDS} s",
@@ -87,24 +125,28 @@ def open_redis(url: str, plan: IndexPlan) -> Iterator[tuple[RedisStore, RedisInd
                 f"this run makes {wanted!r}",
                 hint="give the index another name, or use its signature, slots and bands",
             )
-        meta.set(name + b"scheme", wanted)
+        lock.write("set", name + b"scheme", wanted)
         # Shingles have 32 bits, the other halves of keys that decide have 64.
         width = np.uint32 if reason_of(plan.signature) is None else np.uint64
-        store = RedisStore(meta, name, records, np.dtype(width))
+        store = RedisStore(meta, lock, name, records, width)
         yield store, RedisIndex(store, keys)
     finally:
-        meta.delete(name + b"lock")
+        lock.release()
 
 
 class RedisStore(Store):
     """Hold kept records in Redis, by numbers that go on from run to run."""
 
-    def __init__(self, meta: Any, name: bytes, records: Any, width: npt.DTypeLike) -> None:
+    def __init__(
+        self, meta: Any, lock: Lock, name: bytes, records: Any, width: npt.DTypeLike
+    ) -> None:
         super().__init__()
-        self._meta, self._name, self._records, self._width = meta, name, records, width
-        self._base = self._next = int(meta.get(name + b"next") or 0)
-        spans = meta.lrange(name + b"runs", 0, -1)
-        self._runs = [tuple(map(int, span.split(b":"))) for span in spans]
+        self._lock, self._name, self._records, self._width = lock, name, records, np.dtype(width)
+        self._base = self._next = _number(meta.get(name + b"next") or b"0")
+        self._runs: list[tuple[int, int]] = []
+        for span in meta.lrange(name + b"runs", 0, -1):
+            first, _, end = span.partition(b":")
+            self._runs.append((_number(first), _number(end)))
 
     def __len__(self) -> int:
         return self._next
@@ -124,9 +166,8 @@ class RedisStore(Store):
         rows = np.flatnonzero(keep).tolist()
         first, self._next = self._next, self._next + len(rows)
         # The numbers are taken before they are used: a killed run leaves none that are given again.
-        self._meta.set(self._name + b"next", self._next)
-        # With every batch, so that a long run keeps its lock.
-        self._meta.expire(self._name + b"lock", _LOCK_SECONDS)
+        # A long run keeps its lock by this.
+        self._lock.write("set", self._name + b"next", str(self._next))
         ends = prints.key_ends
         for number, row in enumerate(rows, first):
             begin = int(ends[row - 1]) if row else 0
@@ -158,16 +199,20 @@ class RedisStore(Store):
         if self._next > self._base:
             # One push for all: records of a run count together, or none of them does.
             span = f"{self._base}:{self._next}"
-            self._meta.rpush(self._name + b"runs", span)
+            self._lock.write("rpush", self._name + b"runs", span)
 
     def _split(self, numbers: Sequence[int]) -> list[tuple[bytes, bytes, bytes]]:
         """Return keys, set and id of each record."""
         answers = self._records.getmany(*(b"%d" % number for number in numbers))
         found = []
-        for (blob,) in answers:
-            keys, size = _HEAD.unpack_from(blob)
+        for answer in answers:
+            blob = bytes(next(iter(answer), b""))
+            keys, size = _HEAD.unpack_from(blob) if len(blob) > _HEAD.size else (0, 0)
             middle = _HEAD.size + 8 * keys
             end = middle + size
+            # What is left is the id, which is never empty.
+            if len(answer) != 1 or end >= len(blob) or size % self._width.itemsize:
+                raise _damaged(f"a record of {len(blob)} bytes is none")
             found.append((blob[_HEAD.size : middle], blob[middle:end], blob[end:]))
         return found
 
@@ -183,7 +228,8 @@ class RedisIndex:
         answers = self._keys.getmany(*map(_name_of, keys.tolist()))
         counts = np.array([len(answer) for answer in answers], np.int64)
         places = np.repeat(np.arange(len(keys)), counts)
-        numbers = np.array([int(number) for answer in answers for number in answer], np.int64)
+        found = [_number(number) for answer in answers for number in answer]
+        numbers = np.array(found, np.int64)
         # A key may still have records of runs that were killed, which nobody removes.
         known = self._store.counts(numbers)
         return places[known], numbers[known]
@@ -193,6 +239,21 @@ class RedisIndex:
         for key, number in zip(keys.tolist(), records.tolist(), strict=True):
             self._keys.insert(_name_of(key), b"%d" % number, buffer=True)
         self._keys.empty_buffer()
+
+
+def _number(text: bytes) -> int:
+    """Return a number of a record as the server gave it."""
+    if not text.isdigit() or len(text) > _DIGITS:
+        raise _damaged(f"{text[:40]!r} is no number of a record")
+    return int(text)
+
+
+def _damaged(cause: str) -> MindError:
+    return MindError(
+        "the index in Redis is damaged, or something else writes there",
+        cause=cause,
+        hint="give the index another name, or take another database of the server",
+    )
 
 
 def _name_of(key: int) -> bytes:
