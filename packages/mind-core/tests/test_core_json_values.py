@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from mind_core import MindError
 from mind_core.chats import json_values, read_chat_batches
 from mind_core.chats.json_values import values
 
+TOKEN = json_values._TOKEN
 Q, A = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 RECORDS = [{"instruction": 'say "[{" 水', "output": "\\n]}"}, {"messages": [Q, A]},
            {"prompt": "x" * 50, "response": ""}]  # fmt: skip
@@ -128,3 +131,33 @@ def test_objects_behind_an_array_are_values(size: int) -> None:
     chunks = iter([data[at : at + size] for at in range(0, len(data), size)])
     wanted = [b'{"a": 1}', b"[2]", b'{"b": [{}]}', b'{"c": 3}', b'{"d": 4}']
     assert list(values(chunks, "in")) == wanted
+
+
+class Chunk(bytes):
+    """Counts what it is added to."""
+
+    copied = 0
+
+    def __radd__(self, other: bytes) -> bytes:
+        Chunk.copied += len(other)
+        return other + bytes(self)
+
+
+@pytest.mark.parametrize("value", ['["%s"]', '[{"a": [%s]}]', '"%s"', '{\n"a": "%s"}'])
+def test_a_long_value_is_read_and_copied_a_few_times(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    data = (value % ("1," * 50_000 + "1")).encode()
+    scanned = 0
+
+    class Counting:
+        def finditer(self, text: bytes, at: int) -> Iterator[re.Match[bytes]]:
+            nonlocal scanned
+            scanned += len(text) - at
+            return TOKEN.finditer(text, at)
+
+    monkeypatch.setattr(json_values, "_TOKEN", Counting())
+    monkeypatch.setattr(Chunk, "copied", 0)
+    found = list(values((Chunk(data[at : at + 100]) for at in range(0, len(data), 100)), "in"))
+    assert b"".join(found) in data and len(b"".join(found)) > 100_000
+    assert scanned < 5 * len(data) and Chunk.copied < 5 * len(data)

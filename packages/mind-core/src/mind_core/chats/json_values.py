@@ -143,9 +143,7 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     Of several arrays in one stream, each on its own line, each is a value itself. Memory: the
     longest value, which may be as long as a line may be.
     """
-    data = next(chunks, b"").removeprefix(BOM)
-    while data.count(b"\n") < 1 and len(data) < LINE_LIMIT and (more := next(chunks, b"")):
-        data += more
+    data = _first_line(chunks).removeprefix(BOM)
     # The depth at which a value begins: 1 within an array of records; 0 for lines that are lists,
     # and for objects one after another.
     in_array = 0 if _is_lines_of_lists(data) or not data.lstrip().startswith(b"[") else 1
@@ -182,12 +180,12 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
         if len(data) - done > LINE_LIMIT:
             raise BadRecord("line_too_long", f"{name}: a value",
                             cause=f"no end within {LINE_LIMIT >> 20} MiB")  # fmt: skip
-        more = next(chunks, b"")
-        if not more:
+        begun = data[done:]
+        if not (more := _at_least(chunks, len(begun))):
             break
         # What was yielded goes. The scan continues behind the last whole token, so that the
         # brackets of a long value are counted once.
-        data, at, done = data[done:] + more, at - done, 0
+        data, at, done = begun + more, at - done, 0
     if depth != 0:
         raise MindError(
             f"{name}: the JSON array ends too early",
@@ -195,6 +193,33 @@ def values(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
             hint="the file was cut: fetch it again",
         )
     yield from _between(data[done:])
+
+
+def _first_line(chunks: Iterator[bytes]) -> bytes:
+    """Take chunks up to the first line feed, or as many as a line may be long."""
+    taken: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        taken.append(chunk)
+        size += len(chunk)
+        if b"\n" in chunk or size >= LINE_LIMIT:
+            break
+    return b"".join(taken)
+
+
+def _at_least(chunks: Iterator[bytes], size: int) -> bytes:
+    """Take chunks of so many bytes together, or one; fewer at the end of the input.
+
+    As much again as is there of a long value: added chunk by chunk, its begin would be copied, and
+    a long string be read from its begin, for each of them.
+    """
+    taken: list[bytes] = []
+    for chunk in chunks:
+        taken.append(chunk)
+        size -= len(chunk)
+        if size <= 0:
+            break
+    return b"".join(taken)
 
 
 def _between(gap: bytes) -> Iterator[bytes]:
