@@ -14,15 +14,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+from selectolax.lexbor import LexborHTMLParser
 
-from mind_clean.extractors.blocks.element_rules import (
-    NESTS,
-    NUMBERS,
-    Tags,
-    find_number,
-    hash_name_at,
-    load_tags,
-)
+from mind_clean.extractors.nesting import depth_bound, depth_written, flattened
 from mind_core.kernels.library import kernel
 from mind_core.kernels.packed import Bytes
 from mind_core.record_limits import TooLarge, memory_limit
@@ -32,10 +26,13 @@ MAX_DEPTH = 512
 
 MAX_ATTRIBUTES = 1000
 
-_TAG = re.compile(rb"<(/?)([A-Za-z][A-Za-z0-9:-]*)[^<>]*>?")
+_MAX_PARSED = 20_000
+"""Levels that a page may seem to have and still be parsed to be measured: nested so deep it costs
+lexbor a second."""
+
 _LONG = 50_000
 _LONG_TAG = re.compile(rb"<([A-Za-z][A-Za-z0-9:-]*)\s[^<>]{%d,}" % _LONG)
-_LESS, _SLASH = np.uint8(ord("<")), np.uint8(ord("/"))
+_LESS = np.uint8(ord("<"))
 
 _FEW_TAGS = 2000
 """So many can become a million nodes, in 100 MiB."""
@@ -80,7 +77,17 @@ def bounded(page: bytes, harmless: int = MAX_DEPTH) -> bytes:
     # than their number.
     if tags_begun <= harmless or tags_begun - page.count(b"</") <= harmless:
         return page
-    return _flattened(page) if _depth(data, load_tags()) > MAX_DEPTH else page
+    bound, is_clear = depth_bound(page)
+    if bound <= MAX_DEPTH:
+        return page
+    if bound <= _MAX_PARSED:
+        # Tags that overlap make the bound too high; as the parser writes them, none do.
+        written = (parsed(LexborHTMLParser, page).html or "").encode()
+        if depth_written(written) <= MAX_DEPTH:
+            return page
+        if not is_clear:
+            page = written
+    return flattened(page, MAX_DEPTH)
 
 
 def _may_hold_a_long_tag(page: bytes) -> bool:
@@ -111,51 +118,3 @@ def count_of(data: Bytes, byte: np.uint8) -> int:
     for one in data:
         count += one == byte
     return count
-
-
-@kernel("i8(u1[], (u8[], i8[], i8[], i8[], i8[]))")
-def _depth(data: Bytes, tags: Tags) -> int:
-    """Return how deep the tags nest at most, as if each were closed by any end tag."""
-    level, deepest, at = 0, 0, 0
-    while at + 2 < len(data):
-        if data[at] != _LESS:
-            at += 1
-            continue
-        ends = data[at + 1] == _SLASH
-        at += 2 if ends else 1
-        start = at
-        while at < len(data) and _is_letter(data[at]):
-            at += 1
-        # Elements whose end tag may be left out (<p>, <li>) close each other and do not nest. Names
-        # that are not known, and those with digits, which are read as another name here, are taken
-        # to nest.
-        if at > start and tags.ends[find_number(hash_name_at(data, start, at), tags)] == NESTS:
-            # Not below 0: an end tag without a start tag must not hide a level that follows.
-            level = max(0, level - 1) if ends else level + 1
-            deepest = max(deepest, level)
-    return deepest
-
-
-@kernel
-def _is_letter(byte: np.uint8) -> bool:
-    small = byte | np.uint8(32)
-    return small >= 97 and small <= 122  # type: ignore[return-value]
-
-
-def _flattened(page: bytes) -> bytes:
-    """Leave out the tags that open below the deepest allowed level."""
-    depth = 0
-    ends = load_tags().ends
-
-    def keep(tag: re.Match[bytes]) -> bytes:
-        nonlocal depth
-        if ends[NUMBERS.get(tag[2].decode().lower(), 0)] != NESTS:
-            return tag[0]
-        if tag[1]:
-            depth = max(0, depth - 1)
-            # A blank keeps apart the words that the tag parted.
-            return tag[0] if depth < MAX_DEPTH else b" "
-        depth += 1
-        return tag[0] if depth <= MAX_DEPTH else b" "
-
-    return _TAG.sub(keep, page)
