@@ -4,8 +4,12 @@
 FROM python:3.11-slim AS wheels
 WORKDIR /source
 COPY . .
+ENV MIND_SIBLINGS=name MIND_NATIVE=require
+# mind-core first: its compiler makes the loops of the others.
 RUN pip install --no-cache-dir -c constraints.txt hatchling numba \
-    && MIND_SIBLINGS=name MIND_NATIVE=require pip wheel --no-cache-dir --no-build-isolation --no-deps -w /wheels packages/* plugins/mind-*
+    && pip wheel --no-cache-dir --no-build-isolation --no-deps -w /wheels packages/mind-core \
+    && pip install --no-cache-dir -c constraints.txt /wheels/mind_core-*.whl
+RUN pip wheel --no-cache-dir --no-build-isolation --no-deps -w /wheels packages/* plugins/mind-*
 
 FROM python:3.11-slim
 ARG TORCH=cpu

@@ -100,6 +100,13 @@ def test_siblings_come_from_the_checkout_and_by_name_in_a_release(folder: Path) 
     assert bool(local) == (folder.name != "mind-core")
 
 
+def test_the_image_has_the_compiler_before_it_builds_what_needs_it() -> None:
+    steps = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    installed = next(n for n, step in enumerate(steps) if "install" in step and "mind_core" in step)
+    everything = next(n for n, step in enumerate(steps) if "pip wheel" in step and "/* " in step)
+    assert installed < everything
+
+
 def test_the_meta_package_needs_all_eight() -> None:
     named = {r.split("==")[0] for r in requirements(ROOT, "name") if r.startswith("mind-")}
     assert named == {folder.name for folder in PACKAGES}

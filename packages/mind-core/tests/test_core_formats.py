@@ -124,7 +124,7 @@ def test_a_folder_of_the_hub_is_its_files_in_order(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(MindError, match="cannot read") as caught:
         list(read_records([tmp_path / "empty"]))
-    assert "no data set" in str(caught.value.cause)
+    assert "empty folder" in str(caught.value.cause)
 
 
 def test_a_folder_that_names_files_outside_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import typer
 from mind_clean.quality.cli import QUALITY, quality_app
 from mind_core.cli import epilog, help_text, new_app, run, write_out
 from mind_core.errors import UsageError, did_you_mean
+from mind_core.options import only_html
 from mind_core.runner import check_stream
 from mind_core.stream_command import SharedOptions, stream_command
 from mind_core.tasks import options as jobs_of
@@ -119,6 +120,7 @@ Report = Annotated[
     typer.Option(
         "--report",
         metavar="FILE.html",
+        callback=only_html,
         help="Write a page with what each step dropped, by source and language, and samples.",
     ),
 ]

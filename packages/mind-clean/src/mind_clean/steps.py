@@ -150,6 +150,11 @@ def _picked(plugins: Plugins, recipe: Recipe, wanted: str) -> dict[str, Any]:
 def _kind_of(plugins: Plugins, kind: str, name: str) -> str:
     if kind:
         if kind not in HOOKS:
+            if "=" in name:
+                raise UsageError(
+                    f"--step {kind}:{name} is not of the form NAME",
+                    hint=f"--step {kind} --set {kind}.{name}",
+                )
             raise UsageError(
                 f"there is no kind of component {kind!r}", hint=f"known: {', '.join(KINDS)}"
             )

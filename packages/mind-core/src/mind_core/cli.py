@@ -185,11 +185,9 @@ def _run(app: typer.Typer, tool: str, arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except _ClickUsageError as error:
-        path = error.ctx.command_path if error.ctx is not None else tool
-        message, hint = error.format_message(), f"`{path} --help` shows the usage"
-        # Other tools take -v for their version, or to say more.
-        if message.startswith(("No such option: -v", "No such option: -V")):
-            hint = f"`{tool} --version` prints the versions; the live line comes with --progress"
+        from mind_core.usage_hints import usage_hint
+
+        message, hint = error.format_message(), usage_hint(error, tool)
         for name in QUESTIONS:
             if message in (f"No such command '{name}'.", f"No such command '{name[:-1]}'."):
                 hint = f"`{tool} --{name}`"

@@ -105,6 +105,10 @@ _BAD_LINE = (
     "mend the line; where a command has --skip-bad N, it lets N such lines pass, counted and "
     "written to --rejects"
 )
+_OTHER_FIELDS = (
+    "if all records are so, this is another kind of file, or the field is called otherwise: "
+    "--field text=content says how; if this one alone is, mend it, or let it pass with --skip-bad N"
+)
 _DAMAGED = (
     "get the file again, or read what can be read with --skip-bad all: each such place is counted "
     "and written to --rejects"
@@ -146,6 +150,8 @@ def _hint(reason: str, position: str) -> str:
     # Of a first line only: bad lines in the middle are damage, and not another format.
     if reason in ("not_json", "not_an_object", "broken_utf8") and position.endswith(":1"):
         return _NO_JSONL
+    if reason == "missing_field" and position.endswith(":1"):
+        return _OTHER_FIELDS
     return _BAD_LINE
 
 
@@ -167,7 +173,14 @@ def _rebuild(
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return "did you mean …?" with the known names close to a name; empty if none is.
 
+    Known names with commas between them are to be given one at a time.
+
     In YAML a key may be a number, a date or nothing: it is compared as it is written.
     """
-    close = difflib.get_close_matches(str(name), list(known), n=3, cutoff=0.5)
+    known = list(known)
+    # What lists names elsewhere, `a,b`, is said here once for each.
+    several = [part.strip() for part in str(name).split(",")]
+    if len(several) > 1 and set(several) <= set(known):
+        return f"one name at a time: {' and '.join(several)}"
+    close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else ""

@@ -104,6 +104,8 @@ def missing(item: str | Path, cause: str | None) -> MindError:
     hint = "check the path; '-' or no file reads stdin"
     if Path(item).is_dir():
         cause, hint = "it is a folder", f"give its files: {item}/*.jsonl.zst"
+        if made := _made_by(Path(item)):
+            cause, hint = "it is a folder without records", made
     elif scheme := _ADDRESS.fullmatch(name):
         cause = "it is an address, which jobs alone read (--into)"
         fetch = {"s3": "aws s3 cp {} -", "gs": "gcloud storage cat {}", "hf": "hf download {}"}
@@ -117,6 +119,22 @@ def missing(item: str | Path, cause: str | None) -> MindError:
         cause = "there is no such file; it may be the name of a data set on a hub"
         hint = f"fetch it first, `hf download --repo-type dataset {name} --local-dir data`"
     return MindError(f"cannot read {item}", cause=cause, hint=hint)
+
+
+def _made_by(folder: Path) -> str:
+    """Return what a folder of these tools that holds no records is for; empty for any other."""
+    from mind_core.files import read_json
+
+    ways = {
+        "mind-shards": "-o was forgotten before it, or `mind-tok decode` makes text of its tokens",
+        "mind-tokenizer": "a tokenizer is given with -t",
+        "mind-checkpoint": "a model is given with --model or --from",
+        "mind-index": "an index is given with --index",
+    }
+    try:
+        return ways.get(str(read_json(folder / "manifest.json").get("format")), "")
+    except MindError:
+        return ""
 
 
 def _near(path: Path) -> str:

@@ -26,6 +26,29 @@ def complete_recipe(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in known if name.startswith(incomplete)]
 
 
+def only_svg(path: Path | None) -> Path | None:
+    """Refuse an SVG's name that ends as that of another picture or page; a callback of options."""
+    return _only(path, ".svg", "an SVG", "rsvg-convert, Inkscape or a browser makes {} of it")
+
+
+def only_html(path: Path | None) -> Path | None:
+    """Refuse a page's name that ends as that of a picture or document; a callback of options."""
+    return _only(path, ".html", "a page of HTML", "a browser prints it as {}")
+
+
+def _only(path: Path | None, ending: str, what: str, way: str) -> Path | None:
+    if path is not None and path.suffix.lower() in _SHOWN - {ending}:
+        other = path.suffix.lower().lstrip(".").upper()
+        raise UsageError(
+            f"{path} would be {what} by another name",
+            hint=f"{path.with_suffix(ending)}; {way.format(other)}",
+        )
+    return path
+
+
+_SHOWN = frozenset({".svg", ".html", ".htm", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".eps",
+                    ".pdf", ".docx", ".md"})  # fmt: skip
+
 AUTO = "auto"
 
 

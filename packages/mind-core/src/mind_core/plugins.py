@@ -8,6 +8,7 @@ result, and never slows a start that does not use it.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -173,8 +174,22 @@ class Plugins:
             raise MindError(
                 f"plugin {path} failed to load",
                 cause=error,
-                hint=install_hint(error, f"mend {path.name}, or leave --plugin out"),
+                hint=self._hooks_like(error)
+                or install_hint(error, f"mend {path.name}, or leave --plugin out"),
             ) from error
+
+    def _hooks_like(self, error: BaseException) -> str:
+        """Return the hooks that a misspelt one may have meant; empty for any other error."""
+        found = re.search(r"unknown hook '(\w+)'", str(error))
+        if not found or not isinstance(error, pluggy.PluginValidationError):
+            return ""
+        # pluggy has made a hook of the misspelt name as well.
+        hooks = [
+            name
+            for name in vars(self.manager.hook)
+            if name.startswith("register_") and name != found[1]
+        ]
+        return did_you_mean(found[1], hooks) or f"{self.tool} has {', '.join(hooks)}"
 
     def _add(self, name: str, version: str, load: Callable[[], Any]) -> None:
         """Register one plugin and collect its offers; a failure undoes all of it."""

@@ -143,12 +143,15 @@ def load_recipe(name: str, package: str) -> Recipe:
     return parse_recipe(text, name)
 
 
+TOML_HINT = "a line is `key = value`, text stands in quotes, and a table begins with [name]"
+
+
 def parse_recipe(text: str, name: str) -> Recipe:
     """Parse TOML into a recipe; raise `UsageError` with the position of what is wrong."""
     try:
         return Recipe(name, tomllib.loads(text))
     except ValueError as error:  # also of a number of thousands of digits
-        raise UsageError(f"recipe {name} is not TOML", cause=str(error)) from None
+        raise UsageError(f"recipe {name} is not TOML", cause=str(error), hint=TOML_HINT) from None
     except RecursionError:
         raise UsageError(f"recipe {name} is nested too deeply") from None
 

@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from mind_core.options import only_svg
+
 # typer reads these at run time, so the annotations keep Optional and List spelled out for it.
 
 SignatureName = Annotated[
@@ -183,7 +185,9 @@ PlanFor = Annotated[
 ]
 Plot = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--plot", metavar="FILE.svg", help="With --plan: draw the curve as well."),
+    typer.Option(
+        "--plot", metavar="FILE.svg", callback=only_svg, help="With --plan: draw the curve as well."
+    ),
 ]
 
 Partitions = Annotated[

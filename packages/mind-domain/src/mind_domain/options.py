@@ -236,7 +236,8 @@ def parse_places(given: list[str], flag: str) -> tuple[tuple[str, str], ...]:
         name, equals, place = text.partition("=")
         if not (name and equals and place) or "/" in name:
             raise UsageError(
-                f"{flag} {text!r}", hint=f"{flag} NAME=FOLDER or NAME=http://host/v1#MODEL"
+                f"{flag} {text!r} is not of the form NAME=WHERE",
+                hint=f"{flag} NAME=FOLDER or NAME=http://host/v1#MODEL",
             )
         found.append((name, place))
     if len({name for name, _ in found}) < len(found):

@@ -70,9 +70,8 @@ def parse_fractions(text: str) -> tuple[float, ...]:
     whole = len(shares) in (2, 3) and all(0.0 < share < 1.0 for share in shares)
     # 0.8 + 0.1 + 0.1 is not quite 1 in binary.
     if not whole or abs(math.fsum(shares) - 1.0) > 1e-6:
-        raise UsageError(
-            f"--fractions {text!r}", hint="training, validation, test: 0.8,0.1,0.1; or 0.8,0.2"
-        )
+        hint = "training, validation, test: 0.8,0.1,0.1; or 0.8,0.2"
+        raise UsageError(f"--fractions {text!r} are no shares that sum to 1", hint=hint)
     return shares
 
 

@@ -127,7 +127,13 @@ def forgetting_command(
     after: cli_options.After,
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("-o", "--output", metavar="FILE", help="Write a page as well."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            callback=options.only_html,
+            help="Write a page as well.",
+        ),
     ] = None,
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
     language: Annotated[
@@ -171,7 +177,10 @@ def forgetting_command(
 def report_command(
     folders: cli_options.ReportFolders,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The page to write.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", callback=options.only_html, help="The page to write."
+        ),
     ] = Path("report.html"),
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The page's heading.")] = "",
     language: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,10 @@ class Condition:
     def __init__(self, text: str, names: Sequence[str]) -> None:
         self.text = text
         try:
-            self._body = ast.parse(text, mode="eval").body
+            with warnings.catch_warnings():
+                # Python doubts some conditions (`ifd<1and`) on stderr before it refuses them.
+                warnings.simplefilter("ignore", SyntaxWarning)
+                self._body = ast.parse(text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise UsageError(
                 f"--where {text[:200]!r} is no condition",

@@ -39,6 +39,8 @@ class TokenDecoder:
                     )
                 text = decode_ids(self.tokenizer, ids, self.show_control)
             except BadRecord as error:
+                if "ids" not in record:
+                    error.hint = "`mind-tok encode -t TOKENIZER FILE | mind-tok decode …`"
                 outcome.bad.append((error, line))
             except MindError as error:
                 outcome.bad.append(

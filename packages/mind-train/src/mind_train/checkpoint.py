@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -241,7 +242,9 @@ def find_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
     raise MindError(
         f"{folder} holds no complete checkpoint",
         cause="no folder" if not folder.exists() else f"nothing sound under {folder / FOLDER}",
-        hint="give the run folder of `mind-train pretrain`, or one of its checkpoints",
+        hint=f"an address begins so: http://{folder}"
+        if re.match(r"[\w.-]+:\d+(/|$)", str(folder))
+        else "give the run folder of `mind-train pretrain`, or one of its checkpoints",
     )
 
 

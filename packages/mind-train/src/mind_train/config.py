@@ -11,7 +11,9 @@ from mind_core.errors import MindError, UsageError, did_you_mean
 from mind_core.plugins import Component, Plugins
 from mind_core.recipe import Recipe, load_recipe
 from mind_train.finite import not_finite
+from mind_train.recipe_keys import check_tables
 from mind_train.train_options import (
+    TABLE_KEYS,
     DataOptions,
     PhaseOptions,
     SkipOptions,
@@ -74,7 +76,7 @@ def effective_recipe(
     if not inherited and seed is not None:
         recipe.values["seed"] = seed
     recipe.values.setdefault("seed", 0)
-    recipe.check_keys({"seed": int, **dict.fromkeys(TABLES, dict), **dict.fromkeys(LISTS, list)})
+    check_tables(recipe, ("seed", *TABLES, *LISTS), TABLE_KEYS)
     for key, value in not_finite(recipe.values):
         raise UsageError(
             f"recipe {name}: {key} is {value}", hint="give a finite number, like 1e9 for no limit"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mind_core.errors import UsageError, did_you_mean
+from mind_train.recipe_keys import place_of
 
 ORDERS = ("uniform", "blocked")
 O = TypeVar("O")  # noqa: E741
@@ -269,11 +270,17 @@ def checked(table: str, values: Mapping[str, Any], kind: type[O]) -> O:
     return kind(**values)
 
 
+TABLE_KEYS = {"train": tuple(defaults_of(TrainOptions)), "data": tuple(defaults_of(DataOptions))}
+
+
 def check_keys(table: str, values: Mapping[str, Any], known: Sequence[str]) -> None:
     """Raise UsageError with the nearest name for a key that a table does not have."""
     for key in values:
         if key not in known:
+            place = place_of(key, TABLE_KEYS)
             raise UsageError(
                 f"there is no {table}.{key}",
-                hint=did_you_mean(key, known) or f"{table} has {', '.join(known)}",
+                hint=(place and f"it is {place}")
+                or did_you_mean(key, known)
+                or f"{table} has {', '.join(known)}",
             )

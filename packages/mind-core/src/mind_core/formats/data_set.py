@@ -53,11 +53,7 @@ def _files_in(folder: Path) -> list[Path]:
             kinds.setdefault(_ending(path), []).append(path)
     kinds.pop("", None)
     if not kinds:
-        raise MindError(
-            f"cannot read {folder}",
-            cause="it is a folder, and no data set: it has no Parquet, Arrow, JSON Lines or CSV",
-            hint=f"give its files: {folder}/*.jsonl.zst",
-        )
+        raise _no_data_set(folder)
     if len(kinds) > 1:
         raise MindError(
             f"{folder} holds files of several kinds: {', '.join(sorted(kinds))}",
@@ -72,6 +68,17 @@ def _files_in(folder: Path) -> list[Path]:
         way = "{folder}/{split}" if in_folders else "{folder}/**/{split}*" + ending
         raise _several(folder, sorted(splits), way)
     return files
+
+
+def _no_data_set(folder: Path) -> MindError:
+    endings = {path.suffix.lower() for path in folder.rglob("*") if path.is_file()} - {""}
+    cause = "it is a folder, and no data set: it has no Parquet, Arrow, JSON Lines or CSV"
+    hint = f"give its files: {folder}/*.jsonl.zst"
+    if not any(folder.iterdir()):
+        cause, hint = "it is an empty folder", "give the files, or the folder that holds them"
+    elif endings & {".txt", ".md", ".epub", ".pdf"}:
+        hint = f"`mind-clean --from files {folder}` makes records of text, Markdown and EPUB"
+    return MindError(f"cannot read {folder}", cause=cause, hint=hint)
 
 
 def _ending(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core import cli
+from mind_core.options import only_svg
 from mind_core.stream_command import SharedOptions, stream_command
 from mind_domain.options import require_one_of
 
@@ -72,7 +73,7 @@ def elo(
     ] = None,
     plot: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE.svg", help="Draw ratings and intervals."),
+        typer.Option(metavar="FILE.svg", callback=only_svg, help="Draw ratings and intervals."),
     ] = None,
 ) -> None:
     """Rate models and show the result."""

@@ -42,6 +42,7 @@ from typing import Any
 
 from mind_core import MindError
 from mind_core.errors import UsageError, did_you_mean
+from mind_core.recipe import TOML_HINT
 from mind_core.records import encode
 from mind_core.untrusted import inside
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole
@@ -220,7 +221,7 @@ def read_rules(folder: Path) -> dict[str, Any]:
     try:
         rules = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise MindError(f"{path} is not TOML", cause=error) from None
+        raise MindError(f"{path} is not TOML", cause=error, hint=TOML_HINT) from None
     for name in ("shipped", "authors", "measure", "categories"):
         if not isinstance(rules.get(name, {}), dict):
             raise MindError(f"{path}: {name!r} must be a table, [{name}]")

@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core import cli
+from mind_core.options import only_svg
 from mind_core.stream_command import SharedOptions, stream_command
 
 WHAT = "Show how short, complete and exact a tokenizer is over records, by language and source."
@@ -36,7 +37,12 @@ Tokenizers = Annotated[
 ]
 Plot = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--plot", metavar="FILE.svg", help="Draw tokens per character by language."),
+    typer.Option(
+        "--plot",
+        metavar="FILE.svg",
+        callback=only_svg,
+        help="Draw tokens per character by language.",
+    ),
 ]
 Top = Annotated[int, typer.Option("--top", metavar="N", min=0, help="Examples in each list.")]
 

@@ -45,7 +45,12 @@ Size = Annotated[
 Retry = Annotated[bool, typer.Option("--retry", help="Try failed cells again.")]
 Figure = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--figure", metavar="FILE.svg", help="Where the picture is written."),
+    typer.Option(
+        "--figure",
+        metavar="FILE.svg",
+        callback=options.only_svg,
+        help="Where the picture is written.",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from mind_core import cli
+from mind_core import cli, options
 from mind_train.commands import shared
 
 WHAT = "Draw the loss curves of runs as one SVG: training loss, and held-out bits per byte."
@@ -28,7 +28,13 @@ def plot(
     ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("-o", "--output", metavar="FILE", help="Write the SVG here, not to stdout."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            callback=options.only_svg,
+            help="Write the SVG here, not to stdout.",
+        ),
     ] = None,
     by: Annotated[
         str, typer.Option(metavar="WHAT", help="Held-out curves by language, or by source.")

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from mind_core import cli, options
+from mind_core.errors import UsageError
 from mind_train.commands import shared
 
 WHAT = "Write text with a model: continue prompts, or answer them with --chat."
@@ -80,6 +81,11 @@ def sample(
 ) -> None:
     """Read the options, then write samples or hold a conversation."""
     folder = shared.required(context, model, "MODEL, a run folder or a checkpoint")
+    if not folder.exists() and (models := [one for one in prompts or [] if Path(one).is_dir()]):
+        raise UsageError(
+            f"there is no model {folder}",
+            hint=f'the model stands first: {context.command_path} {models[0]} "{folder}"',
+        )
     from mind_core.progress import log
     from mind_core.records import encode
     from mind_train import sample as sampling

@@ -139,10 +139,18 @@ def print_recipe(recipe: Recipe, plugin: Sequence[Path] | None) -> None:
     cli.write_out(whole(recipe, plugins_of(plugin)).to_toml())
 
 
+def usage(context: typer.Context, what: str) -> str:
+    """Return the hint for what was not given: what its option is for, and the usage."""
+    from mind_core.usage_hints import option_help
+
+    shown = [option_help(one) for one in context.command.params if what.split()[0] in one.opts]
+    return "; ".join([*shown, f"`{context.command_path} --help` shows the usage"])
+
+
 def required(context: typer.Context, value: T | None, what: str) -> T:
     """Give a value that was given; raise UsageError where it was not."""
     if not value:
-        raise UsageError(f"missing {what}", hint=f"`{context.command_path} --help` shows the usage")
+        raise UsageError(f"missing {what}", hint=usage(context, what))
     return value
 
 

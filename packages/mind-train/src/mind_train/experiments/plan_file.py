@@ -17,6 +17,7 @@ import orjson
 
 from mind_core.errors import MindError, UsageError
 from mind_core.files import note_source
+from mind_core.recipe import TOML_HINT
 from mind_core.untrusted import as_written
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole
 from mind_train.train_options import check_keys
@@ -106,7 +107,7 @@ def read_plan(path: Path, kind: str | None = None) -> Plan:
     try:
         values = tomllib.loads(read_whole(path, MAX_JSON_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise MindError(f"{path} is not TOML", cause=error, hint="correct it") from None
+        raise MindError(f"{path} is not TOML", cause=error, hint=TOML_HINT) from None
     with as_written(path, "docs/reproduce.md shows a plan"):
         return plan_of(values, str(path), path.parent, kind)
 
