@@ -136,6 +136,18 @@ def test_a_batch_of_several_lengths_holds_its_budget() -> None:
     assert all(len(one) == 1 for one in alike) and len(alike) == len(sizes)
 
 
+def test_few_prompts_share_what_all_of_them_begin_with() -> None:
+    shots = tuple(range(100, 600))
+    wanted = [GenerationRequest((*shots, *range(n, n + 40)), ("\n",), 20) for n in range(4)]
+    (batch,) = generation_plan(wanted, 8192, packs=True)
+    assert len(batch.prefix) == 496 and batch.members == (0, 1, 2, 3)
+    assert all(not one.prefix for one in generation_plan(wanted, 8192, share=False, packs=True))
+    short = [GenerationRequest(one.tokens[:500], ("\n",), 20) for one in wanted]
+    assert len(generation_plan(short, 8192, packs=True)[0].prefix) == 496, "equal prompts"
+    apart = [GenerationRequest(tuple(range(n, n + 40)), ("\n",), 20) for n in range(4)]
+    assert not generation_plan(apart, 8192, packs=True)[0].prefix
+
+
 def gsm_root(root: Path) -> Path:
     folder = root / "gsm8k"
     folder.mkdir(parents=True)

@@ -18,6 +18,7 @@ from mind_eval.models.model import Model
 from mind_eval.models.network import Past
 from mind_eval.response_cache import WrittenText, trimmed
 from mind_eval.scoring import BATCH_TOKENS
+from mind_eval.shared_prefixes import MIN_SAVED, STEP, common_length
 
 ROWS = 64
 """Prompts of a batch at most: more are hardly faster, and a kill loses no more than a batch."""
@@ -64,10 +65,13 @@ def generation_plan(
     batches = []
     # Only the groups by prefix are wanted here: no bound on tokens, batches are cut below.
     for unit in plan(sequences, 1 << 40, share=share, min_saved=MIN_SAVED_GENERATING):
-        start = len(unit.prefix)
         # Equal prompts are one row with several members; each is written on by itself, as limits
         # and stop strings may differ.
         members = list(dict.fromkeys(index for row in unit.rows for index in row.members))
+        prefix = unit.prefix
+        if share and not prefix:
+            prefix = _shared_by_all([wanted[index].tokens for index in members])
+        start = len(prefix)
         # Prompts of about one length together: a batch is as wide as its longest.
         members.sort(key=lambda index: len(wanted[index].tokens))
         batch: list[int] = []
@@ -77,11 +81,23 @@ def generation_plan(
             room = len(one.tokens) - start + min(one.limit, STAGE)  # the longest so far
             full = len(batch) >= ROWS or (len(batch) + 1) * room > batch_tokens
             if batch and (full or not (packs or len(wanted[batch[0]].tokens) == len(one.tokens))):
-                batches.append(GenerationBatch(unit.prefix, tuple(batch)))
+                batches.append(GenerationBatch(prefix, tuple(batch)))
                 batch = []
             batch.append(index)
-        batches.append(GenerationBatch(unit.prefix, tuple(batch)))
+        batches.append(GenerationBatch(prefix, tuple(batch)))
     return batches
+
+
+def _shared_by_all(prompts: Sequence[Ids]) -> Ids:
+    """Give what all prompts of a group begin with, if it is worth a pass of its own.
+
+    Such a prefix makes no further batches, unlike one that some of them share.
+    """
+    first, last = min(prompts), max(prompts)  # in order, those between begin as both do
+    # The last token of a prompt is read in its row: its hidden state predicts.
+    length = min(common_length(first, last), *(len(prompt) - 1 for prompt in prompts))
+    length = length // STEP * STEP
+    return first[:length] if length * (len(prompts) - 1) >= MIN_SAVED else ()
 
 
 class Generator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 STEP = 8
 """Prefixes end at multiples of this."""
@@ -78,12 +79,12 @@ def prefix_groups(
 def _shared(a: tuple[int, ...], b: tuple[int, ...], max_length: int) -> int:
     """Measure the prefix that two rows could share; 0 if it is not worth a pass."""
     # In steps, so that a token more or less in common makes no level of its own in the tree.
-    common = min(_common(a, b), max_length) // STEP * STEP
+    common = min(common_length(a, b), max_length) // STEP * STEP
     return common if common >= MIN_SAVED else 0
 
 
-def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """Count the tokens that two sequences begin with in common, by halving."""
+def common_length(a: Sequence[Any], b: Sequence[Any]) -> int:
+    """Count the tokens (or characters) that two sequences begin with in common, by halving."""
     low, high = 0, min(len(a), len(b))
     # Slices compare in C; a loop over tokens in Python would be slower for long examples.
     while low < high:
