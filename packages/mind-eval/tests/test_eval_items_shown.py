@@ -54,6 +54,13 @@ def test_items_are_grouped_by_who_was_right() -> None:
     ]  # fmt: skip
 
 
+def test_each_run_has_a_list_of_right_and_wrong() -> None:
+    page = shown([choices("a", 0, True), choices("b", 0, True)], [choices("a", 1, False)])
+    assert re.findall(r'data-right="(..)"', page) == ["✓✗", "✓-"]
+    assert re.findall(r'data-run="(\d)"', page) == ["0", "1"] and "model 1: ✗" in page
+    assert "data-run" not in shown([choices("a", 0, True)]), "one run is right or wrong by kind"
+
+
 def test_what_has_no_metric_is_left_out_and_lists_are_cut() -> None:
     assert shown([choices("a", 0, True)], metrics={"math": "exact"}) == ""
     assert shown([choices("a", 0, True)], metrics={"piqa": "acc_norm"}) == ""

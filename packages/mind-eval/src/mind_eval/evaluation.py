@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def run_benchmark(
     items = builder.build(fits, limit, bad.append if keep_going else None)
     # All items of a benchmark are held until they are scored. Their prompts repeat the examples
     # item by item, so that is the text that would fill the memory.
-    keyed = [drop_prompt_text(one) for one in engine.ask(spec, items)]
+    keyed = [drop_prompt_text(one) for one in _kept(engine, spec, items, outcome)]
     # Every rank has to arrive here, as gathering is one call of all; only the first goes on.
     if engine.collect():
         reasons = [engine.unanswered(one) for one in keyed]
@@ -126,6 +126,16 @@ def run_benchmark(
         texts = spec.kind == GENERATE_UNTIL
         answers = [[engine.text(one)] if texts else engine.answers(one) for one in keyed]
         score_benchmark(opened, [one.asked for one in keyed], answers, outcome)
+
+
+def _kept(
+    engine: RequestRunner, spec: Spec, items: Iterable[Instance], outcome: EvalResults
+) -> Iterator[CachedInstance]:
+    """Pass items through that are asked; the first rank keeps their prompts, if they are wanted."""
+    for one in engine.ask(spec, items):
+        if outcome.prompts is not None and engine.ranks.first:
+            outcome.prompts.add(f"{spec.name}/{one.asked.id}", one.asked.prompts)
+        yield one
 
 
 def set_aside(opened: LoadedBenchmark, lost: Iterable[Lost], outcome: EvalResults) -> None:

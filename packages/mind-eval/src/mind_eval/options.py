@@ -46,3 +46,13 @@ class RunOptions:
         if self.answers is not None or self.output is None:
             return self.answers
         return self.output.with_name(self.output.name + ".answers")
+
+
+def model_line(name: str) -> str:
+    """Say which model a name stands for, without opening it."""
+    if name.startswith(("http://", "https://")) or (Path(name) / "config.json").is_file():
+        return f"# model: {name}"
+    from mind_train.checkpoint import find_checkpoint
+
+    _, manifest = find_checkpoint(Path(name))
+    return f"# model: {name}, step {manifest['step']}"

@@ -22,7 +22,7 @@ from mind_eval.benchmarks.benchmark import SHIPPED, Benchmark, check_task_file, 
 from mind_eval.contamination import check_training
 from mind_eval.finite import check_scores
 from mind_eval.offline import stay_offline
-from mind_eval.options import RunOptions
+from mind_eval.options import RunOptions, model_line
 from mind_eval.suites import chat_of, check_limit, make_benchmarks, small_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,10 @@ def run_scores(options: RunOptions, recipe: Recipe, plugins: Plugins) -> dict[st
         check_scores(scores)
         if folder is not None:
             records = [*outcome.records, *items_of(samples)]
-            write_scores(folder, scores, records, time.monotonic() - started, outcome.submissions)
+            if outcome.prompts is not None:
+                outcome.prompts.add_samples(samples)
+            seconds = time.monotonic() - started
+            write_scores(folder, scores, records, seconds, outcome.submissions, outcome.prompts)
     return scores
 
 
@@ -114,7 +117,7 @@ def describe_run(options: RunOptions, recipe: Recipe, plugins: Plugins) -> str:
     for task in options.tasks:
         if names_file(task):
             check_task_file(Path(task))
-    lines = [_model_line(options.model)]
+    lines = [model_line(options.model)]
     lines += [
         f"# benchmark {name}: {benchmark.load(options.data_root, options.keep_going).origin} data"
         for name, benchmark in benchmarks.items()
@@ -192,6 +195,7 @@ def _benchmarks(
     progress: Progress,
 ) -> EvalResults:
     from mind_eval.evaluation import open_benchmark, run_benchmark
+    from mind_eval.kept_prompts import KeptPrompts
     from mind_eval.models.chat_layouts import layout_for
     from mind_eval.models.model import Model
     from mind_eval.rescoring import note_items, note_run
@@ -200,6 +204,7 @@ def _benchmarks(
     from mind_eval.runner import RequestRunner
 
     outcome, layout = EvalResults(), layout_for(model, chat_of(recipe))
+    outcome.prompts = KeptPrompts() if options.output is not None else None
     if not benchmarks:
         return outcome
     answer_log = ResponseCache(options.answer_folder, ranks.rank)
@@ -289,12 +294,3 @@ def _heldout(
         top=TOP if small else (),
     )
     return {"inputs": list(options.heldout), "limit": options.limit, **held.as_dict()}
-
-
-def _model_line(name: str) -> str:
-    if name.startswith(("http://", "https://")) or (Path(name) / "config.json").is_file():
-        return f"# model: {name}"
-    from mind_train.checkpoint import find_checkpoint
-
-    _, manifest = find_checkpoint(Path(name))
-    return f"# model: {name}, step {manifest['step']}"

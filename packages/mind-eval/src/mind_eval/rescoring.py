@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from mind_eval.evaluation import (
     set_aside,
 )
 from mind_eval.finite import check_scores
+from mind_eval.kept_prompts import KeptPrompts
 from mind_eval.metrics.latex.comparisons import comparison
 from mind_eval.models.chat_layouts import chat_section
 from mind_eval.models.endpoint import Endpoint
@@ -109,7 +111,7 @@ def rescore(
     spm_of(recipe)
     comparison(math_of(recipe))
     root = data_root or (Path(run["data_root"]) if run["data_root"] else None)
-    answers, outcome = read_answers(folder), EvalResults()
+    answers, outcome = read_answers(folder), EvalResults(prompts=KeptPrompts())
     for name, benchmark in make_benchmarks(recipe, plugins).items():
         path = folder / f"items-{name}.jsonl.zst"
         if not path.is_file():
@@ -171,7 +173,9 @@ def score_log(
     if output is not None:
         with atomic_folder(output) as made:
             seconds = time.monotonic() - started
-            write_scores(made, scores, outcome.records, seconds, outcome.submissions)
+            write_scores(
+                made, scores, outcome.records, seconds, outcome.submissions, outcome.prompts
+            )
     return scores
 
 
@@ -195,10 +199,21 @@ def _settle(
                 f"{opened.name}: item {one['id']} of the log is not in the data",
                 hint="give the --data-root that the run had",
             )
+        _keep_prompts(f"{opened.name}/{asked.id}", asked, one["prompts"], outcome)
         items.append(_as_noted(asked, one))
         given.append(_given(one["keys"], answers, f"{opened.name}, item {one['id']}"))
     opened.builder.notes.overlong = noted[0]["overlong"] if noted else []
     score_benchmark(opened, items, given, outcome)
+
+
+def _keep_prompts(name: str, asked: Instance, marks: list[str], outcome: EvalResults) -> None:
+    """Keep an item's prompts if they are those that the run asked with, by their hashes.
+
+    With fewer examples (a shorter context) or in a conversation they were others.
+    """
+    hashes = [hashlib.sha256(text.encode()).hexdigest() for text in asked.prompts]
+    if outcome.prompts is not None and hashes == marks:
+        outcome.prompts.add(name, asked.prompts)
 
 
 def _as_noted(asked: Instance, one: dict[str, Any]) -> Instance:

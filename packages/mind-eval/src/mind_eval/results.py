@@ -9,12 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mind_core import MindError, Record
-from mind_core.files import read_json, read_manifest, sha256_file, write_json, write_manifest
+from mind_core.files import (
+    atomic_file,
+    read_json,
+    read_manifest,
+    sha256_file,
+    write_json,
+    write_manifest,
+)
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.summary import version_of
 from mind_core.untrusted import as_written
 from mind_eval.finite import check_read_items, check_read_scores
+from mind_eval.kept_prompts import PROMPTS, KeptPrompts
 from mind_eval.metrics.likelihoods import LOWER_IS_BETTER, SMALL
 from mind_eval.metrics.tasks import TaskMetrics, averages
 from mind_eval.suites import averages_of, small_of
@@ -115,6 +123,7 @@ def write_scores(
     items: Iterable[Record],
     seconds: float,
     submissions: Mapping[str, Mapping[str, Any]] | None = None,
+    prompts: KeptPrompts | None = None,
 ) -> None:
     """Fill a scores folder; the manifest comes last and holds what may vary between runs.
 
@@ -128,6 +137,10 @@ def write_scores(
     # hashes of scores can be compared.
     write_json(folder / SCORES, scores)
     count = write_records(folder / ITEMS, items)
+    if prompts is not None and prompts.count:
+        with atomic_file(folder / PROMPTS) as file:
+            file.write(prompts.finish())
+        extra.append(PROMPTS)
     files = {
         name: {"size": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)}
         for name in (SCORES, ITEMS, *extra)
@@ -196,6 +209,8 @@ class EvalResults:
     """Of each record, the texts that could stand in training."""
     contamination: dict[str, Any] = field(default_factory=dict)
     requests: dict[str, int] = field(default_factory=dict)
+    prompts: KeptPrompts | None = None
+    """What the items were asked with; None where no folder is written."""
     refused: dict[str, dict[str, int]] = field(default_factory=dict)
     """Of each benchmark, replies of a server that are no answers, by kind."""
 

@@ -13,8 +13,9 @@ from mind_core.render.intervals import Dot, Row, interval_chart, legend
 from mind_core.safe_html import Safe, joined, markup
 from mind_core.untrusted import as_written
 from mind_eval.compare import GRADED, compare
+from mind_eval.kept_prompts import read_prompts
 from mind_eval.report.curves import language_name
-from mind_eval.report.items import browser_section
+from mind_eval.report.items import browser_section, grouped_items, shown_keys
 from mind_eval.report.over_training import over_training
 from mind_eval.report.page import Figure, Section, number, render, table
 from mind_eval.report.words import say, written_in
@@ -60,7 +61,7 @@ def _write(
         _differences(folders, names),
         over_training(runs),
         _heldout(names, runs),
-        browser_section(names, [_items(folder) for folder in folders], _metrics(runs)),
+        _browser(folders, names, _metrics(runs)),
     ]
     sections = [section for section in found if section is not None]
     tasks = {task for run in runs for task in run.get("headlines", {})}
@@ -171,7 +172,7 @@ def _aside(run: Scores, task: str, sizes: Collection[int]) -> Safe:
         notes.append(f"{cut:.1%} {say('cut by the limit')}")
     shots = about.get("shots", {"asked": 0})
     if shots["asked"] and shots["kept_mean"] is not None and shots["kept_mean"] < shots["asked"]:
-        notes.append(f"{shots['kept_mean']:.1f} of {shots['asked']} shots")
+        notes.append(say("{:.1f} of {} shots").format(shots["kept_mean"], shots["asked"]))
     return markup("<br><small>{}</small>", ", ".join(notes)) if notes else markup("")
 
 
@@ -237,6 +238,16 @@ def _metrics(runs: Sequence[Scores]) -> dict[str, str]:
         for run in runs
         for task, headline in run.get("headlines", {}).items()
     }
+
+
+def _browser(
+    folders: Sequence[Path], names: Sequence[str], metrics: Mapping[str, str]
+) -> Section | None:
+    """Show the items, with the prompts of those that the page has room for."""
+    items = [_items(folder) for folder in folders]
+    wanted = {key for kinds in grouped_items(items, metrics).values() for key in shown_keys(kinds)}
+    prompts = [read_prompts(folder, wanted) for folder in folders]
+    return browser_section(names, items, metrics, prompts)
 
 
 def _items(folder: Path) -> dict[str, Any]:

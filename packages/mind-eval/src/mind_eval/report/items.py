@@ -1,7 +1,7 @@
 """Browse items: the question, the choices with what each run gave them, and who was right.
 
 Items fold and unfold by themselves; those on which runs disagree come first. The search box and the
-two lists above them need the page's one script, which admits no other.
+lists above them need the page's one script, which admits no other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mind_core.render.svg import COLOURS
 from mind_core.safe_html import Safe, joined, markup
 from mind_eval.metrics.written import LETTERS
 from mind_eval.report.page import Section
+from mind_eval.report.prompts import PagePrompts
 from mind_eval.report.words import say
 
 SHOWN = 60
@@ -23,10 +24,12 @@ SHOWN = 60
 KINDS = ("runs disagree", "all wrong", "all right")
 
 
-def browser_section(
-    names: Sequence[str], items: Sequence[Mapping[str, Record]], metrics: Mapping[str, str]
-) -> Section | None:
-    """Return the section; `items` has each run's items by id, `metrics` each task's metric."""
+Grouped = Mapping[str, Mapping[str, Sequence[str]]]
+"""Items by benchmark and kind."""
+
+
+def grouped_items(items: Sequence[Mapping[str, Record]], metrics: Mapping[str, str]) -> Grouped:
+    """Group items; `items` has each run's by id, `metrics` each task's metric."""
     tasks: dict[str, dict[str, list[str]]] = {}
     for key in dict.fromkeys(key for run in items for key in run):
         there = [run[key] for run in items if key in run]
@@ -38,26 +41,48 @@ def browser_section(
         right = {one["metrics"][metric] > 0 for one in there}
         kind = KINDS[0] if len(right) > 1 else KINDS[2] if right == {True} else KINDS[1]
         tasks.setdefault(there[0]["task"], {name: [] for name in KINDS})[kind].append(key)
+    return tasks
+
+
+def shown_keys(kinds: Mapping[str, Sequence[str]]) -> list[str]:
+    """Give the items of a benchmark that the page shows."""
+    return [key for keys in kinds.values() for key in keys[:SHOWN]]
+
+
+def browser_section(
+    names: Sequence[str],
+    items: Sequence[Mapping[str, Record]],
+    metrics: Mapping[str, str],
+    prompts: Sequence[Mapping[str, Sequence[str]]] | None = None,
+) -> Section | None:
+    """Return the section; `prompts` has each run's prompts of the items that are shown."""
+    tasks = grouped_items(items, metrics)
     if not tasks:
         return None
-    shown = [
-        markup(
-            '<div class="task" data-task="{task}"><h3>{task}</h3>{groups}</div>',
-            task=task,
-            groups=joined(
-                _group(kind, keys, names, items, metrics[task])
-                for kind, keys in kinds.items()
-                if keys
-            ),
+    page = PagePrompts(names, prompts or [{} for _ in names])
+    shown = []
+    for task, kinds in tasks.items():
+        # First, as it says what the prompts of the items below share.
+        shared = page.begin(shown_keys(kinds))
+        groups = joined(
+            _group(kind, keys, names, items, metrics[task], page)
+            for kind, keys in kinds.items()
+            if keys
         )
-        for task, kinds in tasks.items()
-    ]
-    body = joined([_controls(list(tasks)), *shown])
+        shown.append(
+            markup(
+                '<div class="task" data-task="{task}"><h3>{task}</h3>{groups}{shared}</div>',
+                task=task,
+                groups=groups,
+                shared=shared,
+            )
+        )
+    body = joined([_controls(list(tasks), names), *shown])
     return Section("items", say("Item by item"), body, say("lead.items"))
 
 
-def _controls(tasks: Sequence[str]) -> Safe:
-    """Return the search box, and the lists of benchmarks and kinds."""
+def _controls(tasks: Sequence[str], names: Sequence[str]) -> Safe:
+    """Return the search box, and the lists of benchmarks, of kinds, and of what each run did."""
     lists = []
     for name, every, values in (("task", "all benchmarks", tasks), ("kind", "all kinds", KINDS)):
         shown = joined(markup('<option value="{}">{}</option>', v, say(v)) for v in values)
@@ -67,6 +92,18 @@ def _controls(tasks: Sequence[str]) -> Safe:
                 name,
                 say(every),
                 shown,
+            )
+        )
+    # One run is right or wrong by kind already.
+    for number, name in enumerate(names if len(names) > 1 else ()):
+        lists.append(
+            markup(
+                '<select data-run="{}"><option value="">{}</option>'
+                '<option value="✓">{}: ✓</option><option value="✗">{}: ✗</option></select>',
+                number,
+                say("{}: right or wrong").format(name),
+                name,
+                name,
             )
         )
     return markup(
@@ -82,34 +119,43 @@ def _group(
     names: Sequence[str],
     items: Sequence[Mapping[str, Record]],
     metric: str,
+    page: PagePrompts,
 ) -> Safe:
     return markup(
         '<details class="kind" data-kind="{}"><summary><b>{:,}</b> {}</summary>{}</details>',
         kind,
         len(keys),
         say(kind),
-        joined(_item(key, names, items, metric) for key in keys[:SHOWN]),
+        joined(_item(key, names, items, metric, page) for key in keys[:SHOWN]),
     )
 
 
 def _item(
-    key: str, names: Sequence[str], items: Sequence[Mapping[str, Record]], metric: str
+    key: str,
+    names: Sequence[str],
+    items: Sequence[Mapping[str, Record]],
+    metric: str,
+    page: PagePrompts,
 ) -> Safe:
     there = [(number, run[key]) for number, run in enumerate(items) if key in run]
     first = there[0][1]
+    marked = {number: "✓" if one["metrics"][metric] > 0 else "✗" for number, one in there}
     marks = joined(
         markup(
             '<i style="background:{}" class="mark" title="{}">{}</i>',
             COLOURS[number % len(COLOURS)],
             names[number],
-            "✓" if one["metrics"][metric] > 0 else "✗",
+            mark,
         )
-        for number, one in there
+        for number, mark in marked.items()
     )
     question = str(first.get("question", ""))
     return markup(
-        '<details class="item"><summary>{marks} {title}</summary>'
-        "<blockquote>{question}<cite>{key} · {number} {shots}</cite></blockquote>{rest}</details>",
+        '<details class="item" data-right="{right}"><summary>{marks} {title}</summary>'
+        "<blockquote>{question}<cite>{key} · {number} {shots}</cite></blockquote>{rest}{prompts}"
+        "</details>",
+        # A mark a run, in their order; a run without the item has a dash.
+        right="".join(marked.get(number, "-") for number in range(len(names))),
         marks=marks,
         title=_short(question),
         question=question,
@@ -117,6 +163,7 @@ def _item(
         number=first.get("shots", "?"),
         shots=say("shots"),
         rest=_choices(there, names) if first.get("choices") else _texts(there, names),
+        prompts=page.of_item(key),
     )
 
 
