@@ -60,6 +60,16 @@ def test_what_is_not_finite_is_left_out_and_spoils_nothing() -> None:
     assert len(thin_out([(n, 0.0) for n in range(10_000)])) == 304
 
 
+@pytest.mark.parametrize("value", [0.0, 2.0**53, -1e17, 1e300])
+def test_a_chart_of_one_value_of_any_size_is_drawn(value: float) -> None:
+    """A half more than 2^53 is 2^53 again: there was nothing to divide by."""
+    chart = line_chart([Line("a", [(1.0, value), (2.0, value)])], "x", "y")
+    counts = histogram([Line("a", [(value, 1.0), (value, 1.0)])], "x")
+    for text in (str(chart), str(counts)):
+        assert "polyline" in text or "rect" in text
+        assert "nan" not in text and "inf" not in text
+
+
 def test_a_band_keeps_what_is_finite() -> None:
     """A point that is none takes its bounds along; bounds that are none leave their point."""
     points = [(0, 1.0), (1, math.nan), (2, 3.0), (3, 4.0)]

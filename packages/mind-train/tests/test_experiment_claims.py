@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mind_train.experiments import mixture_laws
+from mind_core import MindError
+from mind_train.experiments import mixture_laws, mixtures
 from mind_train.experiments import outcomes as verdicts
 from mind_train.experiments.curves import NotTestable, early, forgetting, tokens_to_half
 from mind_train.experiments.effects import effect_of, outcomes_of
@@ -230,3 +232,25 @@ def test_fits_rank_the_unseen_mixtures_of_public_runs() -> None:
     assert found[512, "boosting"] >= 0.9845
     assert found[512, "log-linear"] >= 0.9008
     assert found[128, "boosting"] >= 0.96 and found[64, "boosting"] >= 0.92
+
+
+def test_a_target_without_a_held_out_set_is_a_clear_error() -> None:
+    results = results_of({}, 1, np.random.default_rng(0), [])
+    assert mixtures._mean(results, "math", ("code", "qa")) > 0
+    with pytest.raises(MindError, match="mixture math was not scored on law, zh") as raised:
+        mixtures._mean(results, "math", ("law", "zh"))
+    assert "choose_on" in str(raised.value.hint) and "books/en" in str(raised.value.hint)
+
+
+def test_a_seed_that_another_arm_lacks_makes_no_claim_of_generalisation() -> None:
+    """It takes the models of all sources: without one of them it is not a number."""
+    claims = [
+        replace(claim("math"), measure="generalisation", on=("all",), against=("books",)),
+        claim("books", against=("code",)),
+    ]
+    results = results_of({"books": -0.2}, 3, np.random.default_rng(0), claims)
+    assert all(math.isfinite(one.effect or math.nan) for one in outcomes_of(results))
+    del results.final["qa", 1]
+    lacking, whole = outcomes_of(results)
+    assert lacking.outcome == verdicts.NOT_TESTABLE and "seed 1" in str(lacking)
+    assert whole.outcome == "confirmed"

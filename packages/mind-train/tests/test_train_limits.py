@@ -21,7 +21,7 @@ from mind_train.data import DocumentIndex, Example, stack
 from mind_train.datasets.chat import ChatDataset
 from mind_train.datasets.text import TextDataset
 from mind_train.device import micro_batch
-from mind_train.distributed import ProcessGroup
+from mind_train.distributed import ProcessGroup, planned_group
 from mind_train.generate import check_sampling
 from mind_train.jobs import prepare_pretrain
 from mind_train.loss import chunk_rows
@@ -179,3 +179,28 @@ def test_scores_of_a_chunk_are_bounded(vocab: int) -> None:
         assert 128 <= rows <= most and rows & (rows - 1) == 0
         assert rows * vocab <= max(room, 128 * vocab)
         assert rows == most or 2 * rows * vocab > room
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE is 'two'"),
+        ({"WORLD_SIZE": ""}, "WORLD_SIZE is ''"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE is '0'"),
+        ({"RANK": "-1", "WORLD_SIZE": "2"}, "RANK is '-1'"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, "RANK=2 of WORLD_SIZE=2"),
+        ({"LOCAL_RANK": "\u0661"}, "LOCAL_RANK is"),
+        ({"LOCAL_WORLD_SIZE": "9" * 5000}, "LOCAL_WORLD_SIZE is"),
+    ],
+)
+def test_an_environment_that_is_not_torchruns_is_refused(
+    said: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert planned_group() == ProcessGroup()
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(MindError, match=words) as raised:
+        planned_group()
+    assert "torchrun" in str(raised.value.hint)

@@ -84,11 +84,34 @@ class ProcessGroup:
 
 
 def planned_group() -> ProcessGroup:
-    """Read what torchrun says about this process; alone without it."""
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    """Read what torchrun says about this process; alone without it.
+
+    Raises MindError for variables that are no numbers, or that contradict each other.
+    """
     # Without torchrun: rank 0 of 1.
-    rank, size, local = (int(os.environ.get(n, d)) for n, d in zip(names, "010", strict=True))
-    return ProcessGroup(rank, size, local, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
+    size = _variable("WORLD_SIZE", 1, 1)
+    rank, local = _variable("RANK", 0, 0), _variable("LOCAL_RANK", 0, 0)
+    if rank >= size:
+        raise MindError(
+            f"the environment says RANK={rank} of WORLD_SIZE={size}; ranks count from 0",
+            hint="start the ranks with torchrun, or unset RANK and WORLD_SIZE",
+        )
+    return ProcessGroup(rank, size, local, _variable("LOCAL_WORLD_SIZE", size, 1))
+
+
+def _variable(name: str, default: int, least: int) -> int:
+    """Read a whole number from the environment; one that is set and empty is no number either."""
+    said = os.environ.get(name)
+    if said is None:
+        return default
+    # Digits of ASCII alone, and few: int() takes more than torchrun writes.
+    if not (said.isascii() and said.isdigit() and len(said) <= 9 and int(said) >= least):
+        raise MindError(
+            f"the environment variable {name} is {said[:40]!r}, "
+            f"where a whole number from {least} on is expected",
+            hint=f"start the ranks with torchrun, which sets it, or unset {name}",
+        )
+    return int(said)
 
 
 @cache

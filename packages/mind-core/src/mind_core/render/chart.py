@@ -7,6 +7,7 @@ their own. A point that is not finite is left out.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -238,8 +239,12 @@ def bar(share: float, title: str) -> Safe:
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values), max(values)
-    # Of a single value there is no stretch to divide by.
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    if high > low:
+        return low, high
+    # Of a single value there is no stretch to divide by. From 2^53 on a half would be rounded away,
+    # so there the stretch grows with the value.
+    around = max(0.5, abs(low) * 1e-9)
+    return max(low - around, -sys.float_info.max), min(high + around, sys.float_info.max)
 
 
 def _svg(parts: Sequence[Safe]) -> Safe:

@@ -60,8 +60,8 @@ def effect_of(results: Results, prediction: Hypothesis) -> Effect:
     # Turned so that what was claimed is always a value above 0.
     sign = -1.0 if prediction.direction == "lower" else 1.0
     weights = {prediction.of: sign, **{arm: -sign / len(arms) for arm in arms}}
-    table = _pooled(results, prediction, weights, seeds)
-    names = results.arms
+    table, names = _pooled(results, prediction, weights, seeds), results.arms
+    _check_whole(table[[names.index(arm) for arm in weights]], seeds)
     value = sum(weight * table[names.index(arm)].mean() for arm, weight in weights.items())
     spread, freedom = _left_over(table)
     seed_error = spread * np.sqrt(sum(w**2 for w in weights.values()) / len(seeds))
@@ -230,6 +230,13 @@ def document_error_of(results: Results, form: Mapping[tuple[str, str], float]) -
     return float(np.sqrt(total))
 
 
+def _check_whole(table: Floats, seeds: Sequence[int]) -> None:
+    """Raise NotTestable for seeds with no value: `generalisation` takes other arms' models too."""
+    lost = [str(seed) for place, seed in enumerate(seeds) if np.isnan(table[:, place]).any()]
+    if lost:
+        raise NotTestable(f"seed {', '.join(lost)}: an arm that it is compared with is not there")
+
+
 def _left_over(table: Floats) -> tuple[float, int]:
     """Return the spread of values after arms and seeds are taken out, and its freedom."""
     whole = table[~np.isnan(table).any(axis=1)]
@@ -256,6 +263,7 @@ def rank_outcome(results: Results, prediction: Hypothesis) -> Outcome:
     if len(seeds) < 2:
         raise NotTestable(f"{len(seeds)} seed(s) where an interval is asked")
     table = values_of(results, prediction.measure, prediction.on, arms, seeds)
+    _check_whole(table, seeds)
     claimed = [float(prediction.order.index(arm)) for arm in arms]
     means = table.mean(axis=1)
     found = spearman(means.tolist(), claimed)

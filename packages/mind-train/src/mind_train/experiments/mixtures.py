@@ -19,6 +19,7 @@ from mind_core.render.terminal import align_columns
 from mind_train.experiments.arms import Arm
 from mind_train.experiments.cell import Cell
 from mind_train.experiments.cells import cells_of_arms, corpus_at
+from mind_train.experiments.curves import NotTestable
 from mind_train.experiments.designs import proposals_of
 from mind_train.experiments.effects import sets_of
 from mind_train.experiments.mixture_laws import (
@@ -81,7 +82,15 @@ def measured_of(session: Session) -> MeasuredMixtures:
 
 
 def _mean(results: Results, arm: str, on: tuple[str, ...]) -> float:
-    names = sets_of(results, on, arm)
+    try:
+        names = sets_of(results, on, arm)
+    except NotTestable as error:
+        raise MindError(
+            f"mixture {arm} was not scored on {', '.join(on)}",
+            cause=error,
+            hint="choose_on and report_on of the plan's options name a held-out set, its source or "
+            f"its language; these runs have {', '.join(results.sets) or 'none'}",
+        ) from None
     return float(
         np.mean([results.final[arm, s][name].bits for s in results.seeds(arm) for name in names])
     )
