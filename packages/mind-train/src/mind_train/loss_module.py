@@ -132,4 +132,10 @@ def _again(checkpoint: Any, forward: Any, dropout: bool, *args: Any, **named: An
     # While nothing is differentiated there is nothing to be computed again.
     if not torch.is_grad_enabled():
         return forward(*args, **named)
-    return checkpoint(forward, *args, use_reentrant=False, preserve_rng_state=dropout, **named)
+
+    # All but the states is closed over: torch 2.11 guards each thing that `checkpoint` gets, and
+    # would compile a second graph for the number of the layer.
+    def again(*states: Any) -> Any:
+        return forward(*states, *args[1:], **named)
+
+    return checkpoint(again, *args[:1], use_reentrant=False, preserve_rng_state=dropout)
