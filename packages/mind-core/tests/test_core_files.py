@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from mind_core.errors import MindError
+from mind_core.errors import MindError, UsageError
 from mind_core.files import (
     atomic_file,
     atomic_folder,
+    check_file,
+    check_folder,
+    make_folder,
     read_manifest,
     sha256_file,
     write_json,
@@ -111,3 +114,30 @@ def test_json_has_sorted_keys_and_a_hash(tmp_path: Path) -> None:
     write_json(tmp_path / "a", {"b": 1, "a": "中"})
     write_json(tmp_path / "b", {"a": "中", "b": 1})
     assert sha256_file(tmp_path / "a") == sha256_file(tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", ["s3://bucket/out", "hf://datasets/me/out", "gs:/bucket/out"])
+def test_an_output_at_an_address_is_refused_and_makes_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    # As a path "s3://bucket" is "s3:/bucket": without the refusal a folder of that name is made.
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    with pytest.raises(UsageError, match="is an address"), atomic_folder(path):
+        pass
+    with pytest.raises(UsageError, match="is an address"), atomic_file(path):
+        pass
+    for refused in (check_file, check_folder, make_folder):
+        with pytest.raises(UsageError, match="is an address"):
+            refused(path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_whose_name_ends_with_a_colon_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part:").mkdir()
+    with atomic_folder(Path("part:/made")) as folder:
+        (folder / "x").write_bytes(b"1")
+    assert (tmp_path / "part:" / "made" / "x").exists()

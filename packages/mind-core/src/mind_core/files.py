@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from mind_core.direct import cannot_write, descriptor_of, is_direct, write_directly
-from mind_core.errors import MindError
+from mind_core.errors import MindError, UsageError
 from mind_core.whole_files import MAX_JSON_BYTES, read_whole, refuse_link
 
 MANIFEST = "manifest.json"
@@ -46,6 +47,7 @@ def atomic_file(
     `reader_may_leave` a `BrokenPipeError`, which ends a tool with 0.
     """
     path = Path(path)
+    refuse_address(path)
     if is_direct(path):
         yield from write_directly(path, reader_may_leave)
         return
@@ -98,6 +100,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 def check_file(path: str | Path) -> None:
     """Raise the error that `atomic_file` would, as far as it can be known without writing."""
     path = Path(path)
+    refuse_address(path)
     if is_direct(path):
         if path.is_dir() or (descriptor_of(path) is None and not os.access(path, os.W_OK)):
             code = errno.EISDIR if path.is_dir() else errno.EACCES
@@ -206,6 +209,7 @@ def sha256_file(path: str | Path) -> str:
 
 def make_folder(path: Path) -> None:
     """Make a folder, with those above it, so that it outlasts a power cut."""
+    refuse_address(path)
     # Looked up before mkdir: each of these is a new name in the folder above it.
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
@@ -226,7 +230,23 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+# A path has one slash where an address has two: `Path` puts them together. Two letters and more,
+# so that a drive of other systems is none.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def refuse_address(path: Path) -> None:
+    """Raise `UsageError` for an output at an address: it would become a folder `s3:` here."""
+    if _ADDRESS.match(str(path)) and not Path(path.parts[0]).exists():
+        name = str(path).replace(":/", "://", 1)
+        raise UsageError(
+            f"{name} is an address, and results are written to files of this machine",
+            hint="write to a folder here, and copy it there when it is whole",
+        )
+
+
 def _refuse_taken(path: Path) -> None:
+    refuse_address(path)
     if (path / MANIFEST).exists():
         raise MindError(
             f"{path} exists and is complete",

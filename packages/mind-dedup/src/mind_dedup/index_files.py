@@ -19,7 +19,7 @@ import orjson
 import xxhash
 
 from mind_core.errors import MindError
-from mind_core.files import MANIFEST, atomic_file, read_manifest, write_json
+from mind_core.files import MANIFEST, atomic_file, make_folder, read_manifest, write_json
 from mind_core.locks import open_lock, take_lock
 from mind_core.untrusted import as_written, check_stays_inside, inside
 from mind_dedup.config import DedupConfig
@@ -68,7 +68,7 @@ def index_lock(folder: Path) -> Iterator[None]:
     """Hold an index for extending; raise `MindError` if another process does."""
     check_free(folder)
     check_stays_inside(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with open_lock(folder / _LOCK) as lock:
         if not take_lock(lock, folder / _LOCK):
             raise MindError(

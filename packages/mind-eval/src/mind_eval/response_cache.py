@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from mind_core import MindError
+from mind_core.files import make_folder
 from mind_core.locks import open_log
 from mind_eval.finite import is_finite
 
@@ -55,7 +56,7 @@ class ResponseCache:
         if folder is None:
             return
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             # The logs of all ranks: a run goes on with any number of them, whoever answered before.
             self.found = read_answers(folder)
             path = folder / f"rank-{rank}.jsonl"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from mind_core.errors import DONE, UsageError, did_you_mean
+from mind_core.files import refuse_address
 from mind_core.runner import StreamOptions
 from mind_core.tasks.engines import Execute, TaskEngine
 from mind_core.tasks.local_engine import LocalEngine
@@ -97,6 +98,7 @@ def task_options(into: Path, stream: StreamOptions, values: Mapping[str, Any]) -
     if engine not in ENGINES:
         hint = did_you_mean(engine, ENGINES) or f"known: {', '.join(ENGINES)}"
         raise UsageError(f"there is no engine {engine!r}", hint=hint)
+    refuse_address(into)
     return TaskOptions(
         into,
         stream.inputs,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mind_core.chats import ChatFormat
-from mind_core.files import read_json, write_json, write_manifest
+from mind_core.files import make_folder, read_json, write_json, write_manifest
 from mind_core.output import write_records
 from mind_core.progress import log
 from mind_core.runner import StreamOptions
@@ -103,7 +103,7 @@ def _same_plan(plan: LoopPlan, folder: Path) -> None:
                 f"{folder} was begun with another plan: {', '.join(changed)}",
                 hint="give another -o folder, or the plan as it was with more seeds or baselines",
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_json(path, values)
 
 

@@ -11,7 +11,14 @@ import orjson
 
 from mind_core import MindError, Record
 from mind_core.errors import UsageError
-from mind_core.files import MANIFEST, PARTIAL, read_json, write_json, write_manifest
+from mind_core.files import (
+    MANIFEST,
+    PARTIAL,
+    make_folder,
+    read_json,
+    write_json,
+    write_manifest,
+)
 from mind_core.output import write_records
 from mind_core.stream import read_records
 from mind_core.untrusted import as_written, check_stays_inside
@@ -39,7 +46,7 @@ class ScoresFolder:
         self.reused = 0
         self.rows = 0
         self.shards: list[dict[str, Any]] = []
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         check_stays_inside(folder)
         plan = folder / PLAN
         if plan.exists():
