@@ -49,6 +49,9 @@ def test_no_signal_is_a_stated_rule() -> None:
     assert has_signal(0.30, 0.03, 0.25) is False and has_signal(0.31, 0.03, 0.25) is True
     assert has_signal(0.19, 0.03, 0.25) is True, "worse than chance says something"
     assert has_signal(0.3, None, 0.25) is None and has_signal(0.3, 0.1, None) is None
+    # None of 4 and all of 4 have no error: a guesser gets 0 of 4 in a third of all cases.
+    assert has_signal(0.0, 0.0, 0.25, 4) is False and has_signal(1.0, 0.0, 0.25, 4) is True
+    assert has_signal(0.0, 0.0, 0.25, 40) is True and has_signal(0.0, 0.0, 0.25) is None
     assert detectable_between(0.01) == pytest.approx(2.8016 * math.sqrt(2) * 0.01, rel=1e-4)
 
 

@@ -28,20 +28,22 @@ def complete_recipe(context: typer.Context, incomplete: str) -> list[str]:
 
 def only_svg(path: Path | None) -> Path | None:
     """Refuse an SVG's name that ends as that of another picture or page; a callback of options."""
-    return _only(path, ".svg", "an SVG", "rsvg-convert, Inkscape or a browser makes {} of it")
+    if path is not None and path.suffix.lower() in _SHOWN - {".svg"}:
+        kind, right = path.suffix.lower().lstrip(".").upper(), path.with_suffix(".svg")
+        raise UsageError(
+            f"{path} would be an SVG by another name",
+            hint=f"{right}; rsvg-convert, Inkscape or a browser makes {kind} of it",
+        )
+    return path
 
 
 def only_html(path: Path | None) -> Path | None:
     """Refuse a page's name that ends as that of a picture or document; a callback of options."""
-    return _only(path, ".html", "a page of HTML", "a browser prints it as {}")
-
-
-def _only(path: Path | None, ending: str, what: str, way: str) -> Path | None:
-    if path is not None and path.suffix.lower() in _SHOWN - {ending}:
-        other = path.suffix.lower().lstrip(".").upper()
+    if path is not None and path.suffix.lower() in _SHOWN - {".html"}:
+        kind, right = path.suffix.lower().lstrip(".").upper(), path.with_suffix(".html")
         raise UsageError(
-            f"{path} would be {what} by another name",
-            hint=f"{path.with_suffix(ending)}; {way.format(other)}",
+            f"{path} would be a page of HTML by another name",
+            hint=f"{right}; a browser prints it as {kind}",
         )
     return path
 

@@ -140,10 +140,18 @@ def chance_of(metric: str, about: Mapping[str, Any]) -> float | None:
     return chance if isinstance(chance, (int, float)) else None
 
 
-def has_signal(value: float, error: float | None, chance: float | None) -> bool | None:
+def has_signal(
+    value: float, error: float | None, chance: float | None, items: int | None = None
+) -> bool | None:
     """Tell whether a figure differs from chance; None where that cannot be said."""
     if chance is None or error is None:
         return None
+    # Items that are all alike have no spread, and 0 of 4 would be surer than 1 of 4: then by how
+    # much guessing itself scatters over so many.
+    if error == 0:
+        if not items:
+            return None
+        error = math.sqrt(chance * (1 - chance) / items)
     return abs(value - chance) > Z_LEVEL * error
 
 

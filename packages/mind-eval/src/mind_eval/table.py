@@ -131,6 +131,7 @@ def _tasks(
             if not comma or metric not in SHOWN:
                 continue
             error = values.get(f"{metric}_stderr,{name.partition(',')[2]}")
+            items = counts[task]["effective"] if task in counts else None
             rows.append(
                 [
                     task,
@@ -139,13 +140,13 @@ def _tasks(
                     "shipped" if about.get("data") == "shipped" else "given",
                     f"{metric} *" if headlines.get(task, {}).get("metric") == metric else metric,
                     headlines.get(task, {}).get("average", "items"),
-                    f"{counts[task]['effective']:,}" if task in counts else "-",
+                    "-" if items is None else f"{items:,}",
                     _kept(about),
                     _chance(metric, about),
                     f"{values[name]:.4f}",
                     f"{error:.4f}" if isinstance(error, float) else "-",
                     f"{found:.4f}" if (found := detectable_between(error)) else "-",
-                    SIGNAL[has_signal(values[name], error, chance_of(metric, about))],
+                    SIGNAL[has_signal(values[name], error, chance_of(metric, about), items)],
                 ]
             )
     note = f"signal no: {NO_SIGNAL}, for chance lies within 1.96 standard errors\n"

@@ -117,7 +117,8 @@ def _cell(run: Scores, task: str, metric: str, sizes: Collection[int], chance: f
     cell = markup("<b>{}</b> {} … {}{}", value, low, high, _aside(run, task, sizes))
     error = run["headlines"][task]["stderr"]
     # `is False`: None is a metric without a line of chance, which is not greyed.
-    if has_signal(found[0], error, chance) is False:
+    items = run["n-samples"][task]["effective"]
+    if has_signal(found[0], error, chance, items) is False:
         return markup('<span class="grey" title="{}">{}</span>', say(NO_SIGNAL), cell)
     return cell
 
