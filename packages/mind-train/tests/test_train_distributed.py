@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from forked import at_ranks
 from safetensors.torch import load_file
 
 from mind_core import MindError, cli
 from mind_tok import Tokenizer
 from mind_train.cli import app
-from mind_train.device import cpu_has_bf16
-from mind_train.distributed import first_does, planned_group
+from mind_train.device import DeviceConfig, cpu_has_bf16
+from mind_train.distributed import ProcessGroup, first_does, planned_group
+from mind_train.sharding import shard_module
+from mind_train.train_options import TrainOptions
 
 Pretrain = Callable[..., Path]
 Change = Callable[..., list[str]]
@@ -202,6 +205,19 @@ def test_ranks_give_the_losses_of_one(
         assert one.keys() == many.keys()
         assert all(one[name].shape == many[name].shape for name in one)
     assert (tmp_path / "many" / "manifest.json").exists()
+
+
+def test_parts_on_a_cpu_are_refused_where_torch_is_too_old_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # torch 2.6 ends with "'Stream' object has no attribute 'record_event'" in the first step.
+    monkeypatch.delattr(torch.cpu.Stream, "record_event")
+    linear = torch.nn.Linear(2, 2)
+    machine = DeviceConfig(torch.device("cpu"), torch.float32)
+    with pytest.raises(MindError, match="needs a newer torch"):
+        shard_module(
+            linear, [], ProcessGroup(0, 2, 0), TrainOptions(steps=1, parallel="fsdp"), machine
+        )
 
 
 def test_a_run_goes_on_on_another_number_of_ranks(

@@ -47,6 +47,13 @@ def shard_module(
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     device = machine.device
+    # FSDP2 waits for events of the device's streams; in torch 2.6 those of a CPU have none.
+    if device.type == "cpu" and not hasattr(torch.cpu.Stream, "record_event"):
+        raise MindError(
+            f"train.parallel={options.parallel} on a CPU needs a newer torch",
+            cause=f"the CPU streams of torch {torch.__version__} record no events",
+            hint="torch 2.11 was tried; train.parallel=ddp runs on this one",
+        )
     if options.parallel == "hsdp":
         # The second dimension is inside a group: weights are cut along it and copied along the
         # first.
