@@ -162,7 +162,10 @@ def test_what_another_wrote_into_the_index_is_an_error(server: str, tmp_path: Pa
         ("next", "many"), ("next", "9" * 30), ("next", "-5"), ("runs", "0"), ("runs", "a:b"),
         ("runs", "0:9:9"), ("r:0", b""), ("r:0", b"\xff" * 40), ("k:", "x"), ("k:", "1e9"),
     ):  # fmt: skip
-        names = client.keys(f"mind-dedup:x:{part}*")
+        # datasketch's own list of its sets is a hash; nothing is read from it here.
+        names = [
+            name for name in client.keys(f"mind-dedup:x:{part}*") if client.type(name) != b"hash"
+        ]
         saved = {name: client.dump(name) for name in names}
         for name in names:
             kind = client.type(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 _NO_NUMBER = re.compile(r" is not a valid (?:float|int|integer)(?: range)?\.")
@@ -45,7 +46,8 @@ def _in_recipes(tool: str, option: str) -> str | None:
     from mind_core.recipe import load_recipe, recipe_names
 
     package, wanted = tool.replace("-", "_"), option.lstrip("-").replace("-", "_")
-    if wanted in ("plugin", "recipe"):
+    # A program of someone else's, run by `mind_core.cli.run`, need not be a package.
+    if wanted in ("plugin", "recipe") or find_spec(package) is None:
         return None
     found = [
         path

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from mind_core import MindError, Reason, Record
 from mind_core.errors import UsageError
-from mind_core.foreign import missing
 from mind_core.records import annotation, text_of
 from mind_domain.domain import NOTES, Label
 from mind_domain.domains.finance import sources
@@ -71,7 +70,10 @@ class Finance:
 
     def __post_init__(self) -> None:
         if self.prices and not Path(self.prices).is_file():
-            raise missing(self.prices, "there is no such price file")
+            raise UsageError(
+                f"there is no price file {self.prices}",
+                hint="a file here of CSV or Parquet: ticker, date, open, high, low, close",
+            )
         if self.horizon < 1:
             raise UsageError(f"a horizon of {self.horizon} sessions", hint="give 1 or more")
         if not 0.0 <= self.threshold < 1.0:
