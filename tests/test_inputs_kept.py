@@ -1,4 +1,4 @@
-"""No command writes over what it reads: a file by its name, or a file of a folder."""
+"""No command writes over what it reads, and what it drops is for its owner alone."""
 
 from pathlib import Path
 
@@ -22,6 +22,9 @@ FOLDER, FILE = "is a file of the input folder", "is input and output"
         ("mind-domain elo text.jsonl -o text.jsonl", FILE),
         ("mind-domain score --model run text.jsonl -o text.jsonl", FILE),
         ("mind-domain score --model run text.jsonl -o run/metrics.jsonl", FOLDER),
+        ("mind-tok decode run -o run/manifest.json", FOLDER),
+        ("mind-dedup --benchmark prices.csv --report prices.csv text.jsonl -o a.jsonl", FILE),
+        ("mind-domain label text.jsonl --prices prices.csv -o prices.csv", FILE),
         ("mind-sft-select fit text.jsonl -o text.jsonl", FILE),
         ("mind-sft-select reference --model run --text text.jsonl -o text.jsonl", FILE),
     ],
@@ -33,9 +36,19 @@ def test_a_command_does_not_write_over_what_it_reads(
         (tmp_path / folder).mkdir()
         for name in ("metrics.jsonl", "scores.json", "manifest.json"):
             (tmp_path / folder / name).write_text("{}\n")
+    (tmp_path / "prices.csv").write_text("code,date,open,close\n600000,2020-01-02,1,1\n")
     (tmp_path / "text.jsonl").write_text('{"text": "a"}\n')
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
     tool, *arguments = command.split()
     done = run_tool(tool, arguments, folder=tmp_path)
     assert (done.code, message in done.stderr) == (2, True), done.stderr
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
+
+
+def test_rejects_of_a_job_are_for_their_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "text.jsonl").write_text('{"id": "a", "text": "x"}\n')
+    arguments = ["-q", "--step", "running_text", "text.jsonl", "--into", "job"]
+    done = run_tool("mind-clean", arguments, folder=tmp_path)
+    assert done.code == 0, done.stderr
+    modes = {path.parent.name: path.stat().st_mode & 0o077 for path in tmp_path.rglob("*.zst")}
+    assert modes["rejects"] == 0 and modes["output"] != 0

@@ -174,3 +174,20 @@ def test_an_evaluation_writes_no_key(
     out, err = process.communicate(timeout=250)
     assert heard, err.decode()
     assert without_canary(seen + out.decode() + err.decode() + bytes_below(tmp_path))
+
+
+@pytest.mark.hostile("a key on the command line")
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("mind-clean", ["http://h/x?api_key=sk-canary"]),
+        ("mind-dedup", ["https://user:sk-canary@h/x.jsonl"]),
+        ("mind-clean", ["-", "-o", "s3://a:sk-canary@bucket/x"]),
+        ("mind-eval", ["run", "--model", "http://h/v1", "--model-name", "m", "--api-key-env",
+                       "sk-canary"]),
+    ],
+)  # fmt: skip
+def test_an_error_does_not_repeat_what_was_given_as_a_key(tool: str, arguments: list[str]) -> None:
+    done = run_tool(tool, arguments, b"")
+    assert done.code in (1, 2) and "error" in done.stderr
+    assert "sk-canary" not in done.stderr

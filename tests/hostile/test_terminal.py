@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mind_core.errors import MindError
-from mind_core.render.terminal import printable, printable_line
+from mind_core.render.terminal import align_columns, printable, printable_line
 from mind_core.testing import ToolResult, run_tool
 
 TITLE, CLEAR, C1, BIDI = "\x1b]0;owned\x07", "\x1b[2J", "\x9b2J", "\u202egnp.exe"
@@ -23,6 +23,11 @@ def test_controls_are_escapes_and_all_else_stays() -> None:
     assert printable("\u202e\u2066\r\x85") == r"\u202e\u2066\x0d\u0085"
     assert printable_line("a\nb\t") == r"a\nb\t"
     assert not STEERING.search(printable("".join(map(chr, range(0x2100)))))
+
+
+def test_cells_of_tables_are_one_line_without_controls() -> None:
+    lines = align_columns([["set", "n"], [EVIL + "\n\u202e", "1"]], 1)
+    assert len(lines) == 2 and not any(map(STEERING.search, "".join(lines)))
 
 
 def shown(result: ToolResult) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 
 DONE = 0
@@ -16,8 +17,16 @@ MAX_CHARACTERS = 1 << 14
 """Of a message for people: a name or a value in a file can be as long as the file."""
 
 
+# A password before a host, and what a query calls a key. Bounded, so that both take linear time.
+_IN_ADDRESS = re.compile(r"(?<=://)[^\s/@]{1,300}(?=@)")
+_IN_QUERY = re.compile(
+    r"([?&][^\s=&?]{0,40}?(?:key|token|secret|passw|auth)[^\s=&?]{0,40}=)[^\s&'\"]+", re.IGNORECASE
+)
+
+
 def shortened(text: str) -> str:
-    """Return a message, cut where it is longer than anybody reads."""
+    """Return a message without secrets of addresses, cut where it is longer than anybody reads."""
+    text = _IN_QUERY.sub(r"\1***", _IN_ADDRESS.sub("***", text))
     if len(text) <= MAX_CHARACTERS:
         return text
     return f"{text[:MAX_CHARACTERS]}… ({len(text):,} characters)"

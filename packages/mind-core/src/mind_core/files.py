@@ -141,12 +141,16 @@ _sources: set[str] = set()
 
 
 def note_source(path: str | Path) -> None:
-    """Note a file that says what this run does, so that no output of the run may replace it."""
-    _sources.add(str(path))
+    """Note what this run reads beside its inputs, such as a recipe, a plugin or a tokenizer.
+
+    No output of the run may replace it, or a file of it.
+    """
+    # By its whole name: a process may change its folder.
+    _sources.add(os.path.abspath(path))  # noqa: PTH100 - a link keeps its own name
 
 
 def source_files() -> list[str]:
-    """Return the recipe and plugin files that this process has read."""
+    """Return the recipe, plugin and other files that this process reads beside its inputs."""
     return sorted(_sources)
 
 

@@ -14,6 +14,7 @@ import typer
 
 from mind_core import options
 from mind_core.cli import MakePlugins, handle_info_options, require_input
+from mind_core.files import note_source
 from mind_core.record_limits import SECONDS
 from mind_core.runner import StreamOptions
 from mind_core.tasks import options as job_options
@@ -59,6 +60,12 @@ _DECLARED: dict[str, tuple[Any, Any]] = {
 _STREAM = ("output", "rejects", "summary", "jobs", "level", "limit", "quiet", "progress")
 _JOB = ("into", "from_list", "task_size", "engine", "address", "retries", "shard", "plan_only")
 _NOT_IN_JOBS = ("output", "rejects", "summary", "limit")
+_READ = frozenset({
+    "--against", "--bad", "--benchmark", "--from-list", "--good", "--index", "--merge", "--model",
+    "--pool", "--prices", "--reference", "--restore", "--scores", "--text", "--tokenizer",
+})  # fmt: skip
+"""Options whose files, and files of folders, are read beside the inputs."""
+
 _OTHERS = ("recipe", "seed", "mark", "record_seconds", "dry_run", "print_recipe", "json")
 
 
@@ -172,6 +179,7 @@ def declare_options(
 
         @functools.wraps(command)
         def with_options(context: typer.Context, **given: Any) -> None:
+            _note_read(context)
             of_command = {name: given.pop(name) for name in own}
             made = make(context, given)
             if made is not None:
@@ -184,6 +192,23 @@ def declare_options(
         return with_options
 
     return decorate
+
+
+def _note_read(context: typer.Context) -> None:
+    """Note what options name to be read, so that no output takes its place."""
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        values = [str(one) for one in (value if isinstance(value, (list, tuple)) else [value])]
+        if not _READ.isdisjoint(parameter.opts):
+            # Some have a name before the file: `--model a=run/`.
+            found = [part for one in values for part in (one, one.partition("=")[2])]
+        elif "--set" in parameter.opts:  # of components that read a file of their own
+            found = [part for one in values if Path(part := one.partition("=")[2]).is_file()]
+        else:
+            continue
+        for path in filter(None, found):
+            if Path(path).exists():
+                note_source(path)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> Parameter:

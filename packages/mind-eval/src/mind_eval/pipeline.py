@@ -146,8 +146,9 @@ def _open(options: RunOptions) -> Model | Endpoint:
         key = os.environ.get(options.api_key_env)
         if not key:
             raise UsageError(
-                f"--api-key-env {options.api_key_env}: the environment has no such variable",
-                hint=f"export {options.api_key_env}=…, in a file that only you can read",
+                # Not repeated: some give the key itself here.
+                "--api-key-env: the environment has no such variable",
+                hint="give the variable's name; export NAME=…, in a file that only you can read",
             )
     return Endpoint(
         options.model, options.model_name, options.timeout, options.api, options.concurrency, key

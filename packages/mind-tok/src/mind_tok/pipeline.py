@@ -225,7 +225,7 @@ def decode_shards(
     folder: Path, show_control: bool, verify: bool, stream: StreamOptions, plugins: Plugins
 ) -> None:
     """Write the documents of a shard folder as records."""
-    check_distinct((), stream.output, stream.summary)
+    check_distinct([folder], stream.output, stream.summary)
     records = islice(shard_records(folder, show_control, plugins, verify=verify), stream.limit)
     summary = _summary(plugins, None)
     with ExitStack() as stack:

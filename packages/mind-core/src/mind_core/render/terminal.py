@@ -35,8 +35,11 @@ def _escape(match: re.Match[str]) -> str:
 def align_columns(rows: Sequence[Sequence[str]], numbers: Sequence[bool] | int) -> list[str]:
     """Return the lines of a table: words to the left, numbers to the right.
 
-    `numbers` says of each column whether it holds numbers, or how many of the last ones do.
+    `numbers` says of each column whether it holds numbers, or how many of the last ones do. A cell
+    is one line: what steers a terminal, and line feeds, are shown as escapes.
     """
+    # Here and not where a table is printed, as some are written to files that people `cat`.
+    rows = [[printable_line(cell) for cell in row] for row in rows]
     columns = len(rows[0])
     if isinstance(numbers, int):
         numbers = [column >= columns - numbers for column in range(columns)]

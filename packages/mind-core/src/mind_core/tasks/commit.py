@@ -22,6 +22,7 @@ from typing import Any
 from mind_core.direct import cannot_write
 from mind_core.errors import MindError
 from mind_core.files import as_json, make_folder, read_json, sha256_file, sync_folder
+from mind_core.tasks import REJECTS, WORK
 from mind_core.tasks.folder import Attempt, TaskFolder
 from mind_core.tasks.plan import PlannedTask
 from mind_core.untrusted import path_in
@@ -54,6 +55,9 @@ def commit(
 
     Raises `NotDeterministic` if the task was done before with another result.
     """
+    for name, path in result.files.items():
+        if PurePath(name).parts[0] in (REJECTS, WORK):
+            _keep_private(path)
     described = {name: _made_safe(path) for name, path in sorted(result.files.items())}
     # link(2) fails where the name is taken, so of two attempts one alone gives each name; rename(2)
     # would replace what the first one made.
@@ -120,6 +124,14 @@ def _say_done(
 def _folders_of(names: Iterable[str]) -> set[str]:
     """Return the folders of names, and those above: another process may have just made them."""
     return {str(above) for name in names for above in PurePath(name).parents}
+
+
+def _keep_private(path: Path) -> None:
+    """Leave rejects, and what goes from stage to stage, to their owner alone, as a stream does."""
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _made_safe(path: Path) -> dict[str, Any]:

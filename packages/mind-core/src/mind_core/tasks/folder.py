@@ -154,7 +154,8 @@ class TaskFolder:
         name = f"{task:0{_DIGITS}}@{host}.{pid}.{secrets.token_hex(4)}"
         path = self.path / ATTEMPTS / name
         try:
-            path.mkdir(parents=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir(0o700)  # what is not finished is for its owner alone
         except OSError as error:
             raise cannot_write(path, error) from error
         try:
