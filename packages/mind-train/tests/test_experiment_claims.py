@@ -22,7 +22,7 @@ from mind_train.experiments.plan_file import Hypothesis, Plan, Size
 from mind_train.experiments.proposals import bounded, propose
 from mind_train.experiments.rate_rule import BestRate, rates_text, rule_of
 from mind_train.experiments.regmix import regmix_scores
-from mind_train.experiments.results import Results, Scores
+from mind_train.experiments.results import Results, Scores, _scores
 
 REGMIX = Path(__file__).parents[4] / "shared" / "data" / "scaling" / "regmix"
 ARMS = ("academic", "books", "code", "dialogue", "math", "qa")
@@ -254,3 +254,14 @@ def test_a_seed_that_another_arm_lacks_makes_no_claim_of_generalisation() -> Non
     lacking, whole = outcomes_of(results)
     assert lacking.outcome == verdicts.NOT_TESTABLE and "seed 1" in str(lacking)
     assert whole.outcome == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"nats": 1e300}, {"nats": float("nan")}, {"nats": -1.0}, {"bytes": 0}]
+)
+def test_scores_that_no_run_has_written_are_refused(changed: dict[str, float]) -> None:
+    sound = {"source": "math/en", "document": 1, "nats": 2.0, "bytes": 9}
+    assert list(_scores([sound])) == ["math/en"]
+    # 1e300 nats became an infinite distance of rows, and a traceback of scipy's.
+    with pytest.raises(ValueError, match="no figure of a run"):
+        _scores([{**sound, **changed}])

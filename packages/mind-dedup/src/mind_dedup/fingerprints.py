@@ -83,7 +83,7 @@ def identity_of(record: Record, position: str) -> tuple[bytes, str]:
 def laid_out_keys(
     signature: BatchSignature, sets: ShingleSets, exact: Hashes
 ) -> tuple[Hashes, npt.NDArray[np.int64]]:
-    """Return the keys of all records end to end, the exact text's last of each, and their ends."""
+    """Return the keys of all records end to end, and their ends; last of each its exact text's."""
     keys = np.empty((len(sets), signature.keys_in_batch + 1), np.uint64)
     keys[:, :-1] = signature.keys_of_sets(sets)
     keys[:, -1] = exact

@@ -77,7 +77,7 @@ class RemovalCounts:
             self.summary.count_removed(source, own_id, match.kept_id)
 
     def joined(self, own_id: bytes, match: Match, *, marked: bool) -> None:
-        """Count a member of a cluster, whatever becomes of it; its id is JSON."""
+        """Count a member of a cluster of duplicates, kept or not; `own_id` is its id as JSON."""
         if marked:
             # Marked records stay, so the guard has nothing to stop: neither examples
             # nor a source's count.

@@ -43,7 +43,7 @@ class Matches(Protocol):
 
     @property
     def plan(self) -> DedupConfig:
-        """Return the recipe, checked."""
+        """Return the configuration of the deduplication, checked."""
 
     def match_notes(self, match: Match) -> dict[str, Any]:
         """Return what records say of a match."""

@@ -36,7 +36,7 @@ def doctor_command(
     plugin: options.PluginFiles = None,
     json: options.Json = False,
 ) -> None:
-    """Look at the data of each benchmark."""
+    """Check that the data of each benchmark are there and whole."""
     from mind_eval.doctor import doctor_table, examine
 
     found = examine(data_root, suite, make_plugins(plugin or ()))

@@ -46,7 +46,7 @@ class PromptEncoder:
         return (*self._turns(text.messages), *tail)
 
     def counts(self) -> dict[str, int]:
-        """Count what was not laid out as it came."""
+        """Return how many prompts were cut, merged with their answer, or scored in windows."""
         return {
             "cut_from_the_left": self.cut,
             "boundary_merged": self.merged,

@@ -40,7 +40,7 @@ class TaskEngine(Protocol):
         """Return whether another task can be begun now."""
 
     def begin(self, task: int) -> None:
-        """Begin a task of the job, by its number in the plan."""
+        """Start a task of the job on a worker, by its number in the plan."""
 
     def wait(self, seconds: float) -> list[AttemptResult]:
         """Return the tasks that have ended, after so many seconds at most."""

@@ -35,7 +35,7 @@ def show_help_in(catalogue: Catalogue) -> None:
 
 
 def paragraphs(text: str) -> Iterator[tuple[bool, str]]:
-    """Yield the paragraphs of a help: whether one is shown as it stands, and its text."""
+    """Yield the paragraphs of a command's help: is one shown as it stands, and its text."""
     for part in re.split(r"\n[ ]*\n", text.strip("\n")):
         as_it_stands = part.startswith("\b\n")
         yield as_it_stands, part[2:] if as_it_stands else " ".join(part.split())

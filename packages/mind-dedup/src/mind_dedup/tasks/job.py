@@ -179,7 +179,7 @@ def refuse_options(given: Mapping[str, Any]) -> None:
 
 
 def check_job(settings: DedupSettings) -> None:
-    """Raise `UsageError` for what a recipe asks and a job cannot do."""
+    """Raise `UsageError` for what a deduplication does as a stream alone, not as a job."""
     plan = settings.plan
     if not 1 <= settings.partitions <= MAX_PARTITIONS:
         raise UsageError(

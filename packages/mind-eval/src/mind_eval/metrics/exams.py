@@ -93,7 +93,7 @@ def calculation(doc: Mapping[str, Any], text: str) -> dict[str, float]:
 
 
 def has_number(text: str) -> bool:
-    """Tell whether a text holds a number, as the reference of a calculation must."""
+    """Tell whether a text holds a number, as the reference answer of a calculation must."""
     return _NUMBER.search(text) is not None
 
 

@@ -136,14 +136,26 @@ def _scores(lines: list[dict[str, Any]]) -> dict[str, tuple[Scores, tuple[tuple[
     return {
         name: (
             Scores(
-                np.array([one["nats"] for one in some], dtype=float),
-                np.array([one["bytes"] for one in some], dtype=float),
+                np.array([_figure(one["nats"], 0.0) for one in some]),
+                np.array([_figure(one["bytes"], 1.0) for one in some]),
             ),
             # Which documents, and how many bytes each: two models are compared on equal ones alone.
             tuple((one["document"], one["bytes"]) for one in some),
         )
         for name, some in sets.items()
     }
+
+
+_MOST = 1e15
+"""No loss, and no size of a document, comes near; sums and squares of such stay finite."""
+
+
+def _figure(value: float, least: float = -_MOST) -> float:
+    """Return a figure of a file; raise ValueError for what no run has written."""
+    number = float(value)
+    if not least <= number <= _MOST:  # not a number compares as False
+        raise ValueError(f"{value!r:.40} is no figure of a run")
+    return number
 
 
 def _take(
@@ -159,9 +171,9 @@ def _take(
     for record in records:
         if "measure" in record:
             place = (record["measure"], record["source"])
-            values.setdefault(place, []).append((int(record["tokens"]), float(record["value"])))
+            values.setdefault(place, []).append((int(record["tokens"]), _figure(record["value"])))
         elif record["documents"] == "some":
-            point = (int(record["tokens"]), float(record["bits_per_byte"]))
+            point = (int(record["tokens"]), _figure(record["bits_per_byte"]))
             curves.setdefault(record["source"], []).append(point)
     # By tokens, whatever the order in which records were written.
     results.curves[key] = {name: sorted(points) for name, points in curves.items()}
