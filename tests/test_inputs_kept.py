@@ -47,7 +47,7 @@ def test_a_command_does_not_write_over_what_it_reads(
 
 def test_rejects_of_a_job_are_for_their_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "text.jsonl").write_text('{"id": "a", "text": "x"}\n')
-    arguments = ["-q", "--step", "running_text", "text.jsonl", "--into", "job"]
+    arguments = ["-q", "text.jsonl", "--into", "job"]  # a recipe of several passes
     done = run_tool("mind-clean", arguments, folder=tmp_path)
     assert done.code == 0, done.stderr
     modes = {path.parent.name: path.stat().st_mode & 0o077 for path in tmp_path.rglob("*.zst")}
