@@ -179,6 +179,7 @@ def test_mind_eval_scores_the_checkpoint_and_the_folder_alike(family: str, tmp_p
      ({"use_sliding_window": True}, "use_sliding_window"),
      ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, "rotary"),
      ({"model_type": "gemma"}, "gemma"), ({"num_hidden_layers": 4}, "layers.3"),
+     ({"num_hidden_layers": 1e308}, "more layers than"),
      ({"quantization_config": {"bits": 4}}, "quantization")],
 )  # fmt: skip
 def test_variants_are_refused_by_name(

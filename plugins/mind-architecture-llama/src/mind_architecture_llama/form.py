@@ -162,6 +162,12 @@ def from_hugging_face(config: LlamaConfig, weights: Mapping[str, Tensor]) -> dic
                 "tie_word_embeddings is true, and the head is another matrix than the embedding",
                 hint="correct config.json",
             )
+    # Each layer has several. Layers without weights take no memory below, but time: 10^308 of them.
+    if config.layers > len(left):
+        raise MindError(
+            "config.json says that there are more layers than the weights have tensors",
+            hint="correct num_hidden_layers, or take the folder again",
+        )
     # For its names alone, without memory.
     with torch.device("meta"):
         names = [name for name, _ in config.build().named_parameters()]
