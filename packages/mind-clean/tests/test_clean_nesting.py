@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -77,3 +78,17 @@ def test_pages_whose_tags_overlap_are_measured_by_the_parser() -> None:
     icons = b'<svg viewBox="0"><title>a</title><path d="M0"/><g><path/></g></svg><br>' * 900
     assert depth_bound(icons) == (2, True)
     assert depth_bound(re.sub(b"title|path", b"desc", icons))[0] < MAX_DEPTH
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [("<plaintext>", "<a "), ("<frameset>", "<a x='"), ("<svg><p>", "<style <a "),
+     ("<svg><![CDATA[", "<b ="), ("<plaintext>", "<a<b")],
+)  # fmt: skip
+def test_tags_that_never_end_take_linear_time(begin: str, again: str) -> None:
+    # Where no tag is as it looks each is counted, and its end was looked for to the page's end:
+    # minutes for these, hundredths of a second where it is not.
+    page = (begin + again * 100_000).encode()
+    before = time.process_time()
+    assert depth_bound(page)[0] > MAX_DEPTH
+    assert time.process_time() - before < 5

@@ -165,6 +165,13 @@ def _walk(data: Bytes, names: Names, stack: Stack, state: Stack, out: Bytes, lim
         is_end = sign == SLASH and at + 2 < len(data) and is_letter(data[at + 2])
         if is_end or is_letter(sign):
             begin = at + 2 if is_end else at + 1
+            if state[DOUBT]:
+                # What the tag holds may be tags too. Its end is not looked for: one that never
+                # comes would be looked for again, to the end of the page, at each tag.
+                if not is_end:
+                    _count_open(state)
+                at = begin
+                continue
             end = end_of_name(data, begin)
             behind = end_of_tag(data, end)
             at = behind >> 1
@@ -180,7 +187,7 @@ def _walk(data: Bytes, names: Names, stack: Stack, state: Stack, out: Bytes, lim
                 else:
                     at = end_of_raw(data, at, begin, end - begin)
             if state[DOUBT]:
-                at = begin  # what the tag holds may be tags too
+                at = begin
         elif sign in (SLASH, BANG, QUESTION):
             # In SVG `<![CDATA[` goes on behind the next `>`.
             if limit == _STRICT and state[FOREIGN] and sign == BANG and at + 2 < len(data):
@@ -203,6 +210,13 @@ def _walk(data: Bytes, names: Names, stack: Stack, state: Stack, out: Bytes, lim
 
 
 @kernel
+def _count_open(state: Stack) -> None:
+    """Count an element that nothing ends any more."""
+    state[MORE] += 1
+    state[DEEPEST] = max(state[DEEPEST], state[HEIGHT] + state[MORE])
+
+
+@kernel
 def _open(
     stack: Stack, state: Stack, start: int, length: int, kind: int, is_closed: int, limit: int
 ) -> int:
@@ -217,8 +231,7 @@ def _open(
     ):
         state[DOUBT] = 1
     if state[DOUBT]:
-        state[MORE] += 1
-        state[DEEPEST] = max(state[DEEPEST], height + state[MORE])
+        _count_open(state)
         return _KEPT
     is_of_svg = kind in (SVG, IN_SVG, OF_SVG, RAW)
     if not certain or not is_of_svg:
@@ -256,8 +269,6 @@ def _open(
 def _close(data: Bytes, stack: Stack, state: Stack, start: int, end: int) -> int:
     """Take in an end tag; return what becomes of it."""
     top = state[HEIGHT] - 1
-    if state[DOUBT]:
-        return _KEPT
     if (
         top < 0
         or stack[top, _LENGTH] != end - start
