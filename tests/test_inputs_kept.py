@@ -38,11 +38,18 @@ def test_a_command_does_not_write_over_what_it_reads(
             (tmp_path / folder / name).write_text("{}\n")
     (tmp_path / "prices.csv").write_text("code,date,open,close\n600000,2020-01-02,1,1\n")
     (tmp_path / "text.jsonl").write_text('{"text": "a"}\n')
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json*")}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     tool, *arguments = command.split()
     done = run_tool(tool, arguments, folder=tmp_path)
     assert (done.code, message in done.stderr) == (2, True), done.stderr
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json*")} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_a_value_longer_than_a_name_can_be_is_no_file() -> None:
+    # `Path.is_file` fails at it: "the system refused".
+    value = "a" * 300
+    done = run_tool("mind-clean", ["--step", "script", "--set", f"script.keep={value}", "-n"])
+    assert done.code == 2 and "the system refused" not in done.stderr, done.stderr
 
 
 def test_rejects_of_a_job_are_for_their_owner_alone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
@@ -196,6 +197,8 @@ def declare_options(
 
 def _note_read(context: typer.Context) -> None:
     """Note what options name to be read, so that no output takes its place."""
+    # os.path's functions: a value may be longer than a name can be, at which those of Path fail.
+    is_file, is_there = os.path.isfile, os.path.exists
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         values = [str(one) for one in (value if isinstance(value, (list, tuple)) else [value])]
@@ -203,11 +206,11 @@ def _note_read(context: typer.Context) -> None:
             # Some have a name before the file: `--model a=run/`.
             found = [part for one in values for part in (one, one.partition("=")[2])]
         elif "--set" in parameter.opts:  # of components that read a file of their own
-            found = [part for one in values if Path(part := one.partition("=")[2]).is_file()]
+            found = [part for one in values if is_file(part := one.partition("=")[2])]
         else:
             continue
         for path in filter(None, found):
-            if Path(path).exists():
+            if is_there(path):
                 note_source(path)
 
 
